@@ -1,0 +1,43 @@
+import { Hono } from 'hono'
+import type { Platform } from './context.ts'
+import { limitBody } from './http/body.ts'
+import type { HttpEnv } from './http/env.ts'
+import { secureHeaders } from './http/headers.ts'
+import { answerNotFound } from './http/not-found.ts'
+import { noteOrigin } from './http/origin.ts'
+import { answerError } from './http/problem.ts'
+import { logRequest } from './http/request-log.ts'
+import { withContext } from './http/with-context.ts'
+import { accountRoutes } from './routes/accounts.ts'
+import { administrationRoutes } from './routes/administration.ts'
+import { auditRoutes } from './routes/audit-events.ts'
+import { healthRoutes, readinessRoutes } from './routes/health.ts'
+import { meRoutes } from './routes/me.ts'
+import { roleRoutes } from './routes/roles.ts'
+import { sessionRoutes } from './routes/sessions.ts'
+import { wellKnownRoutes } from './routes/well-known.ts'
+
+/** The HTTP side: what happens to every request, then who answers which path. */
+export function createApp(platform: Platform) {
+  const app = new Hono<HttpEnv>()
+  app.onError(answerError)
+  app.notFound(answerNotFound(app))
+  app.use(async function setPlatform(c, next) {
+    c.set('platform', platform)
+    await next()
+  })
+  app.use(noteOrigin, secureHeaders, logRequest, limitBody)
+
+  app.route('/', healthRoutes)
+  app.route('/', readinessRoutes)
+
+  app.use(withContext)
+  app.route('/auth', accountRoutes)
+  app.route('/auth', sessionRoutes)
+  app.route('/users/me', meRoutes)
+  app.route('/users', administrationRoutes)
+  app.route('/audit-events', auditRoutes)
+  app.route('/roles', roleRoutes)
+  app.route('/.well-known', wellKnownRoutes)
+  return app
+}

@@ -1,0 +1,158 @@
+import {
+  type KeyRing,
+  KeyError,
+  type SecretKey,
+  type SigningKey,
+  parseSecretKeys,
+  parseSigningKeys,
+} from './crypto/keys.ts'
+import { normalizeEmailAddress } from './email-address.ts'
+
+/** What may be seen: in logs, mails and answers. */
+export interface Config {
+  isDevelopment: boolean
+  /** An origin without a trailing slash: the issuer of tokens and the start of every link. */
+  publicUrl: string
+  productName: string
+  mailFrom: string
+  audience: string
+  bootstrapAdminEmail: string | null
+  passwordMinLength: number
+  resendBaseUrl: string
+}
+
+/** What may not: a type of its own, so that it is never logged along with the rest. */
+export interface Secrets {
+  signingKeys: KeyRing<SigningKey>
+  tokenKeys: KeyRing<SecretKey>
+  peppers: KeyRing<SecretKey>
+  resendApiKey: string
+}
+
+export interface Settings {
+  config: Config
+  secrets: Secrets
+}
+
+/** Everything that is wrong with the variables, secrets and bindings, in words for the operator. Holds no value of theirs. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('; '))
+    this.problems = problems
+  }
+}
+
+const settingsOf = new WeakMap<Env, Promise<Settings>>()
+
+/**
+ * Reads and checks the environment, once for each one.
+ *
+ * @throws {ConfigError} naming every problem at once: half a configuration must not serve.
+ */
+export function readSettings(env: Env): Promise<Settings> {
+  let settings = settingsOf.get(env)
+  if (!settings) {
+    settings = interpret(env)
+    settingsOf.set(env, settings)
+  }
+  return settings
+}
+
+const bindings = ['DB', 'REVOCATIONS', 'MAIL_QUEUE'] as const
+
+async function interpret(env: Env): Promise<Settings> {
+  const problems: string[] = []
+  for (const name of bindings) if (!env[name]) problems.push(`the binding ${name} is missing`)
+
+  function read<T>(name: keyof Env, parse: (text: string) => T): T | undefined {
+    const value: unknown = env[name]
+    if (typeof value !== 'string' || value.trim() === '') {
+      problems.push(`${name} is not set`)
+      return undefined
+    }
+    return parse(value.trim())
+  }
+  function check<T>(name: keyof Env, value: T | undefined, rule: string): T | undefined {
+    if (value === undefined) problems.push(`${name} ${rule}`)
+    return value
+  }
+  function readKeys<T>(name: keyof Env, parse: (text: string) => T): T | undefined {
+    return read(name, (text) => {
+      try {
+        return parse(text)
+      } catch (error) {
+        problems.push(`${name} ${keyProblem(error)}`)
+        return undefined
+      }
+    })
+  }
+
+  const isDevelopment = env.ENVIRONMENT === 'development'
+  const publicUrl = read('PUBLIC_URL', (text) =>
+    check('PUBLIC_URL', origin(text, isDevelopment), 'must be an https origin, such as https://accounts.example.com'),
+  )
+  const resendBaseUrl = read('RESEND_BASE_URL', (text) =>
+    check('RESEND_BASE_URL', origin(text, isDevelopment), 'must be an https origin'),
+  )
+  const mailFrom = read('MAIL_FROM', (text) =>
+    check('MAIL_FROM', isMailbox(text) ? text : undefined, 'must be an address, or "Name <address>"'),
+  )
+  const bootstrap = env.BOOTSTRAP_ADMIN_EMAIL?.trim() ? normalizeEmailAddress(env.BOOTSTRAP_ADMIN_EMAIL) : null
+  check('BOOTSTRAP_ADMIN_EMAIL', bootstrap, 'must be an e-mail address or empty')
+  const passwordMinLength = check(
+    'PASSWORD_MIN_LENGTH',
+    minLength(env.PASSWORD_MIN_LENGTH),
+    'must be a whole number from 8 to 64',
+  )
+  const tokenKeys = readKeys('TOKEN_KEYS', parseSecretKeys)
+  const peppers = readKeys('PASSWORD_PEPPER', parseSecretKeys)
+  const signingKeys = await readKeys('SIGNING_KEYS', parseSigningKeys)?.catch((error: unknown) => {
+    problems.push(`SIGNING_KEYS ${keyProblem(error)}`)
+    return undefined
+  })
+  const resendApiKey = read('RESEND_API_KEY', (text) => text)
+  const audience = read('AUDIENCE', (text) => text)
+  const productName = read('PRODUCT_NAME', (text) => text)
+
+  if (audience !== undefined && audience === publicUrl) {
+    // The audience of refresh tokens and links is the issuer: the two must never meet.
+    problems.push('AUDIENCE must not be the same as PUBLIC_URL')
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return {
+    config: {
+      isDevelopment,
+      publicUrl: publicUrl!,
+      productName: productName!,
+      mailFrom: mailFrom!,
+      audience: audience!,
+      bootstrapAdminEmail: bootstrap!,
+      passwordMinLength: passwordMinLength!,
+      resendBaseUrl: resendBaseUrl!,
+    },
+    secrets: { signingKeys: signingKeys!, tokenKeys: tokenKeys!, peppers: peppers!, resendApiKey: resendApiKey! },
+  }
+}
+
+function keyProblem(error: unknown): string {
+  return error instanceof KeyError ? error.message : 'cannot be read'
+}
+
+function origin(text: string, isDevelopment: boolean): string | undefined {
+  const url = URL.parse(text)
+  if (!url || url.username || url.password || url.search || url.hash || url.pathname !== '/') return undefined
+  return url.protocol === 'https:' || (isDevelopment && url.protocol === 'http:') ? url.origin : undefined
+}
+
+function isMailbox(text: string): boolean {
+  const address = /^[^<>"\r\n]*<([^<>]+)>$/.exec(text)?.[1] ?? text
+  return normalizeEmailAddress(address) !== undefined
+}
+
+function minLength(text: string | undefined): number | undefined {
+  const length = text?.trim() ? Number(text) : 8
+  return Number.isInteger(length) && length >= 8 && length <= 64 ? length : undefined
+}

@@ -1,0 +1,66 @@
+/** The composition root: bindings in, what the services need out. One for each request or job. */
+import { type Config, type Secrets, readSettings } from './config.ts'
+import { type WorkFactor, productionWork } from './crypto/password.ts'
+import type { AccessTokenSettings, InternalTokenSettings } from './crypto/tokens.ts'
+import { type Db, connect } from './store/db.ts'
+
+/** What the outside world gives us and a test replaces. */
+export interface Platform {
+  now: () => Date
+  sleep: (ms: number) => Promise<void>
+  work: WorkFactor
+}
+
+export const production: Platform = {
+  now: () => new Date(),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  work: productionWork,
+}
+
+/** Who asks, as sessions and audit events remember it. */
+export interface Origin {
+  requestId: string
+  ip: string | null
+  country: string | null
+  userAgent: string | null
+}
+
+/** The message in the mail queue: which outbox row to deliver. */
+export interface MailJob {
+  id: string
+}
+
+export interface Context extends Platform {
+  config: Config
+  secrets: Secrets
+  accessTokens: AccessTokenSettings
+  internalTokens: InternalTokenSettings
+  db: Db
+  revocations: KVNamespace
+  mailQueue: Queue<MailJob>
+  origin: Origin
+  /** Goes on with work after the answer. Its failure is the work's own to log. */
+  defer: (work: Promise<void>) => void
+}
+
+/** @throws {ConfigError} when the environment is not fit to serve. */
+export async function createContext(
+  env: Env,
+  platform: Platform,
+  origin: Origin,
+  execution: Pick<ExecutionContext, 'waitUntil'>,
+): Promise<Context> {
+  const { config, secrets } = await readSettings(env)
+  return {
+    ...platform,
+    config,
+    secrets,
+    accessTokens: { keys: secrets.signingKeys, issuer: config.publicUrl, audience: config.audience },
+    internalTokens: { keys: secrets.tokenKeys, issuer: config.publicUrl },
+    db: connect(env.DB),
+    revocations: env.REVOCATIONS,
+    mailQueue: env.MAIL_QUEUE,
+    origin,
+    defer: (work) => execution.waitUntil(work),
+  }
+}

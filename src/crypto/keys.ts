@@ -1,0 +1,117 @@
+import { base64url } from 'jose'
+
+/** A symmetric key with the id that tokens and hashes carry, so that a key can be replaced while old ones verify. */
+export interface SecretKey {
+  kid: string
+  key: Uint8Array
+}
+
+/** A non-empty set: the first key makes, all verify. */
+export type KeyRing<Key> = readonly [Key, ...Key[]]
+
+/** 256 bits: the strength of SHA-256, and the least that RFC 7518 §3.2 allows for HS256. */
+const minKeyBytes = 32
+
+/** Ids end up inside stored hashes and token headers. */
+const kidPattern = /^[A-Za-z0-9_-]{1,64}$/
+
+/**
+ * Reads a JWK Set (RFC 7517 §5) of `oct` keys from the text of a secret.
+ *
+ * @throws {KeyError} when it is no such set, a key is shorter than 32 bytes, or an id is missing or used twice.
+ */
+export function parseSecretKeys(text: string): KeyRing<SecretKey> {
+  return parseJwks(text, (jwk) => {
+    if (jwk.kty !== 'oct' || typeof jwk.k !== 'string') throw new KeyError('holds a key that is not of type "oct"')
+    const key = decode(jwk.k)
+    if (key.byteLength < minKeyBytes) throw new KeyError(`key "${jwk.kid}" is shorter than ${minKeyBytes} bytes`)
+    return { kid: jwk.kid, key }
+  })
+}
+
+export type SigningAlgorithm = 'EdDSA' | 'ES256'
+
+/** A private key for access tokens, and the public half as the JWKS shows it. */
+export interface SigningKey {
+  kid: string
+  alg: SigningAlgorithm
+  privateKey: CryptoKey
+  publicKey: CryptoKey
+  publicJwk: { kty: string; crv: string; x: string; y?: string; kid: string; alg: SigningAlgorithm; use: 'sig' }
+}
+
+/**
+ * Reads the private JWK Set that signs access tokens: Ed25519 (`EdDSA`) or P-256 (`ES256`) keys.
+ *
+ * @throws {KeyError} when it is no such set, or a key is of another kind or does not import.
+ */
+export async function parseSigningKeys(text: string): Promise<KeyRing<SigningKey>> {
+  const [first, ...rest] = parseJwks(text, importSigningKey)
+  return [await first, ...(await Promise.all(rest))]
+}
+
+async function importSigningKey(jwk: Jwk): Promise<SigningKey> {
+  const { kid, kty, crv, x, y, d } = jwk
+  const alg = kty === 'OKP' && crv === 'Ed25519' ? 'EdDSA' : kty === 'EC' && crv === 'P-256' ? 'ES256' : undefined
+  if (!alg || typeof x !== 'string' || typeof d !== 'string' || (alg === 'ES256' && typeof y !== 'string')) {
+    throw new KeyError(`key "${kid}" is neither a private Ed25519 nor a private P-256 key`)
+  }
+  const publicPart = { kty: kty as string, crv: crv as string, x, ...(typeof y === 'string' && { y }) }
+  const algorithm = alg === 'EdDSA' ? { name: 'Ed25519' } : { name: 'ECDSA', namedCurve: 'P-256' }
+  try {
+    return {
+      kid,
+      alg,
+      privateKey: await crypto.subtle.importKey('jwk', { ...publicPart, d }, algorithm, false, ['sign']),
+      publicKey: await crypto.subtle.importKey('jwk', publicPart, algorithm, true, ['verify']),
+      publicJwk: { ...publicPart, kid, alg, use: 'sig' },
+    }
+  } catch {
+    throw new KeyError(`key "${kid}" does not import`)
+  }
+}
+
+/** Says what is wrong with a key set, without a word of its contents. */
+export class KeyError extends Error {
+  override name = 'KeyError'
+}
+
+type Jwk = Record<string, unknown> & { kid: string }
+
+function parseJwks<Key>(text: string, read: (jwk: Jwk) => Key): KeyRing<Key> {
+  const keys = jwksMembers(text)
+  const kids = new Set<string>()
+  const ring = keys.map((jwk) => {
+    if (typeof jwk !== 'object' || jwk === null || !('kid' in jwk) || typeof jwk.kid !== 'string') {
+      throw new KeyError('holds a key without a "kid"')
+    }
+    if (!kidPattern.test(jwk.kid)) throw new KeyError('holds a "kid" that is not 1 to 64 of [A-Za-z0-9_-]')
+    if (kids.has(jwk.kid)) throw new KeyError(`holds the "kid" "${jwk.kid}" twice`)
+    kids.add(jwk.kid)
+    return read(jwk as Jwk)
+  })
+  const [first, ...rest] = ring
+  if (first === undefined) throw new KeyError('holds no key')
+  return [first, ...rest]
+}
+
+function jwksMembers(text: string): unknown[] {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    throw new KeyError('is not JSON')
+  }
+  if (typeof parsed !== 'object' || parsed === null || !('keys' in parsed) || !Array.isArray(parsed.keys)) {
+    throw new KeyError('is not a JWK Set ({"keys":[…]})')
+  }
+  return parsed.keys
+}
+
+function decode(text: string): Uint8Array {
+  try {
+    return base64url.decode(text)
+  } catch {
+    throw new KeyError('holds a key that is not base64url')
+  }
+}

@@ -1,0 +1,29 @@
+/** RFC 5321 §4.5.3.1, in octets. */
+const maxLocalLength = 64
+const maxLength = 254
+
+/** RFC 5322 dot-atom, ASCII. No quoted local parts: they carry commas and spaces into mail headers. */
+const localPattern = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/
+/** What a URL parser would take for something other than part of a host name. */
+const notInDomain = /[\s%/?#@:[\]\\<>^|`{}"'(),;!$&*+=~_]/
+const domainPattern = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])$/
+
+/**
+ * The one spelling under which an address is kept and compared: trimmed, lower case, the domain in punycode.
+ * `undefined` for what is no single address of that kind, so that a header can never get a second recipient.
+ */
+export function normalizeEmailAddress(input: string): string | undefined {
+  const trimmed = input.trim()
+  const at = trimmed.lastIndexOf('@')
+  const local = trimmed.slice(0, Math.max(at, 0)).toLowerCase()
+  const domain = asciiDomain(trimmed.slice(at + 1))
+  if (!localPattern.test(local) || local.length > maxLocalLength || domain === undefined) return undefined
+  const address = `${local}@${domain}`
+  return address.length <= maxLength ? address : undefined
+}
+
+function asciiDomain(domain: string): string | undefined {
+  if (domain === '' || domain.length > maxLength || notInDomain.test(domain)) return undefined
+  const url = URL.parse(`http://${domain}`)
+  return url && domainPattern.test(url.hostname) ? url.hostname : undefined
+}

@@ -1,0 +1,119 @@
+/** The closed catalogue of what can go wrong, as clients see it: code → status and public text (RFC 9457). */
+export const problems = {
+  malformed_json: { status: 400, title: 'Malformed JSON', detail: 'The request body is not well-formed JSON.' },
+  invalid_link: {
+    status: 400,
+    title: 'Invalid link',
+    detail: 'The link is unknown, used or expired. Ask for a new one.',
+  },
+  invalid_credentials: {
+    status: 401,
+    title: 'Invalid credentials',
+    detail: 'The e-mail address or the password is wrong.',
+  },
+  invalid_token: {
+    status: 401,
+    title: 'Invalid access token',
+    detail: 'An access token is needed, and the one presented, if any, is not good.',
+  },
+  invalid_refresh_token: {
+    status: 401,
+    title: 'Invalid refresh token',
+    detail: 'The session has ended. Sign in again.',
+  },
+  refresh_token_reused: {
+    status: 401,
+    title: 'Refresh token reused',
+    detail: 'This refresh token was used before, so the session was ended. Sign in again.',
+  },
+  account_pending: {
+    status: 403,
+    title: 'Account not activated',
+    detail: 'The account is waiting to be activated by the link in the mail.',
+  },
+  account_suspended: { status: 403, title: 'Account suspended', detail: 'The account is suspended.' },
+  wrong_password: { status: 403, title: 'Wrong password', detail: 'The password is wrong.' },
+  insufficient_permission: {
+    status: 403,
+    title: 'Insufficient permission',
+    detail: 'Your role does not permit this.',
+  },
+  not_found: { status: 404, title: 'Not found', detail: 'There is nothing here.' },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed',
+    detail: 'This path does not take that method; the Allow header lists those it takes.',
+  },
+  last_admin: {
+    status: 409,
+    title: 'Last administrator',
+    detail: 'This is the last active ADMIN. Make another one first.',
+  },
+  own_account: {
+    status: 409,
+    title: 'Own account',
+    detail: 'An administrator cannot do this to the own account.',
+  },
+  body_too_large: { status: 413, title: 'Body too large', detail: 'A request body is at most 16 KiB.' },
+  unsupported_media_type: {
+    status: 415,
+    title: 'Unsupported media type',
+    detail: 'The body must be sent as application/json.',
+  },
+  validation_failed: {
+    status: 422,
+    title: 'Validation failed',
+    detail: 'The request breaks the rules listed in errors.',
+  },
+  weak_password: {
+    status: 422,
+    title: 'Weak password',
+    detail: 'The password is too easy to guess; errors says what to do.',
+  },
+  rate_limited: { status: 429, title: 'Too many requests', detail: 'Wait before the next try.' },
+  internal_error: { status: 500, title: 'Internal error', detail: 'Something went wrong on our side.' },
+  service_unavailable: {
+    status: 503,
+    title: 'Service unavailable',
+    detail: 'The service cannot do this right now. Nothing was changed; try again.',
+  },
+} as const satisfies Record<string, { status: number; title: string; detail: string }>
+
+export type ProblemCode = keyof typeof problems
+
+/** One broken rule: an RFC 6901 pointer to the field, a stable code, and words for a person. */
+export interface FieldError {
+  pointer: string
+  code: string
+  message: string
+}
+
+interface AppErrorOptions {
+  /** Why, for the log only. Never a value the client sent. */
+  reason?: string
+  errors?: FieldError[]
+  headers?: Record<string, string>
+  cause?: unknown
+}
+
+/** A failure with an answer. `code` is public; `reason` and `cause` are not. */
+export class AppError extends Error {
+  override name = 'AppError'
+  readonly code: ProblemCode
+  readonly reason: string | undefined
+  readonly errors: FieldError[] | undefined
+  readonly headers: Record<string, string>
+
+  constructor(code: ProblemCode, { reason, errors, headers = {}, cause }: AppErrorOptions = {}) {
+    super(reason ? `${code}: ${reason}` : code, { cause })
+    this.code = code
+    this.reason = reason
+    this.errors = errors
+    this.headers = headers
+  }
+}
+
+/** A store did not answer. Nothing is known to be wrong with the request, so it may be tried again (RFC 9110 §15.6.4). */
+export function unavailable(reason: string, cause?: unknown): AppError {
+  return new AppError('service_unavailable', { reason, cause, headers: { 'Retry-After': '5' } })
+}

@@ -1,0 +1,19 @@
+import type { AccessClaims } from '../crypto/tokens.ts'
+import type { Context, Origin, Platform } from '../context.ts'
+import type { Actor } from '../store/sessions.ts'
+
+/** What one request carries from middleware to handler. */
+export interface HttpEnv {
+  Bindings: Env
+  Variables: {
+    platform: Platform
+    origin: Origin
+    ctx: Context
+    /** Set by `authenticate`: the user and session as D1 has them now. */
+    actor: Actor
+    /** Set by `verifyAtEdge`: what the token says, which may be minutes old. */
+    claims: AccessClaims
+    /** For the request log. */
+    outcome: string
+  }
+}

@@ -1,0 +1,18 @@
+import { createMiddleware } from 'hono/factory'
+import { ConfigError } from '../config.ts'
+import { createContext } from '../context.ts'
+import { unavailable } from '../errors.ts'
+import { log } from '../log.ts'
+import type { HttpEnv } from './env.ts'
+
+/** Puts what services need at hand, and refuses to serve when the environment is not fit: half a configuration is none. */
+export const withContext = createMiddleware<HttpEnv>(async function withContext(c, next) {
+  try {
+    c.set('ctx', await createContext(c.env, c.get('platform'), c.get('origin'), c.executionCtx))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    log('error', 'config.invalid', { problems: error.problems })
+    throw unavailable('config')
+  }
+  await next()
+})

@@ -1,0 +1,40 @@
+import type { Context, MailJob } from '../context.ts'
+import { describeError, log } from '../log.ts'
+import { closeDeadLetter, deliverEmail } from '../services/email-delivery.ts'
+
+/** Longer than a claim, so that the next try can have the row. */
+const retryAfterFailureSeconds = 150
+
+/**
+ * Delivers a batch of messages. Each is acknowledged or retried for itself, so one that always fails does not hold up
+ * the others; the queue gives it to the dead-letter queue in the end.
+ */
+export async function consumeMailQueue(ctx: Context, batch: MessageBatch<MailJob>): Promise<void> {
+  for (const message of batch.messages) {
+    try {
+      const delaySeconds = await deliverEmail(ctx, message.body.id)
+      if (delaySeconds === undefined) message.ack()
+      else message.retry({ delaySeconds })
+    } catch (error) {
+      log('error', 'mail.delivery_failed', {
+        email_id: message.body.id,
+        attempts: message.attempts,
+        ...describeError(error),
+      })
+      message.retry({ delaySeconds: retryAfterFailureSeconds })
+    }
+  }
+}
+
+/** Writes down what the queue gave up. */
+export async function consumeDeadLetters(ctx: Context, batch: MessageBatch<MailJob>): Promise<void> {
+  for (const message of batch.messages) {
+    try {
+      await closeDeadLetter(ctx, message.body.id)
+      message.ack()
+    } catch (error) {
+      log('error', 'mail.dead_letter_failed', { email_id: message.body.id, ...describeError(error) })
+      message.retry({ delaySeconds: retryAfterFailureSeconds })
+    }
+  }
+}

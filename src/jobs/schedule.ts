@@ -1,0 +1,31 @@
+import type { Context } from '../context.ts'
+import { describeError, log } from '../log.ts'
+import { requeueStrandedEmails } from '../services/email-delivery.ts'
+import { cleanUp } from './cleanup.ts'
+
+/** The Cron Triggers of wrangler.toml and what each does. */
+export const schedule: Record<string, { name: string; run: (ctx: Context) => Promise<void> }> = {
+  '*/5 * * * *': { name: 'requeue', run: requeue },
+  '0 * * * *': { name: 'cleanup', run: cleanUp },
+}
+
+async function requeue(ctx: Context): Promise<void> {
+  log('info', 'mail.requeued', { count: await requeueStrandedEmails(ctx) })
+}
+
+/** Runs the job of a Cron Trigger. Its failure is logged here and passed on, so that the platform counts it too. */
+export async function runScheduled(ctx: Context, cron: string): Promise<void> {
+  const job = schedule[cron]
+  if (!job) {
+    log('error', 'job.unknown', { cron })
+    return
+  }
+  const start = ctx.now().getTime()
+  try {
+    await job.run(ctx)
+    log('info', 'job', { job: job.name, duration_ms: ctx.now().getTime() - start })
+  } catch (error) {
+    log('error', 'job.failed', { job: job.name, duration_ms: ctx.now().getTime() - start, ...describeError(error) })
+    throw error
+  }
+}

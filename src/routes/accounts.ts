@@ -1,0 +1,66 @@
+/** Registration, activation, sign-in and passwords. */
+import { Hono } from 'hono'
+import * as z from 'zod'
+import { authenticate } from '../http/authenticate.ts'
+import { readJson } from '../http/body.ts'
+import type { HttpEnv } from '../http/env.ts'
+import { valid } from '../http/validate.ts'
+import { activate } from '../services/activation.ts'
+import { changePassword } from '../services/password-change.ts'
+import { completePasswordReset, requestPasswordReset } from '../services/password-reset.ts'
+import { register, resendActivation } from '../services/registration.ts'
+import { signIn } from '../services/sign-in.ts'
+import { accepted, tokenAnswer } from './answers.ts'
+import { email, locale, name, newPassword, password, token } from './fields.ts'
+
+const registration = z.object({
+  email,
+  password: newPassword,
+  first_name: name.optional(),
+  last_name: name.optional(),
+  locale: locale.optional(),
+})
+
+export const accountRoutes = new Hono<HttpEnv>()
+  .post('/register', readJson, valid('json', registration), async (c) => {
+    const { first_name: firstName, last_name: lastName, ...rest } = c.req.valid('json')
+    await register(c.get('ctx'), { firstName, lastName, ...rest })
+    return c.json(accepted.registration, 202)
+  })
+  .post('/activate', readJson, valid('json', z.object({ token, password })), async (c) => {
+    const body = c.req.valid('json')
+    return c.json(tokenAnswer(await activate(c.get('ctx'), body.token, body.password)))
+  })
+  .post('/resend-activation', readJson, valid('json', z.object({ email })), async (c) => {
+    await resendActivation(c.get('ctx'), c.req.valid('json').email)
+    return c.json(accepted.activation, 202)
+  })
+  .post('/login', readJson, valid('json', z.object({ email, password })), async (c) => {
+    const body = c.req.valid('json')
+    return c.json(tokenAnswer(await signIn(c.get('ctx'), body.email, body.password)))
+  })
+  .post(
+    '/change-password',
+    authenticate,
+    readJson,
+    valid('json', z.object({ old_password: password, new_password: newPassword })),
+    async (c) => {
+      const body = c.req.valid('json')
+      await changePassword(c.get('ctx'), c.get('actor'), body.old_password, body.new_password)
+      return c.body(null, 204)
+    },
+  )
+  .post('/password-reset/request', readJson, valid('json', z.object({ email })), async (c) => {
+    await requestPasswordReset(c.get('ctx'), c.req.valid('json').email)
+    return c.json(accepted.passwordReset, 202)
+  })
+  .post(
+    '/password-reset/complete',
+    readJson,
+    valid('json', z.object({ token, new_password: newPassword })),
+    async (c) => {
+      const body = c.req.valid('json')
+      await completePasswordReset(c.get('ctx'), body.token, body.new_password)
+      return c.body(null, 204)
+    },
+  )

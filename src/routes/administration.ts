@@ -1,0 +1,95 @@
+/** What a user with a permission does to others. */
+import { Hono } from 'hono'
+import * as z from 'zod'
+import { isUuidv7 } from '../crypto/random.ts'
+import { normalizeEmailAddress } from '../email-address.ts'
+import { permit } from '../http/authenticate.ts'
+import { readJson } from '../http/body.ts'
+import type { HttpEnv } from '../http/env.ts'
+import { valid } from '../http/validate.ts'
+import {
+  activateUser,
+  assignRole,
+  deleteOtherAccount,
+  endSessionsOfUser,
+  moderateProfile,
+  reinstateUser,
+  suspendUser,
+} from '../services/administration.ts'
+import { getUser, listUsers } from '../services/users.ts'
+import { userStatuses } from '../store/schema.ts'
+import { userAnswer } from './answers.ts'
+import { emailPrefix, idParam, reason, role } from './fields.ts'
+import { cursor, encodeCursor, limit } from './pages.ts'
+import { profile, profileChanges } from './profile.ts'
+
+const userList = z
+  .object({
+    email: emailPrefix.optional(),
+    role: role.optional(),
+    status: z.enum(userStatuses).optional(),
+    limit,
+    cursor: cursor((position) => isUuidv7(position) || normalizeEmailAddress(position) === position),
+  })
+  .refine((query) => query.cursor === undefined || isUuidv7(query.cursor) === (query.email === undefined), {
+    path: ['cursor'],
+    error: 'is not a cursor of this list',
+    params: { code: 'invalid_cursor' },
+  })
+
+export const administrationRoutes = new Hono<HttpEnv>()
+  .get('/', permit('users:read'), valid('query', userList), async (c) => {
+    const { email, role, status, limit, cursor } = c.req.valid('query')
+    const page = await listUsers(c.get('ctx'), { emailPrefix: email, role, status, after: cursor }, limit)
+    return c.json({ users: page.users.map(userAnswer), next_cursor: encodeCursor(page.next) })
+  })
+  .get('/:id', permit('users:read'), valid('param', idParam), async (c) =>
+    c.json(userAnswer(await getUser(c.get('ctx'), c.req.valid('param').id))),
+  )
+  .patch(
+    '/:id/profile',
+    permit('profiles:moderate'),
+    valid('param', idParam),
+    readJson,
+    valid('json', profile),
+    async (c) => {
+      const changes = profileChanges(c.req.valid('json'))
+      return c.json(userAnswer(await moderateProfile(c.get('ctx'), c.get('actor'), c.req.valid('param').id, changes)))
+    },
+  )
+  .post('/:id/activate', permit('users:activate'), valid('param', idParam), async (c) =>
+    c.json(userAnswer(await activateUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id))),
+  )
+  .put(
+    '/:id/role',
+    permit('users:assign-role'),
+    valid('param', idParam),
+    readJson,
+    valid('json', z.object({ role })),
+    async (c) => {
+      const { role } = c.req.valid('json')
+      return c.json(userAnswer(await assignRole(c.get('ctx'), c.get('actor'), c.req.valid('param').id, role)))
+    },
+  )
+  .post(
+    '/:id/suspend',
+    permit('users:suspend'),
+    valid('param', idParam),
+    readJson,
+    valid('json', z.object({ reason })),
+    async (c) => {
+      const { reason } = c.req.valid('json')
+      return c.json(userAnswer(await suspendUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id, reason)))
+    },
+  )
+  .post('/:id/reinstate', permit('users:suspend'), valid('param', idParam), async (c) =>
+    c.json(userAnswer(await reinstateUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id))),
+  )
+  .delete('/:id/sessions', permit('users:revoke-sessions'), valid('param', idParam), async (c) => {
+    await endSessionsOfUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
+    return c.body(null, 204)
+  })
+  .delete('/:id', permit('users:delete'), valid('param', idParam), async (c) => {
+    await deleteOtherAccount(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
+    return c.body(null, 204)
+  })

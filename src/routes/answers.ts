@@ -1,0 +1,68 @@
+/** What users, sessions, tokens and events look like on the wire. Written by hand, so that a new column can't leak. */
+import type { Tokens } from '../services/token-answer.ts'
+import type { AuditEvent, Session, User } from '../store/schema.ts'
+
+export function userAnswer(user: User) {
+  return {
+    id: user.id,
+    email: user.email,
+    role: user.role,
+    status: user.status,
+    first_name: user.firstName,
+    last_name: user.lastName,
+    avatar_url: user.avatarUrl,
+    bio: user.bio,
+    locale: user.locale,
+    created_at: user.createdAt.toISOString(),
+    updated_at: user.updatedAt.toISOString(),
+    activated_at: user.activatedAt?.toISOString() ?? null,
+    last_login_at: user.lastLoginAt?.toISOString() ?? null,
+  }
+}
+
+/** RFC 6749 §5.1, and the user. */
+export function tokenAnswer({ accessToken, expiresIn, refreshToken, refreshExpiresIn, user }: Tokens) {
+  return {
+    access_token: accessToken,
+    token_type: 'Bearer' as const,
+    expires_in: expiresIn,
+    refresh_token: refreshToken,
+    refresh_expires_in: refreshExpiresIn,
+    user: userAnswer(user),
+  }
+}
+
+export function sessionAnswer(session: Session, currentId: string) {
+  return {
+    id: session.id,
+    created_at: session.createdAt.toISOString(),
+    last_used_at: session.lastUsedAt.toISOString(),
+    expires_at: session.expiresAt.toISOString(),
+    ip: session.ip,
+    country: session.country,
+    user_agent: session.userAgent,
+    current: session.id === currentId,
+  }
+}
+
+export function auditEventAnswer(event: AuditEvent) {
+  return {
+    id: event.id,
+    at: event.at.toISOString(),
+    type: event.type,
+    actor_id: event.actorId,
+    user_id: event.userId,
+    ip: event.ip,
+    country: event.country,
+    user_agent: event.userAgent,
+    request_id: event.requestId,
+    detail: event.detail,
+  }
+}
+
+/** The same words whether an account exists or not: the mail says the rest. */
+export const accepted = {
+  registration: { message: 'If the address is right, a mail is on its way. Follow the link in it.' },
+  activation: { message: 'If an account with this address waits to be activated, a mail is on its way.' },
+  passwordReset: { message: 'If there is an account with this address, a mail is on its way.' },
+}

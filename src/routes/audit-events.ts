@@ -1,0 +1,25 @@
+import { Hono } from 'hono'
+import * as z from 'zod'
+import { isUuidv7 } from '../crypto/random.ts'
+import { permit } from '../http/authenticate.ts'
+import type { HttpEnv } from '../http/env.ts'
+import { valid } from '../http/validate.ts'
+import { auditTypes, listAudit } from '../services/audit.ts'
+import { auditEventAnswer } from './answers.ts'
+import { cursor, encodeCursor, limit } from './pages.ts'
+
+const auditList = z.object({
+  user_id: z
+    .string()
+    .refine(isUuidv7, { error: 'must be an id', params: { code: 'invalid_id' } })
+    .optional(),
+  type: z.enum(auditTypes).optional(),
+  limit,
+  cursor: cursor(isUuidv7),
+})
+
+export const auditRoutes = new Hono<HttpEnv>().get('/', permit('audit:read'), valid('query', auditList), async (c) => {
+  const { user_id: userId, type, limit, cursor } = c.req.valid('query')
+  const page = await listAudit(c.get('ctx'), { userId, type, before: cursor }, limit)
+  return c.json({ events: page.events.map(auditEventAnswer), next_cursor: encodeCursor(page.next) })
+})

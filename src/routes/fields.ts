@@ -1,0 +1,89 @@
+/** The rules for what clients send, one for each kind of field. */
+import * as z from 'zod'
+import { isUuidv7 } from '../crypto/random.ts'
+import { normalizeEmailAddress } from '../email-address.ts'
+import { passwordMaxLength } from '../services/password-policy.ts'
+import { roles } from '../store/schema.ts'
+
+// Workers forbid code generation; asking first would cost an exception.
+z.config({ jitless: true })
+
+/** Text that can be stored and shown: no NUL, no half of a surrogate pair. */
+const text = z.string().refine((value) => value.isWellFormed() && !value.includes('\0'), {
+  error: 'must not contain NUL or unpaired surrogates',
+  params: { code: 'invalid_text' },
+  abort: true,
+})
+
+const line = (max: number) =>
+  text
+    .refine((value) => !/\p{Cc}/u.test(value), { error: 'must be a single line', params: { code: 'invalid_text' } })
+    .overwrite((value) => value.trim())
+    .check(z.minLength(1), z.maxLength(max))
+
+/** Trimmed, lower case, punycode: see `normalizeEmailAddress`. */
+export const email = text
+  .overwrite((value) => normalizeEmailAddress(value) ?? '')
+  .refine((value) => value !== '', { error: 'must be one e-mail address', params: { code: 'invalid_email' } })
+  .meta({ format: 'email', maxLength: 254, examples: ['ada@example.com'] })
+
+/** The beginning of an address, compared as addresses are kept. */
+export const emailPrefix = text
+  .overwrite((value) => value.trim().toLowerCase())
+  .check(z.minLength(1), z.maxLength(254))
+  .meta({ description: 'A prefix of the address.' })
+
+/** A password that is compared, as it was typed. */
+export const password = text.check(z.minLength(1), z.maxLength(passwordMaxLength)).meta({ format: 'password' })
+
+/** A password that is set. The policy judges it; here is only what it must have to be judged. */
+export const newPassword = text.check(z.maxLength(passwordMaxLength)).meta({
+  format: 'password',
+  description: `8 (configurable) to ${passwordMaxLength} characters, and hard to guess for zxcvbn (score 3). No rules of composition.`,
+})
+
+/** A JWT. Only its signature says whether it is good, so anything that is text is taken. */
+export const token = text.check(z.minLength(1))
+
+export const name = line(100)
+export const reason = line(500)
+
+export const avatarUrl = text
+  .check(z.maxLength(2048))
+  .refine(isHttpsUrl, {
+    error: 'must be an https URL',
+    params: { code: 'invalid_url' },
+  })
+  .meta({ format: 'uri' })
+
+/** Several lines, but no other control characters. */
+export const bio = text
+  .refine((value) => !/(?![\n\t])\p{Cc}/u.test(value.replaceAll('\r\n', '\n')), {
+    error: 'must not contain control characters',
+    params: { code: 'invalid_text' },
+  })
+  .check(z.maxLength(500))
+
+/** A BCP 47 language tag. */
+export const locale = text
+  .check(z.maxLength(35))
+  .refine(isLocale, { error: 'must be a BCP 47 language tag', params: { code: 'invalid_locale' } })
+  .meta({ examples: ['en-GB'] })
+
+export const role = z.enum(roles)
+
+/** An id that is not of our form names nothing, which `valid` answers with 404. */
+export const idParam = z.object({ id: z.string().refine(isUuidv7).meta({ format: 'uuid' }) })
+
+function isHttpsUrl(value: string): boolean {
+  const url = URL.parse(value)
+  return url?.protocol === 'https:' && url.username === '' && url.password === '' && !/\s/.test(value)
+}
+
+function isLocale(value: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(value).length === 1
+  } catch {
+    return false
+  }
+}

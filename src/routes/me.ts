@@ -1,0 +1,40 @@
+/** What the signed-in user does with its own account. */
+import { Hono } from 'hono'
+import * as z from 'zod'
+import { authenticate } from '../http/authenticate.ts'
+import { readJson } from '../http/body.ts'
+import type { HttpEnv } from '../http/env.ts'
+import { valid } from '../http/validate.ts'
+import { deleteOwnAccount } from '../services/deletion.ts'
+import { updateOwnProfile } from '../services/profile.ts'
+import { endOtherSessions, endSession, listSessions } from '../services/sessions.ts'
+import { sessionAnswer, userAnswer } from './answers.ts'
+import { idParam, locale, password } from './fields.ts'
+import { profile, profileChanges } from './profile.ts'
+
+const ownProfile = profile.extend({ locale: locale.nullable().optional() })
+
+export const meRoutes = new Hono<HttpEnv>()
+  .get('/', authenticate, (c) => c.json(userAnswer(c.get('actor').user)))
+  .patch('/', authenticate, readJson, valid('json', ownProfile), async (c) => {
+    const { locale, ...rest } = c.req.valid('json')
+    const user = await updateOwnProfile(c.get('ctx'), c.get('actor'), { ...profileChanges(rest), locale })
+    return c.json(userAnswer(user))
+  })
+  .delete('/', authenticate, readJson, valid('json', z.object({ password })), async (c) => {
+    await deleteOwnAccount(c.get('ctx'), c.get('actor'), c.req.valid('json').password)
+    return c.body(null, 204)
+  })
+  .get('/sessions', authenticate, async (c) => {
+    const actor = c.get('actor')
+    const sessions = await listSessions(c.get('ctx'), actor)
+    return c.json({ sessions: sessions.map((session) => sessionAnswer(session, actor.session.id)) })
+  })
+  .delete('/sessions', authenticate, async (c) => {
+    await endOtherSessions(c.get('ctx'), c.get('actor'))
+    return c.body(null, 204)
+  })
+  .delete('/sessions/:id', authenticate, valid('param', idParam), async (c) => {
+    await endSession(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
+    return c.body(null, 204)
+  })

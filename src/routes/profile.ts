@@ -1,0 +1,15 @@
+import * as z from 'zod'
+import type { ProfileChanges } from '../services/profile.ts'
+import { avatarUrl, bio, name } from './fields.ts'
+
+/** The part of a profile that others see, and that a moderator may correct. `null` clears a field. */
+export const profile = z.object({
+  first_name: name.nullable().optional(),
+  last_name: name.nullable().optional(),
+  avatar_url: avatarUrl.nullable().optional(),
+  bio: bio.nullable().optional(),
+})
+
+export function profileChanges(body: z.output<typeof profile>): ProfileChanges {
+  return { firstName: body.first_name, lastName: body.last_name, avatarUrl: body.avatar_url, bio: body.bio }
+}

@@ -1,0 +1,9 @@
+import { Hono } from 'hono'
+import { verifyAtEdge } from '../http/authenticate.ts'
+import type { HttpEnv } from '../http/env.ts'
+import { permissionsOf } from '../services/permissions.ts'
+import { roles } from '../store/schema.ts'
+
+export const roleRoutes = new Hono<HttpEnv>().get('/', verifyAtEdge, (c) =>
+  c.json({ roles: roles.map((role) => ({ role, permissions: permissionsOf[role] })) }),
+)

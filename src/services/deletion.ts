@@ -1,0 +1,57 @@
+import type { Context } from '../context.ts'
+import { verifyPassword } from '../crypto/password.ts'
+import { AppError } from '../errors.ts'
+import { happened, insertAuditEvent } from '../store/audit.ts'
+import { allOf, type Db, batch } from '../store/db.ts'
+import { deleteEmailsTo, insertEmail } from '../store/emails.ts'
+import { deleteLinksOf } from '../store/links.ts'
+import { deleteRegistrationsOf } from '../store/registrations.ts'
+import { type Actor, actorStillHasPassword, deleteSessionsOf } from '../store/sessions.ts'
+import { deleteUser, emailOf, leavesAnActiveAdmin, selectUser, wasActivated } from '../store/users.ts'
+import { auditEvent, recordRefusal } from './audit.ts'
+import { type NewEmail, announceEmail, newEmail } from './outbox.ts'
+import { revoke } from './revocation.ts'
+
+/**
+ * Deletes the account of who is signed in: account, sessions, links, registrations and every mail kept for the address.
+ *
+ * @throws {AppError} `wrong_password`, `last_admin`; `invalid_token` when the session or the password ended meanwhile
+ */
+export async function deleteOwnAccount(ctx: Context, actor: Actor, password: string): Promise<void> {
+  const { user } = actor
+  const { matches } = await verifyPassword(password, user.passwordHash, ctx.work, ctx.secrets.peppers)
+  if (!matches || user.passwordHash === null) {
+    await recordRefusal(ctx, 'user.deletion_refused', { actorId: user.id, userId: user.id })
+    throw new AppError('wrong_password')
+  }
+  const event = auditEvent(ctx, 'user.deleted', { actorId: user.id, userId: user.id })
+  const mail = newEmail(ctx, 'account_deleted', user.email, user.id)
+  const mayDelete = allOf(actorStillHasPassword(actor, user.passwordHash, event.at), leavesAnActiveAdmin(user.id))
+  const [[deleted], [remaining], ended] = await batch(ctx.db, [
+    insertAuditEvent(ctx.db, event, mayDelete),
+    selectUser(ctx.db, user.id),
+    ...eraseUser(ctx.db, user.id, mail, event.id),
+  ])
+  if (!deleted) {
+    const isUnchanged = remaining?.status === 'active' && remaining.passwordHash === user.passwordHash
+    throw new AppError(isUnchanged ? 'last_admin' : 'invalid_token', { reason: 'changed_meanwhile' })
+  }
+  revoke(ctx, ended)
+  announceEmail(ctx, mail)
+}
+
+/**
+ * The statements that leave nothing of a user but ids in the audit trail, children first. The first gives the ended
+ * sessions. The farewell comes after the other mails to the address are gone, and only to a mailbox that was proven.
+ */
+export function eraseUser(db: Db, id: string, farewell: NewEmail, eventId: string) {
+  const done = happened(eventId)
+  return [
+    deleteSessionsOf(db, id, done),
+    deleteLinksOf(db, id, done),
+    deleteRegistrationsOf(db, emailOf(id), done),
+    deleteEmailsTo(db, emailOf(id), done),
+    insertEmail(db, farewell, allOf(done, wasActivated(id))),
+    deleteUser(db, id, done),
+  ] as const
+}

@@ -1,0 +1,65 @@
+import type { Context } from '../context.ts'
+import { uuidv7 } from '../crypto/random.ts'
+import { describeError, log } from '../log.ts'
+import type { Expression } from '../store/db.ts'
+import type { Email, EmailParams } from '../store/schema.ts'
+
+/**
+ * What an outbox row asks for. `registration` leaves it to delivery whether an activation mail or "you already have an
+ * account" is right, so that a request does the same for every address.
+ */
+export type EmailTemplate =
+  | 'registration'
+  | 'activation'
+  | 'account_activated'
+  | 'password_reset'
+  | 'set_password'
+  | 'password_changed'
+  | 'account_suspended'
+  | 'account_reinstated'
+  | 'account_deleted'
+  | 'role_changed'
+  | 'session_reuse'
+
+/** A row that is not stored yet; its recipient may be left to the database. */
+export type NewEmail = Omit<Email, 'recipient'> & { recipient: string | Expression }
+
+/** A row for the outbox, to be inserted in the batch that causes the mail. Its id is time-ordered and also the link's. */
+export function newEmail(
+  ctx: Context,
+  template: EmailTemplate,
+  recipient: string | Expression,
+  userId: string | null,
+  params: EmailParams = {},
+): NewEmail {
+  const now = ctx.now()
+  return {
+    id: uuidv7(now),
+    template,
+    recipient,
+    userId,
+    params: { ...ctx.origin, ...params },
+    status: 'queued',
+    attempts: 0,
+    dueAt: now,
+    inDoubtSince: null,
+    linkedAt: null,
+    providerId: null,
+    lastError: null,
+    createdAt: now,
+    finishedAt: null,
+  }
+}
+
+/**
+ * Tells the queue about a committed row, after the answer. A failure loses nothing: the row stays `queued` and the
+ * five-minute job finds it.
+ */
+export function announceEmail(ctx: Context, { id }: Pick<Email, 'id'>): void {
+  ctx.defer(
+    ctx.mailQueue.send({ id }).then(
+      () => undefined,
+      (error: unknown) => log('warn', 'mail.queue_failed', { email_id: id, ...describeError(error) }),
+    ),
+  )
+}

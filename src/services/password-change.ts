@@ -1,0 +1,47 @@
+import type { Context } from '../context.ts'
+import { hashPassword, verifyPassword } from '../crypto/password.ts'
+import { AppError } from '../errors.ts'
+import { happened, insertAuditEvent } from '../store/audit.ts'
+import { batch } from '../store/db.ts'
+import { insertEmail } from '../store/emails.ts'
+import { deleteLinksOf } from '../store/links.ts'
+import { type Actor, actorStillHasPassword, deleteOtherSessionsOf } from '../store/sessions.ts'
+import { updateUser } from '../store/users.ts'
+import { auditEvent, recordRefusal } from './audit.ts'
+import { announceEmail, newEmail } from './outbox.ts'
+import { assertStrongPassword } from './password-policy.ts'
+import { revoke } from './revocation.ts'
+
+/**
+ * Changes the password of who is signed in. Every other session ends, and so does every reset link on its way.
+ *
+ * @throws {AppError} `wrong_password`, `weak_password`; `invalid_token` when the session or the password ended meanwhile
+ */
+export async function changePassword(
+  ctx: Context,
+  actor: Actor,
+  oldPassword: string,
+  newPassword: string,
+): Promise<void> {
+  const { user, session } = actor
+  const { matches } = await verifyPassword(oldPassword, user.passwordHash, ctx.work, ctx.secrets.peppers)
+  if (!matches || user.passwordHash === null) {
+    await recordRefusal(ctx, 'user.password_change_refused', { actorId: user.id, userId: user.id })
+    throw new AppError('wrong_password')
+  }
+  await assertStrongPassword(ctx, newPassword, user, '/new_password')
+  const passwordHash = await hashPassword(newPassword, ctx.work, ctx.secrets.peppers)
+  const event = auditEvent(ctx, 'user.password_changed', { actorId: user.id, userId: user.id })
+  const mail = newEmail(ctx, 'password_changed', user.email, user.id)
+  const done = happened(event.id)
+  const [[changed], , ended] = await batch(ctx.db, [
+    insertAuditEvent(ctx.db, event, actorStillHasPassword(actor, user.passwordHash, event.at)),
+    updateUser(ctx.db, user.id, { passwordHash, updatedAt: event.at }, done),
+    deleteOtherSessionsOf(ctx.db, user.id, session.id, done),
+    deleteLinksOf(ctx.db, user.id, done, 'reset'),
+    insertEmail(ctx.db, mail, done),
+  ])
+  if (!changed) throw new AppError('invalid_token', { reason: 'changed_meanwhile' })
+  revoke(ctx, ended)
+  announceEmail(ctx, mail)
+}

@@ -1,0 +1,53 @@
+import type { Context } from '../context.ts'
+import { hashPassword } from '../crypto/password.ts'
+import { verifyInternalToken } from '../crypto/tokens.ts'
+import { AppError } from '../errors.ts'
+import { happened, insertAuditEvent } from '../store/audit.ts'
+import { batch } from '../store/db.ts'
+import { insertEmail } from '../store/emails.ts'
+import { deleteLinksOf, findLink, linkExists } from '../store/links.ts'
+import { deleteRegistrationsOf } from '../store/registrations.ts'
+import { deleteSessionsOf } from '../store/sessions.ts'
+import { activatedByReset, updateUser } from '../store/users.ts'
+import { auditEvent } from './audit.ts'
+import { announceEmail, newEmail } from './outbox.ts'
+import { assertStrongPassword } from './password-policy.ts'
+import { revoke } from './revocation.ts'
+
+/** Asks for a reset mail. Looks nothing up: delivery does, so the answer and its time are the same for every address. */
+export async function requestPasswordReset(ctx: Context, email: string): Promise<void> {
+  const mail = newEmail(ctx, 'password_reset', email, null)
+  await insertEmail(ctx.db, mail)
+  announceEmail(ctx, mail)
+}
+
+/**
+ * Sets a new password with the link from a mail, and ends every session. The mailbox is proven by that, so a pending
+ * account becomes active, with this password and nothing of what anybody registered; a suspended one stays suspended.
+ *
+ * @throws {AppError} `invalid_link`; `weak_password`, and the link stays good
+ */
+export async function completePasswordReset(ctx: Context, token: string, newPassword: string): Promise<void> {
+  const now = ctx.now()
+  const claims = await verifyInternalToken(ctx.internalTokens, 'reset+jwt', token, now)
+  const found = claims && (await findLink(ctx.db, claims.jti, 'reset', now))
+  if (!found) throw new AppError('invalid_link')
+  const { link, user } = found
+  await assertStrongPassword(ctx, newPassword, user, '/new_password')
+  const passwordHash = await hashPassword(newPassword, ctx.work, ctx.secrets.peppers)
+
+  const event = auditEvent(ctx, 'user.password_reset', { actorId: user.id, userId: user.id })
+  const mail = newEmail(ctx, 'password_changed', user.email, user.id)
+  const done = happened(event.id)
+  const [[reset], , ended] = await batch(ctx.db, [
+    insertAuditEvent(ctx.db, event, linkExists(link.id, 'reset', event.at)),
+    updateUser(ctx.db, user.id, { passwordHash, updatedAt: event.at, ...activatedByReset(event.at) }, done),
+    deleteSessionsOf(ctx.db, user.id, done),
+    deleteLinksOf(ctx.db, user.id, done),
+    deleteRegistrationsOf(ctx.db, user.email, done),
+    insertEmail(ctx.db, mail, done),
+  ])
+  if (!reset) throw new AppError('invalid_link', { reason: 'used_meanwhile' })
+  revoke(ctx, ended)
+  announceEmail(ctx, mail)
+}

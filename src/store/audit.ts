@@ -1,0 +1,45 @@
+import { type SQL, and, desc, eq, inArray, lt, sql } from 'drizzle-orm'
+import { type Db, type Row, insertWhere } from './db.ts'
+import { auditEvents } from './schema.ts'
+
+/** Records an event if `guard` holds. As the first statement of a batch it is the guard of all the others: see `happened`. */
+export function insertAuditEvent(db: Db, event: Row<typeof auditEvents>, guard: SQL = sql`true`) {
+  return insertWhere(db, auditEvents, event, guard).onConflictDoNothing().returning({ id: auditEvents.id })
+}
+
+/**
+ * The condition under which the statements after a guarded event act. A batch does not stop at a statement that changes
+ * no row; this does what a rollback would.
+ */
+export function happened(eventId: string): SQL {
+  return sql`exists (select 1 from ${auditEvents} where ${auditEvents.id} = ${eventId})`
+}
+
+export interface AuditFilter {
+  userId?: string | undefined
+  type?: string | undefined
+  /** Only events before this one. */
+  before?: string | undefined
+}
+
+/** Newest first. */
+export function listAuditEvents(db: Db, { userId, type, before }: AuditFilter, limit: number) {
+  return db
+    .select()
+    .from(auditEvents)
+    .where(
+      and(
+        userId === undefined ? undefined : eq(auditEvents.userId, userId),
+        type === undefined ? undefined : eq(auditEvents.type, type),
+        before === undefined ? undefined : lt(auditEvents.id, before),
+      ),
+    )
+    .orderBy(desc(auditEvents.id))
+    .limit(limit)
+}
+
+/** One chunk of the events made before an id; gives what it deleted. */
+export function deleteAuditEventsBefore(db: Db, beforeId: string, limit: number) {
+  const chunk = db.select({ id: auditEvents.id }).from(auditEvents).where(lt(auditEvents.id, beforeId)).limit(limit)
+  return db.delete(auditEvents).where(inArray(auditEvents.id, chunk))
+}

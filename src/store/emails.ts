@@ -1,0 +1,101 @@
+import { type SQL, and, asc, eq, inArray, isNull, lt, lte, notInArray, or, sql } from 'drizzle-orm'
+import { type Db, type Row, insertWhere } from './db.ts'
+import { type Email, type EmailStatus, emails } from './schema.ts'
+
+export function insertEmail(db: Db, email: Row<typeof emails>, guard: SQL = sql`true`) {
+  return insertWhere(db, emails, email, guard)
+}
+
+/** Takes a row for delivery, so that no second consumer sends it too. A claim that nobody finished lapses at `dueAt`. */
+export async function claimEmail(db: Db, id: string, now: Date, claimMs: number): Promise<Email | undefined> {
+  const [email] = await db
+    .update(emails)
+    .set({
+      status: 'sending',
+      attempts: sql`${emails.attempts} + 1`,
+      dueAt: new Date(now.getTime() + claimMs),
+      inDoubtSince: sql`coalesce(${emails.inDoubtSince}, ${now.getTime()})`,
+    })
+    .where(
+      and(
+        eq(emails.id, id),
+        or(eq(emails.status, 'queued'), and(eq(emails.status, 'sending'), lte(emails.dueAt, now))),
+      ),
+    )
+    .returning()
+  return email
+}
+
+export type EmailOutcome = {
+  [K in 'status' | 'recipient' | 'dueAt' | 'inDoubtSince' | 'linkedAt' | 'providerId' | 'lastError' | 'finishedAt']?:
+    | Email[K]
+    | SQL
+}
+
+/** Writes the outcome of a claim, if the row is still in that claim. */
+export function finishClaim(db: Db, claim: Pick<Email, 'id' | 'attempts'>, outcome: EmailOutcome) {
+  return db.update(emails).set(outcome).where(inClaim(claim))
+}
+
+/** The link of this mail has not been made yet. */
+export function emailHasNoLink(id: string): SQL {
+  return sql`exists (select 1 from ${emails} where ${and(eq(emails.id, id), isNull(emails.linkedAt))})`
+}
+
+/** A row is still in the claim that the caller holds. */
+export function emailIsClaimed({ id, attempts }: Pick<Email, 'id' | 'attempts'>): SQL {
+  return sql`exists (select 1 from ${emails} where ${inClaim({ id, attempts })})`
+}
+
+function inClaim({ id, attempts }: Pick<Email, 'id' | 'attempts'>) {
+  return and(eq(emails.id, id), eq(emails.status, 'sending'), eq(emails.attempts, attempts))
+}
+
+/** A row is neither finished nor about to be: what a dead letter may close. */
+export function emailIsOpen(id: string): SQL {
+  return sql`exists (select 1 from ${emails} where ${and(eq(emails.id, id), inArray(emails.status, ['queued', 'sending']))})`
+}
+
+export function updateEmail(db: Db, id: string, outcome: EmailOutcome, guard: SQL) {
+  return db
+    .update(emails)
+    .set(outcome)
+    .where(and(eq(emails.id, id), guard))
+}
+
+/** A row whose attempts may have been accepted can't be called failed. */
+export const failedOrUnknown: SQL = sql`case when ${emails.inDoubtSince} is null then 'failed' else 'unknown' end`
+
+/** Rows that should have been taken up by now and were not; the next look at them is after `now` again. */
+export async function postponeStrandedEmails(db: Db, dueBefore: Date, now: Date, limit: number): Promise<string[]> {
+  const stranded = db
+    .select({ id: emails.id })
+    .from(emails)
+    // Word for word the predicate of the partial index: a bound parameter would not match it.
+    .where(and(sql`status IN ('queued', 'sending')`, lte(emails.dueAt, dueBefore)))
+    .orderBy(asc(emails.dueAt))
+    .limit(limit)
+  const rows = await db
+    .update(emails)
+    .set({ dueAt: now })
+    .where(inArray(emails.id, stranded))
+    .returning({ id: emails.id })
+  return rows.map(({ id }) => id)
+}
+
+/** Everything ever mailed to an address, and everything about to be. */
+export function deleteEmailsTo(db: Db, recipient: string | SQL, guard: SQL) {
+  return db.delete(emails).where(and(eq(emails.recipient, recipient), guard))
+}
+
+const openStatuses: EmailStatus[] = ['queued', 'sending']
+
+/** One chunk of the finished rows from before an id. */
+export function deleteFinishedEmailsBefore(db: Db, beforeId: string, limit: number) {
+  const chunk = db
+    .select({ id: emails.id })
+    .from(emails)
+    .where(and(lt(emails.id, beforeId), notInArray(emails.status, openStatuses)))
+    .limit(limit)
+  return db.delete(emails).where(inArray(emails.id, chunk))
+}

@@ -1,0 +1,53 @@
+import { type SQL, and, asc, desc, eq, inArray, lt, sql } from 'drizzle-orm'
+import { type Db, insertWhere } from './db.ts'
+import { type Registration, registrations, users } from './schema.ts'
+
+/** Keeps an attempt to register while nobody has proven the mailbox. */
+export function insertRegistration(db: Db, registration: Registration) {
+  const isPending = sql`exists (select 1 from ${users} where ${and(eq(users.email, registration.email), eq(users.status, 'pending'))})`
+  return insertWhere(db, registrations, registration, isPending)
+}
+
+export async function findRegistration(db: Db, id: string): Promise<Registration | undefined> {
+  const [registration] = await db.select().from(registrations).where(eq(registrations.id, id))
+  return registration
+}
+
+export async function findNewestRegistration(db: Db, email: string): Promise<Registration | undefined> {
+  const [registration] = await db
+    .select()
+    .from(registrations)
+    .where(eq(registrations.email, email))
+    .orderBy(desc(registrations.id))
+    .limit(1)
+  return registration
+}
+
+export function deleteRegistrationsOf(db: Db, email: string | SQL, guard: SQL) {
+  return db.delete(registrations).where(and(eq(registrations.email, email), guard))
+}
+
+type Attempt = 'passwordHash' | 'firstName' | 'lastName' | 'locale'
+
+/** A column of the only attempt there ever was to register a user's address; null when there were several, or none. */
+export function fromOnlyRegistration(column: Attempt, userId: string): SQL {
+  return sql`(select case when count(*) = 1 then max(${registrations[column]}) end from ${registrations}
+    where ${registrations.email} = (select owner.email from users as owner where owner.id = ${userId}))`
+}
+
+/** Attempts from before an id whose address has no newer one and no pending user that could still be activated by them. */
+export function deleteRegistrationsBefore(db: Db, beforeId: string, limit: number) {
+  const chunk = db
+    .select({ id: registrations.id })
+    .from(registrations)
+    .where(
+      and(
+        lt(registrations.id, beforeId),
+        sql`not exists (select 1 from registrations as newer where newer.email = ${registrations.email} and newer.id >= ${beforeId})`,
+        sql`not exists (select 1 from users where users.email = ${registrations.email} and users.status = 'pending')`,
+      ),
+    )
+    .orderBy(asc(registrations.id))
+    .limit(limit)
+  return db.delete(registrations).where(inArray(registrations.id, chunk))
+}

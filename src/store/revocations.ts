@@ -1,0 +1,19 @@
+/**
+ * The revocation list: one KV entry per ended session, for as long as its refresh token could live. KV is eventually
+ * consistent and caches absences, so an entry may only make access stricter and is never the only record of an end.
+ */
+
+/** KV takes no shorter time to live. */
+const minTtlSeconds = 60
+
+function keyOf(sessionId: string): string {
+  return `session:${sessionId}`
+}
+
+export async function isRevoked(kv: KVNamespace, sessionId: string): Promise<boolean> {
+  return (await kv.get(keyOf(sessionId))) !== null
+}
+
+export async function insertRevocation(kv: KVNamespace, sessionId: string, lifeSeconds: number): Promise<void> {
+  await kv.put(keyOf(sessionId), '1', { expirationTtl: Math.max(Math.ceil(lifeSeconds), minTtlSeconds) })
+}

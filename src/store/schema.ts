@@ -1,0 +1,168 @@
+/**
+ * The tables. Times are milliseconds since the epoch in D1 and `Date` in code; ids are UUIDv7, so a primary key is in
+ * the order of time and the sweeper walks it. Each further index costs a written row and has to earn its place.
+ *
+ * Foreign keys never cascade: on D1 a rebuilt parent table would silently delete every child.
+ */
+import { sql } from 'drizzle-orm'
+import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+
+export const roles = ['USER', 'MODERATOR', 'ADMIN'] as const
+export type Role = (typeof roles)[number]
+
+export const userStatuses = ['pending', 'active', 'suspended'] as const
+export type UserStatus = (typeof userStatuses)[number]
+
+export const linkPurposes = ['activation', 'reset'] as const
+export type LinkPurpose = (typeof linkPurposes)[number]
+
+export const emailStatuses = ['queued', 'sending', 'sent', 'skipped', 'failed', 'unknown'] as const
+export type EmailStatus = (typeof emailStatuses)[number]
+
+const instant = (name: string) => integer(name, { mode: 'timestamp_ms' })
+
+export const users = sqliteTable(
+  'users',
+  {
+    id: text('id').primaryKey(),
+    email: text('email').notNull(),
+    /** Null until the mailbox is proven, and after an activation by an ADMIN that could not tell whose password is right. */
+    passwordHash: text('password_hash'),
+    role: text('role', { enum: roles }).notNull(),
+    status: text('status', { enum: userStatuses }).notNull(),
+    firstName: text('first_name'),
+    lastName: text('last_name'),
+    avatarUrl: text('avatar_url'),
+    bio: text('bio'),
+    locale: text('locale'),
+    createdAt: instant('created_at').notNull(),
+    updatedAt: instant('updated_at').notNull(),
+    activatedAt: instant('activated_at'),
+    lastLoginAt: instant('last_login_at'),
+  },
+  (table) => [
+    uniqueIndex('users_email').on(table.email),
+    // Both carry role and status: a filter by one alone is the union of three ranges, each already in order.
+    index('users_role_status_id').on(table.role, table.status, table.id),
+    index('users_role_status_email').on(table.role, table.status, table.email),
+  ],
+)
+
+export const sessions = sqliteTable(
+  'sessions',
+  {
+    id: text('id').primaryKey(),
+    userId: text('user_id')
+      .notNull()
+      .references(() => users.id),
+    /** Which refresh token is the newest. The token itself is computed and never stored. */
+    generation: integer('generation').notNull(),
+    createdAt: instant('created_at').notNull(),
+    /** Sign-in or the last rotation: the replay window runs from here. */
+    lastUsedAt: instant('last_used_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+    ip: text('ip'),
+    country: text('country'),
+    userAgent: text('user_agent'),
+  },
+  (table) => [index('sessions_user').on(table.userId)],
+)
+
+export const registrations = sqliteTable(
+  'registrations',
+  {
+    id: text('id').primaryKey(),
+    email: text('email').notNull(),
+    passwordHash: text('password_hash').notNull(),
+    firstName: text('first_name'),
+    lastName: text('last_name'),
+    locale: text('locale'),
+    createdAt: instant('created_at').notNull(),
+  },
+  (table) => [index('registrations_email').on(table.email)],
+)
+
+/** `id` is also the id of the outbox row that carries the link. There is no secret here: the mail holds a signed token. */
+export const oneTimeLinks = sqliteTable(
+  'one_time_links',
+  {
+    id: text('id').primaryKey(),
+    purpose: text('purpose', { enum: linkPurposes }).notNull(),
+    userId: text('user_id')
+      .notNull()
+      .references(() => users.id),
+    registrationId: text('registration_id'),
+    createdAt: instant('created_at').notNull(),
+    expiresAt: instant('expires_at').notNull(),
+  },
+  (table) => [index('one_time_links_user').on(table.userId)],
+)
+
+/** What a message needs to be written, besides its recipient. Never a secret. */
+export interface EmailParams {
+  registrationId?: string
+  reason?: string
+  role?: Role
+  ip?: string | null
+  country?: string | null
+  userAgent?: string | null
+  requestId?: string
+}
+
+/** The outbox. */
+export const emails = sqliteTable(
+  'emails',
+  {
+    id: text('id').primaryKey(),
+    template: text('template').notNull(),
+    recipient: text('recipient').notNull(),
+    userId: text('user_id'),
+    params: text('params', { mode: 'json' }).$type<EmailParams>().notNull(),
+    status: text('status', { enum: emailStatuses }).notNull(),
+    attempts: integer('attempts').notNull(),
+    /** When a row nobody finished is taken up again: the next try when queued, the end of the claim when sending. */
+    dueAt: instant('due_at').notNull(),
+    /** First attempt whose outcome nobody knows; the provider remembers our idempotency key for 24 hours from here. */
+    inDoubtSince: instant('in_doubt_since'),
+    /** When this mail's link was made. Once: a link that was used must not come back when the mail is sent again. */
+    linkedAt: instant('linked_at'),
+    providerId: text('provider_id'),
+    lastError: text('last_error'),
+    createdAt: instant('created_at').notNull(),
+    finishedAt: instant('finished_at'),
+  },
+  (table) => [
+    index('emails_recipient').on(table.recipient),
+    index('emails_due')
+      .on(table.dueAt)
+      .where(sql`status IN ('queued', 'sending')`),
+  ],
+)
+
+/** Append-only. Ids only and no foreign key: the trail outlives the account and holds no e-mail address. */
+export const auditEvents = sqliteTable(
+  'audit_events',
+  {
+    id: text('id').primaryKey(),
+    at: instant('at').notNull(),
+    type: text('type').notNull(),
+    actorId: text('actor_id'),
+    userId: text('user_id'),
+    ip: text('ip'),
+    country: text('country'),
+    userAgent: text('user_agent'),
+    requestId: text('request_id'),
+    detail: text('detail', { mode: 'json' }).$type<Record<string, string | number | boolean | null>>(),
+  },
+  (table) => [
+    index('audit_events_user').on(table.userId, table.id),
+    index('audit_events_type').on(table.type, table.id),
+  ],
+)
+
+export type User = typeof users.$inferSelect
+export type Session = typeof sessions.$inferSelect
+export type Registration = typeof registrations.$inferSelect
+export type OneTimeLink = typeof oneTimeLinks.$inferSelect
+export type Email = typeof emails.$inferSelect
+export type AuditEvent = typeof auditEvents.$inferSelect

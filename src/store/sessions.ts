@@ -1,0 +1,184 @@
+import { type SQL, and, desc, eq, gt, inArray, lt, lte, ne, sql } from 'drizzle-orm'
+import { type Db, insertWhere } from './db.ts'
+import { type Session, type User, sessions, users } from './schema.ts'
+
+export interface Actor {
+  user: User
+  session: Session
+}
+
+/** A live session and its active user, in one statement. */
+export async function findActor(db: Db, sessionId: string, userId: string, now: Date): Promise<Actor | undefined> {
+  const [actor] = await db
+    .select({ user: users, session: sessions })
+    .from(sessions)
+    .innerJoin(users, eq(users.id, sessions.userId))
+    .where(liveSession(sessionId, userId, now))
+  return actor
+}
+
+/** The condition of `findActor`, for the guard of a write: what was read before a password was hashed may be over. */
+export function actorExists(sessionId: string, userId: string, now: Date, condition?: SQL): SQL {
+  const live = liveSession(sessionId, userId, now)
+  return sql`exists (select 1 from ${sessions} inner join ${users} on ${users.id} = ${sessions.userId} where ${and(live, condition)})`
+}
+
+/** The user of a session that may still act, for a batch that has to tell why it refused. */
+export function selectActingUser(db: Db, { session, user }: Actor, now: Date) {
+  return db
+    .select()
+    .from(users)
+    .where(and(eq(users.id, user.id), actorExists(session.id, user.id, now)))
+}
+
+/** Still signed in, in the role that was read. */
+export function actorStillHasRole({ session, user }: Actor, now: Date): SQL {
+  return actorExists(session.id, user.id, now, eq(users.role, user.role))
+}
+
+/** Still signed in, and the password is the one that was verified: guards what a password was asked for. */
+export function actorStillHasPassword({ session, user }: Actor, verifiedHash: string, now: Date): SQL {
+  return actorExists(session.id, user.id, now, eq(users.passwordHash, verifiedHash))
+}
+
+function liveSession(sessionId: string, userId: string, now: Date) {
+  return and(
+    eq(sessions.id, sessionId),
+    eq(sessions.userId, userId),
+    gt(sessions.expiresAt, now),
+    eq(users.status, 'active'),
+  )
+}
+
+export function insertSession(db: Db, session: Session, guard: SQL) {
+  return insertWhere(db, sessions, session, guard).returning()
+}
+
+/** The query for one session, for a batch. */
+export function selectSession(db: Db, id: string) {
+  return db.select().from(sessions).where(eq(sessions.id, id))
+}
+
+/** The user of a session, for a batch: one table a statement, since drizzle mixes up equal names of a join there. */
+export function selectUserOfSession(db: Db, id: string) {
+  const userId = db.select({ id: sessions.userId }).from(sessions).where(eq(sessions.id, id))
+  return db.select().from(users).where(inArray(users.id, userId))
+}
+
+export interface Rotation {
+  id: string
+  generation: number
+  now: Date
+  /** Sliding and absolute lifetime. */
+  idleMs: number
+  maxMs: number
+  from: Pick<Session, 'ip' | 'country' | 'userAgent'>
+}
+
+/** Moves a session on by one generation, if the one presented is its newest and its user may sign in. */
+export function rotateSession(db: Db, { id, generation, now, idleMs, maxMs, from }: Rotation) {
+  return db
+    .update(sessions)
+    .set({
+      generation: generation + 1,
+      lastUsedAt: now,
+      expiresAt: sql`min(${now.getTime() + idleMs}, ${sessions.createdAt} + ${maxMs})`,
+      ...from,
+    })
+    .where(
+      and(
+        eq(sessions.id, id),
+        eq(sessions.generation, generation),
+        gt(sessions.expiresAt, now),
+        sql`exists (select 1 from ${users} where ${users.id} = ${sessions.userId} and ${users.status} = 'active')`,
+      ),
+    )
+    .returning()
+}
+
+/** A refresh token of `generation` is older than the newest one and not the one that a lost answer or a second tab may repeat. */
+export function generationIsStale(id: string, generation: number, replayableSince: Date): SQL {
+  return sql`exists (select 1 from ${sessions} where ${and(
+    eq(sessions.id, id),
+    gt(sessions.generation, generation),
+    sql`not (${and(eq(sessions.generation, generation + 1), gt(sessions.lastUsedAt, replayableSince))})`,
+  )})`
+}
+
+export function sessionExists(id: string, userId?: string): SQL {
+  const owner = userId === undefined ? undefined : eq(sessions.userId, userId)
+  return sql`exists (select 1 from ${sessions} where ${and(eq(sessions.id, id), owner)})`
+}
+
+/** The id of a session's user, looked up at the moment of writing. */
+export function ownerOfSession(id: string): SQL {
+  return sql`(select ${sessions.userId} from ${sessions} where ${eq(sessions.id, id)})`
+}
+
+/** What the revocation list needs to know of an ended session. */
+const ended = { id: sessions.id, expiresAt: sessions.expiresAt }
+export type EndedSession = Pick<Session, 'id' | 'expiresAt'>
+
+export function deleteSession(db: Db, id: string, guard: SQL) {
+  return db
+    .delete(sessions)
+    .where(and(eq(sessions.id, id), guard))
+    .returning(ended)
+}
+
+export function deleteSessionsOf(db: Db, userId: string, guard: SQL) {
+  return db
+    .delete(sessions)
+    .where(and(eq(sessions.userId, userId), guard))
+    .returning(ended)
+}
+
+export function deleteOtherSessionsOf(db: Db, userId: string, keptId: string, guard: SQL) {
+  return db
+    .delete(sessions)
+    .where(and(eq(sessions.userId, userId), ne(sessions.id, keptId), guard))
+    .returning(ended)
+}
+
+/** Ends the oldest sessions of a user beyond the newest `kept`: ids are in the order of sign-in. */
+export function deleteOldestSessionsOf(db: Db, userId: string, kept: number, guard: SQL) {
+  const beyond = db
+    .select({ id: sessions.id })
+    .from(sessions)
+    .where(eq(sessions.userId, userId))
+    .orderBy(desc(sessions.id))
+    .limit(-1)
+    .offset(kept)
+  return db
+    .delete(sessions)
+    .where(and(inArray(sessions.id, beyond), guard))
+    .returning(ended)
+}
+
+/** Newest first. */
+export function listSessionsOf(db: Db, userId: string, now: Date) {
+  return db
+    .select()
+    .from(sessions)
+    .where(and(eq(sessions.userId, userId), gt(sessions.expiresAt, now)))
+    .orderBy(desc(sessions.id))
+}
+
+/** The last id of the next `limit` sessions after one, up to a bound; null when there are none. */
+export async function lastSessionIdOfChunk(db: Db, afterId: string, beforeId: string, limit: number) {
+  const chunk = db
+    .select({ id: sessions.id })
+    .from(sessions)
+    .where(and(gt(sessions.id, afterId), lt(sessions.id, beforeId)))
+    .orderBy(sessions.id)
+    .limit(limit)
+    .as('chunk')
+  const [row] = await db.select({ last: sql<string | null>`max(${chunk.id})` }).from(chunk)
+  return row?.last ?? null
+}
+
+export function deleteExpiredSessionsBetween(db: Db, afterId: string, lastId: string, now: Date) {
+  return db
+    .delete(sessions)
+    .where(and(gt(sessions.id, afterId), lte(sessions.id, lastId), lte(sessions.expiresAt, now)))
+}

@@ -1,0 +1,174 @@
+import { type SQL, and, asc, desc, eq, gt, gte, inArray, isNotNull, isNull, lt, ne, sql } from 'drizzle-orm'
+import { unionAll } from 'drizzle-orm/sqlite-core'
+import { type Db, allOf } from './db.ts'
+import { type Role, type User, type UserStatus, registrations, roles, userStatuses, users } from './schema.ts'
+
+/** A pending user, unless somebody has the address already. */
+export function insertPendingUser(db: Db, user: Pick<User, 'id' | 'email' | 'createdAt'>) {
+  return db
+    .insert(users)
+    .values({ ...user, updatedAt: user.createdAt, role: 'USER', status: 'pending' })
+    .onConflictDoNothing({ target: users.email })
+}
+
+export async function findUser(db: Db, id: string): Promise<User | undefined> {
+  const [user] = await selectUser(db, id)
+  return user
+}
+
+/** The query of `findUser`, for a batch. */
+export function selectUser(db: Db, id: string) {
+  return db.select().from(users).where(eq(users.id, id))
+}
+
+export async function findUserByEmail(db: Db, email: string): Promise<User | undefined> {
+  const [user] = await db.select().from(users).where(eq(users.email, email))
+  return user
+}
+
+/** The user with an address and the password hash of the newest registration of it, in one statement. */
+export async function findUserToSignIn(db: Db, email: string) {
+  const newestHash = db
+    .select({ hash: registrations.passwordHash })
+    .from(registrations)
+    .where(eq(registrations.email, users.email))
+    .orderBy(desc(registrations.id))
+    .limit(1)
+  const [row] = await db
+    .select({ user: users, registeredHash: sql<string | null>`(${newestHash})` })
+    .from(users)
+    .where(eq(users.email, email))
+  return row
+}
+
+export type UserChanges = { [K in keyof typeof users.$inferInsert]?: (typeof users.$inferInsert)[K] | SQL }
+
+/** Changes a user if `guard` holds, and gives the row as it is then. */
+export function updateUser(db: Db, id: string, changes: UserChanges, guard: SQL) {
+  return db
+    .update(users)
+    .set(changes)
+    .where(and(eq(users.id, id), guard))
+    .returning()
+}
+
+export function deleteUser(db: Db, id: string, guard: SQL) {
+  return db.delete(users).where(and(eq(users.id, id), guard))
+}
+
+/** There is a user with this id for whom the condition holds. Inside it, `users` means that row. */
+export function userExists(id: string, condition?: SQL): SQL {
+  return sql`exists (select 1 from ${users} where ${and(eq(users.id, id), condition)})`
+}
+
+/** The id of whoever has an address, looked up at the moment of writing. */
+export function userIdOf(email: string): SQL {
+  return sql`(select ${users.id} from ${users} where ${eq(users.email, email)})`
+}
+
+/** A user's address, looked up at the moment of writing. */
+export function emailOf(id: string): SQL {
+  return sql`(select owner.email from users as owner where owner.id = ${id})`
+}
+
+/** The mailbox was proven at some time, so it is fit to be written to about the account. */
+export function wasActivated(id: string): SQL {
+  return userExists(id, isNotNull(users.activatedAt))
+}
+
+export function hasPassword(id: string): SQL {
+  return userExists(id, isNotNull(users.passwordHash))
+}
+
+export function hasNoPassword(id: string): SQL {
+  return userExists(id, isNull(users.passwordHash))
+}
+
+/** The user has one of these roles. */
+export function hasRoleAmong(id: string, among: readonly Role[]): SQL {
+  return userExists(id, inArray(users.role, [...among]))
+}
+
+export function hasOtherRoleThan(id: string, role: Role): SQL {
+  return userExists(id, ne(users.role, role))
+}
+
+export function isNotSuspended(id: string): SQL {
+  return userExists(id, ne(users.status, 'suspended'))
+}
+
+/** Back to what the account was before: an account that was never activated has no proven mailbox. */
+export const statusBeforeSuspension: SQL = sql`case when ${users.activatedAt} is null then 'pending' else 'active' end`
+
+/** Taking the role, the access or the account from this user locks nobody out: it is no active ADMIN, or not the last. */
+export function leavesAnActiveAdmin(id: string): SQL {
+  return sql`(not ${userExists(id, and(eq(users.role, 'ADMIN'), eq(users.status, 'active')))} or exists
+    (select 1 from users as other where other.role = 'ADMIN' and other.status = 'active' and other.id <> ${id}))`
+}
+
+/** A pending user becomes active, since who can read the mail owns the mailbox; any other keeps its status. */
+export function activatedByReset(now: Date): UserChanges {
+  return {
+    status: sql`case when ${users.status} = 'pending' then 'active' else ${users.status} end`,
+    activatedAt: sql`case when ${users.status} = 'pending' then ${now.getTime()} else ${users.activatedAt} end`,
+  }
+}
+
+/** The user is active and nobody is an active ADMIN. */
+export function canBecomeFirstAdmin(id: string): SQL {
+  return allOf(
+    userExists(id, eq(users.status, 'active')),
+    sql`not exists (select 1 from users as admin where admin.role = 'ADMIN' and admin.status = 'active')`,
+  )
+}
+
+export function hasStatus(id: string, status: UserStatus): SQL {
+  return userExists(id, eq(users.status, status))
+}
+
+/** The user may sign in, and the password is still the one that was verified. */
+export function canSignIn(id: string, verifiedHash: string): SQL {
+  return userExists(id, and(eq(users.status, 'active'), eq(users.passwordHash, verifiedHash)))
+}
+
+export interface UserFilter {
+  /** A prefix of the address. With it the list is in the order of addresses, without it newest first. */
+  emailPrefix?: string | undefined
+  role?: Role | undefined
+  status?: UserStatus | undefined
+  /** The address or the id of the last user of the page before, as the order has it. */
+  after?: string | undefined
+}
+
+/** Beyond every ASCII character, so beyond every address. */
+const afterAscii = '\u007f'
+
+/**
+ * A page of users. Rows read are bound by the page and not by the table: a filter by role or status is the union of the
+ * (at most three) index ranges it covers, which SQLite merges in order.
+ */
+export function listUsers(db: Db, filter: UserFilter, limit: number) {
+  const { emailPrefix, after } = filter
+  const order = emailPrefix === undefined ? desc(users.id) : asc(users.email)
+  const position = and(
+    ...(emailPrefix === undefined
+      ? [after === undefined ? undefined : lt(users.id, after)]
+      : [
+          gte(users.email, emailPrefix),
+          lt(users.email, emailPrefix + afterAscii),
+          after === undefined ? undefined : gt(users.email, after),
+        ]),
+  )
+  const branch = (condition: SQL | undefined) => db.select().from(users).where(and(condition, position))
+  const [first, second, third] = ranges(filter)
+  if (!first) return branch(undefined).orderBy(order).limit(limit)
+  if (!second || !third) return branch(first).orderBy(order).limit(limit)
+  return unionAll(branch(first), branch(second), branch(third)).orderBy(order).limit(limit)
+}
+
+function ranges({ role, status }: UserFilter): (SQL | undefined)[] {
+  if (role && status) return [and(eq(users.role, role), eq(users.status, status))]
+  if (role) return userStatuses.map((each) => and(eq(users.role, role), eq(users.status, each)))
+  if (status) return roles.map((each) => and(eq(users.role, each), eq(users.status, status)))
+  return []
+}

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest'
+import { type Message, renderEmail } from '../../emails/render.ts'
+import { brand, link, samples } from './samples.ts'
+
+/** What a reader of the HTML sees, and what it says besides: attributes, hidden text, the title. */
+function unescapeHtml(html: string): string {
+  return html
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&amp;', '&')
+}
+
+const templates: Message[] = Object.values(samples)
+
+describe.each(templates.map((message) => [message.template, message] as const))('the mail %s', (_, message) => {
+  const { subject, html, text } = renderEmail(message, brand)
+
+  it('is the same, byte for byte, every time', () => {
+    expect(renderEmail(structuredClone(message), { ...brand })).toEqual({ subject, html, text })
+  })
+
+  it('leaves no hole where a value should be', () => {
+    for (const part of [subject, html, text]) expect(part).not.toMatch(/undefined|null|NaN|\[object/)
+  })
+
+  it('has a subject of one line that says whose mail it is', () => {
+    expect(subject).toContain('Postern')
+    expect(subject).toMatch(/^[^\r\n]{10,70}$/)
+  })
+
+  it('loads nothing, and links to the public address alone', () => {
+    expect(html).not.toMatch(/<(?:img|link|script|iframe|object|svg|form|input)\b|\bsrc=|url\(|@import|\son\w+=/i)
+    for (const part of [html, text]) {
+      for (const [address] of part.matchAll(/\b(?:https?|data|javascript):[^\s"<]*/g)) {
+        expect(address.startsWith(brand.publicUrl)).toBe(true)
+      }
+    }
+  })
+
+  it('says the same in HTML and in text', () => {
+    const page = unescapeHtml(html.replace(/<head>.*<\/head>/s, '').replace(/<[^>]*>/g, ' '))
+    // Only text has colons after labels, and the address behind a linked word.
+    const words = (content: string) => content.replaceAll(':', '').replace(/\s+/g, ' ')
+    const inHtml = words(page)
+    for (const line of text.split('\n').filter((line) => line !== '-- ')) {
+      expect(inHtml).toContain(words(line.replace(`: ${brand.publicUrl}/reset-password`, '')))
+    }
+  })
+
+  it('is a document that readers, dark screens and screen readers can use', () => {
+    expect(html).toMatch(/^<!doctype html><html lang="en" dir="ltr">/)
+    expect(html).toContain(`<title>${subject}</title>`)
+    expect(html).toContain('name="color-scheme" content="light dark"')
+    expect(html).toContain('prefers-color-scheme:dark')
+    expect(html.match(/<h1\b/g)).toHaveLength(1)
+    for (const [table] of html.matchAll(/<table\b[^>]*>/g)) {
+      const isFacts = table.includes('class="rule"')
+      expect(table.includes('role="presentation"')).toBe(!isFacts)
+    }
+  })
+
+  it('is small enough that no client clips it', () => {
+    // Gmail cuts at 102 kB.
+    expect(html.length).toBeLessThan(12_000)
+  })
+})
+
+describe('a mail with a one-time link', () => {
+  it.each([samples.activation, samples.password_reset, samples.set_password])(
+    'shows it exactly, to press and to copy: $template',
+    (message) => {
+      const { html, text } = renderEmail(message, brand)
+      expect(text.split('\n')).toContain(link)
+      expect(html.split(`href="${link}"`)).toHaveLength(3)
+      expect(html).toContain(`>${link}</a>`)
+    },
+  )
+
+  it('says until when it works, in UTC', () => {
+    const { html, text } = renderEmail({ ...samples.activation, expiresAt: new Date('2027-01-02T03:04:05Z') }, brand)
+    for (const part of [html, text]) expect(part).toContain('2 January 2027, 03:04 UTC')
+  })
+
+  it('is refused without a valid time, since a link that expires never would be a lie', () => {
+    expect(() => renderEmail({ ...samples.activation, expiresAt: new Date(NaN) }, brand)).toThrow(RangeError)
+  })
+})
+
+describe('a notice that may concern a stranger', () => {
+  it.each([samples.account_exists, samples.account_activated, samples.password_changed, samples.session_reuse])(
+    'leads to a new password: $template',
+    (message) => {
+      const { html, text } = renderEmail(message, brand)
+      expect(html).toContain('href="https://accounts.example.com/reset-password"')
+      expect(text).toContain('https://accounts.example.com/reset-password')
+    },
+  )
+})

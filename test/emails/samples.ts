@@ -1,0 +1,30 @@
+import type { Brand, Message, Whereabouts } from '../../emails/render.ts'
+
+export const brand: Brand = { productName: 'Postern', publicUrl: 'https://accounts.example.com' }
+
+export const link = 'https://accounts.example.com/activate#token=eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIxIn0.c2lnbmF0dXJl-_'
+
+export const firefox: Whereabouts = {
+  ip: '203.0.113.7',
+  country: 'DE',
+  userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+}
+
+const at = new Date('2026-11-22T18:40:12.512Z')
+
+type Samples = { [Template in Message['template']]: Extract<Message, { template: Template }> }
+
+/** One of each. A message without a sample does not compile, so no template escapes the properties tested for all. */
+export const samples: Samples = {
+  activation: { template: 'activation', link, expiresAt: at },
+  account_exists: { template: 'account_exists' },
+  account_activated: { template: 'account_activated' },
+  password_reset: { template: 'password_reset', link, expiresAt: at, from: firefox },
+  set_password: { template: 'set_password', link, expiresAt: at },
+  password_changed: { template: 'password_changed', at, from: firefox },
+  account_suspended: { template: 'account_suspended', reason: 'Advertising in the comments' },
+  account_reinstated: { template: 'account_reinstated' },
+  account_deleted: { template: 'account_deleted' },
+  role_changed: { template: 'role_changed', role: 'MODERATOR' },
+  session_reuse: { template: 'session_reuse', at, from: firefox },
+}

@@ -1,0 +1,111 @@
+/** The whole Worker in the test's own process: real D1 and KV, a recorded queue, a mailbox for Resend, a clock to turn. */
+import {
+  createExecutionContext,
+  createMessageBatch,
+  createScheduledController,
+  getQueueResult,
+  waitOnExecutionContext,
+} from 'cloudflare:test'
+import { env as bindings } from 'cloudflare:workers'
+import { vi } from 'vitest'
+import type { MailJob, Platform } from '../../src/context.ts'
+import { createWorker } from '../../src/worker.ts'
+import { type Mailbox, createMailbox } from '../../tools/mailbox/mailbox.ts'
+import { Clock } from './clock.ts'
+
+export interface Answer {
+  status: number
+  headers: Headers
+  text: string
+  // oxlint-disable-next-line no-explicit-any -- a test reads what it expects to be there
+  json: any
+}
+
+export interface Call {
+  body?: unknown
+  /** Sent as it is, instead of `body`. */
+  raw?: BodyInit
+  token?: string
+  headers?: Record<string, string>
+}
+
+export interface Service {
+  clock: Clock
+  env: Env
+  mailbox: Mailbox
+  /** The queue's messages that nobody took yet. */
+  queued: MailJob[]
+  call: (method: string, path: string, call?: Call) => Promise<Answer>
+  /** Delivers what is queued, and what that queues. */
+  deliver: () => Promise<void>
+  runCron: (cron: string) => Promise<void>
+}
+
+export interface ServiceOptions {
+  env?: Partial<Env>
+  platform?: Partial<Platform>
+}
+
+export const cheapWork = { rounds: 1, iterations: 1000 }
+
+export function startService(options: ServiceOptions = {}): Service {
+  const clock = new Clock()
+  const queued: MailJob[] = []
+  const queue = {
+    send: async (job: MailJob) => void queued.push(job),
+    sendBatch: async (jobs: Iterable<{ body: MailJob }>) => void queued.push(...Array.from(jobs, ({ body }) => body)),
+  }
+  const env = { ...bindings, MAIL_QUEUE: queue as unknown as Env['MAIL_QUEUE'], ...options.env }
+  const platform = { now: clock.now, sleep: async () => undefined, work: cheapWork, ...options.platform }
+  const worker = createWorker(platform)
+  const mailbox = createMailbox({ now: clock.now })
+  answerAsResend(mailbox)
+
+  async function call(method: string, path: string, { body, raw, token, headers = {} }: Call = {}): Promise<Answer> {
+    const content = raw ?? (body === undefined ? undefined : JSON.stringify(body))
+    const request = new Request(`https://accounts.example.com${path}`, {
+      method,
+      headers: {
+        ...(content !== undefined && { 'Content-Type': 'application/json' }),
+        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+        'CF-Connecting-IP': '203.0.113.7',
+        ...headers,
+      },
+      ...(content !== undefined && { body: content }),
+    })
+    const execution = createExecutionContext()
+    const response = await worker.fetch(request as Parameters<typeof worker.fetch>[0], env, execution)
+    await waitOnExecutionContext(execution)
+    const text = await response.text()
+    const isJson = /json/.test(response.headers.get('Content-Type') ?? '')
+    return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined }
+  }
+
+  async function deliver(): Promise<void> {
+    for (let jobs = queued.splice(0); jobs.length > 0; jobs = queued.splice(0)) {
+      const timestamp = clock.now()
+      const messages = jobs.map((body, index) => ({ id: `${index}`, timestamp, attempts: 1, body }))
+      const batch = createMessageBatch<MailJob>('postern-mail', messages)
+      const execution = createExecutionContext()
+      await worker.queue(batch, env, execution)
+      await getQueueResult(batch, execution)
+    }
+  }
+
+  async function runCron(cron: string): Promise<void> {
+    const execution = createExecutionContext()
+    await worker.scheduled(createScheduledController({ cron, scheduledTime: clock.now() }), env, execution)
+    await waitOnExecutionContext(execution)
+  }
+
+  return { clock, env, mailbox, queued, call, deliver, runCron }
+}
+
+/** Nothing else may leave the Worker. */
+function answerAsResend(mailbox: Mailbox): void {
+  vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
+    const request = new Request(input, init)
+    if (!request.url.startsWith('https://resend.test/')) throw new Error(`unexpected request to ${request.url}`)
+    return mailbox.handle(new Request(request.url.replace('https://resend.test', 'http://127.0.0.1'), request))
+  })
+}

@@ -1,0 +1,31 @@
+import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-pool-workers'
+import { defineConfig } from 'vitest/config'
+import { testSecrets } from './support/test-secrets.ts'
+
+export default defineConfig(async () => ({
+  plugins: [
+    cloudflareTest({
+      main: './test/support/worker.ts',
+      wrangler: { configPath: './wrangler.toml' },
+      miniflare: {
+        bindings: {
+          TEST_MIGRATIONS: await readD1Migrations('./migrations'),
+          ENVIRONMENT: 'development',
+          PUBLIC_URL: 'https://accounts.example.com',
+          BOOTSTRAP_ADMIN_EMAIL: 'admin@example.com',
+          RESEND_BASE_URL: 'https://resend.test',
+          ...testSecrets,
+        },
+        queueConsumers: { 'postern-mail': { maxBatchTimeout: 0.05 } },
+      },
+    }),
+  ],
+  test: {
+    root: '.',
+    include: ['test/**/*.test.{ts,tsx}'],
+    exclude: ['test/e2e/**', 'test/browser/**'],
+    setupFiles: ['./test/support/setup.ts'],
+    testTimeout: 60_000,
+    silent: 'passed-only' as const,
+  },
+}))

@@ -1,0 +1,74 @@
+import { Stop } from '../stop.ts'
+import { type Wrangler, withoutColour } from '../wrangler.ts'
+import { errorLine, firstJson } from './login.ts'
+
+/** What the Cloudflare account holds of what Postern needs. */
+export interface Account {
+  databases: { name: string; id: string }[]
+  namespaces: { title: string; id: string }[]
+  queues: string[]
+  /** Names only: Cloudflare shows no secret again. Empty when there is no such Worker yet. */
+  secrets: string[]
+}
+
+export async function readAccount(wrangler: Wrangler): Promise<Account> {
+  // One after the other: side by side they would all refresh the same login.
+  const databases = await listJson(wrangler, ['d1', 'list', '--json'])
+  const namespaces = await listJson(wrangler, ['kv', 'namespace', 'list'])
+  return {
+    databases: databases.map(({ name, uuid }) => ({ name: String(name), id: String(uuid) })),
+    namespaces: namespaces.map(({ title, id }) => ({ title: String(title), id: String(id) })),
+    queues: await listQueues(wrangler),
+    secrets: await listSecrets(wrangler),
+  }
+}
+
+/** The names of the Worker's secrets; none for a Worker that does not exist. */
+export async function listSecrets(wrangler: Wrangler): Promise<string[]> {
+  const { exitCode, stdout, stderr } = await wrangler(['secret', 'list'])
+  if (exitCode !== 0) {
+    if (/Worker "[^"]*"[^\n]* not found/.test(withoutColour(stdout + stderr))) return []
+    throw failed(['secret', 'list'], stdout + stderr)
+  }
+  const secrets = firstJson(stdout)
+  if (!Array.isArray(secrets)) throw failed(['secret', 'list'], stdout)
+  return secrets.map(({ name }: { name: string }) => name)
+}
+
+async function listJson(wrangler: Wrangler, args: string[]): Promise<Record<string, unknown>[]> {
+  const list = firstJson(await run(wrangler, args))
+  if (!Array.isArray(list)) throw failed(args, 'the answer is no list')
+  return list as Record<string, unknown>[]
+}
+
+/** Queues come as tables, a page at a time, and nothing says which page is the last. */
+async function listQueues(wrangler: Wrangler): Promise<string[]> {
+  const names = new Set<string>()
+  for (let page = 1; ; page++) {
+    const before = names.size
+    for (const name of queueNames(await run(wrangler, ['queues', 'list', '--page', String(page)]))) names.add(name)
+    if (names.size === before) return [...names]
+  }
+}
+
+/** The column `name` of the table that `wrangler queues list` prints. */
+export function queueNames(output: string): string[] {
+  const rows = withoutColour(output)
+    .split('\n')
+    .filter((line) => line.startsWith('│'))
+    .map((line) => line.split('│').map((cell) => cell.trim()))
+  const column = rows[0]?.indexOf('name') ?? -1
+  if (column < 0) return []
+  return rows.slice(1).flatMap((cells) => cells[column] || [])
+}
+
+/** Runs a command that has to succeed. */
+export async function run(wrangler: Wrangler, args: string[], stdin?: string): Promise<string> {
+  const { exitCode, stdout, stderr } = await wrangler(args, stdin === undefined ? {} : { stdin })
+  if (exitCode !== 0) throw failed(args, stderr + stdout)
+  return stdout
+}
+
+function failed(args: readonly string[], output: string): Stop {
+  return new Stop(`\`wrangler ${args.join(' ')}\` failed: ${errorLine(output)}`)
+}

@@ -1,0 +1,42 @@
+import { Stop } from '../stop.ts'
+import { type Wrangler, withoutColour } from '../wrangler.ts'
+
+/**
+ * Makes sure that wrangler may act for somebody, and for one account only.
+ *
+ * @throws {Stop} with the one thing to do about it.
+ */
+export async function requireLogin(wrangler: Wrangler, env: NodeJS.ProcessEnv): Promise<void> {
+  const { exitCode, stdout, stderr } = await wrangler(['whoami', '--json'])
+  const identity = firstJson(stdout) as { loggedIn?: boolean; accounts?: { id: string; name: string }[] } | undefined
+  if (identity?.loggedIn === false) {
+    throw new Stop('Not logged in to Cloudflare: run `npx wrangler login`, or set CLOUDFLARE_API_TOKEN.')
+  }
+  if (exitCode !== 0) throw new Stop(`Cloudflare does not answer for this login: ${errorLine(stderr + stdout)}`)
+  const accounts = identity?.accounts ?? []
+  if (accounts.length > 1 && !env['CLOUDFLARE_ACCOUNT_ID']) {
+    const names = accounts.map(({ id, name }) => `${id} (${name})`).join(', ')
+    throw new Stop(`This login has several accounts: set CLOUDFLARE_ACCOUNT_ID to one of ${names}.`)
+  }
+}
+
+/** The first JSON value that starts a line, or `undefined`: wrangler may print a notice before it. */
+export function firstJson(stdout: string): unknown {
+  const start = /^[[{]/m.exec(stdout)?.index
+  if (start === undefined) return undefined
+  try {
+    return JSON.parse(stdout.slice(start))
+  } catch {
+    return undefined
+  }
+}
+
+/** Of a failed command's output, the line that says what is wrong. */
+export function errorLine(output: string): string {
+  const lines = withoutColour(output)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  const line = lines.find((each) => each.includes('[ERROR]')) ?? lines[0] ?? 'no reason given'
+  return line.replace(/^.*\[ERROR\]\s*/, '')
+}

@@ -1,0 +1,11 @@
+import { Stop } from '../stop.ts'
+
+/** @throws {Stop} when the text is no https origin: links in mails and the issuer of tokens begin with it. */
+export function readPublicUrl(text: string): string {
+  const url = URL.parse(text.trim())
+  const isOrigin = url && url.pathname === '/' && !url.search && !url.hash && !url.username && !url.password
+  if (!isOrigin || url.protocol !== 'https:') {
+    throw new Stop(`PUBLIC_URL must be an https origin such as https://accounts.example.com, not "${text.trim()}".`)
+  }
+  return url.origin
+}

@@ -1,0 +1,48 @@
+import { localAdminEmail } from '../dev/settings.ts'
+import { type Tokens, problemCode, requireAnswer } from './api.ts'
+import { Inbox, linkToken } from './inbox.ts'
+import type { Demo } from './steps.ts'
+import { Surprise } from './surprise.ts'
+
+/** Fixed, so that the next run can sign in again. It guards nothing: the account lives on a developer's machine. */
+const password = 'heron-copper-lantern-41'
+const email = localAdminEmail
+
+/** Signs the demo's ADMIN in; on fresh data it registers it first. */
+export async function signInAdmin(demo: Demo): Promise<Tokens> {
+  const { api, mailbox, step } = demo
+  const inbox = new Inbox(mailbox, email)
+  await inbox.skipOld()
+  const tokens = await step(`sign in as ${email}`, async () => {
+    const answer = await api.send('POST', '/auth/login', { body: { email, password } })
+    if (answer.status === 200) return JSON.parse(answer.text) as Tokens
+    const code = problemCode(answer)
+    // Registered by an earlier run that did not get to the activation: only the mail is missing.
+    if (code === 'account_pending') {
+      await api.call('POST', '/auth/resend-activation', { body: { email }, expect: 202 })
+      return activate(demo, inbox)
+    }
+    requireAnswer('POST /auth/login', answer, { expect: 401, code: 'invalid_credentials' })
+    await api.call('POST', '/auth/register', { body: { email, password }, expect: 202 })
+    return activate(demo, inbox)
+  })
+  if (tokens.user.role === 'ADMIN') return tokens
+  throw new Surprise(
+    `${email} to be ADMIN, as BOOTSTRAP_ADMIN_EMAIL says`,
+    `${tokens.user.role}: another ADMIN exists already. Have it make ${email} ADMIN, or start afresh (delete STATE_DIR)`,
+  )
+}
+
+/** Whether the address was free is told to its owner only: by the mail that comes. */
+async function activate({ api }: Demo, inbox: Inbox): Promise<Tokens> {
+  const mail = await inbox.next('a mail about the registration')
+  const token = linkToken(mail, api.url, '/activate')
+  if (token === undefined) {
+    throw new Surprise(
+      `${email} to be free, or to have the demo's password`,
+      `"${mail.subject}": the account exists with another password. ` +
+        `Set it to "${password}" (${api.url}/reset-password), or start afresh (delete STATE_DIR)`,
+    )
+  }
+  return api.call<Tokens>('POST', '/auth/activate', { body: { token, password }, expect: 200 })
+}

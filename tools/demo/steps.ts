@@ -1,0 +1,28 @@
+import type { Api } from './api.ts'
+
+/** What the chapters of the demo share. */
+export interface Demo {
+  api: Api
+  mailbox: Api
+  step: Step
+}
+
+/** Does one thing and prints it: a line that says what, then what came of it. */
+export type Step = <T>(what: string, act: () => Promise<T>) => Promise<T>
+
+export function printedSteps(print: (text: string) => void): { step: Step; count: () => number } {
+  let number = 0
+  const step: Step = async (what, act) => {
+    number++
+    print(`${String(number).padStart(3)}  ${what} … `)
+    try {
+      const result = await act()
+      print('ok\n')
+      return result
+    } catch (error) {
+      print('SURPRISE\n')
+      throw error
+    }
+  }
+  return { step, count: () => number }
+}

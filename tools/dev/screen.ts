@@ -1,0 +1,25 @@
+import { type LocalServer, localAdminEmail } from './settings.ts'
+
+/** What a person wants to know once everything runs. */
+export function readyScreen(
+  { port, mailboxPort, stateDir, url, mailboxUrl }: LocalServer,
+  crons: readonly string[],
+): string {
+  const isUsual = port === 8787 && mailboxPort === 8788
+  const demo = isUsual ? 'npm run demo' : `PORT=${port} MAILBOX_PORT=${mailboxPort} npm run demo`
+  const cron = encodeURIComponent(crons.at(-1) ?? '0 * * * *')
+  return `
+  Postern runs.
+
+  API        ${url}
+  OpenAPI    ${url}/openapi.json
+  Pages      ${url}/activate, ${url}/reset-password
+  Mailbox    ${mailboxUrl}
+  Data       ${stateDir}
+
+  Demo       ${demo}
+  ADMIN      register ${localAdminEmail} and activate it from the mailbox; the first time it signs in, it is ADMIN
+  Crons      fire by themselves (${crons.join(', ')} UTC); now: curl '${url}/cdn-cgi/handler/scheduled?cron=${cron}'
+  Stop       Ctrl-C; the data stays
+`
+}
