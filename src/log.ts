@@ -10,26 +10,25 @@ export function log(level: LogLevel, event: string, fields: LogFields = {}): voi
 }
 
 /**
- * What of an error may be logged. Its own message may hold bound parameters (drizzle's does), so it is the class and
- * the messages of the platform's errors at the root of the chain of causes.
+ * What of an error may be logged. Its own message may hold bound parameters (drizzle's does) or what a client sent, so it
+ * is the class of each error in the chain of causes, and the message of the first one that the platform made.
  */
 export function describeError(error: unknown): LogFields {
-  const chain: string[] = []
-  let current: unknown = error
-  while (current instanceof Error && chain.length < 5) {
-    chain.push(current.name)
-    if (!current.cause) break
-    current = current.cause
+  const chain = causesOf(error)
+  return {
+    error: chain.map(({ name }) => name).join(' < ') || typeof error,
+    error_message: chain.map(({ message }) => message).find(isOfPlatform),
+    error_at: /\n\s+at (.+)/.exec(chain.at(-1)?.stack ?? '')?.[1],
   }
-  const root = current instanceof Error ? platformMessage(current) : undefined
-  return { error: chain.join(' < ') || typeof error, error_message: root, error_at: sourceLine(current) }
 }
 
-/** D1, KV and Queues name the failing constraint or column, never a value. Other messages may hold what a client sent. */
-function platformMessage(error: Error): string | undefined {
-  return /^(D1_|KV |Queue |Network connection lost|internal error)/.test(error.message) ? error.message : undefined
+function causesOf(error: unknown): Error[] {
+  const chain: Error[] = []
+  for (let current = error; current instanceof Error && chain.length < 5; current = current.cause) chain.push(current)
+  return chain
 }
 
-function sourceLine(error: unknown): string | undefined {
-  return error instanceof Error ? /\n\s+at (.+)/.exec(error.stack ?? '')?.[1] : undefined
+/** D1, KV and Queues name the failing constraint or column, never a value. */
+function isOfPlatform(message: string): boolean {
+  return /^(D1_|KV |Queue |Network connection lost|internal error)/.test(message)
 }

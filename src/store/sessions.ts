@@ -147,7 +147,8 @@ export function deleteOldestSessionsOf(db: Db, userId: string, kept: number, gua
     .from(sessions)
     .where(eq(sessions.userId, userId))
     .orderBy(desc(sessions.id))
-    .limit(-1)
+    // SQLite takes no offset without a limit.
+    .limit(Number.MAX_SAFE_INTEGER)
     .offset(kept)
   return db
     .delete(sessions)

@@ -35,7 +35,10 @@ export interface Service {
   mailbox: Mailbox
   /** The queue's messages that nobody took yet. */
   queued: MailJob[]
+  /** Calls and waits for what is deferred until after the answer. */
   call: (method: string, path: string, call?: Call) => Promise<Answer>
+  /** Calls and waits for the answer alone. */
+  answer: (method: string, path: string, call?: Call) => Promise<Answer>
   /** Delivers what is queued, and what that queues. */
   deliver: () => Promise<void>
   runCron: (cron: string) => Promise<void>
@@ -44,12 +47,14 @@ export interface Service {
 export interface ServiceOptions {
   env?: Partial<Env>
   platform?: Partial<Platform>
+  /** Another service of the same test, with whom this one has the clock and the mailbox in common. */
+  beside?: Service
 }
 
 export const cheapWork = { rounds: 1, iterations: 1000 }
 
 export function startService(options: ServiceOptions = {}): Service {
-  const clock = new Clock()
+  const clock = options.beside?.clock ?? new Clock()
   const queued: MailJob[] = []
   const queue = {
     send: async (job: MailJob) => void queued.push(job),
@@ -58,12 +63,20 @@ export function startService(options: ServiceOptions = {}): Service {
   const env = { ...bindings, MAIL_QUEUE: queue as unknown as Env['MAIL_QUEUE'], ...options.env }
   const platform = { now: clock.now, sleep: async () => undefined, work: cheapWork, ...options.platform }
   const worker = createWorker(platform)
-  const mailbox = createMailbox({ now: clock.now })
+  const mailbox = options.beside?.mailbox ?? createMailbox({ now: clock.now })
   answerAsResend(mailbox)
 
-  async function call(method: string, path: string, { body, raw, token, headers = {} }: Call = {}): Promise<Answer> {
+  const call = (method: string, path: string, content?: Call) => request(method, path, content, true)
+  const answer = (method: string, path: string, content?: Call) => request(method, path, content, false)
+
+  async function request(
+    method: string,
+    path: string,
+    { body, raw, token, headers = {} }: Call = {},
+    waitsForDeferred: boolean,
+  ): Promise<Answer> {
     const content = raw ?? (body === undefined ? undefined : JSON.stringify(body))
-    const request = new Request(`https://accounts.example.com${path}`, {
+    const incoming = new Request(`https://accounts.example.com${path}`, {
       method,
       headers: {
         ...(content !== undefined && { 'Content-Type': 'application/json' }),
@@ -74,8 +87,8 @@ export function startService(options: ServiceOptions = {}): Service {
       ...(content !== undefined && { body: content }),
     })
     const execution = createExecutionContext()
-    const response = await worker.fetch(request as Parameters<typeof worker.fetch>[0], env, execution)
-    await waitOnExecutionContext(execution)
+    const response = await worker.fetch(incoming as Parameters<typeof worker.fetch>[0], env, execution)
+    if (waitsForDeferred) await waitOnExecutionContext(execution)
     const text = await response.text()
     const isJson = /json/.test(response.headers.get('Content-Type') ?? '')
     return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined }
@@ -98,7 +111,7 @@ export function startService(options: ServiceOptions = {}): Service {
     await waitOnExecutionContext(execution)
   }
 
-  return { clock, env, mailbox, queued, call, deliver, runCron }
+  return { clock, env, mailbox, queued, call, answer, deliver, runCron }
 }
 
 /** Nothing else may leave the Worker. */

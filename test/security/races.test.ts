@@ -1,0 +1,298 @@
+/** Twenty callers at once, ten rounds: how many succeed, and what is there afterwards. */
+import { env } from 'cloudflare:workers'
+import { expect, it } from 'vitest'
+import { minute } from '../support/clock.ts'
+import {
+  type SignedIn,
+  goodPassword,
+  mailsTo,
+  newestMail,
+  otherPassword,
+  register,
+  resetToken,
+  signIn,
+  signUp,
+  signUpAdmin,
+  signUpAs,
+  tokenIn,
+} from '../support/people.ts'
+import { type Answer, type Service, startService } from '../support/service.ts'
+
+const callers = 20
+const rounds = 10
+
+/** Runs a race per round, each with people of its own. */
+async function race(service: Service, run: (service: Service, email: string) => Promise<void>): Promise<void> {
+  for (let round = 0; round < rounds; round++) await run(service, `racer-${round}@example.com`)
+}
+
+function atOnce(call: (index: number) => Promise<Answer>): Promise<Answer[]> {
+  return Promise.all(Array.from({ length: callers }, (_, index) => call(index)))
+}
+
+function countStatus(answers: Answer[], status: number): number {
+  return answers.filter((answer) => answer.status === status).length
+}
+
+async function count(sql: string, ...values: unknown[]): Promise<number> {
+  return (
+    (await env.DB.prepare(sql)
+      .bind(...values)
+      .first<number>('n')) ?? 0
+  )
+}
+
+const sessionsOf = (email: string) =>
+  count('select count(*) as n from sessions where user_id = (select id from users where email = ?)', email)
+
+it('lets one of twenty callers with the same activation link in', async () => {
+  await race(startService(), async (service, email) => {
+    const token = await register(service, email)
+    const answers = await atOnce(() =>
+      service.call('POST', '/auth/activate', { body: { token, password: goodPassword } }),
+    )
+    expect(countStatus(answers, 200)).toBe(1)
+    expect(answers.filter(({ json }) => json.code === 'invalid_link')).toHaveLength(callers - 1)
+    expect(await sessionsOf(email)).toBe(1)
+    expect(
+      await count(
+        "select count(*) as n from audit_events where type = 'user.activated' and user_id = (select id from users where email = ?)",
+        email,
+      ),
+    ).toBe(1)
+    await service.deliver()
+    expect(mailsTo(service, email)).toHaveLength(2)
+  })
+})
+
+it('makes one account of twenty registrations of one address in several spellings, and each link leads to its own password', async () => {
+  await race(startService(), async (service, email) => {
+    const [local, domain] = email.split('@') as [string, string]
+    const spellings = [
+      email,
+      email.toUpperCase(),
+      ` ${email}\t`,
+      `${local}@EXAMPLE.com`,
+      `${local!.toUpperCase()}@${domain}`,
+    ]
+    const passwordOf = (index: number) => `${goodPassword} ${index}`
+    const answers = await atOnce((index) =>
+      service.call('POST', '/auth/register', {
+        body: { email: spellings[index % spellings.length], password: passwordOf(index) },
+      }),
+    )
+    expect(countStatus(answers, 202)).toBe(callers)
+    expect(await count('select count(*) as n from users where email = ?', email)).toBe(1)
+    expect(await count('select count(*) as n from registrations where email = ?', email)).toBe(callers)
+
+    await service.deliver()
+    const tokens = mailsTo(service, email).map(tokenIn)
+    expect(new Set(tokens).size).toBe(callers)
+    // Every link at once with one password: only the attempt that was made with it may win.
+    const activations = await Promise.all(
+      tokens.map((token) => service.call('POST', '/auth/activate', { body: { token, password: passwordOf(3) } })),
+    )
+    expect(countStatus(activations, 200)).toBe(1)
+    expect(await sessionsOf(email)).toBe(1)
+    expect(await count('select count(*) as n from registrations where email = ?', email)).toBe(0)
+  })
+})
+
+it('sets one password when twenty callers use the same reset link, and ends every session', async () => {
+  await race(startService(), async (service, email) => {
+    await signUp(service, email)
+    const token = await resetToken(service, email)
+    const passwordOf = (index: number) => `${otherPassword} ${index}`
+    const answers = await atOnce((index) =>
+      service.call('POST', '/auth/password-reset/complete', { body: { token, new_password: passwordOf(index) } }),
+    )
+    expect(countStatus(answers, 204)).toBe(1)
+    expect(countStatus(answers, 400)).toBe(callers - 1)
+    expect(await sessionsOf(email)).toBe(0)
+    const winner = answers.findIndex(({ status }) => status === 204)
+    await signIn(service, email, passwordOf(winner))
+  })
+})
+
+it('gives twenty callers with the same refresh token the same successor, and the family lives on', async () => {
+  await race(startService(), async (service, email) => {
+    const { refreshToken } = await signUp(service, email)
+    const answers = await atOnce(() => service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } }))
+    expect(countStatus(answers, 200)).toBe(callers)
+    const successors = new Set(answers.map(({ json }) => json.refresh_token))
+    expect(successors.size).toBe(1)
+    expect(
+      await count('select generation as n from sessions where user_id = (select id from users where email = ?)', email),
+    ).toBe(2)
+
+    const [successor] = successors
+    expect((await service.call('POST', '/auth/refresh', { body: { refresh_token: successor } })).status).toBe(200)
+    // The first one is two generations old now: theft.
+    const theft = await service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } })
+    expect(theft.json.code).toBe('refresh_token_reused')
+    expect(await sessionsOf(email)).toBe(0)
+  })
+})
+
+it('ends a stolen session once, with one mail, however often the old token is presented', async () => {
+  await race(startService(), async (service, email) => {
+    const { refreshToken } = await signUp(service, email)
+    await service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } })
+    service.clock.advance(minute)
+    const before = mailsTo(service, email).length
+    const answers = await atOnce(() => service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } }))
+    expect(countStatus(answers, 200)).toBe(0)
+    expect(answers.some(({ json }) => json.code === 'refresh_token_reused')).toBe(true)
+    await service.deliver()
+    expect(mailsTo(service, email)).toHaveLength(before + 1)
+    expect(await sessionsOf(email)).toBe(0)
+  })
+})
+
+it('leaves no live session when refreshes race a log-out', async () => {
+  await race(startService(), async (service, email) => {
+    const { refreshToken, accessToken } = await signUp(service, email)
+    const body = { refresh_token: refreshToken }
+    await atOnce((index) => service.call('POST', index === 7 ? '/auth/logout' : '/auth/refresh', { body }))
+    expect(await sessionsOf(email)).toBe(0)
+    expect((await service.call('GET', '/users/me', { token: accessToken })).status).toBe(401)
+    expect((await service.call('POST', '/auth/refresh', { body })).json.code).toBe('invalid_refresh_token')
+  })
+})
+
+it('never lets the last two administrators remove each other', async () => {
+  const service = startService()
+  let admin = await signUpAdmin(service)
+  for (let round = 0; round < rounds; round++) {
+    let other: SignedIn = await signUpAs(service, 'ADMIN', `other-${round}@example.com`, admin)
+    const acts = [
+      (id: string) => ['PUT', `/users/${id}/role`, { role: 'USER' }] as const,
+      (id: string) => ['POST', `/users/${id}/suspend`, { reason: 'race' }] as const,
+      (id: string) => ['DELETE', `/users/${id}`, undefined] as const,
+    ]
+    await atOnce((index) => {
+      const [actor, target] = index % 2 === 0 ? [admin, other] : [other, admin]
+      const [method, path, body] = acts[index % 3]!(target.id)
+      return service.call(method, path, { token: actor.accessToken, body })
+    })
+    const survivors = await env.DB.prepare("select email from users where role = 'ADMIN' and status = 'active'").all<{
+      email: string
+    }>()
+    expect(survivors.results).toHaveLength(1)
+    admin = await signIn(service, survivors.results[0]!.email)
+    other = admin
+  }
+})
+
+it('never lets the last two administrators delete themselves together', async () => {
+  const service = startService()
+  let admin = await signUpAdmin(service)
+  for (let round = 0; round < rounds; round++) {
+    const other = await signUpAs(service, 'ADMIN', `other-${round}@example.com`, admin)
+    const answers = await atOnce((index) => {
+      const { accessToken: token, password } = index % 2 === 0 ? admin : other
+      return service.call('DELETE', '/users/me', { token, body: { password } })
+    })
+    expect(countStatus(answers, 204)).toBe(1)
+    expect(answers.some(({ json }) => json?.code === 'last_admin')).toBe(true)
+    const survivors = await env.DB.prepare("select email from users where role = 'ADMIN' and status = 'active'").all<{
+      email: string
+    }>()
+    expect(survivors.results).toHaveLength(1)
+    admin = await signIn(service, survivors.results[0]!.email)
+  }
+})
+
+/** What ends a password or an account while somebody is signing in with it. */
+const ends: Record<
+  string,
+  (service: Service, email: string, admin: SignedIn, id: string) => Promise<() => Promise<Answer>>
+> = {
+  reset: async (service, email) => {
+    const token = await resetToken(service, email)
+    return () => service.call('POST', '/auth/password-reset/complete', { body: { token, new_password: otherPassword } })
+  },
+  suspension: async (service, _email, admin, id) => () =>
+    service.call('POST', `/users/${id}/suspend`, { token: admin.accessToken, body: { reason: 'race' } }),
+  deletion: async (service, _email, admin, id) => () =>
+    service.call('DELETE', `/users/${id}`, { token: admin.accessToken }),
+}
+
+for (const [name, prepare] of Object.entries(ends)) {
+  it(`leaves no session when sign-ins race a ${name}`, async () => {
+    const service = startService()
+    const admin = await signUpAdmin(service)
+    await race(service, async (_, email) => {
+      const { id } = await signUp(service, email)
+      const end = await prepare(service, email, admin, id)
+      const answers = await atOnce((index) =>
+        index === 9 ? end() : service.call('POST', '/auth/login', { body: { email, password: goodPassword } }),
+      )
+      expect(answers[9]!.status).toBeLessThan(300)
+      expect(await sessionsOf(email)).toBe(0)
+      for (const { json } of answers.filter(({ status }) => status === 200)) {
+        if (json.access_token === undefined) continue
+        expect((await service.call('GET', '/users/me', { token: json.access_token })).status).toBe(401)
+      }
+    })
+  })
+
+  it(`refuses a sign-in whose password was right when a ${name} commits while it is being hashed`, async () => {
+    // The password work is where a sign-in waits longest: end the account exactly there.
+    const plain = startService()
+    const admin = await signUpAdmin(plain)
+    const { id, email } = await signUp(plain, 'slow@example.com')
+    const end = await prepare(plain, email, admin, id)
+    const deriveBits = crypto.subtle.deriveBits.bind(crypto.subtle)
+    let isEnding = false
+    crypto.subtle.deriveBits = async (...parameters) => {
+      if (!isEnding) {
+        isEnding = true
+        expect((await end()).status).toBeLessThan(300)
+      }
+      return deriveBits(...parameters)
+    }
+    try {
+      const answer = await plain.call('POST', '/auth/login', { body: { email, password: goodPassword } })
+      expect(answer.status).toBe(name === 'suspension' ? 403 : 401)
+      expect(answer.json.access_token).toBeUndefined()
+    } finally {
+      crypto.subtle.deriveBits = deriveBits
+    }
+    expect(await sessionsOf(email)).toBe(0)
+  })
+}
+
+it('keeps at most fifty sessions of a user, however many sign in at once, and lists the others as ended', async () => {
+  const service = startService()
+  const { email } = await signUp(service, 'busy@example.com')
+  for (let round = 0; round < 3; round++) {
+    const answers = await atOnce(() => service.call('POST', '/auth/login', { body: { email, password: goodPassword } }))
+    expect(countStatus(answers, 200)).toBe(callers)
+  }
+  expect(await sessionsOf(email)).toBe(50)
+  const { keys } = await env.REVOCATIONS.list({ prefix: 'session:' })
+  expect(keys).toHaveLength(11)
+})
+
+it('lets a password change and its refreshes end in one living session', async () => {
+  await race(startService(), async (service, email) => {
+    const { accessToken, refreshToken } = await signUp(service, email)
+    const other = await signIn(service, email)
+    const answers = await atOnce((index) =>
+      index === 5
+        ? service.call('POST', '/auth/change-password', {
+            token: accessToken,
+            body: { old_password: goodPassword, new_password: otherPassword },
+          })
+        : service.call('POST', '/auth/refresh', {
+            body: { refresh_token: index % 2 === 0 ? refreshToken : other.refreshToken },
+          }),
+    )
+    expect(answers[5]!.status).toBe(204)
+    expect(await sessionsOf(email)).toBe(1)
+    expect((await service.call('GET', '/users/me', { token: other.accessToken })).status).toBe(401)
+    expect((await service.call('GET', '/users/me', { token: accessToken })).status).toBe(200)
+    expect(newestMail(service, email)).toBeDefined()
+  })
+})

@@ -1,0 +1,82 @@
+/** Rows read must not grow with the number of users: every statement of every flow finds its rows by an index. */
+import { env } from 'cloudflare:workers'
+import { expect, it } from 'vitest'
+import { countCosts } from '../support/counting.ts'
+import {
+  goodPassword,
+  newestMail,
+  otherPassword,
+  register,
+  resetToken,
+  signIn,
+  signUp,
+  signUpAdmin,
+  tokenIn,
+} from '../support/people.ts'
+import { startService } from '../support/service.ts'
+
+/** The one list without a condition: newest first, along the primary key, as far as the page. */
+const wholeTable = /^select .* from "(users|audit_events)" order by "\1"\."id" desc limit \?$/
+
+it('scans no table in any request, delivery or five-minute job', async () => {
+  const statements = new Set<string>()
+  const plain = startService()
+  const meter = countCosts(env)
+  const { DB, REVOCATIONS } = meter.bindings
+  const service = startService({ env: { DB, REVOCATIONS }, beside: plain })
+
+  const admin = await signUpAdmin(service)
+  const token = admin.accessToken
+  const ada = await signUp(service, 'ada@example.com')
+  await signIn(service, 'ada@example.com')
+  await service.call('POST', '/auth/login', { body: { email: 'ada@example.com', password: otherPassword } })
+  await service.call('POST', '/auth/refresh', { body: { refresh_token: ada.refreshToken } })
+  await service.call('PATCH', '/users/me', { token: ada.accessToken, body: { bio: 'x' } })
+  const sessions = await service.call('GET', '/users/me/sessions', { token: ada.accessToken })
+  await service.call('DELETE', `/users/me/sessions/${sessions.json.sessions[0].id}`, { token: ada.accessToken })
+  await service.call('DELETE', '/users/me/sessions', { token: ada.accessToken })
+  const change = { old_password: goodPassword, new_password: otherPassword }
+  await service.call('POST', '/auth/change-password', { token: ada.accessToken, body: change })
+  await service.call('POST', '/auth/logout', { body: { refresh_token: ada.refreshToken } })
+  const reset = { token: await resetToken(service, 'ada@example.com'), new_password: goodPassword }
+  await service.call('POST', '/auth/password-reset/complete', { body: reset })
+  const thief = await signIn(service, 'ada@example.com')
+  await service.call('POST', '/auth/refresh', { body: { refresh_token: thief.refreshToken } })
+  service.clock.advance(60_000)
+  await service.call('POST', '/auth/refresh', { body: { refresh_token: thief.refreshToken } })
+  await service.call('POST', '/auth/logout-all', { token: (await signIn(service, 'ada@example.com')).accessToken })
+  await register(service, 'bob@example.com')
+  await service.call('POST', '/auth/resend-activation', { body: { email: 'bob@example.com' } })
+  await service.deliver()
+  expect(tokenIn(newestMail(service, 'bob@example.com'))).toBeDefined()
+  const { json } = await service.call('GET', '/users?email=bob', { token })
+  for (const query of ['', '?role=USER', '?status=active', '?email=a&role=USER', '?role=USER&status=active']) {
+    await service.call('GET', `/users${query}`, { token })
+  }
+  for (const query of ['', `?user_id=${ada.id}`, '?type=user.signed_in', `?user_id=${ada.id}&type=user.signed_in`]) {
+    await service.call('GET', `/audit-events${query}`, { token })
+  }
+  const bob = json.users[0].id
+  await service.call('POST', `/users/${bob}/activate`, { token })
+  await service.call('PATCH', `/users/${bob}/profile`, { token, body: { bio: 'x' } })
+  await service.call('PUT', `/users/${bob}/role`, { token, body: { role: 'MODERATOR' } })
+  await service.call('POST', `/users/${bob}/suspend`, { token, body: { reason: 'x' } })
+  await service.call('POST', `/users/${bob}/reinstate`, { token })
+  await service.call('DELETE', `/users/${bob}/sessions`, { token })
+  await service.call('DELETE', `/users/${bob}`, { token })
+  const last = await signIn(service, 'ada@example.com')
+  await service.call('DELETE', '/users/me', { token: last.accessToken, body: { password: goodPassword } })
+  await service.deliver()
+  await service.runCron('*/5 * * * *')
+
+  for (const statement of meter.take().statements) statements.add(statement)
+  expect(statements.size).toBeGreaterThan(60)
+  for (const sql of statements) {
+    const values = Array(sql.split('?').length - 1).fill(null)
+    const { results } = await env.DB.prepare(`explain query plan ${sql}`)
+      .bind(...values)
+      .all<{ detail: string }>()
+    const scans = results.map(({ detail }) => detail).filter((detail) => /^SCAN (?!CONSTANT ROW|\d)/.test(detail))
+    if (!wholeTable.test(sql)) expect(scans, sql).toEqual([])
+  }
+})

@@ -1,0 +1,141 @@
+/** The list of users with 200,000 of them: what a page costs, that it is complete, and how SQLite goes about it. */
+import { env } from 'cloudflare:workers'
+import { expect, it } from 'vitest'
+import { connect } from '../../src/store/db.ts'
+import { type UserFilter, listUsers } from '../../src/store/users.ts'
+import { countCosts } from '../support/counting.ts'
+import { signUpAdmin } from '../support/people.ts'
+import { startService } from '../support/service.ts'
+
+const population = 200_000
+
+/** Believable: nearly everybody is an active USER, so that a filter for the others would scan for long without its index. */
+async function populate(): Promise<void> {
+  await env.DB.prepare(`with recursive n(i) as (select 1 union all select i + 1 from n where i < ${population})
+    insert into users (id, email, role, status, created_at, updated_at)
+    select printf('%08x-0000-7000-8000-%012x', i, i),
+      printf('%s%06d@example.com', case i % 4 when 0 then 'anna' when 1 then 'ben' when 2 then 'carla' else 'dov' end, i),
+      case when i % 5000 = 0 then 'ADMIN' when i % 1000 = 0 then 'MODERATOR' else 'USER' end,
+      case when i % 700 = 0 then 'suspended' when i % 300 = 0 then 'pending' else 'active' end,
+      i, i
+    from n`).run()
+}
+
+const filters = [
+  '',
+  'role=USER',
+  'role=MODERATOR',
+  'role=ADMIN',
+  'status=active',
+  'status=pending',
+  'status=suspended',
+  'role=USER&status=active',
+  'role=ADMIN&status=suspended',
+  'role=MODERATOR&status=pending',
+  'email=anna',
+  'email=ben1999',
+  'email=nobody',
+  'email=anna&role=ADMIN',
+  'email=anna&role=USER',
+  'email=carla&status=suspended',
+  'email=b&status=active',
+  'email=anna&role=USER&status=pending',
+]
+
+/** The union of three ranges, each read as far as the page and one row to know whether there is more; and who asks. */
+const maxRowsRead = (limit: number) => 3 * (limit + 1) + 10
+
+it(`reads a small constant times the page, whatever the filter, of ${population} users`, async () => {
+  const plain = startService()
+  const { accessToken: token } = await signUpAdmin(plain)
+  await populate()
+  const meter = countCosts(env)
+  const metered = startService({ env: meter.bindings, beside: plain })
+  for (const filter of filters) {
+    let cursor: string | null = ''
+    for (let page = 0; page < 3 && cursor !== null; page++) {
+      const query: string = `/users?${filter}&limit=50${cursor ? `&cursor=${cursor}` : ''}`
+      const answer = await metered.call('GET', query, { token })
+      expect(answer.status, query).toBe(200)
+      const { rowsRead, statements } = meter.take()
+      expect(rowsRead, `${query}\n${statements.join('\n')}`).toBeLessThanOrEqual(maxRowsRead(50))
+      cursor = answer.json.next_cursor
+    }
+  }
+
+  // Far from the start as near to it: a keyset, not an offset.
+  const deep = await listUsers(connect(env.DB), { after: '000003e8-0000-7000-8000-0000000003e8' }, 21)
+  expect(deep[0]!.createdAt.getTime()).toBe(999)
+})
+
+it('gives every user once, in order, over all pages of every filter', async () => {
+  await env.DB.prepare(`with recursive n(i) as (select 1 union all select i + 1 from n where i < 300)
+    insert into users (id, email, role, status, created_at, updated_at)
+    select printf('%08x-0000-7000-8000-%012x', i, i), printf('%s%03d@example.com', case i % 2 when 0 then 'a' else 'b' end, i * 7 % 300),
+      case i % 3 when 0 then 'ADMIN' when 1 then 'MODERATOR' else 'USER' end,
+      case i % 5 when 0 then 'suspended' when 1 then 'pending' else 'active' end, i, i
+    from n`).run()
+  const db = connect(env.DB)
+  const everybody = await db.$client
+    .prepare('select id, email, role, status from users')
+    .all<{ id: string; email: string; role: string; status: string }>()
+  const choices: UserFilter[] = [{}]
+  for (const role of [undefined, 'USER', 'MODERATOR', 'ADMIN'] as const) {
+    for (const status of [undefined, 'pending', 'active', 'suspended'] as const) {
+      for (const emailPrefix of [undefined, 'a', 'b1']) choices.push({ role, status, emailPrefix })
+    }
+  }
+  for (const filter of choices) {
+    const expected = everybody.results
+      .filter(({ role }) => filter.role === undefined || role === filter.role)
+      .filter(({ status }) => filter.status === undefined || status === filter.status)
+      .filter(({ email }) => filter.emailPrefix === undefined || email.startsWith(filter.emailPrefix))
+      .toSorted((a, b) => (filter.emailPrefix === undefined ? (a.id < b.id ? 1 : -1) : a.email < b.email ? -1 : 1))
+      .map(({ id }) => id)
+    const seen: string[] = []
+    let after: string | undefined
+    for (;;) {
+      const page = await listUsers(db, { ...filter, after }, 7)
+      seen.push(...page.map(({ id }) => id))
+      const last = page.at(-1)
+      if (!last || page.length < 7) break
+      after = filter.emailPrefix === undefined ? last.id : last.email
+    }
+    expect(seen, JSON.stringify(filter)).toEqual(expected)
+  }
+})
+
+it('plans each kind of list as walks of an index, with nothing to sort', async () => {
+  const db = connect(env.DB)
+  const plan = async (filter: UserFilter) => {
+    const { sql, params } = listUsers(db, filter, 21).toSQL()
+    const { results } = await env.DB.prepare(`explain query plan ${sql}`)
+      .bind(...params)
+      .all<{ detail: string }>()
+    return results.map(({ detail }) => detail)
+  }
+  expect(await plan({})).toEqual(['SCAN users'])
+  expect(await plan({ after: 'x' })).toEqual(['SEARCH users USING PRIMARY KEY (id<?)'])
+  expect(await plan({ emailPrefix: 'a' })).toEqual(['SEARCH users USING INDEX users_email (email>? AND email<?)'])
+  expect(await plan({ role: 'ADMIN', status: 'active' })).toEqual([
+    'SEARCH users USING INDEX users_role_status_id (role=? AND status=?)',
+  ])
+  for (const filter of [{ role: 'ADMIN' }, { status: 'pending' }] as const) {
+    const details = await plan(filter)
+    expect(details[0]).toBe('MERGE (UNION ALL)')
+    expect(details.filter((detail) => detail.startsWith('SEARCH'))).toEqual(
+      Array(3).fill('SEARCH users USING INDEX users_role_status_id (role=? AND status=?)'),
+    )
+    expect(details.join(' ')).not.toContain('TEMP B-TREE')
+  }
+  for (const filter of [
+    { role: 'ADMIN', emailPrefix: 'a' },
+    { status: 'pending', emailPrefix: 'a' },
+  ] as const) {
+    const details = await plan(filter)
+    expect(details.filter((detail) => detail.startsWith('SEARCH'))).toEqual(
+      Array(3).fill('SEARCH users USING INDEX users_role_status_email (role=? AND status=? AND email>? AND email<?)'),
+    )
+    expect(details.join(' ')).not.toContain('TEMP B-TREE')
+  }
+})
