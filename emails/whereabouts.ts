@@ -13,8 +13,8 @@ const browsers = [
   ['Opera', /\bOPR\//],
   ['Samsung Internet', /\bSamsungBrowser\//],
   ['Firefox', /\b(?:Firefox|FxiOS)\//],
-  ['Chrome', /\b(?:Chrome|CriOS)\//],
-  ['Safari', /\bSafari\//],
+  ['Chrome', /(?:Chrome|CriOS)\//],
+  ['Safari', /\bVersion\/.*\bSafari\//],
 ] as const
 
 const systems = [

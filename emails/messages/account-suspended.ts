@@ -15,7 +15,7 @@ export function accountSuspended({ reason }: { reason: string }, { productName }
         kind: 'paragraph',
         text: `Your ${productName} account was suspended. You were signed out on every device and cannot sign in for now.`,
       },
-      { kind: 'facts', facts: [['Reason', plainLine(reason, maxReasonLength)]] },
+      { kind: 'facts', facts: [['Reason', plainLine(reason, maxReasonLength) || 'None was given.']] },
       {
         kind: 'note',
         text: `Do you think this is a mistake? Then please contact the people who run ${productName}. Nothing in your account was deleted.`,

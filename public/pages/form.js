@@ -21,9 +21,7 @@ export function onSubmit(id, send) {
   const label = button.textContent
   let isBusy = false
 
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault()
-    if (isBusy) return
+  async function submit() {
     refuse(form, input, undefined)
     isBusy = true
     // Not `disabled`: that would throw the focus of a keyboard user back to the top.
@@ -37,6 +35,11 @@ export function onSubmit(id, send) {
     button.textContent = label
     element('status').textContent = ''
     refuse(form, input, refusal)
+  }
+
+  form.addEventListener('submit', (event) => {
+    event.preventDefault()
+    if (!isBusy) void submit()
   })
 }
 
@@ -50,7 +53,7 @@ function refuse(form, input, refusal) {
   element(`${input.id}-error`).textContent = isAboutField ? refusal.message : ''
   const notice = form.querySelector('.notice')
   if (notice) notice.textContent = refusal && !isAboutField ? refusal.message : ''
-  input.toggleAttribute('aria-invalid', false)
+  input.removeAttribute('aria-invalid')
   if (!isAboutField) return
   input.setAttribute('aria-invalid', 'true')
   // The error describes the field, so it is read out on the way.

@@ -71,6 +71,7 @@ describe('a user agent', () => {
       'Chrome on Android',
       'Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 Chrome/150.0.0.0 Mobile Safari/537.36',
     ],
+    ['Chrome on Linux', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/150.0.0.0 Safari/537.36'],
     ['An app we do not know', 'curl/8.14.1'],
   ])('reads as %s', (device, userAgent) => {
     expect(resetFrom({ userAgent }).text).toContain(`Device: ${device}\n`)

@@ -73,7 +73,7 @@ it('makes one account of twenty registrations of one address in several spelling
       email.toUpperCase(),
       ` ${email}\t`,
       `${local}@EXAMPLE.com`,
-      `${local!.toUpperCase()}@${domain}`,
+      `${local.toUpperCase()}@${domain}`,
     ]
     const passwordOf = (index: number) => `${goodPassword} ${index}`
     const answers = await atOnce((index) =>

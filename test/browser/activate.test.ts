@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { focused, launchBrowser, visit } from './browser.ts'
+import { Site } from './site.ts'
+
+const token = 'eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIxIn0.c2lnbmF0dXJl-_'
+const password = 'correct horse "battery" ü\\ staple'
+const tokens = { access_token: 'at', token_type: 'Bearer', refresh_token: 'rt', user: {} }
+const badPassword = { status: 401, body: { status: 401, code: 'invalid_credentials', detail: 'Wrong.' } }
+const badLink = { status: 400, body: { status: 400, code: 'invalid_link', detail: 'Used.' } }
+
+describe('/activate', () => {
+  const site = new Site()
+  let browser: Browser
+  before(async () => {
+    await site.open()
+    browser = await launchBrowser()
+  })
+  after(async () => {
+    await browser.close()
+    await site.close()
+  })
+  beforeEach(() => site.forget())
+
+  const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name, exact: true })
+  const field = (page: Page) => page.getByLabel('Password', { exact: true })
+  const submit = (page: Page) => page.getByRole('button', { name: 'Activate account' }).click()
+  async function follow(page: Page) {
+    await page.goto(`/activate#token=${token}`)
+    await heading(page, 'Activate your account').waitFor()
+  }
+  const activations = () => site.calls.filter(({ path }) => path === '/auth/activate').map(({ body }) => body)
+
+  it('activates with the link and the password, and leaves no session behind', async () => {
+    site.willAnswer('/auth/activate', { status: 200, body: tokens })
+    site.willAnswer('/auth/logout', { status: 204 })
+    await visit(browser, site.origin, async (page) => {
+      await follow(page)
+      await field(page).fill(password)
+      const loggedOut = page.waitForResponse('**/auth/logout')
+      await submit(page)
+      await heading(page, 'Your account is active').waitFor()
+      await loggedOut
+      assert.equal(await page.title(), 'Your account is active')
+      assert.equal(await focused(page), 'h1 Your account is active')
+    })
+    const contentType = 'application/json'
+    assert.deepEqual(site.calls, [
+      { path: '/auth/activate', body: { token, password }, contentType },
+      { path: '/auth/logout', body: { refresh_token: 'rt' }, contentType },
+    ])
+  })
+
+  it('says it beside the field when the password is wrong, and the link goes on working', async () => {
+    site.willAnswer('/auth/activate', badPassword, { status: 200, body: tokens })
+    site.willAnswer('/auth/logout', { status: 204 })
+    await visit(browser, site.origin, async (page) => {
+      await follow(page)
+      await field(page).fill('wrong')
+      await submit(page)
+      await page.getByText('This is not the password of your registration.').waitFor()
+      assert.equal(await focused(page), 'input Password')
+      assert.equal(await field(page).getAttribute('aria-invalid'), 'true')
+      await page.getByRole('textbox', { name: 'Password', description: /Your link still works/ }).waitFor()
+      await page.getByRole('link', { name: 'Set a new password' }).waitFor()
+
+      // The field is selected: typing replaces the wrong one.
+      await page.keyboard.type(password)
+      await page.keyboard.press('Enter')
+      await heading(page, 'Your account is active').waitFor()
+    })
+    assert.deepEqual(activations(), [
+      { token, password: 'wrong' },
+      { token, password },
+    ])
+  })
+
+  it('leads who forgot the password to a new one, without the token', async () => {
+    await visit(browser, site.origin, async (page) => {
+      await follow(page)
+      await page.getByRole('link', { name: 'Set a new password' }).click()
+      await page.getByRole('button', { name: 'Send me a link' }).waitFor()
+      assert.equal(page.url(), `${site.origin}/reset-password`)
+    })
+  })
+
+  it('offers a new mail when the link is used or expired', async () => {
+    site.willAnswer('/auth/activate', badLink)
+    site.willAnswer('/auth/resend-activation', { status: 202, body: { message: 'If so, a mail is on its way.' } })
+    await visit(browser, site.origin, async (page) => {
+      await follow(page)
+      await field(page).fill(password)
+      await submit(page)
+      await heading(page, 'This link does not work any more').waitFor()
+      assert.equal(await focused(page), 'h1 This link does not work any more')
+      await page.getByLabel('E-mail address').fill('ada@example.com')
+      await page.getByRole('button', { name: 'Send me a new link' }).click()
+      await heading(page, 'Look into your mailbox').waitFor()
+      await page.getByText('If so, a mail is on its way.').waitFor()
+      assert.equal(await focused(page), 'h1 Look into your mailbox')
+    })
+    assert.deepEqual(site.calls.at(-1)?.body, { email: 'ada@example.com' })
+  })
+
+  it('offers a new mail to who comes without a link', async () => {
+    await visit(browser, site.origin, async (page) => {
+      await page.goto('/activate')
+      await page.getByText('Open the link in the mail').waitFor()
+      await page.getByRole('button', { name: 'Send me a new link' }).click()
+      await page.getByRole('textbox', { name: 'E-mail address', description: /Enter your e-mail address/ }).waitFor()
+      assert.equal(await focused(page), 'input E-mail address')
+    })
+    assert.deepEqual(site.calls, [])
+  })
+
+  it('asks for a password before it calls anything', async () => {
+    await visit(browser, site.origin, async (page) => {
+      await follow(page)
+      await submit(page)
+      await page.getByText('Enter your password.').waitFor()
+    })
+    assert.deepEqual(site.calls, [])
+  })
+
+  it('sends once, however often the button is pressed, and says that it is at work', async () => {
+    site.willAnswer('/auth/activate', { ...badPassword, delayMs: 400 })
+    await visit(browser, site.origin, async (page) => {
+      await follow(page)
+      await field(page).fill('wrong')
+      await submit(page)
+      assert.equal(await page.getByRole('status').textContent(), 'Activating…')
+      await page.keyboard.press('Enter')
+      await page.keyboard.press('Enter')
+      await page.getByText('This is not the password').waitFor()
+      assert.equal(await page.getByRole('status').textContent(), '')
+    })
+    assert.equal(site.calls.length, 1)
+  })
+})

@@ -1,0 +1,189 @@
+/** What holds for every page that a mail links to. */
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { assertNoSidewaysScroll, focused, launchBrowser, visit } from './browser.ts'
+import { type Answer, Site } from './site.ts'
+
+const token = 'eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIzIn0.c2lnbmF0dXJl-_'
+
+const pages = [
+  {
+    path: '/activate',
+    call: '/auth/activate',
+    label: 'Password',
+    autocomplete: 'current-password',
+    button: 'Activate account',
+  },
+  {
+    path: '/reset-password',
+    call: '/auth/password-reset/complete',
+    label: 'New password',
+    autocomplete: 'new-password',
+    button: 'Save new password',
+  },
+] as const
+
+const site = new Site()
+let browser: Browser
+before(async () => {
+  await site.open()
+  browser = await launchBrowser()
+})
+after(async () => {
+  await browser.close()
+  await site.close()
+})
+beforeEach(() => site.forget())
+
+for (const { path, call, label, autocomplete, button } of pages) {
+  const field = (page: Page) => page.getByLabel(label, { exact: true })
+  const submit = (page: Page) => page.getByRole('button', { name: button }).click()
+  const follow = (page: Page) => page.goto(`${path}#token=${token}`)
+
+  describe(path, () => {
+    it('takes the token out of the address bar and the history, and sends it in the body alone', async () => {
+      site.willAnswer(call, { status: 503, body: {} })
+      await visit(browser, site.origin, async (page) => {
+        await follow(page)
+        await field(page).fill('a password')
+        assert.equal(page.url(), `${site.origin}${path}`)
+        await submit(page)
+        await page.getByRole('alert').filter({ hasText: 'nothing was changed' }).waitFor()
+        await page.goto('/robots.txt')
+        await page.goBack()
+        await page.getByRole('heading', { level: 1 }).waitFor()
+        assert.equal(page.url(), `${site.origin}${path}`)
+        assert.ok(!(await page.content()).includes(token))
+      })
+      assert.deepEqual(
+        site.calls.map(({ body }) => (body as { token: string }).token),
+        [token],
+      )
+      for (const line of site.requestLines) assert.ok(!line.includes(token), line)
+    })
+
+    const failures: [what: string, answer: Answer, words: string | RegExp][] = [
+      ['a limit', { status: 429, body: {}, headers: { 'Retry-After': '40' } }, 'Please wait 40 seconds'],
+      ['a long limit', { status: 429, body: {}, headers: { 'Retry-After': '600' } }, 'Please wait 10 minutes'],
+      ['a limit without a time', { status: 429 }, 'Please wait a moment'],
+      ['an unavailable service', { status: 503, body: {} }, 'nothing was changed'],
+      ['an error', { status: 500, body: { request_id: 'req-7' } }, /on our side.*reference: req-7/],
+      ['an answer that is not ours', { status: 502 }, 'Something went wrong on our side'],
+      ['another refusal', { status: 403, body: { detail: 'The account is suspended.' } }, 'The account is suspended.'],
+      ['no answer', null, 'We could not reach the server.'],
+    ]
+    it('explains every failure, keeps what was typed, and works at the next try', async () => {
+      await visit(browser, site.origin, async (page) => {
+        await follow(page)
+        await field(page).fill('a password')
+        for (const [what, answer, words] of failures) {
+          site.willAnswer(call, answer)
+          await submit(page)
+          await page.getByRole('alert').filter({ hasText: words }).waitFor()
+          assert.equal(await field(page).inputValue(), 'a password', what)
+          assert.equal(await focused(page), `button ${button}`, what)
+        }
+        site.willAnswer(call, { status: path === '/activate' ? 200 : 204, ...(path === '/activate' && { body: {} }) })
+        site.willAnswer('/auth/logout', { status: 422 })
+        await submit(page)
+        await page.getByText('You can close this page.').waitFor()
+      })
+    })
+
+    it('works with the keyboard alone', async () => {
+      site.willAnswer(call, { status: 503, body: {} })
+      await visit(browser, site.origin, async (page) => {
+        await follow(page)
+        await page.getByRole('heading', { level: 1 }).waitFor()
+        await page.keyboard.press('Tab')
+        assert.equal(await focused(page), `input ${label}`)
+        await page.keyboard.type('a password')
+        await page.keyboard.press('Tab')
+        assert.equal(await focused(page), 'button Show password')
+        await page.keyboard.press('Space')
+        assert.equal(await focused(page), 'button Hide password')
+        assert.equal(await field(page).getAttribute('type'), 'text')
+        await page.keyboard.press('Tab')
+        if (path === '/activate') {
+          assert.equal(await focused(page), 'a Set a new password')
+          await page.keyboard.press('Tab')
+        }
+        assert.equal(await focused(page), `button ${button}`)
+        await page.keyboard.press('Enter')
+        await page.getByRole('alert').filter({ hasText: 'nothing was changed' }).waitFor()
+        // Hidden again before it was sent, so that the browser offers to remember it.
+        assert.equal(await field(page).getAttribute('type'), 'password')
+      })
+    })
+
+    it('suits password managers', async () => {
+      await visit(browser, site.origin, async (page) => {
+        await follow(page)
+        assert.equal(await field(page).getAttribute('autocomplete'), autocomplete)
+        assert.equal(await field(page).getAttribute('maxlength'), null)
+        await page.goto(path)
+        await page.reload()
+        assert.equal(await page.getByLabel('E-mail address').getAttribute('autocomplete'), 'email')
+      })
+    })
+
+    it('starts over when another link is opened in the same tab', async () => {
+      site.willAnswer(call, { status: 503, body: {} })
+      await visit(browser, site.origin, async (page) => {
+        await page.goto(path)
+        await page.getByLabel('E-mail address').waitFor()
+        await follow(page)
+        await field(page).fill('a password')
+        assert.equal(page.url(), `${site.origin}${path}`)
+        await submit(page)
+        await page.getByRole('alert').filter({ hasText: 'nothing was changed' }).waitFor()
+      })
+      assert.partialDeepStrictEqual(site.calls[0]?.body, { token })
+    })
+
+    it('fits a screen of 320 px, and moves nothing while it loads', async () => {
+      const viewport = { width: 320, height: 568 }
+      await visit(
+        browser,
+        site.origin,
+        async (page) => {
+          for (const address of [`${path}#token=${token}`, path]) {
+            await page.goto('/robots.txt')
+            await page.goto(address)
+            await page.getByRole('heading', { level: 1 }).waitFor()
+            await assertNoSidewaysScroll(page)
+            assert.equal(await page.evaluate(layoutShift), 0)
+          }
+        },
+        { viewport },
+      )
+    })
+
+    it('says so when there is no JavaScript', async () => {
+      const options = { javaScriptEnabled: false }
+      await visit(
+        browser,
+        site.origin,
+        async (page) => {
+          await follow(page)
+          // Locators pass over noscript, which is a rendered element here.
+          assert.match(await page.locator('main').innerText(), /^\S.+\n+This page needs JavaScript/)
+          assert.equal(await page.getByRole('button').count(), 0)
+        },
+        options,
+      )
+    })
+  })
+}
+
+/** In the page: how far things moved by themselves since it was opened. */
+function layoutShift(): Promise<number> {
+  return new Promise((resolve) => {
+    let sum = 0
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) sum += (entry as PerformanceEntry & { value: number }).value
+    }).observe({ type: 'layout-shift', buffered: true })
+    setTimeout(() => resolve(sum), 200)
+  })
+}

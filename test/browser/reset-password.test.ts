@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { focused, launchBrowser, visit } from './browser.ts'
+import { type Answer, Site } from './site.ts'
+
+const token = 'eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIyIn0.c2lnbmF0dXJl-_'
+const password = 'four unrelated words here'
+
+function refusedField(code: string, pointer: string, message: string): Answer {
+  return { status: 422, body: { status: 422, code, detail: 'No.', errors: [{ pointer, code, message }] } }
+}
+
+describe('/reset-password', () => {
+  const site = new Site()
+  let browser: Browser
+  before(async () => {
+    await site.open()
+    browser = await launchBrowser()
+  })
+  after(async () => {
+    await browser.close()
+    await site.close()
+  })
+  beforeEach(() => site.forget())
+
+  const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name, exact: true })
+  const field = (page: Page) => page.getByLabel('New password')
+  async function save(page: Page, content: string) {
+    await field(page).fill(content)
+    await page.getByRole('button', { name: 'Save new password' }).click()
+  }
+  async function follow(page: Page) {
+    await page.goto(`/reset-password#token=${token}`)
+    await heading(page, 'Set a new password').waitFor()
+  }
+
+  it('sets the new password with the link', async () => {
+    site.willAnswer('/auth/password-reset/complete', { status: 204 })
+    await visit(browser, site.origin, async (page) => {
+      await follow(page)
+      await save(page, password)
+      await heading(page, 'Your password is set').waitFor()
+      assert.equal(await focused(page), 'h1 Your password is set')
+    })
+    const body = { token, new_password: password }
+    assert.deepEqual(site.calls, [{ path: '/auth/password-reset/complete', body, contentType: 'application/json' }])
+  })
+
+  it('shows what is wrong with a weak password as plain text, and the link goes on working', async () => {
+    const advice = 'Add another word or two. <img src=x onerror=alert(1)>'
+    site.willAnswer(
+      '/auth/password-reset/complete',
+      refusedField('weak_password', '/new_password', advice),
+      refusedField('validation_failed', '/new_password', 'must have at most 128 characters'),
+      { status: 204 },
+    )
+    await visit(browser, site.origin, async (page) => {
+      await follow(page)
+      await save(page, 'password1')
+      await page.getByText(advice).waitFor()
+      assert.equal(await focused(page), 'input New password')
+      await page.getByRole('textbox', { name: 'New password', description: /Add another word/ }).waitFor()
+      await save(page, 'x'.repeat(129))
+      await page.getByText('must have at most 128 characters').waitFor()
+      await save(page, password)
+      await heading(page, 'Your password is set').waitFor()
+    })
+    // Nothing cut off on the way.
+    assert.deepEqual(site.calls[1]?.body, { token, new_password: 'x'.repeat(129) })
+  })
+
+  for (const [what, answer] of [
+    ['used or expired', { status: 400, body: { status: 400, code: 'invalid_link' } }],
+    ['cut short', refusedField('validation_failed', '/token', 'is not a token')],
+  ] as const) {
+    it(`offers a new mail when the link is ${what}`, async () => {
+      site.willAnswer('/auth/password-reset/complete', answer)
+      site.willAnswer('/auth/password-reset/request', {
+        status: 202,
+        body: { message: 'If so, a mail is on its way.' },
+      })
+      await visit(browser, site.origin, async (page) => {
+        await follow(page)
+        await save(page, password)
+        await heading(page, 'This link does not work any more').waitFor()
+        await page.getByLabel('E-mail address').fill('ada@example.com')
+        await page.keyboard.press('Enter')
+        await page.getByText('If so, a mail is on its way.').waitFor()
+      })
+      assert.deepEqual(site.calls.at(-1)?.body, { email: 'ada@example.com' })
+    })
+  }
+
+  it('asks for the address when there is no link, and says what the service says', async () => {
+    site.willAnswer(
+      '/auth/password-reset/request',
+      refusedField('validation_failed', '/email', 'is no e-mail address'),
+      { status: 202, body: { message: 'If there is an account, a mail is on its way.' } },
+    )
+    await visit(browser, site.origin, async (page) => {
+      await page.goto('/reset-password')
+      await heading(page, 'Set a new password').waitFor()
+      await page.getByLabel('E-mail address').fill('ada@example')
+      await page.getByRole('button', { name: 'Send me a link' }).click()
+      await page.getByRole('textbox', { name: 'E-mail address', description: 'is no e-mail address' }).waitFor()
+      await page.keyboard.type('ada@example.com')
+      await page.keyboard.press('Enter')
+      await page.getByText('If there is an account, a mail is on its way.').waitFor()
+    })
+  })
+
+  it('does not ask the server about an empty password', async () => {
+    await visit(browser, site.origin, async (page) => {
+      await follow(page)
+      await save(page, '')
+      await page.getByText('Enter a new password.').waitFor()
+    })
+    assert.deepEqual(site.calls, [])
+  })
+})
