@@ -117,3 +117,8 @@ export class AppError extends Error {
 export function unavailable(reason: string, cause?: unknown): AppError {
   return new AppError('service_unavailable', { reason, cause, headers: { 'Retry-After': '5' } })
 }
+
+/** The token or the session behind it is not good, any more or at all (RFC 6750 §3.1). */
+export function invalidToken(reason: string): AppError {
+  return new AppError('invalid_token', { reason, headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' } })
+}

@@ -21,6 +21,8 @@ export type SendOutcome =
 
 /** A request that hangs must not hold a claim longer than this. */
 const timeoutMs = 10_000
+/** The longest delay that every queue takes for a message. */
+const maxRetryAfterSeconds = 12 * 3600
 /** A daily or monthly quota does not come back within seconds. */
 const quotaPauseSeconds = 3600
 
@@ -58,5 +60,5 @@ function meaningOf(error: { name?: unknown; statusCode?: unknown }, afterSeconds
 
 function retryAfterSeconds(headers: Record<string, string> | null): number {
   const seconds = Number(headers?.['retry-after'])
-  return Number.isFinite(seconds) && seconds > 0 ? Math.ceil(seconds) : 0
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(Math.ceil(seconds), maxRetryAfterSeconds) : 0
 }

@@ -17,6 +17,7 @@ export interface RunOptions {
   /** Shows the command's output as it comes, besides collecting it. */
   isShown?: boolean
   signal?: AbortSignal
+  env?: Record<string, string>
 }
 
 /** Runs one wrangler command to its end; tests pass another one in. */
@@ -38,10 +39,10 @@ export function spawnWrangler(args: readonly string[], options: SpawnOptions): C
   })
 }
 
-export const runWrangler: Wrangler = (args, { stdin, isShown = false, signal } = {}) =>
+export const runWrangler: Wrangler = (args, { stdin, isShown = false, signal, env } = {}) =>
   new Promise((resolve, reject) => {
     // CI: ask nothing. What there is to confirm, our own commands have asked before.
-    const child = spawnWrangler(args, { stdio: 'pipe', env: { CI: '1' }, ...(signal && { signal }) })
+    const child = spawnWrangler(args, { stdio: 'pipe', env: { CI: '1', ...env }, ...(signal && { signal }) })
     const outcome = { exitCode: 1, stdout: '', stderr: '' }
     for (const name of ['stdout', 'stderr'] as const) {
       child[name]?.setEncoding('utf8').on('data', (text: string) => {
@@ -49,8 +50,13 @@ export const runWrangler: Wrangler = (args, { stdin, isShown = false, signal } =
         if (isShown) process[name].write(text)
       })
     }
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ ...outcome, exitCode: code ?? 1 }))
+    let failure: Error | undefined
+    child.on('error', (error) => {
+      failure = error
+      if (child.pid === undefined) reject(error)
+    })
+    // An aborted command, too, is over only when all that it has started is.
+    child.on('close', (code) => (failure ? reject(failure) : resolve({ ...outcome, exitCode: code ?? 1 })))
     // A command that fails early closes its end; its exit code says more than the broken pipe.
     child.stdin?.on('error', () => {}).end(stdin ?? '')
   })

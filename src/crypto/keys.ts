@@ -57,15 +57,16 @@ async function importSigningKey(jwk: Jwk): Promise<SigningKey> {
     throw new KeyError(`key "${kid}" is neither a private Ed25519 nor a private P-256 key`)
   }
   const publicPart = { kty: kty as string, crv: crv as string, x, ...(typeof y === 'string' && { y }) }
-  const algorithm = alg === 'EdDSA' ? { name: 'Ed25519' } : { name: 'ECDSA', namedCurve: 'P-256' }
+  const algorithm = alg === 'EdDSA' ? { name: 'Ed25519' } : { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
   try {
-    return {
-      kid,
-      alg,
-      privateKey: await crypto.subtle.importKey('jwk', { ...publicPart, d }, algorithm, false, ['sign']),
-      publicKey: await crypto.subtle.importKey('jwk', publicPart, algorithm, true, ['verify']),
-      publicJwk: { ...publicPart, kid, alg, use: 'sig' },
-    }
+    const privateKey = await crypto.subtle.importKey('jwk', { ...publicPart, d }, algorithm, false, ['sign'])
+    const publicKey = await crypto.subtle.importKey('jwk', publicPart, algorithm, true, ['verify'])
+    // An Ed25519 key imports with somebody else's public half, and nobody could verify what it signs.
+    const probe = new Uint8Array(1)
+    const signature = await crypto.subtle.sign(algorithm, privateKey, probe)
+    const isPair = await crypto.subtle.verify(algorithm, publicKey, signature, probe)
+    if (!isPair) throw new TypeError('two halves of two keys')
+    return { kid, alg, privateKey, publicKey, publicJwk: { ...publicPart, kid, alg, use: 'sig' } }
   } catch {
     throw new KeyError(`key "${kid}" does not import`)
   }

@@ -1,7 +1,7 @@
 import type { Context as Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { type AccessClaims, verifyAccessToken } from '../crypto/tokens.ts'
-import { AppError } from '../errors.ts'
+import { AppError, invalidToken } from '../errors.ts'
 import { findSignedIn } from '../services/signed-in.ts'
 import { type Permission, hasPermission } from '../services/permissions.ts'
 import { isSessionRevoked } from '../services/revocation.ts'
@@ -71,8 +71,4 @@ async function readClaims(c: Hono<HttpEnv>): Promise<AccessClaims> {
   const claims = token && (await verifyAccessToken(ctx.accessTokens, token, ctx.now()))
   if (!claims) throw invalidToken('not_good')
   return claims
-}
-
-function invalidToken(reason: string): AppError {
-  return new AppError('invalid_token', { reason, headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' } })
 }

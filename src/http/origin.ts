@@ -31,5 +31,5 @@ function originOf(c: Hono<HttpEnv>): Origin {
 /** Without control characters: it is shown in session lists, mails and audit events. */
 function printable(text: string | undefined): string | null {
   if (!text) return null
-  return text.replace(/\p{C}/gu, ' ').trim().slice(0, maxUserAgentLength) || null
+  return text.slice(0, maxUserAgentLength).replace(/\p{C}/gu, ' ').trim() || null
 }

@@ -11,16 +11,13 @@ const retryAfterFailureSeconds = 150
  */
 export async function consumeMailQueue(ctx: Context, batch: MessageBatch<MailJob>): Promise<void> {
   for (const message of batch.messages) {
+    const id = idOf(message)
     try {
-      const delaySeconds = await deliverEmail(ctx, message.body.id)
+      const delaySeconds = await deliverEmail(ctx, id)
       if (delaySeconds === undefined) message.ack()
       else message.retry({ delaySeconds })
     } catch (error) {
-      log('error', 'mail.delivery_failed', {
-        email_id: message.body.id,
-        attempts: message.attempts,
-        ...describeError(error),
-      })
+      log('error', 'mail.delivery_failed', { email_id: id, attempts: message.attempts, ...describeError(error) })
       message.retry({ delaySeconds: retryAfterFailureSeconds })
     }
   }
@@ -29,12 +26,19 @@ export async function consumeMailQueue(ctx: Context, batch: MessageBatch<MailJob
 /** Writes down what the queue gave up. */
 export async function consumeDeadLetters(ctx: Context, batch: MessageBatch<MailJob>): Promise<void> {
   for (const message of batch.messages) {
+    const id = idOf(message)
     try {
-      await closeDeadLetter(ctx, message.body.id)
+      await closeDeadLetter(ctx, id)
       message.ack()
     } catch (error) {
-      log('error', 'mail.dead_letter_failed', { email_id: message.body.id, ...describeError(error) })
+      log('error', 'mail.dead_letter_failed', { email_id: id, ...describeError(error) })
       message.retry({ delaySeconds: retryAfterFailureSeconds })
     }
   }
+}
+
+/** The row that a message is about. One that is not ours must not hold up the others, so it names no row. */
+function idOf({ body }: Message): string {
+  const id = (body as Partial<MailJob> | null | undefined)?.id
+  return typeof id === 'string' ? id : ''
 }

@@ -12,6 +12,7 @@ const auditList = z.object({
   user_id: z
     .string()
     .refine(isUuidv7, { error: 'must be an id', params: { code: 'invalid_id' } })
+    .meta({ format: 'uuid' })
     .optional(),
   type: z.enum(auditTypes).optional(),
   limit,

@@ -77,7 +77,7 @@ export const idParam = z.object({ id: z.string().refine(isUuidv7).meta({ format:
 
 function isHttpsUrl(value: string): boolean {
   const url = URL.parse(value)
-  return url?.protocol === 'https:' && url.username === '' && url.password === '' && !/\s/.test(value)
+  return url?.protocol === 'https:' && url.username === '' && url.password === '' && !/[\s\p{Cc}]/u.test(value)
 }
 
 function isLocale(value: string): boolean {

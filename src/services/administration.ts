@@ -4,7 +4,7 @@
  * act was refused is read in the same batch.
  */
 import type { Context } from '../context.ts'
-import { AppError } from '../errors.ts'
+import { AppError, invalidToken } from '../errors.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
 import { type Expression, allOf, batch, never } from '../store/db.ts'
 import { insertEmail } from '../store/emails.ts'
@@ -201,7 +201,7 @@ function decision(ctx: Context, actor: Actor, id: string, event: AuditEvent, whe
 
 /** The target of an act that did nothing, when there was nothing to do; otherwise the refusal. */
 function unchangedTarget(actor: Actor, [acting]: readonly User[], [target]: readonly User[]): User {
-  if (!acting || acting.role !== actor.user.role) throw new AppError('invalid_token', { reason: 'ended_meanwhile' })
+  if (!acting || acting.role !== actor.user.role) throw invalidToken('ended_meanwhile')
   if (!target) throw new AppError('not_found')
   if (!rolesInReachOf(actor.user.role).includes(target.role)) {
     throw new AppError('insufficient_permission', { reason: 'target_out_of_reach' })

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import { verifyPassword } from '../crypto/password.ts'
-import { AppError } from '../errors.ts'
+import { AppError, invalidToken } from '../errors.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
 import { allOf, type Db, batch } from '../store/db.ts'
 import { deleteEmailsTo, insertEmail } from '../store/emails.ts'
@@ -34,7 +34,7 @@ export async function deleteOwnAccount(ctx: Context, actor: Actor, password: str
   ])
   if (!deleted) {
     const isUnchanged = remaining?.status === 'active' && remaining.passwordHash === user.passwordHash
-    throw new AppError(isUnchanged ? 'last_admin' : 'invalid_token', { reason: 'changed_meanwhile' })
+    throw isUnchanged ? new AppError('last_admin') : invalidToken('changed_meanwhile')
   }
   revoke(ctx, ended)
   announceEmail(ctx, mail)

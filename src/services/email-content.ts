@@ -51,7 +51,8 @@ async function registrationContent(ctx: Context, email: Email): Promise<Message 
   ])
   if (!user) return undefined
   // Whoever owns the mailbox has an account already, and somebody, perhaps they, tried to make another.
-  if (user.status !== 'pending') return { template: 'account_exists' }
+  // But not when this very mail has offered to activate the account before.
+  if (user.status !== 'pending') return email.linkedAt ? undefined : { template: 'account_exists' }
   return activationContent(ctx, email, user, registration)
 }
 

@@ -10,6 +10,7 @@ import {
   emailIsClaimed,
   emailIsOpen,
   failedOrUnknown,
+  findEmail,
   finishClaim,
   postponeStrandedEmails,
   updateEmail,
@@ -118,13 +119,18 @@ function forgetting(email: Email, outcome: EmailOutcome): EmailOutcome {
 
 /** Marks the row of a message that the queue gave up. */
 export async function closeDeadLetter(ctx: Context, id: string): Promise<void> {
-  const event = auditEvent(ctx, 'email.failed', { detail: { email_id: id, reason: 'dead_letter' } })
+  const email = await findEmail(ctx.db, id)
+  if (!email) return
+  const { template, userId } = email
+  const lastError = 'dead_letter'
+  const event = auditEvent(ctx, 'email.failed', { userId, detail: { email_id: id, template, reason: lastError } })
   const isOpen = emailIsOpen(id)
-  await batch(ctx.db, [
+  const outcome = forgetting(email, { status: failedOrUnknown, lastError, finishedAt: ctx.now() })
+  const [[closed]] = await batch(ctx.db, [
     insertAuditEvent(ctx.db, event, isOpen),
-    updateEmail(ctx.db, id, { status: failedOrUnknown, lastError: 'dead_letter', finishedAt: ctx.now() }, isOpen),
+    updateEmail(ctx.db, id, outcome, isOpen),
   ])
-  log('error', 'mail.dead_letter', { email_id: id })
+  if (closed) log('error', 'mail.failed', { email_id: id, template, reason: lastError })
 }
 
 /** What one call to the queue takes. */

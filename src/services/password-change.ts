@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import { hashPassword, verifyPassword } from '../crypto/password.ts'
-import { AppError } from '../errors.ts'
+import { AppError, invalidToken } from '../errors.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
 import { batch } from '../store/db.ts'
 import { insertEmail } from '../store/emails.ts'
@@ -41,7 +41,7 @@ export async function changePassword(
     deleteLinksOf(ctx.db, user.id, done, 'reset'),
     insertEmail(ctx.db, mail, done),
   ])
-  if (!changed) throw new AppError('invalid_token', { reason: 'changed_meanwhile' })
+  if (!changed) throw invalidToken('changed_meanwhile')
   revoke(ctx, ended)
   announceEmail(ctx, mail)
 }

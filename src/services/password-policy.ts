@@ -44,7 +44,10 @@ function weak(error: FieldError): AppError {
 
 /** Whole and in parts: somebody called Anna-Lena at acme.example must not use "lena" or "acme". */
 function knownWords(ctx: Context, { email, firstName, lastName }: KnownAs): string[] {
-  const whole = [email, firstName, lastName, ctx.config.productName, 'postern'].filter((word) => !!word) as string[]
+  const localPart = email.slice(0, email.lastIndexOf('@'))
+  const whole = [email, localPart, firstName, lastName, ctx.config.productName, 'postern'].filter(
+    (word) => !!word,
+  ) as string[]
   const parts = whole.flatMap((word) => word.split(/[^\p{L}\p{N}]+/u))
   return [...new Set([...whole, ...parts].map((word) => word.toLowerCase()))].filter((word) => word.length > 2)
 }

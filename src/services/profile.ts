@@ -1,5 +1,5 @@
 import type { Context } from '../context.ts'
-import { AppError } from '../errors.ts'
+import { invalidToken } from '../errors.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
 import { batch } from '../store/db.ts'
 import type { User } from '../store/schema.ts'
@@ -29,7 +29,7 @@ export async function updateOwnProfile(ctx: Context, { user, session }: Actor, c
     insertAuditEvent(ctx.db, event, actorExists(session.id, user.id, event.at)),
     updateUser(ctx.db, user.id, { ...given, updatedAt: event.at }, happened(event.id)),
   ])
-  if (!updated) throw new AppError('invalid_token', { reason: 'ended_meanwhile' })
+  if (!updated) throw invalidToken('ended_meanwhile')
   return updated
 }
 

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import { verifyInternalToken } from '../crypto/tokens.ts'
-import { AppError } from '../errors.ts'
+import { AppError, invalidToken } from '../errors.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
 import { allOf, batch } from '../store/db.ts'
 import { insertEmail } from '../store/emails.ts'
@@ -108,25 +108,35 @@ export async function endSession(ctx: Context, actor: Actor, sessionId: string):
   revoke(ctx, ended)
 }
 
-/** Ends every session of the user. */
+/**
+ * Ends every session of the user.
+ *
+ * @throws {AppError} `invalid_token` when the session ended meanwhile
+ */
 export async function endAllSessions(ctx: Context, actor: Actor): Promise<void> {
   const { user } = actor
   const event = auditEvent(ctx, 'session.ended', { actorId: user.id, userId: user.id, detail: { sessions: 'all' } })
-  const [, ended] = await batch(ctx.db, [
+  const [[recorded], ended] = await batch(ctx.db, [
     insertAuditEvent(ctx.db, event, stillSignedIn(actor, event.at)),
     deleteSessionsOf(ctx.db, user.id, happened(event.id)),
   ])
+  if (!recorded) throw invalidToken('ended_meanwhile')
   revoke(ctx, ended)
 }
 
-/** Ends every session of the user but the one that asks. */
+/**
+ * Ends every session of the user but the one that asks.
+ *
+ * @throws {AppError} `invalid_token` when the session ended meanwhile
+ */
 export async function endOtherSessions(ctx: Context, actor: Actor): Promise<void> {
   const { user, session } = actor
   const event = auditEvent(ctx, 'session.ended', { actorId: user.id, userId: user.id, detail: { sessions: 'others' } })
-  const [, ended] = await batch(ctx.db, [
+  const [[recorded], ended] = await batch(ctx.db, [
     insertAuditEvent(ctx.db, event, stillSignedIn(actor, event.at)),
     deleteOtherSessionsOf(ctx.db, user.id, session.id, happened(event.id)),
   ])
+  if (!recorded) throw invalidToken('ended_meanwhile')
   revoke(ctx, ended)
 }
 

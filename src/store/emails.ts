@@ -6,6 +6,11 @@ export function insertEmail(db: Db, email: Row<typeof emails>, guard: SQL = sql`
   return insertWhere(db, emails, email, guard)
 }
 
+export async function findEmail(db: Db, id: string): Promise<Email | undefined> {
+  const [email] = await db.select().from(emails).where(eq(emails.id, id))
+  return email
+}
+
 /** Takes a row for delivery, so that no second consumer sends it too. A claim that nobody finished lapses at `dueAt`. */
 export async function claimEmail(db: Db, id: string, now: Date, claimMs: number): Promise<Email | undefined> {
   const [email] = await db

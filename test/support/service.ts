@@ -12,6 +12,7 @@ import type { MailJob, Platform } from '../../src/context.ts'
 import { createWorker } from '../../src/worker.ts'
 import { type Mailbox, createMailbox } from '../../tools/mailbox/mailbox.ts'
 import { Clock } from './clock.ts'
+import { checkAnswer } from './conformance.ts'
 
 export interface Answer {
   status: number
@@ -90,8 +91,11 @@ export function startService(options: ServiceOptions = {}): Service {
     const response = await worker.fetch(incoming as Parameters<typeof worker.fetch>[0], env, execution)
     if (waitsForDeferred) await waitOnExecutionContext(execution)
     const text = await response.text()
-    const isJson = /json/.test(response.headers.get('Content-Type') ?? '')
-    return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined }
+    const isJson = text !== '' && /json/.test(response.headers.get('Content-Type') ?? '')
+    const { status, headers: answered } = response
+    const answer = { status, headers: answered, text, json: isJson ? JSON.parse(text) : undefined }
+    checkAnswer(method, path, answer)
+    return answer
   }
 
   async function deliver(): Promise<void> {

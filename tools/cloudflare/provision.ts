@@ -71,13 +71,23 @@ async function createResources({ wrangler, toml, say }: Surroundings, plan: Plan
     await run(wrangler, ['queues', 'create', queue])
     say(`created queue "${queue}"`)
   }
-  // The lists say ids as data; what `create` prints is meant for people.
-  const made = makePlan(readSettings(toml.read()), await readAccount(wrangler))
-  if (made.database.id === null || made.namespace.id === null) {
-    throw new Stop('Cloudflare does not list what was just created: run `npm run provision` again in a minute.')
+  const ids = await resourceIds(wrangler, toml, plan)
+  const withDatabase = replaceString(toml.read(), places.databaseId, ids.database)
+  toml.write(replaceString(withDatabase, places.kvId, ids.namespace))
+}
+
+/** The lists say ids as data; what `create` prints is meant for people. */
+async function resourceIds(
+  wrangler: Wrangler,
+  toml: TomlFile,
+  plan: Plan,
+): Promise<{ database: string; namespace: string }> {
+  const isComplete = plan.database.id !== null && plan.namespace.id !== null
+  const { database, namespace } = isComplete ? plan : makePlan(readSettings(toml.read()), await readAccount(wrangler))
+  if (database.id === null || namespace.id === null) {
+    throw new Stop('Cloudflare does not list yet what was just created: run `npm run provision` again in a minute.')
   }
-  const withDatabase = replaceString(toml.read(), places.databaseId, made.database.id)
-  toml.write(replaceString(withDatabase, places.kvId, made.namespace.id))
+  return { database: database.id, namespace: namespace.id }
 }
 
 async function choosePublicUrl(

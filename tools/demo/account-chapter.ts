@@ -1,5 +1,5 @@
 import type { Tokens, User } from './api.ts'
-import { Inbox, nextLink } from './inbox.ts'
+import { Inbox, nextLink, subjectOf } from './inbox.ts'
 import { type Person, newPassword, newPerson } from './person.ts'
 import type { Demo } from './steps.ts'
 import { expectThat } from './surprise.ts'
@@ -23,8 +23,10 @@ async function becomeUser({ api, step }: Demo, { email, password }: Person, inbo
   await step('signing in is refused before activation', () =>
     api.call('POST', '/auth/login', { body: { email, password }, expect: 403, code: 'account_pending' }),
   )
-  const token = await step('read the activation mail', () =>
-    nextLink(inbox, 'an activation link', api.url, '/activate'),
+  const { token } = await step(
+    'read the activation mail',
+    () => nextLink(inbox, 'an activation link', api.url, '/activate'),
+    subjectOf,
   )
   await step('open the page its link leads to', async () => {
     const { status, text } = await api.send('GET', '/activate', {})
@@ -45,11 +47,16 @@ async function useSession(
   email: string,
   { access_token, refresh_token }: Tokens,
 ): Promise<Tokens> {
-  await step('GET /users/me', async () => {
-    const me = await api.call<User>('GET', '/users/me', { token: access_token, expect: 200 })
-    const isMe = me.email === email && me.role === 'USER' && me.status === 'active'
-    expectThat(isMe, `${email}, an active USER`, me)
-  })
+  await step(
+    'GET /users/me',
+    async () => {
+      const me = await api.call<User>('GET', '/users/me', { token: access_token, expect: 200 })
+      const isMe = me.email === email && me.role === 'USER' && me.status === 'active'
+      expectThat(isMe, `${email}, an active USER`, me)
+      return me
+    },
+    ({ role, status }) => `${status}, ${role}`,
+  )
   await step('a gateway has the token verified', async () => {
     const { status, headers } = await api.send('GET', '/auth/verify', { token: access_token })
     expectThat(status === 204 && headers.get('x-auth-role') === 'USER', '204 with X-Auth-Role: USER', String(status))
@@ -71,8 +78,10 @@ async function changePassword({ api, step }: Demo, person: Person, tokens: Token
       expect: 204,
     }),
   )
-  await step('read the notice that it was changed', () =>
-    inbox.next('a notice', ({ subject }) => /password/i.test(subject)),
+  await step(
+    'read the notice that it was changed',
+    () => inbox.next('a notice', ({ subject }) => /password/i.test(subject)),
+    subjectOf,
   )
   await step('the old password is refused', () =>
     api.call('POST', '/auth/login', { body: { email, password }, expect: 401, code: 'invalid_credentials' }),
@@ -86,7 +95,11 @@ async function resetPassword({ api, step }: Demo, email: string, tokens: Tokens,
   await step('forget it: ask for a reset', () =>
     api.call('POST', '/auth/password-reset/request', { body: { email }, expect: 202 }),
   )
-  const token = await step('read the reset mail', () => nextLink(inbox, 'a reset link', api.url, '/reset-password'))
+  const { token } = await step(
+    'read the reset mail',
+    () => nextLink(inbox, 'a reset link', api.url, '/reset-password'),
+    subjectOf,
+  )
   const password = newPassword()
   await step('set a new password', () =>
     api.call('POST', '/auth/password-reset/complete', { body: { token, new_password: password }, expect: 204 }),

@@ -1,6 +1,6 @@
 import type { Tokens, User } from './api.ts'
 import { signInAdmin } from './demo-admin.ts'
-import { Inbox } from './inbox.ts'
+import { Inbox, subjectOf } from './inbox.ts'
 import type { Person } from './person.ts'
 import type { Demo } from './steps.ts'
 import { expectThat } from './surprise.ts'
@@ -27,8 +27,10 @@ export async function adminChapter(demo: Demo, person: Person): Promise<void> {
     const user = await api.call<User>('PUT', `/users/${id}/role`, { token, body: { role: 'MODERATOR' }, expect: 200 })
     expectThat(user.role === 'MODERATOR', 'role MODERATOR', user)
   })
-  await step('read the mail about the role', () =>
-    inbox.next('a mail about the role', ({ subject }) => /role/i.test(subject)),
+  await step(
+    'read the mail about the role',
+    () => inbox.next('a mail about the role', ({ subject }) => /role/i.test(subject)),
+    subjectOf,
   )
   await step('no token of the old role survives', () =>
     api.call('GET', '/users/me', { token: before.access_token, expect: 401, code: 'invalid_token' }),
@@ -57,8 +59,10 @@ async function suspend(
     const user = await api.call<User>('POST', `/users/${id}/suspend`, { token, body, expect: 200 })
     expectThat(user.status === 'suspended', 'status suspended', user)
   })
-  await step('read the mail about the suspension', () =>
-    inbox.next('a mail about the suspension', ({ subject }) => /suspen/i.test(subject)),
+  await step(
+    'read the mail about the suspension',
+    () => inbox.next('a mail about the suspension', ({ subject }) => /suspen/i.test(subject)),
+    subjectOf,
   )
   await step('its session has ended, and it cannot sign in', async () => {
     await api.call('GET', '/users/me', { token: session.access_token, expect: 401, code: 'invalid_token' })

@@ -1,12 +1,13 @@
 import { localAdminEmail } from '../dev/settings.ts'
 import { type Tokens, problemCode, requireAnswer } from './api.ts'
 import { Inbox, linkToken } from './inbox.ts'
+import type { Person } from './person.ts'
 import type { Demo } from './steps.ts'
 import { Surprise } from './surprise.ts'
 
 /** Fixed, so that the next run can sign in again. It guards nothing: the account lives on a developer's machine. */
-const password = 'heron-copper-lantern-41'
-const email = localAdminEmail
+export const demoAdmin: Person = { email: localAdminEmail, password: 'heron-copper-lantern-41' }
+const { email, password } = demoAdmin
 
 /** Signs the demo's ADMIN in; on fresh data it registers it first. */
 export async function signInAdmin(demo: Demo): Promise<Tokens> {

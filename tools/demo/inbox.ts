@@ -67,8 +67,18 @@ export function linkToken(mail: ReceivedMail, publicUrl: string, page: string): 
   return at < 0 ? undefined : /^[\w.~%-]+/.exec(mail.text.slice(at + start.length))?.[0]
 }
 
-/** A mail with a link to `page`, and the token in it. */
-export async function nextLink(inbox: Inbox, what: string, publicUrl: string, page: string): Promise<string> {
+/** The next mail with a link to `page`, and the token in it. */
+export async function nextLink(
+  inbox: Inbox,
+  what: string,
+  publicUrl: string,
+  page: string,
+): Promise<{ subject: string; token: string }> {
   const mail = await inbox.next(what, (each) => linkToken(each, publicUrl, page) !== undefined)
-  return linkToken(mail, publicUrl, page) ?? ''
+  return { subject: mail.subject, token: linkToken(mail, publicUrl, page) ?? '' }
+}
+
+/** How a step tells which mail it read. */
+export function subjectOf({ subject }: { subject: string }): string {
+  return `"${subject}"`
 }

@@ -7,17 +7,17 @@ export interface Demo {
   step: Step
 }
 
-/** Does one thing and prints it: a line that says what, then what came of it. */
-export type Step = <T>(what: string, act: () => Promise<T>) => Promise<T>
+/** Does one thing and prints it: a line that says what, then that it went well, and what came of it. */
+export type Step = <T>(what: string, act: () => Promise<T>, tell?: (result: T) => string) => Promise<T>
 
 export function printedSteps(print: (text: string) => void): { step: Step; count: () => number } {
   let number = 0
-  const step: Step = async (what, act) => {
+  const step: Step = async (what, act, tell) => {
     number++
     print(`${String(number).padStart(3)}  ${what} … `)
     try {
       const result = await act()
-      print('ok\n')
+      print(tell ? `ok: ${tell(result)}\n` : 'ok\n')
       return result
     } catch (error) {
       print('SURPRISE\n')

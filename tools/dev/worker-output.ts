@@ -5,6 +5,7 @@ const noise = [
   /^$/,
   /^\[wrangler:info\]/,
   /^⎔/,
+  /^🪵/u,
   /^Cloudflare collects anonymous telemetry/,
   /^Using secrets defined in/,
   /^Your Worker has access to the following bindings/,

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { requireFreePort } from '../../tools/dev/free-port.ts'
+import { ensureLocalSecrets } from '../../tools/dev/local-secrets.ts'
+import { isDue } from '../../tools/dev/schedule.ts'
+import { readLocalServer } from '../../tools/dev/settings.ts'
+import { worthShowing } from '../../tools/dev/worker-output.ts'
+
+test('local secrets are made once, for the owner only, and never written over', (context) => {
+  const directory = mkdtempSync(join(tmpdir(), 'secrets-'))
+  context.after(() => rmSync(directory, { recursive: true }))
+  const path = join(directory, '.dev.vars')
+  assert.equal(ensureLocalSecrets(path), true)
+  assert.equal(statSync(path).mode & 0o777, 0o600)
+  const made = readFileSync(path, 'utf8')
+  for (const name of ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER']) {
+    const value = new RegExp(`^${name}='(.*)'$`, 'm').exec(made)?.[1]
+    assert.equal(JSON.parse(value ?? '').keys.length, 1)
+  }
+  assert.equal(ensureLocalSecrets(path), false)
+  assert.equal(readFileSync(path, 'utf8'), made)
+
+  const partial = made.replace(/^TOKEN_KEYS.*\n/m, '')
+  writeFileSync(path, partial)
+  assert.throws(() => ensureLocalSecrets(path), /\.dev\.vars has no TOKEN_KEYS/)
+  assert.equal(readFileSync(path, 'utf8'), partial)
+})
+
+test('a port in use is said in one line that names the way out', async (context) => {
+  const holder = createServer()
+  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve))
+  context.after(() => holder.close())
+  const address = holder.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  await assert.rejects(requireFreePort(port, 'MAILBOX_PORT'), {
+    message: new RegExp(`^Port ${port} is in use\\. .*MAILBOX_PORT=\\d+ npm run dev$`),
+  })
+})
+
+test('ports that are none are refused', () => {
+  assert.equal(readLocalServer({}).url, 'http://127.0.0.1:8787')
+  assert.equal(readLocalServer({ PORT: '9000', MAILBOX_PORT: '' }).mailboxUrl, 'http://127.0.0.1:8788')
+  for (const PORT of ['x', '0', '70000', '80.5', '8788'])
+    assert.throws(() => readLocalServer({ PORT }), { name: 'Stop' }, PORT)
+})
+
+test('a cron is due in the minutes its five fields name, in UTC', () => {
+  const at = (time: string) => new Date(`2026-11-22T${time}:30Z`) // A Sunday.
+  const cases: [string, string, boolean][] = [
+    ['*/5 * * * *', '10:05', true],
+    ['*/5 * * * *', '10:06', false],
+    ['0 * * * *', '10:00', true],
+    ['0 * * * *', '10:01', false],
+    ['15,45 8-10 * * *', '10:45', true],
+    ['15,45 8-10 * * *', '11:45', false],
+    ['10/20 * * * *', '10:50', true],
+    ['10/20 * * * *', '10:00', false],
+    ['0 3 22 11 *', '03:00', true],
+    ['0 3 21 11 *', '03:00', false],
+    ['0 0 * * 1', '00:00', true],
+    ['0 0 * * 2', '00:00', false],
+  ]
+  for (const [cron, time, expected] of cases) assert.equal(isDue(cron, at(time)), expected, `${cron} at ${time}`)
+})
+
+test("the Worker's log lines and errors are shown, wrangler's own chatter is not", () => {
+  const shown = {
+    '{"event":"request"}': '{"event":"request"}',
+    '\x1b[31m✘ \x1b[41;31m[\x1b[41;97mERROR\x1b[41;31m]\x1b[0m \x1b[1m{"level":"error"}\x1b[0m': '{"level":"error"}',
+    '✘ [ERROR] Build failed with 1 error:': '✘ [ERROR] Build failed with 1 error:',
+    '[wrangler:error] Error: x': '[wrangler:error] Error: x',
+  }
+  for (const [line, expected] of Object.entries(shown)) assert.equal(worthShowing(line), expected)
+  for (const line of [
+    '',
+    '⎔ Starting local server...',
+    '[wrangler:info] GET / 200 OK (1ms)',
+    'env.DB (postern)   D1 Database   local',
+  ]) {
+    assert.equal(worthShowing(line), undefined, line)
+  }
+})

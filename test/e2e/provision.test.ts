@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import type { Asker } from '../../tools/cloudflare/ask.ts'
+import { type ProvisionOptions, provision } from '../../tools/cloudflare/provision.ts'
+import { readSettings } from '../../tools/cloudflare/wrangler-toml.ts'
+import { type Wrangler, projectRoot, runWrangler } from '../../tools/wrangler.ts'
+import { type FakeAccount, emptyAccount } from './support/fake-account.ts'
+import { startFakeCloudflare } from './support/fake-cloudflare.ts'
+import { fakeWrangler } from './support/fake-wrangler.ts'
+
+let directory: string
+let tomlPath: string
+let account: FakeAccount
+let commands: string[]
+let said: string[]
+
+const original = readFileSync(join(projectRoot, 'wrangler.toml'), 'utf8')
+const secretNames = ['PASSWORD_PEPPER', 'RESEND_API_KEY', 'SIGNING_KEYS', 'TOKEN_KEYS']
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'provision-'))
+  tomlPath = join(directory, 'wrangler.toml')
+  writeFileSync(tomlPath, original)
+  account = emptyAccount()
+  commands = []
+  said = []
+})
+
+afterEach(() => rmSync(directory, { recursive: true }))
+
+interface Run extends Partial<ProvisionOptions> {
+  wrangler?: Wrangler
+  asker?: Asker
+  env?: NodeJS.ProcessEnv
+}
+
+function run({ asker, env, wrangler = fakeWrangler(account).wrangler, ...options }: Run = {}) {
+  return provision(
+    {
+      wrangler: (args, runOptions) => {
+        commands.push(args.join(' '))
+        return wrangler(args, runOptions)
+      },
+      toml: { read: () => readFileSync(tomlPath, 'utf8'), write: (text) => writeFileSync(tomlPath, text) },
+      env: { RESEND_API_KEY: 're_secret_of_the_test', ...env },
+      asker: asker ?? null,
+      say: (line) => said.push(line),
+    },
+    { isConfirmed: true, publicUrl: 'https://accounts.example.com', saveSecretsTo: undefined, ...options },
+  )
+}
+
+function writes(): string[] {
+  return commands.filter((command) => /create|bulk/.test(command))
+}
+
+test('the real wrangler makes everything once, and a second run changes nothing', async (context) => {
+  const cloudflare = await startFakeCloudflare()
+  context.after(() => cloudflare.stop())
+  account = cloudflare.account
+  const wrangler: Wrangler = (args, options) =>
+    runWrangler([...args, '--config', tomlPath], { ...options, env: cloudflare.env })
+
+  await run({ wrangler })
+  assert.deepEqual(
+    account.databases.map(({ name }) => name),
+    ['postern'],
+  )
+  assert.deepEqual(
+    account.namespaces.map(({ title }) => title),
+    ['postern-revocations'],
+  )
+  assert.deepEqual(
+    account.queues.map(({ queue_name }) => queue_name),
+    ['postern-mail', 'postern-mail-dead'],
+  )
+  assert.deepEqual(Object.keys(account.secrets ?? {}).toSorted(), secretNames)
+  const toml = readFileSync(tomlPath, 'utf8')
+  assert.deepEqual(
+    [readSettings(toml).databaseId, readSettings(toml).kvId],
+    [account.databases[0]?.uuid, account.namespaces[0]?.id],
+  )
+
+  const secrets = { ...account.secrets }
+  cloudflare.calls.length = 0
+  await run({ wrangler, publicUrl: undefined, env: { RESEND_API_KEY: 're_another' } })
+  assert.deepEqual(
+    cloudflare.calls.filter((call) => !call.startsWith('GET ')),
+    [],
+  )
+  assert.deepEqual(account.secrets, secrets)
+  assert.equal(readFileSync(tomlPath, 'utf8'), toml)
+})
+
+test('wrangler.toml differs in the three values only', async () => {
+  await run()
+  const toml = readFileSync(tomlPath, 'utf8')
+  assert.equal(readSettings(toml).publicUrl, 'https://accounts.example.com')
+  const [before, now] = [original.split('\n'), toml.split('\n')]
+  assert.equal(now.length, before.length)
+  assert.equal(now.filter((line, index) => line !== before[index]).length, 3)
+})
+
+test('no secret is printed or stands in an argument', async () => {
+  await run()
+  for (const value of Object.values(account.secrets ?? {})) {
+    assert.ok(value.length > 10)
+    assert.ok(![...said, ...commands].join('\n').includes(value))
+  }
+})
+
+test('the plan is said before anything is made, and nothing is made without a yes', async () => {
+  await assert.rejects(run({ isConfirmed: false }), /Nothing was done\. Run it again with --yes/)
+  const refusing: Asker = { text: async () => 'n', secret: async () => '' }
+  await assert.rejects(run({ isConfirmed: false, asker: refusing }), /Nothing was done/)
+  assert.deepEqual(writes(), [])
+  assert.equal(readFileSync(tomlPath, 'utf8'), original)
+  const plan = said.join('\n')
+  for (const part of [
+    'create  D1 database "postern"',
+    'create  KV namespace "postern-revocations"',
+    'create  queue "postern-mail"',
+    'create  queue "postern-mail-dead"',
+    'upload  secret SIGNING_KEYS',
+    'PUBLIC_URL = "https://accounts.example.com"',
+  ]) {
+    assert.ok(plan.includes(part), part)
+  }
+})
+
+test('what a broken run left is found by its name, and only what is missing is made', async () => {
+  account.databases = [{ name: 'postern', uuid: '11111111-1111-4111-8111-111111111111' }]
+  account.queues = ['a', 'b', 'c', 'postern-mail'].map((name) => ({ queue_id: name, queue_name: name }))
+  account.secrets = { TOKEN_KEYS: 'the old one' }
+  await run()
+  assert.equal(account.databases.length, 1)
+  assert.equal(readSettings(readFileSync(tomlPath, 'utf8')).databaseId, account.databases[0]?.uuid)
+  assert.deepEqual(
+    account.queues.map(({ queue_name }) => queue_name),
+    ['a', 'b', 'c', 'postern-mail', 'postern-mail-dead'],
+  )
+  assert.equal(account.secrets?.['TOKEN_KEYS'], 'the old one')
+  assert.deepEqual(Object.keys(account.secrets ?? {}).toSorted(), secretNames)
+  assert.ok(said.some((line) => line.includes('older than the new PASSWORD_PEPPER')))
+})
+
+test('an id of another account stops the run before it makes anything', async () => {
+  writeFileSync(tomlPath, original.replace(/^id = ".*"/m, `id = "${'1'.repeat(32)}"`))
+  await assert.rejects(run(), /KV namespace .* is not in this Cloudflare account/)
+  assert.deepEqual(writes(), [])
+})
+
+test('without a public address or a Resend key nothing is made', async () => {
+  await assert.rejects(run({ publicUrl: undefined }), /--public-url/)
+  await assert.rejects(run({ publicUrl: 'http://accounts.example.com' }), /https origin/)
+  await assert.rejects(run({ publicUrl: 'https://accounts.example.com/path' }), /https origin/)
+  await assert.rejects(run({ env: { RESEND_API_KEY: ' ' } }), /RESEND_API_KEY is not set/)
+  assert.deepEqual(writes(), [])
+})
+
+test('a person is asked for what is missing', async () => {
+  const asked: string[] = []
+  const person: Asker = {
+    text: async (question) => {
+      asked.push(question)
+      return question.startsWith('Go ahead') ? 'y' : 'https://id.example.com/'
+    },
+    secret: async (question) => {
+      asked.push(question)
+      return 're_typed'
+    },
+  }
+  await run({ isConfirmed: false, publicUrl: undefined, asker: person, env: { RESEND_API_KEY: '' } })
+  assert.equal(asked.length, 3)
+  assert.equal(account.secrets?.['RESEND_API_KEY'], 're_typed')
+  assert.equal(readSettings(readFileSync(tomlPath, 'utf8')).publicUrl, 'https://id.example.com')
+})
+
+test('a copy of the secrets can be kept, for the owner only, and never over another file', async () => {
+  const copy = join(directory, 'secrets.json')
+  await run({ saveSecretsTo: copy })
+  assert.deepEqual(JSON.parse(readFileSync(copy, 'utf8')), account.secrets)
+  assert.equal(statSync(copy).mode & 0o777, 0o600)
+  account.secrets = null
+  await assert.rejects(run({ saveSecretsTo: copy }), /cannot be saved/)
+  assert.equal(account.secrets, null)
+})
+
+test('nobody logged in is said in one line', async () => {
+  const wrangler = async () => ({ exitCode: 1, stdout: '\n{"loggedIn":false}\n', stderr: '' })
+  const around = {
+    wrangler,
+    toml: { read: () => original, write: assert.fail },
+    env: {},
+    asker: null,
+    say: assert.fail,
+  }
+  await assert.rejects(
+    provision(around, { isConfirmed: true, publicUrl: undefined, saveSecretsTo: undefined }),
+    (error) => error instanceof Error && /^Not logged in to Cloudflare: .*$/.test(error.message),
+  )
+})

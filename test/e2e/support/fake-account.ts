@@ -1,0 +1,12 @@
+/** What the pretended account holds, for a test to prepare and to look at. */
+export interface FakeAccount {
+  databases: { uuid: string; name: string }[]
+  namespaces: { id: string; title: string }[]
+  queues: { queue_id: string; queue_name: string }[]
+  /** The Worker's secrets with their values, or `null` while there is no Worker. */
+  secrets: Record<string, string> | null
+}
+
+export function emptyAccount(): FakeAccount {
+  return { databases: [], namespaces: [], queues: [], secrets: null }
+}

@@ -1,0 +1,100 @@
+/** What every answer of a kind must look like, said once. */
+import { decodeJwt } from 'jose'
+import { expect } from 'vitest'
+import type { Answer } from './service.ts'
+
+export const uuidv7 = expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+export const instant = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+const text = expect.stringMatching(/\S/)
+
+/** An RFC 9457 problem of the catalogue, with every member the contract names and no other. */
+export function expectProblem(answer: Answer, status: number, code: string): void {
+  expect({ status: answer.status, code: answer.json?.code }, answer.text).toEqual({ status, code })
+  expect(answer.headers.get('Content-Type')).toBe('application/problem+json')
+  expect(answer.headers.get('Cache-Control')).toBe('no-store')
+  expect(answer.json).toEqual({
+    type: `/problems/${code}`,
+    title: text,
+    status,
+    detail: text,
+    code,
+    request_id: answer.headers.get('X-Request-Id'),
+    ...(status === 422 && { errors: expect.any(Array) }),
+  })
+  for (const error of answer.json.errors ?? []) {
+    expect(error).toEqual({ pointer: expect.any(String), code: text, message: text })
+  }
+  if (code === 'invalid_token') expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Bearer/)
+  if (status === 503) expect(Number(answer.headers.get('Retry-After'))).toBeGreaterThan(0)
+}
+
+/** A 422 that names exactly these fields, each for one broken rule or several. */
+export function expectInvalid(answer: Answer, ...pointers: string[]): void {
+  expectProblem(answer, 422, 'validation_failed')
+  const named = new Set(answer.json.errors.map(({ pointer }: { pointer: string }) => pointer))
+  expect([...named]).toEqual(pointers)
+}
+
+/** A 422 for a password that is easily guessed, saying what to do. */
+export function expectWeak(answer: Answer, pointer: string): void {
+  expectProblem(answer, 422, 'weak_password')
+  expect(answer.json.errors.map((error: { pointer: string }) => error.pointer)).toEqual([pointer])
+}
+
+/** A 204: nothing at all in the body. */
+export function expectNoContent(answer: Answer): void {
+  expect(answer.status, answer.text).toBe(204)
+  expect(answer.text).toBe('')
+  expect(answer.headers.get('Cache-Control')).toBe('no-store')
+}
+
+/** A 200 with a JSON body, which it gives. */
+// oxlint-disable-next-line no-explicit-any -- a test reads what it expects to be there
+export function expectOk(answer: Answer): any {
+  expect(answer.status, answer.text).toBe(200)
+  expect(answer.headers.get('Content-Type')).toMatch(/^application\/json/)
+  return answer.json
+}
+
+/** What two answers have to share to tell nothing apart: all of it, when both were asked under one request id. */
+export function bytesOf({ status, headers, text }: Answer) {
+  return { status, headers: [...headers].toSorted(([a], [b]) => (a < b ? -1 : 1)), text }
+}
+
+/** Every field of the user object; the ones given are compared, the others are as for a USER who said nothing. */
+export function userObject(fields: Record<string, unknown> & { email: string }) {
+  return {
+    id: uuidv7,
+    role: 'USER',
+    status: 'active',
+    first_name: null,
+    last_name: null,
+    avatar_url: null,
+    bio: null,
+    locale: null,
+    created_at: instant,
+    updated_at: instant,
+    activated_at: instant,
+    last_login_at: instant,
+    ...fields,
+  }
+}
+
+const jwt = expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/)
+
+/** Every field of the token answer. */
+export function tokenAnswer(user: unknown) {
+  return {
+    access_token: jwt,
+    token_type: 'Bearer',
+    expires_in: 600,
+    refresh_token: jwt,
+    refresh_expires_in: 30 * 24 * 3600,
+    user,
+  }
+}
+
+/** The session that a token belongs to. */
+export function sessionOf(token: string): string {
+  return String(decodeJwt(token)['sid'])
+}

@@ -1,0 +1,69 @@
+/** Holds every answer of every test to public/openapi.json: nothing undocumented is ever answered. */
+import { Validator } from '@cfworker/json-schema'
+import { type Operation, type Response, type Schema, description, findOperation, resolve } from './description.ts'
+import type { Answer } from './service.ts'
+
+/** What a path or method that the document doesn't know can be answered with. */
+const elsewhere: Operation = {
+  operationId: 'none: the document does not know it',
+  security: [],
+  responses: {
+    404: onlyProblem('not_found'),
+    405: onlyProblem('method_not_allowed'),
+    413: onlyProblem('body_too_large'),
+    503: onlyProblem('service_unavailable'),
+  },
+}
+
+/** @throws {Error} when a status, a media type, a header or a body is not as documented for the operation. */
+export function checkAnswer(method: string, path: string, answer: Answer): void {
+  const operation = findOperation(method, path) ?? elsewhere
+  const found = operation.responses[answer.status]
+  const mistakes = found ? mistakesInAnswer(resolve(found), answer, method) : ['the status is not documented']
+  if (mistakes.length === 0) return
+  const request = `${method} ${path} (operation ${operation.operationId})`
+  throw new Error(`${request} answered ${answer.status} ${answer.text}, but ${mistakes.join('; ')}`)
+}
+
+/** What is wrong with a value, by a schema of the document. */
+export function mistakesIn(schema: Schema, value: unknown): string[] {
+  let validator = validators.get(schema)
+  if (!validator) {
+    // References lead into the document, so that part of it comes along.
+    validator = new Validator({ ...schema, components: { schemas: description.components.schemas } }, '2020-12', false)
+    validators.set(schema, validator)
+  }
+  return validator.validate(value).errors.map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`)
+}
+
+const validators = new Map<Schema, Validator>()
+
+function mistakesInAnswer({ headers = {}, content = {} }: Response, answer: Answer, method: string): string[] {
+  const mistakes = Object.entries(headers).flatMap(([name, header]) =>
+    mistakesInHeader(name, resolve(header).schema, answer.headers.get(name)),
+  )
+  const mediaType = answer.headers.get('Content-Type')?.split(';')[0]
+  const body = mediaType === undefined ? undefined : content[mediaType]
+  if (body) {
+    if (answer.text !== '') mistakes.push(...mistakesIn(body.schema, answer.json))
+    else if (method !== 'HEAD') mistakes.push('the documented body is missing')
+  } else {
+    if (mediaType !== undefined || Object.keys(content).length > 0) {
+      mistakes.push(`the media type ${mediaType} is not documented`)
+    }
+    if (answer.text !== '') mistakes.push('no body is documented')
+  }
+  return mistakes
+}
+
+function mistakesInHeader(name: string, schema: Schema, value: string | null): string[] {
+  if (value === null) return [`the header ${name} is missing`]
+  return mistakesIn(schema, schema['type'] === 'integer' ? Number(value) : value).map(
+    (mistake) => `in the header ${name} ${mistake}`,
+  )
+}
+
+function onlyProblem(code: string): Response {
+  const schema = { allOf: [{ $ref: '#/components/schemas/Problem' }, { properties: { code: { const: code } } }] }
+  return { content: { 'application/problem+json': { schema } } }
+}

@@ -1,0 +1,160 @@
+/**
+ * What the service answers, written by hand as its wire functions are, and held to them by the compiler. Strict: a field
+ * that is not here must not be in an answer, and every answer of every test is checked against these.
+ */
+import * as z from 'zod'
+import { accessTokenSeconds, refreshTokenSeconds } from '../../src/crypto/tokens.ts'
+import type { administrationRoutes } from '../../src/routes/administration.ts'
+import type { accepted, auditEventAnswer, sessionAnswer, tokenAnswer, userAnswer } from '../../src/routes/answers.ts'
+import type { auditRoutes } from '../../src/routes/audit-events.ts'
+import type { healthRoutes, readinessRoutes } from '../../src/routes/health.ts'
+import type { meRoutes } from '../../src/routes/me.ts'
+import type { roleRoutes } from '../../src/routes/roles.ts'
+import type { wellKnownRoutes } from '../../src/routes/well-known.ts'
+import { type AuditType, auditTypes } from '../../src/services/audit.ts'
+import { permissionsOf } from '../../src/services/permissions.ts'
+import { roles, userStatuses } from '../../src/store/schema.ts'
+import { toComponents } from './components.ts'
+import { country, email, id, ip, jwt, nextCursor, time, userAgent } from './fields.ts'
+import type { Json } from './json.ts'
+import { type Output, exactly } from './wire.ts'
+
+const role = z.enum(roles)
+
+const user = exactly<ReturnType<typeof userAnswer>>()(
+  z.strictObject({
+    id,
+    email,
+    role,
+    status: z.enum(userStatuses),
+    first_name: z.string().max(100).nullable(),
+    last_name: z.string().max(100).nullable(),
+    avatar_url: z.string().max(2048).meta({ format: 'uri' }).nullable(),
+    bio: z.string().max(500).nullable(),
+    locale: z.string().max(35).nullable().meta({ description: 'A BCP 47 language tag.' }),
+    created_at: time,
+    updated_at: time,
+    activated_at: time.nullable(),
+    last_login_at: time.nullable(),
+  }),
+).meta({ description: 'A user. Absent values are `null`; no secret and no hash is ever in it.' })
+
+const token = exactly<ReturnType<typeof tokenAnswer>>()(
+  z.strictObject({
+    access_token: jwt,
+    token_type: z.literal('Bearer'),
+    expires_in: z.int().min(1).max(accessTokenSeconds).meta({ description: 'Seconds.' }),
+    refresh_token: jwt,
+    refresh_expires_in: z.int().min(0).max(refreshTokenSeconds).meta({ description: 'Seconds.' }),
+    user,
+  }),
+).meta({ description: 'Both tokens of a session, and who is signed in (RFC 6749 §5.1).' })
+
+const session = exactly<ReturnType<typeof sessionAnswer>>()(
+  z.strictObject({
+    id,
+    created_at: time,
+    last_used_at: time.meta({ description: 'The sign-in, or the last refresh.' }),
+    expires_at: time,
+    ip,
+    country,
+    user_agent: userAgent,
+    current: z.boolean().meta({ description: 'Whether it is the session that asks.' }),
+  }),
+).meta({ description: 'A device that is signed in.' })
+
+const auditEvent = exactly<ReturnType<typeof auditEventAnswer> & { type: AuditType }>()(
+  z.strictObject({
+    id,
+    at: time,
+    type: z.enum(auditTypes),
+    actor_id: id.nullable().meta({ description: 'Who did it, when known.' }),
+    user_id: id.nullable().meta({ description: 'Whom it was done to, when known.' }),
+    ip,
+    country,
+    user_agent: userAgent,
+    request_id: z.string().nullable(),
+    detail: z
+      .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+      .nullable()
+      .meta({ description: 'More about it, depending on its type.' }),
+  }),
+).meta({ description: 'Something that happened. Ids only: no address, no name, no secret.' })
+
+const userPage = exactly<Output<typeof administrationRoutes, '/', '$get'>>()(
+  z.strictObject({ users: z.array(user), next_cursor: nextCursor }),
+)
+
+const auditEventPage = z.strictObject({ events: z.array(auditEvent), next_cursor: nextCursor }) satisfies z.ZodType<
+  Output<typeof auditRoutes, '/', '$get'>
+>
+
+const sessionList = exactly<Output<typeof meRoutes, '/sessions', '$get'>>()(
+  z.strictObject({ sessions: z.array(session) }),
+)
+
+const roleList = z.strictObject({
+  roles: z.array(z.strictObject({ role, permissions: z.array(z.enum(permissionsOf.ADMIN)) })),
+}) satisfies z.ZodType<Output<typeof roleRoutes, '/', '$get'>>
+
+const acceptance = exactly<(typeof accepted)[keyof typeof accepted]>()(
+  z.strictObject({ message: z.string().meta({ description: 'For a person. The same for every address.' }) }),
+)
+
+const health = exactly<Output<typeof healthRoutes, '/healthz', '$get'> & { status: 'ok' }>()(
+  z.strictObject({ status: z.literal('ok'), version: z.string() }),
+)
+
+const check = z.enum(['ok', 'unavailable'])
+const readiness = exactly<Output<typeof readinessRoutes, '/readyz', '$get'> & { status: 'ok' | 'unavailable' }>()(
+  z.strictObject({ status: check, checks: z.strictObject({ config: check, d1: check, kv: check }) }),
+)
+
+const keyUse = { kid: z.string(), use: z.literal('sig') }
+const coordinate = z.string().regex(/^[\w-]{43}$/)
+const keySet = z.strictObject({
+  keys: z.array(
+    z.union([
+      z.strictObject({
+        kty: z.literal('OKP'),
+        crv: z.literal('Ed25519'),
+        x: coordinate,
+        alg: z.literal('EdDSA'),
+        ...keyUse,
+      }),
+      z.strictObject({
+        kty: z.literal('EC'),
+        crv: z.literal('P-256'),
+        x: coordinate,
+        y: coordinate,
+        alg: z.literal('ES256'),
+        ...keyUse,
+      }),
+    ]),
+  ),
+}) satisfies z.ZodType<Output<typeof wellKnownRoutes, '/jwks.json', '$get'>>
+
+const document = z.looseObject({ openapi: z.literal('3.1.0'), info: z.looseObject({ version: z.string() }) })
+
+const answers = {
+  User: user,
+  TokenAnswer: token,
+  Session: session,
+  SessionList: sessionList,
+  UserPage: userPage,
+  AuditEvent: auditEvent,
+  AuditEventPage: auditEventPage,
+  RoleList: roleList,
+  Acceptance: acceptance,
+  Health: health,
+  Readiness: readiness,
+  JsonWebKeySet: keySet,
+  OpenApiDocument: document,
+}
+
+export type AnswerName = keyof typeof answers
+export type AnswerExample<Name extends AnswerName> = z.output<(typeof answers)[Name]>
+
+export function answerComponents(): Record<string, Json> {
+  return toComponents(answers)
+}

@@ -1,0 +1,16 @@
+import * as z from 'zod'
+import type { Json } from './json.ts'
+
+/** Named schemas as components, that refer to each other by name. */
+export function toComponents(schemas: Record<string, z.ZodType>): Record<string, Json> {
+  const registry = z.registry<{ id: string }>()
+  for (const [name, schema] of Object.entries(schemas)) registry.add(schema, { id: name })
+  const { schemas: converted } = z.toJSONSchema(registry, {
+    target: 'draft-2020-12',
+    io: 'output',
+    uri: (name) => `#/components/schemas/${name}`,
+  })
+  return Object.fromEntries(
+    Object.entries(converted).map(([name, { $schema: _dialect, $id: _id, ...schema }]) => [name, schema as Json]),
+  )
+}

@@ -1,0 +1,71 @@
+/** The whole document: what the routes enforce and what people wrote about them, put together. */
+import { version } from '../../src/version.ts'
+import { answerComponents } from './answers.ts'
+import { headerComponents } from './headers.ts'
+import { description, summary, tags } from './introduction.ts'
+import type { Json } from './json.ts'
+import { describeOperation } from './operation.ts'
+import { operations } from './operations.ts'
+import { ProblemResponses, problemComponents } from './problems.ts'
+import type { Prose } from './prose.ts'
+import { type Route, readRoutes } from './routes.ts'
+
+/** @throws {Error} when a route has no prose, or prose is about no route. */
+export function describeService(): Json {
+  const problemResponses = new ProblemResponses()
+  const paths: Record<string, Record<string, Json>> = {}
+  for (const [route, prose] of describedRoutes()) {
+    const item = (paths[route.path] ??= route.isStaticFile
+      ? {}
+      : { parameters: [{ $ref: '#/components/parameters/RequestId' }] })
+    item[route.method.toLowerCase()] = describeOperation(route, prose, problemResponses)
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Postern', version, summary, description, license: { name: 'MIT', identifier: 'MIT' } },
+    servers: [{ url: '/', description: 'The origin that this document was loaded from.' }],
+    tags,
+    paths,
+    components: {
+      securitySchemes: { bearer },
+      parameters: { RequestId: requestId },
+      headers: headerComponents(),
+      responses: problemResponses.components(),
+      schemas: { ...answerComponents(), ...problemComponents() },
+    },
+  }
+}
+
+const bearer = {
+  type: 'http',
+  scheme: 'bearer',
+  bearerFormat: 'JWT',
+  description: 'The `access_token` of a token answer: a JWT after RFC 9068, good for ten minutes.',
+}
+
+const requestId = {
+  name: 'X-Request-Id',
+  in: 'header',
+  description: 'The id to find this request by, in the answer and in the logs. One of another form is replaced.',
+  schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,128}$' },
+  example: 'checkout-7f3a',
+}
+
+/** In the order of the prose, which is the order to read in. */
+function describedRoutes(): [Route, Prose][] {
+  const routes = new Map(readRoutes().map((route) => [`${route.method} ${route.path}`, route]))
+  const described = Object.entries(operations).map(([name, prose]): [Route, Prose] => {
+    const route = routes.get(name) ?? (prose.isStaticFile ? staticFile(name) : undefined)
+    if (!route) throw new Error(`There is prose about ${name}, but no such route.`)
+    routes.delete(name)
+    return [route, prose]
+  })
+  if (routes.size > 0) throw new Error(`There is no prose about ${[...routes.keys()].join(', ')}.`)
+  return described
+}
+
+/** Answered by the platform, ahead of the Worker. */
+function staticFile(name: string): Route {
+  const [method = '', path = ''] = name.split(' ')
+  return { method, path, isStaticFile: true, isBearer: false, needsContext: false }
+}

@@ -1,0 +1,36 @@
+/** The kinds of field that answers are made of. */
+import * as z from 'zod'
+
+export const id = z
+  .string()
+  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  .meta({ format: 'uuid', description: 'A UUIDv7.' })
+
+export const time = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+  .meta({ format: 'date-time', description: 'RFC 3339, in UTC with milliseconds.' })
+
+export const email = z.string().max(254).meta({ format: 'email', description: 'Lower case, the domain in punycode.' })
+
+export const jwt = z
+  .string()
+  .regex(/^[\w-]+\.[\w-]+\.[\w-]+$/)
+  .meta({ description: 'A JWT.' })
+
+export const ip = z
+  .string()
+  .nullable()
+  .meta({ description: 'The IPv4 or IPv6 address the request came from, when known.' })
+
+export const country = z
+  .string()
+  .nullable()
+  .meta({ description: 'Where that address is, as Cloudflare sees it: ISO 3166-1 alpha-2, `T1` for Tor, or unknown.' })
+
+export const userAgent = z.string().max(256).nullable().meta({ description: 'What the program called itself.' })
+
+export const nextCursor = z
+  .string()
+  .nullable()
+  .meta({ description: '`cursor` of the next page; `null` on the last one.' })

@@ -1,0 +1,89 @@
+/** The headers of answers that a client may rely on. */
+import { roles } from '../../src/store/schema.ts'
+import { ids } from './examples.ts'
+import type { Json } from './json.ts'
+
+interface Header {
+  name: string
+  description: string
+  schema: Json
+  example: Json
+}
+
+const headers = {
+  RequestId: {
+    name: 'X-Request-Id',
+    description: 'The id of the request: its own when it sent a good one, else a new one.',
+    schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,128}$' },
+    example: 'checkout-7f3a',
+  },
+  NoStore: {
+    name: 'Cache-Control',
+    description: 'No cache may keep this answer.',
+    schema: { const: 'no-store' },
+    example: 'no-store',
+  },
+  FiveMinutes: {
+    name: 'Cache-Control',
+    description: 'Any cache may keep the keys for five minutes.',
+    schema: { const: 'public, max-age=300' },
+    example: 'public, max-age=300',
+  },
+  Challenge: {
+    name: 'WWW-Authenticate',
+    description: 'The challenge of RFC 6750. It names no error when the request had no access token at all.',
+    schema: { type: 'string', pattern: '^Bearer' },
+    example: 'Bearer error="invalid_token"',
+  },
+  RetryAfter: {
+    name: 'Retry-After',
+    description: 'Seconds to wait before the next try.',
+    schema: { type: 'integer', minimum: 1 },
+    example: 5,
+  },
+  ChangePasswordPage: {
+    name: 'Location',
+    description: 'The page where a password is changed.',
+    schema: { type: 'string', format: 'uri-reference' },
+    example: '/reset-password',
+  },
+  UserId: {
+    name: 'X-Auth-User-Id',
+    description: 'The `sub` of the token: who it is.',
+    schema: { type: 'string', format: 'uuid' },
+    example: ids.ada,
+  },
+  SessionId: {
+    name: 'X-Auth-Session-Id',
+    description: 'The `sid` of the token: the session it belongs to.',
+    schema: { type: 'string', format: 'uuid' },
+    example: ids.session,
+  },
+  Role: {
+    name: 'X-Auth-Role',
+    description: 'The `role` of the token.',
+    schema: { type: 'string', enum: roles },
+    example: 'MODERATOR',
+  },
+  Scope: {
+    name: 'X-Auth-Scope',
+    description: 'The `scope` of the token: permissions, separated by spaces. Empty for a USER.',
+    schema: { type: 'string' },
+    example: 'content:manage users:read profiles:moderate users:suspend',
+  },
+} as const satisfies Record<string, Header>
+
+export type HeaderName = keyof typeof headers
+
+export function headerComponents(): Record<string, Json> {
+  const entries = Object.entries<Header>(headers)
+  return Object.fromEntries(
+    entries.map(([key, { description, schema, example }]) => [key, { description, required: true, schema, example }]),
+  )
+}
+
+/** The headers of an answer of the Worker. Of two with one name the later counts. */
+export function describeHeaders(more: readonly HeaderName[] = []): Record<string, Json> {
+  const names: HeaderName[] = ['RequestId', 'NoStore', ...more]
+  return Object.fromEntries(names.map((key) => [headers[key].name, { $ref: `#/components/headers/${key}` }]))
+}

@@ -1,0 +1,106 @@
+/** One operation: what its middleware enforces, and the prose about it. */
+import * as z from 'zod'
+import type { ProblemCode } from '../../src/errors.ts'
+import { describeHeaders } from './headers.ts'
+import type { Json } from './json.ts'
+import type { ProblemResponses } from './problems.ts'
+import type { Answer, Prose } from './prose.ts'
+import type { Route } from './routes.ts'
+
+export function describeOperation(route: Route, prose: Prose, problemResponses: ProblemResponses): Json {
+  const { operationId, tag, summary, description, answers } = prose
+  const parameters = describeParameters(route, prose)
+  return {
+    operationId,
+    tags: [tag],
+    summary,
+    description: route.permission ? `${description}\n\nNeeds the permission \`${route.permission}\`.` : description,
+    security: route.isBearer ? [{ bearer: route.permission ? [route.permission] : [] }] : [],
+    ...(parameters.length > 0 && { parameters }),
+    ...(route.json && { requestBody: describeBody(route.json, prose) }),
+    responses: {
+      ...mapValues(answers, (answer) => describeAnswer(answer, route)),
+      ...problemResponses.refer([...problemsOf(route), ...(prose.problems ?? [])]),
+    },
+  }
+}
+
+/** What the middleware of a route refuses. */
+function* problemsOf(route: Route): Iterable<ProblemCode> {
+  if (route.isStaticFile) return
+  // Of a GET, too: HTTP lets it have a body.
+  yield 'body_too_large'
+  yield 'internal_error'
+  if (route.needsContext) yield 'service_unavailable'
+  if (route.isBearer) yield 'invalid_token'
+  if (route.permission) yield 'insufficient_permission'
+  if (route.param) yield 'not_found'
+  if (route.json) yield* ['malformed_json', 'unsupported_media_type'] as const
+  if (route.json ?? route.query) yield 'validation_failed'
+}
+
+function describeParameters(route: Route, { operationId, parameters: meanings = {} }: Prose): Json[] {
+  const described = [
+    ...propertiesOf(route.param).map(([name, schema]) => ({ name, in: 'path', required: true, schema })),
+    ...propertiesOf(route.query).map(([name, schema, required]) => ({ name, in: 'query', required, schema })),
+  ]
+  const known = new Set(described.map(({ name }) => name))
+  const stray = Object.keys(meanings).filter((name) => !known.has(name))
+  if (stray.length > 0) throw new Error(`${operationId} has no parameter ${stray.join(', ')}.`)
+  return described.map(({ name, schema, ...rest }) => {
+    const { description: own, ...plain } = schema
+    const description = meanings[name] ?? own
+    if (description === undefined) throw new Error(`Nobody says what the parameter ${name} of ${operationId} means.`)
+    return { name, ...rest, description, schema: plain }
+  })
+}
+
+function describeBody(schema: z.ZodType, { operationId, body }: Prose): Json {
+  if (body === undefined) throw new Error(`${operationId} takes a body but shows no example of one.`)
+  return { required: true, content: { 'application/json': { schema: describeInput(schema), example: body } } }
+}
+
+function describeAnswer(answer: Answer, { isStaticFile }: Route): Json {
+  return {
+    description: answer.description,
+    ...(!isStaticFile && { headers: describeHeaders(answer.headers) }),
+    ...(answer.schema && {
+      content: {
+        'application/json': {
+          schema: { $ref: `#/components/schemas/${answer.schema}` },
+          example: answer.example as Json,
+        },
+      },
+    }),
+  }
+}
+
+type ObjectSchema = { readonly [key: string]: Json | undefined }
+
+function propertiesOf(schema: z.ZodType | undefined): [string, ObjectSchema, boolean][] {
+  if (!schema) return []
+  const { properties = {}, required = [] } = describeInput(schema) as {
+    properties?: Record<string, ObjectSchema>
+    required?: string[]
+  }
+  return Object.entries(properties).map(([name, property]) => [name, property, required.includes(name)])
+}
+
+/** A schema that a validator enforces, as what a client may send. */
+function describeInput(schema: z.ZodType): ObjectSchema {
+  const { $schema: _dialect, ...described } = z.toJSONSchema(schema, {
+    target: 'draft-2020-12',
+    io: 'input',
+    override({ zodSchema, jsonSchema }) {
+      // zod describes a number in a query as the text it is, and drops the default of what it transforms.
+      if (jsonSchema.type !== 'integer') return
+      delete jsonSchema.pattern
+      Object.assign(jsonSchema, { default: z.globalRegistry.get(zodSchema)?.['default'] })
+    },
+  })
+  return described as ObjectSchema
+}
+
+function mapValues<T>(values: Record<string, T>, map: (value: T) => Json): Record<string, Json> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, map(value)]))
+}

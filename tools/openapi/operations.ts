@@ -1,0 +1,15 @@
+/** What people wrote about every operation, in the order to read it in. */
+import { accountOperations } from './operations/accounts.ts'
+import { administrationOperations } from './operations/administration.ts'
+import { meOperations } from './operations/me.ts'
+import { serviceOperations } from './operations/service.ts'
+import { tokenOperations } from './operations/tokens.ts'
+import type { Operations } from './prose.ts'
+
+export const operations: Operations = {
+  ...accountOperations,
+  ...tokenOperations,
+  ...meOperations,
+  ...administrationOperations,
+  ...serviceOperations,
+}

@@ -1,0 +1,146 @@
+import { permissionsOf } from '../../../src/services/permissions.ts'
+import { ada, cursorAt, ids, suspension } from '../examples.ts'
+import type { Operations } from '../prose.ts'
+
+const userId = { id: 'The id of the user.' }
+const reach = 'A MODERATOR may do this to a USER only.'
+
+export const administrationOperations: Operations = {
+  'GET /users': {
+    operationId: 'listUsers',
+    tag: 'Administration',
+    summary: 'List users',
+    description: 'Newest first, or ordered by address when filtered by a prefix of it.',
+    parameters: {
+      email: 'Only addresses that begin with this.',
+      role: 'Only users with this role.',
+      status: 'Only users with this status.',
+      limit: 'How many on a page.',
+      cursor: '`next_cursor` of the page before, with the same filters.',
+    },
+    answers: {
+      200: {
+        description: 'A page of users.',
+        schema: 'UserPage',
+        example: { users: [ada], next_cursor: cursorAt(ids.ada) },
+      },
+    },
+  },
+  'GET /users/{id}': {
+    operationId: 'getUser',
+    tag: 'Administration',
+    summary: 'Read a user',
+    description: 'The user as it is now.',
+    parameters: userId,
+    answers: { 200: { description: 'The user.', schema: 'User', example: ada } },
+  },
+  'PATCH /users/{id}/profile': {
+    operationId: 'moderateProfile',
+    tag: 'Administration',
+    summary: "Correct a user's profile",
+    description: `Changes the fields that are there. \`null\` clears one. ${reach}`,
+    parameters: userId,
+    body: { avatar_url: null },
+    answers: {
+      200: { description: 'The user as it is now.', schema: 'User', example: { ...ada, avatar_url: null } },
+    },
+  },
+  'POST /users/{id}/activate': {
+    operationId: 'activateUser',
+    tag: 'Administration',
+    summary: 'Activate an account by hand',
+    description:
+      'The password of the only registration becomes that of the account. When there were several nobody can tell whose is right: the account gets none, and a mail to set one. An account that is active stays as it is.',
+    parameters: userId,
+    answers: { 200: { description: 'The user as it is now.', schema: 'User', example: ada } },
+  },
+  'PUT /users/{id}/role': {
+    operationId: 'assignRole',
+    tag: 'Administration',
+    summary: 'Give a user another role',
+    description:
+      'Every session of the user ends when the role really changes, so that no token of the old one survives. The last active ADMIN stays one.',
+    parameters: userId,
+    body: { role: 'MODERATOR' },
+    answers: {
+      200: { description: 'The user as it is now.', schema: 'User', example: { ...ada, role: 'MODERATOR' } },
+    },
+    problems: ['own_account', 'last_admin'],
+  },
+  'POST /users/{id}/suspend': {
+    operationId: 'suspendUser',
+    tag: 'Administration',
+    summary: 'Suspend a user',
+    description: `Every session of the user ends, and signing in is refused. The reason is kept in the audit trail and mailed to the user. ${reach}`,
+    parameters: userId,
+    body: { reason: 'Sent spam to other members.' },
+    answers: {
+      200: { description: 'The user as it is now.', schema: 'User', example: { ...ada, status: 'suspended' } },
+    },
+    problems: ['own_account', 'last_admin'],
+  },
+  'POST /users/{id}/reinstate': {
+    operationId: 'reinstateUser',
+    tag: 'Administration',
+    summary: 'End a suspension',
+    description: `The account is what it was before: active, or waiting to be activated. ${reach}`,
+    parameters: userId,
+    answers: { 200: { description: 'The user as it is now.', schema: 'User', example: ada } },
+  },
+  'DELETE /users/{id}/sessions': {
+    operationId: 'endSessionsOfUser',
+    tag: 'Administration',
+    summary: 'Sign a user out everywhere',
+    description: 'Ends every session of the user.',
+    parameters: userId,
+    answers: { 204: { description: 'Every session has ended.' } },
+  },
+  'DELETE /users/{id}': {
+    operationId: 'deleteUser',
+    tag: 'Administration',
+    summary: 'Delete an account',
+    description: 'Account, sessions and links are gone at once; a last mail says so.',
+    parameters: userId,
+    answers: { 204: { description: 'Deleted.' } },
+    problems: ['own_account', 'last_admin'],
+  },
+  'GET /audit-events': {
+    operationId: 'listAuditEvents',
+    tag: 'Administration',
+    summary: 'Read the audit trail',
+    description: 'Newest first. What was refused is in it, too; refreshes are not.',
+    parameters: {
+      user_id: 'Only what was done to this user.',
+      type: 'Only events of this type.',
+      limit: 'How many on a page.',
+      cursor: '`next_cursor` of the page before, with the same filters.',
+    },
+    answers: {
+      200: {
+        description: 'A page of events.',
+        schema: 'AuditEventPage',
+        example: { events: [suspension], next_cursor: cursorAt(ids.event) },
+      },
+    },
+  },
+  'GET /roles': {
+    operationId: 'listRoles',
+    tag: 'Administration',
+    summary: 'List the roles and their permissions',
+    description:
+      'For any signed-in user. `content:manage` is for the services behind this one, which read it from the `scope` of a token. Touches no database, so an ended session may pass for about a minute.',
+    answers: {
+      200: {
+        description: 'The roles.',
+        schema: 'RoleList',
+        example: {
+          roles: [
+            { role: 'USER', permissions: [] },
+            { role: 'MODERATOR', permissions: [...permissionsOf.MODERATOR] },
+            { role: 'ADMIN', permissions: [...permissionsOf.ADMIN] },
+          ],
+        },
+      },
+    },
+  },
+}

@@ -1,0 +1,65 @@
+import { ada, ids, session } from '../examples.ts'
+import type { Operations } from '../prose.ts'
+
+const otherSession = {
+  ...session,
+  id: ids.otherSession,
+  created_at: '2026-11-22T18:45:00.114Z',
+  last_used_at: '2026-11-22T19:05:31.990Z',
+  expires_at: '2026-12-22T19:05:31.990Z',
+  ip: '2001:db8::51',
+  user_agent: 'AdasNotebook/2.1 (iPadOS)',
+  current: false,
+}
+
+export const meOperations: Operations = {
+  'GET /users/me': {
+    operationId: 'getMe',
+    tag: 'Me',
+    summary: 'Read the own account',
+    description: 'The user as it is now, whatever the token says.',
+    answers: { 200: { description: 'The user.', schema: 'User', example: ada } },
+  },
+  'PATCH /users/me': {
+    operationId: 'updateMe',
+    tag: 'Me',
+    summary: 'Change the own profile',
+    description: 'Changes the fields that are there. `null` clears one.',
+    body: { avatar_url: 'https://images.example.com/ada.png', bio: 'Notes on engines.' },
+    answers: { 200: { description: 'The user as it is now.', schema: 'User', example: ada } },
+  },
+  'DELETE /users/me': {
+    operationId: 'deleteMe',
+    tag: 'Me',
+    summary: 'Delete the own account',
+    description:
+      'Account, sessions and links are gone at once; a last mail says so. The last active ADMIN cannot be deleted.',
+    body: { password: 'nine quiet lanterns drift' },
+    answers: { 204: { description: 'Deleted.' } },
+    problems: ['wrong_password', 'last_admin', 'rate_limited'],
+  },
+  'GET /users/me/sessions': {
+    operationId: 'listMySessions',
+    tag: 'Me',
+    summary: 'List the own sessions',
+    description: 'Every device that is signed in, newest first.',
+    answers: {
+      200: { description: 'The sessions.', schema: 'SessionList', example: { sessions: [otherSession, session] } },
+    },
+  },
+  'DELETE /users/me/sessions': {
+    operationId: 'endMyOtherSessions',
+    tag: 'Me',
+    summary: 'Sign out everywhere else',
+    description: 'Ends every session of the user but the one that asks.',
+    answers: { 204: { description: 'Only this session is left.' } },
+  },
+  'DELETE /users/me/sessions/{id}': {
+    operationId: 'endMySession',
+    tag: 'Me',
+    summary: 'End one of the own sessions',
+    description: "Another user's session is `not_found`.",
+    parameters: { id: 'The id of the session.' },
+    answers: { 204: { description: 'The session has ended.' } },
+  },
+}

@@ -1,0 +1,52 @@
+import { ada, tokenAnswer, tokens } from '../examples.ts'
+import type { Operations } from '../prose.ts'
+
+export const tokenOperations: Operations = {
+  'POST /auth/login': {
+    operationId: 'login',
+    tag: 'Tokens',
+    summary: 'Sign in',
+    description:
+      'An unknown address and a wrong password get the same answer after the same time. Only who knows the password learns that the account waits to be activated or is suspended. A user has at most 50 sessions; beyond that the oldest ends.',
+    body: { email: 'ada@example.com', password: 'nine quiet lanterns drift' },
+    answers: {
+      200: { description: 'Signed in.', schema: 'TokenAnswer', example: { ...tokenAnswer, user: ada } },
+    },
+    problems: ['invalid_credentials', 'account_pending', 'account_suspended', 'rate_limited'],
+  },
+  'POST /auth/refresh': {
+    operationId: 'refresh',
+    tag: 'Tokens',
+    summary: 'Renew both tokens',
+    description:
+      'Gives a new access token and a new refresh token; keep the new one. A session lasts 30 days from its last refresh and 90 days from its sign-in at the most. The token presented last may be presented again for 30 seconds and gets the same successor, for an answer that was lost or two tabs at once. Any earlier one is taken for stolen: the session ends and the user is mailed.',
+    body: { refresh_token: tokens.refresh },
+    answers: { 200: { description: 'Renewed.', schema: 'TokenAnswer', example: { ...tokenAnswer, user: ada } } },
+    problems: ['invalid_refresh_token', 'refresh_token_reused'],
+  },
+  'POST /auth/logout': {
+    operationId: 'logout',
+    tag: 'Tokens',
+    summary: 'Sign out',
+    description: 'Ends the session of a refresh token. A token that is no longer good is no failure (RFC 7009).',
+    body: { refresh_token: tokens.refresh },
+    answers: { 204: { description: 'The session has ended.' } },
+  },
+  'POST /auth/logout-all': {
+    operationId: 'logoutAll',
+    tag: 'Tokens',
+    summary: 'Sign out everywhere',
+    description: 'Ends every session of the user, this one too.',
+    answers: { 204: { description: 'Every session has ended.' } },
+  },
+  'GET /auth/verify': {
+    operationId: 'verify',
+    tag: 'Tokens',
+    summary: 'Verify an access token at the edge',
+    description:
+      'For gateways and sibling Workers. Checks signature, claims and the revocation list, but no database: an ended session may pass for about a minute. Role and scope are those of the token.',
+    answers: {
+      204: { description: 'Good.', headers: ['UserId', 'SessionId', 'Role', 'Scope'] },
+    },
+  },
+}

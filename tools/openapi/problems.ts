@@ -1,0 +1,109 @@
+/** Refusals: RFC 9457 problems, whose codes, statuses and texts are those of the service's own catalogue. */
+import * as z from 'zod'
+import { type FieldError, type ProblemCode, problems } from '../../src/errors.ts'
+import { toComponents } from './components.ts'
+import { requestId } from './examples.ts'
+import { type HeaderName, describeHeaders } from './headers.ts'
+import type { Json } from './json.ts'
+import { exactly } from './wire.ts'
+
+const codes = Object.keys(problems) as ProblemCode[]
+
+const errorsOf: Partial<Record<ProblemCode, FieldError[]>> = {
+  validation_failed: [{ pointer: '/email', code: 'invalid_email', message: 'must be one e-mail address' }],
+  weak_password: [{ pointer: '/new_password', code: 'too_guessable', message: 'Add more words that are less common.' }],
+}
+
+const problem = z
+  .strictObject({
+    type: z.string().meta({ format: 'uri-reference', description: '`/problems/` and the code.' }),
+    title: z.string(),
+    status: z.int().min(400).max(599),
+    detail: z.string().meta({ description: 'For a person.' }),
+    code: z.enum(codes).meta({ description: 'For a program. The list is closed.' }),
+    request_id: z.string().meta({ description: 'The same as the header `X-Request-Id`.' }),
+  })
+  .meta({ description: 'Why a request was refused (RFC 9457).', examples: [problemOf('method_not_allowed')] })
+
+const fieldError = exactly<FieldError>()(
+  z.strictObject({
+    pointer: z.string().meta({
+      format: 'json-pointer',
+      description: 'RFC 6901, into the body or to the query parameter. Empty for the body as a whole.',
+    }),
+    code: z.string().meta({ description: 'The rule that it breaks, for a program.' }),
+    message: z.string().meta({ description: 'What to do about it, for a person.' }),
+  }),
+)
+
+const validationProblem = problem
+  .safeExtend({ errors: z.array(fieldError).min(1) })
+  .meta({ description: 'A problem with the fields of a request.' })
+
+export function problemComponents(): Record<string, Json> {
+  return toComponents({ Problem: problem, ValidationProblem: validationProblem, FieldError: fieldError })
+}
+
+const headersOf: Partial<Record<ProblemCode, HeaderName[]>> = {
+  invalid_token: ['Challenge'],
+  rate_limited: ['RetryAfter'],
+  service_unavailable: ['RetryAfter'],
+}
+
+/** The refusals of the operations, a component for each set of codes that share a status somewhere. */
+export class ProblemResponses {
+  readonly #components = new Map<string, Json>()
+
+  /** The responses of one operation, by status. */
+  refer(possible: Iterable<ProblemCode>): Record<number, Json> {
+    const asked = new Set(possible)
+    const groups = Map.groupBy(
+      // In the order of the catalogue, so that the same set has the same name everywhere.
+      codes.filter((code) => asked.has(code)),
+      (code) => problems[code].status,
+    )
+    return Object.fromEntries([...groups].map(([status, group]) => [status, this.#refer(status, group)]))
+  }
+
+  components(): Record<string, Json> {
+    return Object.fromEntries([...this.#components].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  }
+
+  #refer(status: number, group: readonly ProblemCode[]): Json {
+    const name = group.map(pascalCase).join('Or')
+    if (!this.#components.has(name)) this.#components.set(name, describe(status, group))
+    return { $ref: `#/components/responses/${name}` }
+  }
+}
+
+function describe(status: number, group: readonly ProblemCode[]): Json {
+  const base = group.some((code) => errorsOf[code]) ? 'ValidationProblem' : 'Problem'
+  return {
+    description: group.map((code) => `\`${code}\`: ${problems[code].detail}`).join('\n\n'),
+    headers: describeHeaders(group.flatMap((code) => headersOf[code] ?? [])),
+    content: {
+      'application/problem+json': {
+        schema: {
+          allOf: [
+            { $ref: `#/components/schemas/${base}` },
+            { type: 'object', properties: { status: { const: status }, code: { enum: group } } },
+          ],
+        },
+        examples: Object.fromEntries(
+          group.map((code) => [code, { summary: problems[code].title, value: problemOf(code) }]),
+        ),
+      },
+    },
+  }
+}
+
+function problemOf(code: ProblemCode) {
+  const { status, title, detail } = problems[code]
+  const body = { type: `/problems/${code}`, title, status, detail, code, request_id: requestId }
+  const errors = errorsOf[code]
+  return errors ? { ...body, errors: errors.map((error) => ({ ...error })) } : body
+}
+
+function pascalCase(code: string): string {
+  return code.replaceAll(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase())
+}

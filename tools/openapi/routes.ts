@@ -1,0 +1,46 @@
+/** What the app itself says about its routes, read from their middleware. */
+import type { ZodType } from 'zod'
+import { createApp } from '../../src/app.ts'
+import { production } from '../../src/context.ts'
+import { authenticate, requires, verifyAtEdge } from '../../src/http/authenticate.ts'
+import { validates } from '../../src/http/validate.ts'
+import { withContext } from '../../src/http/with-context.ts'
+import type { Permission } from '../../src/services/permissions.ts'
+
+export interface Route {
+  method: string
+  /** As OpenAPI spells it: `/users/{id}`. */
+  path: string
+  json?: ZodType
+  query?: ZodType
+  param?: ZodType
+  permission?: Permission
+  isBearer: boolean
+  /** Whether it needs the configuration, without which it answers 503. */
+  needsContext: boolean
+  isStaticFile: boolean
+}
+
+interface Tagged {
+  [validates]?: { target: 'json' | 'query' | 'param'; schema: ZodType }
+  [requires]?: Permission
+}
+
+/** Every route of the app, in its order. Each middleware of a route is an entry of its own in the app's list. */
+export function readRoutes(): Route[] {
+  const routes = new Map<string, Route>()
+  let hasContext = false
+  for (const { method, path: pattern, handler } of createApp(production).routes) {
+    hasContext ||= handler === withContext
+    if (method === 'ALL') continue
+    const path = pattern.replaceAll(/:(\w+)/g, '{$1}')
+    const name = `${method} ${path}`
+    const route = routes.get(name) ?? { method, path, isBearer: false, needsContext: hasContext, isStaticFile: false }
+    const { [validates]: validated, [requires]: permission } = handler as Tagged
+    if (validated) route[validated.target] = validated.schema
+    if (permission) route.permission = permission
+    route.isBearer ||= !!permission || handler === authenticate || handler === verifyAtEdge
+    routes.set(name, route)
+  }
+  return [...routes.values()]
+}
