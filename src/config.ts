@@ -100,11 +100,11 @@ async function interpret(env: Env): Promise<Settings> {
   const mailFrom = read('MAIL_FROM', (text) =>
     check('MAIL_FROM', isMailbox(text) ? text : undefined, 'must be an address, or "Name <address>"'),
   )
-  const bootstrap = env.BOOTSTRAP_ADMIN_EMAIL?.trim() ? normalizeEmailAddress(env.BOOTSTRAP_ADMIN_EMAIL) : null
+  const bootstrap = textOf(env.BOOTSTRAP_ADMIN_EMAIL) ? normalizeEmailAddress(textOf(env.BOOTSTRAP_ADMIN_EMAIL)) : null
   check('BOOTSTRAP_ADMIN_EMAIL', bootstrap, 'must be an e-mail address or empty')
   const passwordMinLength = check(
     'PASSWORD_MIN_LENGTH',
-    minLength(env.PASSWORD_MIN_LENGTH),
+    minLength(textOf(env.PASSWORD_MIN_LENGTH)),
     'must be a whole number from 8 to 64',
   )
   const tokenKeys = readKeys('TOKEN_KEYS', parseSecretKeys)
@@ -152,7 +152,12 @@ function isMailbox(text: string): boolean {
   return normalizeEmailAddress(address) !== undefined
 }
 
-function minLength(text: string | undefined): number | undefined {
-  const length = text?.trim() ? Number(text) : 8
+/** A variable that need not be set. A number in wrangler.toml arrives as one. */
+function textOf(value: string | number | undefined): string {
+  return String(value ?? '').trim()
+}
+
+function minLength(text: string): number | undefined {
+  const length = text ? Number(text) : 8
   return Number.isInteger(length) && length >= 8 && length <= 64 ? length : undefined
 }

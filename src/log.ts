@@ -15,10 +15,11 @@ export function log(level: LogLevel, event: string, fields: LogFields = {}): voi
  */
 export function describeError(error: unknown): LogFields {
   const chain = causesOf(error)
+  const root = chain.at(-1)
   return {
     error: chain.map(({ name }) => name).join(' < ') || typeof error,
-    error_message: chain.map(({ message }) => message).find(isOfPlatform),
-    error_at: /\n\s+at (.+)/.exec(chain.at(-1)?.stack ?? '')?.[1],
+    error_message: chain.map(platformMessage).find((message) => message !== undefined),
+    error_at: root && sourceLine(root),
   }
 }
 
@@ -28,7 +29,14 @@ function causesOf(error: unknown): Error[] {
   return chain
 }
 
-/** D1, KV and Queues name the failing constraint or column, never a value. */
-function isOfPlatform(message: string): boolean {
-  return /^(D1_|KV |Queue |Network connection lost|internal error)/.test(message)
+/** D1, KV and Queues name the failing constraint or column. A value, if there is one (`D1_TYPE_ERROR`), stands in quotes. */
+function platformMessage({ message }: Error): string | undefined {
+  const isOfPlatform = /^(D1_|KV |Queue |Network connection lost|internal error)/.test(message)
+  return isOfPlatform ? message.replace(/['"`].*/s, '…') : undefined
+}
+
+/** The first frame of the stack. The message stands before it and may hold lines that look like frames. */
+function sourceLine({ message, stack = '' }: Error): string | undefined {
+  const start = stack.indexOf(message)
+  return start < 0 ? undefined : /\n\s+at (.+)/.exec(stack.slice(start + message.length))?.[1]
 }

@@ -31,5 +31,6 @@ function pointerTo(path: readonly PropertyKey[]): string {
 
 function codeOf(issue: core.$ZodIssue): string {
   if (issue.code === 'custom') return String(issue.params?.['code'] ?? 'invalid')
-  return issue.code === 'invalid_type' && issue.input === undefined ? 'required' : issue.code
+  // zod leaves the input out of its issues, lest a value leak: only the message tells that there was none.
+  return issue.code === 'invalid_type' && issue.message.endsWith('received undefined') ? 'required' : issue.code
 }

@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
 import { refreshTokenSeconds } from '../crypto/tokens.ts'
-import { log } from '../log.ts'
+import { describeError, log } from '../log.ts'
 import { deleteAuditEventsBefore } from '../store/audit.ts'
 import { deleteFinishedEmailsBefore } from '../store/emails.ts'
 import { deleteExpiredLinks } from '../store/links.ts'
@@ -17,8 +17,8 @@ export const retention = { registrations: 7 * day, emails: 30 * day, auditEvents
 
 /** D1 wants large deletes in pieces: a statement that runs long holds up everything else. */
 const chunkRows = 5_000
-/** A run is bound by the 1,000 queries an invocation may make; the next hour goes on. */
-const maxChunks = 120
+/** A chunk of every table is ten queries, and an invocation may make 1,000; the next hour goes on. */
+const maxChunks = 95
 
 /**
  * Deletes what has run its course, table by table, in chunks chosen by a predicate: a run that is interrupted, or two
@@ -46,6 +46,7 @@ export async function cleanUp(ctx: Context): Promise<void> {
     try {
       log('info', 'cleanup', { table, deleted: await clean() })
     } catch (error) {
+      log('error', 'cleanup.failed', { table, ...describeError(error) })
       failures.push(error)
     }
   }

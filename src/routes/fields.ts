@@ -75,9 +75,12 @@ export const role = z.enum(roles)
 /** An id that is not of our form names nothing, which `valid` answers with 404. */
 export const idParam = z.object({ id: z.string().refine(isUuidv7).meta({ format: 'uuid' }) })
 
+/** RFC 3986: what a browser repairs (spaces, backslashes, umlauts) other programs may take for something else. */
+const uriPattern = /^https:\/\/(?:[\w.~:/?#@!$&'()*+,;=-]|%[0-9a-f]{2})+$/i
+
 function isHttpsUrl(value: string): boolean {
   const url = URL.parse(value)
-  return url?.protocol === 'https:' && url.username === '' && url.password === '' && !/[\s\p{Cc}]/u.test(value)
+  return url !== null && url.username === '' && url.password === '' && uriPattern.test(value)
 }
 
 function isLocale(value: string): boolean {

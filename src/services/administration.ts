@@ -30,7 +30,7 @@ import { auditEvent } from './audit.ts'
 import { eraseUser } from './deletion.ts'
 import { announceEmail, newEmail } from './outbox.ts'
 import { rolesInReachOf } from './permissions.ts'
-import { type ProfileChanges, givenOf } from './profile.ts'
+import { type ProfileChanges, givenOf, namesOf } from './profile.ts'
 import { revoke } from './revocation.ts'
 
 /** @throws {AppError} `not_found`, `insufficient_permission` */
@@ -40,7 +40,7 @@ export async function moderateProfile(ctx: Context, actor: Actor, id: string, ch
   const event = auditEvent(ctx, 'user.profile_updated', {
     actorId: actor.user.id,
     userId: id,
-    detail: { fields: fields.join(' ') },
+    detail: { fields: namesOf(given) },
   })
   const [, acting, before, [updated]] = await batch(ctx.db, [
     ...decision(ctx, actor, id, event, fields.length > 0 ? undefined : never),

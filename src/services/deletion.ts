@@ -6,8 +6,8 @@ import { allOf, type Db, batch } from '../store/db.ts'
 import { deleteEmailsTo, insertEmail } from '../store/emails.ts'
 import { deleteLinksOf } from '../store/links.ts'
 import { deleteRegistrationsOf } from '../store/registrations.ts'
-import { type Actor, actorStillHasPassword, deleteSessionsOf } from '../store/sessions.ts'
-import { deleteUser, emailOf, leavesAnActiveAdmin, selectUser, wasActivated } from '../store/users.ts'
+import { type Actor, actorStillHasPassword, deleteSessionsOf, selectActingUser } from '../store/sessions.ts'
+import { deleteUser, emailOf, leavesAnActiveAdmin, wasActivated } from '../store/users.ts'
 import { auditEvent, recordRefusal } from './audit.ts'
 import { type NewEmail, announceEmail, newEmail } from './outbox.ts'
 import { revoke } from './revocation.ts'
@@ -27,14 +27,13 @@ export async function deleteOwnAccount(ctx: Context, actor: Actor, password: str
   const event = auditEvent(ctx, 'user.deleted', { actorId: user.id, userId: user.id })
   const mail = newEmail(ctx, 'account_deleted', user.email, user.id)
   const mayDelete = allOf(actorStillHasPassword(actor, user.passwordHash, event.at), leavesAnActiveAdmin(user.id))
-  const [[deleted], [remaining], ended] = await batch(ctx.db, [
+  const [[deleted], [acting], ended] = await batch(ctx.db, [
     insertAuditEvent(ctx.db, event, mayDelete),
-    selectUser(ctx.db, user.id),
+    selectActingUser(ctx.db, actor, event.at),
     ...eraseUser(ctx.db, user.id, mail, event.id),
   ])
   if (!deleted) {
-    const isUnchanged = remaining?.status === 'active' && remaining.passwordHash === user.passwordHash
-    throw isUnchanged ? new AppError('last_admin') : invalidToken('changed_meanwhile')
+    throw acting?.passwordHash === user.passwordHash ? new AppError('last_admin') : invalidToken('changed_meanwhile')
   }
   revoke(ctx, ended)
   announceEmail(ctx, mail)

@@ -10,7 +10,7 @@ import {
   emailIsClaimed,
   emailIsOpen,
   failedOrUnknown,
-  findEmail,
+  findEmailSubject,
   finishClaim,
   postponeStrandedEmails,
   updateEmail,
@@ -112,14 +112,14 @@ async function close(ctx: Context, email: Email, outcome: EmailOutcome & { lastE
 }
 
 /** The farewell is the last thing that knows the address of a deleted account. */
-function forgetting(email: Email, outcome: EmailOutcome): EmailOutcome {
+function forgetting(email: Pick<Email, 'template'>, outcome: EmailOutcome): EmailOutcome {
   const isOver = outcome.status !== 'queued'
   return email.template === 'account_deleted' && isOver ? { ...outcome, recipient: '' } : outcome
 }
 
 /** Marks the row of a message that the queue gave up. */
 export async function closeDeadLetter(ctx: Context, id: string): Promise<void> {
-  const email = await findEmail(ctx.db, id)
+  const email = await findEmailSubject(ctx.db, id)
   if (!email) return
   const { template, userId } = email
   const lastError = 'dead_letter'

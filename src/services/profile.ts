@@ -23,7 +23,7 @@ export async function updateOwnProfile(ctx: Context, { user, session }: Actor, c
   const event = auditEvent(ctx, 'user.profile_updated', {
     actorId: user.id,
     userId: user.id,
-    detail: { fields: Object.keys(given).join(' ') },
+    detail: { fields: namesOf(given) },
   })
   const [, [updated]] = await batch(ctx.db, [
     insertAuditEvent(ctx.db, event, actorExists(session.id, user.id, event.at)),
@@ -31,6 +31,13 @@ export async function updateOwnProfile(ctx: Context, { user, session }: Actor, c
   ])
   if (!updated) throw invalidToken('ended_meanwhile')
   return updated
+}
+
+/** The changed fields as clients know them. What they were changed to is nobody's business but the profile's. */
+export function namesOf(given: object): string {
+  return Object.keys(given)
+    .map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
+    .join(' ')
 }
 
 /** Only the fields that are there, so that an absent one is not written. */

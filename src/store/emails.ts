@@ -6,8 +6,10 @@ export function insertEmail(db: Db, email: Row<typeof emails>, guard: SQL = sql`
   return insertWhere(db, emails, email, guard)
 }
 
-export async function findEmail(db: Db, id: string): Promise<Email | undefined> {
-  const [email] = await db.select().from(emails).where(eq(emails.id, id))
+/** What a row is about. Not all of it: a row that can't be read has to be closed too. */
+export async function findEmailSubject(db: Db, id: string): Promise<Pick<Email, 'template' | 'userId'> | undefined> {
+  const { template, userId } = emails
+  const [email] = await db.select({ template, userId }).from(emails).where(eq(emails.id, id))
   return email
 }
 
