@@ -76,9 +76,12 @@ it('gives every user once, in order, over all pages of every filter', async () =
       case i % 5 when 0 then 'suspended' when 1 then 'pending' else 'active' end, i, i
     from n`).run()
   const db = connect(env.DB)
-  const everybody = await db.$client
-    .prepare('select id, email, role, status from users')
-    .all<{ id: string; email: string; role: string; status: string }>()
+  const everybody = await env.DB.prepare('select id, email, role, status from users').all<{
+    id: string
+    email: string
+    role: string
+    status: string
+  }>()
   const choices: UserFilter[] = [{}]
   for (const role of [undefined, 'USER', 'MODERATOR', 'ADMIN'] as const) {
     for (const status of [undefined, 'pending', 'active', 'suspended'] as const) {

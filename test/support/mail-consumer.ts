@@ -25,6 +25,9 @@ export async function consume(service: Service, bodies: unknown[], queue = 'post
     )
     return 'neither'
   })
+  vi.spyOn(batch, 'retryAll').mockImplementation((options) => {
+    for (const index of verdicts.keys()) verdicts[index] = { retryAfter: options?.delaySeconds }
+  })
   const execution = createExecutionContext()
   await worker.queue(batch, service.env, execution)
   await getQueueResult(batch, execution)

@@ -1,0 +1,84 @@
+import { env } from 'cloudflare:workers'
+import { describe, expect, it } from 'vitest'
+import { isUuidv7, uuidv7, uuidv7Floor, uuidv7Prefix } from '../../src/crypto/random.ts'
+
+const moments = [
+  0,
+  1,
+  Date.UTC(2000, 0),
+  Date.UTC(2026, 10, 22, 12),
+  Date.UTC(2099, 11, 31, 23, 59, 59, 999),
+  2 ** 48 - 1,
+]
+
+/** RFC 9562 §5.7, read back bit by bit. */
+function fieldsOf(id: string) {
+  const bits = BigInt(`0x${id.replaceAll('-', '')}`)
+  return { time: Number(bits >> 80n), version: Number((bits >> 76n) & 0xfn), variant: Number((bits >> 62n) & 0b11n) }
+}
+
+describe('an id', () => {
+  it.each(moments)('is a UUIDv7 of its moment: %i', (time) => {
+    for (let round = 0; round < 50; round++) {
+      const id = uuidv7(new Date(time))
+      expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/)
+      expect(fieldsOf(id)).toEqual({ time, version: 7, variant: 0b10 })
+      expect(isUuidv7(id)).toBe(true)
+    }
+  })
+
+  it('is never made twice, and every random bit of it is used', () => {
+    const ids = Array.from({ length: 2000 }, () => uuidv7(new Date(0)))
+    expect(new Set(ids).size).toBe(2000)
+    const all = ids.map((id) => BigInt(`0x${id.replaceAll('-', '')}`))
+    const everSet = all.reduce((bits, id) => bits | id, 0n)
+    const everClear = all.reduce((bits, id) => bits | ~id, 0n)
+    const mask = (0xfffn << 64n) | ((1n << 62n) - 1n)
+    expect(everSet & mask).toBe(mask)
+    expect(everClear & mask).toBe(mask)
+  })
+
+  it('sorts by time, in code as in the database', async () => {
+    const times = Array.from({ length: 200 }, (_, index) => Date.UTC(2026, 0) + index * 7)
+    const ids = times.map((time) => uuidv7(new Date(time)))
+    expect(ids.toSorted()).toEqual(ids)
+    const shuffled = ids.toSorted((a, b) => a.slice(-4).localeCompare(b.slice(-4)))
+    const { results } = await env.DB.prepare('select value as id from json_each(?) order by value')
+      .bind(JSON.stringify(shuffled))
+      .all<{ id: string }>()
+    expect(results.map(({ id }) => id)).toEqual(ids)
+  })
+
+  it('has one spelling', () => {
+    const id = uuidv7(new Date())
+    for (const other of [id.toUpperCase(), ` ${id}`, `${id}\n`, `{${id}}`, id.replaceAll('-', ''), `urn:uuid:${id}`]) {
+      expect(isUuidv7(other), other).toBe(false)
+    }
+    for (const other of ['', crypto.randomUUID(), id.replace(/-7/, '-4'), `${id.slice(0, 19)}c${id.slice(20)}`]) {
+      expect(isUuidv7(other), other).toBe(false)
+    }
+  })
+})
+
+describe('the floor of a moment', () => {
+  it.each(moments.filter((time) => time > 0 && time < 2 ** 48 - 1))(
+    'parts the ids before %i from those after',
+    (time) => {
+      const floor = uuidv7Floor(new Date(time))
+      expect(isUuidv7(floor)).toBe(true)
+      for (let round = 0; round < 200; round++) {
+        expect(uuidv7(new Date(time - 1)) < floor).toBe(true)
+        expect(uuidv7(new Date(time)) >= floor).toBe(true)
+        expect(uuidv7(new Date(time + 1)) > floor).toBe(true)
+      }
+    },
+  )
+
+  it('begins as every id of that moment does', () => {
+    for (const time of moments) {
+      const prefix = uuidv7Prefix(new Date(time))
+      expect(prefix).toHaveLength(13)
+      expect(uuidv7(new Date(time)).startsWith(prefix)).toBe(true)
+    }
+  })
+})

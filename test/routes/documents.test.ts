@@ -1,0 +1,78 @@
+/** The documents and the health checks. */
+import { describe, expect, it } from 'vitest'
+import { expectOk } from '../support/answers.ts'
+import { startService } from '../support/service.ts'
+import { nothing, observe } from '../support/state.ts'
+
+const failing = () => Promise.reject(new Error('D1_ERROR: no such table: secret_table'))
+
+describe('GET /.well-known/jwks.json', () => {
+  it('publishes the public half of every signing key, may be cached for five minutes, and holds no private part', async () => {
+    const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
+    const jwk = (await crypto.subtle.exportKey('jwk', (pair as CryptoKeyPair).privateKey)) as JsonWebKey
+    const [present] = JSON.parse(startService().env.SIGNING_KEYS).keys
+    const keys = JSON.stringify({ keys: [{ ...jwk, kid: 'new' }, present] })
+    const service = startService({ env: { SIGNING_KEYS: keys } })
+    const { answer, effects } = await observe(service, () => service.call('GET', '/.well-known/jwks.json'))
+    expect(expectOk(answer)).toEqual({
+      keys: [
+        { kty: 'EC', crv: 'P-256', x: jwk.x, y: jwk.y, kid: 'new', alg: 'ES256', use: 'sig' },
+        { kty: 'OKP', crv: 'Ed25519', x: present.x, kid: present.kid, alg: 'EdDSA', use: 'sig' },
+      ],
+    })
+    expect(answer.headers.get('Cache-Control')).toBe('public, max-age=300')
+    expect(answer.text).not.toContain(present.d)
+    expect(answer.text).not.toContain(JSON.parse(service.env.TOKEN_KEYS).keys[0].k)
+    expect(effects).toEqual(nothing)
+  })
+})
+
+describe('GET /.well-known/change-password', () => {
+  it('leads to the page where a password is changed', async () => {
+    const answer = await startService().call('GET', '/.well-known/change-password')
+    expect(answer.status).toBe(302)
+    const target = new URL(answer.headers.get('Location')!, 'https://accounts.example.com')
+    expect(target.href).toBe('https://accounts.example.com/reset-password')
+    expect(answer.headers.get('Cache-Control')).toBe('no-store')
+  })
+
+  it('is not what every path under /.well-known/ answers', async () => {
+    const path = '/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200'
+    expect((await startService().call('GET', path)).status).toBe(404)
+  })
+})
+
+describe('GET /healthz', () => {
+  it('answers without touching a store', async () => {
+    const untouched = new Proxy({}, { get: () => expect.unreachable('a store was touched') })
+    const service = startService({ env: { DB: untouched as D1Database, REVOCATIONS: untouched as KVNamespace } })
+    const answer = await service.call('GET', '/healthz')
+    expect(expectOk(answer)).toEqual({ status: 'ok', version: expect.stringMatching(/^\d+\.\d+\.\d+/) })
+    expect(answer.headers.get('Cache-Control')).toBe('no-store')
+  })
+})
+
+describe('GET /readyz', () => {
+  it('is ready when both stores answer, and changes nothing in them', async () => {
+    const service = startService()
+    const { answer, effects } = await observe(service, () => service.call('GET', '/readyz'))
+    expect(expectOk(answer)).toEqual({ status: 'ok', checks: { config: 'ok', d1: 'ok', kv: 'ok' } })
+    expect(effects).toEqual(nothing)
+  })
+
+  it.each([
+    ['D1 fails', { DB: { prepare: () => ({ all: failing }) } }, { d1: 'unavailable' }],
+    ['KV fails', { REVOCATIONS: { get: failing } }, { kv: 'unavailable' }],
+    [
+      'both fail',
+      { DB: undefined, REVOCATIONS: { get: failing } },
+      { config: 'unavailable', d1: 'unavailable', kv: 'unavailable' },
+    ],
+    ['the configuration is not fit to serve', { TOKEN_KEYS: '' }, { config: 'unavailable' }],
+  ])('is not when %s, says which check failed and not why', async (_, env, checks) => {
+    const service = startService({ env: env as unknown as Partial<Env> })
+    const answer = await service.call('GET', '/readyz')
+    expect(answer.status).toBe(503)
+    expect(answer.json).toEqual({ status: 'unavailable', checks: { config: 'ok', d1: 'ok', kv: 'ok', ...checks } })
+  })
+})
