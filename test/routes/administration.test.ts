@@ -142,7 +142,7 @@ describe.each(acts)('$call', (act) => {
 
   it('goes by the role in the database, whatever the token says', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const { id } = await signUp(service, email)
     await write("update users set role = 'USER' where id = ?", admin.id)
     const { answer, effects } = await observe(service, () => perform(service, admin, act, id))
@@ -152,7 +152,7 @@ describe.each(acts)('$call', (act) => {
 
   it('answers 404 for a user that is not there, and for what is no id', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const gone = await signUp(service, email)
     expectNoContent(await service.call('DELETE', `/users/${gone.id}`, { token: admin.accessToken }))
     for (const id of [gone.id, nobody, 'x', admin.id.toUpperCase(), `${admin.id}%00`, "1'--"]) {
@@ -191,7 +191,7 @@ describe('a MODERATOR', () => {
 describe('GET /users/{id}', () => {
   it('gives the user with every field of the contract and no other, and does nothing', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const { id } = await signUp(service, email)
     const { answer, effects } = await observe(service, () =>
       service.call('GET', `/users/${id}`, { token: admin.accessToken }),
@@ -258,7 +258,7 @@ describe('PATCH /users/{id}/profile', () => {
 describe('POST /users/{id}/activate', () => {
   it('makes the only attempt the account, password and names, kills its link and mails that it is active', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const registration = { email, password: goodPassword, first_name: 'Ada', last_name: 'Lovelace', locale: 'en-GB' }
     await service.call('POST', '/auth/register', { body: registration })
     await service.deliver()
@@ -283,7 +283,7 @@ describe('POST /users/{id}/activate', () => {
 
   it('gives an account with several attempts nobody’s password and names, and mails a link to set one', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const mallory = { email, password: otherPassword, first_name: 'Mallory', locale: 'de' }
     await service.call('POST', '/auth/register', { body: mallory })
     const { id } = await pending(service)
@@ -309,7 +309,7 @@ describe('POST /users/{id}/activate', () => {
 
   it('counts attempts that were mailed the same link or none as attempts', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const { id } = await pending(service)
     await service.call('POST', '/auth/register', { body: { email, password: goodPassword } })
     expectOk(await activate(service, admin, id))
@@ -318,7 +318,7 @@ describe('POST /users/{id}/activate', () => {
 
   it('does nothing twice: an account that is active already is answered and left as it is', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const ada = await signUp(service, email)
     service.clock.advance(minute)
     const { answer, effects } = await observe(service, () => activate(service, admin, ada.id))
@@ -330,7 +330,7 @@ describe('POST /users/{id}/activate', () => {
 
   it('does not reinstate who is suspended', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const { id } = await signUp(service, email)
     await suspend(service, admin, id)
     const { answer, effects } = await observe(service, () => activate(service, admin, id))
@@ -342,7 +342,7 @@ describe('POST /users/{id}/activate', () => {
 describe('PUT /users/{id}/role', () => {
   it('changes the role, ends every session of the user, and mails which role it is', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const sessions = [await signUp(service, email), await signIn(service, email)]
     const { id } = sessions[0]!
     service.clock.advance(minute)
@@ -380,7 +380,7 @@ describe('PUT /users/{id}/role', () => {
 
   it.each(['USER', 'MODERATOR'])('refuses an ADMIN to make itself a %s with 409, and nothing happens', async (role) => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     await signUpAs(service, 'ADMIN', 'other@example.com', admin)
     const { answer, effects } = await observe(service, () => assign(service, admin, admin.id, role))
     expectProblem(answer, 409, 'own_account')
@@ -389,7 +389,7 @@ describe('PUT /users/{id}/role', () => {
 
   it('lets one ADMIN demote another', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const other = await signUpAs(service, 'ADMIN', 'other@example.com', admin)
     expect(expectOk(await assign(service, other, admin.id, 'USER'))).toMatchObject({ role: 'USER' })
     expectProblem(await service.call('GET', '/users/me', { token: admin.accessToken }), 401, 'invalid_token')
@@ -397,7 +397,7 @@ describe('PUT /users/{id}/role', () => {
 
   it('changes the role of an account that is pending without writing to a mailbox nobody has proven', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const { id, token } = await pending(service)
     const { answer, effects } = await observe(service, () => assign(service, admin, id, 'MODERATOR'))
     expect(expectOk(answer)).toMatchObject({ role: 'MODERATOR', status: 'pending' })
@@ -411,7 +411,7 @@ describe('PUT /users/{id}/role', () => {
     'refuses %j with 422 and nothing happens',
     async (body) => {
       const service = startService()
-      const { admin } = await staff(service)
+      const admin = await signUpAdmin(service)
       const { id } = await signUp(service, email)
       const { answer, effects } = await observe(service, () =>
         service.call('PUT', `/users/${id}/role`, { token: admin.accessToken, body }),
@@ -453,7 +453,7 @@ describe('POST /users/{id}/suspend', () => {
 
   it('does nothing to who is suspended already, and leaves the first reason', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const { id } = await signUp(service, email)
     await suspend(service, admin, id)
     const { answer, effects } = await observe(service, () => suspend(service, admin, id, 'another reason'))
@@ -463,7 +463,7 @@ describe('POST /users/{id}/suspend', () => {
 
   it('suspends an account nobody activated without writing to it; its link is dead meanwhile', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const { id, token } = await pending(service)
     const { answer, effects } = await observe(service, () => suspend(service, admin, id))
     expect(expectOk(answer)).toMatchObject({ status: 'suspended', activated_at: null })
@@ -479,7 +479,7 @@ describe('POST /users/{id}/suspend', () => {
     'refuses %s to suspend itself with 409 own_account',
     async (which) => {
       const service = startService()
-      const { admin } = await staff(service)
+      const admin = await signUpAdmin(service)
       if (which !== 'the only ADMIN') await signUpAs(service, 'ADMIN', 'other@example.com', admin)
       const { answer, effects } = await observe(service, () => suspend(service, admin, admin.id))
       expectProblem(answer, 409, 'own_account')
@@ -489,7 +489,7 @@ describe('POST /users/{id}/suspend', () => {
 
   it('lets one ADMIN suspend another, who can do nothing from then on', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const other = await signUpAs(service, 'ADMIN', 'other@example.com', admin)
     expectOk(await suspend(service, admin, other.id))
     expectProblem(await suspend(service, other, admin.id), 401, 'invalid_token')
@@ -505,7 +505,7 @@ describe('POST /users/{id}/suspend', () => {
     ['a number', { reason: 7 }],
   ])('refuses %s with 422 and nothing happens', async (_, body) => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const { id } = await signUp(service, email)
     const { answer, effects } = await observe(service, () =>
       service.call('POST', `/users/${id}/suspend`, { token: admin.accessToken, body }),
@@ -539,7 +539,7 @@ describe('POST /users/{id}/reinstate', () => {
 
   it('makes an account that was never activated pending, and writes to nobody', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const { id } = await pending(service)
     await suspend(service, admin, id)
     const { answer, effects } = await observe(service, () => reinstate(service, admin, id))
@@ -554,7 +554,7 @@ describe('POST /users/{id}/reinstate', () => {
 
   it.each(['active', 'pending'])('does nothing to an account that is %s', async (status) => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const { id } = status === 'active' ? await signUp(service, email) : await pending(service)
     const { answer, effects } = await observe(service, () => reinstate(service, admin, id))
     expect(expectOk(answer)).toMatchObject({ status })
@@ -588,7 +588,7 @@ describe('DELETE /users/{id}/sessions', () => {
 
   it('lets an ADMIN end its own', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     expectNoContent(await endSessions(service, admin, admin.id))
     expectProblem(await service.call('GET', '/users/me', { token: admin.accessToken }), 401, 'invalid_token')
   })
@@ -600,7 +600,7 @@ describe('DELETE /users/{id}', () => {
 
   it('leaves nothing of the account but ids in the audit trail, and mails a farewell', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const ada = await signUp(service, email)
     await resetToken(service, email)
     const { answer, effects } = await observe(service, () => erase(service, admin, ada.id))
@@ -618,7 +618,7 @@ describe('DELETE /users/{id}', () => {
 
   it('deletes an account nobody activated, attempts and links too, without writing to it', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const { id, token } = await pending(service)
     const mailsBefore = mailsTo(service, email).length
     const { answer, effects } = await observe(service, () => erase(service, admin, id))
@@ -633,7 +633,7 @@ describe('DELETE /users/{id}', () => {
 
   it.each(['the only ADMIN', 'one ADMIN of two'])('refuses %s to delete itself with 409 own_account', async (which) => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     if (which !== 'the only ADMIN') await signUpAs(service, 'ADMIN', 'other@example.com', admin)
     const { answer, effects } = await observe(service, () => erase(service, admin, admin.id))
     expectProblem(answer, 409, 'own_account')
@@ -642,7 +642,7 @@ describe('DELETE /users/{id}', () => {
 
   it('lets one ADMIN delete another', async () => {
     const service = startService()
-    const { admin } = await staff(service)
+    const admin = await signUpAdmin(service)
     const other = await signUpAs(service, 'ADMIN', 'other@example.com', admin)
     expectNoContent(await erase(service, other, admin.id))
     const last = { token: other.accessToken, body: { password: goodPassword } }
