@@ -14,6 +14,11 @@ const kinds = {
   reset: { lifeMs: day / 24, typ: 'reset+jwt', page: '/reset-password', event: 'user.password_reset_requested' },
 } as const
 
+/** What caused the mail has an event of its own, and nobody asked for this link besides. */
+function isOnRecord({ template }: Email): boolean {
+  return template === 'registration' || template === 'set_password'
+}
+
 export interface IssuedLink {
   url: string
   expiresAt: Date
@@ -41,8 +46,7 @@ export async function issueLink(
   const link: OneTimeLink = { id, purpose, ...about, createdAt: now, expiresAt: new Date(now.getTime() + lifeMs) }
   const requested = { ...auditEvent(ctx, event, { userId: about.userId }), ip, country, userAgent, requestId }
   const [, , , [stored]] = await batch(ctx.db, [
-    // A registration is on record already.
-    insertAuditEvent(ctx.db, requested, email.template === 'registration' ? never : isFirst),
+    insertAuditEvent(ctx.db, requested, isOnRecord(email) ? never : isFirst),
     insertLink(ctx.db, link, isFirst),
     updateEmail(ctx.db, id, { linkedAt: now }, isFirst),
     selectLink(ctx.db, id),

@@ -45,7 +45,8 @@ function weak(error: FieldError): AppError {
 /** Whole and in parts: somebody called Anna-Lena at acme.example must not use "lena" or "acme". */
 function knownWords(ctx: Context, { email, firstName, lastName }: KnownAs): string[] {
   const localPart = email.slice(0, email.lastIndexOf('@'))
-  const whole = [email, localPart, firstName, lastName, ctx.config.productName, 'postern'].filter(
+  const fullName = firstName && lastName ? [`${firstName} ${lastName}`, `${lastName} ${firstName}`] : []
+  const whole = [email, localPart, firstName, lastName, ...fullName, ctx.config.productName, 'postern'].filter(
     (word) => !!word,
   ) as string[]
   const parts = whole.flatMap((word) => word.split(/[^\p{L}\p{N}]+/u))

@@ -106,11 +106,14 @@ export function leavesAnActiveAdmin(id: string): SQL {
     (select 1 from users as other where other.role = 'ADMIN' and other.status = 'active' and other.id <> ${id}))`
 }
 
-/** A pending user becomes active, since who can read the mail owns the mailbox; any other keeps its status. */
+/**
+ * A pending user becomes active, since who can read the mail owns the mailbox. A suspended one stays suspended, and is
+ * active once it is reinstated.
+ */
 export function activatedByReset(now: Date): UserChanges {
   return {
     status: sql`case when ${users.status} = 'pending' then 'active' else ${users.status} end`,
-    activatedAt: sql`case when ${users.status} = 'pending' then ${now.getTime()} else ${users.activatedAt} end`,
+    activatedAt: sql`coalesce(${users.activatedAt}, ${now.getTime()})`,
   }
 }
 

@@ -102,6 +102,7 @@ describe('the policy', () => {
     ['the mailbox, and more', 'brambleworth22', { email: 'brambleworth@example.org' }],
     ['the domain', 'thistlecombe-abc', { email: 'someone@thistlecombe.example' }],
     ['both names', 'QuillfeatherBramble', { first_name: 'Bramble', last_name: 'Quillfeather' }],
+    ['both names with a space', 'Quillfeather Bramble', { first_name: 'Bramble', last_name: 'Quillfeather' }],
     ['a name of two parts', 'bramble-quill11', { first_name: 'Bramble-Quill' }],
     ['the product', 'PosternPostern1', {}],
   ])('refuses what is made of %s', async (_, password, who) => {

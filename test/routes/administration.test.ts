@@ -649,3 +649,18 @@ describe('DELETE /users/{id}', () => {
     expectProblem(await service.call('DELETE', '/users/me', last), 409, 'last_admin')
   })
 })
+
+describe('a suspended account that was never activated', () => {
+  it('is active once it is reinstated, when its mailbox was proven by a reset meanwhile', async () => {
+    const service = startService()
+    const { accessToken: token } = await signUpAdmin(service)
+    await register(service, email)
+    const { json } = await service.call('GET', `/users?email=${email}`, { token })
+    const { id } = json.users[0]
+    expectOk(await service.call('POST', `/users/${id}/suspend`, { token, body: { reason: 'spam' } }))
+    const reset = { token: await resetToken(service, email), new_password: otherPassword }
+    expectNoContent(await service.call('POST', '/auth/password-reset/complete', { body: reset }))
+    expect(expectOk(await service.call('POST', `/users/${id}/reinstate`, { token })).status).toBe('active')
+    await signIn(service, email, otherPassword)
+  })
+})
