@@ -6,11 +6,13 @@ import { accountExists } from './messages/account-exists.ts'
 import { accountReinstated } from './messages/account-reinstated.ts'
 import { accountSuspended } from './messages/account-suspended.ts'
 import { activation } from './messages/activation.ts'
+import { newSignIn } from './messages/new-sign-in.ts'
 import { passwordChanged } from './messages/password-changed.ts'
 import { passwordReset } from './messages/password-reset.ts'
 import { type Role, roleChanged } from './messages/role-changed.ts'
 import { sessionReuse } from './messages/session-reuse.ts'
 import { setPassword } from './messages/set-password.ts'
+import { signInAttempts } from './messages/sign-in-attempts.ts'
 import { plainLine } from './plain-text.ts'
 import { renderText } from './text.ts'
 import type { Whereabouts } from './whereabouts.ts'
@@ -36,6 +38,8 @@ export type Message =
   | { template: 'account_deleted' }
   | { template: 'role_changed'; role: Role }
   | { template: 'session_reuse'; at: Date; from: Whereabouts }
+  | { template: 'sign_in_attempts'; at: Date; from: Whereabouts }
+  | { template: 'new_sign_in'; at: Date; from: Whereabouts }
 
 /**
  * Writes one mail. The same input gives the same bytes, always: a retry under the same idempotency key must be the same mail.
@@ -70,5 +74,9 @@ function write(message: Message, brand: Brand): Letter {
       return roleChanged(message, brand)
     case 'session_reuse':
       return sessionReuse(message, brand)
+    case 'sign_in_attempts':
+      return signInAttempts(message, brand)
+    case 'new_sign_in':
+      return newSignIn(message, brand)
   }
 }

@@ -77,6 +77,7 @@ export interface InternalClaims {
   'rt+jwt': { sid: string; gen: number }
   'activation+jwt': { jti: string }
   'reset+jwt': { jti: string }
+  'device+jwt': { jti: string; email_sha256: string }
 }
 
 export type InternalType = keyof InternalClaims

@@ -2,7 +2,7 @@ import type { Context as Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { type AccessClaims, verifyAccessToken } from '../crypto/tokens.ts'
 import { AppError, invalidToken } from '../errors.ts'
-import { findSignedIn } from '../services/signed-in.ts'
+import { findSignedIn, findSignedInForPassword } from '../services/signed-in.ts'
 import { type Permission, hasPermission } from '../services/permissions.ts'
 import { isSessionRevoked } from '../services/revocation.ts'
 import type { HttpEnv } from './env.ts'
@@ -18,6 +18,29 @@ const bearerPattern = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i
  */
 export const authenticate = createMiddleware<HttpEnv>(async function authenticate(c, next) {
   await signIn(c)
+  await next()
+})
+
+/**
+ * Looks at the token alone, for a route that has a body to refuse before it draws on the budget of passwords.
+ *
+ * @throws {AppError} `invalid_token`
+ */
+export const requireToken = createMiddleware<HttpEnv>(async function requireToken(c, next) {
+  c.set('claims', await readClaims(c))
+  await next()
+})
+
+/**
+ * Lets in like `authenticate` and takes one try out of the account's budget of passwords. Comes after `requireToken`.
+ *
+ * @throws {AppError} `invalid_token`, `rate_limited`
+ */
+export const authenticateForPassword = createMiddleware<HttpEnv>(async function authenticateForPassword(c, next) {
+  const { sid, sub } = c.get('claims')
+  const actor = await findSignedInForPassword(c.get('ctx'), sid, sub)
+  if (!actor) throw invalidToken('ended')
+  c.set('actor', actor)
   await next()
 })
 

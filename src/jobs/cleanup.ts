@@ -2,6 +2,8 @@ import type { Context } from '../context.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
 import { refreshTokenSeconds } from '../crypto/tokens.ts'
 import { describeError, log } from '../log.ts'
+import { passwordAttempts } from '../services/attempts.ts'
+import { deleteIdleAttempts } from '../store/attempts.ts'
 import { deleteAuditEventsBefore } from '../store/audit.ts'
 import { deleteFinishedEmailsBefore } from '../store/emails.ts'
 import { deleteExpiredLinks } from '../store/links.ts'
@@ -13,7 +15,15 @@ const hour = 60 * 60 * 1000
 const day = 24 * hour
 
 /** Long enough for anybody who still means it, and the retention the documentation promises. */
-export const retention = { registrations: 7 * day, emails: 30 * day, auditEvents: 400 * day }
+export const retention = {
+  registrations: 7 * day,
+  emails: 30 * day,
+  auditEvents: 400 * day,
+  /** Long enough that waiting for it gains nobody a guess worth having. */
+  attempts: 30 * day,
+  /** A hundred wrong passwords in a row end sign-in until a reset; for an address without an account nobody resets. */
+  exhaustedAttempts: 400 * day,
+}
 
 /** D1 wants large deletes in pieces: a statement that runs long holds up everything else. */
 const chunkRows = 5_000
@@ -28,12 +38,23 @@ const maxChunks = 95
  */
 export async function cleanUp(ctx: Context): Promise<void> {
   const now = ctx.now()
-  const idBefore = (ms: number) => uuidv7Floor(new Date(now.getTime() - ms))
+  const before = (ms: number) => new Date(now.getTime() - ms)
+  const idBefore = (ms: number) => uuidv7Floor(before(ms))
   const chunksOf = (deleteChunk: () => Promise<D1Result>) => inChunks(async () => (await deleteChunk()).meta.changes)
   const tables: Record<string, () => Promise<number>> = {
     // No link lives shorter than an hour, no session shorter than its first idle time: younger ids need no look.
     one_time_links: () => chunksOf(() => deleteExpiredLinks(ctx.db, idBefore(hour), now, chunkRows).run()),
     sessions: () => deleteExpiredSessions(ctx, idBefore(refreshTokenSeconds * 1000), now),
+    attempt_counters: () =>
+      chunksOf(() =>
+        deleteIdleAttempts(
+          ctx.db,
+          passwordAttempts,
+          before(retention.attempts),
+          before(retention.exhaustedAttempts),
+          chunkRows,
+        ).run(),
+      ),
     users: () => inChunks(() => expireStaleUsers(ctx.db, idBefore(retention.registrations), now, chunkRows)),
     registrations: () =>
       chunksOf(() => deleteRegistrationsBefore(ctx.db, idBefore(retention.registrations), chunkRows).run()),

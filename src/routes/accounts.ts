@@ -1,7 +1,7 @@
 /** Registration, activation, sign-in and passwords. */
 import { Hono } from 'hono'
 import * as z from 'zod'
-import { authenticate } from '../http/authenticate.ts'
+import { authenticateForPassword, requireToken } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { valid } from '../http/validate.ts'
@@ -11,7 +11,7 @@ import { completePasswordReset, requestPasswordReset } from '../services/passwor
 import { register, resendActivation } from '../services/registration.ts'
 import { signIn } from '../services/sign-in.ts'
 import { accepted, tokenAnswer } from './answers.ts'
-import { email, locale, name, newPassword, password, token } from './fields.ts'
+import { deviceToken, email, locale, name, newPassword, password, token } from './fields.ts'
 
 const registration = z.object({
   email,
@@ -35,25 +35,32 @@ export const accountRoutes = new Hono<HttpEnv>()
     await resendActivation(c.get('ctx'), c.req.valid('json').email)
     return c.json(accepted.activation, 202)
   })
-  .post('/login', readJson, valid('json', z.object({ email, password })), async (c) => {
-    const body = c.req.valid('json')
-    return c.json(tokenAnswer(await signIn(c.get('ctx'), body.email, body.password)))
+  .post('/login', readJson, valid('json', z.object({ email, password, device_token: deviceToken })), async (c) => {
+    const { device_token: known, ...credentials } = c.req.valid('json')
+    return c.json(tokenAnswer(await signIn(c.get('ctx'), { ...credentials, deviceToken: known })))
   })
   .post(
     '/change-password',
-    authenticate,
+    requireToken,
     readJson,
     valid('json', z.object({ old_password: password, new_password: newPassword })),
+    authenticateForPassword,
     async (c) => {
       const body = c.req.valid('json')
       await changePassword(c.get('ctx'), c.get('actor'), body.old_password, body.new_password)
       return c.body(null, 204)
     },
   )
-  .post('/password-reset/request', readJson, valid('json', z.object({ email })), async (c) => {
-    await requestPasswordReset(c.get('ctx'), c.req.valid('json').email)
-    return c.json(accepted.passwordReset, 202)
-  })
+  .post(
+    '/password-reset/request',
+    readJson,
+    valid('json', z.object({ email, device_token: deviceToken })),
+    async (c) => {
+      const body = c.req.valid('json')
+      await requestPasswordReset(c.get('ctx'), body.email, body.device_token)
+      return c.json(accepted.passwordReset, 202)
+    },
+  )
   .post(
     '/password-reset/complete',
     readJson,

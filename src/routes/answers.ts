@@ -1,5 +1,5 @@
 /** What users, sessions, tokens and events look like on the wire. Written by hand, so that a new column can't leak. */
-import type { Tokens } from '../services/token-answer.ts'
+import type { SignInTokens, Tokens } from '../services/token-answer.ts'
 import type { AuditEvent, Session, User } from '../store/schema.ts'
 
 export function userAnswer(user: User) {
@@ -20,8 +20,15 @@ export function userAnswer(user: User) {
   }
 }
 
-/** RFC 6749 §5.1, and the user. */
-export function tokenAnswer({ accessToken, expiresIn, refreshToken, refreshExpiresIn, user }: Tokens) {
+/** RFC 6749 §5.1, the user, and after a sign-in the token by which the device is known again. */
+export function tokenAnswer({
+  accessToken,
+  expiresIn,
+  refreshToken,
+  refreshExpiresIn,
+  user,
+  ...rest
+}: Tokens | SignInTokens) {
   return {
     access_token: accessToken,
     token_type: 'Bearer' as const,
@@ -29,6 +36,7 @@ export function tokenAnswer({ accessToken, expiresIn, refreshToken, refreshExpir
     refresh_token: refreshToken,
     refresh_expires_in: refreshExpiresIn,
     user: userAnswer(user),
+    ...('deviceToken' in rest && { device_token: rest.deviceToken }),
   }
 }
 

@@ -45,6 +45,9 @@ export const newPassword = text.check(z.maxLength(passwordMaxLength)).meta({
 /** A JWT. Only its signature says whether it is good, so anything that is text is taken. */
 export const token = text.check(z.minLength(1))
 
+/** `device_token` of an earlier sign-in. One that is not good is no failure: the device is a stranger then. */
+export const deviceToken = token.nullish().transform((value) => value ?? undefined)
+
 export const name = line(100)
 export const reason = line(500)
 

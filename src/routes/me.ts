@@ -1,7 +1,7 @@
 /** What the signed-in user does with its own account. */
 import { Hono } from 'hono'
 import * as z from 'zod'
-import { authenticate } from '../http/authenticate.ts'
+import { authenticate, authenticateForPassword, requireToken } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { valid } from '../http/validate.ts'
@@ -21,7 +21,7 @@ export const meRoutes = new Hono<HttpEnv>()
     const user = await updateOwnProfile(c.get('ctx'), c.get('actor'), { ...profileChanges(rest), locale })
     return c.json(userAnswer(user))
   })
-  .delete('/', authenticate, readJson, valid('json', z.object({ password })), async (c) => {
+  .delete('/', requireToken, readJson, valid('json', z.object({ password })), authenticateForPassword, async (c) => {
     await deleteOwnAccount(c.get('ctx'), c.get('actor'), c.req.valid('json').password)
     return c.body(null, 204)
   })

@@ -2,30 +2,40 @@ import type { Context } from '../context.ts'
 import { verifyPassword } from '../crypto/password.ts'
 import { verifyInternalToken } from '../crypto/tokens.ts'
 import { AppError } from '../errors.ts'
+import { accountBudget, deleteAttempts } from '../store/attempts.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
 import { allOf, batch } from '../store/db.ts'
 import { insertEmail } from '../store/emails.ts'
-import { deleteLinksOf, findLink, linkExists } from '../store/links.ts'
+import { deleteLinksOf, emailOfLink, linkExists, selectRegistrationOfLink, selectUserOfLink } from '../store/links.ts'
 import { deleteRegistrationsOf } from '../store/registrations.ts'
 import { insertSession } from '../store/sessions.ts'
 import { hasStatus, updateUser } from '../store/users.ts'
+import { assertClaimed, claimPasswordAttempt } from './attempts.ts'
 import { auditEvent, recordRefusal } from './audit.ts'
 import { promoteFirstAdmin } from './bootstrap-admin.ts'
+import { issueDeviceToken } from './devices.ts'
 import { announceEmail, newEmail } from './outbox.ts'
-import { type Tokens, issueTokens, newSession } from './token-answer.ts'
+import { type SignInTokens, issueTokens, newSession } from './token-answer.ts'
 
 /**
  * Activates a pending account and signs in: the link proves the mailbox, the password proves that it is the same person
  * who registered. The attempt the link leads to becomes the account, every other one is forgotten.
  *
- * @throws {AppError} `invalid_link`; `invalid_credentials` for another password, and the link stays good
+ * @throws {AppError} `invalid_link`; `rate_limited`; `invalid_credentials` for another password, and the link stays good
  */
-export async function activate(ctx: Context, token: string, password: string): Promise<Tokens> {
+export async function activate(ctx: Context, token: string, password: string): Promise<SignInTokens> {
   const now = ctx.now()
   const claims = await verifyInternalToken(ctx.internalTokens, 'activation+jwt', token, now)
-  const found = claims && (await findLink(ctx.db, claims.jti, 'activation', now))
-  if (!found?.registration || found.user.status !== 'pending') throw new AppError('invalid_link')
-  const { link, user, registration } = found
+  if (!claims) throw new AppError('invalid_link', { reason: 'not_good' })
+  const { jti: linkId } = claims
+  const isLive = linkExists(linkId, 'activation', now)
+  const [claimed, attempts, [user], [registration]] = await batch(ctx.db, [
+    ...claimPasswordAttempt(ctx, accountBudget(emailOfLink(linkId)), isLive),
+    selectUserOfLink(ctx.db, linkId, 'activation', now),
+    selectRegistrationOfLink(ctx.db, linkId, 'activation', now),
+  ])
+  if (!registration || user?.status !== 'pending') throw new AppError('invalid_link', { reason: 'ended' })
+  assertClaimed(ctx, claimed, attempts)
   const { matches } = await verifyPassword(password, registration.passwordHash, ctx.work, ctx.secrets.peppers)
   if (!matches) {
     await recordRefusal(ctx, 'user.activation_refused', { userId: user.id, detail: { reason: 'wrong_password' } })
@@ -41,8 +51,8 @@ export async function activate(ctx: Context, token: string, password: string): P
   const mail = newEmail(ctx, 'account_activated', user.email, user.id)
   const done = happened(event.id)
   const { passwordHash, firstName, lastName, locale } = registration
-  const [, [activated], [stored], , , , ...promotion] = await batch(ctx.db, [
-    insertAuditEvent(ctx.db, event, allOf(linkExists(link.id, 'activation', event.at), hasStatus(user.id, 'pending'))),
+  const [, [activated], [stored], , , , , ...promotion] = await batch(ctx.db, [
+    insertAuditEvent(ctx.db, event, allOf(linkExists(linkId, 'activation', event.at), hasStatus(user.id, 'pending'))),
     updateUser(
       ctx.db,
       user.id,
@@ -62,9 +72,11 @@ export async function activate(ctx: Context, token: string, password: string): P
     insertEmail(ctx.db, mail, done),
     deleteLinksOf(ctx.db, user.id, done, 'activation'),
     deleteRegistrationsOf(ctx.db, user.email, done),
+    deleteAttempts(ctx.db, accountBudget(user.email), done),
     ...promoteFirstAdmin(ctx, user, event.id),
   ])
   if (!activated || !stored) throw new AppError('invalid_link', { reason: 'used_meanwhile' })
   announceEmail(ctx, mail)
-  return issueTokens(ctx, promotion[1]?.[0] ?? activated, stored)
+  const tokens = await issueTokens(ctx, promotion[1]?.[0] ?? activated, stored)
+  return { ...tokens, deviceToken: await issueDeviceToken(ctx, user.email) }
 }

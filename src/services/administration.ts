@@ -194,7 +194,7 @@ function decision(ctx: Context, actor: Actor, id: string, event: AuditEvent, whe
   const isPermitted = allOf(actorStillHasRole(actor, event.at), hasRoleAmong(id, rolesInReachOf(actor.user.role)), when)
   return [
     insertAuditEvent(ctx.db, event, isPermitted),
-    selectActingUser(ctx.db, actor, event.at),
+    selectActingUser(ctx.db, actor.session.id, actor.user.id, event.at),
     selectUser(ctx.db, id),
   ] as const
 }

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts'
 import { verifyPassword } from '../crypto/password.ts'
 import { AppError, invalidToken } from '../errors.ts'
+import { deleteAttemptsFor } from '../store/attempts.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
 import { allOf, type Db, batch } from '../store/db.ts'
 import { deleteEmailsTo, insertEmail } from '../store/emails.ts'
@@ -50,6 +51,7 @@ export function eraseUser(db: Db, id: string, farewell: NewEmail, eventId: strin
     deleteLinksOf(db, id, done),
     deleteRegistrationsOf(db, emailOf(id), done),
     deleteEmailsTo(db, emailOf(id), done),
+    deleteAttemptsFor(db, emailOf(id), done),
     insertEmail(db, farewell, allOf(done, wasActivated(id))),
     deleteUser(db, id, done),
   ] as const

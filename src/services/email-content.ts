@@ -32,6 +32,8 @@ export async function contentOf(ctx: Context, email: Email): Promise<Message | u
     }
     case 'password_changed':
     case 'session_reuse':
+    case 'sign_in_attempts':
+    case 'new_sign_in':
       return { template, at, from }
     case 'account_suspended':
       return { template, reason: params.reason ?? '' }

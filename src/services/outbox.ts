@@ -20,6 +20,8 @@ export type EmailTemplate =
   | 'account_deleted'
   | 'role_changed'
   | 'session_reuse'
+  | 'sign_in_attempts'
+  | 'new_sign_in'
 
 /** A row that is not stored yet; its recipient may be left to the database. */
 export type NewEmail = Omit<Email, 'recipient'> & { recipient: string | Expression }
@@ -38,6 +40,7 @@ export function newEmail(
     template,
     recipient,
     userId,
+    budget: budgetOf(template, params),
     params: { ...ctx.origin, ...params },
     status: 'queued',
     attempts: 0,
@@ -49,6 +52,13 @@ export function newEmail(
     createdAt: now,
     finishedAt: null,
   }
+}
+
+/** What anybody can cause for any address has a budget, one for each kind and known device. */
+function budgetOf(template: EmailTemplate, { deviceId }: EmailParams): string | null {
+  const isForAnybody = ['registration', 'activation', 'password_reset', 'sign_in_attempts'].includes(template)
+  if (!isForAnybody) return null
+  return deviceId === undefined ? template : `${template}:${deviceId}`
 }
 
 /**

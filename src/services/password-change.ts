@@ -1,8 +1,9 @@
 import type { Context } from '../context.ts'
 import { hashPassword, verifyPassword } from '../crypto/password.ts'
 import { AppError, invalidToken } from '../errors.ts'
+import { accountBudget, deleteAttempts } from '../store/attempts.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
-import { batch } from '../store/db.ts'
+import { always, batch } from '../store/db.ts'
 import { insertEmail } from '../store/emails.ts'
 import { deleteLinksOf } from '../store/links.ts'
 import { type Actor, actorStillHasPassword, deleteOtherSessionsOf } from '../store/sessions.ts'
@@ -29,7 +30,11 @@ export async function changePassword(
     await recordRefusal(ctx, 'user.password_change_refused', { actorId: user.id, userId: user.id })
     throw new AppError('wrong_password')
   }
-  await assertStrongPassword(ctx, newPassword, user, '/new_password')
+  await assertStrongPassword(ctx, newPassword, user, '/new_password').catch(async (error: unknown) => {
+    // The old password was right: a weak new one is no reason to make its owner wait.
+    await deleteAttempts(ctx.db, accountBudget(user.email), always)
+    throw error
+  })
   const passwordHash = await hashPassword(newPassword, ctx.work, ctx.secrets.peppers)
   const event = auditEvent(ctx, 'user.password_changed', { actorId: user.id, userId: user.id })
   const mail = newEmail(ctx, 'password_changed', user.email, user.id)
@@ -40,6 +45,7 @@ export async function changePassword(
     deleteOtherSessionsOf(ctx.db, user.id, session.id, done),
     deleteLinksOf(ctx.db, user.id, done, 'reset'),
     insertEmail(ctx.db, mail, done),
+    deleteAttempts(ctx.db, accountBudget(user.email), always),
   ])
   if (!changed) throw invalidToken('changed_meanwhile')
   revoke(ctx, ended)

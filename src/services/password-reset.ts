@@ -2,22 +2,25 @@ import type { Context } from '../context.ts'
 import { hashPassword } from '../crypto/password.ts'
 import { verifyInternalToken } from '../crypto/tokens.ts'
 import { AppError } from '../errors.ts'
+import { deleteAttemptsFor } from '../store/attempts.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
 import { batch } from '../store/db.ts'
-import { insertEmail } from '../store/emails.ts'
-import { deleteLinksOf, findLink, linkExists } from '../store/links.ts'
+import { insertEmail, mailBudgetLeft } from '../store/emails.ts'
+import { deleteLinksOf, findUserOfLink, linkExists } from '../store/links.ts'
 import { deleteRegistrationsOf } from '../store/registrations.ts'
 import { deleteSessionsOf } from '../store/sessions.ts'
 import { activatedByReset, updateUser } from '../store/users.ts'
 import { auditEvent } from './audit.ts'
+import { knownDevice } from './devices.ts'
 import { announceEmail, newEmail } from './outbox.ts'
 import { assertStrongPassword } from './password-policy.ts'
 import { revoke } from './revocation.ts'
 
 /** Asks for a reset mail. Looks nothing up: delivery does, so the answer and its time are the same for every address. */
-export async function requestPasswordReset(ctx: Context, email: string): Promise<void> {
-  const mail = newEmail(ctx, 'password_reset', email, null)
-  await insertEmail(ctx.db, mail)
+export async function requestPasswordReset(ctx: Context, email: string, deviceToken?: string): Promise<void> {
+  const deviceId = await knownDevice(ctx, email, deviceToken)
+  const mail = newEmail(ctx, 'password_reset', email, null, deviceId === undefined ? {} : { deviceId })
+  await insertEmail(ctx.db, mail, mailBudgetLeft(mail, ctx.now()))
   announceEmail(ctx, mail)
 }
 
@@ -30,9 +33,8 @@ export async function requestPasswordReset(ctx: Context, email: string): Promise
 export async function completePasswordReset(ctx: Context, token: string, newPassword: string): Promise<void> {
   const now = ctx.now()
   const claims = await verifyInternalToken(ctx.internalTokens, 'reset+jwt', token, now)
-  const found = claims && (await findLink(ctx.db, claims.jti, 'reset', now))
-  if (!found) throw new AppError('invalid_link')
-  const { link, user } = found
+  const user = claims && (await findUserOfLink(ctx.db, claims.jti, 'reset', now))
+  if (!user) throw new AppError('invalid_link')
   await assertStrongPassword(ctx, newPassword, user, '/new_password')
   const passwordHash = await hashPassword(newPassword, ctx.work, ctx.secrets.peppers)
 
@@ -40,12 +42,13 @@ export async function completePasswordReset(ctx: Context, token: string, newPass
   const mail = newEmail(ctx, 'password_changed', user.email, user.id)
   const done = happened(event.id)
   const [[reset], , ended] = await batch(ctx.db, [
-    insertAuditEvent(ctx.db, event, linkExists(link.id, 'reset', event.at)),
+    insertAuditEvent(ctx.db, event, linkExists(claims.jti, 'reset', event.at)),
     updateUser(ctx.db, user.id, { passwordHash, updatedAt: event.at, ...activatedByReset(event.at) }, done),
     deleteSessionsOf(ctx.db, user.id, done),
     deleteLinksOf(ctx.db, user.id, done),
     deleteRegistrationsOf(ctx.db, user.email, done),
     insertEmail(ctx.db, mail, done),
+    deleteAttemptsFor(ctx.db, user.email, done),
   ])
   if (!reset) throw new AppError('invalid_link', { reason: 'used_meanwhile' })
   revoke(ctx, ended)

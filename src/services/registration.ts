@@ -1,9 +1,9 @@
 import type { Context } from '../context.ts'
 import { hashPassword } from '../crypto/password.ts'
 import { uuidv7 } from '../crypto/random.ts'
-import { insertAuditEvent } from '../store/audit.ts'
+import { happened, insertAuditEvent } from '../store/audit.ts'
 import { batch } from '../store/db.ts'
-import { insertEmail } from '../store/emails.ts'
+import { insertEmail, mailBudgetLeft } from '../store/emails.ts'
 import { insertRegistration } from '../store/registrations.ts'
 import { insertPendingUser, userIdOf } from '../store/users.ts'
 import { auditEvent } from './audit.ts'
@@ -32,11 +32,15 @@ export async function register(ctx: Context, input: Registration): Promise<void>
   const now = ctx.now()
   const id = uuidv7(now)
   const mail = newEmail(ctx, 'registration', email, null, { registrationId: id })
+  const event = auditEvent(ctx, 'user.registered', {})
+  const done = happened(event.id)
+  const userId = uuidv7(now)
   await batch(ctx.db, [
-    insertPendingUser(ctx.db, { id: uuidv7(now), email, createdAt: now }),
-    insertRegistration(ctx.db, { id, email, passwordHash, firstName, lastName, locale, createdAt: now }),
-    insertEmail(ctx.db, mail),
-    insertAuditEvent(ctx.db, { ...auditEvent(ctx, 'user.registered', {}), userId: userIdOf(email) }),
+    // Over the budget nothing at all happens: the links already sent stay good, and no further attempt is kept.
+    insertAuditEvent(ctx.db, { ...event, userId: userIdOf(email, userId) }, mailBudgetLeft(mail, now)),
+    insertPendingUser(ctx.db, { id: userId, email, createdAt: now }, done),
+    insertRegistration(ctx.db, { id, email, passwordHash, firstName, lastName, locale, createdAt: now }, done),
+    insertEmail(ctx.db, mail, done),
   ])
   announceEmail(ctx, mail)
 }
@@ -44,6 +48,6 @@ export async function register(ctx: Context, input: Registration): Promise<void>
 /** Asks for another activation mail. Looks nothing up: delivery does. */
 export async function resendActivation(ctx: Context, email: string): Promise<void> {
   const mail = newEmail(ctx, 'activation', email, null)
-  await insertEmail(ctx.db, mail)
+  await insertEmail(ctx.db, mail, mailBudgetLeft(mail, ctx.now()))
   announceEmail(ctx, mail)
 }

@@ -1,45 +1,79 @@
 import type { Context } from '../context.ts'
 import { type PasswordVerdict, hashPassword, verifyPassword } from '../crypto/password.ts'
 import { AppError, type ProblemCode } from '../errors.ts'
+import { accountBudget, attemptCountIs, deleteAttempts, deviceBudget } from '../store/attempts.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
-import { batch } from '../store/db.ts'
+import { type Expression, allOf, always, batch, never } from '../store/db.ts'
+import { insertEmail, mailBudgetLeft } from '../store/emails.ts'
 import type { User } from '../store/schema.ts'
 import { deleteOldestSessionsOf, insertSession } from '../store/sessions.ts'
-import { canSignIn, findUserToSignIn, selectUser, updateUser } from '../store/users.ts'
-import { auditEvent, recordRefusal } from './audit.ts'
+import { addressIsActive, canSignIn, selectUser, selectUserToSignIn, updateUser } from '../store/users.ts'
+import { assertClaimed, claimPasswordAttempt, passwordAttempts } from './attempts.ts'
+import { auditEvent } from './audit.ts'
 import { promoteFirstAdmin } from './bootstrap-admin.ts'
+import { issueDeviceToken, knownDevice } from './devices.ts'
+import { announceEmail, newEmail } from './outbox.ts'
 import { revoke } from './revocation.ts'
-import { type Tokens, issueTokens, newSession } from './token-answer.ts'
+import { type SignInTokens, issueTokens, newSession } from './token-answer.ts'
 
 /** A device that never signs out leaves a session behind; the oldest of them end. */
 export const maxSessionsPerUser = 50
 
+/** How many wrong passwords in a row the owner of the address hears of. */
+const suspicious = [10, passwordAttempts.max] as const
+
+export interface Credentials {
+  email: string
+  password: string
+  /** From an earlier sign-in on this device. */
+  deviceToken?: string | undefined
+}
+
 /**
  * Signs in with a password. For an unknown address and for an account without a password the same work is done, and only
- * who knows the password learns what is the matter with the account (OWASP ASVS 6.3.8).
+ * who knows the password learns what is the matter with the account (OWASP ASVS 6.3.8). The try is taken out of the
+ * budget before the password is looked at, so twenty at once get no further than twenty in a row.
  *
- * @throws {AppError} `invalid_credentials`; after the right password `account_pending` or `account_suspended`
+ * @throws {AppError} `rate_limited`; `invalid_credentials`; after the right password `account_pending` or
+ *   `account_suspended`
  */
-export async function signIn(ctx: Context, email: string, password: string): Promise<Tokens> {
-  const found = await findUserToSignIn(ctx.db, email)
+export async function signIn(ctx: Context, { email, password, deviceToken }: Credentials): Promise<SignInTokens> {
+  const deviceId = await knownDevice(ctx, email, deviceToken)
+  const budget = deviceId === undefined ? accountBudget(email) : deviceBudget(email, deviceId)
+  const [claimed, attempts, [found]] = await batch(ctx.db, [
+    ...claimPasswordAttempt(ctx, budget),
+    selectUserToSignIn(ctx.db, email),
+  ])
+  assertClaimed(ctx, claimed, attempts)
   // A pending account has no password of its own yet: its newest registration stands in, for the answer only.
   const stored = found?.user.passwordHash ?? found?.registeredHash ?? null
   const verdict = await verifyPassword(password, stored, ctx.work, ctx.secrets.peppers)
+  const attempt: Attempt = { email, budget, userId: found?.user.id ?? null, isRight: verdict.matches }
   if (!found || !verdict.matches) {
-    throw await refusal(ctx, 'invalid_credentials', found?.user.id, found ? 'wrong_password' : 'unknown_address')
+    return refuse(ctx, attempt, 'invalid_credentials', found ? 'wrong_password' : 'unknown_address')
   }
   const { user } = found
-  if (user.status !== 'active') throw await refusal(ctx, notActive(user), user.id, user.status)
-  if (user.passwordHash === null) throw await refusal(ctx, 'invalid_credentials', user.id, 'no_password')
-  return startSession(ctx, user, user.passwordHash, await rehash(ctx, password, verdict))
+  if (user.status !== 'active') return refuse(ctx, attempt, notActive(user), user.status)
+  if (user.passwordHash === null) return refuse(ctx, attempt, 'invalid_credentials', 'no_password')
+  const newHash = await rehash(ctx, password, verdict)
+  const deviceTokenOfNext = await issueDeviceToken(ctx, email, deviceId)
+  return { ...(await startSession(ctx, attempt, user, user.passwordHash, newHash)), deviceToken: deviceTokenOfNext }
+}
+
+interface Attempt {
+  email: string
+  budget: Expression
+  userId: string | null
+  isRight: boolean
 }
 
 async function startSession(
   ctx: Context,
+  attempt: Attempt,
   user: User,
   verifiedHash: string,
   newHash: string | undefined,
-): Promise<Tokens> {
+) {
   const session = newSession(ctx, user.id)
   const event = auditEvent(ctx, 'user.signed_in', {
     actorId: user.id,
@@ -47,22 +81,49 @@ async function startSession(
     detail: { session_id: session.id },
   })
   const done = happened(event.id)
-  const [, [stored], evicted, [signedIn], [current], ...promotion] = await batch(ctx.db, [
+  const [, [stored], evicted, [signedIn], [current], , ...promotion] = await batch(ctx.db, [
     insertAuditEvent(ctx.db, event, canSignIn(user.id, verifiedHash)),
     insertSession(ctx.db, session, done),
     deleteOldestSessionsOf(ctx.db, user.id, maxSessionsPerUser, done),
     updateUser(ctx.db, user.id, { lastLoginAt: event.at, ...(newHash && { passwordHash: newHash }) }, done),
     selectUser(ctx.db, user.id),
+    deleteAttempts(ctx.db, attempt.budget, done),
     ...promoteFirstAdmin(ctx, user, event.id),
   ])
   if (!stored || !signedIn) {
     // Something ended this password or this account while it was being verified.
     const isSamePassword = current?.passwordHash === verifiedHash
     const code = current && isSamePassword && current.status !== 'active' ? notActive(current) : 'invalid_credentials'
-    throw await refusal(ctx, code, current && user.id, 'changed_meanwhile')
+    return refuse(ctx, { ...attempt, userId: current?.id ?? null }, code, 'changed_meanwhile')
   }
   revoke(ctx, evicted)
   return issueTokens(ctx, promotion[1]?.[0] ?? signedIn, stored)
+}
+
+/**
+ * Records a refusal. A wrong password stays counted, and at certain counts the owner of the mailbox is told and offered a
+ * reset; the same statements run when there is no owner.
+ */
+async function refuse(
+  ctx: Context,
+  { email, budget, userId, isRight }: Attempt,
+  code: ProblemCode,
+  reason: string,
+): Promise<never> {
+  const event = auditEvent(ctx, 'user.sign_in_refused', { userId, detail: { reason } })
+  const warning = newEmail(ctx, 'sign_in_attempts', email, userId)
+  const isSuspicious = allOf(
+    attemptCountIs(budget, isRight ? [] : suspicious),
+    addressIsActive(email),
+    mailBudgetLeft(warning, event.at),
+  )
+  const [, warned] = await batch(ctx.db, [
+    insertAuditEvent(ctx.db, event),
+    insertEmail(ctx.db, warning, isSuspicious),
+    deleteAttempts(ctx.db, budget, isRight ? always : never),
+  ])
+  if (warned.length > 0) announceEmail(ctx, warning)
+  throw new AppError(code, { reason })
 }
 
 async function rehash(ctx: Context, password: string, { needsRehash }: PasswordVerdict): Promise<string | undefined> {
@@ -71,9 +132,4 @@ async function rehash(ctx: Context, password: string, { needsRehash }: PasswordV
 
 function notActive({ status }: User): ProblemCode {
   return status === 'suspended' ? 'account_suspended' : 'account_pending'
-}
-
-async function refusal(ctx: Context, code: ProblemCode, userId: string | undefined, reason: string): Promise<AppError> {
-  await recordRefusal(ctx, 'user.sign_in_refused', { userId: userId ?? null, detail: { reason } })
-  return new AppError(code, { reason })
 }

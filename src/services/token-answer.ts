@@ -22,6 +22,11 @@ export interface Tokens {
   user: User
 }
 
+/** A sign-in also tells the device how to be recognised. */
+export interface SignInTokens extends Tokens {
+  deviceToken: string
+}
+
 /** A session that starts now, not yet stored. */
 export function newSession(ctx: Context, userId: string): Session {
   const now = ctx.now()

@@ -14,6 +14,8 @@ export function connect(binding: D1Database): Db {
 /** A condition or a value that the database computes at the moment of writing. */
 export type Expression = SQL
 
+export const always: Expression = sql`true`
+
 /** A condition that never holds: the act has nothing to do. */
 export const never: Expression = sql`false`
 

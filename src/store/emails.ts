@@ -1,9 +1,27 @@
 import { type SQL, and, asc, eq, inArray, isNull, lt, lte, notInArray, or, sql } from 'drizzle-orm'
+import { uuidv7Floor } from '../crypto/random.ts'
 import { type Db, type Row, insertWhere } from './db.ts'
 import { type Email, type EmailStatus, emails } from './schema.ts'
 
 export function insertEmail(db: Db, email: Row<typeof emails>, guard: SQL = sql`true`) {
-  return insertWhere(db, emails, email, guard)
+  return insertWhere(db, emails, email, guard).returning({ id: emails.id })
+}
+
+/** At most so many mails of a kind go to one address, so that nobody can use the service to flood a mailbox. */
+export const mailBudget = { perHour: 5, perDay: 20 }
+
+const hourMs = 60 * 60 * 1000
+
+/** Fewer mails of this kind than the budget were asked for, for this address. Exact: the insert that asks counts. */
+export function mailBudgetLeft(
+  { recipient, budget }: Pick<Row<typeof emails>, 'recipient' | 'budget'>,
+  now: Date,
+): SQL {
+  const since = (ms: number) => uuidv7Floor(new Date(now.getTime() - ms))
+  const count = (ms: number) =>
+    sql`(select count(*) from emails as earlier where earlier.recipient = ${recipient}
+      and earlier.id > ${since(ms)} and earlier.budget = ${budget})`
+  return sql`(${count(hourMs)} < ${mailBudget.perHour} and ${count(24 * hourMs)} < ${mailBudget.perDay})`
 }
 
 /** What a row is about. Not all of it: a row that can't be read has to be closed too. */

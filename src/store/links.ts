@@ -10,18 +10,37 @@ export function selectLink(db: Db, id: string) {
   return db.select().from(oneTimeLinks).where(eq(oneTimeLinks.id, id))
 }
 
-/** A live link with its user and, for an activation, the attempt it leads to, in one statement. */
-export async function findLink(db: Db, id: string, purpose: LinkPurpose, now: Date) {
-  const [row] = await db
-    .select({ link: oneTimeLinks, user: users, registration: registrations })
-    .from(oneTimeLinks)
-    .innerJoin(users, eq(users.id, oneTimeLinks.userId))
-    .leftJoin(registrations, eq(registrations.id, oneTimeLinks.registrationId))
-    .where(isLive(id, purpose, now))
-  return row
+/** The user of a live link. */
+export async function findUserOfLink(db: Db, id: string, purpose: LinkPurpose, now: Date) {
+  const [user] = await selectUserOfLink(db, id, purpose, now)
+  return user
 }
 
-/** The condition of `findLink`, for the guard of the write that uses the link. */
+/** The query of `findUserOfLink`, for a batch. */
+export function selectUserOfLink(db: Db, id: string, purpose: LinkPurpose, now: Date) {
+  const userId = db
+    .select({ id: oneTimeLinks.userId })
+    .from(oneTimeLinks)
+    .where(isLive(id, purpose, now))
+  return db.select().from(users).where(inArray(users.id, userId))
+}
+
+/** The attempt to register that a live link leads to, for a batch. */
+export function selectRegistrationOfLink(db: Db, id: string, purpose: LinkPurpose, now: Date) {
+  const registrationId = db
+    .select({ id: oneTimeLinks.registrationId })
+    .from(oneTimeLinks)
+    .where(isLive(id, purpose, now))
+  return db.select().from(registrations).where(inArray(registrations.id, registrationId))
+}
+
+/** The address of a live link's user, looked up at the moment of writing. */
+export function emailOfLink(id: string): SQL {
+  return sql`(select ${users.email} from ${users} inner join ${oneTimeLinks} on ${oneTimeLinks.userId} = ${users.id}
+    where ${oneTimeLinks.id} = ${id})`
+}
+
+/** The link is live, for the guard of the write that uses the link. */
 export function linkExists(id: string, purpose: LinkPurpose, now: Date): SQL {
   return sql`exists (select 1 from ${oneTimeLinks} where ${isLive(id, purpose, now)})`
 }

@@ -1,11 +1,11 @@
 import { type SQL, and, asc, desc, eq, inArray, lt, sql } from 'drizzle-orm'
-import { type Db, insertWhere } from './db.ts'
+import { type Db, allOf, insertWhere } from './db.ts'
 import { type Registration, registrations, users } from './schema.ts'
 
 /** Keeps an attempt to register while nobody has proven the mailbox. */
-export function insertRegistration(db: Db, registration: Registration) {
+export function insertRegistration(db: Db, registration: Registration, guard: SQL) {
   const isPending = sql`exists (select 1 from ${users} where ${and(eq(users.email, registration.email), eq(users.status, 'pending'))})`
-  return insertWhere(db, registrations, registration, isPending)
+  return insertWhere(db, registrations, registration, allOf(guard, isPending))
 }
 
 export async function findRegistration(db: Db, id: string): Promise<Registration | undefined> {

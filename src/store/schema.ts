@@ -82,6 +82,16 @@ export const registrations = sqliteTable(
   (table) => [index('registrations_email').on(table.email)],
 )
 
+/** Passwords that turned out to be wrong, or are being tried, in a row. */
+export const attemptCounters = sqliteTable('attempt_counters', {
+  /** Whose budget: `account:` and an address, whether or not there is an account, or `device:` and a device's id. */
+  key: text('key').primaryKey(),
+  count: integer('count').notNull(),
+  /** No try before this is looked at. */
+  allowedAt: instant('allowed_at').notNull(),
+  updatedAt: instant('updated_at').notNull(),
+})
+
 /** `id` is also the id of the outbox row that carries the link. There is no secret here: the mail holds a signed token. */
 export const oneTimeLinks = sqliteTable(
   'one_time_links',
@@ -103,6 +113,7 @@ export interface EmailParams {
   registrationId?: string
   reason?: string
   role?: Role
+  deviceId?: string
   ip?: string | null
   country?: string | null
   userAgent?: string | null
@@ -117,6 +128,8 @@ export const emails = sqliteTable(
     template: text('template').notNull(),
     recipient: text('recipient').notNull(),
     userId: text('user_id'),
+    /** The mails that count as one kind for their recipient; null for those that nobody but the account itself causes. */
+    budget: text('budget'),
     params: text('params', { mode: 'json' }).$type<EmailParams>().notNull(),
     status: text('status', { enum: emailStatuses }).notNull(),
     attempts: integer('attempts').notNull(),
@@ -132,7 +145,7 @@ export const emails = sqliteTable(
     finishedAt: instant('finished_at'),
   },
   (table) => [
-    index('emails_recipient').on(table.recipient),
+    index('emails_recipient').on(table.recipient, table.id),
     index('emails_due')
       .on(table.dueAt)
       .where(sql`status IN ('queued', 'sending')`),

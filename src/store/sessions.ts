@@ -24,11 +24,11 @@ export function actorExists(sessionId: string, userId: string, now: Date, condit
 }
 
 /** The user of a session that may still act, for a batch that has to tell why it refused. */
-export function selectActingUser(db: Db, { session, user }: Actor, now: Date) {
+export function selectActingUser(db: Db, sessionId: string, userId: string, now: Date) {
   return db
     .select()
     .from(users)
-    .where(and(eq(users.id, user.id), actorExists(session.id, user.id, now)))
+    .where(and(eq(users.id, userId), actorExists(sessionId, userId, now)))
 }
 
 /** Still signed in, in the role that was read. */

@@ -1,14 +1,21 @@
 import { type SQL, and, asc, desc, eq, gt, gte, inArray, isNotNull, isNull, lt, ne, sql } from 'drizzle-orm'
 import { unionAll } from 'drizzle-orm/sqlite-core'
-import { type Db, allOf } from './db.ts'
+import { type Db, allOf, insertWhere } from './db.ts'
 import { type Role, type User, type UserStatus, registrations, roles, userStatuses, users } from './schema.ts'
 
 /** A pending user, unless somebody has the address already. */
-export function insertPendingUser(db: Db, user: Pick<User, 'id' | 'email' | 'createdAt'>) {
-  return db
-    .insert(users)
-    .values({ ...user, updatedAt: user.createdAt, role: 'USER', status: 'pending' })
-    .onConflictDoNothing({ target: users.email })
+export function insertPendingUser(db: Db, user: Pick<User, 'id' | 'email' | 'createdAt'>, guard: SQL) {
+  const nothing = { passwordHash: null, firstName: null, lastName: null, avatarUrl: null, bio: null, locale: null }
+  const row: User = {
+    ...user,
+    ...nothing,
+    updatedAt: user.createdAt,
+    role: 'USER',
+    status: 'pending',
+    activatedAt: null,
+    lastLoginAt: null,
+  }
+  return insertWhere(db, users, row, guard).onConflictDoNothing({ target: users.email })
 }
 
 export async function findUser(db: Db, id: string): Promise<User | undefined> {
@@ -26,19 +33,18 @@ export async function findUserByEmail(db: Db, email: string): Promise<User | und
   return user
 }
 
-/** The user with an address and the password hash of the newest registration of it, in one statement. */
-export async function findUserToSignIn(db: Db, email: string) {
+/** The user with an address and the password hash of the newest registration of it, for a batch. */
+export function selectUserToSignIn(db: Db, email: string) {
   const newestHash = db
     .select({ hash: registrations.passwordHash })
     .from(registrations)
     .where(eq(registrations.email, users.email))
     .orderBy(desc(registrations.id))
     .limit(1)
-  const [row] = await db
-    .select({ user: users, registeredHash: sql<string | null>`(${newestHash})` })
+  return db
+    .select({ user: users, registeredHash: sql<string | null>`${newestHash}`.as('registered_hash') })
     .from(users)
     .where(eq(users.email, email))
-  return row
 }
 
 export type UserChanges = { [K in keyof typeof users.$inferInsert]?: (typeof users.$inferInsert)[K] | SQL }
@@ -61,9 +67,9 @@ export function userExists(id: string, condition?: SQL): SQL {
   return sql`exists (select 1 from ${users} where ${and(eq(users.id, id), condition)})`
 }
 
-/** The id of whoever has an address, looked up at the moment of writing. */
-export function userIdOf(email: string): SQL {
-  return sql`(select ${users.id} from ${users} where ${eq(users.email, email)})`
+/** The id of whoever has an address, looked up at the moment of writing; `otherwise` when nobody has. */
+export function userIdOf(email: string, otherwise: string): SQL {
+  return sql`coalesce((select ${users.id} from ${users} where ${eq(users.email, email)}), ${otherwise})`
 }
 
 /** A user's address, looked up at the moment of writing. */
@@ -82,6 +88,11 @@ export function hasPassword(id: string): SQL {
 
 export function hasNoPassword(id: string): SQL {
   return userExists(id, isNull(users.passwordHash))
+}
+
+/** Whoever has this address may sign in. */
+export function addressIsActive(email: string): SQL {
+  return sql`exists (select 1 from ${users} where ${and(eq(users.email, email), eq(users.status, 'active'))})`
 }
 
 /** The user has one of these roles. */
