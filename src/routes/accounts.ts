@@ -10,7 +10,7 @@ import { changePassword } from '../services/password-change.ts'
 import { completePasswordReset, requestPasswordReset } from '../services/password-reset.ts'
 import { register, resendActivation } from '../services/registration.ts'
 import { signIn } from '../services/sign-in.ts'
-import { accepted, tokenAnswer } from './answers.ts'
+import { accepted, signInAnswer } from './answers.ts'
 import { deviceToken, email, locale, name, newPassword, password, token } from './fields.ts'
 
 const registration = z.object({
@@ -29,7 +29,7 @@ export const accountRoutes = new Hono<HttpEnv>()
   })
   .post('/activate', readJson, valid('json', z.object({ token, password })), async (c) => {
     const body = c.req.valid('json')
-    return c.json(tokenAnswer(await activate(c.get('ctx'), body.token, body.password)))
+    return c.json(signInAnswer(await activate(c.get('ctx'), body.token, body.password)))
   })
   .post('/resend-activation', readJson, valid('json', z.object({ email })), async (c) => {
     await resendActivation(c.get('ctx'), c.req.valid('json').email)
@@ -37,7 +37,7 @@ export const accountRoutes = new Hono<HttpEnv>()
   })
   .post('/login', readJson, valid('json', z.object({ email, password, device_token: deviceToken })), async (c) => {
     const { device_token: known, ...credentials } = c.req.valid('json')
-    return c.json(tokenAnswer(await signIn(c.get('ctx'), { ...credentials, deviceToken: known })))
+    return c.json(signInAnswer(await signIn(c.get('ctx'), { ...credentials, deviceToken: known })))
   })
   .post(
     '/change-password',

@@ -20,15 +20,8 @@ export function userAnswer(user: User) {
   }
 }
 
-/** RFC 6749 §5.1, the user, and after a sign-in the token by which the device is known again. */
-export function tokenAnswer({
-  accessToken,
-  expiresIn,
-  refreshToken,
-  refreshExpiresIn,
-  user,
-  ...rest
-}: Tokens | SignInTokens) {
+/** RFC 6749 §5.1, and the user. */
+export function tokenAnswer({ accessToken, expiresIn, refreshToken, refreshExpiresIn, user }: Tokens) {
   return {
     access_token: accessToken,
     token_type: 'Bearer' as const,
@@ -36,8 +29,12 @@ export function tokenAnswer({
     refresh_token: refreshToken,
     refresh_expires_in: refreshExpiresIn,
     user: userAnswer(user),
-    ...('deviceToken' in rest && { device_token: rest.deviceToken }),
   }
+}
+
+/** The same, and the token by which the device is known again. */
+export function signInAnswer(tokens: SignInTokens) {
+  return { ...tokenAnswer(tokens), device_token: tokens.deviceToken }
 }
 
 export function sessionAnswer(session: Session, currentId: string) {

@@ -27,4 +27,6 @@ export const samples: Samples = {
   account_deleted: { template: 'account_deleted' },
   role_changed: { template: 'role_changed', role: 'MODERATOR' },
   session_reuse: { template: 'session_reuse', at, from: firefox },
+  sign_in_attempts: { template: 'sign_in_attempts', at, from: firefox },
+  new_sign_in: { template: 'new_sign_in', at, from: firefox },
 }

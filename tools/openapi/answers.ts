@@ -5,7 +5,14 @@
 import * as z from 'zod'
 import { accessTokenSeconds, refreshTokenSeconds } from '../../src/crypto/tokens.ts'
 import type { administrationRoutes } from '../../src/routes/administration.ts'
-import type { accepted, auditEventAnswer, sessionAnswer, tokenAnswer, userAnswer } from '../../src/routes/answers.ts'
+import type {
+  accepted,
+  auditEventAnswer,
+  sessionAnswer,
+  signInAnswer,
+  tokenAnswer,
+  userAnswer,
+} from '../../src/routes/answers.ts'
 import type { auditRoutes } from '../../src/routes/audit-events.ts'
 import type { healthRoutes, readinessRoutes } from '../../src/routes/health.ts'
 import type { meRoutes } from '../../src/routes/me.ts'
@@ -49,6 +56,17 @@ const token = exactly<ReturnType<typeof tokenAnswer>>()(
     user,
   }),
 ).meta({ description: 'Both tokens of a session, and who is signed in (RFC 6749 §5.1).' })
+
+const signIn = exactly<ReturnType<typeof signInAnswer>>()(
+  token.extend({
+    device_token: jwt.meta({
+      description:
+        'Keep it on the device and send it with the next sign-in or reset request. It is no credential: it gives the device a budget of wrong passwords of its own.',
+    }),
+  }),
+).meta({
+  description: 'What a sign-in gives: both tokens of a session, who is signed in, and how the device is known again.',
+})
 
 const session = exactly<ReturnType<typeof sessionAnswer>>()(
   z.strictObject({
@@ -139,6 +157,7 @@ const document = z.looseObject({ openapi: z.literal('3.1.0'), info: z.looseObjec
 const answers = {
   User: user,
   TokenAnswer: token,
+  SignInAnswer: signIn,
   Session: session,
   SessionList: sessionList,
   UserPage: userPage,

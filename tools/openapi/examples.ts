@@ -6,6 +6,7 @@ export const ids = {
   ada: '01a2048f-08e0-7a41-9c55-2f8d6e01b7aa',
   grace: '01a16a10-40e0-7b0c-8f6e-6b1d94c7a213',
   session: '01a2048f-10b0-7c19-8e2b-51d90cc3f4e6',
+  device: '6c8de2f5-2b8e-4d57-9f0b-7a1f0c2b9e11',
   otherSession: '01a16a10-40e0-7e52-a0d4-93c1f27be805',
   link: '01a2048f-08e0-7f08-b1de-7a90c2d4e815',
   event: '01a209b5-64e0-7d52-a6a0-39f4e7c05b21',
@@ -33,6 +34,11 @@ export const tokens = {
     },
   ),
   refresh: internalToken('rt+jwt', { sid: ids.session, gen: 1 }, 2_592_000),
+  device: internalToken(
+    'device+jwt',
+    { jti: ids.device, email_sha256: 'nVfZRqd2yRDBsGzfFH9cyK0gX-2ZkVFvYzJgbAhzKHI' },
+    15_552_000,
+  ),
   activation: internalToken('activation+jwt', { jti: ids.link }, 86_400),
   reset: internalToken('reset+jwt', { jti: ids.link }, 3600),
 }
@@ -69,6 +75,8 @@ export const tokenAnswer: AnswerExample<'TokenAnswer'> = {
   refresh_expires_in: 2_592_000,
   user: newAda,
 }
+
+export const signInAnswer: AnswerExample<'SignInAnswer'> = { ...tokenAnswer, device_token: tokens.device }
 
 export const session: AnswerExample<'Session'> = {
   id: ids.session,

@@ -2,7 +2,7 @@
 import type { ZodType } from 'zod'
 import { createApp } from '../../src/app.ts'
 import { production } from '../../src/context.ts'
-import { authenticate, requires, verifyAtEdge } from '../../src/http/authenticate.ts'
+import { authenticate, requireToken, requires, verifyAtEdge } from '../../src/http/authenticate.ts'
 import { validates } from '../../src/http/validate.ts'
 import { withContext } from '../../src/http/with-context.ts'
 import type { Permission } from '../../src/services/permissions.ts'
@@ -39,7 +39,7 @@ export function readRoutes(): Route[] {
     const { [validates]: validated, [requires]: permission } = handler as Tagged
     if (validated) route[validated.target] = validated.schema
     if (permission) route.permission = permission
-    route.isBearer ||= !!permission || handler === authenticate || handler === verifyAtEdge
+    route.isBearer ||= !!permission || handler === authenticate || handler === requireToken || handler === verifyAtEdge
     routes.set(name, route)
   }
   return [...routes.values()]

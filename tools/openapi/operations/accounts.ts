@@ -1,5 +1,5 @@
 import { accepted } from '../../../src/routes/answers.ts'
-import { tokenAnswer, tokens } from '../examples.ts'
+import { signInAnswer, tokens } from '../examples.ts'
 import type { Operations } from '../prose.ts'
 
 const password = 'nine quiet lanterns drift'
@@ -29,7 +29,7 @@ export const accountOperations: Operations = {
     description:
       'Takes the token of an activation link and the password of that registration: activation is the first sign-in. A link is good for 24 hours, once. After a wrong password it stays good.',
     body: { token: tokens.activation, password },
-    answers: { 200: { description: 'Active and signed in.', schema: 'TokenAnswer', example: tokenAnswer } },
+    answers: { 200: { description: 'Active and signed in.', schema: 'SignInAnswer', example: signInAnswer } },
     problems: ['invalid_link', 'invalid_credentials', 'rate_limited'],
   },
   'POST /auth/resend-activation': {

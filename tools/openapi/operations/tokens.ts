@@ -1,4 +1,4 @@
-import { ada, tokenAnswer, tokens } from '../examples.ts'
+import { ada, signInAnswer, tokenAnswer, tokens } from '../examples.ts'
 import type { Operations } from '../prose.ts'
 
 export const tokenOperations: Operations = {
@@ -7,10 +7,10 @@ export const tokenOperations: Operations = {
     tag: 'Tokens',
     summary: 'Sign in',
     description:
-      'An unknown address and a wrong password get the same answer after the same time. Only who knows the password learns that the account waits to be activated or is suspended. A user has at most 50 sessions; beyond that the oldest ends.',
+      'An unknown address and a wrong password get the same answer after the same time. Only who knows the password learns that the account waits to be activated or is suspended. After five wrong passwords in a row each further try has to wait, from a second doubling up to a quarter of an hour; after a hundred, until a reset by mail. A device that sends the `device_token` of an earlier sign-in is counted apart from everybody else. A user has at most 50 sessions; beyond that the oldest ends.',
     body: { email: 'ada@example.com', password: 'nine quiet lanterns drift' },
     answers: {
-      200: { description: 'Signed in.', schema: 'TokenAnswer', example: { ...tokenAnswer, user: ada } },
+      200: { description: 'Signed in.', schema: 'SignInAnswer', example: { ...signInAnswer, user: ada } },
     },
     problems: ['invalid_credentials', 'account_pending', 'account_suspended', 'rate_limited'],
   },
