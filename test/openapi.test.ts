@@ -3,7 +3,7 @@ import manifest from '../package.json'
 import { createApp } from '../src/app.ts'
 import { production } from '../src/context.ts'
 import { problems } from '../src/errors.ts'
-import { authenticate, requires, verifyAtEdge } from '../src/http/authenticate.ts'
+import { authenticate, requireToken, requires, verifyAtEdge } from '../src/http/authenticate.ts'
 import { version } from '../src/version.ts'
 import { checkAnswer, mistakesIn } from './support/conformance.ts'
 import { type Described, type Operation, type Schema, description, resolve } from './support/description.ts'
@@ -33,7 +33,7 @@ const permissions = middleware.flatMap(({ name, handler }): [string, string][] =
 })
 const permissionRoutes = permissions.map(([name]) => name)
 const bearerRoutes = middleware
-  .filter(({ handler }) => handler === authenticate || handler === verifyAtEdge)
+  .filter(({ handler }) => handler === authenticate || handler === requireToken || handler === verifyAtEdge)
   .map(({ name }) => name)
 
 describe('the OpenAPI document', () => {
