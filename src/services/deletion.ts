@@ -30,7 +30,7 @@ export async function deleteOwnAccount(ctx: Context, actor: Actor, password: str
   const mayDelete = allOf(actorStillHasPassword(actor, user.passwordHash, event.at), leavesAnActiveAdmin(user.id))
   const [[deleted], [acting], ended] = await batch(ctx.db, [
     insertAuditEvent(ctx.db, event, mayDelete),
-    selectActingUser(ctx.db, actor, event.at),
+    selectActingUser(ctx.db, actor.session.id, user.id, event.at),
     ...eraseUser(ctx.db, user.id, mail, event.id),
   ])
   if (!deleted) {

@@ -163,6 +163,7 @@ describe('kinds', () => {
     'rt+jwt': (token: string) => verifyInternalToken(internal, 'rt+jwt', token, now()),
     'activation+jwt': (token: string) => verifyInternalToken(internal, 'activation+jwt', token, now()),
     'reset+jwt': (token: string) => verifyInternalToken(internal, 'reset+jwt', token, now()),
+    'device+jwt': (token: string) => verifyInternalToken(internal, 'device+jwt', token, now()),
   }
 
   it('are told apart by every verifier, whatever else a token says and whoever signed it', async () => {
@@ -188,6 +189,7 @@ describe('kinds', () => {
       `rt+jwt takes rt+jwt of HS256 for ${issuer}`,
       `activation+jwt takes activation+jwt of HS256 for ${issuer}`,
       `reset+jwt takes reset+jwt of HS256 for ${issuer}`,
+      `device+jwt takes device+jwt of HS256 for ${issuer}`,
     ])
   })
 
