@@ -50,7 +50,7 @@ const signing = await parseSigningKeys(jwks(ed25519, p256))
 const access = { keys: signing, issuer, audience }
 const internal = { keys: parseSecretKeys(jwks(secretA, secretB)), issuer }
 const claims = { sub: 'user', sid: 'session', jti: 'token', role: 'USER', scope: 'users:read' }
-const internalTypes: InternalType[] = ['rt+jwt', 'activation+jwt', 'reset+jwt']
+const internalTypes: InternalType[] = ['rt+jwt', 'activation+jwt', 'reset+jwt', 'device+jwt']
 const inAnHour = new Date(now().getTime() + hour)
 
 /** Signs any text at all as a JWS, so that a test says exactly what is in it. */
