@@ -7,6 +7,7 @@ import {
   parseSigningKeys,
 } from './crypto/keys.ts'
 import { normalizeEmailAddress } from './email-address.ts'
+import { rateLimits } from './rate-limits.ts'
 
 /** What may be seen: in logs, mails and answers. */
 export interface Config {
@@ -19,6 +20,8 @@ export interface Config {
   bootstrapAdminEmail: string | null
   passwordMinLength: number
   resendBaseUrl: string
+  /** Whether client addresses are counted; always, but on a developer's machine. */
+  limitsRates: boolean
 }
 
 /** What may not: a type of its own, so that it is never logged along with the rest. */
@@ -61,7 +64,8 @@ export function readSettings(env: Env): Promise<Settings> {
   return settings
 }
 
-const bindings = ['DB', 'REVOCATIONS', 'MAIL_QUEUE'] as const
+const limiters = Object.values(rateLimits).map(({ binding }) => binding)
+const bindings = ['DB', 'REVOCATIONS', 'MAIL_QUEUE', ...limiters] as const
 
 async function interpret(env: Env): Promise<Settings> {
   const problems: string[] = []
@@ -107,6 +111,11 @@ async function interpret(env: Env): Promise<Settings> {
     minLength(textOf(env.PASSWORD_MIN_LENGTH)),
     'must be a whole number from 8 to 64',
   )
+  const limitsRates = check(
+    'RATE_LIMITS',
+    onOrOff(env.RATE_LIMITS, isDevelopment),
+    'must be "on"; only in development it may be "off"',
+  )
   const tokenKeys = readKeys('TOKEN_KEYS', parseSecretKeys)
   const peppers = readKeys('PASSWORD_PEPPER', parseSecretKeys)
   const signingKeys = await readKeys('SIGNING_KEYS', parseSigningKeys)?.catch((error: unknown) => {
@@ -132,6 +141,7 @@ async function interpret(env: Env): Promise<Settings> {
       bootstrapAdminEmail: bootstrap!,
       passwordMinLength: passwordMinLength!,
       resendBaseUrl: resendBaseUrl!,
+      limitsRates: limitsRates!,
     },
     secrets: { signingKeys: signingKeys!, tokenKeys: tokenKeys!, peppers: peppers!, resendApiKey: resendApiKey! },
   }
@@ -160,4 +170,11 @@ function textOf(value: string | number | undefined): string {
 function minLength(text: string): number | undefined {
   const length = text ? Number(text) : 8
   return Number.isInteger(length) && length >= 8 && length <= 64 ? length : undefined
+}
+
+/** On unless said otherwise, and said otherwise nowhere but in development. */
+function onOrOff(text: string | undefined, isDevelopment: boolean): boolean | undefined {
+  const word = text?.trim() || 'on'
+  if (word === 'on') return true
+  return word === 'off' && isDevelopment ? false : undefined
 }

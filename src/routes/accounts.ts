@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { authenticateForPassword, requireToken } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
+import { limitRate } from '../http/limit-rate.ts'
 import { valid } from '../http/validate.ts'
 import { activate } from '../services/activation.ts'
 import { changePassword } from '../services/password-change.ts'
@@ -22,25 +23,38 @@ const registration = z.object({
 })
 
 export const accountRoutes = new Hono<HttpEnv>()
-  .post('/register', readJson, valid('json', registration), async (c) => {
+  .post('/register', limitRate('register'), readJson, valid('json', registration), async (c) => {
     const { first_name: firstName, last_name: lastName, ...rest } = c.req.valid('json')
     await register(c.get('ctx'), { firstName, lastName, ...rest })
     return c.json(accepted.registration, 202)
   })
-  .post('/activate', readJson, valid('json', z.object({ token, password })), async (c) => {
+  .post('/activate', limitRate('activate'), readJson, valid('json', z.object({ token, password })), async (c) => {
     const body = c.req.valid('json')
     return c.json(signInAnswer(await activate(c.get('ctx'), body.token, body.password)))
   })
-  .post('/resend-activation', readJson, valid('json', z.object({ email })), async (c) => {
-    await resendActivation(c.get('ctx'), c.req.valid('json').email)
-    return c.json(accepted.activation, 202)
-  })
-  .post('/login', readJson, valid('json', z.object({ email, password, device_token: deviceToken })), async (c) => {
-    const { device_token: known, ...credentials } = c.req.valid('json')
-    return c.json(signInAnswer(await signIn(c.get('ctx'), { ...credentials, deviceToken: known })))
-  })
+  .post(
+    '/resend-activation',
+    limitRate('resendActivation'),
+    readJson,
+    valid('json', z.object({ email })),
+    async (c) => {
+      await resendActivation(c.get('ctx'), c.req.valid('json').email)
+      return c.json(accepted.activation, 202)
+    },
+  )
+  .post(
+    '/login',
+    limitRate('login'),
+    readJson,
+    valid('json', z.object({ email, password, device_token: deviceToken })),
+    async (c) => {
+      const { device_token: known, ...credentials } = c.req.valid('json')
+      return c.json(signInAnswer(await signIn(c.get('ctx'), { ...credentials, deviceToken: known })))
+    },
+  )
   .post(
     '/change-password',
+    limitRate('ownPassword'),
     requireToken,
     readJson,
     valid('json', z.object({ old_password: password, new_password: newPassword })),
@@ -53,6 +67,7 @@ export const accountRoutes = new Hono<HttpEnv>()
   )
   .post(
     '/password-reset/request',
+    limitRate('requestReset'),
     readJson,
     valid('json', z.object({ email, device_token: deviceToken })),
     async (c) => {
@@ -63,6 +78,7 @@ export const accountRoutes = new Hono<HttpEnv>()
   )
   .post(
     '/password-reset/complete',
+    limitRate('completeReset'),
     readJson,
     valid('json', z.object({ token, new_password: newPassword })),
     async (c) => {

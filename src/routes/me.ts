@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { authenticate, authenticateForPassword, requireToken } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
+import { limitRate } from '../http/limit-rate.ts'
 import { valid } from '../http/validate.ts'
 import { deleteOwnAccount } from '../services/deletion.ts'
 import { updateOwnProfile } from '../services/profile.ts'
@@ -21,10 +22,18 @@ export const meRoutes = new Hono<HttpEnv>()
     const user = await updateOwnProfile(c.get('ctx'), c.get('actor'), { ...profileChanges(rest), locale })
     return c.json(userAnswer(user))
   })
-  .delete('/', requireToken, readJson, valid('json', z.object({ password })), authenticateForPassword, async (c) => {
-    await deleteOwnAccount(c.get('ctx'), c.get('actor'), c.req.valid('json').password)
-    return c.body(null, 204)
-  })
+  .delete(
+    '/',
+    limitRate('ownPassword'),
+    requireToken,
+    readJson,
+    valid('json', z.object({ password })),
+    authenticateForPassword,
+    async (c) => {
+      await deleteOwnAccount(c.get('ctx'), c.get('actor'), c.req.valid('json').password)
+      return c.body(null, 204)
+    },
+  )
   .get('/sessions', authenticate, async (c) => {
     const actor = c.get('actor')
     const sessions = await listSessions(c.get('ctx'), actor)

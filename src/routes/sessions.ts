@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { authenticate, verifyAtEdge } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
+import { limitRate } from '../http/limit-rate.ts'
 import { valid } from '../http/validate.ts'
 import { endAllSessions, refresh, signOut } from '../services/sessions.ts'
 import { tokenAnswer } from './answers.ts'
@@ -12,7 +13,7 @@ import { token } from './fields.ts'
 const refreshToken = z.object({ refresh_token: token })
 
 export const sessionRoutes = new Hono<HttpEnv>()
-  .post('/refresh', readJson, valid('json', refreshToken), async (c) =>
+  .post('/refresh', limitRate('refresh'), readJson, valid('json', refreshToken), async (c) =>
     c.json(tokenAnswer(await refresh(c.get('ctx'), c.req.valid('json').refresh_token))),
   )
   .post('/logout', readJson, valid('json', refreshToken), async (c) => {

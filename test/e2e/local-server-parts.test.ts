@@ -48,6 +48,13 @@ test('ports that are none are refused', () => {
     assert.throws(() => readLocalServer({ PORT }), { name: 'Stop' }, PORT)
 })
 
+test('client addresses are counted only when asked for', () => {
+  assert.equal(readLocalServer({}).rateLimits, 'off')
+  assert.equal(readLocalServer({ RATE_LIMITS: '' }).rateLimits, 'off')
+  assert.equal(readLocalServer({ RATE_LIMITS: 'on' }).rateLimits, 'on')
+  assert.throws(() => readLocalServer({ RATE_LIMITS: 'yes' }), { name: 'Stop' })
+})
+
 test('a cron is due in the minutes its five fields name, in UTC', () => {
   const at = (time: string) => new Date(`2026-11-22T${time}:30Z`) // A Sunday.
   const cases: [string, string, boolean][] = [

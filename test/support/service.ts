@@ -28,6 +28,8 @@ export interface Call {
   raw?: BodyInit
   token?: string
   headers?: Record<string, string>
+  /** As from another Worker on the same account, and not over the internet. */
+  withoutAddress?: true
 }
 
 export interface Service {
@@ -73,7 +75,7 @@ export function startService(options: ServiceOptions = {}): Service {
   async function request(
     method: string,
     path: string,
-    { body, raw, token, headers = {} }: Call = {},
+    { body, raw, token, headers = {}, withoutAddress }: Call = {},
     waitsForDeferred: boolean,
   ): Promise<Answer> {
     const content = raw ?? (body === undefined ? undefined : JSON.stringify(body))
@@ -82,7 +84,7 @@ export function startService(options: ServiceOptions = {}): Service {
       headers: {
         ...(content !== undefined && { 'Content-Type': 'application/json' }),
         ...(token !== undefined && { Authorization: `Bearer ${token}` }),
-        'CF-Connecting-IP': '203.0.113.7',
+        ...(!withoutAddress && { 'CF-Connecting-IP': '203.0.113.7' }),
         ...headers,
       },
       ...(content !== undefined && { body: content }),

@@ -2,16 +2,18 @@ import { resolve } from 'node:path'
 import { Stop } from '../stop.ts'
 import { projectRoot } from '../wrangler.ts'
 
-/** Where a local server runs; everything else about it follows from these three. */
+/** How a local server runs. The addresses follow from the ports. */
 export interface LocalServer {
   port: number
   mailboxPort: number
   stateDir: string
   url: string
   mailboxUrl: string
+  /** Off unless asked for: programs that try things out call hundreds of times a minute, all from one address. */
+  rateLimits: 'on' | 'off'
 }
 
-/** Reads `PORT`, `MAILBOX_PORT` and `STATE_DIR`. */
+/** Reads `PORT`, `MAILBOX_PORT`, `STATE_DIR` and `RATE_LIMITS`. */
 export function readLocalServer(env: NodeJS.ProcessEnv): LocalServer {
   const port = readPort(env, 'PORT', 8787)
   const mailboxPort = readPort(env, 'MAILBOX_PORT', 8788)
@@ -22,6 +24,7 @@ export function readLocalServer(env: NodeJS.ProcessEnv): LocalServer {
     stateDir: resolve(projectRoot, env['STATE_DIR'] || '.state'),
     url: `http://127.0.0.1:${port}`,
     mailboxUrl: `http://127.0.0.1:${mailboxPort}`,
+    rateLimits: readRateLimits(env['RATE_LIMITS']),
   }
 }
 
@@ -35,4 +38,10 @@ function readPort(env: NodeJS.ProcessEnv, name: string, fallback: number): numbe
   if (!Number.isInteger(port) || port < 1 || port > 65535)
     throw new Stop(`${name} must be a port number, not "${text}".`)
   return port
+}
+
+function readRateLimits(text: string | undefined): 'on' | 'off' {
+  const word = text || 'off'
+  if (word !== 'on' && word !== 'off') throw new Stop(`RATE_LIMITS must be "on" or "off", not "${word}".`)
+  return word
 }

@@ -93,13 +93,14 @@ export class WranglerDev {
   }
 }
 
-function devArguments({ port, stateDir, url, mailboxUrl }: LocalServer): string[] {
+function devArguments({ port, stateDir, url, mailboxUrl, rateLimits }: LocalServer): string[] {
   const variables = {
     ENVIRONMENT: 'development',
     PUBLIC_URL: url,
     RESEND_BASE_URL: mailboxUrl,
     BOOTSTRAP_ADMIN_EMAIL: localAdminEmail,
     MAIL_FROM: 'Postern <accounts@example.com>',
+    RATE_LIMITS: rateLimits,
   }
   return [
     ['dev', '--ip', '127.0.0.1', '--port', String(port), '--persist-to', stateDir],

@@ -67,5 +67,5 @@ function describedRoutes(): [Route, Prose][] {
 /** Answered by the platform, ahead of the Worker. */
 function staticFile(name: string): Route {
   const [method = '', path = ''] = name.split(' ')
-  return { method, path, isStaticFile: true, isBearer: false, needsContext: false }
+  return { method, path, isStaticFile: true, isBearer: false, isLimited: false, needsContext: false }
 }

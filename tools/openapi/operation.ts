@@ -32,6 +32,7 @@ function* problemsOf(route: Route): Iterable<ProblemCode> {
   yield 'body_too_large'
   yield 'internal_error'
   if (route.needsContext) yield 'service_unavailable'
+  if (route.isLimited) yield 'rate_limited'
   if (route.isBearer) yield 'invalid_token'
   if (route.permission) yield 'insufficient_permission'
   if (route.param) yield 'not_found'

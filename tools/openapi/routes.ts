@@ -3,6 +3,7 @@ import type { ZodType } from 'zod'
 import { createApp } from '../../src/app.ts'
 import { production } from '../../src/context.ts'
 import { authenticate, requireToken, requires, verifyAtEdge } from '../../src/http/authenticate.ts'
+import { limits } from '../../src/http/limit-rate.ts'
 import { validates } from '../../src/http/validate.ts'
 import { withContext } from '../../src/http/with-context.ts'
 import type { Permission } from '../../src/services/permissions.ts'
@@ -16,6 +17,8 @@ export interface Route {
   param?: ZodType
   permission?: Permission
   isBearer: boolean
+  /** Whether it is counted how often a client calls it. */
+  isLimited: boolean
   /** Whether it needs the configuration, without which it answers 503. */
   needsContext: boolean
   isStaticFile: boolean
@@ -24,6 +27,7 @@ export interface Route {
 interface Tagged {
   [validates]?: { target: 'json' | 'query' | 'param'; schema: ZodType }
   [requires]?: Permission
+  [limits]?: string
 }
 
 /** Every route of the app, in its order. Each middleware of a route is an entry of its own in the app's list. */
@@ -35,11 +39,19 @@ export function readRoutes(): Route[] {
     if (method === 'ALL') continue
     const path = pattern.replaceAll(/:(\w+)/g, '{$1}')
     const name = `${method} ${path}`
-    const route = routes.get(name) ?? { method, path, isBearer: false, needsContext: hasContext, isStaticFile: false }
-    const { [validates]: validated, [requires]: permission } = handler as Tagged
+    const route = routes.get(name) ?? {
+      method,
+      path,
+      isBearer: false,
+      isLimited: false,
+      needsContext: hasContext,
+      isStaticFile: false,
+    }
+    const { [validates]: validated, [requires]: permission, [limits]: limit } = handler as Tagged
     if (validated) route[validated.target] = validated.schema
     if (permission) route.permission = permission
     route.isBearer ||= !!permission || handler === authenticate || handler === requireToken || handler === verifyAtEdge
+    route.isLimited ||= limit !== undefined
     routes.set(name, route)
   }
   return [...routes.values()]
