@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import type { Platform } from './context.ts'
 import { limitBody } from './http/body.ts'
+import { allowOrigins } from './http/cors.ts'
 import type { HttpEnv } from './http/env.ts'
 import { secureHeaders } from './http/headers.ts'
 import { answerNotFound } from './http/not-found.ts'
@@ -26,7 +27,7 @@ export function createApp(platform: Platform) {
     c.set('platform', platform)
     await next()
   })
-  app.use(noteOrigin, secureHeaders, logRequest, limitBody)
+  app.use(noteOrigin, secureHeaders, logRequest, allowOrigins, limitBody)
 
   app.route('/', healthRoutes)
   app.route('/', readinessRoutes)

@@ -20,6 +20,8 @@ export interface Config {
   bootstrapAdminEmail: string | null
   passwordMinLength: number
   resendBaseUrl: string
+  /** The origins whose pages may read answers, as browsers spell them. */
+  corsOrigins: readonly string[]
   /** Whether client addresses are counted; always, but on a developer's machine. */
   limitsRates: boolean
 }
@@ -111,6 +113,11 @@ async function interpret(env: Env): Promise<Settings> {
     minLength(textOf(env.PASSWORD_MIN_LENGTH)),
     'must be a whole number from 8 to 64',
   )
+  const corsOrigins = check(
+    'CORS_ORIGINS',
+    origins(env.CORS_ORIGINS, isDevelopment),
+    'must be https origins such as https://app.example.com, with commas between them, or empty',
+  )
   const limitsRates = check(
     'RATE_LIMITS',
     onOrOff(env.RATE_LIMITS, isDevelopment),
@@ -141,6 +148,7 @@ async function interpret(env: Env): Promise<Settings> {
       bootstrapAdminEmail: bootstrap!,
       passwordMinLength: passwordMinLength!,
       resendBaseUrl: resendBaseUrl!,
+      corsOrigins: corsOrigins!,
       limitsRates: limitsRates!,
     },
     secrets: { signingKeys: signingKeys!, tokenKeys: tokenKeys!, peppers: peppers!, resendApiKey: resendApiKey! },
@@ -154,7 +162,15 @@ function keyProblem(error: unknown): string {
 function origin(text: string, isDevelopment: boolean): string | undefined {
   const url = URL.parse(text)
   if (!url || url.username || url.password || url.search || url.hash || url.pathname !== '/') return undefined
+  // A URL may have it in its host, and nobody who writes it means that.
+  if (url.host.includes('*')) return undefined
   return url.protocol === 'https:' || (isDevelopment && url.protocol === 'http:') ? url.origin : undefined
+}
+
+/** A list of origins, each of them whole: no `*`, no `null`, no pattern. */
+function origins(text: string | undefined, isDevelopment: boolean): string[] | undefined {
+  const list = text?.trim() ? text.split(',').map((entry) => origin(entry.trim(), isDevelopment)) : []
+  return list.every((entry) => entry !== undefined) ? list : undefined
 }
 
 function isMailbox(text: string): boolean {

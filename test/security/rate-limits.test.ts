@@ -59,7 +59,7 @@ describe('a client that calls too often', () => {
     const marked = createApp(production)
       .routes.filter(({ handler }) => limits in handler)
       .map(({ method, path, handler }) => [method, path, (handler as { [limits]?: string })[limits]])
-    expect(marked.toSorted()).toEqual(limitedCalls.toSorted())
+    expect(new Set(marked.map(String))).toEqual(new Set(limitedCalls.map(String)))
   })
 
   it.each(Object.entries(rateLimits))(
@@ -180,7 +180,7 @@ describe('the limits', () => {
       return { name, namespaceId, limit: Number(limit), period: Number(period) }
     })
     expect(new Set(read.map(({ namespaceId }) => namespaceId)).size).toBe(read.length)
-    expect(read.map(({ namespaceId: _, ...rest }) => rest)).toEqual(
+    expect(read.map(({ name, limit, period }) => ({ name, limit, period }))).toEqual(
       Object.values(rateLimits).map(({ binding, perMinute }) => ({
         name: binding,
         limit: perMinute,

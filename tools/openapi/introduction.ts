@@ -18,6 +18,8 @@ service can verify by itself, and sessions that end when they are ended.
 - Every answer carries \`X-Request-Id\`. Send one of your own to find a request in the logs.
 - Lists are read page by page: \`next_cursor\` of one page is \`cursor\` of the next, until it is \`null\`.
 - Whatever answers GET answers HEAD.
+- Pages of the origins that the operator lists may call this from a browser (CORS), with a bearer token and without cookies.
+- Who calls too often is told to wait by \`rate_limited\` and \`Retry-After\`.
 
 ## Problems
 
