@@ -20,6 +20,7 @@ export interface Config {
   bootstrapAdminEmail: string | null
   passwordMinLength: number
   resendBaseUrl: string
+  turnstileUrl: string
   /** The origins whose pages may read answers, as browsers spell them. */
   corsOrigins: readonly string[]
   /** Whether client addresses are counted; always, but on a developer's machine. */
@@ -32,6 +33,8 @@ export interface Secrets {
   tokenKeys: KeyRing<SecretKey>
   peppers: KeyRing<SecretKey>
   resendApiKey: string
+  /** `null`: nobody has to solve a challenge. */
+  turnstileSecret: string | null
 }
 
 export interface Settings {
@@ -103,6 +106,9 @@ async function interpret(env: Env): Promise<Settings> {
   const resendBaseUrl = read('RESEND_BASE_URL', (text) =>
     check('RESEND_BASE_URL', origin(text, isDevelopment), 'must be an https origin'),
   )
+  const turnstileUrl = read('TURNSTILE_URL', (text) =>
+    check('TURNSTILE_URL', secureUrl(text, isDevelopment), 'must be an https URL'),
+  )
   const mailFrom = read('MAIL_FROM', (text) =>
     check('MAIL_FROM', isMailbox(text) ? text : undefined, 'must be an address, or "Name <address>"'),
   )
@@ -148,10 +154,17 @@ async function interpret(env: Env): Promise<Settings> {
       bootstrapAdminEmail: bootstrap!,
       passwordMinLength: passwordMinLength!,
       resendBaseUrl: resendBaseUrl!,
+      turnstileUrl: turnstileUrl!,
       corsOrigins: corsOrigins!,
       limitsRates: limitsRates!,
     },
-    secrets: { signingKeys: signingKeys!, tokenKeys: tokenKeys!, peppers: peppers!, resendApiKey: resendApiKey! },
+    secrets: {
+      signingKeys: signingKeys!,
+      tokenKeys: tokenKeys!,
+      peppers: peppers!,
+      resendApiKey: resendApiKey!,
+      turnstileSecret: env.TURNSTILE_SECRET?.trim() || null,
+    },
   }
 }
 
@@ -165,6 +178,11 @@ function origin(text: string, isDevelopment: boolean): string | undefined {
   // A URL may have it in its host, and nobody who writes it means that.
   if (url.host.includes('*')) return undefined
   return url.protocol === 'https:' || (isDevelopment && url.protocol === 'http:') ? url.origin : undefined
+}
+
+function secureUrl(text: string, isDevelopment: boolean): string | undefined {
+  const url = URL.parse(text)
+  return url && origin(url.origin, isDevelopment) && !url.username && !url.password ? url.href : undefined
 }
 
 /** A list of origins, each of them whole: no `*`, no `null`, no pattern. */

@@ -106,6 +106,10 @@ export function enableAsking(path) {
       show('sent')
       return undefined
     }
+    // Where the operator asks for a solved challenge: this page has none to solve, the application's own has.
+    if (complaintsAbout(answer, 'turnstile_token')) {
+      return { message: 'Please ask for this mail where you sign in: here we cannot check that you are human.' }
+    }
     const complaints = complaintsAbout(answer, 'email')
     return complaints ? { field: 'email', message: complaints } : { message: explain(answer) }
   })

@@ -12,7 +12,7 @@ import { completePasswordReset, requestPasswordReset } from '../services/passwor
 import { register, resendActivation } from '../services/registration.ts'
 import { signIn } from '../services/sign-in.ts'
 import { accepted, signInAnswer } from './answers.ts'
-import { deviceToken, email, locale, name, newPassword, password, token } from './fields.ts'
+import { deviceToken, email, locale, name, newPassword, password, token, turnstileToken } from './fields.ts'
 
 const registration = z.object({
   email,
@@ -20,12 +20,15 @@ const registration = z.object({
   first_name: name.optional(),
   last_name: name.optional(),
   locale: locale.optional(),
+  turnstile_token: turnstileToken,
 })
+const credentials = z.object({ email, password, device_token: deviceToken, turnstile_token: turnstileToken })
+const resetRequest = z.object({ email, device_token: deviceToken, turnstile_token: turnstileToken })
 
 export const accountRoutes = new Hono<HttpEnv>()
   .post('/register', limitRate('register'), readJson, valid('json', registration), async (c) => {
-    const { first_name: firstName, last_name: lastName, ...rest } = c.req.valid('json')
-    await register(c.get('ctx'), { firstName, lastName, ...rest })
+    const { first_name: firstName, last_name: lastName, turnstile_token: solved, ...rest } = c.req.valid('json')
+    await register(c.get('ctx'), { firstName, lastName, ...rest }, solved)
     return c.json(accepted.registration, 202)
   })
   .post('/activate', limitRate('activate'), readJson, valid('json', z.object({ token, password })), async (c) => {
@@ -42,16 +45,10 @@ export const accountRoutes = new Hono<HttpEnv>()
       return c.json(accepted.activation, 202)
     },
   )
-  .post(
-    '/login',
-    limitRate('login'),
-    readJson,
-    valid('json', z.object({ email, password, device_token: deviceToken })),
-    async (c) => {
-      const { device_token: known, ...credentials } = c.req.valid('json')
-      return c.json(signInAnswer(await signIn(c.get('ctx'), { ...credentials, deviceToken: known })))
-    },
-  )
+  .post('/login', limitRate('login'), readJson, valid('json', credentials), async (c) => {
+    const { device_token: known, turnstile_token: solved, ...rest } = c.req.valid('json')
+    return c.json(signInAnswer(await signIn(c.get('ctx'), { ...rest, deviceToken: known, turnstileToken: solved })))
+  })
   .post(
     '/change-password',
     limitRate('ownPassword'),
@@ -65,17 +62,11 @@ export const accountRoutes = new Hono<HttpEnv>()
       return c.body(null, 204)
     },
   )
-  .post(
-    '/password-reset/request',
-    limitRate('requestReset'),
-    readJson,
-    valid('json', z.object({ email, device_token: deviceToken })),
-    async (c) => {
-      const body = c.req.valid('json')
-      await requestPasswordReset(c.get('ctx'), body.email, body.device_token)
-      return c.json(accepted.passwordReset, 202)
-    },
-  )
+  .post('/password-reset/request', limitRate('requestReset'), readJson, valid('json', resetRequest), async (c) => {
+    const body = c.req.valid('json')
+    await requestPasswordReset(c.get('ctx'), body.email, body.device_token, body.turnstile_token)
+    return c.json(accepted.passwordReset, 202)
+  })
   .post(
     '/password-reset/complete',
     limitRate('completeReset'),

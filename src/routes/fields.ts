@@ -48,6 +48,13 @@ export const token = text.check(z.minLength(1))
 /** `device_token` of an earlier sign-in. One that is not good is no failure: the device is a stranger then. */
 export const deviceToken = token.nullish().transform((value) => value ?? undefined)
 
+/** What the Turnstile widget gave. Cloudflare's are at most this long. */
+export const turnstileToken = text
+  .check(z.maxLength(2048))
+  .meta({ description: 'Where the operator asks for it: the token of a solved Turnstile challenge. It is good once.' })
+  .nullish()
+  .transform((value) => value || undefined)
+
 export const name = line(100)
 export const reason = line(500)
 

@@ -2,12 +2,16 @@ import type { Context } from '../context.ts'
 import { AppError } from '../errors.ts'
 import { type AttemptPolicy, claimAttempt, selectAttempts } from '../store/attempts.ts'
 import type { Expression } from '../store/db.ts'
+import { type HumanCheck, notHuman } from './human-check.ts'
 
 /**
  * Wrong passwords in a row: five at once, then a pause of a second that doubles up to a quarter of an hour, and after a
  * hundred no password is looked at until a reset by mail (NIST SP 800-63B-4 §3.2.2).
  */
 export const passwordAttempts: AttemptPolicy = { free: 5, max: 100, firstPauseMs: 1000, maxPauseMs: 15 * 60_000 }
+
+/** Of these so many need no Turnstile token, where the operator asks for them: a human mistypes, too. */
+const triesWithoutTurnstile = 3
 
 /** What a client is told to wait when waiting alone will not help. */
 const exhaustedRetrySeconds = 60 * 60
@@ -18,8 +22,17 @@ const exhaustedRetrySeconds = 60 * 60
  *
  * @param guard without it the try is not even counted
  */
-export function claimPasswordAttempt(ctx: Context, key: Expression, guard?: Expression) {
-  return [claimAttempt(ctx.db, key, ctx.now(), passwordAttempts, guard), selectAttempts(ctx.db, key)] as const
+export function claimPasswordAttempt(ctx: Context, key: Expression, guard?: Expression, policy = passwordAttempts) {
+  return [claimAttempt(ctx.db, key, ctx.now(), policy, guard), selectAttempts(ctx.db, key)] as const
+}
+
+/**
+ * The same for who may have to show that it is human. Without that it gets the first few tries, and a further one is not
+ * even counted: a machine that cannot solve a challenge does not use up the owner's budget either.
+ */
+export function claimAttemptOf(check: HumanCheck, ctx: Context, key: Expression) {
+  const policy = check === 'human' ? passwordAttempts : { ...passwordAttempts, max: triesWithoutTurnstile }
+  return claimPasswordAttempt(ctx, key, undefined, policy)
 }
 
 interface Counter {
@@ -27,10 +40,17 @@ interface Counter {
   allowedAt: Date
 }
 
-/** @throws {AppError} `rate_limited`, with the seconds to wait */
-export function assertClaimed(ctx: Context, claimed: readonly unknown[], [counter]: readonly Counter[]): void {
+/** @throws {AppError} `rate_limited`, with the seconds to wait; as `notHuman`, when that alone is missing */
+export function assertClaimed(
+  ctx: Context,
+  claimed: readonly unknown[],
+  [counter]: readonly Counter[],
+  check: HumanCheck = 'human',
+): void {
   if (claimed.length > 0 || !counter) return
   const waitMs = counter.allowedAt.getTime() - ctx.now().getTime()
+  // Who would have to wait anyway is not sent to solve a challenge first.
+  if (check !== 'human' && waitMs <= 0 && counter.count < passwordAttempts.max) throw notHuman(check)
   const seconds = counter.count >= passwordAttempts.max ? exhaustedRetrySeconds : Math.max(1, Math.ceil(waitMs / 1000))
   throw new AppError('rate_limited', { reason: 'password_attempts', headers: { 'Retry-After': String(seconds) } })
 }

@@ -12,12 +12,23 @@ import { deleteSessionsOf } from '../store/sessions.ts'
 import { activatedByReset, updateUser } from '../store/users.ts'
 import { auditEvent } from './audit.ts'
 import { knownDevice } from './devices.ts'
+import { assertHuman } from './human-check.ts'
 import { announceEmail, newEmail } from './outbox.ts'
 import { assertStrongPassword } from './password-policy.ts'
 import { revoke } from './revocation.ts'
 
-/** Asks for a reset mail. Looks nothing up: delivery does, so the answer and its time are the same for every address. */
-export async function requestPasswordReset(ctx: Context, email: string, deviceToken?: string): Promise<void> {
+/**
+ * Asks for a reset mail. Looks nothing up: delivery does, so the answer and its time are the same for every address.
+ *
+ * @throws {AppError} as `assertHuman`
+ */
+export async function requestPasswordReset(
+  ctx: Context,
+  email: string,
+  deviceToken?: string,
+  turnstileToken?: string,
+): Promise<void> {
+  await assertHuman(ctx, turnstileToken, 'password_reset')
   const deviceId = await knownDevice(ctx, email, deviceToken)
   const mail = newEmail(ctx, 'password_reset', email, null, deviceId === undefined ? {} : { deviceId })
   await insertEmail(ctx.db, mail, mailBudgetLeft(mail, ctx.now()))

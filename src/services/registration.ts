@@ -7,6 +7,7 @@ import { insertEmail, mailBudgetLeft } from '../store/emails.ts'
 import { insertRegistration } from '../store/registrations.ts'
 import { insertPendingUser, userIdOf } from '../store/users.ts'
 import { auditEvent } from './audit.ts'
+import { assertHuman } from './human-check.ts'
 import { announceEmail, newEmail } from './outbox.ts'
 import { assertStrongPassword } from './password-policy.ts'
 
@@ -23,9 +24,10 @@ export interface Registration {
  * which mail is right, so nothing here tells them apart. The attempt keeps its own password: only its own link and that
  * password together activate with it, so whoever registers somebody else's address first gains nothing (pre-hijacking).
  *
- * @throws {AppError} `weak_password`
+ * @throws {AppError} as `assertHuman`; `weak_password`
  */
-export async function register(ctx: Context, input: Registration): Promise<void> {
+export async function register(ctx: Context, input: Registration, turnstileToken?: string): Promise<void> {
+  await assertHuman(ctx, turnstileToken, 'register')
   const { email, password, firstName = null, lastName = null, locale = null } = input
   await assertStrongPassword(ctx, password, { email, firstName, lastName }, '/password')
   const passwordHash = await hashPassword(password, ctx.work, ctx.secrets.peppers)

@@ -8,10 +8,11 @@ import { insertEmail, mailBudgetLeft } from '../store/emails.ts'
 import type { User } from '../store/schema.ts'
 import { deleteOldestSessionsOf, insertSession } from '../store/sessions.ts'
 import { addressIsActive, canSignIn, selectUser, selectUserToSignIn, updateUser } from '../store/users.ts'
-import { assertClaimed, claimPasswordAttempt, passwordAttempts } from './attempts.ts'
+import { assertClaimed, claimAttemptOf, passwordAttempts } from './attempts.ts'
 import { auditEvent } from './audit.ts'
 import { promoteFirstAdmin } from './bootstrap-admin.ts'
 import { issueDeviceToken, knownDevice } from './devices.ts'
+import { checkHuman } from './human-check.ts'
 import { announceEmail, newEmail } from './outbox.ts'
 import { revoke } from './revocation.ts'
 import { type SignInTokens, issueTokens, newSession } from './token-answer.ts'
@@ -27,6 +28,8 @@ export interface Credentials {
   password: string
   /** From an earlier sign-in on this device. */
   deviceToken?: string | undefined
+  /** Needed after a few wrong passwords, from a device that is not known, where the operator asks for it. */
+  turnstileToken?: string | undefined
 }
 
 /**
@@ -34,17 +37,20 @@ export interface Credentials {
  * who knows the password learns what is the matter with the account (OWASP ASVS 6.3.8). The try is taken out of the
  * budget before the password is looked at, so twenty at once get no further than twenty in a row.
  *
- * @throws {AppError} `rate_limited`; `invalid_credentials`; after the right password `account_pending` or
+ * @throws {AppError} `rate_limited`; as `notHuman`; `invalid_credentials`; after the right password `account_pending` or
  *   `account_suspended`
  */
-export async function signIn(ctx: Context, { email, password, deviceToken }: Credentials): Promise<SignInTokens> {
+export async function signIn(ctx: Context, credentials: Credentials): Promise<SignInTokens> {
+  const { email, password, deviceToken, turnstileToken } = credentials
   const deviceId = await knownDevice(ctx, email, deviceToken)
+  // Whether it matters is decided by the claim. A known device has proven more than any challenge does.
+  const check = deviceId === undefined ? await checkHuman(ctx, turnstileToken, 'login') : 'human'
   const budget = deviceId === undefined ? accountBudget(email) : deviceBudget(email, deviceId)
   const [claimed, attempts, [found]] = await batch(ctx.db, [
-    ...claimPasswordAttempt(ctx, budget),
+    ...claimAttemptOf(check, ctx, budget),
     selectUserToSignIn(ctx.db, email),
   ])
-  assertClaimed(ctx, claimed, attempts)
+  assertClaimed(ctx, claimed, attempts, check)
   // A pending account has no password of its own yet: its newest registration stands in, for the answer only.
   const stored = found?.user.passwordHash ?? found?.registeredHash ?? null
   const verdict = await verifyPassword(password, stored, ctx.work, ctx.secrets.peppers)

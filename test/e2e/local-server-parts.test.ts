@@ -48,6 +48,12 @@ test('ports that are none are refused', () => {
     assert.throws(() => readLocalServer({ PORT }), { name: 'Stop' }, PORT)
 })
 
+test('what is off on this machine can be tried out, and nothing else of the environment reaches the Worker', () => {
+  assert.deepEqual(readLocalServer({ HOME: '/', ENVIRONMENT: 'x', CORS_ORIGINS: '' }).passedOn, {})
+  const tried = { CORS_ORIGINS: 'http://localhost:5173', TURNSTILE_SECRET: '1x', TURNSTILE_URL: 'http://127.0.0.1:9' }
+  assert.deepEqual(readLocalServer({ ...tried, RESEND_API_KEY: 'x' }).passedOn, tried)
+})
+
 test('client addresses are counted only when asked for', () => {
   assert.equal(readLocalServer({}).rateLimits, 'off')
   assert.equal(readLocalServer({ RATE_LIMITS: '' }).rateLimits, 'off')

@@ -257,7 +257,7 @@ describe('the list of origins', () => {
     ['production', 'https://bücher.example', ['https://xn--bcher-kva.example']],
     ['development', 'http://localhost:5173', ['http://localhost:5173']],
   ])('in %s: %j', async (ENVIRONMENT, CORS_ORIGINS, list) => {
-    const { config } = await readSettings({ ...env, ENVIRONMENT, CORS_ORIGINS, RATE_LIMITS: 'on' } as Env)
+    const { config } = await readSettings({ ...env, ENVIRONMENT, CORS_ORIGINS, RATE_LIMITS: 'on' })
     expect(config.corsOrigins).toEqual(list)
   })
 
@@ -275,7 +275,7 @@ describe('the list of origins', () => {
     ',',
     'data:text/html,x',
   ])('refuses to serve with %j', async (CORS_ORIGINS) => {
-    const settings = readSettings({ ...env, ENVIRONMENT: 'production', CORS_ORIGINS, RATE_LIMITS: 'on' } as Env)
+    const settings = readSettings({ ...env, ENVIRONMENT: 'production', CORS_ORIGINS, RATE_LIMITS: 'on' })
     await expect(settings).rejects.toThrow(/^CORS_ORIGINS must be https origins/)
   })
 })

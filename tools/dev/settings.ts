@@ -11,9 +11,11 @@ export interface LocalServer {
   mailboxUrl: string
   /** Off unless asked for: programs that try things out call hundreds of times a minute, all from one address. */
   rateLimits: 'on' | 'off'
+  /** What else of the environment reaches the Worker, for trying out what is off on a developer's machine. */
+  passedOn: Record<string, string>
 }
 
-/** Reads `PORT`, `MAILBOX_PORT`, `STATE_DIR` and `RATE_LIMITS`. */
+/** Reads `PORT`, `MAILBOX_PORT`, `STATE_DIR`, `RATE_LIMITS` and what is passed on. */
 export function readLocalServer(env: NodeJS.ProcessEnv): LocalServer {
   const port = readPort(env, 'PORT', 8787)
   const mailboxPort = readPort(env, 'MAILBOX_PORT', 8788)
@@ -25,8 +27,11 @@ export function readLocalServer(env: NodeJS.ProcessEnv): LocalServer {
     url: `http://127.0.0.1:${port}`,
     mailboxUrl: `http://127.0.0.1:${mailboxPort}`,
     rateLimits: readRateLimits(env['RATE_LIMITS']),
+    passedOn: Object.fromEntries(passedOn.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
   }
 }
+
+const passedOn = ['CORS_ORIGINS', 'TURNSTILE_SECRET', 'TURNSTILE_URL']
 
 /** The address that becomes ADMIN on a developer's machine. */
 export const localAdminEmail = 'admin@example.com'

@@ -93,7 +93,7 @@ export class WranglerDev {
   }
 }
 
-function devArguments({ port, stateDir, url, mailboxUrl, rateLimits }: LocalServer): string[] {
+function devArguments({ port, stateDir, url, mailboxUrl, rateLimits, passedOn }: LocalServer): string[] {
   const variables = {
     ENVIRONMENT: 'development',
     PUBLIC_URL: url,
@@ -101,6 +101,7 @@ function devArguments({ port, stateDir, url, mailboxUrl, rateLimits }: LocalServ
     BOOTSTRAP_ADMIN_EMAIL: localAdminEmail,
     MAIL_FROM: 'Postern <accounts@example.com>',
     RATE_LIMITS: rateLimits,
+    ...passedOn,
   }
   return [
     ['dev', '--ip', '127.0.0.1', '--port', String(port), '--persist-to', stateDir],

@@ -11,7 +11,7 @@ export const accountOperations: Operations = {
     tag: 'Accounts',
     summary: 'Register',
     description:
-      'Takes an attempt to register, and mails what to do next to the address. The answer and the work are the same whether the address is new, waits to be activated or is taken. Each attempt keeps its own password and names, which count only when its own link is followed.',
+      'Takes an attempt to register, and mails what to do next to the address. The answer and the work are the same whether the address is new, waits to be activated or is taken. Each attempt keeps its own password and names, which count only when its own link is followed. Where the operator asks for a Turnstile challenge, `turnstile_token` is needed: without a good one it is `turnstile_required` or `turnstile_failed` at that field.',
     body: { email: 'ada@example.com', password, first_name: 'Ada', last_name: 'Lovelace', locale: 'en-GB' },
     answers: {
       202: {
@@ -58,7 +58,7 @@ export const accountOperations: Operations = {
     tag: 'Accounts',
     summary: 'Ask for a reset link',
     description:
-      'Mails a link to set a new password, if there is an account with the address. The answer is the same for every address.',
+      'Mails a link to set a new password, if there is an account with the address. The answer is the same for every address. Where the operator asks for a Turnstile challenge, `turnstile_token` is needed as for registering.',
     body: { email: 'ada@example.com' },
     answers: {
       202: { description: 'Taken. The mail says the rest.', schema: 'Acceptance', example: accepted.passwordReset },

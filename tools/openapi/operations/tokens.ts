@@ -7,7 +7,7 @@ export const tokenOperations: Operations = {
     tag: 'Tokens',
     summary: 'Sign in',
     description:
-      'An unknown address and a wrong password get the same answer after the same time. Only who knows the password learns that the account waits to be activated or is suspended. After five wrong passwords in a row each further try has to wait, from a second doubling up to a quarter of an hour; after a hundred, until a reset by mail. A device that sends the `device_token` of an earlier sign-in is counted apart from everybody else. A user has at most 50 sessions; beyond that the oldest ends.',
+      'An unknown address and a wrong password get the same answer after the same time. Only who knows the password learns that the account waits to be activated or is suspended. After five wrong passwords in a row each further try has to wait, from a second doubling up to a quarter of an hour; after a hundred, until a reset by mail. A device that sends the `device_token` of an earlier sign-in is counted apart from everybody else. Where the operator asks for Turnstile challenges, a device that is not known needs a `turnstile_token` after three wrong passwords: get one when the answer is `turnstile_required` at that field. A user has at most 50 sessions; beyond that the oldest ends.',
     body: { email: 'ada@example.com', password: 'nine quiet lanterns drift' },
     answers: {
       200: { description: 'Signed in.', schema: 'SignInAnswer', example: { ...signInAnswer, user: ada } },
