@@ -25,6 +25,10 @@ export interface Config {
   corsOrigins: readonly string[]
   /** Whether client addresses are counted; always, but on a developer's machine. */
   limitsRates: boolean
+  /** The origin of a Pwned Passwords service; null when passwords are not looked up. */
+  pwnedPasswordsUrl: string | null
+  /** Whether a password is refused when the service does not answer. */
+  requiresBreachCheck: boolean
 }
 
 /** What may not: a type of its own, so that it is never logged along with the rest. */
@@ -109,6 +113,16 @@ async function interpret(env: Env): Promise<Settings> {
   const turnstileUrl = read('TURNSTILE_URL', (text) =>
     check('TURNSTILE_URL', secureUrl(text, isDevelopment), 'must be an https URL'),
   )
+  const pwnedPasswordsUrl = env.PWNED_PASSWORDS_URL?.trim() ? origin(env.PWNED_PASSWORDS_URL, isDevelopment) : null
+  check('PWNED_PASSWORDS_URL', pwnedPasswordsUrl, 'must be an https origin, or empty for no breach check')
+  const requiresBreachCheck = check(
+    'PWNED_PASSWORDS_REQUIRED',
+    flag(env.PWNED_PASSWORDS_REQUIRED),
+    'must be "true" or "false"',
+  )
+  if (requiresBreachCheck && pwnedPasswordsUrl === null) {
+    problems.push('PWNED_PASSWORDS_REQUIRED is "true" without a PWNED_PASSWORDS_URL')
+  }
   const mailFrom = read('MAIL_FROM', (text) =>
     check('MAIL_FROM', isMailbox(text) ? text : undefined, 'must be an address, or "Name <address>"'),
   )
@@ -157,6 +171,8 @@ async function interpret(env: Env): Promise<Settings> {
       turnstileUrl: turnstileUrl!,
       corsOrigins: corsOrigins!,
       limitsRates: limitsRates!,
+      pwnedPasswordsUrl: pwnedPasswordsUrl!,
+      requiresBreachCheck: requiresBreachCheck!,
     },
     secrets: {
       signingKeys: signingKeys!,
@@ -189,6 +205,11 @@ function secureUrl(text: string, isDevelopment: boolean): string | undefined {
 function origins(text: string | undefined, isDevelopment: boolean): string[] | undefined {
   const list = text?.trim() ? text.split(',').map((entry) => origin(entry.trim(), isDevelopment)) : []
   return list.every((entry) => entry !== undefined) ? list : undefined
+}
+
+function flag(text: string | undefined): boolean | undefined {
+  const value = text?.trim() || 'false'
+  return value === 'true' || value === 'false' ? value === 'true' : undefined
 }
 
 function isMailbox(text: string): boolean {

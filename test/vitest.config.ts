@@ -16,6 +16,7 @@ export default defineConfig(async () => ({
           RESEND_BASE_URL: 'https://resend.test',
           // Everybody in the tests has one address; what is about limits turns them on.
           RATE_LIMITS: 'off',
+          PWNED_PASSWORDS_URL: '',
           ...testSecrets,
         },
         queueConsumers: { 'postern-mail': { maxBatchTimeout: 0.05 } },

@@ -39,7 +39,7 @@ export const password = text.check(z.minLength(1), z.maxLength(passwordMaxLength
 /** A password that is set. The policy judges it; here is only what it must have to be judged. */
 export const newPassword = text.check(z.maxLength(passwordMaxLength)).meta({
   format: 'password',
-  description: `8 (configurable) to ${passwordMaxLength} characters, and hard to guess for zxcvbn (score 3). No rules of composition.`,
+  description: `8 (configurable) to ${passwordMaxLength} characters, hard to guess for zxcvbn (score 3), and not known from a data breach. No rules of composition.`,
 })
 
 /** A JWT. Only its signature says whether it is good, so anything that is text is taken. */

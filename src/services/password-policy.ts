@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts'
 import { AppError, type FieldError } from '../errors.ts'
+import { assertNotBreached } from './breach-check.ts'
 
 /** zxcvbn's "safely unguessable": more than 10^8 guesses, for a hash as slow as ours. */
 const minScore = 3
@@ -14,11 +15,12 @@ export interface KnownAs {
 }
 
 /**
- * Refuses a password that is too short or too easy to guess for the person who chooses it. There are no composition
- * rules (NIST SP 800-63B-4 §3.1.1.2).
+ * Refuses a password that is too short, too easy to guess for the person who chooses it, or known from a breach. There
+ * are no composition rules (NIST SP 800-63B-4 §3.1.1.2). It depends on the password and on what the person says of
+ * itself alone: nothing is looked up, so that it tells nothing about an address.
  *
  * @param pointer the field of the request that holds it
- * @throws {AppError} `weak_password`, saying what to do
+ * @throws {AppError} `weak_password`, saying what to do; `service_unavailable`, see `assertNotBreached`
  */
 export async function assertStrongPassword(
   ctx: Context,
@@ -36,6 +38,8 @@ export async function assertStrongPassword(
   if (score < minScore) {
     throw weak({ pointer, code: 'too_guessable', message: advice || 'Use a longer password, or more words.' })
   }
+  // Last, since it costs a request; and before the hash, which blocks the isolate and would only hold the request up.
+  await assertNotBreached(ctx, normalized, pointer)
 }
 
 function weak(error: FieldError): AppError {

@@ -8,6 +8,7 @@ import { requireFreePort } from '../../tools/dev/free-port.ts'
 import { ensureLocalSecrets } from '../../tools/dev/local-secrets.ts'
 import { isDue } from '../../tools/dev/schedule.ts'
 import { readLocalServer } from '../../tools/dev/settings.ts'
+import { localVariables } from '../../tools/dev/wrangler-dev.ts'
 import { worthShowing } from '../../tools/dev/worker-output.ts'
 
 test('local secrets are made once, for the owner only, and never written over', (context) => {
@@ -59,6 +60,15 @@ test('client addresses are counted only when asked for', () => {
   assert.equal(readLocalServer({ RATE_LIMITS: '' }).rateLimits, 'off')
   assert.equal(readLocalServer({ RATE_LIMITS: 'on' }).rateLimits, 'on')
   assert.throws(() => readLocalServer({ RATE_LIMITS: 'yes' }), { name: 'Stop' })
+})
+
+test("no password is looked up anywhere from a developer's machine, unless the environment says where", () => {
+  const server = readLocalServer({})
+  const off = localVariables(server, {})
+  assert.deepEqual([off['PWNED_PASSWORDS_URL'], off['PWNED_PASSWORDS_REQUIRED']], ['', ''])
+  const env = { PWNED_PASSWORDS_URL: 'http://127.0.0.1:9000', PWNED_PASSWORDS_REQUIRED: 'true' }
+  const on = localVariables(server, env)
+  assert.deepEqual({ ...on, ...env }, on)
 })
 
 test('a cron is due in the minutes its five fields name, in UTC', () => {

@@ -30,7 +30,7 @@ export class WranglerDev {
   readonly ended: Promise<unknown>
 
   constructor(server: LocalServer) {
-    this.#child = spawnWrangler(devArguments(server), {
+    this.#child = spawnWrangler(devArguments(server, process.env), {
       // Ctrl-C in a terminal goes to the whole foreground group. Apart from it, wrangler stops when we say so, and
       // what it has started (workerd, esbuild) can be stopped with it.
       detached: true,
@@ -93,8 +93,9 @@ export class WranglerDev {
   }
 }
 
-function devArguments({ port, stateDir, url, mailboxUrl, rateLimits, passedOn }: LocalServer): string[] {
-  const variables = {
+/** What differs from wrangler.toml on a developer's machine. Nothing of it calls out unless the environment says so. */
+export function localVariables({ url, mailboxUrl, rateLimits, passedOn }: LocalServer, env: NodeJS.ProcessEnv): Record<string, string> {
+  return {
     ENVIRONMENT: 'development',
     PUBLIC_URL: url,
     RESEND_BASE_URL: mailboxUrl,
@@ -102,12 +103,17 @@ function devArguments({ port, stateDir, url, mailboxUrl, rateLimits, passedOn }:
     MAIL_FROM: 'Postern <accounts@example.com>',
     RATE_LIMITS: rateLimits,
     ...passedOn,
+    PWNED_PASSWORDS_URL: env['PWNED_PASSWORDS_URL'] ?? '',
+    PWNED_PASSWORDS_REQUIRED: env['PWNED_PASSWORDS_REQUIRED'] ?? '',
   }
+}
+
+function devArguments(server: LocalServer, env: NodeJS.ProcessEnv): string[] {
   return [
-    ['dev', '--ip', '127.0.0.1', '--port', String(port), '--persist-to', stateDir],
+    ['dev', '--ip', '127.0.0.1', '--port', String(server.port), '--persist-to', server.stateDir],
     // Port 0 is any free one: the usual one belongs to whichever server was there first.
     ['--inspector-port', '0', '--show-interactive-dev-session=false'],
-    Object.entries(variables).flatMap(([name, value]) => ['--var', `${name}:${value}`]),
+    Object.entries(localVariables(server, env)).flatMap(([name, value]) => ['--var', `${name}:${value}`]),
   ].flat()
 }
 
