@@ -9,9 +9,18 @@ import { exactly } from './wire.ts'
 
 const codes = Object.keys(problems) as ProblemCode[]
 
-const errorsOf: Partial<Record<ProblemCode, FieldError[]>> = {
+/** What may be listed in `errors`: an example for each kind of it, the first under the name of the code itself. */
+const errorsOf: Partial<Record<ProblemCode, [FieldError, ...FieldError[]]>> = {
   validation_failed: [{ pointer: '/email', code: 'invalid_email', message: 'must be one e-mail address' }],
-  weak_password: [{ pointer: '/new_password', code: 'too_guessable', message: 'Add more words that are less common.' }],
+  weak_password: [
+    { pointer: '/new_password', code: 'too_guessable', message: 'Add more words that are less common.' },
+    {
+      pointer: '/new_password',
+      code: 'breached',
+      message:
+        'This password is known from a data breach, so it is among the first that attackers try. Choose another one here, and wherever else you use it.',
+    },
+  ],
 }
 
 const problem = z
@@ -89,19 +98,28 @@ function describe(status: number, group: readonly ProblemCode[]): Json {
             { type: 'object', properties: { status: { const: status }, code: { enum: group } } },
           ],
         },
-        examples: Object.fromEntries(
-          group.map((code) => [code, { summary: problems[code].title, value: problemOf(code) }]),
-        ),
+        examples: Object.fromEntries(group.flatMap(examplesOf)),
       },
     },
   }
 }
 
-function problemOf(code: ProblemCode) {
+function examplesOf(code: ProblemCode): [name: string, example: Json][] {
+  const summary = problems[code].title
+  const [first, ...others] = errorsOf[code] ?? []
+  return [
+    [code, { summary, value: problemOf(code, first) }],
+    ...others.map((error): [string, Json] => [
+      `${code}_${error.code}`,
+      { summary: `${summary} (${error.code})`, value: problemOf(code, error) },
+    ]),
+  ]
+}
+
+function problemOf(code: ProblemCode, error?: FieldError) {
   const { status, title, detail } = problems[code]
   const body = { type: `/problems/${code}`, title, status, detail, code, request_id: requestId }
-  const errors = errorsOf[code]
-  return errors ? { ...body, errors: errors.map((error) => ({ ...error })) } : body
+  return error ? { ...body, errors: [{ ...error }] } : body
 }
 
 function pascalCase(code: string): string {

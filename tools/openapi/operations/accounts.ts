@@ -11,7 +11,7 @@ export const accountOperations: Operations = {
     tag: 'Accounts',
     summary: 'Register',
     description:
-      'Takes an attempt to register, and mails what to do next to the address. The answer and the work are the same whether the address is new, waits to be activated or is taken. Each attempt keeps its own password and names, which count only when its own link is followed. Where the operator asks for a Turnstile challenge, `turnstile_token` is needed: without a good one it is `turnstile_required` or `turnstile_failed` at that field.',
+      'Takes an attempt to register, and mails what to do next to the address. The answer and the work are the same whether the address is new, waits to be activated or is taken. Each attempt keeps its own password and names, which count only when its own link is followed. A weak password is refused before the address is looked up; `errors[].code` is `too_short`, `too_guessable` or `breached`. Where the operator asks for a Turnstile challenge, `turnstile_token` is needed: without a good one it is `turnstile_required` or `turnstile_failed` at that field.',
     body: { email: 'ada@example.com', password, first_name: 'Ada', last_name: 'Lovelace', locale: 'en-GB' },
     answers: {
       202: {
