@@ -7,15 +7,8 @@ import { permit } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { valid } from '../http/validate.ts'
-import {
-  activateUser,
-  assignRole,
-  deleteOtherAccount,
-  endSessionsOfUser,
-  moderateProfile,
-  reinstateUser,
-  suspendUser,
-} from '../services/administration.ts'
+import { assignRole, endSessionsOfUser, reinstateUser, suspendUser } from '../services/administration-access.ts'
+import { activateUser, deleteOtherAccount, moderateProfile } from '../services/administration-accounts.ts'
 import { getUser, listUsers } from '../services/users.ts'
 import { userStatuses } from '../store/schema.ts'
 import { userAnswer } from './answers.ts'

@@ -1,0 +1,87 @@
+/** Acts on the account of another user itself: its profile, its activation, its end. */
+import type { Context } from '../context.ts'
+import { AppError } from '../errors.ts'
+import { happened } from '../store/audit.ts'
+import { allOf, batch, never } from '../store/db.ts'
+import { insertEmail } from '../store/emails.ts'
+import { deleteLinksOf } from '../store/links.ts'
+import { deleteRegistrationsOf, fromOnlyRegistration } from '../store/registrations.ts'
+import type { User } from '../store/schema.ts'
+import type { Actor } from '../store/sessions.ts'
+import { emailOf, hasNoPassword, hasPassword, hasStatus, leavesAnActiveAdmin, updateUser } from '../store/users.ts'
+import { decision, unchangedTarget } from './administration.ts'
+import { auditEvent } from './audit.ts'
+import { eraseUser } from './deletion.ts'
+import { announceEmail, newEmail } from './outbox.ts'
+import { type ProfileChanges, givenOf, namesOf } from './profile.ts'
+import { revoke } from './revocation.ts'
+
+/** @throws {AppError} `not_found`, `insufficient_permission` */
+export async function moderateProfile(ctx: Context, actor: Actor, id: string, changes: ProfileChanges): Promise<User> {
+  const given = givenOf(changes)
+  const fields = Object.keys(given)
+  const event = auditEvent(ctx, 'user.profile_updated', {
+    actorId: actor.user.id,
+    userId: id,
+    detail: { fields: namesOf(given) },
+  })
+  const [, acting, before, [updated]] = await batch(ctx.db, [
+    ...decision(ctx, actor, id, event, fields.length > 0 ? undefined : never),
+    updateUser(ctx.db, id, { ...given, updatedAt: event.at }, happened(event.id)),
+  ])
+  return updated ?? unchangedTarget(actor, acting, before)
+}
+
+/**
+ * Activates a pending account by hand. The password of its only registration becomes the account's; when there were
+ * several nobody can tell whose is right, so it gets none, and a mail to set one.
+ *
+ * @throws {AppError} `not_found`, `insufficient_permission`
+ */
+export async function activateUser(ctx: Context, actor: Actor, id: string): Promise<User> {
+  const event = auditEvent(ctx, 'user.activated', { actorId: actor.user.id, userId: id })
+  const welcome = newEmail(ctx, 'account_activated', emailOf(id), id)
+  const invitation = newEmail(ctx, 'set_password', emailOf(id), id)
+  const done = happened(event.id)
+  const [, acting, before, [updated]] = await batch(ctx.db, [
+    ...decision(ctx, actor, id, event, hasStatus(id, 'pending')),
+    updateUser(
+      ctx.db,
+      id,
+      {
+        status: 'active',
+        passwordHash: fromOnlyRegistration('passwordHash', id),
+        firstName: fromOnlyRegistration('firstName', id),
+        lastName: fromOnlyRegistration('lastName', id),
+        locale: fromOnlyRegistration('locale', id),
+        activatedAt: event.at,
+        updatedAt: event.at,
+      },
+      done,
+    ),
+    insertEmail(ctx.db, welcome, allOf(done, hasPassword(id))),
+    insertEmail(ctx.db, invitation, allOf(done, hasNoPassword(id))),
+    deleteLinksOf(ctx.db, id, done),
+    deleteRegistrationsOf(ctx.db, emailOf(id), done),
+  ])
+  if (!updated) return unchangedTarget(actor, acting, before)
+  announceEmail(ctx, updated.passwordHash === null ? invitation : welcome)
+  return updated
+}
+
+/** @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin` */
+export async function deleteOtherAccount(ctx: Context, actor: Actor, id: string): Promise<void> {
+  if (id === actor.user.id) throw new AppError('own_account')
+  const event = auditEvent(ctx, 'user.deleted', { actorId: actor.user.id, userId: id })
+  const farewell = newEmail(ctx, 'account_deleted', emailOf(id), id)
+  const [decided, acting, before, ended] = await batch(ctx.db, [
+    ...decision(ctx, actor, id, event, leavesAnActiveAdmin(id)),
+    ...eraseUser(ctx.db, id, farewell, event.id),
+  ])
+  if (decided.length === 0) {
+    unchangedTarget(actor, acting, before)
+    throw new AppError('last_admin')
+  }
+  revoke(ctx, ended)
+  announceEmail(ctx, farewell)
+}
