@@ -8,12 +8,15 @@ import { type Db, connect } from './store/db.ts'
 export interface Platform {
   now: () => Date
   sleep: (ms: number) => Promise<void>
+  /** From 0 to 1, for pauses. Nothing that has to be hard to guess comes from here. */
+  random: () => number
   work: WorkFactor
 }
 
 export const production: Platform = {
   now: () => new Date(),
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  random: Math.random,
   work: productionWork,
 }
 
@@ -57,7 +60,7 @@ export async function createContext(
     secrets,
     accessTokens: { keys: secrets.signingKeys, issuer: config.publicUrl, audience: config.audience },
     internalTokens: { keys: secrets.tokenKeys, issuer: config.publicUrl },
-    db: connect(env.DB),
+    db: connect(env.DB, platform),
     revocations: env.REVOCATIONS,
     mailQueue: env.MAIL_QUEUE,
     origin,

@@ -114,8 +114,8 @@ export class AppError extends Error {
 }
 
 /** A store did not answer. Nothing is known to be wrong with the request, so it may be tried again (RFC 9110 §15.6.4). */
-export function unavailable(reason: string, cause?: unknown): AppError {
-  return new AppError('service_unavailable', { reason, cause, headers: { 'Retry-After': '5' } })
+export function unavailable(reason: string, cause?: unknown, retryAfterSeconds = 5): AppError {
+  return new AppError('service_unavailable', { reason, cause, headers: { 'Retry-After': String(retryAfterSeconds) } })
 }
 
 /** The token or the session behind it is not good, any more or at all (RFC 6750 §3.1). */

@@ -2,7 +2,7 @@ import type { Context } from '../context.ts'
 import { verifyInternalToken } from '../crypto/tokens.ts'
 import { AppError, invalidToken } from '../errors.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
-import { allOf, batch } from '../store/db.ts'
+import { allOf, batch, repeatableBatch } from '../store/db.ts'
 import { insertEmail } from '../store/emails.ts'
 import type { Session, User } from '../store/schema.ts'
 import {
@@ -41,7 +41,8 @@ export async function refresh(ctx: Context, token: string): Promise<Tokens> {
   if (await isKnownToBeRevoked(ctx, sid)) throw new AppError('invalid_refresh_token', { reason: 'revoked' })
 
   const { ip, country, userAgent } = ctx.origin
-  const [[rotated], [session], [user]] = await batch(ctx.db, [
+  // Repeatable: a second run finds the session moved on and is answered like any repetition, with the same successor.
+  const [[rotated], [session], [user]] = await repeatableBatch(ctx.db, [
     rotateSession(ctx.db, { id: sid, generation: gen, now, ...sessionLifetime, from: { ip, country, userAgent } }),
     selectSession(ctx.db, sid),
     selectUserOfSession(ctx.db, sid),

@@ -3,13 +3,24 @@ import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { unavailable } from '../errors.ts'
+import { type Pacing, isOverload, retrying } from './retry.ts'
 
 export type Db = DrizzleD1Database
 
-/** The database behind a binding, with every failure of D1 turned into a `service_unavailable` (as the cause of drizzle's). */
-export function connect(binding: D1Database): Db {
-  return drizzle(failingPlainly(binding))
+/**
+ * The database behind a binding. A read that D1 fails for a moment is asked again; every failure that is left becomes a
+ * `service_unavailable` (as the cause of drizzle's). Without a pacing nothing is asked twice.
+ */
+export function connect(binding: D1Database, pacing?: Pacing): Db {
+  const db = drizzle(failingPlainly(binding, pacing))
+  if (pacing) pacingOf.set(db, pacing)
+  return db
 }
+
+/** How long those are sent away whom an overloaded database could not serve. */
+const overloadSeconds = 15
+
+const pacingOf = new WeakMap<Db, Pacing>()
 
 /** A condition or a value that the database computes at the moment of writing. */
 export type Expression = SQL
@@ -36,6 +47,22 @@ export function batch<const T extends readonly [BatchItem<'sqlite'>, ...BatchIte
 }
 
 /**
+ * A batch with writes that may run a second time after its first answer was lost, because that changes nothing and
+ * answers the same. Whoever calls it has to show that.
+ *
+ * Others must not: an answer that is lost may hide a commit. The event that guards such a batch is there then, so the
+ * repetition would take its own act for done before and for permitted at once: it would end sessions that began in
+ * between, would not learn which ones the first run ended, and would count a password tried once as two. One try and a
+ * 503 are the truth: the client may look, and ask again.
+ */
+export function repeatableBatch<const T extends readonly [BatchItem<'sqlite'>, ...BatchItem<'sqlite'>[]]>(
+  db: Db,
+  statements: T,
+): Promise<BatchResponse<T>> {
+  return retrying(pacingOf.get(db), () => batch(db, statements))
+}
+
+/**
  * Inserts one row if `guard` holds at the moment of writing. D1 has no interactive transactions, so a decision belongs
  * into the statement that acts on it.
  */
@@ -47,32 +74,42 @@ export function insertWhere<T extends SQLiteTable>(db: Db, table: T, row: Row<T>
   return db.insert(table).select(sql`select ${sql.join(values, sql`, `)} where ${guard}`)
 }
 
-/** Statements run unwrapped inside a batch, so a wrapped one remembers what it wraps. */
-const inner = new WeakMap<D1PreparedStatement, D1PreparedStatement>()
+interface Wrapped {
+  statement: D1PreparedStatement
+  isRead: boolean
+}
 
-function failingPlainly(binding: D1Database): D1Database {
+/** Statements run unwrapped inside a batch, so a wrapped one remembers what it wraps. */
+const inner = new WeakMap<D1PreparedStatement, Wrapped>()
+
+function failingPlainly(binding: D1Database, pacing: Pacing | undefined): D1Database {
   const database: Pick<D1Database, 'prepare' | 'batch'> = {
-    prepare: (query) => failingStatement(binding.prepare(query)),
-    batch: (statements) => plainly(binding.batch(statements.map((statement) => inner.get(statement) ?? statement))),
+    prepare: (query) => wrap({ statement: binding.prepare(query), isRead: /^\s*select\b/i.test(query) }),
+    batch: (statements) => {
+      const wrapped = statements.map((statement) => inner.get(statement) ?? { statement, isRead: false })
+      const isRead = wrapped.every((each) => each.isRead)
+      return ask(isRead, () => binding.batch(wrapped.map(({ statement }) => statement)))
+    },
   }
   return database as D1Database
-}
 
-function failingStatement(statement: D1PreparedStatement): D1PreparedStatement {
-  const wrapped: Pick<D1PreparedStatement, 'bind' | 'run' | 'all' | 'raw'> = {
-    bind: (...values) => failingStatement(statement.bind(...values)),
-    run: () => plainly(statement.run()),
-    all: () => plainly(statement.all()),
-    raw: ((options?: { columnNames?: false }) => plainly(statement.raw(options))) as D1PreparedStatement['raw'],
+  function wrap({ statement, isRead }: Wrapped): D1PreparedStatement {
+    const wrapped: Pick<D1PreparedStatement, 'bind' | 'run' | 'all' | 'raw'> = {
+      bind: (...values) => wrap({ statement: statement.bind(...values), isRead }),
+      run: () => ask(isRead, () => statement.run()),
+      all: () => ask(isRead, () => statement.all()),
+      raw: ((options?: { columnNames?: false }) =>
+        ask(isRead, () => statement.raw(options))) as D1PreparedStatement['raw'],
+    }
+    inner.set(wrapped as D1PreparedStatement, { statement, isRead })
+    return wrapped as D1PreparedStatement
   }
-  inner.set(wrapped as D1PreparedStatement, statement)
-  return wrapped as D1PreparedStatement
-}
 
-async function plainly<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer
-  } catch (error) {
-    throw unavailable('d1', error)
+  async function ask<T>(isRead: boolean, question: () => Promise<T>): Promise<T> {
+    try {
+      return await retrying(isRead ? pacing : undefined, question)
+    } catch (error) {
+      throw isOverload(error) ? unavailable('d1_overloaded', error, overloadSeconds) : unavailable('d1', error)
+    }
   }
 }

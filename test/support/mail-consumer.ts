@@ -10,7 +10,12 @@ export type Verdict = 'acked' | { retryAfter: number | undefined } | 'neither'
 
 /** Hands a batch to the consumer, as the queue would. What is no job is a message that somebody else put there. */
 export async function consume(service: Service, bodies: unknown[], queue = 'postern-mail'): Promise<Verdict[]> {
-  const worker = createWorker({ now: service.clock.now, sleep: async () => undefined, work: cheapWork })
+  const worker = createWorker({
+    now: service.clock.now,
+    sleep: async () => undefined,
+    random: () => 0.5,
+    work: cheapWork,
+  })
   const timestamp = service.clock.now()
   const batch = createMessageBatch<MailJob>(
     queue,

@@ -64,7 +64,13 @@ export function startService(options: ServiceOptions = {}): Service {
     sendBatch: async (jobs: Iterable<{ body: MailJob }>) => void queued.push(...Array.from(jobs, ({ body }) => body)),
   }
   const env = { ...bindings, MAIL_QUEUE: queue as unknown as Env['MAIL_QUEUE'], ...options.env }
-  const platform = { now: clock.now, sleep: async () => undefined, work: cheapWork, ...options.platform }
+  const platform = {
+    now: clock.now,
+    sleep: async () => undefined,
+    random: () => 0.5,
+    work: cheapWork,
+    ...options.platform,
+  }
   const worker = createWorker(platform)
   const mailbox = options.beside?.mailbox ?? createMailbox({ now: clock.now })
   answerAsResend(mailbox)
