@@ -8,13 +8,14 @@ import { allOf, batch } from '../store/db.ts'
 import { insertEmail } from '../store/emails.ts'
 import { deleteLinksOf, emailOfLink, linkExists, selectRegistrationOfLink, selectUserOfLink } from '../store/links.ts'
 import { deleteRegistrationsOf } from '../store/registrations.ts'
-import { insertSession } from '../store/sessions.ts'
 import { hasStatus, updateUser } from '../store/users.ts'
 import { assertClaimed, claimPasswordAttempt } from './attempts.ts'
 import { auditEvent, recordRefusal } from './audit.ts'
 import { promoteFirstAdmin } from './bootstrap-admin.ts'
 import { issueDeviceToken } from './devices.ts'
 import { announceEmail, newEmail } from './outbox.ts'
+import { revoke } from './revocation.ts'
+import { openSession } from './session-start.ts'
 import { type SignInTokens, issueTokens, newSession } from './token-answer.ts'
 
 /**
@@ -51,7 +52,7 @@ export async function activate(ctx: Context, token: string, password: string): P
   const mail = newEmail(ctx, 'account_activated', user.email, user.id)
   const done = happened(event.id)
   const { passwordHash, firstName, lastName, locale } = registration
-  const [, [activated], [stored], , , , , ...promotion] = await batch(ctx.db, [
+  const [, [activated], [stored], , evicted, , , , , ...promotion] = await batch(ctx.db, [
     insertAuditEvent(ctx.db, event, allOf(linkExists(linkId, 'activation', event.at), hasStatus(user.id, 'pending'))),
     updateUser(
       ctx.db,
@@ -68,7 +69,7 @@ export async function activate(ctx: Context, token: string, password: string): P
       },
       done,
     ),
-    insertSession(ctx.db, session, done),
+    ...openSession(ctx, session, event.id),
     insertEmail(ctx.db, mail, done),
     deleteLinksOf(ctx.db, user.id, done, 'activation'),
     deleteRegistrationsOf(ctx.db, user.email, done),
@@ -76,6 +77,7 @@ export async function activate(ctx: Context, token: string, password: string): P
     ...promoteFirstAdmin(ctx, user, event.id),
   ])
   if (!activated || !stored) throw new AppError('invalid_link', { reason: 'used_meanwhile' })
+  revoke(ctx, evicted)
   announceEmail(ctx, mail)
   const tokens = await issueTokens(ctx, promotion[1]?.[0] ?? activated, stored)
   return { ...tokens, deviceToken: await issueDeviceToken(ctx, user.email) }

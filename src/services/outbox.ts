@@ -54,10 +54,12 @@ export function newEmail(
   }
 }
 
-/** What anybody can cause for any address has a budget, one for each kind and known device. */
+/** What can be caused again and again for an address has a budget, one for each kind and known device. */
 function budgetOf(template: EmailTemplate, { deviceId }: EmailParams): string | null {
-  const isForAnybody = ['registration', 'activation', 'password_reset', 'sign_in_attempts'].includes(template)
-  if (!isForAnybody) return null
+  const isRepeatable = ['registration', 'activation', 'password_reset', 'sign_in_attempts', 'new_sign_in'].includes(
+    template,
+  )
+  if (!isRepeatable) return null
   return deviceId === undefined ? template : `${template}:${deviceId}`
 }
 

@@ -6,19 +6,17 @@ import { happened, insertAuditEvent } from '../store/audit.ts'
 import { type Expression, allOf, always, batch, never } from '../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../store/emails.ts'
 import type { User } from '../store/schema.ts'
-import { deleteOldestSessionsOf, insertSession } from '../store/sessions.ts'
 import { addressIsActive, canSignIn, selectUser, selectUserToSignIn, updateUser } from '../store/users.ts'
 import { assertClaimed, claimAttemptOf, passwordAttempts } from './attempts.ts'
 import { auditEvent } from './audit.ts'
 import { promoteFirstAdmin } from './bootstrap-admin.ts'
 import { issueDeviceToken, knownDevice } from './devices.ts'
 import { checkHuman } from './human-check.ts'
+import { newSignInNotice } from './new-sign-in.ts'
 import { announceEmail, newEmail } from './outbox.ts'
 import { revoke } from './revocation.ts'
+import { openSession } from './session-start.ts'
 import { type SignInTokens, issueTokens, newSession } from './token-answer.ts'
-
-/** A device that never signs out leaves a session behind; the oldest of them end. */
-export const maxSessionsPerUser = 50
 
 /** How many wrong passwords in a row the owner of the address hears of. */
 const suspicious = [10, passwordAttempts.max] as const
@@ -54,7 +52,8 @@ export async function signIn(ctx: Context, credentials: Credentials): Promise<Si
   // A pending account has no password of its own yet: its newest registration stands in, for the answer only.
   const stored = found?.user.passwordHash ?? found?.registeredHash ?? null
   const verdict = await verifyPassword(password, stored, ctx.work, ctx.secrets.peppers)
-  const attempt: Attempt = { email, budget, userId: found?.user.id ?? null, isRight: verdict.matches }
+  const isKnownDevice = deviceId !== undefined
+  const attempt: Attempt = { email, budget, isKnownDevice, userId: found?.user.id ?? null, isRight: verdict.matches }
   if (!found || !verdict.matches) {
     return refuse(ctx, attempt, 'invalid_credentials', found ? 'wrong_password' : 'unknown_address')
   }
@@ -69,6 +68,7 @@ export async function signIn(ctx: Context, credentials: Credentials): Promise<Si
 interface Attempt {
   email: string
   budget: Expression
+  isKnownDevice: boolean
   userId: string | null
   isRight: boolean
 }
@@ -87,10 +87,12 @@ async function startSession(
     detail: { session_id: session.id },
   })
   const done = happened(event.id)
-  const [, [stored], evicted, [signedIn], [current], , ...promotion] = await batch(ctx.db, [
+  const { isKnownDevice } = attempt
+  const { notice, insertNotice } = newSignInNotice(ctx, user, { eventId: event.id, isKnownDevice, done })
+  const [, noticed, [stored], , evicted, [signedIn], [current], , ...promotion] = await batch(ctx.db, [
     insertAuditEvent(ctx.db, event, canSignIn(user.id, verifiedHash)),
-    insertSession(ctx.db, session, done),
-    deleteOldestSessionsOf(ctx.db, user.id, maxSessionsPerUser, done),
+    insertNotice,
+    ...openSession(ctx, session, event.id),
     updateUser(ctx.db, user.id, { lastLoginAt: event.at, ...(newHash && { passwordHash: newHash }) }, done),
     selectUser(ctx.db, user.id),
     deleteAttempts(ctx.db, attempt.budget, done),
@@ -103,6 +105,7 @@ async function startSession(
     return refuse(ctx, { ...attempt, userId: current?.id ?? null }, code, 'changed_meanwhile')
   }
   revoke(ctx, evicted)
+  if (noticed.length > 0) announceEmail(ctx, notice)
   return issueTokens(ctx, promotion[1]?.[0] ?? signedIn, stored)
 }
 

@@ -140,6 +140,20 @@ export function deleteOtherSessionsOf(db: Db, userId: string, keptId: string, gu
     .returning(ended)
 }
 
+/** A user has more than `kept` sessions. */
+export function isBeyond(userId: string, kept: number): SQL {
+  return sql`${newestBeyond(userId, kept)} is not null`
+}
+
+/** What the audit trail says of the session that ends because there are more than `kept`. */
+export function evictionDetail(userId: string, kept: number): SQL {
+  return sql`json_object('session_id', ${newestBeyond(userId, kept)}, 'evicted', json('true'))`
+}
+
+function newestBeyond(userId: string, kept: number): SQL {
+  return sql`(select id from sessions where user_id = ${userId} order by id desc limit 1 offset ${kept})`
+}
+
 /** Ends the oldest sessions of a user beyond the newest `kept`: ids are in the order of sign-in. */
 export function deleteOldestSessionsOf(db: Db, userId: string, kept: number, guard: SQL) {
   const beyond = db

@@ -82,6 +82,10 @@ export function wasActivated(id: string): SQL {
   return userExists(id, isNotNull(users.activatedAt))
 }
 
+export function hasSignedInBefore(id: string): SQL {
+  return userExists(id, isNotNull(users.lastLoginAt))
+}
+
 export function hasPassword(id: string): SQL {
   return userExists(id, isNotNull(users.passwordHash))
 }

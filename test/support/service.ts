@@ -30,6 +30,8 @@ export interface Call {
   headers?: Record<string, string>
   /** As from another Worker on the same account, and not over the internet. */
   withoutAddress?: true
+  /** Where Cloudflare says that it comes from. */
+  country?: string
 }
 
 export interface Service {
@@ -81,7 +83,7 @@ export function startService(options: ServiceOptions = {}): Service {
   async function request(
     method: string,
     path: string,
-    { body, raw, token, headers = {}, withoutAddress }: Call = {},
+    { body, raw, token, headers = {}, withoutAddress, country }: Call = {},
     waitsForDeferred: boolean,
   ): Promise<Answer> {
     const content = raw ?? (body === undefined ? undefined : JSON.stringify(body))
@@ -94,6 +96,7 @@ export function startService(options: ServiceOptions = {}): Service {
         ...headers,
       },
       ...(content !== undefined && { body: content }),
+      ...(country !== undefined && { cf: { country } }),
     })
     const execution = createExecutionContext()
     const response = await worker.fetch(incoming as Parameters<typeof worker.fetch>[0], env, execution)
