@@ -75,7 +75,7 @@ export const problems = {
   service_unavailable: {
     status: 503,
     title: 'Service unavailable',
-    detail: 'The service cannot do this right now. Nothing was changed; try again.',
+    detail: 'The service cannot do this right now. Nothing is half done; try again.',
   },
 } as const satisfies Record<string, { status: number; title: string; detail: string }>
 
