@@ -1,0 +1,88 @@
+/** Everything the stores hold, to be compared across runs and to be put back. */
+import { env } from 'cloudflare:workers'
+import { type Row, tableNames } from './state.ts'
+
+export interface StoreImage {
+  tables: ReadonlyMap<string, readonly Row[]>
+  /** The keys of the revocation list. */
+  revoked: readonly string[]
+}
+
+export async function takeImage(): Promise<StoreImage> {
+  const names = await tableNames()
+  const results = await env.DB.batch<Row>(names.map((name) => env.DB.prepare(`select * from ${name}`)))
+  const { keys } = await env.REVOCATIONS.list()
+  return {
+    tables: new Map(names.map((name, place) => [name, results[place]!.results])),
+    revoked: keys.map(({ name }) => name),
+  }
+}
+
+/** Makes the stores hold that and nothing else. */
+export async function putBack({ tables, revoked }: StoreImage): Promise<void> {
+  // Every foreign key leads to `users`.
+  const others = [...tables.keys()].filter((name) => name !== 'users')
+  await env.DB.batch([
+    ...[...others, 'users'].map((name) => env.DB.prepare(`delete from ${name}`)),
+    ...['users', ...others].flatMap((name) => tables.get(name)!.map((row) => insertion(name, row))),
+  ])
+  const { keys } = await env.REVOCATIONS.list()
+  await Promise.all(keys.filter(({ name }) => !revoked.includes(name)).map(({ name }) => env.REVOCATIONS.delete(name)))
+}
+
+function insertion(table: string, row: Row): D1PreparedStatement {
+  const columns = Object.keys(row)
+  return env.DB.prepare(`insert into ${table} (${columns.join()}) values (${columns.map(() => '?').join()})`).bind(
+    ...Object.values(row),
+  )
+}
+
+const randomText = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\$pbkdf2-sha256-chain\$[^"]+/g
+const instant = /(?<=":)\d{13}(?=[,}])/g
+
+/** The name under which it stands beside the tables. */
+export const revocationList = '(revocation list)'
+
+interface Normalization {
+  /** Whatever random text is in here stays as it is; what is new becomes a label. */
+  since: StoreImage
+  ignoringTime?: boolean
+  ignoringColumns?: readonly string[]
+}
+
+/**
+ * The rows of each table as text that is the same for two runs of the same thing: new ids and hashes are numbered in
+ * the order of the rows, so that who refers to whom is still compared.
+ */
+export function normalized(image: StoreImage, { since, ignoringTime, ignoringColumns = [] }: Normalization) {
+  const known = new Set(textOf(since).match(randomText))
+  const anonymous = (text: string) => text.replace(randomText, (found) => (known.has(found) ? found : '?'))
+  const labels = new Map<string, string>()
+  const labelled = (text: string) =>
+    text.replace(randomText, (found) => {
+      if (known.has(found)) return found
+      const label = labels.get(found) ?? `${found.startsWith('$') ? 'hash' : 'id'} ${labels.size + 1}`
+      labels.set(found, label)
+      return label
+    })
+  const comparable = (row: Row) => {
+    const text = JSON.stringify(row, (key, value: unknown) => (ignoringColumns.includes(key) ? undefined : value))
+    return ignoringTime ? text.replace(instant, '"then"') : text
+  }
+  const tables = [...image.tables].map(([name, rows]): [string, string[]] => [
+    name,
+    rows
+      .map(comparable)
+      .toSorted((a, b) => compare(anonymous(a), anonymous(b)))
+      .map(labelled),
+  ])
+  return Object.fromEntries([...tables, [revocationList, image.revoked.map(labelled).toSorted()]])
+}
+
+function textOf(image: StoreImage): string {
+  return JSON.stringify([[...image.tables], image.revoked])
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
