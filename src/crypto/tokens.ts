@@ -19,6 +19,9 @@ const futureSeconds = 60
 /** Our longest token is under 1 kB. */
 const maxTokenLength = 4096
 
+/** What the header of a token of ours says. A member beyond that (`jku`, `jwk`, `crit`, `b64`, …) was not put there by us. */
+const headerMembers: readonly string[] = ['alg', 'typ', 'kid']
+
 /** RFC 9068 §2.1. */
 const accessType = 'at+jwt'
 
@@ -65,7 +68,8 @@ export async function verifyAccessToken(
     const key = keys.find((candidate) => candidate.kid === kid && candidate.alg === alg)
     return key?.publicKey
   })
-  if (!payload) return undefined
+  // One that would live longer than those we make is not one of them.
+  if (!payload || payload.exp! - payload.iat! > accessTokenSeconds) return undefined
   const { sub, sid, jti, role, scope } = payload
   return isText(sub) && isText(sid) && isText(jti) && isText(role) && typeof scope === 'string'
     ? { sub, sid, jti, role, scope }
@@ -134,7 +138,7 @@ async function verify(
     const { payload } = await jwtVerify(
       token,
       (header) => {
-        const key = keyFor(header)
+        const key = Object.keys(header).every((name) => headerMembers.includes(name)) && keyFor(header)
         if (!key) throw new Error('no such key')
         return key
       },
