@@ -94,7 +94,10 @@ export class WranglerDev {
 }
 
 /** What differs from wrangler.toml on a developer's machine. Nothing of it calls out unless the environment says so. */
-export function localVariables({ url, mailboxUrl, rateLimits, passedOn }: LocalServer, env: NodeJS.ProcessEnv): Record<string, string> {
+export function localVariables(
+  { url, mailboxUrl, rateLimits, passedOn }: LocalServer,
+  env: NodeJS.ProcessEnv,
+): Record<string, string> {
   return {
     ENVIRONMENT: 'development',
     PUBLIC_URL: url,
