@@ -30,7 +30,7 @@ export type Message =
   | { template: 'activation'; link: string; expiresAt: Date }
   | { template: 'account_exists' }
   | { template: 'account_activated' }
-  | { template: 'password_reset'; link: string; expiresAt: Date; from: Whereabouts }
+  | { template: 'password_reset'; link: string; expiresAt: Date; from: Whereabouts | 'administrator' }
   | { template: 'set_password'; link: string; expiresAt: Date }
   | { template: 'password_changed'; at: Date; from: Whereabouts }
   | { template: 'account_suspended'; reason: string }

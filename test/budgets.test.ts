@@ -144,6 +144,7 @@ it('administers in two round trips', async () => {
     ['POST', `/users/${id}/suspend`, { reason: 'again' }, {}],
     ['POST', `/users/${id}/reinstate`, undefined, { queueSends: 1 }],
     ['POST', `/users/${id}/activate`, undefined, {}],
+    ['POST', `/users/${id}/password-reset`, undefined, { queueSends: 1 }],
     ['DELETE', `/users/${id}/sessions`, undefined, {}],
     ['DELETE', `/users/${id}`, undefined, { queueSends: 1 }],
   ]

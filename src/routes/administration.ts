@@ -8,10 +8,15 @@ import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { valid } from '../http/validate.ts'
 import { assignRole, endSessionsOfUser, reinstateUser, suspendUser } from '../services/administration-access.ts'
-import { activateUser, deleteOtherAccount, moderateProfile } from '../services/administration-accounts.ts'
+import {
+  activateUser,
+  deleteOtherAccount,
+  moderateProfile,
+  startPasswordReset,
+} from '../services/administration-accounts.ts'
 import { getUser, listUsers } from '../services/users.ts'
 import { userStatuses } from '../store/schema.ts'
-import { userAnswer } from './answers.ts'
+import { accepted, userAnswer } from './answers.ts'
 import { emailPrefix, idParam, reason, role } from './fields.ts'
 import { cursor, encodeCursor, limit } from './pages.ts'
 import { profile, profileChanges } from './profile.ts'
@@ -78,6 +83,10 @@ export const administrationRoutes = new Hono<HttpEnv>()
   .post('/:id/reinstate', permit('users:suspend'), valid('param', idParam), async (c) =>
     c.json(userAnswer(await reinstateUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id))),
   )
+  .post('/:id/password-reset', permit('users:reset-password'), valid('param', idParam), async (c) => {
+    await startPasswordReset(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
+    return c.json(accepted.passwordReset, 202)
+  })
   .delete('/:id/sessions', permit('users:revoke-sessions'), valid('param', idParam), async (c) => {
     await endSessionsOfUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
     return c.body(null, 204)

@@ -1,4 +1,5 @@
 /** What users, sessions, tokens and events look like on the wire. Written by hand, so that a new column can't leak. */
+import type { Activity } from '../services/activity.ts'
 import type { SignInTokens, Tokens } from '../services/token-answer.ts'
 import type { AuditEvent, Session, User } from '../store/schema.ts'
 
@@ -62,6 +63,20 @@ export function auditEventAnswer(event: AuditEvent) {
     user_agent: event.userAgent,
     request_id: event.requestId,
     detail: event.detail,
+  }
+}
+
+export function activityAnswer(activity: Activity) {
+  return {
+    id: activity.id,
+    at: activity.at.toISOString(),
+    type: activity.type,
+    actor: activity.actor,
+    ip: activity.ip,
+    country: activity.country,
+    user_agent: activity.userAgent,
+    request_id: activity.requestId,
+    detail: activity.detail,
   }
 }
 

@@ -1,16 +1,19 @@
 /** What the signed-in user does with its own account. */
 import { Hono } from 'hono'
 import * as z from 'zod'
+import { isUuidv7 } from '../crypto/random.ts'
 import { authenticate, authenticateForPassword, requireToken } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { limitRate } from '../http/limit-rate.ts'
 import { valid } from '../http/validate.ts'
+import { listActivity } from '../services/activity.ts'
 import { deleteOwnAccount } from '../services/deletion.ts'
 import { updateOwnProfile } from '../services/profile.ts'
 import { endOtherSessions, endSession, listSessions } from '../services/sessions.ts'
-import { sessionAnswer, userAnswer } from './answers.ts'
+import { activityAnswer, sessionAnswer, userAnswer } from './answers.ts'
 import { idParam, locale, password } from './fields.ts'
+import { cursor, encodeCursor, limit } from './pages.ts'
 import { profile, profileChanges } from './profile.ts'
 
 const ownProfile = profile.extend({ locale: locale.nullable().optional() })
@@ -34,6 +37,11 @@ export const meRoutes = new Hono<HttpEnv>()
       return c.body(null, 204)
     },
   )
+  .get('/activity', authenticate, valid('query', z.object({ limit, cursor: cursor(isUuidv7) })), async (c) => {
+    const { limit, cursor } = c.req.valid('query')
+    const page = await listActivity(c.get('ctx'), c.get('actor'), cursor, limit)
+    return c.json({ events: page.events.map(activityAnswer), next_cursor: encodeCursor(page.next) })
+  })
   .get('/sessions', authenticate, async (c) => {
     const actor = c.get('actor')
     const sessions = await listSessions(c.get('ctx'), actor)

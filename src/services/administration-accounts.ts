@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import { AppError } from '../errors.ts'
 import { happened } from '../store/audit.ts'
 import { allOf, batch, never } from '../store/db.ts'
-import { insertEmail } from '../store/emails.ts'
+import { insertEmail, mailBudgetLeft } from '../store/emails.ts'
 import { deleteLinksOf } from '../store/links.ts'
 import { deleteRegistrationsOf, fromOnlyRegistration } from '../store/registrations.ts'
 import type { User } from '../store/schema.ts'
@@ -41,7 +41,7 @@ export async function moderateProfile(ctx: Context, actor: Actor, id: string, ch
 export async function activateUser(ctx: Context, actor: Actor, id: string): Promise<User> {
   const event = auditEvent(ctx, 'user.activated', { actorId: actor.user.id, userId: id })
   const welcome = newEmail(ctx, 'account_activated', emailOf(id), id)
-  const invitation = newEmail(ctx, 'set_password', emailOf(id), id)
+  const invitation = newEmail(ctx, 'set_password', emailOf(id), id, { byAdministrator: true })
   const done = happened(event.id)
   const [, acting, before, [updated]] = await batch(ctx.db, [
     ...decision(ctx, actor, id, event, hasStatus(id, 'pending')),
@@ -67,6 +67,24 @@ export async function activateUser(ctx: Context, actor: Actor, id: string): Prom
   if (!updated) return unchangedTarget(actor, acting, before)
   announceEmail(ctx, updated.passwordHash === null ? invitation : welcome)
   return updated
+}
+
+/**
+ * Mails a user a link to set a new password. The password and the sessions stay what they are until it is used, and
+ * whoever starts this sees neither the link nor whether it is (OWASP ASVS 6.4.6). Over the budget of such mails nothing
+ * happens, and the links already sent stay good.
+ *
+ * @throws {AppError} `not_found`, `insufficient_permission`
+ */
+export async function startPasswordReset(ctx: Context, actor: Actor, id: string): Promise<void> {
+  const event = auditEvent(ctx, 'user.password_reset_requested', { actorId: actor.user.id, userId: id })
+  const mail = newEmail(ctx, 'password_reset', emailOf(id), id, { byAdministrator: true })
+  const [decided, acting, before] = await batch(ctx.db, [
+    ...decision(ctx, actor, id, event, mailBudgetLeft(mail, event.at)),
+    insertEmail(ctx.db, mail, happened(event.id)),
+  ])
+  if (decided.length > 0) announceEmail(ctx, mail)
+  else unchangedTarget(actor, acting, before)
 }
 
 /** @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin` */

@@ -28,7 +28,8 @@ export async function contentOf(ctx: Context, email: Email): Promise<Message | u
       const link = await issueLink(ctx, email, 'reset', { userId: user.id, registrationId: null }, userExists(user.id))
       if (!link) return undefined
       const { url, expiresAt } = link
-      return template === 'set_password' ? { template, link: url, expiresAt } : { template, link: url, expiresAt, from }
+      if (template === 'set_password') return { template, link: url, expiresAt }
+      return { template, link: url, expiresAt, from: params.byAdministrator ? 'administrator' : from }
     }
     case 'password_changed':
     case 'session_reuse':

@@ -55,3 +55,8 @@ export async function issueLink(
   const token = await signInternalToken(ctx.internalTokens, typ, { jti: id }, stored.createdAt, stored.expiresAt)
   return { url: `${ctx.config.publicUrl}${page}#token=${token}`, expiresAt: stored.expiresAt }
 }
+
+/** The request that caused the mail was an event itself: a registration, or the act of an ADMIN. */
+function isOnRecord({ template, params }: Email): boolean {
+  return template === 'registration' || params.byAdministrator === true
+}

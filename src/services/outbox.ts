@@ -35,13 +35,14 @@ export function newEmail(
   params: EmailParams = {},
 ): NewEmail {
   const now = ctx.now()
+  const from = params.byAdministrator ? {} : ctx.origin
   return {
     id: uuidv7(now),
     template,
     recipient,
     userId,
     budget: budgetOf(template, params),
-    params: { ...ctx.origin, ...params },
+    params: { ...from, ...params },
     status: 'queued',
     attempts: 0,
     dueAt: now,
@@ -54,13 +55,14 @@ export function newEmail(
   }
 }
 
-/** What can be caused again and again for an address has a budget, one for each kind and known device. */
-function budgetOf(template: EmailTemplate, { deviceId }: EmailParams): string | null {
+/** What can be caused again and again for an address has a budget, one for each kind, and for each known device or ADMINs. */
+function budgetOf(template: EmailTemplate, { deviceId, byAdministrator }: EmailParams): string | null {
   const isRepeatable = ['registration', 'activation', 'password_reset', 'sign_in_attempts', 'new_sign_in'].includes(
     template,
   )
   if (!isRepeatable) return null
-  return deviceId === undefined ? template : `${template}:${deviceId}`
+  const asker = byAdministrator ? 'administrator' : deviceId
+  return asker === undefined ? template : `${template}:${asker}`
 }
 
 /**

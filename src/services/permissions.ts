@@ -6,6 +6,7 @@ const adminPermissions = [
   'users:activate',
   'users:assign-role',
   'users:revoke-sessions',
+  'users:reset-password',
   'users:delete',
   'audit:read',
 ] as const

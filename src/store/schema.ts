@@ -114,6 +114,8 @@ export interface EmailParams {
   reason?: string
   role?: Role
   deviceId?: string
+  /** An ADMIN asked for it: that is on record, and where they were is in no mail. */
+  byAdministrator?: true
   ip?: string | null
   country?: string | null
   userAgent?: string | null

@@ -7,6 +7,7 @@ import { accessTokenSeconds, refreshTokenSeconds } from '../../src/crypto/tokens
 import type { administrationRoutes } from '../../src/routes/administration.ts'
 import type {
   accepted,
+  activityAnswer,
   auditEventAnswer,
   sessionAnswer,
   signInAnswer,
@@ -99,12 +100,26 @@ const auditEvent = exactly<ReturnType<typeof auditEventAnswer> & { type: AuditTy
   }),
 ).meta({ description: 'Something that happened. Ids only: no address, no name, no secret.' })
 
+const activity = exactly<ReturnType<typeof activityAnswer> & { type: AuditType }>()(
+  z.strictObject({
+    ...auditEvent.omit({ actor_id: true, user_id: true }).shape,
+    actor: z.enum(['you', 'administrator']).nullable().meta({
+      description:
+        'Who did it; `null` when nobody is known, as of a refused sign-in. Of an administrator there is nothing else: neither who nor from where.',
+    }),
+  }),
+).meta({ description: 'Something that happened to the own account.' })
+
 const userPage = exactly<Output<typeof administrationRoutes, '/', '$get'>>()(
   z.strictObject({ users: z.array(user), next_cursor: nextCursor }),
 )
 
 const auditEventPage = z.strictObject({ events: z.array(auditEvent), next_cursor: nextCursor }) satisfies z.ZodType<
   Output<typeof auditRoutes, '/', '$get'>
+>
+
+const activityPage = z.strictObject({ events: z.array(activity), next_cursor: nextCursor }) satisfies z.ZodType<
+  Output<typeof meRoutes, '/activity', '$get'>
 >
 
 const sessionList = exactly<Output<typeof meRoutes, '/sessions', '$get'>>()(
@@ -163,6 +178,8 @@ const answers = {
   UserPage: userPage,
   AuditEvent: auditEvent,
   AuditEventPage: auditEventPage,
+  Activity: activity,
+  ActivityPage: activityPage,
   RoleList: roleList,
   Acceptance: acceptance,
   Health: health,

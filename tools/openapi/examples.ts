@@ -102,6 +102,30 @@ export const suspension: AnswerExample<'AuditEvent'> = {
   detail: { reason: 'Sent spam to other members.' },
 }
 
+export const activity: AnswerExample<'Activity'> = {
+  id: ids.link,
+  at: '2026-11-22T18:41:03.870Z',
+  type: 'user.activated',
+  actor: 'you',
+  ip: '203.0.113.7',
+  country: 'GB',
+  user_agent: 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0',
+  request_id: requestId,
+  detail: { session_id: ids.session },
+}
+
+export const suspensionSeen: AnswerExample<'Activity'> = {
+  id: ids.event,
+  at: '2026-11-23T18:40:12.512Z',
+  type: 'user.suspended',
+  actor: 'administrator',
+  ip: null,
+  country: null,
+  user_agent: null,
+  request_id: null,
+  detail: { reason: 'Sent spam to other members.' },
+}
+
 /** Where the next page begins, as a cursor tells it. */
 export function cursorAt(position: string): string {
   return base64url.encode(position)

@@ -1,3 +1,4 @@
+import { accepted } from '../../../src/routes/answers.ts'
 import { permissionsOf } from '../../../src/services/permissions.ts'
 import { ada, cursorAt, ids, suspension } from '../examples.ts'
 import type { Operations } from '../prose.ts'
@@ -86,6 +87,17 @@ export const administrationOperations: Operations = {
     description: `The account is what it was before: active, or waiting to be activated. ${reach}`,
     parameters: userId,
     answers: { 200: { description: 'The user as it is now.', schema: 'User', example: ada } },
+  },
+  'POST /users/{id}/password-reset': {
+    operationId: 'startPasswordReset',
+    tag: 'Administration',
+    summary: 'Have a user set a new password',
+    description:
+      'Mails the user a link to set a new password, good for an hour, once. Who asks for it sees neither the link nor whether it is used. Until then the password and the sessions stay as they are. At most five such mails an hour and 20 a day go to one user; the answer is the same.',
+    parameters: userId,
+    answers: {
+      202: { description: 'Taken. The mail says the rest.', schema: 'Acceptance', example: accepted.passwordReset },
+    },
   },
   'DELETE /users/{id}/sessions': {
     operationId: 'endSessionsOfUser',

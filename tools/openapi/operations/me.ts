@@ -1,4 +1,4 @@
-import { ada, ids, session } from '../examples.ts'
+import { activity, ada, ids, session, suspensionSeen } from '../examples.ts'
 import type { Operations } from '../prose.ts'
 
 const otherSession = {
@@ -37,6 +37,21 @@ export const meOperations: Operations = {
     body: { password: 'nine quiet lanterns drift' },
     answers: { 204: { description: 'Deleted.' } },
     problems: ['wrong_password', 'last_admin', 'rate_limited'],
+  },
+  'GET /users/me/activity': {
+    operationId: 'listMyActivity',
+    tag: 'Me',
+    summary: 'Read what happened to the own account',
+    description:
+      'Its events in the audit trail, newest first: sign-ins, the refused ones too, changes, and what administrators did. Refreshes are not in it.',
+    parameters: { limit: 'How many on a page.', cursor: '`next_cursor` of the page before.' },
+    answers: {
+      200: {
+        description: 'A page of events.',
+        schema: 'ActivityPage',
+        example: { events: [suspensionSeen, activity], next_cursor: null },
+      },
+    },
   },
   'GET /users/me/sessions': {
     operationId: 'listMySessions',
