@@ -33,7 +33,9 @@ async function activityOf(service: Service, { accessToken: token }: SignedIn, qu
 describe('GET /users/me/activity', () => {
   it('gives the own events, newest first, with every field and no other', async () => {
     const service = startService()
-    await signUp(service, email)
+    const token = await register(service, email)
+    service.clock.advance(second)
+    await service.call('POST', '/auth/activate', { body: { token, password: goodPassword } })
     await signUp(service, 'eve@example.com')
     service.clock.advance(second)
     const headers = { 'CF-Connecting-IP': '192.0.2.1', 'User-Agent': 'Netscape/4', 'X-Request-Id': 'mine-1' }

@@ -83,7 +83,7 @@ it('keeps exactly 50 of any number of sign-ins at once, with an event and an ent
   expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(200))
   expect(await rowsOf('sessions')).toHaveLength(limit)
   const events = await rowsOf('audit_events', "type = 'session.ended'")
-  const ended = events.map(({ detail }) => JSON.parse(String(detail)).session_id)
+  const ended = events.map(({ detail }) => String(JSON.parse(String(detail)).session_id))
   expect(new Set(ended).size).toBe(20)
   expect(ended.toSorted((a, b) => (a < b ? -1 : 1))).toEqual(await revokedSessions())
 })
