@@ -1,9 +1,9 @@
 import type { Context } from '../context.ts'
 import { verifyPassword } from '../crypto/password.ts'
 import { AppError, invalidToken } from '../errors.ts'
-import { deleteAttemptsFor } from '../store/attempts.ts'
+import { accountBudget, deleteAttempts, deleteAttemptsFor } from '../store/attempts.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
-import { allOf, type Db, batch } from '../store/db.ts'
+import { allOf, always, type Db, batch } from '../store/db.ts'
 import { deleteEmailsTo, insertEmail } from '../store/emails.ts'
 import { deleteLinksOf } from '../store/links.ts'
 import { deleteRegistrationsOf } from '../store/registrations.ts'
@@ -32,6 +32,8 @@ export async function deleteOwnAccount(ctx: Context, actor: Actor, password: str
     insertAuditEvent(ctx.db, event, mayDelete),
     selectActingUser(ctx.db, actor.session.id, user.id, event.at),
     ...eraseUser(ctx.db, user.id, mail, event.id),
+    // The password was right, whatever else is in the way: no reason to make its owner wait.
+    deleteAttempts(ctx.db, accountBudget(user.email), always),
   ])
   if (!deleted) {
     throw acting?.passwordHash === user.passwordHash ? new AppError('last_admin') : invalidToken('changed_meanwhile')
