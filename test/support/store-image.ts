@@ -24,16 +24,19 @@ export async function putBack({ tables, revoked }: StoreImage): Promise<void> {
   const others = [...tables.keys()].filter((name) => name !== 'users')
   await env.DB.batch([
     ...[...others, 'users'].map((name) => env.DB.prepare(`delete from ${name}`)),
-    ...['users', ...others].flatMap((name) => tables.get(name)!.map((row) => insertion(name, row))),
+    ...['users', ...others]
+      .filter((name) => tables.get(name)!.length > 0)
+      .map((name) => insertion(name, tables.get(name)!)),
   ])
   const { keys } = await env.REVOCATIONS.list()
   await Promise.all(keys.filter(({ name }) => !revoked.includes(name)).map(({ name }) => env.REVOCATIONS.delete(name)))
 }
 
-function insertion(table: string, row: Row): D1PreparedStatement {
-  const columns = Object.keys(row)
-  return env.DB.prepare(`insert into ${table} (${columns.join()}) values (${columns.map(() => '?').join()})`).bind(
-    ...Object.values(row),
+function insertion(table: string, rows: readonly Row[]): D1PreparedStatement {
+  const columns = Object.keys(rows[0] ?? {})
+  const values = columns.map((column) => `value ->> '$.${column}'`)
+  return env.DB.prepare(`insert into ${table} (${columns.join()}) select ${values.join()} from json_each(?)`).bind(
+    JSON.stringify(rows),
   )
 }
 
