@@ -1,7 +1,7 @@
 import type { Context } from '../context.ts'
 import { type PasswordVerdict, hashPassword, verifyPassword } from '../crypto/password.ts'
 import { AppError, type ProblemCode } from '../errors.ts'
-import { accountBudget, attemptCountIs, deleteAttempts, deviceBudget } from '../store/attempts.ts'
+import { accountBudget, deleteAttempts, deviceBudget } from '../store/attempts.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
 import { type Expression, allOf, always, batch, never } from '../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../store/emails.ts'
@@ -19,7 +19,7 @@ import { openSession } from './session-start.ts'
 import { type SignInTokens, issueTokens, newSession } from './token-answer.ts'
 
 /** How many wrong passwords in a row the owner of the address hears of. */
-const suspicious = [10, passwordAttempts.max] as const
+const suspicious: readonly number[] = [10, passwordAttempts.max]
 
 export interface Credentials {
   email: string
@@ -52,8 +52,14 @@ export async function signIn(ctx: Context, credentials: Credentials): Promise<Si
   // A pending account has no password of its own yet: its newest registration stands in, for the answer only.
   const stored = found?.user.passwordHash ?? found?.registeredHash ?? null
   const verdict = await verifyPassword(password, stored, ctx.work, ctx.secrets.peppers)
-  const isKnownDevice = deviceId !== undefined
-  const attempt: Attempt = { email, budget, isKnownDevice, userId: found?.user.id ?? null, isRight: verdict.matches }
+  const attempt: Attempt = {
+    email,
+    budget,
+    isKnownDevice: deviceId !== undefined,
+    tries: claimed[0]?.count ?? 0,
+    userId: found?.user.id ?? null,
+    isRight: verdict.matches,
+  }
   if (!found || !verdict.matches) {
     return refuse(ctx, attempt, 'invalid_credentials', found ? 'wrong_password' : 'unknown_address')
   }
@@ -69,6 +75,8 @@ interface Attempt {
   email: string
   budget: Expression
   isKnownDevice: boolean
+  /** Which one in a row this is. */
+  tries: number
   userId: string | null
   isRight: boolean
 }
@@ -111,27 +119,24 @@ async function startSession(
 
 /**
  * Records a refusal. A wrong password stays counted, and at certain counts the owner of the mailbox is told and offered a
- * reset; the same statements run when there is no owner.
+ * reset; the same statements run, and the same is sent to the queue, when there is no owner.
  */
 async function refuse(
   ctx: Context,
-  { email, budget, userId, isRight }: Attempt,
+  { email, budget, tries, userId, isRight }: Attempt,
   code: ProblemCode,
   reason: string,
 ): Promise<never> {
   const event = auditEvent(ctx, 'user.sign_in_refused', { userId, detail: { reason } })
   const warning = newEmail(ctx, 'sign_in_attempts', email, userId)
-  const isSuspicious = allOf(
-    attemptCountIs(budget, isRight ? [] : suspicious),
-    addressIsActive(email),
-    mailBudgetLeft(warning, event.at),
-  )
-  const [, warned] = await batch(ctx.db, [
+  const isSuspicious = !isRight && suspicious.includes(tries)
+  const mayWarn = allOf(isSuspicious ? always : never, addressIsActive(email), mailBudgetLeft(warning, event.at))
+  await batch(ctx.db, [
     insertAuditEvent(ctx.db, event),
-    insertEmail(ctx.db, warning, isSuspicious),
+    insertEmail(ctx.db, warning, mayWarn),
     deleteAttempts(ctx.db, budget, isRight ? always : never),
   ])
-  if (warned.length > 0) announceEmail(ctx, warning)
+  if (isSuspicious) announceEmail(ctx, warning)
   throw new AppError(code, { reason })
 }
 

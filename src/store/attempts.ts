@@ -59,14 +59,6 @@ export function deleteAttemptsFor(db: Db, email: string | SQL, guard: SQL) {
   return db.delete(attemptCounters).where(and(sql`(${key} = ${accountBudget(email)} or ${isOfDevice})`, guard))
 }
 
-/** How many tries in a row there were, for the condition of another statement. */
-export function attemptCountIs(key: SQL, counts: readonly number[]): SQL {
-  return sql`exists (select 1 from ${attemptCounters} where ${and(
-    eq(attemptCounters.key, key),
-    counts.length > 0 ? inArray(attemptCounters.count, [...counts]) : sql`false`,
-  )})`
-}
-
 /** One chunk of the budgets that nobody drew on since a time. Exhausted ones have a time of their own. */
 export function deleteIdleAttempts(
   db: Db,
