@@ -14,11 +14,6 @@ const kinds = {
   reset: { lifeMs: day / 24, typ: 'reset+jwt', page: '/reset-password', event: 'user.password_reset_requested' },
 } as const
 
-/** What caused the mail has an event of its own, and nobody asked for this link besides. */
-function isOnRecord({ template }: Email): boolean {
-  return template === 'registration' || template === 'set_password'
-}
-
 export interface IssuedLink {
   url: string
   expiresAt: Date
@@ -58,5 +53,5 @@ export async function issueLink(
 
 /** The request that caused the mail was an event itself: a registration, or the act of an ADMIN. */
 function isOnRecord({ template, params }: Email): boolean {
-  return template === 'registration' || params.byAdministrator === true
+  return template === 'registration' || template === 'set_password' || params.byAdministrator === true
 }
