@@ -301,7 +301,14 @@ describe('GET /roles', () => {
     const user = await signUp(service, 'user@example.com')
     const { roles } = expectOk(await list(service, user, '/roles'))
     const moderator = ['content:manage', 'users:read', 'profiles:moderate', 'users:suspend']
-    const admin = ['users:activate', 'users:assign-role', 'users:revoke-sessions', 'users:delete', 'audit:read']
+    const admin = [
+      'users:activate',
+      'users:assign-role',
+      'users:revoke-sessions',
+      'users:reset-password',
+      'users:delete',
+      'audit:read',
+    ]
     expect(roles).toEqual([
       { role: 'USER', permissions: [] },
       { role: 'MODERATOR', permissions: moderator },

@@ -206,7 +206,14 @@ describe('DELETE /users/me', () => {
     const { answer, effects } = await observe(service, () => erase(service, ada))
     expectNoContent(answer)
     expect(effects).toEqual({
-      rows: { users: '-1', sessions: '-2', one_time_links: '-1', emails: expect.any(String), audit_events: '+1' },
+      rows: {
+        users: '-1',
+        sessions: '-2',
+        one_time_links: '-1',
+        emails: expect.any(String),
+        attempt_counters: '-1',
+        audit_events: '+1',
+      },
       events: [{ type: 'user.deleted', actor: ada.id, user: ada.id, detail: null }],
       revoked: sessions.map(({ id }) => String(id)),
       mails: [`${email}: ${subjects.accountDeleted}`],
@@ -242,7 +249,7 @@ describe('DELETE /users/me', () => {
     expectProblem(answer, 403, 'wrong_password')
     expect(effects).toEqual({
       ...nothing,
-      rows: { audit_events: '+1' },
+      rows: { audit_events: '+1', attempt_counters: '+1' },
       events: [{ type: 'user.deletion_refused', actor: ada.id, user: ada.id, detail: null }],
     })
     expectOk(await me(service, ada))

@@ -98,7 +98,7 @@ describe('POST /auth/change-password', () => {
     expectProblem(answer, 403, 'wrong_password')
     expect(effects).toEqual({
       ...nothing,
-      rows: { audit_events: '+1' },
+      rows: { audit_events: '+1', attempt_counters: '+1' },
       events: [{ type: 'user.password_change_refused', actor: id, user: id, detail: null }],
     })
     expectOk(await login(service, goodPassword))

@@ -7,7 +7,7 @@ import {
   expectProblem,
   expectWeak,
   sessionOf,
-  tokenAnswer,
+  signInAnswer,
   userObject,
 } from '../support/answers.ts'
 import { day, hour, minute, second } from '../support/clock.ts'
@@ -343,7 +343,7 @@ describe('POST /auth/activate', () => {
     const { answer, effects } = await observe(service, () => activate(service, token))
     const { user, access_token, ...rest } = expectOk(answer)
     expect({ user, access_token, ...rest }).toEqual(
-      tokenAnswer(
+      signInAnswer(
         userObject({
           email,
           first_name: 'Ada',
@@ -383,7 +383,7 @@ describe('POST /auth/activate', () => {
     const { id } = await rowOf('users')
     expect(effects).toEqual({
       ...nothing,
-      rows: { audit_events: '+1' },
+      rows: { audit_events: '+1', attempt_counters: '+1' },
       events: [{ type: 'user.activation_refused', actor: null, user: id, detail: { reason: 'wrong_password' } }],
     })
     expectOk(await activate(service, token))

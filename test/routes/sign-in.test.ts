@@ -7,7 +7,7 @@ import {
   expectOk,
   expectProblem,
   sessionOf,
-  tokenAnswer,
+  signInAnswer,
   userObject,
 } from '../support/answers.ts'
 import { hour, second } from '../support/clock.ts'
@@ -49,7 +49,7 @@ async function accountWithoutPassword(service: Service, address: string, admin: 
 }
 
 describe('POST /auth/login', () => {
-  it('starts a session, notes it and its time, and mails nothing', async () => {
+  it('starts a session, notes it and its time, and mails that it is from a new place', async () => {
     const service = startService()
     const { id } = await signUp(service, email)
     service.clock.advance(hour)
@@ -58,7 +58,7 @@ describe('POST /auth/login', () => {
     const { answer, effects, audit } = await observe(service, () => login(service, email, goodPassword, headers))
     const answered = expectOk(answer)
     expect(answered).toEqual(
-      tokenAnswer(
+      signInAnswer(
         userObject({
           email,
           id,
@@ -70,8 +70,9 @@ describe('POST /auth/login', () => {
     const session = sessionOf(answered.access_token)
     expect(effects).toEqual({
       ...nothing,
-      rows: { users: '~1', sessions: '+1', audit_events: '+1' },
+      rows: { users: '~1', sessions: '+1', emails: '+1', audit_events: '+1' },
       events: [{ type: 'user.signed_in', actor: id, user: id, detail: { session_id: session } }],
+      mails: [`${email}: New sign-in to your Postern account`],
     })
     expect(audit[0]).toMatchObject({ ip: '198.51.100.9', user_agent: 'Netscape/4', request_id: 'login-1' })
     expect(await rowOf('sessions', 'id = ?', session)).toEqual({
@@ -123,7 +124,7 @@ describe('POST /auth/login', () => {
     const user = address === email ? id : null
     expect(effects).toEqual({
       ...nothing,
-      rows: { audit_events: '+1' },
+      rows: { audit_events: '+1', attempt_counters: '+1' },
       events: [{ type: 'user.sign_in_refused', actor: null, user, detail: { reason } }],
     })
     expectOk(await service.call('GET', '/users/me', { token: accessToken }))
@@ -181,7 +182,11 @@ describe('POST /auth/login', () => {
       password.toUpperCase(),
       password.replace(' quiet', '\u00a0quiet'),
     ]
-    for (const other of others) expectProblem(await login(service, email, other), 401, 'invalid_credentials')
+    for (const other of others) {
+      expectProblem(await login(service, email, other), 401, 'invalid_credentials')
+      // It is not the number of tries that is to be refused.
+      await write('delete from attempt_counters')
+    }
   })
 
   it('takes a password whether its letters were typed composed or decomposed', async () => {
@@ -297,6 +302,7 @@ describe('the tokens', () => {
       'users:assign-role',
       'users:delete',
       'users:read',
+      'users:reset-password',
       'users:revoke-sessions',
       'users:suspend',
     ])

@@ -55,6 +55,7 @@ const matrix = `
   updateMe                401        401      200   200    200        200    401        401    401
   deleteMe                401        401      204   204    204        409    401        401    401
   listMySessions          401        401      200   200    200        200    401        401    401
+  listMyActivity          401        401      200   200    200        200    401        401    401
   endMySession            401        401      204   404    404        404    401        401    401
   endMyOtherSessions      401        401      204   204    204        204    401        401    401
   listUsers               401        401      403   403    200        200    401        401    401
@@ -65,6 +66,7 @@ const matrix = `
   suspendUser             401        401      403   403    200        200    401        401    401
   reinstateUser           401        401      403   403    200        200    401        401    401
   endSessionsOfUser       401        401      403   403    403        204    401        401    401
+  startPasswordReset      401        401      403   403    403        202    401        401    401
   deleteUser              401        401      403   403    403        204    401        401    401
   listAuditEvents         401        401      403   403    403        200    401        401    401
   listRoles               401        200      200   200    200        200    401        401    401
@@ -373,7 +375,7 @@ describe('an id', () => {
     const acts = operations.filter(
       ({ path, operationId }) => path.includes('/users/{id}') && operationId !== 'endMySession',
     )
-    expect(acts).toHaveLength(8)
+    expect(acts).toHaveLength(9)
     for (const { method, path, operationId, requestBody } of acts) {
       const body = requestBody?.content['application/json']?.example
       for (const id of misspelled(people.USER!.id, people.other!.id)) {

@@ -306,7 +306,7 @@ describe('the configuration', () => {
       return error.problems
     }
   }
-  const production = { ENVIRONMENT: 'production' }
+  const production = { ENVIRONMENT: 'production', RATE_LIMITS: 'on' }
 
   it.each<[Partial<Env>, RegExp]>([
     [{ ...production, PWNED_PASSWORDS_URL: 'http://pwned.test' }, /^PWNED_PASSWORDS_URL must be an https origin/],

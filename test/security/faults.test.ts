@@ -108,8 +108,9 @@ describe('one failing call', () => {
       if (fault.target.startsWith('d1') && fault.mode !== 'answer_lost') expect(isDone, label).toBe(false)
       if (!fault.target.startsWith('d1') && fault.target !== 'kv.get') expect(isDone || isQuiet, label).toBe(true)
       if (outcomeOf(answer) === flow.answer) expect(isDone || isQuiet, label).toBe(true)
-      // Whoever never heard which sessions D1 ended can't list them: `verify` lags by the life of an access token.
-      const isListed = isDone && !isLost
+      // Whoever never heard which sessions D1 ended can't list them: `verify` lags by the life of an access token. A lost
+      // answer that was asked for again is heard in the end.
+      const isListed = isDone && (!isLost || outcomeOf(answer) === flow.answer)
       expect(image.revoked.toSorted(), label).toEqual((isListed ? after : before).revoked.toSorted())
       const spent = triesIn(image) - triesIn(before)
       expect([0, 1, triesIn(after) - triesIn(before)], label).toContain(spent)
@@ -312,8 +313,11 @@ describe('one failing call in a job', () => {
       const label = JSON.stringify(fault)
       await putBack(before)
       const { whole, broken } = startPair(service, fault)
-      await expect(broken.runCron('0 * * * *'), label).rejects.toThrow('cleanup failed')
+      // A read whose answer was lost is asked for again, and then nothing failed.
+      const failure = await broken.runCron('0 * * * *').catch((error: Error) => error.message)
+      expect([undefined, 'cleanup failed'], label).toContain(failure)
       const half = normalized(await takeImage(), { since: before })
+      if (failure === undefined) expect(half, label).toEqual(is)
       for (const [table, rows] of Object.entries(half)) {
         // The trail of expired accounts is written with their deletion and swept by its own step.
         if (table === 'audit_events') continue

@@ -94,6 +94,11 @@ export function tokenAnswer(user: unknown) {
   }
 }
 
+/** The same after a sign-in, which also tells how the device is known again. */
+export function signInAnswer(user: unknown) {
+  return { ...tokenAnswer(user), device_token: jwt }
+}
+
 /** The session that a token belongs to. */
 export function sessionOf(token: string): string {
   return String(decodeJwt(token)['sid'])
