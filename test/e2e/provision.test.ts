@@ -126,6 +126,7 @@ test('the plan is said before anything is made, and nothing is made without a ye
     'create  queue "postern-mail-dead"',
     'upload  secret SIGNING_KEYS',
     'PUBLIC_URL = "https://accounts.example.com"',
+    'without --save-secrets nobody has a copy',
   ]) {
     assert.ok(plan.includes(part), part)
   }

@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream'
 import { createInterface } from 'node:readline/promises'
+import { Stop } from '../stop.ts'
 
 /** Questions to a person; `null` where there is nobody to ask. */
 export interface Asker {
@@ -12,6 +13,13 @@ export interface Asker {
 export function terminal(): Asker | null {
   if (!process.stdin.isTTY || !process.stdout.isTTY) return null
   return { text: (question) => ask(question, process.stdout), secret: (question) => ask(question, silent()) }
+}
+
+/** @throws {Stop} when nobody agreed to what was said just before */
+export async function confirm(asker: Asker | null, isConfirmed: boolean): Promise<void> {
+  if (isConfirmed) return
+  if (!asker) throw new Stop('Nothing was done. Run it again with --yes to go ahead.')
+  if (!/^y(es)?$/i.test(await asker.text('Go ahead? [y/N] '))) throw new Stop('Nothing was done.')
 }
 
 async function ask(question: string, echo: NodeJS.WritableStream): Promise<string> {

@@ -1,7 +1,7 @@
 import { Stop } from '../stop.ts'
 import type { Wrangler } from '../wrangler.ts'
 import { readAccount, run } from './account.ts'
-import type { Asker } from './ask.ts'
+import { type Asker, confirm } from './ask.ts'
 import { requireLogin } from './login.ts'
 import { type Plan, describePlan, makePlan, warningsOf } from './plan.ts'
 import { readPublicUrl } from './public-url.ts'
@@ -43,7 +43,10 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
   say('Provisioning will:')
   for (const line of describePlan(plan, settings, publicUrl)) say(`  ${line}`)
   for (const line of warningsOf(plan)) say(`Note: ${line}`)
-  await confirm(around, options)
+  if (plan.secretsToUpload.length > 0 && options.saveSecretsTo === undefined) {
+    say('Note: without --save-secrets nobody has a copy of the generated keys, and `npm run keys` cannot replace them.')
+  }
+  await confirm(around.asker, options.isConfirmed)
   // Asked for before anything is made, so that no run breaks off half-way for want of it.
   const secrets = makeSecrets(plan.secretsToUpload, await resendApiKey(around, plan))
 
@@ -99,12 +102,6 @@ async function choosePublicUrl(
   if (given !== '') return readPublicUrl(given)
   if (!asker) throw new Stop('PUBLIC_URL is not set: give it with --public-url https://accounts.example.com')
   return readPublicUrl(await asker.text('The https address people will reach Postern at: '))
-}
-
-async function confirm({ asker }: Surroundings, { isConfirmed }: ProvisionOptions): Promise<void> {
-  if (isConfirmed) return
-  if (!asker) throw new Stop('Nothing was done. Run it again with --yes to go ahead.')
-  if (!/^y(es)?$/i.test(await asker.text('Go ahead? [y/N] '))) throw new Stop('Nothing was done.')
 }
 
 async function resendApiKey({ asker, env }: Surroundings, plan: Plan): Promise<string | undefined> {

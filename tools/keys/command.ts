@@ -1,0 +1,194 @@
+import { type SigningAlgorithm, KeyError, parseSecretKeys, parseSigningKeys } from '../../src/crypto/keys.ts'
+import { listSecrets } from '../cloudflare/account.ts'
+import { type Asker, confirm } from '../cloudflare/ask.ts'
+import { requireLogin } from '../cloudflare/login.ts'
+import { uploadSecrets } from '../cloudflare/secrets.ts'
+import { Stop } from '../stop.ts'
+import type { Wrangler } from '../wrangler.ts'
+import { describeRetirement } from './dependents.ts'
+import { describeSet } from './describe.ts'
+import { generateKey } from './generate.ts'
+import { type KeyFile, readKeyFile, replaceSecret } from './key-file.ts'
+import {
+  type KeySet,
+  type SetName,
+  announce,
+  announcementMs,
+  find,
+  minuteOf,
+  promote,
+  readSet,
+  retire,
+  rotate,
+  setNames,
+  writeSet,
+} from './key-set.ts'
+
+export interface KeysSurroundings {
+  wrangler: Wrangler
+  env: NodeJS.ProcessEnv
+  asker: Asker | null
+  say: (line: string) => void
+  now: () => Date
+}
+
+export interface KeysOptions {
+  /** The owner's copy, since Cloudflare shows no secret again. */
+  file: string
+  /** The file is that of a developer's machine: its keys never go to Cloudflare. */
+  isLocal: boolean
+  uploads: boolean
+  isConfirmed: boolean
+}
+
+type Change =
+  | { verb: 'announce' | 'rotate'; set: SetName; algorithm: SigningAlgorithm | undefined }
+  | { verb: 'promote' | 'retire'; set: SetName; kid: string }
+
+export type KeysAction = { verb: 'list' } | { verb: 'upload'; sets: readonly SetName[] | undefined } | Change
+
+/** Shows and changes key sets. Of a key itself not a character is shown. */
+export async function manageKeys(around: KeysSurroundings, action: KeysAction, options: KeysOptions): Promise<void> {
+  const file = readKeyFile(options.file)
+  if (action.verb === 'list') {
+    for (const name of setNames) {
+      if (file.secrets[name] === undefined) around.say(`${name} is not in ${file.path}`)
+      else await show(around, file, name)
+    }
+  } else if (action.verb === 'upload') {
+    await upload(around, file, action.sets ?? setNames.filter((name) => file.secrets[name] !== undefined), options)
+  } else {
+    await change(around, file, action, options)
+  }
+}
+
+/** The file first: a key that is only at Cloudflare is lost to the next rotation. */
+async function change(around: KeysSurroundings, file: KeyFile, action: Change, options: KeysOptions): Promise<void> {
+  const { set } = action
+  const before = await setIn(file, set)
+  const { after, notes } = decide(action, before, options, around.now())
+  const text = writeSet(after)
+  await check(file, set, text)
+  if (options.uploads) await requireDeployed(around, [set], options)
+  for (const line of notes) around.say(line)
+  if (options.uploads) around.say(`The new ${set} goes to Cloudflare and is in use at once.`)
+  if (options.uploads || action.verb === 'retire') await confirm(around.asker, options.isConfirmed)
+
+  replaceSecret(file, set, text)
+  around.say(`${file.path} has the new ${set}:`)
+  for (const line of describeSet(set, after, around.now()).slice(1)) around.say(line)
+  if (options.uploads) await send(around, { [set]: text }, file)
+  else around.say(options.isLocal ? 'Restart `npm run dev` to use it.' : `Next: ${uploadCommand([set], file)}`)
+}
+
+/** What a change makes of a set, and what its operator should know before. */
+function decide(action: Change, keys: KeySet, options: KeysOptions, now: Date): { after: KeySet; notes: string[] } {
+  switch (action.verb) {
+    case 'announce': {
+      const key = newKey(action, keys, now)
+      const due = minuteOf(now.getTime() + announcementMs)
+      const promotion = `npm run keys -- promote ${action.set} ${key.kid}${options.isLocal ? '' : ` --file ${options.file}`}`
+      return {
+        after: announce(keys, key, now),
+        notes: [`The new key ${key.kid} verifies and does not make yet. After ${due}: ${promotion}`],
+      }
+    }
+    case 'rotate': {
+      const key = newKey(action, keys, now)
+      const note =
+        "Whoever does not know the new key yet (a location of Cloudflare's for some seconds, a service that has cached the JWKS for five minutes) refuses what it makes. To spare them announce a key, and promote it later."
+      return { after: rotate(keys, key, now), notes: [`The new key ${key.kid} makes at once. ${note}`] }
+    }
+    case 'promote':
+      return { after: promote(keys, action.kid, now), notes: [`The key ${action.kid} makes from now on.`] }
+    case 'retire': {
+      const after = retire(keys, action.kid)
+      const retired = find(keys, action.kid)
+      return {
+        after,
+        notes: [`The key ${action.kid} goes.`, ...describeRetirement(action.set, retired, options.isLocal, now)],
+      }
+    }
+  }
+}
+
+/** Of the same algorithm as the one that makes, unless another is asked for: not every verifier knows both. */
+function newKey({ set, algorithm }: Extract<Change, { verb: 'announce' | 'rotate' }>, [first]: KeySet, now: Date) {
+  return generateKey(set, algorithm ?? (first.crv === 'P-256' ? 'ES256' : 'EdDSA'), now)
+}
+
+async function upload(
+  around: KeysSurroundings,
+  file: KeyFile,
+  sets: readonly SetName[],
+  options: KeysOptions,
+): Promise<void> {
+  if (sets.length === 0) throw new Stop(`${file.path} holds no set of keys.`)
+  for (const name of sets) await show(around, file, name)
+  await requireDeployed(around, sets, options)
+  around.say(`These go to Cloudflare from ${file.path} and are in use at once. A key that only Cloudflare has is lost.`)
+  await confirm(around.asker, options.isConfirmed)
+  await send(around, Object.fromEntries(sets.map((name) => [name, textOf(file, name)])), file)
+}
+
+/** @throws {Stop} before anything is done, when these keys cannot be meant for the Worker this login leads to */
+async function requireDeployed(
+  { wrangler, env }: KeysSurroundings,
+  sets: readonly SetName[],
+  { isLocal }: KeysOptions,
+): Promise<void> {
+  if (isLocal) {
+    throw new Stop('The keys of this machine do not go to Cloudflare: name the file of the deployed ones with --file.')
+  }
+  await requireLogin(wrangler, env)
+  const present = await listSecrets(wrangler)
+  const absent = sets.filter((name) => !present.includes(name))
+  if (absent.length > 0) {
+    throw new Stop(`The Worker at Cloudflare has no ${absent.join(', ')}: \`npm run provision\` makes the first ones.`)
+  }
+}
+
+async function send(
+  { wrangler, say }: KeysSurroundings,
+  secrets: Record<string, string>,
+  file: KeyFile,
+): Promise<void> {
+  const sets = Object.keys(secrets)
+  try {
+    await uploadSecrets(wrangler, secrets)
+  } catch (error) {
+    const reason = error instanceof Stop ? error.message : String(error)
+    throw new Stop(`${reason}\n${file.path} has the keys, Cloudflare may not. Again: ${uploadCommand(sets, file)}`)
+  }
+  say(`uploaded ${sets.join(', ')}`)
+}
+
+async function show({ say, now }: KeysSurroundings, file: KeyFile, name: SetName): Promise<void> {
+  for (const line of describeSet(name, await setIn(file, name), now())) say(line)
+}
+
+function uploadCommand(sets: readonly string[], { path }: KeyFile): string {
+  return `npm run keys -- upload ${sets.join(' ')} --file ${path}`
+}
+
+async function setIn(file: KeyFile, name: SetName): Promise<KeySet> {
+  const text = textOf(file, name)
+  await check(file, name, text)
+  return readSet(text)
+}
+
+function textOf({ path, secrets }: KeyFile, name: SetName): string {
+  const text = secrets[name]
+  if (text === undefined) throw new Stop(`${path} has no ${name}.`)
+  return text
+}
+
+/** @throws {Stop} when the service would refuse to serve with it */
+async function check({ path }: KeyFile, name: SetName, text: string): Promise<void> {
+  try {
+    await (name === 'SIGNING_KEYS' ? parseSigningKeys(text) : parseSecretKeys(text))
+  } catch (error) {
+    if (error instanceof KeyError) throw new Stop(`${path}: ${name} ${error.message}.`)
+    throw error
+  }
+}
