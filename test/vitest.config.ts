@@ -1,5 +1,6 @@
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-pool-workers'
 import { defineConfig } from 'vitest/config'
+import { modelSettings } from './support/model-settings.ts'
 import { testSecrets } from './support/test-secrets.ts'
 
 export default defineConfig(async () => ({
@@ -10,6 +11,7 @@ export default defineConfig(async () => ({
       miniflare: {
         bindings: {
           TEST_MIGRATIONS: await readD1Migrations('./migrations'),
+          MODEL: modelSettings,
           ENVIRONMENT: 'development',
           PUBLIC_URL: 'https://accounts.example.com',
           BOOTSTRAP_ADMIN_EMAIL: 'admin@example.com',

@@ -1,6 +1,8 @@
 declare namespace Cloudflare {
   interface Env {
     TEST_MIGRATIONS: import('@cloudflare/vitest-pool-workers').D1Migration[]
+    /** How long the model-based test runs, and which failure it shows again. */
+    MODEL: { commands: number; seed: number; path?: string; replayPath?: string }
   }
 }
 

@@ -1,0 +1,82 @@
+/**
+ * The whole life of accounts and sessions against a model of it: anything in any order, and after every run the tables
+ * must be what the model says. `npm run model` does many more; a failure prints what to set to see it again.
+ */
+import * as fc from 'fast-check'
+import { env } from 'cloudflare:workers'
+import { beforeEach, expect, it, vi } from 'vitest'
+import { captureLog } from '../support/log-lines.ts'
+import { signUpAdmin } from '../support/people.ts'
+import { startService } from '../support/service.ts'
+import { takeImage } from '../support/store-image.ts'
+import { commandNames, commands, tally } from './model/commands.ts'
+import { answered, start } from './model/real.ts'
+import { expectInvariants, expectTables } from './model/tables.ts'
+
+const { commands: wanted, seed, path, replayPath } = env.MODEL
+const maxCommands = 120
+const runsAtOnce = 8
+
+/** What shows that the runs get somewhere. */
+const often = [
+  'POST /auth/register: 202',
+  'POST /auth/activate: 200',
+  'POST /auth/activate: invalid_link',
+  'POST /auth/login: 200',
+  'POST /auth/login: invalid_credentials',
+  'POST /auth/login: account_suspended',
+  'POST /auth/refresh: 200',
+  'POST /auth/refresh: invalid_refresh_token',
+  'POST /auth/refresh: refresh_token_reused',
+  'POST /auth/change-password: 204',
+  'POST /auth/password-reset/complete: 204',
+  'GET /users/me: 200',
+  'GET /auth/verify: invalid_token',
+  'DELETE /users/{id}: 204',
+]
+/** Not in every run of CI. */
+const sometimes = [
+  'POST /auth/login: rate_limited',
+  'POST /auth/change-password: wrong_password',
+  'POST /auth/activate: invalid_credentials',
+  'POST /auth/activate: rate_limited',
+  'POST /auth/login: account_pending',
+  'POST /auth/change-password: rate_limited',
+  'DELETE /users/me: 204',
+  'DELETE /users/me: wrong_password',
+  'DELETE /users/me/sessions/{id}: not_found',
+]
+const manyCommands = 20_000
+
+const count = () => [...tally.values()].reduce((sum, each) => sum + each, 0)
+
+beforeEach(() => void captureLog())
+
+it(`holds for ${wanted} commands in any order, from seed ${seed}`, { timeout: 3_600_000 }, async () => {
+  const service = startService()
+  const admin = await signUpAdmin(service)
+  await service.deliver()
+  const image = await takeImage()
+  const property = fc.asyncProperty(
+    fc.commands(commands, { maxCommands, size: 'max', ...(replayPath && { replayPath }) }),
+    async (run) => {
+      const { model, real } = await start(image, admin)
+      await fc.asyncModelRun(() => ({ model, real }), run)
+      await expectTables(model)
+      await expectInvariants()
+    },
+  )
+
+  if (path !== undefined) {
+    await fc.assert(property, { seed, path, endOnFailure: true })
+    return
+  }
+  for (let round = 0; count() < wanted; round++) {
+    // A seed of its own for each round: what fast-check prints of a failure replays that round alone.
+    await fc.assert(property, { seed: seed + round, numRuns: runsAtOnce })
+  }
+  vi.restoreAllMocks()
+  console.log(`${count()} commands from seed ${seed}`, Object.fromEntries([...tally, ...answered]))
+  expect([...tally.keys()].toSorted()).toEqual(commandNames.toSorted())
+  expect([...answered.keys()]).toEqual(expect.arrayContaining(wanted < manyCommands ? often : [...often, ...sometimes]))
+})

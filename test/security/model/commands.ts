@@ -1,0 +1,426 @@
+/** What can be done, for fast-check to put in any order: each command does it to the model and to the service. */
+import * as fc from 'fast-check'
+import { decodeJwt } from 'jose'
+import { expect } from 'vitest'
+import type { Role } from '../../../src/store/schema.ts'
+import { day, hour, minute, second } from '../../support/clock.ts'
+import { tokenIn } from '../../support/people.ts'
+import type { Account, Expected, Link, Model, Session } from './model.ts'
+import { type Real, adminToken, advance, compare, expectSame, findUser } from './real.ts'
+
+const addresses = ['ada@example.com', 'bob@example.com'] as const
+const passwords = ['nine quiet lanterns drift', 'seven copper kettles hum', 'two brave otters sketch'] as const
+
+/** How often which command was run. */
+export const tally = new Map<string, number>()
+
+/** As much of the model as fast-check shows before a command is run. */
+type Glance = Readonly<Model>
+type Run = (model: Model, real: Real) => Promise<void>
+
+class Command implements fc.AsyncCommand<Model, Real> {
+  readonly #name: string
+  readonly #arguments: string
+  readonly #isPossible: (model: Glance) => boolean
+  readonly #run: Run
+
+  constructor(name: string, values: readonly unknown[], isPossible: (model: Glance) => boolean, run: Run) {
+    this.#name = name
+    this.#arguments = values.map((value) => JSON.stringify(value) ?? '-').join(', ')
+    this.#isPossible = isPossible
+    this.#run = run
+  }
+
+  check(model: Glance): boolean {
+    return this.#isPossible(model)
+  }
+
+  async run(model: Model, real: Real): Promise<void> {
+    tally.set(this.#name, (tally.get(this.#name) ?? 0) + 1)
+    // No two things happen in the same millisecond, so that ids are in their order.
+    advance(model, real, second)
+    await this.#run(model, real)
+  }
+
+  toString(): string {
+    return `${this.#name}(${this.#arguments})`
+  }
+}
+
+const always = () => true
+const hasSession = (model: Glance) => model.sessions.length > 0
+const hasLink = (model: Glance) => model.links.length > 0
+
+const address = fc.constantFrom(...addresses)
+const password = fc.constantFrom(...passwords)
+/** Which of what there is; the newest mostly, since that is what can still do something. */
+const which = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 2, arbitrary: fc.nat(40) })
+const generation = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(0) },
+  { weight: 3, arbitrary: fc.constant(1) },
+  fc.nat(4),
+)
+const role = fc.constantFrom<Role>('USER', 'MODERATOR', 'ADMIN')
+
+/** Counted from the newest. */
+function pick<T>(list: readonly T[], index: number): T {
+  return list.at(-1 - (index % list.length))!
+}
+
+const pickSession = (model: Model, index: number): Session => pick(model.sessions, index)
+const pickGeneration = ({ refreshTokens }: Session, index: number): number => index % refreshTokens.length
+const tokenOf = (session: Session, index: number): string => session.refreshTokens.at(-1 - index)!.text
+
+const post = async (real: Real, path: string, body: object, expected: Expected) =>
+  void (await compare(real, expected, 'POST', path, { body }))
+
+const bearer = async (real: Real, method: string, path: string, session: Session, expected: Expected, body?: object) =>
+  compare(real, expected, method, path, { token: session.access.text, ...(body && { body }) })
+
+function command<T extends unknown[]>(
+  name: string,
+  arbitraries: { [K in keyof T]: fc.Arbitrary<T[K]> },
+  run: (...values: T) => Run,
+  isPossible: (model: Glance) => boolean = always,
+) {
+  const arbitrary = fc.tuple<T>(...arbitraries).map((values) => new Command(name, values, isPossible, run(...values)))
+  return { name, arbitrary }
+}
+
+const people = [
+  command<[string, string]>('sign up', [address, password], (email, password) => async (model, real) => {
+    await post(real, '/auth/register', { email, password }, model.register(email, password))
+    await deliverAll(model, real)
+    const link = model.links.at(-1)
+    if (link?.account.address === email) await activate(model, real, link, password)
+  }),
+  command<[string, string]>(
+    'register',
+    [address, password],
+    (email, password) => async (model, real) =>
+      post(real, '/auth/register', { email, password }, model.register(email, password)),
+  ),
+  command<[string]>(
+    'resend',
+    [address],
+    (email) => async (model, real) => post(real, '/auth/resend-activation', { email }, model.resend(email)),
+  ),
+  command<[string]>(
+    'request reset',
+    [address],
+    (email) => async (model, real) => post(real, '/auth/password-reset/request', { email }, model.requestReset(email)),
+  ),
+  command<[string, string]>(
+    'log in',
+    [address, password],
+    (email, password) => async (model, real) => logIn(model, real, email, password),
+  ),
+  command<[string, number]>('log in rightly', [address, which], (email, device) => async (model, real) => {
+    const right = model.accountOf(email)?.password ?? passwords[0]
+    await logIn(model, real, email, right, model.devices.length > 0 ? device : undefined)
+  }),
+  command<[string, number]>(
+    'guess',
+    [address, fc.integer({ min: 1, max: 7 })],
+    (email, times) => async (model, real) => {
+      for (let index = 0; index < times; index++) {
+        advance(model, real, second)
+        await logIn(model, real, email, 'a wrong password')
+      }
+    },
+  ),
+]
+
+async function logIn(model: Model, real: Real, email: string, password: string, deviceIndex?: number): Promise<void> {
+  const device = deviceIndex === undefined ? undefined : pick(model.devices, deviceIndex)
+  const expected = model.login(email, password, device)
+  const body = { email, password, ...(device && { device_token: device.text }) }
+  const { json } = await compare(real, expected, 'POST', '/auth/login', { body })
+  if (expected.outcome === 200) keepDevice(model, email, json.device_token)
+}
+
+function keepDevice(model: Model, email: string, text: string): void {
+  model.devices.push({ address: email, name: String(decodeJwt(text).jti), text, madeAt: model.now })
+}
+
+/** Of the kind that the call is for, if there is one. Those too that nobody can use any more. */
+function pickLink(model: Model, purpose: Link['purpose'], index: number): Link {
+  const ofKind = model.links.filter((link) => link.purpose === purpose)
+  return pick(ofKind.length > 0 ? ofKind : model.links, index)
+}
+
+const links = [
+  command<[number, string]>(
+    'activate',
+    [which, password],
+    (index, password) => async (model, real) => activate(model, real, pickLink(model, 'activation', index), password),
+    hasLink,
+  ),
+  command<[number]>(
+    'activate rightly',
+    [which],
+    (index) => async (model, real) => {
+      const link = pickLink(model, 'activation', index)
+      await activate(model, real, link, link.attempt?.password ?? passwords[0])
+    },
+    hasLink,
+  ),
+  command<[number, string]>(
+    'complete reset',
+    [which, password],
+    (index, new_password) => async (model, real) => {
+      const link = pickLink(model, 'reset', index)
+      const expected: Expected =
+        link.purpose === 'reset' ? model.completeReset(link, new_password) : { outcome: 'invalid_link' }
+      await post(real, '/auth/password-reset/complete', { token: link.text, new_password }, expected)
+    },
+    hasLink,
+  ),
+]
+
+async function activate(model: Model, real: Real, link: Link, password: string): Promise<void> {
+  const expected: Expected =
+    link.purpose === 'activation' ? model.activate(link, password) : { outcome: 'invalid_link' }
+  const body = { token: link.text, password }
+  const { json } = await compare(real, expected, 'POST', '/auth/activate', { body })
+  if (expected.outcome === 200) keepDevice(model, link.account.address, json.device_token)
+}
+
+async function refresh(model: Model, real: Real, session: Session, generation: number): Promise<void> {
+  const body = { refresh_token: tokenOf(session, generation) }
+  await post(real, '/auth/refresh', body, model.refresh(session, generation))
+}
+
+const sessions = [
+  command<[number, number]>(
+    'refresh',
+    [which, generation],
+    (index, older) => async (model, real) => {
+      const session = pickSession(model, index)
+      await refresh(model, real, session, pickGeneration(session, older))
+    },
+    hasSession,
+  ),
+  command<[number, number]>(
+    'repeat a refresh',
+    // Up to the last moment at which a lost answer is believed, and from the first at which it is not.
+    [which, fc.constantFrom(0, 29 * second, 30 * second, 31 * second)],
+    (index, ms) => async (model, real) => {
+      const session = pickSession(model, index)
+      await refresh(model, real, session, 0)
+      advance(model, real, ms)
+      if (session.refreshTokens.length > 1) await refresh(model, real, session, 1)
+    },
+    hasSession,
+  ),
+  command<[number, number]>(
+    'log out',
+    [which, generation],
+    (index, older) => async (model, real) => {
+      const session = pickSession(model, index)
+      const generation = pickGeneration(session, older)
+      const body = { refresh_token: tokenOf(session, generation) }
+      await post(real, '/auth/logout', body, model.logout(session, generation))
+    },
+    hasSession,
+  ),
+  command<[number]>(
+    'log out everywhere',
+    [which],
+    (index) => async (model, real) => {
+      const session = pickSession(model, index)
+      await bearer(real, 'POST', '/auth/logout-all', session, model.logoutAll(session))
+    },
+    hasSession,
+  ),
+  command<[number]>(
+    'end others',
+    [which],
+    (index) => async (model, real) => {
+      const session = pickSession(model, index)
+      await bearer(real, 'DELETE', '/users/me/sessions', session, model.endOthers(session))
+    },
+    hasSession,
+  ),
+  command<[number, number]>(
+    'end one',
+    [which, which],
+    (index, otherIndex) => async (model, real) => {
+      const [session, other] = [pickSession(model, index), pickSession(model, otherIndex)]
+      const id = String(decodeJwt(other.access.text)['sid'])
+      await bearer(real, 'DELETE', `/users/me/sessions/${id}`, session, model.endOne(session, other))
+    },
+    hasSession,
+  ),
+  command<[number]>(
+    'look',
+    [which],
+    (index) => async (model, real) => {
+      const session = pickSession(model, index)
+      const me = await bearer(real, 'GET', '/users/me', session, model.me(session))
+      if (me.status === 200) expectSame(session.account, me.json)
+      await bearer(real, 'GET', '/auth/verify', session, model.verify(session))
+      const list = await bearer(real, 'GET', '/users/me/sessions', session, model.me(session))
+      if (list.status !== 200) return
+      const alive = model.sessions.filter((each) => each.account === session.account && model.isAlive(each))
+      expect(list.json.sessions).toHaveLength(alive.length)
+    },
+    hasSession,
+  ),
+]
+
+const rightOr = fc.option(password, { freq: 1, nil: null })
+const rightPassword = ({ account }: Session): string => account.password ?? passwords[0]
+
+const own = [
+  command<[number, string]>(
+    'describe',
+    [which, fc.constantFrom('one', 'two')],
+    (index, bio) => async (model, real) => {
+      const session = pickSession(model, index)
+      await bearer(real, 'PATCH', '/users/me', session, model.describe(session, bio), { bio })
+    },
+    hasSession,
+  ),
+  command<[number, string | null, string]>(
+    'change password',
+    [which, rightOr, password],
+    (index, given, new_password) => async (model, real) => {
+      const session = pickSession(model, index)
+      const old_password = given ?? rightPassword(session)
+      const body = { old_password, new_password }
+      await bearer(
+        real,
+        'POST',
+        '/auth/change-password',
+        session,
+        model.changePassword(session, old_password, new_password),
+        body,
+      )
+    },
+    hasSession,
+  ),
+  command<[number, string | null]>(
+    'delete me',
+    [which, rightOr],
+    (index, given) => async (model, real) => {
+      const session = pickSession(model, index)
+      const password = given ?? rightPassword(session)
+      await bearer(real, 'DELETE', '/users/me', session, model.deleteMe(session, password), { password })
+    },
+    hasSession,
+  ),
+]
+
+/** An act of the ADMIN on whoever has an address. */
+const administrationOf =
+  (
+    email: string,
+    method: string,
+    path: string,
+    expected: (model: Model, account: Account) => Expected,
+    body?: object,
+  ): Run =>
+  async (model, real) => {
+    const account = model.accountOf(email)
+    const user = await findUser(model, real, email)
+    expectSame(account, user)
+    if (!account) return
+    const token = await adminToken(model, real)
+    await compare(real, expected(model, account), method, `/users/${user.id}${path}`, { token, ...(body && { body }) })
+  }
+
+const administration = [
+  command<[string]>('suspend', [address], (email) =>
+    administrationOf(email, 'POST', '/suspend', (model, account) => model.suspend(account), { reason: 'model' }),
+  ),
+  command<[string]>('reinstate', [address], (email) =>
+    administrationOf(email, 'POST', '/reinstate', (model, account) => model.reinstate(account)),
+  ),
+  command<[string, Role]>('assign role', [address, role], (email, role) =>
+    administrationOf(email, 'PUT', '/role', (model, account) => model.assignRole(account, role), { role }),
+  ),
+  command<[string]>('activate by hand', [address], (email) =>
+    administrationOf(email, 'POST', '/activate', (model, account) => model.activateByAdmin(account)),
+  ),
+  command<[string]>('end sessions of', [address], (email) =>
+    administrationOf(email, 'DELETE', '/sessions', (model, account) => model.endSessionsOf(account)),
+  ),
+  command<[string]>('delete', [address], (email) =>
+    administrationOf(email, 'DELETE', '', (model, account) => model.deleteAccount(account)),
+  ),
+]
+
+async function deliverAll(model: Model, real: Real): Promise<void> {
+  const { mailbox } = real.service
+  const before = mailbox.mails().length
+  const expected = model.deliver()
+  await real.service.deliver()
+  const mails = mailbox.mails().slice(0, mailbox.mails().length - before)
+  const nameOf = ({ to, subject }: { to: string | string[]; subject: string }) => `${String(to)}: ${subject}`
+  expect(mails.map(nameOf).toSorted()).toEqual(expected.map(nameOf).toSorted())
+  // A link is told from the others by the row it was made from.
+  const texts = mails.filter(({ text }) => text?.includes('#token=')).map(tokenIn)
+  for (const link of expected.flatMap(({ link }) => link ?? [])) {
+    link.text = texts.find((text) => decodeJwt(text).jti === link.row.id) ?? ''
+    expect(Number(decodeJwt(link.text).exp) * second).toBe(link.expiresAt)
+  }
+}
+
+const deliver = command<[]>('deliver', [], () => deliverAll)
+
+/** Up to the last moment and up to the first beyond it, for the command after the next second. */
+const around = (ms: number) => [ms - 3 * second, ms - 2 * second]
+const short = [10 * second, 2 * minute, ...around(5 * minute), ...around(10 * minute), ...around(hour)]
+const long = [5 * hour, ...around(day), 3 * day, ...around(7 * day), ...around(30 * day)]
+
+const time = [
+  command<[number]>('wait', [fc.constantFrom(...short)], (ms) => async (model, real) => advance(model, real, ms)),
+  command<[number]>('wait long', [fc.constantFrom(...long)], (ms) => async (model, real) => advance(model, real, ms)),
+  command<[]>('clean up', [], () => async (model, real) => {
+    model.cleanUp()
+    await real.service.runCron('0 * * * *')
+  }),
+  command<[]>('lose the queue', [], () => async (model, real) => {
+    model.loseQueue()
+    real.service.queued.length = 0
+  }),
+  command<[]>('requeue', [], () => async (model, real) => {
+    model.requeue()
+    await real.service.runCron('*/5 * * * *')
+  }),
+]
+
+/** More of what leads somewhere: in an even mixture most commands find that there is nothing to do. */
+const weights: Partial<Record<string, number>> = {
+  register: 2,
+  'request reset': 2,
+  guess: 2,
+  'log in': 2,
+  'log in rightly': 6,
+  'sign up': 5,
+  deliver: 6,
+  activate: 3,
+  'activate rightly': 3,
+  'complete reset': 4,
+  refresh: 8,
+  'repeat a refresh': 3,
+  'end one': 2,
+  look: 6,
+  'change password': 3,
+  'delete me': 2,
+  suspend: 2,
+  reinstate: 3,
+  'activate by hand': 2,
+  wait: 5,
+  'wait long': 2,
+  'clean up': 2,
+}
+
+const all = [...people, deliver, ...links, ...sessions, ...own, ...administration, ...time]
+
+/** How many different ones there are. */
+export const commandNames = all.map(({ name }) => name)
+export const commands = all.flatMap(({ name, arbitrary }) =>
+  Array.from({ length: weights[name] ?? 1 }, () => arbitrary),
+)

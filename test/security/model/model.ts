@@ -1,0 +1,506 @@
+/**
+ * What Postern does, said as plainly as possible: objects in lists, one method for each thing that can happen, no
+ * database, no cryptography. The commands do the same to the real service and compare.
+ */
+import type { ProblemCode } from '../../../src/errors.ts'
+import type { Role, UserStatus } from '../../../src/store/schema.ts'
+import { day, hour, minute, second } from '../../support/clock.ts'
+import { subjects } from '../../support/mails.ts'
+
+export type Outcome = number | ProblemCode
+
+export interface Account {
+  address: string
+  status: UserStatus
+  role: Role
+  /** Null until the mailbox is proven. */
+  password: string | null
+  createdAt: number
+  wasActivated: boolean
+  bio: string | null
+}
+
+/** An attempt to register. */
+interface Attempt {
+  address: string
+  password: string
+  at: number
+}
+
+export interface Session {
+  account: Account
+  createdAt: number
+  /** Sign-in or the last rotation. */
+  usedAt: number
+  expiresAt: number
+  /** The row is gone, and the revocation list has it. */
+  isEnded: boolean
+  /** The row is gone because it had expired. */
+  isSwept: boolean
+  /** The refresh tokens so far; the newest is last. The texts come from the service. */
+  refreshTokens: { text: string; expiresAt: number }[]
+  access: { text: string; expiresAt: number }
+}
+
+export interface Link {
+  /** The outbox row that carried it. */
+  row: Row
+  purpose: 'activation' | 'reset'
+  account: Account
+  attempt: Attempt | undefined
+  expiresAt: number
+  isGone: boolean
+  text: string
+}
+
+const notices = {
+  accountActivated: subjects.accountActivated,
+  passwordChanged: subjects.passwordChanged,
+  sessionReuse: subjects.sessionReuse,
+  signInAttempts: 'Wrong passwords for your Postern account',
+  accountSuspended: subjects.accountSuspended,
+  accountReinstated: subjects.accountReinstated,
+  roleChanged: subjects.roleChanged,
+  accountDeleted: subjects.accountDeleted,
+}
+
+/** With a link. */
+type Request = 'registration' | 'activation' | 'password_reset' | 'set_password'
+/** With nothing but news. */
+type Notice = keyof typeof notices
+type Template = Request | Notice
+
+/** A row of the outbox. */
+export interface Row {
+  id: string
+  address: string
+  template: Template
+  attempt: Attempt | undefined
+  at: number
+  dueAt: number
+  isDone: boolean
+  /** The queue knows of it. */
+  isQueued: boolean
+}
+
+interface Tries {
+  count: number
+  allowedAt: number
+  updatedAt: number
+}
+
+export interface Device {
+  address: string
+  name: string
+  text: string
+  madeAt: number
+}
+
+/** What a call is answered, and what came of it. */
+export interface Expected {
+  outcome: Outcome
+  retryAfter?: number
+  session?: Session
+  /** The outbox row it wrote, if any. */
+  row?: Row
+}
+
+export interface ExpectedMail {
+  to: string
+  subject: string
+  row: Row
+  /** The link in it. Its text is not known yet. */
+  link?: Link
+}
+
+const budgeted: readonly Template[] = ['registration', 'activation', 'password_reset', 'signInAttempts']
+
+export class Model {
+  now: number
+  accounts: Account[] = []
+  attempts: Attempt[] = []
+  sessions: Session[] = []
+  links: Link[] = []
+  outbox: Row[] = []
+  devices: Device[] = []
+  /** By budget: an address, or an address and a device. */
+  tries = new Map<string, Tries>()
+
+  constructor(now: number) {
+    this.now = now
+  }
+
+  accountOf(address: string): Account | undefined {
+    return this.accounts.find((account) => account.address === address)
+  }
+
+  // Registration and links
+
+  register(address: string, password: string): Expected {
+    const row = this.#ask('registration', address)
+    if (!row) return { outcome: 202 }
+    if (!this.accountOf(address)) {
+      const nothing = { password: null, wasActivated: false, bio: null }
+      this.accounts.push({ address, status: 'pending', role: 'USER', createdAt: this.now, ...nothing })
+    }
+    if (this.accountOf(address)!.status === 'pending') {
+      row.attempt = { address, password, at: this.now }
+      this.attempts.push(row.attempt)
+    }
+    return { outcome: 202, row }
+  }
+
+  resend(address: string): Expected {
+    return accepted(this.#ask('activation', address))
+  }
+
+  requestReset(address: string): Expected {
+    return accepted(this.#ask('password_reset', address))
+  }
+
+  activate(link: Link, password: string): Expected {
+    if (!this.#isLive(link)) return { outcome: 'invalid_link' }
+    const { account, attempt } = link
+    const refused = this.#claim(account.address)
+    if (account.status !== 'pending' || !attempt || !this.attempts.includes(attempt)) return { outcome: 'invalid_link' }
+    if (refused) return refused
+    if (password !== attempt.password) return { outcome: 'invalid_credentials' }
+    Object.assign(account, { status: 'active', password, wasActivated: true })
+    this.#dropLinks(account, 'activation')
+    this.#dropAttempts(account.address)
+    this.tries.delete(account.address)
+    return { outcome: 200, session: this.#open(account), row: this.#tell('accountActivated', account.address) }
+  }
+
+  completeReset(link: Link, password: string): Expected {
+    if (!this.#isLive(link)) return { outcome: 'invalid_link' }
+    const { account } = link
+    account.password = password
+    if (account.status === 'pending') Object.assign(account, { status: 'active', wasActivated: true })
+    this.#endSessions(account)
+    this.#dropLinks(account)
+    this.#dropAttempts(account.address)
+    this.#forgetTries(account.address)
+    return { outcome: 204, row: this.#tell('passwordChanged', account.address) }
+  }
+
+  // Sessions
+
+  login(address: string, password: string, device?: Device): Expected {
+    const isKnown = device?.address === address && this.now < device.madeAt + 180 * day
+    const budget = isKnown ? `${address}:${device.name}` : address
+    const refused = this.#claim(budget)
+    if (refused) return refused
+    const account = this.accountOf(address)
+    const stored = account?.password ?? this.#newestAttempt(address)?.password
+    if (!account || password !== stored) return this.#suspect(budget, address, account)
+    this.tries.delete(budget)
+    if (account.status === 'pending') return { outcome: 'account_pending' }
+    if (account.status === 'suspended') return { outcome: 'account_suspended' }
+    return { outcome: 200, session: this.#open(account) }
+  }
+
+  #suspect(budget: string, address: string, account: Account | undefined): Expected {
+    const isTold = [10, 100].includes(this.tries.get(budget)!.count) && account?.status === 'active'
+    const row = isTold ? this.#ask('signInAttempts', address) : undefined
+    return { outcome: 'invalid_credentials', ...(row && { row }) }
+  }
+
+  /** @param generation counted back from the newest: 0 is the newest */
+  refresh(session: Session, generation: number): Expected {
+    const token = session.refreshTokens.at(-1 - generation)!
+    if (token.expiresAt <= this.now || !this.isAlive(session)) return { outcome: 'invalid_refresh_token' }
+    if (generation === 0) {
+      session.usedAt = this.now
+      session.expiresAt = Math.min(this.now + 30 * day, session.createdAt + 90 * day)
+      return { outcome: 200, session }
+    }
+    if (generation === 1 && this.now < session.usedAt + 30 * second) return { outcome: 200, session }
+    session.isEnded = true
+    return { outcome: 'refresh_token_reused', row: this.#tell('sessionReuse', session.account.address) }
+  }
+
+  logout(session: Session, generation: number): Expected {
+    const token = session.refreshTokens.at(-1 - generation)!
+    if (token.expiresAt > this.now && !session.isSwept) session.isEnded = true
+    return { outcome: 204 }
+  }
+
+  logoutAll(session: Session): Expected {
+    if (!this.isSignedIn(session)) return { outcome: 'invalid_token' }
+    this.#endSessions(session.account)
+    return { outcome: 204 }
+  }
+
+  endOthers(session: Session): Expected {
+    if (!this.isSignedIn(session)) return { outcome: 'invalid_token' }
+    this.#endSessions(session.account, session)
+    return { outcome: 204 }
+  }
+
+  endOne(session: Session, other: Session): Expected {
+    if (!this.isSignedIn(session)) return { outcome: 'invalid_token' }
+    if (other.account !== session.account || other.isEnded || other.isSwept) return { outcome: 'not_found' }
+    other.isEnded = true
+    return { outcome: 204 }
+  }
+
+  // The own account
+
+  me(session: Session): Expected {
+    return { outcome: this.isSignedIn(session) ? 200 : 'invalid_token' }
+  }
+
+  verify(session: Session): Expected {
+    const isGood = session.access.expiresAt > this.now && !session.isEnded
+    return { outcome: isGood ? 204 : 'invalid_token' }
+  }
+
+  describe(session: Session, bio: string): Expected {
+    if (!this.isSignedIn(session)) return { outcome: 'invalid_token' }
+    session.account.bio = bio
+    return { outcome: 200 }
+  }
+
+  changePassword(session: Session, password: string, next: string): Expected {
+    if (!this.isSignedIn(session)) return { outcome: 'invalid_token' }
+    const { account } = session
+    const refused = this.#claim(account.address)
+    if (refused) return refused
+    if (password !== account.password) return { outcome: 'wrong_password' }
+    account.password = next
+    this.tries.delete(account.address)
+    this.#endSessions(account, session)
+    this.#dropLinks(account, 'reset')
+    return { outcome: 204, row: this.#tell('passwordChanged', account.address) }
+  }
+
+  deleteMe(session: Session, password: string): Expected {
+    if (!this.isSignedIn(session)) return { outcome: 'invalid_token' }
+    const { account } = session
+    const refused = this.#claim(account.address)
+    if (refused) return refused
+    if (password !== account.password) return { outcome: 'wrong_password' }
+    return { outcome: 204, ...this.#erase(account) }
+  }
+
+  // Administration
+
+  suspend(account: Account): Expected {
+    if (account.status === 'suspended') return { outcome: 200 }
+    account.status = 'suspended'
+    this.#endSessions(account)
+    return { outcome: 200, ...this.#tellIfProven('accountSuspended', account) }
+  }
+
+  reinstate(account: Account): Expected {
+    if (account.status !== 'suspended') return { outcome: 200 }
+    account.status = account.wasActivated ? 'active' : 'pending'
+    return { outcome: 200, ...this.#tellIfProven('accountReinstated', account) }
+  }
+
+  assignRole(account: Account, role: Role): Expected {
+    if (account.role === role) return { outcome: 200 }
+    account.role = role
+    this.#endSessions(account)
+    return { outcome: 200, ...this.#tellIfProven('roleChanged', account) }
+  }
+
+  activateByAdmin(account: Account): Expected {
+    if (account.status !== 'pending') return { outcome: 200 }
+    const attempts = this.attempts.filter(({ address }) => address === account.address)
+    const password = attempts.length === 1 ? attempts[0]!.password : null
+    Object.assign(account, { status: 'active', password, wasActivated: true })
+    this.#dropLinks(account)
+    this.#dropAttempts(account.address)
+    return { outcome: 200, row: this.#tell(password === null ? 'set_password' : 'accountActivated', account.address) }
+  }
+
+  endSessionsOf(account: Account): Expected {
+    this.#endSessions(account)
+    return { outcome: 204 }
+  }
+
+  deleteAccount(account: Account): Expected {
+    return { outcome: 204, ...this.#erase(account) }
+  }
+
+  // Time, mail and the sweeper
+
+  loseQueue(): void {
+    for (const row of this.outbox) row.isQueued = false
+  }
+
+  requeue(): void {
+    for (const row of this.outbox.filter(({ isDone, dueAt }) => !isDone && dueAt <= this.now - 5 * minute)) {
+      Object.assign(row, { dueAt: this.now, isQueued: true })
+    }
+  }
+
+  deliver(): ExpectedMail[] {
+    const rows = this.outbox.filter(({ isDone, isQueued }) => !isDone && isQueued)
+    return rows.flatMap((row) => {
+      row.isDone = true
+      return this.#write(row) ?? []
+    })
+  }
+
+  #write(row: Row): ExpectedMail | undefined {
+    const { address, template } = row
+    if (isNotice(template)) return { to: address, subject: notices[template], row }
+    const account = this.accountOf(address)
+    switch (template) {
+      case 'registration':
+        if (account && account.status !== 'pending') return { to: address, subject: subjects.accountExists, row }
+        return this.#writeLink(row, 'activation', subjects.activation, row.attempt)
+      case 'activation':
+        if (account?.status !== 'pending') return undefined
+        return this.#writeLink(row, 'activation', subjects.activation, this.#newestAttempt(address))
+      case 'password_reset':
+        return this.#writeLink(row, 'reset', subjects.passwordReset)
+      case 'set_password':
+        return this.#writeLink(row, 'reset', subjects.setPassword)
+    }
+  }
+
+  #writeLink(row: Row, purpose: Link['purpose'], subject: string, attempt?: Attempt): ExpectedMail | undefined {
+    const account = this.accountOf(row.address)
+    if (!account || (purpose === 'activation' && (!attempt || !this.attempts.includes(attempt)))) return undefined
+    const expiresAt = this.now + (purpose === 'activation' ? day : hour)
+    const link: Link = { row, purpose, account, attempt, expiresAt, isGone: false, text: '' }
+    this.links.push(link)
+    return { to: row.address, subject, row, link }
+  }
+
+  cleanUp(): void {
+    const isOlder = (at: number, age: number) => at < this.now - age
+    for (const link of this.links) {
+      if (isOlder(link.row.at, hour) && link.expiresAt <= this.now) link.isGone = true
+    }
+    for (const session of this.sessions) {
+      if (isOlder(session.createdAt, 30 * day) && session.expiresAt <= this.now) session.isSwept = true
+    }
+    for (const [budget, { count, updatedAt }] of this.tries) {
+      if (isOlder(updatedAt, count < 100 ? 30 * day : 400 * day)) this.tries.delete(budget)
+    }
+    const isRecent = ({ at }: Attempt) => !isOlder(at, 7 * day)
+    for (const account of this.accounts) {
+      const { address, status, createdAt } = account
+      const mayStill =
+        this.attempts.some((attempt) => attempt.address === address && isRecent(attempt)) ||
+        this.links.some((link) => link.account === account && this.#isLive(link))
+      if (status !== 'pending' || !isOlder(createdAt, 7 * day) || mayStill) continue
+      this.accounts = this.accounts.filter((each) => each !== account)
+      this.#dropLinks(account)
+      this.#dropAttempts(address)
+    }
+    this.attempts = this.attempts.filter(
+      ({ address }) =>
+        this.accountOf(address)?.status === 'pending' ||
+        this.attempts.some((other) => other.address === address && isRecent(other)),
+    )
+  }
+
+  // What the methods above have in common
+
+  isAlive(session: Session): boolean {
+    return !session.isEnded && !session.isSwept && session.expiresAt > this.now
+  }
+
+  isSignedIn(session: Session): boolean {
+    return session.access.expiresAt > this.now && this.isAlive(session)
+  }
+
+  #isLive(link: Link): boolean {
+    return !link.isGone && link.expiresAt > this.now
+  }
+
+  #newestAttempt(address: string): Attempt | undefined {
+    return this.attempts.findLast((attempt) => attempt.address === address)
+  }
+
+  #open(account: Account): Session {
+    const times = { createdAt: this.now, usedAt: this.now, expiresAt: this.now + 30 * day }
+    const access = { text: '', expiresAt: 0 }
+    const session: Session = { account, ...times, isEnded: false, isSwept: false, refreshTokens: [], access }
+    this.sessions.push(session)
+    const kept = this.sessions.filter((each) => each.account === account && !each.isEnded && !each.isSwept)
+    for (const old of kept.slice(0, -50)) old.isEnded = true
+    return session
+  }
+
+  #endSessions(account: Account, kept?: Session): void {
+    for (const session of this.sessions) {
+      if (session.account === account && session !== kept && !session.isSwept) session.isEnded = true
+    }
+  }
+
+  #dropLinks(account: Account, purpose?: Link['purpose']): void {
+    for (const link of this.links) {
+      if (link.account === account && (purpose ?? link.purpose) === link.purpose) link.isGone = true
+    }
+  }
+
+  #dropAttempts(address: string): void {
+    this.attempts = this.attempts.filter((attempt) => attempt.address !== address)
+  }
+
+  #erase(account: Account): { row?: Row } {
+    this.#endSessions(account)
+    this.#dropLinks(account)
+    this.#dropAttempts(account.address)
+    this.#forgetTries(account.address)
+    this.outbox = this.outbox.filter(({ address }) => address !== account.address)
+    this.accounts = this.accounts.filter((each) => each !== account)
+    return this.#tellIfProven('accountDeleted', account)
+  }
+
+  #tell(template: Template, address: string): Row {
+    const times = { at: this.now, dueAt: this.now }
+    const row: Row = { id: '', address, template, attempt: undefined, ...times, isDone: false, isQueued: true }
+    this.outbox.push(row)
+    return row
+  }
+
+  #tellIfProven(template: Template, { wasActivated, address }: Account): { row?: Row } {
+    return wasActivated ? { row: this.#tell(template, address) } : {}
+  }
+
+  /** A mail that anybody can cause: 5 of a kind an hour, 20 a day. */
+  #ask(template: Template, address: string): Row | undefined {
+    const asked = (age: number) =>
+      this.outbox.filter((row) => row.address === address && row.template === template && row.at >= this.now - age)
+    const isWithin = asked(hour).length < 5 && asked(day).length < 20
+    return isWithin && budgeted.includes(template) ? this.#tell(template, address) : undefined
+  }
+
+  /** Takes a try, or says how long to wait. */
+  #claim(budget: string): Expected | undefined {
+    const tries = this.tries.get(budget)
+    if (!tries) {
+      this.tries.set(budget, { count: 1, allowedAt: this.now, updatedAt: this.now })
+      return undefined
+    }
+    if (tries.count >= 100) return { outcome: 'rate_limited', retryAfter: 3600 }
+    if (tries.allowedAt > this.now)
+      return { outcome: 'rate_limited', retryAfter: (tries.allowedAt - this.now) / second }
+    tries.count++
+    const pause = tries.count < 5 ? 0 : Math.min(15 * minute, second * 2 ** (tries.count - 5))
+    Object.assign(tries, { allowedAt: this.now + pause, updatedAt: this.now })
+    return undefined
+  }
+
+  #forgetTries(address: string): void {
+    for (const budget of this.tries.keys()) {
+      if (budget === address || budget.startsWith(`${address}:`)) this.tries.delete(budget)
+    }
+  }
+}
+
+function accepted(row: Row | undefined): Expected {
+  return { outcome: 202, ...(row && { row }) }
+}
+
+function isNotice(template: Template): template is Notice {
+  return template in notices
+}

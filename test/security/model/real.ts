@@ -1,0 +1,108 @@
+/** The real service, in the hands of the model's commands. */
+import { decodeJwt } from 'jose'
+import { expect } from 'vitest'
+import { minute, second } from '../../support/clock.ts'
+import { type SignedIn, signIn } from '../../support/people.ts'
+import { type Answer, type Call, type Service, startService } from '../../support/service.ts'
+import { type StoreImage, putBack } from '../../support/store-image.ts'
+import { type Account, type Expected, Model, type Session } from './model.ts'
+
+/** How often which call was answered how, so that a test can tell whether it got anywhere. */
+export const answered = new Map<string, number>()
+
+export interface Real {
+  service: Service
+  admin: SignedIn
+  adminSignedInAt: number
+}
+
+/** A service whose stores hold one ADMIN and nothing else, and the model of it. */
+export async function start(image: StoreImage, admin: SignedIn): Promise<{ model: Model; real: Real }> {
+  await putBack(image)
+  const service = startService()
+  const now = service.clock.now().getTime()
+  return { model: new Model(now), real: { service, admin, adminSignedInAt: now } }
+}
+
+/** Moves both clocks. */
+export function advance(model: Model, { service }: Real, ms: number): void {
+  service.clock.advance(ms)
+  model.now += ms
+}
+
+export async function adminToken(model: Model, real: Real): Promise<string> {
+  if (model.now - real.adminSignedInAt > 9 * minute) {
+    real.admin = await signIn(real.service, real.admin.email)
+    real.adminSignedInAt = model.now
+  }
+  return real.admin.accessToken
+}
+
+/** Makes the call and holds its answer, and what it told the queue, to what the model expects. */
+export async function compare(
+  real: Real,
+  expected: Expected,
+  method: string,
+  path: string,
+  call: Call,
+): Promise<Answer> {
+  const { service } = real
+  const queuedBefore = service.queued.length
+  const answer = await service.call(method, path, call)
+  const { outcome, retryAfter, session, row } = expected
+  expect(answer.json?.code ?? answer.status, `${method} ${path}`).toBe(outcome)
+  const name = `${method} ${path.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '{id}')}: ${outcome}`
+  answered.set(name, (answered.get(name) ?? 0) + 1)
+  if (retryAfter !== undefined) expect(Number(answer.headers.get('Retry-After'))).toBe(retryAfter)
+  const queued = service.queued.slice(queuedBefore)
+  if (row) {
+    expect(queued).toHaveLength(1)
+    row.id = queued[0]!.id
+  }
+  if (session) keepTokens(session, answer)
+  return answer
+}
+
+/** Looks at the tokens of an answer and gives them to the model's session. */
+function keepTokens(session: Session, { json }: Answer): void {
+  const access = decodeJwt(json.access_token)
+  const refresh = decodeJwt(json.refresh_token)
+  const { account } = session
+  expect(json.user).toMatchObject({ email: account.address, role: account.role, status: 'active', bio: account.bio })
+  expect(access).toMatchObject({ sub: json.user.id, sid: refresh['sid'], role: account.role })
+  expect(Number(refresh.exp) * second).toBe(session.expiresAt)
+  session.access = { text: json.access_token, expiresAt: Number(access.exp) * second }
+  const generation = Number(refresh['gen'])
+  const newest = session.refreshTokens.length
+  if (generation === newest) {
+    // A repetition gives the very same successor.
+    expect(json.refresh_token).toBe(session.refreshTokens.at(-1)!.text)
+    return
+  }
+  expect(generation).toBe(newest + 1)
+  session.refreshTokens.push({ text: json.refresh_token, expiresAt: session.expiresAt })
+}
+
+/** The user object as an ADMIN sees it, or nothing. */
+// oxlint-disable-next-line no-explicit-any -- a user object as it came
+export async function findUser(model: Model, real: Real, address: string): Promise<any> {
+  const token = await adminToken(model, real)
+  const { json } = await real.service.call('GET', `/users?email=${encodeURIComponent(address)}`, { token })
+  expect(json.users.length).toBeLessThanOrEqual(1)
+  return json.users[0]
+}
+
+export function expectSame(account: Account | undefined, user: unknown): void {
+  if (!account) {
+    expect(user).toBeUndefined()
+    return
+  }
+  expect(user).toMatchObject({
+    email: account.address,
+    status: account.status,
+    role: account.role,
+    bio: account.bio,
+    activated_at: account.wasActivated ? expect.any(String) : null,
+    created_at: new Date(account.createdAt).toISOString(),
+  })
+}

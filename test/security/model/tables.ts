@@ -1,0 +1,119 @@
+/** The tables as the model says they must be, and what must hold of them whatever the model says. */
+import { env } from 'cloudflare:workers'
+import { expect } from 'vitest'
+import type { Model } from './model.ts'
+
+type Row = Record<string, unknown>
+
+async function select(query: string): Promise<Row[]> {
+  const { results } = await env.DB.prepare(query).all<Row>()
+  return results
+}
+
+/** Without the ADMIN who does the model's administration. */
+const notAdmin = "email <> 'admin@example.com'"
+
+function sorted(rows: Row[]): string[] {
+  return rows.map((row) => JSON.stringify(row)).toSorted()
+}
+
+export async function expectTables(model: Model): Promise<void> {
+  const users = await select(
+    `select email, status, role, password_hash is not null as has_password, bio, created_at, activated_at is not null as was_activated from users where ${notAdmin}`,
+  )
+  expect(sorted(users)).toEqual(
+    sorted(
+      model.accounts.map(({ address, status, role, password, bio, createdAt, wasActivated }) => ({
+        email: address,
+        status,
+        role,
+        has_password: Number(password !== null),
+        bio,
+        created_at: createdAt,
+        was_activated: Number(wasActivated),
+      })),
+    ),
+  )
+
+  const sessions = await select(
+    `select email, generation, sessions.created_at, last_used_at, expires_at from sessions join users on users.id = user_id where ${notAdmin}`,
+  )
+  const rows = model.sessions.filter(({ isEnded, isSwept }) => !isEnded && !isSwept)
+  expect(sorted(sessions)).toEqual(
+    sorted(
+      rows.map(({ account, refreshTokens, createdAt, usedAt, expiresAt }) => ({
+        email: account.address,
+        generation: refreshTokens.length,
+        created_at: createdAt,
+        last_used_at: usedAt,
+        expires_at: expiresAt,
+      })),
+    ),
+  )
+
+  const registrations = await select('select email, created_at from registrations')
+  expect(sorted(registrations)).toEqual(
+    sorted(model.attempts.map(({ address, at }) => ({ email: address, created_at: at }))),
+  )
+
+  const links = await select(
+    'select one_time_links.id, purpose, email, expires_at from one_time_links join users on users.id = user_id',
+  )
+  expect(sorted(links)).toEqual(
+    sorted(
+      model.links
+        .filter(({ isGone }) => !isGone)
+        .map(({ row, purpose, account, expiresAt }) => ({
+          id: row.id,
+          purpose,
+          email: account.address,
+          expires_at: expiresAt,
+        })),
+    ),
+  )
+
+  const counters = await select(
+    "select count, allowed_at from attempt_counters where key not like '%admin@example.com%'",
+  )
+  expect(sorted(counters)).toEqual(
+    sorted([...model.tries.values()].map(({ count, allowedAt }) => ({ count, allowed_at: allowedAt }))),
+  )
+
+  const waiting = await select("select id from emails where status in ('queued', 'sending')")
+  expect(sorted(waiting)).toEqual(sorted(model.outbox.filter(({ isDone }) => !isDone).map(({ id }) => ({ id }))))
+}
+
+/** Queries that find nothing, whatever anybody did. */
+const impossible: Record<string, string> = {
+  'a session of a user who is not active': `select sessions.id from sessions left join users on users.id = user_id
+    where users.id is null or users.status <> 'active'`,
+  'a link of nobody': 'select id from one_time_links where user_id not in (select id from users)',
+  'an activation link of an active user': `select one_time_links.id from one_time_links join users on users.id = user_id
+    where purpose = 'activation' and status = 'active'`,
+  'two users with one address': 'select lower(trim(email)) from users group by 1 having count(*) > 1',
+  'an attempt to register an active address':
+    "select registrations.id from registrations join users using (email) where status = 'active'",
+  'an active user who was never activated': "select id from users where status = 'active' and activated_at is null",
+  'a pending user who was activated': "select id from users where status = 'pending' and activated_at is not null",
+  'a session older than 90 days': `select id from sessions where expires_at > created_at + ${90 * 24 * 3600 * 1000}`,
+  'a generation below one': 'select id from sessions where generation < 1',
+  'more than fifty sessions': 'select user_id from sessions group by 1 having count(*) > 50',
+  'more than a hundred tries': 'select key from attempt_counters where count > 100 or count < 1',
+  'a mail in delivery with nobody to deliver it': "select id from emails where status = 'sending'",
+  'a mail that failed': "select id from emails where status in ('failed', 'unknown')",
+  'a finished mail without its time': `select id from emails
+    where (finished_at is null) <> (status in ('queued', 'sending'))`,
+  'more than five mails of a kind in an hour': `select a.id from emails as a join emails as b
+    on b.recipient = a.recipient and b.budget = a.budget and b.created_at between a.created_at and a.created_at + 3599999
+    where a.budget is not null group by a.id having count(*) > 5`,
+  'an address in the audit trail': "select id from audit_events where detail like '%@%'",
+  'a user without ADMIN rights left alone': `select 1 where not exists
+    (select 1 from users where role = 'ADMIN' and status = 'active')`,
+}
+
+export async function expectInvariants(): Promise<void> {
+  const queries = Object.entries(impossible)
+  const results = await env.DB.batch<Row>(queries.map(([, query]) => env.DB.prepare(query)))
+  const found = queries.flatMap(([name], place) => (results[place]!.results.length > 0 ? [name] : []))
+  expect(found).toEqual([])
+}
