@@ -176,7 +176,9 @@ export class Model {
     if (!this.#isLive(link)) return { outcome: 'invalid_link' }
     const { account } = link
     account.password = password
-    if (account.status === 'pending') Object.assign(account, { status: 'active', wasActivated: true })
+    if (account.status === 'pending') account.status = 'active'
+    // Who can read the mail owns the mailbox, suspended or not: a reinstatement makes the account active then.
+    account.wasActivated = true
     this.#endSessions(account)
     this.#dropLinks(account)
     this.#dropAttempts(account.address)
