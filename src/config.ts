@@ -6,6 +6,7 @@ import {
   parseSecretKeys,
   parseSigningKeys,
 } from './crypto/keys.ts'
+import { flag, isMailbox, minLength, onOrOff, origin, origins, secureUrl, variableText } from './config-values.ts'
 import { normalizeEmailAddress } from './email-address.ts'
 import { rateLimits } from './rate-limits.ts'
 
@@ -80,13 +81,12 @@ async function interpret(env: Env): Promise<Settings> {
   const problems: string[] = []
   for (const name of bindings) if (!env[name]) problems.push(`the binding ${name} is missing`)
 
+  const textOf = (name: keyof Env) => variableText(env[name])
   function read<T>(name: keyof Env, parse: (text: string) => T): T | undefined {
-    const value: unknown = env[name]
-    if (typeof value !== 'string' || value.trim() === '') {
-      problems.push(`${name} is not set`)
-      return undefined
-    }
-    return parse(value.trim())
+    const text = typeof env[name] === 'string' ? textOf(name) : ''
+    if (text !== '') return parse(text)
+    problems.push(`${name} is not set`)
+    return undefined
   }
   function check<T>(name: keyof Env, value: T | undefined, rule: string): T | undefined {
     if (value === undefined) problems.push(`${name} ${rule}`)
@@ -103,7 +103,7 @@ async function interpret(env: Env): Promise<Settings> {
     })
   }
 
-  const isDevelopment = env.ENVIRONMENT === 'development'
+  const isDevelopment = textOf('ENVIRONMENT') === 'development'
   const publicUrl = read('PUBLIC_URL', (text) =>
     check('PUBLIC_URL', origin(text, isDevelopment), 'must be an https origin, such as https://accounts.example.com'),
   )
@@ -113,11 +113,12 @@ async function interpret(env: Env): Promise<Settings> {
   const turnstileUrl = read('TURNSTILE_URL', (text) =>
     check('TURNSTILE_URL', secureUrl(text, isDevelopment), 'must be an https URL'),
   )
-  const pwnedPasswordsUrl = env.PWNED_PASSWORDS_URL?.trim() ? origin(env.PWNED_PASSWORDS_URL, isDevelopment) : null
+  const pwnedPasswordsText = textOf('PWNED_PASSWORDS_URL')
+  const pwnedPasswordsUrl = pwnedPasswordsText ? origin(pwnedPasswordsText, isDevelopment) : null
   check('PWNED_PASSWORDS_URL', pwnedPasswordsUrl, 'must be an https origin, or empty for no breach check')
   const requiresBreachCheck = check(
     'PWNED_PASSWORDS_REQUIRED',
-    flag(env.PWNED_PASSWORDS_REQUIRED),
+    flag(textOf('PWNED_PASSWORDS_REQUIRED')),
     'must be "true" or "false"',
   )
   if (requiresBreachCheck && pwnedPasswordsUrl === null) {
@@ -126,21 +127,22 @@ async function interpret(env: Env): Promise<Settings> {
   const mailFrom = read('MAIL_FROM', (text) =>
     check('MAIL_FROM', isMailbox(text) ? text : undefined, 'must be an address, or "Name <address>"'),
   )
-  const bootstrap = textOf(env.BOOTSTRAP_ADMIN_EMAIL) ? normalizeEmailAddress(textOf(env.BOOTSTRAP_ADMIN_EMAIL)) : null
+  const bootstrapText = textOf('BOOTSTRAP_ADMIN_EMAIL')
+  const bootstrap = bootstrapText ? normalizeEmailAddress(bootstrapText) : null
   check('BOOTSTRAP_ADMIN_EMAIL', bootstrap, 'must be an e-mail address or empty')
   const passwordMinLength = check(
     'PASSWORD_MIN_LENGTH',
-    minLength(textOf(env.PASSWORD_MIN_LENGTH)),
+    minLength(textOf('PASSWORD_MIN_LENGTH')),
     'must be a whole number from 8 to 64',
   )
   const corsOrigins = check(
     'CORS_ORIGINS',
-    origins(env.CORS_ORIGINS, isDevelopment),
+    origins(textOf('CORS_ORIGINS'), isDevelopment),
     'must be https origins such as https://app.example.com, with commas between them, or empty',
   )
   const limitsRates = check(
     'RATE_LIMITS',
-    onOrOff(env.RATE_LIMITS, isDevelopment),
+    onOrOff(textOf('RATE_LIMITS'), isDevelopment),
     'must be "on"; only in development it may be "off"',
   )
   const tokenKeys = readKeys('TOKEN_KEYS', parseSecretKeys)
@@ -179,57 +181,11 @@ async function interpret(env: Env): Promise<Settings> {
       tokenKeys: tokenKeys!,
       peppers: peppers!,
       resendApiKey: resendApiKey!,
-      turnstileSecret: env.TURNSTILE_SECRET?.trim() || null,
+      turnstileSecret: textOf('TURNSTILE_SECRET') || null,
     },
   }
 }
 
 function keyProblem(error: unknown): string {
   return error instanceof KeyError ? error.message : 'cannot be read'
-}
-
-function origin(text: string, isDevelopment: boolean): string | undefined {
-  const url = URL.parse(text)
-  if (!url || url.username || url.password || url.search || url.hash || url.pathname !== '/') return undefined
-  // A URL may have it in its host, and nobody who writes it means that.
-  if (url.host.includes('*')) return undefined
-  return url.protocol === 'https:' || (isDevelopment && url.protocol === 'http:') ? url.origin : undefined
-}
-
-function secureUrl(text: string, isDevelopment: boolean): string | undefined {
-  const url = URL.parse(text)
-  return url && origin(url.origin, isDevelopment) && !url.username && !url.password ? url.href : undefined
-}
-
-/** A list of origins, each of them whole: no `*`, no `null`, no pattern. */
-function origins(text: string | undefined, isDevelopment: boolean): string[] | undefined {
-  const list = text?.trim() ? text.split(',').map((entry) => origin(entry.trim(), isDevelopment)) : []
-  return list.every((entry) => entry !== undefined) ? list : undefined
-}
-
-function flag(text: string | undefined): boolean | undefined {
-  const value = text?.trim() || 'false'
-  return value === 'true' || value === 'false' ? value === 'true' : undefined
-}
-
-function isMailbox(text: string): boolean {
-  const address = /^[^<>"\r\n]*<([^<>]+)>$/.exec(text)?.[1] ?? text
-  return normalizeEmailAddress(address) !== undefined
-}
-
-/** A variable that need not be set. A number in wrangler.toml arrives as one. */
-function textOf(value: string | number | undefined): string {
-  return String(value ?? '').trim()
-}
-
-function minLength(text: string): number | undefined {
-  const length = text ? Number(text) : 8
-  return Number.isInteger(length) && length >= 8 && length <= 64 ? length : undefined
-}
-
-/** On unless said otherwise, and said otherwise nowhere but in development. */
-function onOrOff(text: string | undefined, isDevelopment: boolean): boolean | undefined {
-  const word = text?.trim() || 'on'
-  if (word === 'on') return true
-  return word === 'off' && isDevelopment ? false : undefined
 }

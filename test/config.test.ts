@@ -71,6 +71,17 @@ describe('a configuration', () => {
     expect(await configOf({ RATE_LIMITS: 'on', [name]: value })).toMatchObject(expected)
   })
 
+  it.each([
+    ['PWNED_PASSWORDS_REQUIRED', false, { requiresBreachCheck: false }],
+    [
+      'CORS_ORIGINS',
+      ['https://a.example.com', 'https://b.example.com'],
+      { corsOrigins: ['https://a.example.com', 'https://b.example.com'] },
+    ],
+  ])('takes %s as TOML has it: %j', async (name, value, expected) => {
+    expect(await configOf({ [name]: value })).toMatchObject(expected)
+  })
+
   it('may be without https in development, and only there', async () => {
     const local = { PUBLIC_URL: 'http://127.0.0.1:8787', RESEND_BASE_URL: 'http://127.0.0.1:8788' }
     expect(await configOf(local)).toMatchObject({
@@ -174,6 +185,19 @@ describe('what is wrong is named', () => {
         'AUDIENCE must not be the same as PUBLIC_URL',
       ])
     }
+  })
+
+  it.each([
+    ['PWNED_PASSWORDS_REQUIRED', true],
+    ['PWNED_PASSWORDS_REQUIRED', 7],
+    ['PWNED_PASSWORDS_URL', true],
+    ['CORS_ORIGINS', [7]],
+    ['CORS_ORIGINS', { a: 'https://a.example.com' }],
+    ['RATE_LIMITS', true],
+    ['PUBLIC_URL', 7],
+    ['SIGNING_KEYS', { keys: [] }],
+  ])('%s = %j, of another kind than text, and not by an exception', async (name, value) => {
+    expect(await problemsOf({ [name]: value })).toEqual([expect.stringContaining(name)])
   })
 
   it('without a word of any value', async () => {
