@@ -11,10 +11,10 @@ import {
   deleteOtherSessionsOf,
   deleteSession,
   deleteSessionsOf,
-  generationIsStale,
   listSessionsOf,
   ownerOfSession,
   rotateSession,
+  selectActingUser,
   selectSession,
   selectUserOfSession,
   sessionExists,
@@ -55,16 +55,16 @@ export async function refresh(ctx: Context, token: string): Promise<Tokens> {
   if (isReplay) return issueTokens(ctx, user, session)
   // A token from the future of this row: the database was restored from a back-up.
   if (session.generation <= gen) throw new AppError('invalid_refresh_token', { reason: 'unknown_generation' })
-  throw await endStolenSession(ctx, user, session, gen)
+  throw await endStolenSession(ctx, user, session)
 }
 
-async function endStolenSession(ctx: Context, user: User, session: Session, generation: number): Promise<AppError> {
+async function endStolenSession(ctx: Context, user: User, session: Session): Promise<AppError> {
   const event = auditEvent(ctx, 'session.reuse_detected', { userId: user.id, detail: { session_id: session.id } })
   const mail = newEmail(ctx, 'session_reuse', user.email, user.id)
   const done = happened(event.id)
-  const replayableSince = new Date(event.at.getTime() - replayMs)
   const [, ended] = await batch(ctx.db, [
-    insertAuditEvent(ctx.db, event, generationIsStale(session.id, generation, replayableSince)),
+    // A generation that was too old once stays so: all that can have changed is that the session is over.
+    insertAuditEvent(ctx.db, event, sessionExists(session.id)),
     deleteSession(ctx.db, session.id, done),
     insertEmail(ctx.db, mail, done),
   ])
@@ -93,7 +93,7 @@ export async function listSessions(ctx: Context, { user }: Actor): Promise<Sessi
   return listSessionsOf(ctx.db, user.id, ctx.now())
 }
 
-/** @throws {AppError} `not_found`, for another user's session too */
+/** @throws {AppError} `not_found`, for another user's session too; `invalid_token` when the own one ended meanwhile */
 export async function endSession(ctx: Context, actor: Actor, sessionId: string): Promise<void> {
   const { user } = actor
   const event = auditEvent(ctx, 'session.ended', {
@@ -101,11 +101,13 @@ export async function endSession(ctx: Context, actor: Actor, sessionId: string):
     userId: user.id,
     detail: { session_id: sessionId },
   })
-  const [, ended] = await batch(ctx.db, [
+  const [, ended, [acting]] = await batch(ctx.db, [
     insertAuditEvent(ctx.db, event, allOf(stillSignedIn(actor, event.at), sessionExists(sessionId, user.id))),
     deleteSession(ctx.db, sessionId, happened(event.id)),
+    selectActingUser(ctx.db, actor.session.id, user.id, event.at),
   ])
-  if (ended.length === 0) throw new AppError('not_found')
+  // Who ends the session that asks is not acting any more afterwards, and need not be.
+  if (ended.length === 0) throw acting ? new AppError('not_found') : invalidToken('ended_meanwhile')
   revoke(ctx, ended)
 }
 

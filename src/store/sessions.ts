@@ -96,15 +96,6 @@ export function rotateSession(db: Db, { id, generation, now, idleMs, maxMs, from
     .returning()
 }
 
-/** A refresh token of `generation` is older than the newest one and not the one that a lost answer or a second tab may repeat. */
-export function generationIsStale(id: string, generation: number, replayableSince: Date): SQL {
-  return sql`exists (select 1 from ${sessions} where ${and(
-    eq(sessions.id, id),
-    gt(sessions.generation, generation),
-    sql`not (${and(eq(sessions.generation, generation + 1), gt(sessions.lastUsedAt, replayableSince))})`,
-  )})`
-}
-
 export function sessionExists(id: string, userId?: string): SQL {
   const owner = userId === undefined ? undefined : eq(sessions.userId, userId)
   return sql`exists (select 1 from ${sessions} where ${and(eq(sessions.id, id), owner)})`

@@ -1,0 +1,168 @@
+/**
+ * What was read at the beginning of a request may be over when it writes. Here something else is done exactly between the
+ * two, which a race meets only by luck: the write has to decide, and nothing of the late request may be left.
+ */
+import { describe, expect, it } from 'vitest'
+import { expectProblem, sessionOf } from '../support/answers.ts'
+import { hookedD1 } from '../support/hooked-d1.ts'
+import { type SignedIn, goodPassword, otherPassword, signIn, signUp, signUpAdmin, signUpAs } from '../support/people.ts'
+import { type Answer, type Call, type Service, startService } from '../support/service.ts'
+import { snapshot } from '../support/state.ts'
+
+const thirdPassword = 'eleven wooden bridges sway'
+
+/** A claimed try stays claimed, whatever becomes of the request. */
+async function tables() {
+  const all = await snapshot()
+  all.delete('attempt_counters')
+  return all
+}
+
+/** Calls, does something before the statement that would record the act, and tells what the call itself then left behind. */
+async function interrupted(
+  service: Service,
+  call: [method: string, path: string, call: Call],
+  meanwhile: () => Promise<Answer>,
+) {
+  let before: Awaited<ReturnType<typeof tables>> | undefined
+  const db = hookedD1(service.env.DB, async (statements) => {
+    if (before || !statements.some((sql) => /^insert into "audit_events"/i.test(sql))) return
+    expect((await meanwhile()).status).toBeLessThan(300)
+    before = await tables()
+  })
+  const late = startService({ env: { DB: db }, beside: service })
+  const answer = await late.call(...call)
+  expect(before, 'it came to a write').toBeDefined()
+  return { answer, leavesNothing: async () => expect(await tables()).toEqual(before), queued: late.queued }
+}
+
+interface People {
+  admin: SignedIn
+  ada: SignedIn
+  phone: SignedIn
+  other: SignedIn
+}
+
+async function people(service: Service): Promise<People> {
+  const admin = await signUpAdmin(service)
+  const ada = await signUp(service, 'ada@example.com')
+  const phone = await signIn(service, 'ada@example.com')
+  const other = await signUp(service, 'other@example.com')
+  return { admin, ada, phone, other }
+}
+
+const ownActs: Record<string, (of: People) => [string, string, unknown?]> = {
+  'a change of the profile': () => ['PATCH', '/users/me', { bio: 'late' }],
+  'the end of another session': ({ phone }) => ['DELETE', `/users/me/sessions/${sessionOf(phone.accessToken)}`],
+  'the end of all other sessions': () => ['DELETE', '/users/me/sessions'],
+  'a log-out everywhere': () => ['POST', '/auth/logout-all'],
+  'a change of the password': () => [
+    'POST',
+    '/auth/change-password',
+    { old_password: goodPassword, new_password: otherPassword },
+  ],
+  'a deletion of the account': () => ['DELETE', '/users/me', { password: goodPassword }],
+}
+
+const ends: Record<string, (service: Service, of: People) => Promise<Answer>> = {
+  'its session was ended': (service, { ada }) =>
+    service.call('POST', '/auth/logout', { body: { refresh_token: ada.refreshToken } }),
+  'its user was suspended': (service, { ada, admin }) =>
+    service.call('POST', `/users/${ada.id}/suspend`, { token: admin.accessToken, body: { reason: 'spam' } }),
+  'its user was deleted': (service, { ada, admin }) =>
+    service.call('DELETE', `/users/${ada.id}`, { token: admin.accessToken }),
+}
+
+describe('an act on the own account', () => {
+  for (const [act, request] of Object.entries(ownActs)) {
+    it.each(Object.entries(ends))(`(${act}) is refused when meanwhile %s`, async (_, end) => {
+      const service = startService()
+      const everybody = await people(service)
+      const [method, path, body] = request(everybody)
+      const { answer, leavesNothing, queued } = await interrupted(
+        service,
+        [method, path, { token: everybody.ada.accessToken, body }],
+        () => end(service, everybody),
+      )
+      expectProblem(answer, 401, 'invalid_token')
+      await leavesNothing()
+      expect(queued).toEqual([])
+    })
+  }
+
+  const changedTo = (service: Service, { ada }: People) =>
+    service.call('POST', '/auth/change-password', {
+      token: ada.accessToken,
+      body: { old_password: goodPassword, new_password: thirdPassword },
+    })
+
+  it.each(['a change of the password', 'a deletion of the account'])(
+    '(%s) is refused when the same session has changed the password it gave meanwhile',
+    async (act) => {
+      const service = startService()
+      const everybody = await people(service)
+      const [method, path, body] = ownActs[act]!(everybody)
+      const { answer, leavesNothing } = await interrupted(
+        service,
+        [method, path, { token: everybody.ada.accessToken, body }],
+        () => changedTo(service, everybody),
+      )
+      expectProblem(answer, 401, 'invalid_token')
+      await leavesNothing()
+      await signIn(service, everybody.ada.email, thirdPassword)
+    },
+  )
+})
+
+const acts: Record<string, (of: People) => [string, string, unknown?]> = {
+  'a change of a profile': ({ other }) => ['PATCH', `/users/${other.id}/profile`, { bio: 'late' }],
+  'a change of a role': ({ other }) => ['PUT', `/users/${other.id}/role`, { role: 'ADMIN' }],
+  'a suspension': ({ other }) => ['POST', `/users/${other.id}/suspend`, { reason: 'late' }],
+  'a reset for somebody': ({ other }) => ['POST', `/users/${other.id}/password-reset`],
+  'the end of somebody’s sessions': ({ other }) => ['DELETE', `/users/${other.id}/sessions`],
+  'a deletion': ({ other }) => ['DELETE', `/users/${other.id}`],
+}
+
+describe('an act on somebody else', () => {
+  const losses: Record<string, (service: Service, of: People, actor: SignedIn) => Promise<Answer>> = {
+    'lost the role': (service, { admin }, actor) =>
+      service.call('PUT', `/users/${actor.id}/role`, { token: admin.accessToken, body: { role: 'USER' } }),
+    'was suspended': (service, { admin }, actor) =>
+      service.call('POST', `/users/${actor.id}/suspend`, { token: admin.accessToken, body: { reason: 'x' } }),
+    'logged out': (service, _, actor) =>
+      service.call('POST', '/auth/logout', { body: { refresh_token: actor.refreshToken } }),
+  }
+  for (const [act, request] of Object.entries(acts)) {
+    it.each(Object.entries(losses))(`(${act}) is refused when the ADMIN %s meanwhile`, async (_, lose) => {
+      const service = startService()
+      const everybody = await people(service)
+      const actor = await signUpAs(service, 'ADMIN', 'second@example.com', everybody.admin)
+      await service.deliver()
+      const [method, path, body] = request(everybody)
+      const { answer, leavesNothing, queued } = await interrupted(
+        service,
+        [method, path, { token: actor.accessToken, body }],
+        () => lose(service, everybody, actor),
+      )
+      expectProblem(answer, 401, 'invalid_token')
+      await leavesNothing()
+      expect(queued).toEqual([])
+    })
+  }
+
+  it.each([
+    ['a change of a profile', 'PATCH', 'profile', { bio: 'late' }],
+    ['a suspension', 'POST', 'suspend', { reason: 'late' }],
+  ])('(%s) by a MODERATOR is refused when its target became one meanwhile', async (_, method, what, body) => {
+    const service = startService()
+    const { admin, other } = await people(service)
+    const moderator = await signUpAs(service, 'MODERATOR', 'moderator@example.com', admin)
+    const { answer, leavesNothing } = await interrupted(
+      service,
+      [method, `/users/${other.id}/${what}`, { token: moderator.accessToken, body }],
+      () => service.call('PUT', `/users/${other.id}/role`, { token: admin.accessToken, body: { role: 'MODERATOR' } }),
+    )
+    expectProblem(answer, 403, 'insufficient_permission')
+    await leavesNothing()
+  })
+})
