@@ -1,6 +1,8 @@
 import type { Context, MailJob } from '../context.ts'
+import { isUuidv7 } from '../crypto/random.ts'
 import { describeError, log } from '../log.ts'
-import { closeDeadLetter, deliverEmail } from '../services/email-delivery.ts'
+import { type Retries, deliverEmails } from '../services/email-delivery.ts'
+import { closeDeadLetter } from '../services/email-rescue.ts'
 
 /** Longer than a claim, so that the next try can have the row. */
 const retryAfterFailureSeconds = 150
@@ -10,16 +12,18 @@ const retryAfterFailureSeconds = 150
  * the others; the queue gives it to the dead-letter queue in the end.
  */
 export async function consumeMailQueue(ctx: Context, batch: MessageBatch<MailJob>): Promise<void> {
+  const ids = [...new Set(batch.messages.map(idOf))].filter(isUuidv7)
+  let retries: Retries
+  try {
+    retries = await deliverEmails(ctx, ids)
+  } catch (error) {
+    log('error', 'mail.delivery_failed', { emails: ids.length, ...describeError(error) })
+    retries = new Map(ids.map((id) => [id, retryAfterFailureSeconds]))
+  }
   for (const message of batch.messages) {
-    const id = idOf(message)
-    try {
-      const delaySeconds = await deliverEmail(ctx, id)
-      if (delaySeconds === undefined) message.ack()
-      else message.retry({ delaySeconds })
-    } catch (error) {
-      log('error', 'mail.delivery_failed', { email_id: id, attempts: message.attempts, ...describeError(error) })
-      message.retry({ delaySeconds: retryAfterFailureSeconds })
-    }
+    const delaySeconds = retries.get(idOf(message))
+    if (delaySeconds === undefined) message.ack()
+    else message.retry({ delaySeconds })
   }
 }
 

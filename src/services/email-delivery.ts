@@ -1,154 +1,181 @@
-import { renderEmail } from '../../emails/render.ts'
+/**
+ * Delivery, up to 100 mails in one request to Resend, and none of them twice.
+ *
+ * Resend remembers an idempotency key for 24 hours and for the whole request: the same list again is answered with what
+ * was answered before, and another list under that key is refused (409). So a key is good for exactly one list, and a
+ * mail that may have been accepted with a list must never be offered in another one, nor by itself. Hence:
+ *
+ * 1. Rows that were never offered are claimed together, in one statement that writes the request's id and each row's
+ *    place in it before anything is sent. The key is made from that id, the list follows from the rows.
+ * 2. A row stays with its request for as long as that may have been accepted: after a crash, a lost or garbled answer,
+ *    a 5xx. Whichever message about it comes next, and with whatever others, the whole request is claimed again (one
+ *    statement, so one consumer gets it) and repeated in the same order under the same key. All its rows are put off and
+ *    finished in one statement, so they never part.
+ * 3. The list can only become shorter: what has nothing to say any more drops out (its link was used, so it arrived) and
+ *    so does a deleted account. If the first list was accepted, the shorter one is refused with a 409, which says that
+ *    all who are still in it were accepted; if not, the shorter one is accepted now. That no mail ever joins a list is
+ *    why a row without content, or one that can't be read, is taken out of the request before the first offer.
+ * 4. Only a refusal that is certain (429, 401, 403, a 4xx of the whole) of a request that was in no doubt before sets its
+ *    rows free to be offered with others.
+ * 5. After 23 hours of doubt, before Resend forgets, the rows are marked `unknown` and never sent again.
+ *
+ * A row that comes alone goes by itself, under a key made from the row.
+ */
 import type { Context } from '../context.ts'
-import { type SendOutcome, sendEmail } from '../mailer.ts'
-import { log } from '../log.ts'
-import { insertAuditEvent } from '../store/audit.ts'
+import { uuidv7 } from '../crypto/random.ts'
+import { describeError, log } from '../log.ts'
+import { type OutgoingEmail, type SendOutcome, maxMailsPerRequest, sendEmail, sendEmails } from '../mailer.ts'
 import { batch } from '../store/db.ts'
 import {
-  type EmailOutcome,
-  claimEmail,
-  emailIsClaimed,
-  emailIsOpen,
-  failedOrUnknown,
-  findEmailSubject,
-  finishClaim,
-  postponeStrandedEmails,
-  updateEmail,
-} from '../store/emails.ts'
-import type { Email } from '../store/schema.ts'
-import { auditEvent } from './audit.ts'
-import { contentOf } from './email-content.ts'
-import type { MailJob } from '../context.ts'
+  type ClaimedEmail,
+  claimBatch,
+  claimFreshEmails,
+  claimSingleEmail,
+  selectOfferedEmails,
+} from '../store/email-claims.ts'
+import { composeEmails } from './email-composition.ts'
+import { pauseSeconds, settle, settlementOf, verdictOn } from './email-settlement.ts'
 
-/** How long one consumer may take over a row before another may have it. */
+/** How long one consumer may take over a request before another may have it. */
 const claimMs = 2 * 60_000
 /** Resend forgets idempotency keys at 24 hours; after this nothing that may have been accepted is sent again. */
 const doubtMs = 23 * 60 * 60_000
-/** With the back-off below, about a day. */
-const maxAttempts = 30
-const firstPauseSeconds = 15
-const maxPauseSeconds = 3600
-/** A row that should have been taken up this long ago was lost on the way to the queue. */
-const strandedMs = 5 * 60_000
+/** Longer than a claim, so that the next try can have the row. */
+const retryAfterFailureSeconds = 150
+/** No further request is repeated in a run that has taken this long, or this many mails: D1 allows it 1,000 statements. */
+const maxRunMs = 60_000
+const retryAfterRunSeconds = 15
+
+/** Seconds after which to try again, by the id of the row. A row that is not in it needs no further try. */
+export type Retries = Map<string, number>
 
 /**
- * Delivers one outbox row, whatever happened to it before: claims it, decides what it has to say, sends that under a key
- * made from the row, and writes down the outcome.
+ * Delivers outbox rows, whatever happened to them before. One request that fails does not hold up the others.
  *
- * @returns the seconds after which to try again; `undefined` when there is nothing more to do
+ * @throws {AppError} `service_unavailable` when nothing could be claimed
  */
-export async function deliverEmail(ctx: Context, id: string): Promise<number | undefined> {
-  const now = ctx.now()
-  const email = await claimEmail(ctx.db, id, now, claimMs)
-  if (!email) return undefined
-  if (email.inDoubtSince && email.inDoubtSince.getTime() <= now.getTime() - doubtMs) {
-    await close(ctx, email, { status: 'unknown', lastError: 'in_doubt_too_long' })
-    return undefined
-  }
-  const message = await contentOf(ctx, email)
-  if (!message) {
-    await finish(ctx, email, { status: 'skipped', finishedAt: ctx.now() })
-    return undefined
-  }
-  const { config, secrets } = ctx
-  const rendered = renderEmail(message, config)
-  const outcome = await sendEmail(config, secrets, { to: email.recipient, ...rendered }, `email/${email.id}`)
-  return record(ctx, email, now, outcome)
-}
-
-async function record(ctx: Context, email: Email, claimedAt: Date, outcome: SendOutcome): Promise<number | undefined> {
-  switch (outcome.kind) {
-    case 'accepted':
-      await finish(ctx, email, {
-        status: 'sent',
-        providerId: outcome.providerId,
-        inDoubtSince: null,
-        lastError: null,
-        finishedAt: ctx.now(),
-      })
-      return undefined
-    case 'refused':
-      await close(ctx, email, { status: 'failed', lastError: outcome.reason })
-      return undefined
-    case 'postponed':
-    case 'in_doubt': {
-      const lastError = outcome.reason
-      // A refusal for now settles this attempt, but no earlier one that nobody knows about.
-      const isSettled = outcome.kind === 'postponed' && email.inDoubtSince?.getTime() === claimedAt.getTime()
-      if (email.attempts >= maxAttempts) {
-        await close(ctx, email, { status: isSettled ? 'failed' : 'unknown', lastError })
-        return undefined
-      }
-      const pause = Math.max(outcome.afterSeconds, pauseSeconds(email.attempts))
-      const dueAt = new Date(ctx.now().getTime() + pause * 1000)
-      await finish(ctx, email, { status: 'queued', dueAt, lastError, ...(isSettled && { inDoubtSince: null }) })
-      log('warn', 'mail.postponed', { email_id: email.id, reason: lastError, attempts: email.attempts, seconds: pause })
-      return pause
+export async function deliverEmails(ctx: Context, ids: readonly string[]): Promise<Retries> {
+  const retries: Retries = new Map()
+  if (ids.length === 0) return retries
+  const start = ctx.now()
+  const [offered, fresh] = await batch(ctx.db, [
+    selectOfferedEmails(ctx.db, ids),
+    claimFreshEmails(ctx.db, ids, uuidv7(start), start, claimMs),
+  ])
+  await deliverRequest(ctx, retries, fresh, start)
+  let taken = fresh.length
+  const inOrder = offered.toSorted((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id))
+  for (const [key, rows] of Map.groupBy(inOrder, ({ id, batchId }) => batchId ?? id)) {
+    const now = ctx.now()
+    const [{ id, status, dueAt }] = rows as [(typeof rows)[0]]
+    const isSingle = key === id
+    const waitSeconds = Math.ceil((dueAt.getTime() - now.getTime()) / 1000)
+    if (taken >= maxMailsPerRequest || now.getTime() - start.getTime() > maxRunMs) {
+      for (const row of rows) retries.set(row.id, retryAfterRunSeconds)
+    } else if (!isSingle && status === 'queued' && waitSeconds > 0) {
+      for (const row of rows) retries.set(row.id, waitSeconds)
+    } else {
+      taken += await repeatRequest(ctx, retries, key, isSingle ? [id] : rows.map((row) => row.id))
     }
   }
+  return retries
 }
 
-/** Seconds before try number `attempts` + 1: doubling, up to an hour. */
-export function pauseSeconds(attempts: number): number {
-  return Math.min(maxPauseSeconds, firstPauseSeconds * 2 ** Math.max(0, attempts - 1))
+/** Repeats a request, if no other consumer is about to; gives how many mails that took. */
+async function repeatRequest(ctx: Context, retries: Retries, key: string, ids: readonly string[]): Promise<number> {
+  const now = ctx.now()
+  try {
+    const isSingle = ids[0] === key
+    const claims = await (isSingle
+      ? claimSingleEmail(ctx.db, key, now, claimMs)
+      : claimBatch(ctx.db, key, now, claimMs))
+    await deliverRequest(ctx, retries, claims, now)
+    return claims.length
+  } catch (error) {
+    giveBack(retries, ids, error)
+    return 0
+  }
 }
 
-async function finish(ctx: Context, email: Email, outcome: EmailOutcome): Promise<void> {
-  await finishClaim(ctx.db, email, forgetting(email, outcome))
+async function deliverRequest(
+  ctx: Context,
+  retries: Retries,
+  claims: readonly ClaimedEmail[],
+  claimedAt: Date,
+): Promise<void> {
+  if (claims.length === 0) return
+  const inOrder = claims.toSorted((a, b) => (a.batchPlace ?? 0) - (b.batchPlace ?? 0))
+  try {
+    await offer(ctx, retries, inOrder, claimedAt)
+  } catch (error) {
+    giveBack(
+      retries,
+      claims.map(({ id }) => id),
+      error,
+    )
+  }
 }
 
-/** Gives a row up, which is an event of the account it was for. */
-async function close(ctx: Context, email: Email, outcome: EmailOutcome & { lastError: string }): Promise<void> {
-  const { id, template, userId } = email
-  const event = auditEvent(ctx, 'email.failed', {
-    userId,
-    detail: { email_id: id, template, reason: outcome.lastError },
-  })
-  await batch(ctx.db, [
-    insertAuditEvent(ctx.db, event, emailIsClaimed(email)),
-    finishClaim(ctx.db, email, forgetting(email, { ...outcome, finishedAt: ctx.now() })),
+async function offer(ctx: Context, retries: Retries, claims: readonly ClaimedEmail[], claimedAt: Date): Promise<void> {
+  const doubtfulSince = Math.min(...claims.map(({ inDoubtSince }) => (inDoubtSince ?? claimedAt).getTime()))
+  const isRepetition = doubtfulSince < claimedAt.getTime()
+  if (doubtfulSince <= claimedAt.getTime() - doubtMs) {
+    const unknown = { status: 'unknown', lastError: 'in_doubt_too_long', finishedAt: ctx.now() } as const
+    await settle(
+      ctx,
+      claims.map((claim) => settlementOf(claim, unknown)),
+    )
+    return
+  }
+  const composed = await composeEmails(ctx, claims)
+  const broken = composed.filter((each) => each.kind === 'broken')
+  // Without it the list would be another, and with the others accepted it could not be offered again.
+  if (isRepetition && broken[0]) throw broken[0].error
+  for (const { claim, error } of broken) giveBack(retries, [claim.id], error)
+  const free = { batchId: null, inDoubtSince: null }
+  const dueAt = new Date(ctx.now().getTime() + retryAfterFailureSeconds * 1000)
+  await settle(ctx, [
+    ...broken.map(({ claim }) => settlementOf(claim, { ...free, status: 'queued', dueAt })),
+    ...composed
+      .filter(({ kind }) => kind === 'nothing')
+      .map(({ claim }) => settlementOf(claim, { status: 'skipped', finishedAt: ctx.now() })),
   ])
-  log('error', 'mail.failed', { email_id: id, template, reason: outcome.lastError })
+  const ready = composed.filter((each) => each.kind === 'mail')
+  if (ready.length === 0) return
+
+  const outcomes = await send(
+    ctx,
+    claims[0]!.batchId!,
+    ready.map(({ mail }) => mail),
+  )
+  const repeatAfterSeconds = pauseSeconds(Math.min(...ready.map(({ claim }) => claim.attempts)))
+  const verdicts = ready.map(({ claim, userId }, place) =>
+    verdictOn(ctx, { claim, outcome: outcomes[place]!, userId, claimedAt, repeatAfterSeconds }),
+  )
+  await settle(
+    ctx,
+    verdicts.map(({ settlement }) => settlement),
+  )
+  const later = verdicts.filter(({ retrySeconds }) => retrySeconds !== undefined)
+  for (const { settlement, retrySeconds } of later) retries.set(settlement.id, retrySeconds!)
+  const [first] = later
+  if (first) {
+    const { batchId, lastError, attempts } = first.settlement
+    const fields = { batch_id: batchId, emails: later.length, reason: lastError, attempts, seconds: first.retrySeconds }
+    log('warn', 'mail.postponed', { email_id: first.settlement.id, ...fields })
+  }
 }
 
-/** The farewell is the last thing that knows the address of a deleted account. */
-function forgetting(email: Pick<Email, 'template'>, outcome: EmailOutcome): EmailOutcome {
-  const isOver = outcome.status !== 'queued'
-  return email.template === 'account_deleted' && isOver ? { ...outcome, recipient: '' } : outcome
+async function send({ config, secrets }: Context, batchId: string, mails: readonly OutgoingEmail[]) {
+  const [first] = mails
+  const isSingle = first?.id === batchId
+  if (!isSingle) return sendEmails(config, secrets, mails, `batch/${batchId}`)
+  return [await sendEmail(config, secrets, first, `email/${batchId}`)] satisfies SendOutcome[]
 }
 
-/** Marks the row of a message that the queue gave up. */
-export async function closeDeadLetter(ctx: Context, id: string): Promise<void> {
-  const email = await findEmailSubject(ctx.db, id)
-  if (!email) return
-  const { template, userId } = email
-  const lastError = 'dead_letter'
-  const event = auditEvent(ctx, 'email.failed', { userId, detail: { email_id: id, template, reason: lastError } })
-  const isOpen = emailIsOpen(id)
-  const outcome = forgetting(email, { status: failedOrUnknown, lastError, finishedAt: ctx.now() })
-  const [[closed]] = await batch(ctx.db, [
-    insertAuditEvent(ctx.db, event, isOpen),
-    updateEmail(ctx.db, id, outcome, isOpen),
-  ])
-  if (closed) log('error', 'mail.failed', { email_id: id, template, reason: lastError })
-}
-
-/** What one call to the queue takes. */
-const queueBatch = 100
-
-/**
- * Sends the rows that never reached the queue, or whose consumer died, to the queue again.
- *
- * @returns how many there were
- */
-export async function requeueStrandedEmails(ctx: Context): Promise<number> {
-  let count = 0
-  for (;;) {
-    const now = ctx.now()
-    const dueBefore = new Date(now.getTime() - strandedMs)
-    const ids = await postponeStrandedEmails(ctx.db, dueBefore, now, queueBatch)
-    if (ids.length === 0) return count
-    await ctx.mailQueue.sendBatch(ids.map((id): { body: MailJob } => ({ body: { id } })))
-    count += ids.length
+function giveBack(retries: Retries, ids: readonly string[], error: unknown): void {
+  for (const id of ids) {
+    retries.set(id, retryAfterFailureSeconds)
+    log('error', 'mail.delivery_failed', { email_id: id, ...describeError(error) })
   }
 }

@@ -1,9 +1,9 @@
 import type { Context } from '../context.ts'
 import { signInternalToken } from '../crypto/tokens.ts'
 import { insertAuditEvent } from '../store/audit.ts'
-import { type Expression, allOf, batch, never } from '../store/db.ts'
+import { type Expression, allOf, batchAll, never } from '../store/db.ts'
 import { emailHasNoLink, updateEmail } from '../store/emails.ts'
-import { insertLink, selectLink } from '../store/links.ts'
+import { insertLink, selectLinks } from '../store/links.ts'
 import type { Email, LinkPurpose, OneTimeLink } from '../store/schema.ts'
 import { auditEvent } from './audit.ts'
 
@@ -14,41 +14,58 @@ const kinds = {
   reset: { lifeMs: day / 24, typ: 'reset+jwt', page: '/reset-password', event: 'user.password_reset_requested' },
 } as const
 
+export interface LinkRequest {
+  email: Email
+  purpose: LinkPurpose
+  about: { userId: string; registrationId: string | null }
+  /** What must hold of the user for a link to be made. */
+  guard: Expression
+}
+
 export interface IssuedLink {
   url: string
   expiresAt: Date
 }
 
 /**
- * The link that a mail carries. Its row is made with the first delivery and only then, so a link that was used does not
- * come back when the mail is sent again. The token follows from the row: a repeated mail is byte for byte the same.
+ * The links that mails carry, in one round trip. The row of a link is made with the first delivery and only then, so a
+ * link that was used does not come back when the mail is sent again. The token follows from the row: a repeated mail is
+ * byte for byte the same.
  *
- * @param guard what must hold of the user for a link to be made
- * @returns `undefined` when the link is used, expired, or was not to be made: there is nothing to mail
+ * @returns by the id of the mail. One is missing when it is used, expired, or was not to be made: there is nothing to mail
  */
-export async function issueLink(
-  ctx: Context,
-  email: Email,
-  purpose: LinkPurpose,
-  about: { userId: string; registrationId: string | null },
-  guard: Expression,
-): Promise<IssuedLink | undefined> {
-  const { id, params } = email
-  const { lifeMs, event, typ, page } = kinds[purpose]
+export async function issueLinks(ctx: Context, requests: readonly LinkRequest[]): Promise<Map<string, IssuedLink>> {
+  if (requests.length === 0) return new Map()
   const now = ctx.now()
+  const ids = requests.map(({ email }) => email.id)
+  const results = await batchAll(ctx.db, [
+    ...requests.flatMap((request) => insertOnce(ctx, request, now)),
+    selectLinks(ctx.db, ids),
+  ])
+  const stored = results.at(-1) as OneTimeLink[]
+  const live = stored.filter(({ expiresAt }) => expiresAt > now)
+  return new Map(await Promise.all(live.map(async (link) => [link.id, await readyToMail(ctx, link)] as const)))
+}
+
+/** Makes a link, unless its mail has had one. */
+function insertOnce(ctx: Context, { email, purpose, about, guard }: LinkRequest, now: Date) {
+  const { id, params } = email
+  const { lifeMs, event } = kinds[purpose]
   const { ip = null, country = null, userAgent = null, requestId = null } = params
   const isFirst = allOf(emailHasNoLink(id), guard)
   const link: OneTimeLink = { id, purpose, ...about, createdAt: now, expiresAt: new Date(now.getTime() + lifeMs) }
   const requested = { ...auditEvent(ctx, event, { userId: about.userId }), ip, country, userAgent, requestId }
-  const [, , , [stored]] = await batch(ctx.db, [
+  return [
     insertAuditEvent(ctx.db, requested, isOnRecord(email) ? never : isFirst),
     insertLink(ctx.db, link, isFirst),
     updateEmail(ctx.db, id, { linkedAt: now }, isFirst),
-    selectLink(ctx.db, id),
-  ])
-  if (!stored || stored.expiresAt <= now) return undefined
-  const token = await signInternalToken(ctx.internalTokens, typ, { jti: id }, stored.createdAt, stored.expiresAt)
-  return { url: `${ctx.config.publicUrl}${page}#token=${token}`, expiresAt: stored.expiresAt }
+  ] as const
+}
+
+async function readyToMail(ctx: Context, { id, purpose, createdAt, expiresAt }: OneTimeLink): Promise<IssuedLink> {
+  const { typ, page } = kinds[purpose]
+  const token = await signInternalToken(ctx.internalTokens, typ, { jti: id }, createdAt, expiresAt)
+  return { url: `${ctx.config.publicUrl}${page}#token=${token}`, expiresAt }
 }
 
 /** The request that caused the mail was an event itself: a registration, or the act of an ADMIN. */

@@ -48,6 +48,8 @@ export function newEmail(
     dueAt: now,
     inDoubtSince: null,
     linkedAt: null,
+    batchId: null,
+    batchPlace: null,
     providerId: null,
     lastError: null,
     createdAt: now,

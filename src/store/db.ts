@@ -46,6 +46,12 @@ export function batch<const T extends readonly [BatchItem<'sqlite'>, ...BatchIte
   return db.batch(statements)
 }
 
+/** The same for as many statements as there happen to be. */
+export async function batchAll(db: Db, statements: readonly BatchItem<'sqlite'>[]): Promise<unknown[]> {
+  const [first, ...others] = statements
+  return first ? db.batch([first, ...others]) : []
+}
+
 /**
  * A batch with writes that may run a second time after its first answer was lost, because that changes nothing and
  * answers the same. Whoever calls it has to show that.

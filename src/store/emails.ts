@@ -1,4 +1,4 @@
-import { type SQL, and, asc, eq, inArray, isNull, lt, lte, notInArray, or, sql } from 'drizzle-orm'
+import { type SQL, and, asc, eq, inArray, isNull, lt, lte, notInArray, sql } from 'drizzle-orm'
 import { uuidv7Floor } from '../crypto/random.ts'
 import { type Db, type Row, insertWhere } from './db.ts'
 import { type Email, type EmailStatus, emails } from './schema.ts'
@@ -31,35 +31,8 @@ export async function findEmailSubject(db: Db, id: string): Promise<Pick<Email, 
   return email
 }
 
-/** Takes a row for delivery, so that no second consumer sends it too. A claim that nobody finished lapses at `dueAt`. */
-export async function claimEmail(db: Db, id: string, now: Date, claimMs: number): Promise<Email | undefined> {
-  const [email] = await db
-    .update(emails)
-    .set({
-      status: 'sending',
-      attempts: sql`${emails.attempts} + 1`,
-      dueAt: new Date(now.getTime() + claimMs),
-      inDoubtSince: sql`coalesce(${emails.inDoubtSince}, ${now.getTime()})`,
-    })
-    .where(
-      and(
-        eq(emails.id, id),
-        or(eq(emails.status, 'queued'), and(eq(emails.status, 'sending'), lte(emails.dueAt, now))),
-      ),
-    )
-    .returning()
-  return email
-}
-
-export type EmailOutcome = {
-  [K in 'status' | 'recipient' | 'dueAt' | 'inDoubtSince' | 'linkedAt' | 'providerId' | 'lastError' | 'finishedAt']?:
-    | Email[K]
-    | SQL
-}
-
-/** Writes the outcome of a claim, if the row is still in that claim. */
-export function finishClaim(db: Db, claim: Pick<Email, 'id' | 'attempts'>, outcome: EmailOutcome) {
-  return db.update(emails).set(outcome).where(inClaim(claim))
+type EmailChanges = {
+  [K in 'status' | 'recipient' | 'linkedAt' | 'lastError' | 'finishedAt']?: Email[K] | SQL
 }
 
 /** The link of this mail has not been made yet. */
@@ -67,24 +40,10 @@ export function emailHasNoLink(id: string): SQL {
   return sql`exists (select 1 from ${emails} where ${and(eq(emails.id, id), isNull(emails.linkedAt))})`
 }
 
-/** A row is still in the claim that the caller holds. */
-export function emailIsClaimed({ id, attempts }: Pick<Email, 'id' | 'attempts'>): SQL {
-  return sql`exists (select 1 from ${emails} where ${inClaim({ id, attempts })})`
-}
-
-function inClaim({ id, attempts }: Pick<Email, 'id' | 'attempts'>) {
-  return and(eq(emails.id, id), eq(emails.status, 'sending'), eq(emails.attempts, attempts))
-}
-
-/** A row is neither finished nor about to be: what a dead letter may close. */
-export function emailIsOpen(id: string): SQL {
-  return sql`exists (select 1 from ${emails} where ${and(eq(emails.id, id), inArray(emails.status, ['queued', 'sending']))})`
-}
-
-export function updateEmail(db: Db, id: string, outcome: EmailOutcome, guard: SQL) {
+export function updateEmail(db: Db, id: string, changes: EmailChanges, guard: SQL) {
   return db
     .update(emails)
-    .set(outcome)
+    .set(changes)
     .where(and(eq(emails.id, id), guard))
 }
 

@@ -6,8 +6,12 @@ export function insertLink(db: Db, link: OneTimeLink, guard: SQL) {
   return insertWhere(db, oneTimeLinks, link, guard)
 }
 
-export function selectLink(db: Db, id: string) {
-  return db.select().from(oneTimeLinks).where(eq(oneTimeLinks.id, id))
+/** The links with these ids, for a batch. */
+export function selectLinks(db: Db, ids: readonly string[]) {
+  return db
+    .select()
+    .from(oneTimeLinks)
+    .where(sql`${oneTimeLinks.id} in (select value from json_each(${JSON.stringify(ids)}))`)
 }
 
 /** The user of a live link. */

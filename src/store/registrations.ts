@@ -1,4 +1,4 @@
-import { type SQL, and, asc, desc, eq, inArray, lt, sql } from 'drizzle-orm'
+import { type SQL, and, asc, eq, inArray, lt, sql } from 'drizzle-orm'
 import { type Db, allOf, insertWhere } from './db.ts'
 import { type Registration, registrations, users } from './schema.ts'
 
@@ -8,19 +8,22 @@ export function insertRegistration(db: Db, registration: Registration, guard: SQ
   return insertWhere(db, registrations, registration, allOf(guard, isPending))
 }
 
-export async function findRegistration(db: Db, id: string): Promise<Registration | undefined> {
-  const [registration] = await db.select().from(registrations).where(eq(registrations.id, id))
-  return registration
-}
-
-export async function findNewestRegistration(db: Db, email: string): Promise<Registration | undefined> {
-  const [registration] = await db
+/** Attempts by their ids, for a batch. */
+export function selectRegistrations(db: Db, ids: readonly string[]) {
+  return db
     .select()
     .from(registrations)
-    .where(eq(registrations.email, email))
-    .orderBy(desc(registrations.id))
-    .limit(1)
-  return registration
+    .where(sql`${registrations.id} in (select value from json_each(${JSON.stringify(ids)}))`)
+}
+
+/** The newest attempt of each of these addresses, for a batch. */
+export function selectNewestRegistrations(db: Db, addresses: readonly string[]) {
+  const newest = sql`(select max(attempt.id) from registrations as attempt
+    where attempt.email in (select value from json_each(${JSON.stringify(addresses)})) group by attempt.email)`
+  return db
+    .select()
+    .from(registrations)
+    .where(sql`${registrations.id} in ${newest}`)
 }
 
 export function deleteRegistrationsOf(db: Db, email: string | SQL, guard: SQL) {

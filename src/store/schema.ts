@@ -141,6 +141,13 @@ export const emails = sqliteTable(
     inDoubtSince: instant('in_doubt_since'),
     /** When this mail's link was made. Once: a link that was used must not come back when the mail is sent again. */
     linkedAt: instant('linked_at'),
+    /**
+     * The request that this mail is offered to the provider in; the row's own id when it goes by itself. Kept for as long
+     * as that request may have been accepted: the mail is repeated in the same one or not at all.
+     */
+    batchId: text('batch_id'),
+    /** Where in that request. */
+    batchPlace: integer('batch_place'),
     providerId: text('provider_id'),
     lastError: text('last_error'),
     createdAt: instant('created_at').notNull(),
@@ -151,6 +158,9 @@ export const emails = sqliteTable(
     index('emails_due')
       .on(table.dueAt)
       .where(sql`status IN ('queued', 'sending')`),
+    index('emails_batch')
+      .on(table.batchId)
+      .where(sql`batch_id IS NOT NULL AND status IN ('queued', 'sending')`),
   ],
 )
 

@@ -28,9 +28,12 @@ export function selectUser(db: Db, id: string) {
   return db.select().from(users).where(eq(users.id, id))
 }
 
-export async function findUserByEmail(db: Db, email: string): Promise<User | undefined> {
-  const [user] = await db.select().from(users).where(eq(users.email, email))
-  return user
+/** The users who have these addresses, for a batch. */
+export function selectUsersByEmail(db: Db, addresses: readonly string[]) {
+  return db
+    .select()
+    .from(users)
+    .where(sql`${users.email} in (select value from json_each(${JSON.stringify(addresses)}))`)
 }
 
 /** The user with an address and the password hash of the newest registration of it, for a batch. */

@@ -18,6 +18,7 @@ import { startService } from '../support/service.ts'
 /** The one list without a condition: newest first, along the primary key, as far as the page. */
 const wholeTable = /^select .* from "(users|audit_events)" order by "\1"\."id" desc limit \?$/
 
+// What is scanned by these names is a list that came as a parameter.
 it('scans no table in any request, delivery or five-minute job', async () => {
   const statements = new Set<string>()
   const plain = startService()
@@ -78,7 +79,9 @@ it('scans no table in any request, delivery or five-minute job', async () => {
     const { results } = await env.DB.prepare(`explain query plan ${sql}`)
       .bind(...values)
       .all<{ detail: string }>()
-    const scans = results.map(({ detail }) => detail).filter((detail) => /^SCAN (?!CONSTANT ROW|\d)/.test(detail))
+    const scans = results
+      .map(({ detail }) => detail)
+      .filter((detail) => /^SCAN (?!CONSTANT ROW|\d|json_each|listed|settled)/.test(detail))
     if (!wholeTable.test(sql)) expect(scans, sql).toEqual([])
   }
 })

@@ -64,6 +64,7 @@ export const acceptAndLose: Step = async (toMailbox) => {
 }
 
 export interface Sent {
+  path: string
   key: string | null
   payload: string
 }
@@ -74,7 +75,8 @@ export function scriptResend(...steps: Step[]): Sent[] {
   const requests: Sent[] = []
   vi.mocked(globalThis.fetch).mockImplementation(async (input, init) => {
     const request = new Request(input, init)
-    requests.push({ key: request.headers.get('Idempotency-Key'), payload: await request.clone().text() })
+    const { pathname: path } = new URL(request.url)
+    requests.push({ path, key: request.headers.get('Idempotency-Key'), payload: await request.clone().text() })
     return (steps.shift() ?? accept)(() => toMailbox(input, init), init!.signal as AbortSignal)
   })
   return requests

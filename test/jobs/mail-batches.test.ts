@@ -1,0 +1,513 @@
+/** Many mails in one request to Resend: each goes out once, whatever breaks in between and however messages come back. */
+import { env } from 'cloudflare:workers'
+import * as fc from 'fast-check'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { uuidv7 } from '../../src/crypto/random.ts'
+import { hour, minute, second } from '../support/clock.ts'
+import { countCosts } from '../support/counting.ts'
+import { hookedD1 } from '../support/hooked-d1.ts'
+import {
+  type Sent,
+  type Step,
+  accept,
+  acceptAndLose,
+  answer,
+  consume,
+  loseConnection,
+  refuse,
+  scriptResend,
+} from '../support/mail-consumer.ts'
+import { goodPassword, mailsTo, newestMail, tokenIn } from '../support/people.ts'
+import { type Service, startService } from '../support/service.ts'
+import { rowOf, rowsOf, write } from '../support/state.ts'
+
+interface Job {
+  id: string
+  to: string
+}
+
+/** A mail without a link, to somebody whom nobody looks up. */
+async function notice(service: Service, to: string): Promise<Job> {
+  const now = service.clock.now()
+  const id = uuidv7(now)
+  await write(
+    `insert into emails (id, template, recipient, params, status, attempts, due_at, created_at)
+    values (?, 'account_activated', ?, '{}', 'queued', 0, ?, ?)`,
+    id,
+    to,
+    now.getTime(),
+    now.getTime(),
+  )
+  return { id, to }
+}
+
+/** A mail with an activation link. */
+async function registration(service: Service, to: string): Promise<Job> {
+  await service.call('POST', '/auth/register', { body: { email: to, password: goodPassword } })
+  return { id: service.queued.pop()!.id, to }
+}
+
+async function notices(service: Service, count: number, prefix = 'person'): Promise<Job[]> {
+  const jobs: Job[] = []
+  for (let index = 0; index < count; index++) jobs.push(await notice(service, `${prefix}-${index}@example.com`))
+  return jobs
+}
+
+async function rowsFor(jobs: readonly Job[]) {
+  const rows = await rowsOf('emails')
+  return jobs.map(({ id }) => rows.find((row) => row['id'] === id)!)
+}
+
+const statusesOf = async (jobs: readonly Job[]) => (await rowsFor(jobs)).map(({ status }) => status)
+
+/** The rows that a request carries, by the tag that comes back in webhooks. */
+function rowsIn({ payload }: Sent): string[] {
+  const mails = [JSON.parse(payload)].flat() as { tags: { name: string; value: string }[] }[]
+  return mails.map(({ tags }) => tags.find(({ name }) => name === 'outbox_id')!.value)
+}
+
+const three = <T>(verdict: T): T[] => [verdict, verdict, verdict]
+
+const paths = (requests: readonly Sent[]) => requests.map(({ path }) => path)
+
+/** A D1 that fails when told to, before anything is done. */
+function breakable() {
+  const state = { failsAt: Infinity, trips: 0 }
+  const DB = hookedD1(env.DB, () => {
+    if (++state.trips === state.failsAt) throw new Error('D1_ERROR: Network connection lost.')
+  })
+  return { DB, failAt: (trip: number) => Object.assign(state, { trips: 0, failsAt: trip }) }
+}
+
+/** Fails the write that follows the answer of Resend. */
+function dyingBeforeItWrites(times = 1) {
+  return hookedD1(env.DB, (statements) => {
+    if (statements.some((sql) => /^update "emails" set .*"provider_id" = /.test(sql)) && times-- > 0) {
+      throw new Error('D1_ERROR: Network connection lost.')
+    }
+  })
+}
+
+afterEach(() => void vi.restoreAllMocks())
+
+describe('a hundred messages', () => {
+  it('are one request to Resend and four round trips to D1', async () => {
+    const plain = startService()
+    const jobs: Job[] = []
+    for (let index = 0; index < 50; index++) jobs.push(await registration(plain, `new-${index}@example.com`))
+    jobs.push(...(await notices(plain, 50)))
+    const meter = countCosts(env)
+    const service = startService({ env: meter.bindings, beside: plain })
+    const requests = scriptResend()
+    expect(await consume(service, jobs)).toEqual(jobs.map(() => 'acked'))
+    const { roundTrips, statements } = meter.take()
+    expect(roundTrips).toBe(4)
+    expect(statements.length).toBeLessThan(200)
+    expect(paths(requests)).toEqual(['/emails/batch'])
+    expect(rowsIn(requests[0]!)).toEqual(jobs.map(({ id }) => id))
+    for (const { id, to } of jobs) {
+      expect(mailsTo(service, to)).toHaveLength(1)
+      expect(await rowOf('emails', 'id = ?', id)).toMatchObject({
+        status: 'sent',
+        attempts: 1,
+        provider_id: newestMail(service, to).id,
+        in_doubt_since: null,
+        finished_at: service.clock.now().getTime(),
+      })
+    }
+    const { json } = await service.call('POST', '/auth/activate', {
+      body: { token: tokenIn(newestMail(service, 'new-7@example.com')), password: goodPassword },
+    })
+    expect(json.user.email).toBe('new-7@example.com')
+  })
+
+  it('that are the same one hundred times are one mail by itself', async () => {
+    const service = startService()
+    const job = await notice(service, 'ada@example.com')
+    const requests = scriptResend()
+    expect(await consume(service, Array(100).fill(job))).toEqual(Array(100).fill('acked'))
+    expect(requests).toMatchObject([{ path: '/emails', key: `email/${job.id}` }])
+    expect(mailsTo(service, job.to)).toHaveLength(1)
+  })
+})
+
+describe('the answer about each mail', () => {
+  it('is honoured: refused ones are failed and audited, the others sent under their own ids', async () => {
+    const service = startService()
+    const jobs = [
+      ...(await notices(service, 2, 'good')),
+      await notice(service, 'not an address'),
+      ...(await notices(service, 2, 'fine')),
+      await notice(service, 'nor this'),
+    ]
+    const requests = scriptResend()
+    expect(await consume(service, jobs)).toEqual(jobs.map(() => 'acked'))
+    expect(requests).toHaveLength(1)
+    expect(await statusesOf(jobs)).toEqual(['sent', 'sent', 'failed', 'sent', 'sent', 'failed'])
+    const rows = await rowsFor(jobs)
+    for (const [place, { to }] of jobs.entries()) {
+      const isRefused = [2, 5].includes(place)
+      expect(rows[place]!['provider_id']).toBe(isRefused ? null : newestMail(service, to).id)
+      expect(rows[place]!['last_error']).toBe(isRefused ? 'validation_error' : null)
+    }
+    const events = await rowsOf('audit_events', 'type = ?', 'email.failed')
+    expect(events.map(({ detail }) => String(JSON.parse(String(detail)).email_id)).toSorted()).toEqual(
+      [jobs[2]!.id, jobs[5]!.id].toSorted(),
+    )
+  })
+
+  const id = (n: number) => ({ id: `id-${n}` })
+  it.each<[string, unknown]>([
+    ['nothing', ''],
+    ['no JSON', '<h1>OK</h1>'],
+    ['null', null],
+    ['no list', {}],
+    ['too few ids', { data: [id(0), id(1)] }],
+    ['too many ids', { data: [id(0), id(1), id(2), id(3)], errors: [] }],
+    ['an id that is no text', { data: [id(0), { id: 7 }, id(2)], errors: [] }],
+    ['an id that is null', { data: [id(0), null, id(2)], errors: [] }],
+    ['errors that are no list', { data: [id(0), id(1), id(2)], errors: {} }],
+    ['an error about nobody', { data: [id(0), id(1)], errors: [{ index: 3, message: 'no' }] }],
+    ['an error without a place', { data: [id(0), id(1)], errors: [{ message: 'no' }] }],
+    ['two errors about one', { data: [id(0)], errors: [{ index: 1 }, { index: 1 }] }],
+  ])('is waited for when it can’t be read, under the same key: %s', async (_, body) => {
+    const service = startService()
+    const jobs = await notices(service, 3)
+    const requests = scriptResend(answer(200, body))
+    expect(await consume(service, jobs)).toEqual(jobs.map(() => ({ retryAfter: 15 })))
+    expect(await rowsFor(jobs)).toEqual(
+      jobs.map(() => expect.objectContaining({ status: 'queued', in_doubt_since: service.clock.now().getTime() })),
+    )
+    service.clock.advance(15 * second)
+    expect(await consume(service, jobs)).toEqual(jobs.map(() => 'acked'))
+    expect(requests[1]).toEqual(requests[0])
+    expect(await statusesOf(jobs)).toEqual(['sent', 'sent', 'sent'])
+  })
+})
+
+describe('a batch whose fate is in doubt', () => {
+  it.each([
+    ['in one batch again', (jobs: Job[]) => [jobs]],
+    ['one by one', (jobs: Job[]) => jobs.map((job) => [job])],
+    ['in another order', (jobs: Job[]) => [jobs.toReversed()]],
+    ['in halves that overlap', (jobs: Job[]) => [jobs.slice(3), jobs.slice(0, 5)]],
+    ['by one message of all', (jobs: Job[]) => [jobs.slice(4, 5)]],
+  ])('after a crash between Resend’s answer and our write is repeated as it was: redelivered %s', async (_, group) => {
+    const service = startService({ env: { DB: dyingBeforeItWrites() } })
+    const jobs = [...(await notices(service, 4)), await registration(service, 'ada@example.com')]
+    jobs.push(...(await notices(service, 3, 'other')))
+    const requests = scriptResend()
+    const [verdict] = await consume(service, jobs)
+    expect(await statusesOf(jobs)).toEqual(jobs.map(() => 'sending'))
+    const stranger = await notice(service, 'stranger@example.com')
+
+    const { retryAfter } = verdict as { retryAfter: number }
+    service.clock.advance(retryAfter * second)
+    for (const messages of group(jobs)) {
+      expect(await consume(service, [...messages, stranger])).toEqual([...messages, stranger].map(() => 'acked'))
+    }
+    const [first, ...others] = requests
+    const repeated = others.filter(({ key }) => key === first!.key)
+    expect(repeated).toEqual([first])
+    expect(others).toHaveLength(2)
+    expect(await statusesOf([...jobs, stranger])).toEqual([...jobs, stranger].map(() => 'sent'))
+    for (const [place, row] of (await rowsFor(jobs)).entries()) {
+      expect(mailsTo(service, jobs[place]!.to)).toHaveLength(1)
+      expect(row['provider_id']).toBe(newestMail(service, jobs[place]!.to).id)
+    }
+  })
+
+  it('waits until it is due, so that a hundred messages about it are not a hundred tries', async () => {
+    const service = startService()
+    const jobs = await notices(service, 6)
+    const requests = scriptResend(loseConnection, loseConnection)
+    await consume(service, jobs)
+    service.clock.advance(10 * second)
+    expect(await consume(service, jobs.slice(0, 3))).toEqual(three({ retryAfter: 5 }))
+    service.clock.advance(5 * second)
+    expect(await consume(service, jobs.slice(0, 3))).toEqual(three({ retryAfter: 30 }))
+    expect(await consume(service, jobs.slice(3))).toEqual(three({ retryAfter: 30 }))
+    expect(requests).toHaveLength(2)
+    expect(await rowsFor(jobs)).toEqual(jobs.map(() => expect.objectContaining({ attempts: 2 })))
+  })
+
+  it('that becomes shorter, since a link in it was used, tells by its conflict that the others arrived', async () => {
+    const service = startService()
+    const [ada, bob] = [
+      await registration(service, 'ada@example.com'),
+      await registration(service, 'bob@example.com'),
+    ] as const
+    const last = await notice(service, 'carla@example.com')
+    const requests = scriptResend(acceptAndLose)
+    await consume(service, [ada, bob, last])
+    const body = { token: tokenIn(newestMail(service, ada.to)), password: goodPassword }
+    expect((await service.call('POST', '/auth/activate', { body })).status).toBe(200)
+    service.queued.length = 0
+    service.clock.advance(minute)
+    expect(await consume(service, [ada, bob, last])).toEqual(['acked', 'acked', 'acked'])
+    expect(requests.map(rowsIn)).toEqual([
+      [ada.id, bob.id, last.id],
+      [bob.id, last.id],
+    ])
+    expect(await statusesOf([ada, bob, last])).toEqual(['skipped', 'sent', 'sent'])
+    for (const { to } of [ada, bob, last]) expect(mailsTo(service, to)).toHaveLength(1)
+  })
+
+  it('is shorter by an account that was deleted meanwhile, and goes on without it', async () => {
+    const service = startService()
+    const jobs = await notices(service, 3)
+    scriptResend(loseConnection)
+    await consume(service, jobs)
+    await write('delete from emails where id = ?', jobs[1]!.id)
+    service.clock.advance(minute)
+    await consume(service, jobs)
+    expect(jobs.map(({ to }) => mailsTo(service, to).length)).toEqual([1, 0, 1])
+  })
+
+  it('is unknown after 23 hours, all of it, and never sent again', async () => {
+    const service = startService()
+    const jobs = await notices(service, 3)
+    const requests = scriptResend(loseConnection, refuse(429, 'rate_limit_exceeded'))
+    await consume(service, jobs)
+    service.clock.advance(hour)
+    expect(await consume(service, jobs), 'still the same request').toEqual(three({ retryAfter: 30 }))
+    expect(requests[1]).toEqual(requests[0])
+    service.clock.advance(22 * hour)
+    expect(await consume(service, jobs)).toEqual(['acked', 'acked', 'acked'])
+    expect(await statusesOf(jobs)).toEqual(['unknown', 'unknown', 'unknown'])
+    expect(await rowsOf('audit_events', 'type = ?', 'email.failed')).toHaveLength(3)
+    service.clock.advance(24 * hour)
+    await service.runCron('*/5 * * * *')
+    expect(await consume(service, jobs)).toEqual(['acked', 'acked', 'acked'])
+    expect(requests).toHaveLength(2)
+  })
+
+  it('is claimed by one of twenty consumers', async () => {
+    const service = startService()
+    const requests = scriptResend()
+    for (let round = 0; round < 10; round++) {
+      const jobs = await notices(service, 4, `round-${round}`)
+      requests.length = 0
+      const steps = scriptResend(loseConnection)
+      await consume(service, jobs)
+      service.clock.advance(minute)
+      const verdicts = await Promise.all(
+        Array.from({ length: 20 }, (_, index) => consume(service, jobs.slice(index % 4))),
+      )
+      expect(new Set(verdicts.flat())).toEqual(new Set(['acked']))
+      expect(steps).toHaveLength(2)
+      expect(steps[1]).toEqual(steps[0])
+      for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
+    }
+  })
+
+  it('is not repeated any more in a run that has taken a hundred mails', async () => {
+    const service = startService()
+    const batches = [await notices(service, 60, 'a'), await notices(service, 60, 'b'), await notices(service, 2, 'c')]
+    const requests = scriptResend(loseConnection, loseConnection, loseConnection)
+    for (const jobs of batches) await consume(service, jobs)
+    service.clock.advance(minute)
+    const firsts = batches.map(([first]) => first!)
+    expect(await consume(service, firsts)).toEqual(['acked', 'acked', { retryAfter: 15 }])
+    expect(requests).toHaveLength(5)
+    service.clock.advance(15 * second)
+    await consume(service, firsts)
+    expect(await statusesOf(batches.flat())).toEqual(batches.flat().map(() => 'sent'))
+    expect(service.mailbox.mails()).toHaveLength(122)
+  })
+})
+
+describe('a batch that was certainly not accepted', () => {
+  it.each<[string, Step, number]>([
+    ['429', refuse(429, 'rate_limit_exceeded', { 'Retry-After': '40' }), 40],
+    ['the daily quota', refuse(429, 'daily_quota_exceeded'), 3600],
+    ['401', refuse(401, 'restricted_api_key'), 15],
+    ['403', refuse(403, 'invalid_api_key'), 15],
+  ])('binds nobody: its mails go later, with whatever others: %s', async (_, step, seconds) => {
+    const service = startService()
+    const jobs = await notices(service, 4)
+    const requests = scriptResend(step)
+    expect(await consume(service, jobs)).toEqual(jobs.map(() => ({ retryAfter: seconds })))
+    expect(await rowsFor(jobs)).toEqual(
+      jobs.map(() => expect.objectContaining({ status: 'queued', in_doubt_since: null, batch_id: null })),
+    )
+    service.clock.advance(seconds * second)
+    const [ada, bob, carla, dov] = jobs as [Job, Job, Job, Job]
+    const eve = await notice(service, 'eve@example.com')
+    await consume(service, [dov, eve, ada])
+    await consume(service, [carla, bob])
+    expect(requests.slice(1).map(rowsIn)).toEqual([
+      [dov.id, eve.id, ada.id],
+      [carla.id, bob.id],
+    ])
+    expect(new Set(requests.map(({ key }) => key)).size).toBe(3)
+    for (const { to } of [...jobs, eve]) expect(mailsTo(service, to)).toHaveLength(1)
+  })
+
+  it('since one of its mails is impossible is taken apart, and only that one fails', async () => {
+    const service = startService()
+    const jobs = await notices(service, 4)
+    scriptResend(refuse(422, 'validation_error'))
+    expect(await consume(service, jobs)).toEqual(jobs.map(() => ({ retryAfter: 15 })))
+    service.clock.advance(15 * second)
+    const requests = scriptResend(accept, refuse(422, 'invalid_attachment'))
+    expect(await consume(service, jobs)).toEqual(jobs.map(() => 'acked'))
+    expect(requests.map(({ path, key }) => [path, key])).toEqual(jobs.map(({ id }) => ['/emails', `email/${id}`]))
+    expect(await statusesOf(jobs)).toEqual(['sent', 'failed', 'sent', 'sent'])
+  })
+})
+
+describe('one row', () => {
+  it('that can’t be read is taken out before the others are offered, and tried by itself', async () => {
+    const service = startService()
+    const jobs = await notices(service, 3)
+    await write(`update emails set params = '{' where id = ?`, jobs[1]!.id)
+    const requests = scriptResend(acceptAndLose)
+    const verdicts = await consume(service, jobs)
+    expect(verdicts[1]).toEqual({ retryAfter: 150 })
+    expect(await rowOf('emails', 'id = ?', jobs[1]!.id)).toMatchObject({ batch_id: null, in_doubt_since: null })
+    await write(`update emails set params = '{}' where id = ?`, jobs[1]!.id)
+    service.clock.advance(150 * second)
+    expect(await consume(service, jobs)).toEqual(['acked', 'acked', 'acked'])
+    expect(requests.map(rowsIn)).toEqual([[jobs[0]!.id, jobs[2]!.id], [jobs[1]!.id], [jobs[0]!.id, jobs[2]!.id]])
+    for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
+  })
+
+  it('that has nothing to say is taken out before, and is not in the list of a repetition when it would have', async () => {
+    const service = startService()
+    const [ada, bob] = await notices(service, 2)
+    await service.call('POST', '/auth/password-reset/request', { body: { email: 'late@example.com' } })
+    const reset = service.queued.pop()!
+    const requests = scriptResend(acceptAndLose)
+    await consume(service, [ada, reset, bob])
+    expect(await rowOf('emails', 'id = ?', reset.id)).toMatchObject({ status: 'skipped', user_id: null })
+    await registration(service, 'late@example.com')
+    service.clock.advance(minute)
+    await consume(service, [ada, reset, bob])
+    expect(requests[1]).toEqual(requests[0])
+  })
+
+  it('that the version before has offered by itself stays by itself, under its old key', async () => {
+    const service = startService()
+    const jobs = await notices(service, 3)
+    const [, old] = jobs as [Job, Job, Job]
+    await write(
+      'update emails set attempts = 1, in_doubt_since = ? where id = ?',
+      service.clock.now().getTime(),
+      old.id,
+    )
+    service.clock.advance(minute)
+    const requests = scriptResend()
+    expect(await consume(service, jobs)).toEqual(['acked', 'acked', 'acked'])
+    expect(requests.map(({ key }) => key)).toContain(`email/${old.id}`)
+    expect(requests.map(rowsIn)).toEqual([[jobs[0]!.id, jobs[2]!.id], [old.id]])
+  })
+
+  it('of an unknown account learns at delivery whose it is', async () => {
+    const service = startService()
+    const job = await registration(service, 'ada@example.com')
+    expect(await rowOf('emails', 'id = ?', job.id)).toMatchObject({ user_id: null })
+    await consume(service, [job])
+    const { id } = await rowOf('users')
+    expect(await rowOf('emails', 'id = ?', job.id)).toMatchObject({ user_id: id })
+  })
+})
+
+describe('each mail is accepted once', () => {
+  it('with twenty consumers at once, whose batches overlap', async () => {
+    const service = startService()
+    for (let round = 0; round < 10; round++) {
+      const jobs = await notices(service, 12, `round-${round}`)
+      const requests = scriptResend()
+      const verdicts = await Promise.all(
+        Array.from({ length: 20 }, (_, index) =>
+          consume(
+            service,
+            Array.from({ length: 5 }, (_, step) => jobs[(index * 3 + step * (1 + (index % 3))) % 12]!),
+          ),
+        ),
+      )
+      expect(new Set(verdicts.flat())).toEqual(new Set(['acked']))
+      // The mailbox would hide a repetition behind the key, so what it was asked counts.
+      const offered = requests.flatMap(rowsIn)
+      expect(offered.toSorted()).toEqual(jobs.map(({ id }) => id).toSorted())
+      for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
+    }
+  })
+
+  const steps: Record<string, Step> = {
+    accept,
+    acceptAndLose,
+    loseConnection,
+    unavailable: refuse(503, 'application_error'),
+    acceptAndGarble: async (toMailbox) => {
+      await toMailbox()
+      return new Response('<h1>OK</h1>')
+    },
+    rateLimited: refuse(429, 'rate_limit_exceeded'),
+    refusedTogether: refuse(400, 'validation_error'),
+    concurrent: refuse(409, 'concurrent_idempotent_requests'),
+  }
+
+  it('whatever Resend answers, D1 fails and the queue repeats', { timeout: 240_000 }, async () => {
+    const { DB, failAt } = breakable()
+    const service = startService({ env: { DB } })
+    let run = 0
+    const visit = fc.record({
+      messages: fc.uniqueArray(fc.nat(7), { minLength: 1 }),
+      answers: fc.array(fc.constantFrom(...Object.keys(steps)), { maxLength: 3 }),
+      failsAt: fc.option(fc.integer({ min: 1, max: 7 }), { nil: Infinity }),
+      waitSeconds: fc.constantFrom(0, 20, 150, 600),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(visit, { minLength: 1, maxLength: 6 }), async (visits) => {
+        run++
+        failAt(Infinity)
+        const jobs = await notices(service, 5, `run-${run}`)
+        for (let index = 0; index < 3; index++)
+          jobs.push(await registration(service, `new-${run}-${index}@example.com`))
+        // A refusal of one mail is final, so only requests of several are refused so.
+        const apart = (name: string): Step =>
+          name === 'refusedTogether'
+            ? (toMailbox, signal) => (rowsIn(requests.at(-1)!).length === 1 ? accept : steps[name]!)(toMailbox, signal)
+            : steps[name]!
+        let requests: Sent[] = []
+        for (const { messages, answers, failsAt, waitSeconds } of visits) {
+          const before = requests
+          vi.restoreAllMocks()
+          startService({ beside: service })
+          requests = scriptResend(...answers.map(apart))
+          failAt(failsAt)
+          await consume(
+            service,
+            messages.map((index) => jobs[index]!),
+          )
+          requests.unshift(...before)
+          service.clock.advance(waitSeconds * second)
+        }
+        failAt(Infinity)
+        vi.restoreAllMocks()
+        startService({ beside: service })
+        const before = requests
+        requests = scriptResend()
+        // What was never asked for, or whose message was taken by a consumer that failed, comes back with the cron.
+        for (let round = 0; round < 4; round++) {
+          service.clock.advance(2 * hour)
+          await service.runCron('*/5 * * * *')
+          await service.deliver()
+        }
+        requests.unshift(...before)
+        expect(await statusesOf(jobs)).toEqual(jobs.map(() => 'sent'))
+        for (const { to } of jobs) expect(mailsTo(service, to), to).toHaveLength(1)
+        // One key, one list; it may become shorter, and never longer.
+        for (const [key, same] of Map.groupBy(requests, (request) => request.key)) {
+          for (const [index, request] of same.entries()) {
+            const earlier = same[index - 1]
+            if (earlier) expect(rowsIn(earlier), key!).toEqual(expect.arrayContaining(rowsIn(request)))
+          }
+        }
+      }),
+      { numRuns: 40 },
+    )
+  })
+})
