@@ -16,6 +16,7 @@ import { healthRoutes, readinessRoutes } from './routes/health.ts'
 import { meRoutes } from './routes/me.ts'
 import { roleRoutes } from './routes/roles.ts'
 import { sessionRoutes } from './routes/sessions.ts'
+import { webhookRoutes } from './routes/webhooks.ts'
 import { wellKnownRoutes } from './routes/well-known.ts'
 
 /** The HTTP side: what happens to every request, then who answers which path. */
@@ -39,6 +40,7 @@ export function createApp(platform: Platform) {
   app.route('/users', administrationRoutes)
   app.route('/audit-events', auditRoutes)
   app.route('/roles', roleRoutes)
+  app.route('/webhooks', webhookRoutes)
   app.route('/.well-known', wellKnownRoutes)
   return app
 }

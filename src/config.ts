@@ -7,6 +7,7 @@ import {
   parseSigningKeys,
 } from './crypto/keys.ts'
 import { flag, isMailbox, minLength, onOrOff, origin, origins, secureUrl, variableText } from './config-values.ts'
+import { importWebhookKey } from './crypto/webhook-signature.ts'
 import { normalizeEmailAddress } from './email-address.ts'
 import { rateLimits } from './rate-limits.ts'
 
@@ -40,6 +41,8 @@ export interface Secrets {
   resendApiKey: string
   /** `null`: nobody has to solve a challenge. */
   turnstileSecret: string | null
+  /** Without it nobody can tell us what became of a mail. */
+  resendWebhookKey: CryptoKey | null
 }
 
 export interface Settings {
@@ -152,6 +155,11 @@ async function interpret(env: Env): Promise<Settings> {
     return undefined
   })
   const resendApiKey = read('RESEND_API_KEY', (text) => text)
+  const webhookSecret = textOf('RESEND_WEBHOOK_SECRET')
+  const resendWebhookKey = webhookSecret ? await importWebhookKey(webhookSecret) : null
+  if (resendWebhookKey === undefined) {
+    problems.push('RESEND_WEBHOOK_SECRET must be a signing secret of Resend, whsec_ and base64, or not be set')
+  }
   const audience = read('AUDIENCE', (text) => text)
   const productName = read('PRODUCT_NAME', (text) => text)
 
@@ -182,6 +190,7 @@ async function interpret(env: Env): Promise<Settings> {
       peppers: peppers!,
       resendApiKey: resendApiKey!,
       turnstileSecret: textOf('TURNSTILE_SECRET') || null,
+      resendWebhookKey: resendWebhookKey ?? null,
     },
   }
 }

@@ -14,9 +14,10 @@ import {
   moderateProfile,
   startPasswordReset,
 } from '../services/administration-accounts.ts'
+import { liftEmailSuppression } from '../services/email-suppression.ts'
 import { getUser, listUsers } from '../services/users.ts'
 import { userStatuses } from '../store/schema.ts'
-import { accepted, userAnswer } from './answers.ts'
+import { accepted, administeredUserAnswer } from './answers.ts'
 import { emailPrefix, idParam, reason, role } from './fields.ts'
 import { cursor, encodeCursor, limit } from './pages.ts'
 import { profile, profileChanges } from './profile.ts'
@@ -39,10 +40,10 @@ export const administrationRoutes = new Hono<HttpEnv>()
   .get('/', permit('users:read'), valid('query', userList), async (c) => {
     const { email, role, status, limit, cursor } = c.req.valid('query')
     const page = await listUsers(c.get('ctx'), { emailPrefix: email, role, status, after: cursor }, limit)
-    return c.json({ users: page.users.map(userAnswer), next_cursor: encodeCursor(page.next) })
+    return c.json({ users: page.users.map(administeredUserAnswer), next_cursor: encodeCursor(page.next) })
   })
   .get('/:id', permit('users:read'), valid('param', idParam), async (c) =>
-    c.json(userAnswer(await getUser(c.get('ctx'), c.req.valid('param').id))),
+    c.json(administeredUserAnswer(await getUser(c.get('ctx'), c.req.valid('param').id))),
   )
   .patch(
     '/:id/profile',
@@ -52,11 +53,13 @@ export const administrationRoutes = new Hono<HttpEnv>()
     valid('json', profile),
     async (c) => {
       const changes = profileChanges(c.req.valid('json'))
-      return c.json(userAnswer(await moderateProfile(c.get('ctx'), c.get('actor'), c.req.valid('param').id, changes)))
+      return c.json(
+        administeredUserAnswer(await moderateProfile(c.get('ctx'), c.get('actor'), c.req.valid('param').id, changes)),
+      )
     },
   )
   .post('/:id/activate', permit('users:activate'), valid('param', idParam), async (c) =>
-    c.json(userAnswer(await activateUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id))),
+    c.json(administeredUserAnswer(await activateUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id))),
   )
   .put(
     '/:id/role',
@@ -66,7 +69,9 @@ export const administrationRoutes = new Hono<HttpEnv>()
     valid('json', z.object({ role })),
     async (c) => {
       const { role } = c.req.valid('json')
-      return c.json(userAnswer(await assignRole(c.get('ctx'), c.get('actor'), c.req.valid('param').id, role)))
+      return c.json(
+        administeredUserAnswer(await assignRole(c.get('ctx'), c.get('actor'), c.req.valid('param').id, role)),
+      )
     },
   )
   .post(
@@ -77,11 +82,13 @@ export const administrationRoutes = new Hono<HttpEnv>()
     valid('json', z.object({ reason })),
     async (c) => {
       const { reason } = c.req.valid('json')
-      return c.json(userAnswer(await suspendUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id, reason)))
+      return c.json(
+        administeredUserAnswer(await suspendUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id, reason)),
+      )
     },
   )
   .post('/:id/reinstate', permit('users:suspend'), valid('param', idParam), async (c) =>
-    c.json(userAnswer(await reinstateUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id))),
+    c.json(administeredUserAnswer(await reinstateUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id))),
   )
   .post('/:id/password-reset', permit('users:reset-password'), valid('param', idParam), async (c) => {
     await startPasswordReset(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
@@ -89,6 +96,10 @@ export const administrationRoutes = new Hono<HttpEnv>()
   })
   .delete('/:id/sessions', permit('users:revoke-sessions'), valid('param', idParam), async (c) => {
     await endSessionsOfUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
+    return c.body(null, 204)
+  })
+  .delete('/:id/email-suppression', permit('emails:manage'), valid('param', idParam), async (c) => {
+    await liftEmailSuppression(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
     return c.body(null, 204)
   })
   .delete('/:id', permit('users:delete'), valid('param', idParam), async (c) => {

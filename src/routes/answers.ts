@@ -21,6 +21,11 @@ export function userAnswer(user: User) {
   }
 }
 
+/** The same for those who look after the users of others. */
+export function administeredUserAnswer(user: User) {
+  return { ...userAnswer(user), email_deliverable: user.emailProblem === null }
+}
+
 /** RFC 6749 §5.1, and the user. */
 export function tokenAnswer({ accessToken, expiresIn, refreshToken, refreshExpiresIn, user }: Tokens) {
   return {

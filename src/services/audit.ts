@@ -25,6 +25,8 @@ export const auditTypes = [
   'session.ended',
   'session.reuse_detected',
   'email.failed',
+  'email.undeliverable',
+  'email.suppression_lifted',
 ] as const
 
 export type AuditType = (typeof auditTypes)[number]

@@ -8,7 +8,7 @@ import { deleteEmailsTo, insertEmail } from '../store/emails.ts'
 import { deleteLinksOf } from '../store/links.ts'
 import { deleteRegistrationsOf } from '../store/registrations.ts'
 import { type Actor, actorStillHasPassword, deleteSessionsOf, selectActingUser } from '../store/sessions.ts'
-import { deleteUser, emailOf, leavesAnActiveAdmin, wasActivated } from '../store/users.ts'
+import { deleteUser, emailOf, leavesAnActiveAdmin, takesMail, wasActivated } from '../store/users.ts'
 import { auditEvent, recordRefusal } from './audit.ts'
 import { type NewEmail, announceEmail, newEmail } from './outbox.ts'
 import { revoke } from './revocation.ts'
@@ -44,7 +44,8 @@ export async function deleteOwnAccount(ctx: Context, actor: Actor, password: str
 
 /**
  * The statements that leave nothing of a user but ids in the audit trail, children first. The first gives the ended
- * sessions. The farewell comes after the other mails to the address are gone, and only to a mailbox that was proven.
+ * sessions. The farewell comes after the other mails to the address are gone, and only to a mailbox that was proven and takes
+ * mail.
  */
 export function eraseUser(db: Db, id: string, farewell: NewEmail, eventId: string) {
   const done = happened(eventId)
@@ -54,7 +55,7 @@ export function eraseUser(db: Db, id: string, farewell: NewEmail, eventId: strin
     deleteRegistrationsOf(db, emailOf(id), done),
     deleteEmailsTo(db, emailOf(id), done),
     deleteAttemptsFor(db, emailOf(id), done),
-    insertEmail(db, farewell, allOf(done, wasActivated(id))),
+    insertEmail(db, farewell, allOf(done, wasActivated(id), takesMail(id))),
     deleteUser(db, id, done),
   ] as const
 }

@@ -9,7 +9,7 @@ import { issueLinks } from './link-issue.ts'
 export type Composed = { claim: ClaimedEmail } & (
   | { kind: 'mail'; mail: OutgoingEmail; userId: string | null }
   /** Nothing to say any more. */
-  | { kind: 'nothing' }
+  | { kind: 'nothing'; userId: string | null }
   /** This one can't be read, which is no reason to keep the others waiting. */
   | { kind: 'broken'; error: unknown }
 )
@@ -44,9 +44,10 @@ export async function composeEmails(ctx: Context, claims: readonly ClaimedEmail[
       return message && renderEmail(message, ctx.config)
     })
     if ('error' in rendered) return { claim, kind: 'broken', error: rendered.error }
-    if (!rendered.value) return { claim, kind: 'nothing' }
+    const userId = draft.plan?.userId ?? claim.userId
+    if (!rendered.value) return { claim, kind: 'nothing', userId }
     const mail = { id: claim.id, to: claim.recipient, ...rendered.value }
-    return { claim, kind: 'mail', mail, userId: draft.plan?.userId ?? claim.userId }
+    return { claim, kind: 'mail', mail, userId }
   })
 }
 

@@ -127,18 +127,28 @@ async function offer(ctx: Context, retries: Retries, claims: readonly ClaimedEma
     )
     return
   }
-  const composed = await composeEmails(ctx, claims)
+  const composed = await composeEmails(
+    ctx,
+    claims.filter(({ suppressedUserId }) => suppressedUserId === null),
+  )
   const broken = composed.filter((each) => each.kind === 'broken')
   // Without it the list would be another, and with the others accepted it could not be offered again.
   if (isRepetition && broken[0]) throw broken[0].error
   for (const { claim, error } of broken) giveBack(retries, [claim.id], error)
-  const free = { batchId: null, inDoubtSince: null }
-  const dueAt = new Date(ctx.now().getTime() + retryAfterFailureSeconds * 1000)
+  const finishedAt = ctx.now()
+  const dueAt = new Date(finishedAt.getTime() + retryAfterFailureSeconds * 1000)
   await settle(ctx, [
-    ...broken.map(({ claim }) => settlementOf(claim, { ...free, status: 'queued', dueAt })),
-    ...composed
-      .filter(({ kind }) => kind === 'nothing')
-      .map(({ claim }) => settlementOf(claim, { status: 'skipped', finishedAt: ctx.now() })),
+    ...claims.flatMap((claim) => {
+      const { suppressedUserId: userId } = claim
+      const skipped = { status: 'skipped', userId, lastError: 'recipient_suppressed', finishedAt } as const
+      return userId === null ? [] : settlementOf(claim, skipped)
+    }),
+    ...composed.flatMap((each) => {
+      const { claim, kind } = each
+      if (kind === 'mail') return []
+      if (kind === 'nothing') return settlementOf(claim, { status: 'skipped', userId: each.userId, finishedAt })
+      return settlementOf(claim, { status: 'queued', batchId: null, inDoubtSince: null, dueAt })
+    }),
   ])
   const ready = composed.filter((each) => each.kind === 'mail')
   if (ready.length === 0) return

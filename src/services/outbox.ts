@@ -51,6 +51,8 @@ export function newEmail(
     batchId: null,
     batchPlace: null,
     providerId: null,
+    fate: null,
+    deliveredAt: null,
     lastError: null,
     createdAt: now,
     finishedAt: null,

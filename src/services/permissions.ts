@@ -9,6 +9,8 @@ const adminPermissions = [
   'users:reset-password',
   'users:delete',
   'audit:read',
+  'emails:read',
+  'emails:manage',
 ] as const
 
 export type Permission = (typeof adminPermissions)[number]

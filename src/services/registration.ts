@@ -5,7 +5,7 @@ import { happened, insertAuditEvent } from '../store/audit.ts'
 import { batch } from '../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../store/emails.ts'
 import { insertRegistration } from '../store/registrations.ts'
-import { insertPendingUser, userIdOf } from '../store/users.ts'
+import { forgetEmailProblem, insertPendingUser, userIdOf } from '../store/users.ts'
 import { auditEvent } from './audit.ts'
 import { assertHuman } from './human-check.ts'
 import { announceEmail, newEmail } from './outbox.ts'
@@ -43,6 +43,7 @@ export async function register(ctx: Context, input: Registration, turnstileToken
     insertPendingUser(ctx.db, { id: userId, email, createdAt: now }, done),
     insertRegistration(ctx.db, { id, email, passwordHash, firstName, lastName, locale, createdAt: now }, done),
     insertEmail(ctx.db, mail, done),
+    forgetEmailProblem(ctx.db, email, done),
   ])
   announceEmail(ctx, mail)
 }

@@ -6,9 +6,17 @@ import { type SQL, and, eq, getTableColumns, inArray, isNotNull, isNull, lte, or
 import type { Db } from './db.ts'
 import { type Email, emails } from './schema.ts'
 
+/** Whose address takes no mail any more. */
+const suppressedUserId = sql<string | null>`(select owner.id from users as owner
+  where owner.email = emails.recipient and owner.email_problem is not null)`
+
 /** What a claim gives: the whole row, with the parameters as the text that they are kept as. One may be unreadable. */
-const claimedRow = { ...getTableColumns(emails), params: sql<string>`${emails.params}` }
-export type ClaimedEmail = Omit<Email, 'params'> & { params: string }
+const claimedRow = {
+  ...getTableColumns(emails),
+  params: sql<string>`${emails.params}`,
+  suppressedUserId: suppressedUserId.as('suppressed_user_id'),
+}
+export type ClaimedEmail = Omit<Email, 'params'> & { params: string; suppressedUserId: string | null }
 
 /** Word for word as in the partial indexes, which a bound parameter would not match. */
 const isOpen = sql`status IN ('queued', 'sending')`

@@ -19,6 +19,25 @@ export type LinkPurpose = (typeof linkPurposes)[number]
 export const emailStatuses = ['queued', 'sending', 'sent', 'skipped', 'failed', 'unknown'] as const
 export type EmailStatus = (typeof emailStatuses)[number]
 
+/**
+ * What the provider says became of a mail that it accepted, in the order in which one replaces another. Events come late,
+ * twice and out of order; since a fate only ever moves on in this list, they lead to the same end however they come.
+ */
+export const emailFates = [
+  'delivery_delayed',
+  'delivered',
+  'failed',
+  'soft_bounced',
+  'suppressed',
+  'bounced',
+  'complained',
+] as const
+export type EmailFate = (typeof emailFates)[number]
+
+/** The fates after which nothing more is mailed to an address. */
+export const emailProblems = ['suppressed', 'bounced', 'complained'] as const satisfies EmailFate[]
+export type EmailProblem = (typeof emailProblems)[number]
+
 const instant = (name: string) => integer(name, { mode: 'timestamp_ms' })
 
 export const users = sqliteTable(
@@ -39,6 +58,8 @@ export const users = sqliteTable(
     updatedAt: instant('updated_at').notNull(),
     activatedAt: instant('activated_at'),
     lastLoginAt: instant('last_login_at'),
+    /** Why nothing is mailed to the address any more. */
+    emailProblem: text('email_problem', { enum: emailProblems }),
   },
   (table) => [
     uniqueIndex('users_email').on(table.email),
@@ -149,6 +170,8 @@ export const emails = sqliteTable(
     /** Where in that request. */
     batchPlace: integer('batch_place'),
     providerId: text('provider_id'),
+    fate: text('fate', { enum: emailFates }),
+    deliveredAt: instant('delivered_at'),
     lastError: text('last_error'),
     createdAt: instant('created_at').notNull(),
     finishedAt: instant('finished_at'),
@@ -161,6 +184,9 @@ export const emails = sqliteTable(
     index('emails_batch')
       .on(table.batchId)
       .where(sql`batch_id IS NOT NULL AND status IN ('queued', 'sending')`),
+    index('emails_provider')
+      .on(table.providerId)
+      .where(sql`provider_id IS NOT NULL`),
   ],
 )
 

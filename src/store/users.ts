@@ -14,6 +14,7 @@ export function insertPendingUser(db: Db, user: Pick<User, 'id' | 'email' | 'cre
     status: 'pending',
     activatedAt: null,
     lastLoginAt: null,
+    emailProblem: null,
   }
   return insertWhere(db, users, row, guard).onConflictDoNothing({ target: users.email })
 }
@@ -87,6 +88,24 @@ export function wasActivated(id: string): SQL {
 
 export function hasSignedInBefore(id: string): SQL {
   return userExists(id, isNotNull(users.lastLoginAt))
+}
+
+/** The address takes mail, as far as the provider has told. */
+export function takesMail(id: string): SQL {
+  return userExists(id, isNull(users.emailProblem))
+}
+
+/** Nothing is mailed to the user's address any more. */
+export function hasEmailProblem(id: string): SQL {
+  return userExists(id, isNotNull(users.emailProblem))
+}
+
+/** The address is worth another try: whoever registers it says that it is good. */
+export function forgetEmailProblem(db: Db, email: string, guard: SQL) {
+  return db
+    .update(users)
+    .set({ emailProblem: null })
+    .where(and(eq(users.email, email), isNotNull(users.emailProblem), guard))
 }
 
 export function hasPassword(id: string): SQL {

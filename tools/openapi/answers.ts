@@ -8,6 +8,7 @@ import type { administrationRoutes } from '../../src/routes/administration.ts'
 import type {
   accepted,
   activityAnswer,
+  administeredUserAnswer,
   auditEventAnswer,
   sessionAnswer,
   signInAnswer,
@@ -18,6 +19,7 @@ import type { auditRoutes } from '../../src/routes/audit-events.ts'
 import type { healthRoutes, readinessRoutes } from '../../src/routes/health.ts'
 import type { meRoutes } from '../../src/routes/me.ts'
 import type { roleRoutes } from '../../src/routes/roles.ts'
+import type { webhookRoutes } from '../../src/routes/webhooks.ts'
 import type { wellKnownRoutes } from '../../src/routes/well-known.ts'
 import { type AuditType, auditTypes } from '../../src/services/audit.ts'
 import { permissionsOf } from '../../src/services/permissions.ts'
@@ -46,6 +48,15 @@ const user = exactly<ReturnType<typeof userAnswer>>()(
     last_login_at: time.nullable(),
   }),
 ).meta({ description: 'A user. Absent values are `null`; no secret and no hash is ever in it.' })
+
+const administeredUser = exactly<ReturnType<typeof administeredUserAnswer>>()(
+  user.extend({
+    email_deliverable: z.boolean().meta({
+      description:
+        'False when a mail to the address bounced for good or was complained about: nothing more is mailed there.',
+    }),
+  }),
+).meta({ description: 'A user, as those see it who look after users.' })
 
 const token = exactly<ReturnType<typeof tokenAnswer>>()(
   z.strictObject({
@@ -111,7 +122,7 @@ const activity = exactly<ReturnType<typeof activityAnswer> & { type: AuditType }
 ).meta({ description: 'Something that happened to the own account.' })
 
 const userPage = exactly<Output<typeof administrationRoutes, '/', '$get'>>()(
-  z.strictObject({ users: z.array(user), next_cursor: nextCursor }),
+  z.strictObject({ users: z.array(administeredUser), next_cursor: nextCursor }),
 )
 
 const auditEventPage = z.strictObject({ events: z.array(auditEvent), next_cursor: nextCursor }) satisfies z.ZodType<
@@ -167,10 +178,15 @@ const keySet = z.strictObject({
   ),
 }) satisfies z.ZodType<Output<typeof wellKnownRoutes, '/jwks.json', '$get'>>
 
+const receipt = exactly<Output<typeof webhookRoutes, '/resend', '$post'>>()(
+  z.strictObject({ received: z.literal(true) }),
+)
+
 const document = z.looseObject({ openapi: z.literal('3.1.0'), info: z.looseObject({ version: z.string() }) })
 
 const answers = {
   User: user,
+  AdministeredUser: administeredUser,
   TokenAnswer: token,
   SignInAnswer: signIn,
   Session: session,
@@ -185,6 +201,7 @@ const answers = {
   Health: health,
   Readiness: readiness,
   JsonWebKeySet: keySet,
+  WebhookReceipt: receipt,
   OpenApiDocument: document,
 }
 

@@ -59,6 +59,8 @@ export const ada: AnswerExample<'User'> = {
   last_login_at: '2026-11-22T18:41:03.870Z',
 }
 
+export const administeredAda: AnswerExample<'AdministeredUser'> = { ...ada, email_deliverable: true }
+
 /** As activation leaves her: with what she registered with, and nothing else. */
 export const newAda: AnswerExample<'User'> = {
   ...ada,

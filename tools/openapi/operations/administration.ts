@@ -1,6 +1,6 @@
 import { accepted } from '../../../src/routes/answers.ts'
 import { permissionsOf } from '../../../src/services/permissions.ts'
-import { ada, cursorAt, ids, suspension } from '../examples.ts'
+import { administeredAda, cursorAt, ids, suspension } from '../examples.ts'
 import type { Operations } from '../prose.ts'
 
 const userId = { id: 'The id of the user.' }
@@ -23,7 +23,7 @@ export const administrationOperations: Operations = {
       200: {
         description: 'A page of users.',
         schema: 'UserPage',
-        example: { users: [ada], next_cursor: cursorAt(ids.ada) },
+        example: { users: [administeredAda], next_cursor: cursorAt(ids.ada) },
       },
     },
   },
@@ -33,7 +33,7 @@ export const administrationOperations: Operations = {
     summary: 'Read a user',
     description: 'The user as it is now.',
     parameters: userId,
-    answers: { 200: { description: 'The user.', schema: 'User', example: ada } },
+    answers: { 200: { description: 'The user.', schema: 'AdministeredUser', example: administeredAda } },
   },
   'PATCH /users/{id}/profile': {
     operationId: 'moderateProfile',
@@ -43,7 +43,11 @@ export const administrationOperations: Operations = {
     parameters: userId,
     body: { avatar_url: null },
     answers: {
-      200: { description: 'The user as it is now.', schema: 'User', example: { ...ada, avatar_url: null } },
+      200: {
+        description: 'The user as it is now.',
+        schema: 'AdministeredUser',
+        example: { ...administeredAda, avatar_url: null },
+      },
     },
   },
   'POST /users/{id}/activate': {
@@ -53,7 +57,7 @@ export const administrationOperations: Operations = {
     description:
       'The password of the only registration becomes that of the account. When there were several nobody can tell whose is right: the account gets none, and a mail to set one. An account that is active stays as it is.',
     parameters: userId,
-    answers: { 200: { description: 'The user as it is now.', schema: 'User', example: ada } },
+    answers: { 200: { description: 'The user as it is now.', schema: 'AdministeredUser', example: administeredAda } },
   },
   'PUT /users/{id}/role': {
     operationId: 'assignRole',
@@ -64,7 +68,11 @@ export const administrationOperations: Operations = {
     parameters: userId,
     body: { role: 'MODERATOR' },
     answers: {
-      200: { description: 'The user as it is now.', schema: 'User', example: { ...ada, role: 'MODERATOR' } },
+      200: {
+        description: 'The user as it is now.',
+        schema: 'AdministeredUser',
+        example: { ...administeredAda, role: 'MODERATOR' },
+      },
     },
     problems: ['own_account', 'last_admin'],
   },
@@ -76,7 +84,11 @@ export const administrationOperations: Operations = {
     parameters: userId,
     body: { reason: 'Sent spam to other members.' },
     answers: {
-      200: { description: 'The user as it is now.', schema: 'User', example: { ...ada, status: 'suspended' } },
+      200: {
+        description: 'The user as it is now.',
+        schema: 'AdministeredUser',
+        example: { ...administeredAda, status: 'suspended' },
+      },
     },
     problems: ['own_account', 'last_admin'],
   },
@@ -86,7 +98,7 @@ export const administrationOperations: Operations = {
     summary: 'End a suspension',
     description: `The account is what it was before: active, or waiting to be activated. ${reach}`,
     parameters: userId,
-    answers: { 200: { description: 'The user as it is now.', schema: 'User', example: ada } },
+    answers: { 200: { description: 'The user as it is now.', schema: 'AdministeredUser', example: administeredAda } },
   },
   'POST /users/{id}/password-reset': {
     operationId: 'startPasswordReset',
@@ -106,6 +118,15 @@ export const administrationOperations: Operations = {
     description: 'Ends every session of the user.',
     parameters: userId,
     answers: { 204: { description: 'Every session has ended.' } },
+  },
+  'DELETE /users/{id}/email-suppression': {
+    operationId: 'liftEmailSuppression',
+    tag: 'Administration',
+    summary: 'Let mail go to an address again',
+    description:
+      'After a bounce or a complaint nothing more is mailed to the address, until its owner registers again or this call. When Resend has the address on its own list of suppressions it has to be taken off there first. What was skipped meanwhile is not sent later.',
+    parameters: userId,
+    answers: { 204: { description: 'The address takes mail, as far as anybody knows.' } },
   },
   'DELETE /users/{id}': {
     operationId: 'deleteUser',

@@ -1,0 +1,55 @@
+import { Hono } from 'hono'
+import * as z from 'zod'
+import { isUuidv7 } from '../crypto/random.ts'
+import { AppError } from '../errors.ts'
+import type { HttpEnv } from '../http/env.ts'
+import { signedByResend } from '../http/webhook.ts'
+import { rowTag } from '../mailer.ts'
+import { recordFate } from '../services/email-fate.ts'
+import type { EmailFate } from '../store/schema.ts'
+
+/** Of what Resend tells, what we go by. There are more kinds of event than we know of, and more in each. */
+const event = z.object({
+  type: z.string(),
+  created_at: z.string(),
+  data: z.object({
+    email_id: z.string(),
+    tags: z
+      .object({ [rowTag]: z.string().refine(isUuidv7) })
+      .optional()
+      .catch(undefined),
+    bounce: z.object({ type: z.string() }).optional().catch(undefined),
+  }),
+})
+
+type Event = z.output<typeof event>
+
+const fates: Record<string, (event: Event) => EmailFate> = {
+  'email.delivery_delayed': () => 'delivery_delayed',
+  'email.delivered': () => 'delivered',
+  'email.failed': () => 'failed',
+  // Full mailboxes and refused attachments are bounces, too, and say nothing about the address.
+  'email.bounced': ({ data }) => (data.bounce?.type === 'Permanent' ? 'bounced' : 'soft_bounced'),
+  'email.suppressed': () => 'suppressed',
+  'email.complained': () => 'complained',
+}
+
+export const webhookRoutes = new Hono<HttpEnv>().post('/resend', signedByResend, async (c) => {
+  const told = event.safeParse(parse(await c.req.text()))
+  const fate = told.success ? fates[told.data.type]?.(told.data) : undefined
+  if (told.success && fate) {
+    const { created_at: at, data } = told.data
+    const about = { id: data.tags?.[rowTag], providerId: data.email_id }
+    await recordFate(c.get('ctx'), { about, fate, at: new Date(at) })
+  }
+  // Resend repeats what is not answered with 200.
+  return c.json({ received: true as const })
+})
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new AppError('malformed_json')
+  }
+}

@@ -1,0 +1,67 @@
+/** What the provider tells about mails it accepted. */
+import { type SQL, and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
+import type { Db } from './db.ts'
+import { type EmailFate, type EmailProblem, emailFates, emails, users } from './schema.ts'
+
+/** Which mail an event is about: its own id, which it carries as a tag, or else the one that the provider gave it. */
+export interface EmailReference {
+  id: string | undefined
+  providerId: string
+}
+
+function isMeant({ id, providerId }: EmailReference): SQL {
+  return id === undefined ? eq(emails.providerId, providerId) : eq(emails.id, id)
+}
+
+/** The mail is there, and this fate is further on than the one it has. */
+export function fateIsNews(reference: EmailReference, fate: EmailFate): SQL {
+  return sql`exists (select 1 from ${emails} where ${and(isMeant(reference), isBefore(fate))})`
+}
+
+function isBefore(fate: EmailFate): SQL | undefined {
+  return or(isNull(emails.fate), inArray(emails.fate, emailFates.slice(0, emailFates.indexOf(fate))))
+}
+
+/** Moves the fate of a mail on. An event about it proves that it was accepted, whatever was known before. */
+export function updateFate(db: Db, reference: EmailReference, fate: EmailFate, guard?: SQL) {
+  return db
+    .update(emails)
+    .set({ fate, ...acceptedAs(reference) })
+    .where(and(isMeant(reference), guard ?? isBefore(fate)))
+}
+
+/** Notes when a mail arrived, even if worse has become of it since. */
+export function updateDeliveredAt(db: Db, reference: EmailReference, deliveredAt: Date) {
+  return db
+    .update(emails)
+    .set({ deliveredAt, ...acceptedAs(reference) })
+    .where(and(isMeant(reference), isNull(emails.deliveredAt)))
+}
+
+function acceptedAs({ providerId }: EmailReference) {
+  return {
+    providerId: sql`coalesce(${emails.providerId}, ${providerId})`,
+    status: sql`case ${emails.status} when 'unknown' then 'sent' else ${emails.status} end`,
+  }
+}
+
+/** Stops mail to the recipient of a mail, for as long as there is an account with that address. */
+export function updateEmailProblem(db: Db, reference: EmailReference, emailProblem: EmailProblem, guard: SQL) {
+  const recipient = sql`(select ${emails.recipient} from ${emails} where ${isMeant(reference)})`
+  return db
+    .update(users)
+    .set({ emailProblem })
+    .where(and(sql`${users.email} = ${recipient}`, guard))
+}
+
+/** Whose mail it was, looked up at the moment of writing. */
+export function userIdOfEmail(reference: EmailReference): SQL {
+  const recipient = sql`(select owner.id from users as owner where owner.email = ${emails.recipient})`
+  return sql`(select coalesce(${emails.userId}, ${recipient}) from ${emails} where ${isMeant(reference)})`
+}
+
+/** What the audit trail says of a mail: ids only. */
+export function fateDetail(reference: EmailReference, reason: EmailProblem): SQL {
+  return sql`(select json_object('email_id', ${emails.id}, 'template', ${emails.template}, 'reason', ${reason})
+    from ${emails} where ${isMeant(reference)})`
+}
