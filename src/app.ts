@@ -12,6 +12,7 @@ import { withContext } from './http/with-context.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { administrationRoutes } from './routes/administration.ts'
 import { auditRoutes } from './routes/audit-events.ts'
+import { emailRoutes } from './routes/emails.ts'
 import { healthRoutes, readinessRoutes } from './routes/health.ts'
 import { meRoutes } from './routes/me.ts'
 import { roleRoutes } from './routes/roles.ts'
@@ -39,6 +40,7 @@ export function createApp(platform: Platform) {
   app.route('/users/me', meRoutes)
   app.route('/users', administrationRoutes)
   app.route('/audit-events', auditRoutes)
+  app.route('/emails', emailRoutes)
   app.route('/roles', roleRoutes)
   app.route('/webhooks', webhookRoutes)
   app.route('/.well-known', wellKnownRoutes)

@@ -137,6 +137,9 @@ it('administers in two round trips', async () => {
   const acts: [method: string, path: string, body: unknown, expected: Partial<Budget>][] = [
     ['GET', '/users', undefined, {}],
     ['GET', '/audit-events', undefined, {}],
+    ['GET', '/emails', undefined, {}],
+    ['GET', `/emails?user_id=${id}`, undefined, {}],
+    ['DELETE', `/users/${id}/email-suppression`, undefined, {}],
     ['GET', `/users/${id}`, undefined, {}],
     ['PATCH', `/users/${id}/profile`, { bio: 'x' }, {}],
     ['PUT', `/users/${id}/role`, { role: 'MODERATOR' }, { queueSends: 1, kvWrites: 1 }],

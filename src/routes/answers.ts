@@ -1,5 +1,6 @@
 /** What users, sessions, tokens and events look like on the wire. Written by hand, so that a new column can't leak. */
 import type { Activity } from '../services/activity.ts'
+import type { EmailPage } from '../services/outbox.ts'
 import type { SignInTokens, Tokens } from '../services/token-answer.ts'
 import type { AuditEvent, Session, User } from '../store/schema.ts'
 
@@ -82,6 +83,26 @@ export function activityAnswer(activity: Activity) {
     user_agent: activity.userAgent,
     request_id: activity.requestId,
     detail: activity.detail,
+  }
+}
+
+/** A mail of the outbox, never what it says. */
+export function emailAnswer(email: EmailPage['emails'][number]) {
+  const isFinished = email.finishedAt !== null
+  return {
+    id: email.id,
+    template: email.template,
+    user_id: email.userId,
+    recipient: email.recipient === '' ? null : email.recipient,
+    status: email.status,
+    attempts: email.attempts,
+    provider_id: email.providerId,
+    fate: email.fate,
+    last_error: email.lastError,
+    created_at: email.createdAt.toISOString(),
+    due_at: isFinished ? null : email.dueAt.toISOString(),
+    finished_at: email.finishedAt?.toISOString() ?? null,
+    delivered_at: email.deliveredAt?.toISOString() ?? null,
   }
 }
 

@@ -6,14 +6,11 @@ import type { HttpEnv } from '../http/env.ts'
 import { valid } from '../http/validate.ts'
 import { auditTypes, listAudit } from '../services/audit.ts'
 import { auditEventAnswer } from './answers.ts'
+import { userIdFilter } from './fields.ts'
 import { cursor, encodeCursor, limit } from './pages.ts'
 
 const auditList = z.object({
-  user_id: z
-    .string()
-    .refine(isUuidv7, { error: 'must be an id', params: { code: 'invalid_id' } })
-    .meta({ format: 'uuid' })
-    .optional(),
+  user_id: userIdFilter.optional(),
   type: z.enum(auditTypes).optional(),
   limit,
   cursor: cursor(isUuidv7),

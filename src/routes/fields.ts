@@ -85,6 +85,12 @@ export const role = z.enum(roles)
 /** An id that is not of our form names nothing, which `valid` answers with 404. */
 export const idParam = z.object({ id: z.string().refine(isUuidv7).meta({ format: 'uuid' }) })
 
+/** `user_id` of a list. */
+export const userIdFilter = z
+  .string()
+  .refine(isUuidv7, { error: 'must be an id', params: { code: 'invalid_id' } })
+  .meta({ format: 'uuid' })
+
 /** RFC 3986: what a browser repairs (spaces, backslashes, umlauts) other programs may take for something else. */
 const uriPattern = /^https:\/\/(?:[\w.~:/?#@!$&'()*+,;=-]|%[0-9a-f]{2})+$/i
 

@@ -2,26 +2,30 @@ import type { Context } from '../context.ts'
 import { uuidv7 } from '../crypto/random.ts'
 import { describeError, log } from '../log.ts'
 import type { Expression } from '../store/db.ts'
+import { type EmailFilter, type ListedEmail, listEmails } from '../store/email-list.ts'
 import type { Email, EmailParams } from '../store/schema.ts'
 
 /**
  * What an outbox row asks for. `registration` leaves it to delivery whether an activation mail or "you already have an
  * account" is right, so that a request does the same for every address.
  */
-export type EmailTemplate =
-  | 'registration'
-  | 'activation'
-  | 'account_activated'
-  | 'password_reset'
-  | 'set_password'
-  | 'password_changed'
-  | 'account_suspended'
-  | 'account_reinstated'
-  | 'account_deleted'
-  | 'role_changed'
-  | 'session_reuse'
-  | 'sign_in_attempts'
-  | 'new_sign_in'
+export const emailTemplates = [
+  'registration',
+  'activation',
+  'account_activated',
+  'password_reset',
+  'set_password',
+  'password_changed',
+  'account_suspended',
+  'account_reinstated',
+  'account_deleted',
+  'role_changed',
+  'session_reuse',
+  'sign_in_attempts',
+  'new_sign_in',
+] as const
+
+export type EmailTemplate = (typeof emailTemplates)[number]
 
 /** A row that is not stored yet; its recipient may be left to the database. */
 export type NewEmail = Omit<Email, 'recipient'> & { recipient: string | Expression }
@@ -80,4 +84,17 @@ export function announceEmail(ctx: Context, { id }: Pick<Email, 'id'>): void {
       (error: unknown) => log('warn', 'mail.queue_failed', { email_id: id, ...describeError(error) }),
     ),
   )
+}
+
+export interface EmailPage {
+  emails: ListedEmail[]
+  /** The id to go on after, when there is more. */
+  next: string | null
+}
+
+/** A page of the outbox, newest first. */
+export async function listOutbox(ctx: Context, filter: EmailFilter, limit: number): Promise<EmailPage> {
+  const rows = await listEmails(ctx.db, filter, limit + 1)
+  const emails = rows.slice(0, limit)
+  return { emails, next: rows.length > limit ? (emails.at(-1)?.id ?? null) : null }
 }

@@ -184,6 +184,11 @@ export const emails = sqliteTable(
     index('emails_batch')
       .on(table.batchId)
       .where(sql`batch_id IS NOT NULL AND status IN ('queued', 'sending')`),
+    // For the list: a filter by user alone is the union of a range for each status, each already in order.
+    index('emails_status').on(table.status, table.id),
+    index('emails_user')
+      .on(table.userId, table.status, table.id)
+      .where(sql`user_id IS NOT NULL`),
     index('emails_provider')
       .on(table.providerId)
       .where(sql`provider_id IS NOT NULL`),

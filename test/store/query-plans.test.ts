@@ -1,6 +1,7 @@
 /** Rows read must not grow with the number of users: every statement of every flow finds its rows by an index. */
 import { env } from 'cloudflare:workers'
 import { expect, it } from 'vitest'
+import { emailFates } from '../../src/store/schema.ts'
 import { countCosts } from '../support/counting.ts'
 import {
   goodPassword,
@@ -14,9 +15,10 @@ import {
   tokenIn,
 } from '../support/people.ts'
 import { startService } from '../support/service.ts'
+import { eventOf, tell, webhookSecret } from '../support/webhooks.ts'
 
 /** The one list without a condition: newest first, along the primary key, as far as the page. */
-const wholeTable = /^select .* from "(users|audit_events)" order by "\1"\."id" desc limit \?$/
+const wholeTable = /^select .* from "(users|audit_events|emails)" order by "\1"\."id" desc limit \?$/
 
 // What is scanned by these names is a list that came as a parameter.
 it('scans no table in any request, delivery or five-minute job', async () => {
@@ -24,7 +26,7 @@ it('scans no table in any request, delivery or five-minute job', async () => {
   const plain = startService()
   const meter = countCosts(env)
   const { DB, REVOCATIONS } = meter.bindings
-  const service = startService({ env: { DB, REVOCATIONS }, beside: plain })
+  const service = startService({ env: { DB, REVOCATIONS, RESEND_WEBHOOK_SECRET: webhookSecret }, beside: plain })
 
   const admin = await signUpAdmin(service)
   const token = admin.accessToken
@@ -58,7 +60,15 @@ it('scans no table in any request, delivery or five-minute job', async () => {
   for (const query of ['', `?user_id=${ada.id}`, '?type=user.signed_in', `?user_id=${ada.id}&type=user.signed_in`]) {
     await service.call('GET', `/audit-events${query}`, { token })
   }
+  for (const query of ['', `?user_id=${ada.id}`, '?status=sent', `?user_id=${ada.id}&status=sent`]) {
+    await service.call('GET', `/emails${query}`, { token })
+  }
+  const { id: mailId } = newestMail(service, 'bob@example.com')
+  for (const fate of emailFates) {
+    for (const row of [undefined, ada.id]) await tell(service, eventOf(fate, { id: mailId }, row))
+  }
   const bob = json.users[0].id
+  await service.call('DELETE', `/users/${bob}/email-suppression`, { token })
   await service.call('POST', `/users/${bob}/activate`, { token })
   await service.call('PATCH', `/users/${bob}/profile`, { token, body: { bio: 'x' } })
   await service.call('PUT', `/users/${bob}/role`, { token, body: { role: 'MODERATOR' } })

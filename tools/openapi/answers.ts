@@ -19,7 +19,6 @@ import type { auditRoutes } from '../../src/routes/audit-events.ts'
 import type { healthRoutes, readinessRoutes } from '../../src/routes/health.ts'
 import type { meRoutes } from '../../src/routes/me.ts'
 import type { roleRoutes } from '../../src/routes/roles.ts'
-import type { webhookRoutes } from '../../src/routes/webhooks.ts'
 import type { wellKnownRoutes } from '../../src/routes/well-known.ts'
 import { type AuditType, auditTypes } from '../../src/services/audit.ts'
 import { permissionsOf } from '../../src/services/permissions.ts'
@@ -27,6 +26,7 @@ import { roles, userStatuses } from '../../src/store/schema.ts'
 import { toComponents } from './components.ts'
 import { country, email, id, ip, jwt, nextCursor, time, userAgent } from './fields.ts'
 import type { Json } from './json.ts'
+import { outboxEmail, outboxPage, webhookReceipt } from './mail-answers.ts'
 import { type Output, exactly } from './wire.ts'
 
 const role = z.enum(roles)
@@ -178,10 +178,6 @@ const keySet = z.strictObject({
   ),
 }) satisfies z.ZodType<Output<typeof wellKnownRoutes, '/jwks.json', '$get'>>
 
-const receipt = exactly<Output<typeof webhookRoutes, '/resend', '$post'>>()(
-  z.strictObject({ received: z.literal(true) }),
-)
-
 const document = z.looseObject({ openapi: z.literal('3.1.0'), info: z.looseObject({ version: z.string() }) })
 
 const answers = {
@@ -196,12 +192,14 @@ const answers = {
   AuditEventPage: auditEventPage,
   Activity: activity,
   ActivityPage: activityPage,
+  OutboxEmail: outboxEmail,
+  OutboxPage: outboxPage,
   RoleList: roleList,
   Acceptance: acceptance,
   Health: health,
   Readiness: readiness,
   JsonWebKeySet: keySet,
-  WebhookReceipt: receipt,
+  WebhookReceipt: webhookReceipt,
   OpenApiDocument: document,
 }
 

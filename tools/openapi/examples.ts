@@ -128,6 +128,22 @@ export const suspensionSeen: AnswerExample<'Activity'> = {
   detail: { reason: 'Sent spam to other members.' },
 }
 
+export const deliveredMail: AnswerExample<'OutboxEmail'> = {
+  id: ids.link,
+  template: 'registration',
+  user_id: ids.ada,
+  recipient: 'ada@example.com',
+  status: 'sent',
+  attempts: 1,
+  provider_id: '49a3999c-0ce1-4ea6-ab68-afcd6dc2e794',
+  fate: 'delivered',
+  last_error: null,
+  created_at: '2026-11-22T18:40:12.512Z',
+  due_at: null,
+  finished_at: '2026-11-22T18:40:13.901Z',
+  delivered_at: '2026-11-22T18:40:16.220Z',
+}
+
 /** Where the next page begins, as a cursor tells it. */
 export function cursorAt(position: string): string {
   return base64url.encode(position)

@@ -1,6 +1,6 @@
 import { accepted } from '../../../src/routes/answers.ts'
 import { permissionsOf } from '../../../src/services/permissions.ts'
-import { administeredAda, cursorAt, ids, suspension } from '../examples.ts'
+import { administeredAda, cursorAt, deliveredMail, ids, suspension } from '../examples.ts'
 import type { Operations } from '../prose.ts'
 
 const userId = { id: 'The id of the user.' }
@@ -153,6 +153,26 @@ export const administrationOperations: Operations = {
         description: 'A page of events.',
         schema: 'AuditEventPage',
         example: { events: [suspension], next_cursor: cursorAt(ids.event) },
+      },
+    },
+  },
+  'GET /emails': {
+    operationId: 'listEmails',
+    tag: 'Administration',
+    summary: 'Look into the outbox',
+    description:
+      'Newest first, without contents: no text, no link, no address it was caused from. Finished mails are kept for 30 days, and none of a deleted account but the farewell.',
+    parameters: {
+      user_id: 'Only mails of this user.',
+      status: 'Only mails in this state.',
+      limit: 'How many on a page.',
+      cursor: '`next_cursor` of the page before, with the same filters.',
+    },
+    answers: {
+      200: {
+        description: 'A page of mails.',
+        schema: 'OutboxPage',
+        example: { emails: [deliveredMail], next_cursor: cursorAt(ids.link) },
       },
     },
   },

@@ -1,0 +1,24 @@
+import { Hono } from 'hono'
+import * as z from 'zod'
+import { isUuidv7 } from '../crypto/random.ts'
+import { permit } from '../http/authenticate.ts'
+import type { HttpEnv } from '../http/env.ts'
+import { valid } from '../http/validate.ts'
+import { listOutbox } from '../services/outbox.ts'
+import { emailStatuses } from '../store/schema.ts'
+import { emailAnswer } from './answers.ts'
+import { userIdFilter } from './fields.ts'
+import { cursor, encodeCursor, limit } from './pages.ts'
+
+const emailList = z.object({
+  user_id: userIdFilter.optional(),
+  status: z.enum(emailStatuses).optional(),
+  limit,
+  cursor: cursor(isUuidv7),
+})
+
+export const emailRoutes = new Hono<HttpEnv>().get('/', permit('emails:read'), valid('query', emailList), async (c) => {
+  const { user_id: userId, status, limit, cursor } = c.req.valid('query')
+  const page = await listOutbox(c.get('ctx'), { userId, status, before: cursor }, limit)
+  return c.json({ emails: page.emails.map(emailAnswer), next_cursor: encodeCursor(page.next) })
+})
