@@ -8,6 +8,7 @@ import { readyScreen } from './dev/screen.ts'
 import { type LocalServer, readLocalServer } from './dev/settings.ts'
 import { WranglerDev, applyLocalMigrations } from './dev/wrangler-dev.ts'
 import { startMailbox } from './mailbox/server.ts'
+import { makeWebhookSecret } from './mailbox/webhook.ts'
 import { command } from './stop.ts'
 import { projectRoot } from './wrangler.ts'
 
@@ -41,8 +42,10 @@ async function run(server: LocalServer, signal: AbortSignal): Promise<void> {
   const { crons } = readSettings(readFileSync(join(projectRoot, 'wrangler.toml'), 'utf8'))
   console.log('Starting …')
   await applyLocalMigrations(server, signal)
-  const mailbox = await startMailbox(server.mailboxPort, server.stateDir)
-  const wrangler = new WranglerDev(server)
+  const secret = makeWebhookSecret()
+  const webhook = { url: `${server.url}/webhooks/resend`, secret }
+  const mailbox = await startMailbox(server.mailboxPort, server.stateDir, webhook)
+  const wrangler = new WranglerDev(server, { RESEND_WEBHOOK_SECRET: secret })
   let stopSchedule = () => {}
   try {
     await wrangler.untilHealthy(server.url, signal)

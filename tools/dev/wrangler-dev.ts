@@ -29,8 +29,9 @@ export class WranglerDev {
   /** Fulfilled when wrangler has ended, for whatever reason. */
   readonly ended: Promise<unknown>
 
-  constructor(server: LocalServer) {
-    this.#child = spawnWrangler(devArguments(server, process.env), {
+  /** @param more variables for this run. */
+  constructor(server: LocalServer, more: Record<string, string> = {}) {
+    this.#child = spawnWrangler(devArguments(server, { ...localVariables(server, process.env), ...more }), {
       // Ctrl-C in a terminal goes to the whole foreground group. Apart from it, wrangler stops when we say so, and
       // what it has started (workerd, esbuild) can be stopped with it.
       detached: true,
@@ -111,12 +112,12 @@ export function localVariables(
   }
 }
 
-function devArguments(server: LocalServer, env: NodeJS.ProcessEnv): string[] {
+function devArguments(server: LocalServer, variables: Record<string, string>): string[] {
   return [
     ['dev', '--ip', '127.0.0.1', '--port', String(server.port), '--persist-to', server.stateDir],
     // Port 0 is any free one: the usual one belongs to whichever server was there first.
     ['--inspector-port', '0', '--show-interactive-dev-session=false'],
-    Object.entries(localVariables(server, env)).flatMap(([name, value]) => ['--var', `${name}:${value}`]),
+    Object.entries(variables).flatMap(([name, value]) => ['--var', `${name}:${value}`]),
   ].flat()
 }
 

@@ -1,3 +1,4 @@
+import { eventAbout } from './events.ts'
 import { IdempotencyKeys, type KeyUse, fingerprintOf, idempotencyKey } from './idempotency.ts'
 import { type Draft, type Mail, listed, resendTime, retrieved } from './mail.ts'
 import { page } from './page.ts'
@@ -16,6 +17,8 @@ export interface MailboxOptions {
   /** Writes an entry down; called before the request is answered. */
   append?: (entry: Entry) => void
   now?: () => Date
+  /** Tells the service what became of a mail, as Resend's webhooks do; gives the status of its answer. */
+  tell?: (event: object) => Promise<number>
 }
 
 export interface Mailbox {
@@ -32,7 +35,7 @@ const maxBatch = 100
  * It speaks Resend's wire format, so that the service runs the same code in development as in production, and shows
  * the mails as a page at `/`. Only web-standard types: it runs in Node as well as in workerd.
  */
-export function createMailbox({ entries = [], append, now = () => new Date() }: MailboxOptions = {}): Mailbox {
+export function createMailbox({ entries = [], append, now = () => new Date(), tell }: MailboxOptions = {}): Mailbox {
   const mails: Mail[] = []
   const keys = new IdempotencyKeys()
 
@@ -71,8 +74,8 @@ export function createMailbox({ entries = [], append, now = () => new Date() }: 
 
   async function api(request: Request, url: URL): Promise<Response> {
     const path = url.pathname
-    const id = /^\/emails\/([^/]+)$/.exec(path)?.[1]
-    if (path !== '/emails' && id === undefined) {
+    const [, id, isAboutEvents] = /^\/emails\/([^/]+)(\/events)?$/.exec(path) ?? []
+    if ((path !== '/emails' && id === undefined) || (isAboutEvents && !tell)) {
       throw new Refusal('not_found', 'The requested endpoint does not exist.')
     }
     if (!/^Bearer +\S/i.test(request.headers.get('authorization') ?? '')) {
@@ -83,13 +86,24 @@ export function createMailbox({ entries = [], append, now = () => new Date() }: 
       const isPermissive = request.headers.get('x-batch-validation') === 'permissive'
       return accept(request, path, (payload) => many(payload, isPermissive))
     }
-    if (request.method !== 'GET' || id === 'batch') {
+    if (isAboutEvents && request.method === 'POST') return event(request, id!)
+    if (request.method !== 'GET' || id === 'batch' || isAboutEvents) {
       throw new Refusal('method_not_allowed', `The method ${request.method} is not allowed for this endpoint.`)
     }
     if (id === undefined) return Response.json(list(newestFirst(), url.searchParams))
+    return Response.json(retrieved(find(id)))
+  }
+
+  function find(id: string): Mail {
     const mail = mails.find((each) => each.id === id)
     if (!mail) throw new Refusal('not_found', 'Email not found')
-    return Response.json(retrieved(mail))
+    return mail
+  }
+
+  /** Not of Resend's API: at Resend events happen, here a developer makes them happen. */
+  async function event(request: Request, id: string): Promise<Response> {
+    const about = eventAbout(find(id), parse(await request.text()), now())
+    return Response.json({ event: about, answered: await tell!(about) })
   }
 
   async function handle(request: Request): Promise<Response> {

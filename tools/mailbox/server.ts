@@ -2,6 +2,7 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import { join } from 'node:path'
 import { journal, readJournal } from './journal.ts'
 import { type Mailbox, createMailbox } from './mailbox.ts'
+import { type Webhook, deliver } from './webhook.ts'
 
 const maxBodyBytes = 10 * 1024 * 1024
 
@@ -14,9 +15,13 @@ export interface MailboxServer {
 }
 
 /** Serves a mailbox to this machine only, and keeps its mails in `mailbox.jsonl` under `stateDir`. */
-export async function startMailbox(port: number, stateDir: string): Promise<MailboxServer> {
+export async function startMailbox(port: number, stateDir: string, webhook?: Webhook): Promise<MailboxServer> {
   const path = join(stateDir, 'mailbox.jsonl')
-  const mailbox = createMailbox({ entries: readJournal(path), append: journal(path) })
+  const mailbox = createMailbox({
+    entries: readJournal(path),
+    append: journal(path),
+    ...(webhook && { tell: (event) => deliver(webhook, event) }),
+  })
   const server = createServer((request, response) => {
     serve(mailbox, request, response).catch((error: unknown) => {
       console.error(`The mailbox failed: ${error instanceof Error ? error.message : String(error)}`)
