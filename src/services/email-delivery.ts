@@ -41,7 +41,7 @@ const claimMs = 2 * 60_000
 /** Resend forgets idempotency keys at 24 hours; after this nothing that may have been accepted is sent again. */
 const doubtMs = 23 * 60 * 60_000
 /** Longer than a claim, so that the next try can have the row. */
-const retryAfterFailureSeconds = 150
+export const retryAfterFailureSeconds = 150
 /** No further request is repeated in a run that has taken this long, or this many mails: D1 allows it 1,000 statements. */
 const maxRunMs = 60_000
 const retryAfterRunSeconds = 15
@@ -132,40 +132,37 @@ async function offer(ctx: Context, retries: Retries, claims: readonly ClaimedEma
     claims.filter(({ suppressedUserId }) => suppressedUserId === null),
   )
   const broken = composed.filter((each) => each.kind === 'broken')
-  // Without it the list would be another, and with the others accepted it could not be offered again.
-  if (isRepetition && broken[0]) throw broken[0].error
   for (const { claim, error } of broken) giveBack(retries, [claim.id], error)
   const finishedAt = ctx.now()
-  const dueAt = new Date(finishedAt.getTime() + retryAfterFailureSeconds * 1000)
+  const laterAt = new Date(finishedAt.getTime() + retryAfterFailureSeconds * 1000)
+  const free = { status: 'queued', batchId: null, inDoubtSince: null, dueAt: laterAt } as const
   await settle(ctx, [
     ...claims.flatMap((claim) => {
       const { suppressedUserId: userId } = claim
       const skipped = { status: 'skipped', userId, lastError: 'recipient_suppressed', finishedAt } as const
       return userId === null ? [] : settlementOf(claim, skipped)
     }),
-    ...composed.flatMap((each) => {
-      const { claim, kind } = each
-      if (kind === 'mail') return []
-      if (kind === 'nothing') return settlementOf(claim, { status: 'skipped', userId: each.userId, finishedAt })
-      return settlementOf(claim, { status: 'queued', batchId: null, inDoubtSince: null, dueAt })
-    }),
+    ...composed
+      .filter((each) => each.kind === 'nothing')
+      .map(({ claim, userId }) => settlementOf(claim, { status: 'skipped', userId, finishedAt })),
+    ...(isRepetition ? [] : broken.map(({ claim }) => settlementOf(claim, free))),
   ])
-  const ready = composed.filter((each) => each.kind === 'mail')
-  if (ready.length === 0) return
 
-  const outcomes = await send(
-    ctx,
-    claims[0]!.batchId!,
-    ready.map(({ mail }) => mail),
-  )
+  const ready = composed.filter((each) => each.kind === 'mail')
+  const mails = ready.map(({ mail }) => mail)
+  const outcomes = mails.length > 0 ? await send(ctx, claims[0]!.batchId!, mails) : []
   const repeatAfterSeconds = pauseSeconds(Math.min(...ready.map(({ claim }) => claim.attempts)))
   const verdicts = ready.map(({ claim, userId }, place) =>
     verdictOn(ctx, { claim, outcome: outcomes[place]!, userId, claimedAt, repeatAfterSeconds }),
   )
-  await settle(
-    ctx,
-    verdicts.map(({ settlement }) => settlement),
-  )
+  // What can't be read any more was in no list that was accepted, if this one is; else it waits along with the others.
+  const isAccepted = outcomes.some((outcome) => outcome.kind === 'accepted' && outcome.providerId !== null)
+  const dueAt = verdicts.find(({ retrySeconds }) => retrySeconds !== undefined)?.settlement.dueAt ?? laterAt
+  const waiting = isRepetition ? broken : []
+  await settle(ctx, [
+    ...verdicts.map(({ settlement }) => settlement),
+    ...waiting.map(({ claim }) => settlementOf(claim, isAccepted ? free : { status: 'queued', dueAt })),
+  ])
   const later = verdicts.filter(({ retrySeconds }) => retrySeconds !== undefined)
   for (const { settlement, retrySeconds } of later) retries.set(settlement.id, retrySeconds!)
   const [first] = later

@@ -373,6 +373,54 @@ describe('one row', () => {
     for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
   })
 
+  it('that can’t be read any more when its request is repeated holds up no other, and is not sent twice', async () => {
+    const service = startService()
+    const jobs = await notices(service, 3)
+    const [, bad] = jobs as [Job, Job, Job]
+    const requests = scriptResend(acceptAndLose)
+    await consume(service, jobs)
+    await write(`update emails set params = '{' where id = ?`, bad.id)
+    service.clock.advance(minute)
+    expect(await consume(service, jobs)).toEqual(['acked', { retryAfter: 150 }, 'acked'])
+    expect(await statusesOf(jobs)).toEqual(['sent', 'queued', 'sent'])
+    await write(`update emails set params = '{}' where id = ?`, bad.id)
+    service.clock.advance(150 * second)
+    expect(await consume(service, jobs)).toEqual(['acked', 'acked', 'acked'])
+    expect(await statusesOf(jobs)).toEqual(['sent', 'sent', 'sent'])
+    expect(new Set(requests.map(({ key }) => key)).size).toBe(1)
+    for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
+  })
+
+  it('that can’t be read any more, of a request that was not accepted before, is free to go later', async () => {
+    const service = startService()
+    const jobs = await notices(service, 3)
+    const [, bad] = jobs as [Job, Job, Job]
+    scriptResend(loseConnection)
+    await consume(service, jobs)
+    await write(`update emails set params = '{' where id = ?`, bad.id)
+    service.clock.advance(minute)
+    expect(await consume(service, jobs)).toEqual(['acked', { retryAfter: 150 }, 'acked'])
+    expect(await rowOf('emails', 'id = ?', bad.id)).toMatchObject({ batch_id: null, in_doubt_since: null })
+    await write(`update emails set params = '{}' where id = ?`, bad.id)
+    service.clock.advance(150 * second)
+    await consume(service, jobs)
+    for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
+  })
+
+  it('that can’t be read and came in a request that no answer is known of waits along with it', async () => {
+    const service = startService()
+    const jobs = await notices(service, 3)
+    scriptResend(loseConnection, loseConnection)
+    await consume(service, jobs)
+    await write(`update emails set params = '{' where id = ?`, jobs[1]!.id)
+    service.clock.advance(minute)
+    await consume(service, jobs)
+    expect(new Set((await rowsFor(jobs)).map(({ due_at: due, batch_id: id }) => `${due} ${id}`)).size).toBe(1)
+    service.clock.advance(23 * hour)
+    await consume(service, jobs)
+    expect(await statusesOf(jobs)).toEqual(['unknown', 'unknown', 'unknown'])
+  })
+
   it('that has nothing to say is taken out before, and is not in the list of a repetition when it would have', async () => {
     const service = startService()
     const [ada, bob] = await notices(service, 2)
