@@ -1,6 +1,13 @@
 /** What ADMIN and MODERATOR do to others: who may, what it does, and what it must never do. */
 import { describe, expect, it } from 'vitest'
-import { expectInvalid, expectNoContent, expectOk, expectProblem, sessionOf, userObject } from '../support/answers.ts'
+import {
+  expectInvalid,
+  expectNoContent,
+  expectOk,
+  expectProblem,
+  sessionOf,
+  administeredUser,
+} from '../support/answers.ts'
 import { minute } from '../support/clock.ts'
 import { subjects } from '../support/mails.ts'
 import {
@@ -196,7 +203,7 @@ describe('GET /users/{id}', () => {
     const { answer, effects } = await observe(service, () =>
       service.call('GET', `/users/${id}`, { token: admin.accessToken }),
     )
-    expect(expectOk(answer)).toEqual(userObject({ email, id }))
+    expect(expectOk(answer)).toEqual(administeredUser({ email, id }))
     expect(effects).toEqual(nothing)
   })
 })
@@ -216,7 +223,7 @@ describe('PATCH /users/{id}/profile', () => {
       moderate(service, moderator, ada.id, { ...changes, ...more }),
     )
     expect(expectOk(answer)).toEqual(
-      userObject({ email, id: ada.id, ...changes, updated_at: service.clock.now().toISOString() }),
+      administeredUser({ email, id: ada.id, ...changes, updated_at: service.clock.now().toISOString() }),
     )
     expect(effects).toEqual({
       ...nothing,
@@ -269,7 +276,7 @@ describe('POST /users/{id}/activate', () => {
     const { answer, effects } = await observe(service, () => activate(service, admin, String(id)))
     const names = { first_name: 'Ada', last_name: 'Lovelace', locale: 'en-GB' }
     const times = { activated_at: now, updated_at: now, last_login_at: null }
-    expect(expectOk(answer)).toEqual(userObject({ email, id, ...names, ...times }))
+    expect(expectOk(answer)).toEqual(administeredUser({ email, id, ...names, ...times }))
     expect(effects).toEqual({
       rows: { users: '~1', registrations: '-1', one_time_links: '-1', emails: '+1', audit_events: '+1' },
       events: [{ type: 'user.activated', actor: admin.id, user: id, detail: null }],
@@ -348,7 +355,7 @@ describe('PUT /users/{id}/role', () => {
     service.clock.advance(minute)
     const { answer, effects } = await observe(service, () => assign(service, admin, id, 'MODERATOR'))
     const updated_at = service.clock.now().toISOString()
-    expect(expectOk(answer)).toEqual(userObject({ email, id, role: 'MODERATOR', updated_at }))
+    expect(expectOk(answer)).toEqual(administeredUser({ email, id, role: 'MODERATOR', updated_at }))
     expect(effects).toEqual({
       rows: { users: '~1', sessions: '-2', emails: '+1', audit_events: '+1' },
       events: [{ type: 'user.role_changed', actor: admin.id, user: id, detail: { role: 'MODERATOR' } }],
@@ -432,7 +439,7 @@ describe('POST /users/{id}/suspend', () => {
     const reason = 'Selling lanterns <b>that</b> do not drift'
     const { answer, effects } = await observe(service, () => suspend(service, moderator, id, `  ${reason} `))
     const updated_at = service.clock.now().toISOString()
-    expect(expectOk(answer)).toEqual(userObject({ email, id, status: 'suspended', updated_at }))
+    expect(expectOk(answer)).toEqual(administeredUser({ email, id, status: 'suspended', updated_at }))
     expect(effects).toEqual({
       rows: { users: '~1', sessions: '-2', emails: '+1', audit_events: '+1' },
       events: [{ type: 'user.suspended', actor: moderator.id, user: id, detail: { reason } }],
@@ -524,7 +531,7 @@ describe('POST /users/{id}/reinstate', () => {
     service.clock.advance(minute)
     const { answer, effects } = await observe(service, () => reinstate(service, moderator, ada.id))
     const updated_at = service.clock.now().toISOString()
-    expect(expectOk(answer)).toEqual(userObject({ email, id: ada.id, updated_at }))
+    expect(expectOk(answer)).toEqual(administeredUser({ email, id: ada.id, updated_at }))
     expect(effects).toEqual({
       rows: { users: '~1', emails: '+1', audit_events: '+1' },
       events: [{ type: 'user.reinstated', actor: moderator.id, user: ada.id, detail: null }],

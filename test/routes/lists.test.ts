@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
 import { uuidv7 as newId } from '../../src/crypto/random.ts'
-import { expectInvalid, expectOk, expectProblem, instant, userObject, uuidv7 } from '../support/answers.ts'
+import { expectInvalid, expectOk, expectProblem, instant, administeredUser, uuidv7 } from '../support/answers.ts'
 import { hour, minute } from '../support/clock.ts'
 import { type SignedIn, goodPassword, signUp, signUpAdmin, signUpAs } from '../support/people.ts'
 import { type Service, startService } from '../support/service.ts'
@@ -70,7 +70,7 @@ describe('GET /users', () => {
     const admin = await signUpAdmin(service)
     const { answer, effects } = await observe(service, () => list(service, admin, '/users'))
     expect(expectOk(answer)).toEqual({
-      users: [userObject({ email: admin.email, id: admin.id, role: 'ADMIN' })],
+      users: [administeredUser({ email: admin.email, id: admin.id, role: 'ADMIN' })],
       next_cursor: null,
     })
     expect(effects).toEqual(nothing)
@@ -308,6 +308,8 @@ describe('GET /roles', () => {
       'users:reset-password',
       'users:delete',
       'audit:read',
+      'emails:read',
+      'emails:manage',
     ]
     expect(roles).toEqual([
       { role: 'USER', permissions: [] },

@@ -297,6 +297,8 @@ describe('the tokens', () => {
     expect(String(scope).split(' ').toSorted()).toEqual([
       'audit:read',
       'content:manage',
+      'emails:manage',
+      'emails:read',
       'profiles:moderate',
       'users:activate',
       'users:assign-role',

@@ -12,6 +12,7 @@ import { refuse, scriptResend } from '../support/mail-consumer.ts'
 import {
   type SignedIn,
   goodPassword,
+  newestMail,
   otherPassword,
   register,
   resetToken,
@@ -22,6 +23,7 @@ import {
 } from '../support/people.ts'
 import { type Answer, type Call, type Service, startService } from '../support/service.ts'
 import { type Row, rowOf, rowsOf, write } from '../support/state.ts'
+import { eventOf, tell, webhookSecret } from '../support/webhooks.ts'
 
 const email = 'ada@example.com'
 const newcomer = 'new@example.com'
@@ -448,6 +450,21 @@ const table: Case[] = [
     { when: 'it is the own', request: asAdminOnSelf(), status: 409 },
     { when: 'not permitted', request: asAdaOnAdmin(), status: 403 },
   ),
+  ...cases(
+    'DELETE /users/{id}/email-suppression',
+    {
+      when: 'nothing was mailed there any more',
+      request: async (world) => {
+        await write("update users set email_problem = 'bounced' where id = ?", world.ada.id)
+        return asAdmin()(world)
+      },
+      status: 204,
+      event: by('admin', 'email.suppression_lifted'),
+    },
+    { when: 'mail goes there', request: asAdmin(), status: 204 },
+    { when: 'not permitted', request: asAdaOnAdmin(), status: 403 },
+  ),
+  ...cases('POST /webhooks/resend', { when: 'there is no secret for it', request: () => ({ body: {} }), status: 404 }),
   // What only reads.
   ...[
     '/users/me',
@@ -456,6 +473,7 @@ const table: Case[] = [
     '/users',
     '/users/{id}',
     '/audit-events',
+    '/emails',
     '/auth/verify',
     '/roles',
     '/.well-known/jwks.json',
@@ -468,7 +486,7 @@ const table: Case[] = [
 ]
 
 /** What happens without a request. */
-const jobTypes = ['user.expired', 'email.failed'] as const
+const jobTypes = ['user.expired', 'email.failed', 'email.undeliverable'] as const
 
 async function world(): Promise<World> {
   const service = startService()
@@ -536,7 +554,9 @@ describe('the audit trail', () => {
     expect([...covered, 'GET /openapi.json'].toSorted()).toEqual(operations.toSorted())
     const writes = [...covered].filter((operation) => !operation.startsWith('GET '))
     const withEvent = new Set(table.filter(({ event }) => event).map(({ operation }) => operation))
-    expect(writes.filter((operation) => operation !== 'POST /auth/refresh' && !withEvent.has(operation))).toEqual([])
+    // A refresh is no event; what Resend tells is, and has a test of its own.
+    const others = ['POST /auth/refresh', 'POST /webhooks/resend']
+    expect(writes.filter((operation) => !others.includes(operation) && !withEvent.has(operation))).toEqual([])
   })
 
   it('has every type of event there is, and no other', () => {
@@ -574,6 +594,16 @@ describe('the audit trail', () => {
     })
     const failed = events.filter(({ type }) => type !== 'user.password_changed')
     expect(failed).toMatchObject([{ type: 'email.failed', actor_id: null, user_id: ada.id, ip: null }])
+  })
+
+  it('has one event for an address that bounces, of nobody, however often that is told', async () => {
+    const { service, ada } = await world()
+    const told = startService({ env: { RESEND_WEBHOOK_SECRET: webhookSecret }, beside: service })
+    const bounce = eventOf('bounced', newestMail(service, email))
+    const events = await eventsOf(service, async () => {
+      for (let round = 0; round < 3; round++) expect((await tell(told, bounce)).status).toBe(200)
+    })
+    expect(events).toMatchObject([{ type: 'email.undeliverable', actor_id: null, user_id: ada.id, ip: null }])
   })
 })
 

@@ -80,6 +80,11 @@ export function userObject(fields: Record<string, unknown> & { email: string }) 
   }
 }
 
+/** The same, as those see it who administer it. */
+export function administeredUser(fields: Parameters<typeof userObject>[0]) {
+  return { ...userObject(fields), email_deliverable: true }
+}
+
 const jwt = expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/)
 
 /** Every field of the token answer. */
