@@ -2,6 +2,7 @@
 import { env } from 'cloudflare:workers'
 import * as fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import operations from '../../docs/operations.md?raw'
 import { uuidv7 } from '../../src/crypto/random.ts'
 import { hour, minute, second } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
@@ -558,4 +559,22 @@ describe('each mail is accepted once', () => {
       { numRuns: 40 },
     )
   })
+})
+
+it('that were given up go out when an operator queues them again in the words of docs/operations.md', async () => {
+  const service = startService()
+  const jobs = await notices(service, 3)
+  scriptResend(...Array.from({ length: 30 }, () => refuse(401, 'invalid_api_key')))
+  for (let attempt = 0; attempt < 30; attempt++) {
+    await consume(service, jobs)
+    service.clock.advance(hour)
+  }
+  expect(await statusesOf(jobs)).toEqual(three('failed'))
+
+  const [, command] = /"(UPDATE emails SET status = 'queued'[^"]+)"/.exec(operations)!
+  await write(command!.replace('unixepoch()', String(service.clock.now().getTime() / 1000)).replace('86400', '172800'))
+  await service.runCron('*/5 * * * *')
+  await service.deliver()
+  expect(await statusesOf(jobs)).toEqual(three('sent'))
+  for (const { to } of jobs) expect(mailsTo(service, to), to).toHaveLength(1)
 })
