@@ -38,6 +38,11 @@ export const problems = {
     title: 'Insufficient permission',
     detail: 'Your role does not permit this.',
   },
+  origin_not_allowed: {
+    status: 403,
+    title: 'Origin not allowed',
+    detail: "Cookies are for pages of the service's own origin.",
+  },
   not_found: { status: 404, title: 'Not found', detail: 'There is nothing here.' },
   method_not_allowed: {
     status: 405,

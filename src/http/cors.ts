@@ -13,8 +13,8 @@ const preflightSeconds = 600
 
 /**
  * Lets pages of the listed origins read the answers (Fetch standard §3.2; OWASP ASVS 3.4.2). The origin is compared whole:
- * no pattern, no `*`, and `null`, which any sandboxed frame can have, is on no list. There are no cookies, so credentials
- * are never allowed. Any other page gets the same answer without these headers, and its browser withholds it.
+ * no pattern, no `*`, and `null`, which any sandboxed frame can have, is on no list. Cookies are for our own origin,
+ * which needs no CORS, so credentials are never allowed. Any other page gets the same answer without these headers, and its browser withholds it.
  */
 export const allowOrigins = createMiddleware<HttpEnv>(async function allowOrigins(c, next) {
   const allowed = await allowedOrigins(c.env)

@@ -5,6 +5,7 @@ import { authenticateForPassword, requireToken } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { limitRate } from '../http/limit-rate.ts'
+import { assertOwnPage, handOver } from '../http/refresh-cookie.ts'
 import { valid } from '../http/validate.ts'
 import { activate } from '../services/activation.ts'
 import { changePassword } from '../services/password-change.ts'
@@ -12,7 +13,7 @@ import { completePasswordReset, requestPasswordReset } from '../services/passwor
 import { register, resendActivation } from '../services/registration.ts'
 import { signIn } from '../services/sign-in.ts'
 import { accepted, signInAnswer } from './answers.ts'
-import { deviceToken, email, locale, name, newPassword, password, token, turnstileToken } from './fields.ts'
+import { deviceToken, email, locale, name, newPassword, password, token, transport, turnstileToken } from './fields.ts'
 
 const registration = z.object({
   email,
@@ -22,7 +23,8 @@ const registration = z.object({
   locale: locale.optional(),
   turnstile_token: turnstileToken,
 })
-const credentials = z.object({ email, password, device_token: deviceToken, turnstile_token: turnstileToken })
+const credentials = z.object({ email, password, device_token: deviceToken, turnstile_token: turnstileToken, transport })
+const proofs = z.object({ token, password, transport })
 const resetRequest = z.object({ email, device_token: deviceToken, turnstile_token: turnstileToken })
 
 export const accountRoutes = new Hono<HttpEnv>()
@@ -31,9 +33,11 @@ export const accountRoutes = new Hono<HttpEnv>()
     await register(c.get('ctx'), { firstName, lastName, ...rest }, solved)
     return c.json(accepted.registration, 202)
   })
-  .post('/activate', limitRate('activate'), readJson, valid('json', z.object({ token, password })), async (c) => {
+  .post('/activate', limitRate('activate'), readJson, valid('json', proofs), async (c) => {
     const body = c.req.valid('json')
-    return c.json(signInAnswer(await activate(c.get('ctx'), body.token, body.password)))
+    assertOwnPage(c, body.transport)
+    const tokens = await activate(c.get('ctx'), body.token, body.password)
+    return c.json(handOver(c, body.transport, signInAnswer(tokens)))
   })
   .post(
     '/resend-activation',
@@ -46,8 +50,10 @@ export const accountRoutes = new Hono<HttpEnv>()
     },
   )
   .post('/login', limitRate('login'), readJson, valid('json', credentials), async (c) => {
-    const { device_token: known, turnstile_token: solved, ...rest } = c.req.valid('json')
-    return c.json(signInAnswer(await signIn(c.get('ctx'), { ...rest, deviceToken: known, turnstileToken: solved })))
+    const { device_token: known, turnstile_token: solved, transport: kept, ...rest } = c.req.valid('json')
+    assertOwnPage(c, kept)
+    const tokens = await signIn(c.get('ctx'), { ...rest, deviceToken: known, turnstileToken: solved })
+    return c.json(handOver(c, kept, signInAnswer(tokens)))
   })
   .post(
     '/change-password',

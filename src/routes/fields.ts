@@ -55,6 +55,12 @@ export const turnstileToken = text
   .nullish()
   .transform((value) => value || undefined)
 
+/** Where the refresh token of the answer goes. */
+export const transport = z
+  .enum(['bearer', 'cookie'])
+  .optional()
+  .meta({ description: '`cookie`, for pages of this origin: the refresh token is kept in a cookie, not answered.' })
+
 export const name = line(100)
 export const reason = line(500)
 

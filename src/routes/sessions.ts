@@ -1,23 +1,34 @@
 /** Tokens: renewed, ended, verified. */
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import * as z from 'zod'
 import { authenticate, verifyAtEdge } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { limitRate } from '../http/limit-rate.ts'
+import { assertOwnPage, clearSite, handOver, readRefreshCookie } from '../http/refresh-cookie.ts'
 import { valid } from '../http/validate.ts'
 import { endAllSessions, refresh, signOut } from '../services/sessions.ts'
 import { tokenAnswer } from './answers.ts'
-import { token } from './fields.ts'
+import { token, transport } from './fields.ts'
 
-const refreshToken = z.object({ refresh_token: token })
+/** The token is in the cookie or in the body, and `transport` says where: what is in the other place is not looked at. */
+const refreshToken = z
+  .object({ refresh_token: token.optional().meta({ description: 'Needed without the cookie.' }), transport })
+  .check(({ value, issues }) => {
+    if (value.transport === 'cookie' || value.refresh_token !== undefined) return
+    issues.push({ code: 'invalid_type', expected: 'string', input: undefined, path: ['refresh_token'] })
+  })
 
 export const sessionRoutes = new Hono<HttpEnv>()
-  .post('/refresh', limitRate('refresh'), readJson, valid('json', refreshToken), async (c) =>
-    c.json(tokenAnswer(await refresh(c.get('ctx'), c.req.valid('json').refresh_token))),
-  )
+  .post('/refresh', limitRate('refresh'), readJson, valid('json', refreshToken), async (c) => {
+    const body = c.req.valid('json')
+    const tokens = await refresh(c.get('ctx'), presented(c, body))
+    return c.json(handOver(c, body.transport, tokenAnswer(tokens)))
+  })
   .post('/logout', readJson, valid('json', refreshToken), async (c) => {
-    await signOut(c.get('ctx'), c.req.valid('json').refresh_token)
+    const body = c.req.valid('json')
+    await signOut(c.get('ctx'), presented(c, body))
+    if (body.transport === 'cookie') clearSite(c)
     return c.body(null, 204)
   })
   .post('/logout-all', authenticate, async (c) => {
@@ -32,3 +43,9 @@ export const sessionRoutes = new Hono<HttpEnv>()
     c.header('X-Auth-Scope', scope)
     return c.body(null, 204)
   })
+
+/** @throws {AppError} `origin_not_allowed` */
+function presented(c: Context<HttpEnv>, body: z.output<typeof refreshToken>): string {
+  assertOwnPage(c, body.transport)
+  return body.transport === 'cookie' ? readRefreshCookie(c) : body.refresh_token!
+}

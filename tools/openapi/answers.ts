@@ -58,18 +58,21 @@ const administeredUser = exactly<ReturnType<typeof administeredUserAnswer>>()(
   }),
 ).meta({ description: 'A user, as those see it who look after users.' })
 
-const token = exactly<ReturnType<typeof tokenAnswer>>()(
+/** What a route answers, for whom the refresh token may be in the cookie. */
+type MaybeInCookie<Answer> = Omit<Answer, 'refresh_token'> & { refresh_token?: string | undefined }
+
+const token = exactly<MaybeInCookie<ReturnType<typeof tokenAnswer>>>()(
   z.strictObject({
     access_token: jwt,
     token_type: z.literal('Bearer'),
     expires_in: z.int().min(1).max(accessTokenSeconds).meta({ description: 'Seconds.' }),
-    refresh_token: jwt,
+    refresh_token: jwt.optional().meta({ description: 'A JWT. Absent when it is in the cookie.' }),
     refresh_expires_in: z.int().min(0).max(refreshTokenSeconds).meta({ description: 'Seconds.' }),
     user,
   }),
 ).meta({ description: 'Both tokens of a session, and who is signed in (RFC 6749 §5.1).' })
 
-const signIn = exactly<ReturnType<typeof signInAnswer>>()(
+const signIn = exactly<MaybeInCookie<ReturnType<typeof signInAnswer>>>()(
   token.extend({
     device_token: jwt.meta({
       description:

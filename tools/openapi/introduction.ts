@@ -19,6 +19,9 @@ service can verify by itself, and sessions that end when they are ended.
 - Lists are read page by page: \`next_cursor\` of one page is \`cursor\` of the next, until it is \`null\`.
 - Whatever answers GET answers HEAD.
 - Pages of the origins that the operator lists may call this from a browser (CORS), with a bearer token and without cookies.
+- Pages of this very origin may have their refresh token kept in a cookie that no script can read: \`"transport": "cookie"\` in the
+  body of activation, sign-in, refresh and sign-out. The cookie is \`__Host-postern-refresh\` (\`HttpOnly\`, \`Secure\`,
+  \`SameSite=Strict\`). Such a request needs this origin in its \`Origin\` header, else it is \`origin_not_allowed\`.
 - Who calls too often is told to wait by \`rate_limited\` and \`Retry-After\`.
 
 ## Problems

@@ -27,10 +27,10 @@ export const accountOperations: Operations = {
     tag: 'Accounts',
     summary: 'Activate an account and sign in',
     description:
-      'Takes the token of an activation link and the password of that registration: activation is the first sign-in. A link is good for 24 hours, once. After a wrong password it stays good.',
+      'Takes the token of an activation link and the password of that registration: activation is the first sign-in. A link is good for 24 hours, once. After a wrong password it stays good. With `transport: cookie` the refresh token is answered in a cookie.',
     body: { token: tokens.activation, password },
     answers: { 200: { description: 'Active and signed in.', schema: 'SignInAnswer', example: signInAnswer } },
-    problems: ['invalid_link', 'invalid_credentials', 'rate_limited'],
+    problems: ['invalid_link', 'invalid_credentials', 'origin_not_allowed', 'rate_limited'],
   },
   'POST /auth/resend-activation': {
     operationId: 'resendActivation',

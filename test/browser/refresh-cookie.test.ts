@@ -1,0 +1,223 @@
+/** The refresh cookie in a real browser, against the real development server: what the cookie is worth is up to both. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { CommandProcess, until } from '../e2e/support/command-process.ts'
+import { freePort } from '../e2e/support/free-port.ts'
+import { launchBrowser } from './browser.ts'
+
+const email = 'ada@example.com'
+const password = 'nine quiet lanterns drift'
+const byCookie = { transport: 'cookie' }
+const name = '__Host-postern-refresh'
+
+interface Heard {
+  status: number
+  // oxlint-disable-next-line no-explicit-any -- a test reads what it expects to be there
+  json: any
+}
+
+/** Calls the API as a script in the page does. */
+function call(page: Page, path: string, body: object): Promise<Heard> {
+  return page.evaluate(
+    async ({ path, body }) => {
+      const headers = { 'Content-Type': 'application/json' }
+      const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) })
+      const text = await answer.text()
+      return { status: answer.status, json: text ? JSON.parse(text) : undefined }
+    },
+    { path, body },
+  )
+}
+
+describe('the refresh cookie', { timeout: 300_000 }, () => {
+  const stateDir = mkdtempSync(join(tmpdir(), 'postern-'))
+  const env = { PORT: '', MAILBOX_PORT: '', STATE_DIR: stateDir }
+  let dev: CommandProcess
+  let browser: Browser
+  let origin: string
+
+  before(async () => {
+    Object.assign(env, { PORT: String(await freePort()), MAILBOX_PORT: String(await freePort()) })
+    origin = `http://127.0.0.1:${env.PORT}`
+    dev = new CommandProcess('tools/dev.ts', env)
+    await dev.untilSaid('Postern runs.')
+    browser = await launchBrowser()
+  })
+  after(async () => {
+    await browser?.close()
+    dev.signal('SIGTERM')
+    await dev.exitCode()
+    rmSync(stateDir, { recursive: true, force: true })
+  })
+
+  /** A visitor on a page of ours, with the strict headers of our pages, who has an account and signed in. */
+  async function signedIn(tour: (page: Page, context: BrowserContext) => Promise<void>): Promise<void> {
+    const context = await browser.newContext()
+    try {
+      const page = await context.newPage()
+      await page.goto(`${origin}/reset-password`)
+      let login = await call(page, '/auth/login', { email, password, ...byCookie })
+      if (login.status === 401) {
+        assert.equal((await call(page, '/auth/register', { email, password })).status, 202)
+        login = await call(page, '/auth/activate', { token: await mailedToken(), password, ...byCookie })
+      }
+      assert.equal(login.status, 200, JSON.stringify(login.json))
+      assert.equal(login.json.refresh_token, undefined)
+      await tour(page, context)
+    } finally {
+      await context.close()
+    }
+  }
+
+  async function mailedToken(): Promise<string> {
+    const mailbox = `http://127.0.0.1:${env.MAILBOX_PORT}/emails`
+    const headers = { authorization: 'Bearer x' }
+    for (;;) {
+      const { data } = (await (await fetch(mailbox, { headers })).json()) as { data: { id: string; to: string[] }[] }
+      const mail = data.find(({ to }) => to.includes(email))
+      if (!mail) continue
+      const { text } = (await (await fetch(`${mailbox}/${mail.id}`, { headers })).json()) as { text: string }
+      const token = /#token=([\w.-]+)/.exec(text)?.[1]
+      assert.ok(token)
+      return token
+    }
+  }
+
+  const cookieIn = async (context: BrowserContext) =>
+    (await context.cookies()).find((cookie) => cookie.name === name)?.value
+
+  it('is kept without TLS on this machine, and no script sees it', async () => {
+    await signedIn(async (page, context) => {
+      const [cookie, ...others] = await context.cookies()
+      assert.deepEqual(others, [])
+      assert.ok(cookie)
+      const { value: _value, expires, ...attributes } = cookie
+      assert.deepEqual(attributes, {
+        name,
+        domain: '127.0.0.1',
+        path: '/',
+        httpOnly: true,
+        secure: true,
+        sameSite: 'Strict',
+      })
+      const days = (expires - Date.now() / 1000) / 86_400
+      assert.ok(days > 29.9 && days <= 30, `${days} days`)
+      assert.equal(await page.evaluate(() => document.cookie), '')
+    })
+  })
+
+  it('brings a new access token after a reload, to two tabs at once as well', async () => {
+    await signedIn(async (page, context) => {
+      const before = await cookieIn(context)
+      await page.reload()
+      const tab = await context.newPage()
+      await tab.goto(`${origin}/activate`)
+      const answers = await Promise.all([call(page, '/auth/refresh', byCookie), call(tab, '/auth/refresh', byCookie)])
+      for (const { status, json } of answers) {
+        assert.equal(status, 200)
+        assert.equal(json.user.email, email)
+        assert.equal(json.refresh_token, undefined)
+      }
+      assert.notEqual(await cookieIn(context), before)
+      assert.equal((await call(page, '/auth/refresh', byCookie)).status, 200)
+    })
+  })
+
+  it('is taken away by signing out, and only by that', async () => {
+    await signedIn(async (page, context) => {
+      const cookie = await cookieIn(context)
+      const refused = await call(page, '/auth/refresh', { transport: 'nothing' })
+      assert.equal(refused.status, 422)
+      assert.equal(await cookieIn(context), cookie)
+      assert.equal((await call(page, '/auth/logout', byCookie)).status, 204)
+      assert.deepEqual(await context.cookies(), [])
+      assert.equal((await call(page, '/auth/refresh', byCookie)).json.code, 'invalid_refresh_token')
+    })
+  })
+
+  it('is not for the same page under another name of this machine', async () => {
+    await signedIn(async (page) => {
+      await page.goto(`http://localhost:${env.PORT}/reset-password`)
+      const { json } = await call(page, '/auth/login', { email, password, ...byCookie })
+      assert.equal(json.code, 'origin_not_allowed')
+    })
+  })
+
+  it('cannot be used by a neighbour on the same site, neither by a form nor by a script', async () => {
+    const neighbour = createServer((_, response) => {
+      response.writeHead(200, { 'Content-Type': 'text/html' }).end('<title>neighbour</title>')
+    })
+    await new Promise<void>((resolve) => neighbour.listen(0, '127.0.0.1', resolve))
+    try {
+      await signedIn(async (page, context) => {
+        const before = await cookieIn(context)
+        const tab = await context.newPage()
+        // Ports make no site: the browser does send the cookie from here.
+        await tab.goto(`http://127.0.0.1:${(neighbour.address() as AddressInfo).port}/`)
+        const scripted = await tab.evaluate(async (url) => {
+          const ask = (headers: Record<string, string>, mode: RequestMode) =>
+            fetch(url, { method: 'POST', credentials: 'include', mode, headers, body: '{"transport":"cookie"}' }).then(
+              ({ type }) => type,
+              () => 'failed',
+            )
+          return [await ask({ 'Content-Type': 'application/json' }, 'cors'), await ask({}, 'no-cors')]
+        }, `${origin}/auth/logout`)
+        assert.deepEqual(scripted, ['failed', 'failed'])
+
+        const answered = tab.waitForResponse(`${origin}/auth/logout`)
+        await tab.evaluate((url) => {
+          const form = document.createElement('form')
+          Object.assign(form, { action: url, method: 'post', enctype: 'text/plain' })
+          const input = document.createElement('input')
+          Object.assign(input, { type: 'hidden', name: '{"transport":"cookie","x":"', value: '"}' })
+          form.append(input)
+          document.body.append(form)
+          form.submit()
+        }, `${origin}/auth/logout`)
+        const answer = await answered
+        assert.equal(answer.status(), 415)
+        assert.match((await answer.request().allHeaders())['cookie'] ?? '', /__Host-postern-refresh=/)
+
+        assert.equal(await cookieIn(context), before)
+        assert.equal((await call(page, '/auth/refresh', byCookie)).status, 200)
+      })
+    } finally {
+      neighbour.closeAllConnections()
+      await new Promise((resolve) => neighbour.close(resolve))
+    }
+  })
+
+  it('leaves no page for the back button when it is taken away by signing out', async () => {
+    // Playwright turns off what keeps pages for the back button; here it is what matters.
+    const own = await launchBrowser({ ignoreDefaultArgs: ['--disable-back-forward-cache'] })
+    try {
+      const page = await own.newPage()
+      await page.addInitScript(() => {
+        addEventListener('pageshow', ({ persisted }) => (document.title = persisted ? 'kept' : 'fresh'))
+      })
+      const goBack = async (path: string) => {
+        await page.goto(`${origin}/robots.txt`)
+        await page.evaluate(() => (document.title = ''))
+        await page.goto(`${origin}/openapi.json`)
+        await call(page, path, { refresh_token: 'x', ...byCookie })
+        await page.evaluate(() => history.back())
+        let title = ''
+        await until(async () => {
+          title = page.url().endsWith('/robots.txt') ? await page.title() : ''
+          return title !== ''
+        }, 'the page before')
+        return title
+      }
+      assert.equal(await goBack('/auth/refresh'), 'kept', 'or this test shows nothing')
+      assert.equal(await goBack('/auth/logout'), 'fresh')
+    } finally {
+      await own.close()
+    }
+  })
+})
