@@ -1,9 +1,9 @@
 /** Registration, activation, sign-in and passwords. */
-import { Hono } from 'hono'
 import * as z from 'zod'
 import { authenticateForPassword, requireToken } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
+import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
 import { assertOwnPage, handOver } from '../http/refresh-cookie.ts'
 import { valid } from '../http/validate.ts'

@@ -1,11 +1,11 @@
 /** What a user with a permission does to others. */
-import { Hono } from 'hono'
 import * as z from 'zod'
 import { isUuidv7 } from '../crypto/random.ts'
 import { normalizeEmailAddress } from '../email-address.ts'
 import { permit } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
+import { Hono } from '../http/hono.ts'
 import { valid } from '../http/validate.ts'
 import { assignRole, endSessionsOfUser, reinstateUser, suspendUser } from '../services/administration-access.ts'
 import {

@@ -1,5 +1,5 @@
-import { Hono } from 'hono'
 import type { HttpEnv } from '../http/env.ts'
+import { Hono } from '../http/hono.ts'
 import { checkStores } from '../services/readiness.ts'
 import { version } from '../version.ts'
 

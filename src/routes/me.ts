@@ -1,10 +1,10 @@
 /** What the signed-in user does with its own account. */
-import { Hono } from 'hono'
 import * as z from 'zod'
 import { isUuidv7 } from '../crypto/random.ts'
 import { authenticate, authenticateForPassword, requireToken } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
+import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
 import { valid } from '../http/validate.ts'
 import { listActivity } from '../services/activity.ts'

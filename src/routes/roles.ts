@@ -1,6 +1,6 @@
-import { Hono } from 'hono'
 import { verifyAtEdge } from '../http/authenticate.ts'
 import type { HttpEnv } from '../http/env.ts'
+import { Hono } from '../http/hono.ts'
 import { permissionsOf } from '../services/permissions.ts'
 import { roles } from '../store/schema.ts'
 

@@ -1,9 +1,10 @@
 /** Tokens: renewed, ended, verified. */
-import { type Context, Hono } from 'hono'
+import type { Context } from 'hono'
 import * as z from 'zod'
 import { authenticate, verifyAtEdge } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
+import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
 import { assertOwnPage, clearSite, handOver, readRefreshCookie } from '../http/refresh-cookie.ts'
 import { valid } from '../http/validate.ts'

@@ -1,5 +1,5 @@
-import { Hono } from 'hono'
 import type { HttpEnv } from '../http/env.ts'
+import { Hono } from '../http/hono.ts'
 
 export const wellKnownRoutes = new Hono<HttpEnv>()
   .get('/jwks.json', (c) => {
