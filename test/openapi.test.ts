@@ -27,6 +27,9 @@ function* find<T>(isMeant: (value: object) => value is T & object, value: unknow
   for (const [key, child] of Object.entries(value)) yield* find(isMeant, child, `${at}/${key}`)
 }
 
+const withProperties = (value: object): value is { properties: Record<string, Schema> } =>
+  'properties' in value && typeof value.properties === 'object'
+
 const permissions = middleware.flatMap(({ name, handler }): [string, string][] => {
   const { [requires]: permission } = handler as { [requires]?: string }
   return permission === undefined ? [] : [[name, permission]]
@@ -70,14 +73,18 @@ describe('the OpenAPI document', () => {
   })
 
   it('says of every property what it is', () => {
-    const withProperties = (value: object): value is { properties: Record<string, Schema> } =>
-      'properties' in value && typeof value.properties === 'object'
     for (const [at, { properties }] of find(withProperties, description)) {
       for (const [name, property] of Object.entries(properties)) {
         const says = ['type', '$ref', 'anyOf', 'enum', 'const'].some((keyword) => keyword in property)
         expect(says, `${at}/properties/${name}`).toBe(true)
       }
     }
+  })
+
+  it('asks for no hint of a password and no answer to a question', () => {
+    const names = [...find(withProperties, description)].flatMap(([, { properties }]) => Object.keys(properties))
+    expect(names).toContain('new_password')
+    expect(names.filter((name) => /hint|question|answer|reminder|memorable|maiden|birth|pet/i.test(name))).toEqual([])
   })
 
   it('gives examples that its own schemas allow', () => {

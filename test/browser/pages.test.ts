@@ -128,6 +128,21 @@ for (const { path, call, label, autocomplete, button } of pages) {
       })
     })
 
+    it('hides the password until it is asked to show it, and lets it be pasted', async () => {
+      await visit(browser, site.origin, async (page) => {
+        await follow(page)
+        assert.equal(await field(page).getAttribute('type'), 'password')
+        // False when somebody prevented it.
+        const isLeftAlone = await field(page).evaluate((input) =>
+          input.dispatchEvent(new ClipboardEvent('paste', { bubbles: true, cancelable: true })),
+        )
+        assert.ok(isLeftAlone)
+        assert.equal(await field(page).getAttribute('onpaste'), null)
+        await page.getByRole('button', { name: 'Show password' }).click()
+        assert.equal(await field(page).getAttribute('type'), 'text')
+      })
+    })
+
     it('starts over when another link is opened in the same tab', async () => {
       site.willAnswer(call, { status: 503, body: {} })
       await visit(browser, site.origin, async (page) => {

@@ -10,7 +10,7 @@ import {
   signInAnswer,
   userObject,
 } from '../support/answers.ts'
-import { hour, second } from '../support/clock.ts'
+import { day, hour, second } from '../support/clock.ts'
 import { hashesDuring } from '../support/password-work.ts'
 import {
   type SignedIn,
@@ -203,6 +203,26 @@ describe('POST /auth/login', () => {
     await signUp(service, email, password)
     expectOk(await login(service, email, password))
     expectProblem(await login(service, email, `${password.slice(0, -2)}🦊`), 401, 'invalid_credentials')
+  })
+
+  it('takes a password however old it is: nobody has to change it by a date', async () => {
+    const service = startService()
+    await signUp(service, email)
+    service.clock.advance(3653 * day)
+    await service.runCron('0 * * * *')
+    expectOk(await login(service, email, goodPassword))
+  })
+
+  it('finds no account in a new database, whatever name one tries', async () => {
+    const service = startService()
+    expect(await rowsOf('users')).toEqual([])
+    for (const name of ['admin', 'administrator', 'root', 'sa', 'test', 'demo', 'postern', 'user', 'guest']) {
+      for (const password of ['admin', 'password', 'changeme', name, goodPassword]) {
+        const answer = await login(service, `${name}@example.com`, password)
+        expectProblem(answer, 401, 'invalid_credentials')
+      }
+    }
+    expect(await rowsOf('sessions')).toEqual([])
   })
 
   it('ends the oldest session when a user has more than 50', async () => {
