@@ -1,6 +1,7 @@
 /** The outer ring: who calls too often is turned away before anything costs anything. */
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
+import securityPage from '../../docs/security.md?raw'
 import wranglerToml from '../../wrangler.toml?raw'
 import { createApp } from '../../src/app.ts'
 import { readSettings } from '../../src/config.ts'
@@ -186,6 +187,16 @@ describe('the limits', () => {
         limit: perMinute,
         period: ratePeriodSeconds,
       })),
+    )
+  })
+
+  it('in docs/security.md are those of the table, for every call that has one', () => {
+    const section = /^## Abuse limits: the outer ring$[^#]*/m.exec(securityPage)![0]
+    const documented = [...section.matchAll(/^\| (`.*`) \| (\d+)(?:, together)? \|/gm)].flatMap(
+      ([, calls, perMinute]) => Array.from(calls!.matchAll(/`([A-Z]+ \S+)`/g), ([, call]) => `${call}: ${perMinute}`),
+    )
+    expect(documented.toSorted()).toEqual(
+      limitedCalls.map(([method, path, limit]) => `${method} ${path}: ${rateLimits[limit].perMinute}`).toSorted(),
     )
   })
 
