@@ -5,6 +5,15 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
+interface Operation {
+  responses?: Record<string, { content?: Record<string, { schema: unknown }> }>
+}
+
+interface Description {
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, unknown> }
+}
+
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 const sources = new Map(globSync('src/**/*.ts', { cwd: root }).map((path) => [path, read(path)]))
@@ -71,6 +80,33 @@ test("the operator's table of audit events is what the trail can hold", () => {
 
 test('one place writes the log', () => {
   assert.deepEqual(filesWith(/\bconsole\b/), ['src/log.ts'])
+})
+
+test('the ways in are the calls that answer with an access token', () => {
+  const { paths, components } = JSON.parse(read('public/openapi.json')) as Description
+  /** A schema as text, with everything that it refers to. */
+  const inFull = (schema: unknown): string =>
+    JSON.stringify(schema).replaceAll(/"#\/components\/schemas\/(\w+)"/g, (_, name: string) =>
+      inFull(components.schemas[name]),
+    )
+  const answersWithToken = ({ responses = {} }: Operation) =>
+    Object.values(responses)
+      .flatMap(({ content = {} }) => Object.values(content))
+      .some(({ schema }) => inFull(schema).includes('"access_token":'))
+  const ways = Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item)
+      .filter(([, operation]) => answersWithToken(operation))
+      .map(([method]) => `${method.toUpperCase()} ${path}`),
+  )
+  assert.deepEqual(sorted(firstColumn('docs/asvs.md', 'Ways in')), sorted(ways))
+})
+
+test('the inventory of cryptography names every file that uses any, or chance', () => {
+  const uses = /\bcrypto\.|\bfrom '(?:jose|node:crypto)'|\bMath\.random\b/
+  const links = section('docs/asvs.md', 'Cryptography').matchAll(/\]\(\.\.\/([^)]+)\)/g)
+  const tools = globSync('tools/keys/**/*.ts', { cwd: root }).filter((path) => uses.test(read(path)))
+  const named = Array.from(links, ([, path = '']) => path)
+  assert.deepEqual(sorted(named), sorted([...filesWith(uses), ...tools]))
 })
 
 test('nothing is encrypted, and SHA-1 is for one lookup alone', () => {
