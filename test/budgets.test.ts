@@ -138,6 +138,7 @@ it('administers in two round trips', async () => {
     ['GET', '/users', undefined, {}],
     ['GET', '/audit-events', undefined, {}],
     ['GET', '/emails', undefined, {}],
+    ['GET', `/users/${id}/sessions`, undefined, {}],
     ['GET', `/emails?user_id=${id}`, undefined, {}],
     ['DELETE', `/users/${id}/email-suppression`, undefined, {}],
     ['GET', `/users/${id}`, undefined, {}],

@@ -15,9 +15,9 @@ import {
   startPasswordReset,
 } from '../services/administration-accounts.ts'
 import { liftEmailSuppression } from '../services/email-suppression.ts'
-import { getUser, listUsers } from '../services/users.ts'
+import { getSessions, getUser, listUsers } from '../services/users.ts'
 import { userStatuses } from '../store/schema.ts'
-import { accepted, administeredUserAnswer } from './answers.ts'
+import { accepted, administeredUserAnswer, sessionAnswer } from './answers.ts'
 import { emailPrefix, idParam, reason, role } from './fields.ts'
 import { cursor, encodeCursor, limit } from './pages.ts'
 import { profile, profileChanges } from './profile.ts'
@@ -93,6 +93,10 @@ export const administrationRoutes = new Hono<HttpEnv>()
   .post('/:id/password-reset', permit('users:reset-password'), valid('param', idParam), async (c) => {
     await startPasswordReset(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
     return c.json(accepted.passwordReset, 202)
+  })
+  .get('/:id/sessions', permit('users:revoke-sessions'), valid('param', idParam), async (c) => {
+    const sessions = await getSessions(c.get('ctx'), c.req.valid('param').id)
+    return c.json({ sessions: sessions.map((session) => sessionAnswer(session, c.get('actor').session.id)) })
   })
   .delete('/:id/sessions', permit('users:revoke-sessions'), valid('param', idParam), async (c) => {
     await endSessionsOfUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id)

@@ -1,7 +1,9 @@
 import type { Context } from '../context.ts'
 import { AppError } from '../errors.ts'
-import type { User } from '../store/schema.ts'
-import { type UserFilter, findUser, listUsers as listUserRows } from '../store/users.ts'
+import { batch } from '../store/db.ts'
+import type { Session, User } from '../store/schema.ts'
+import { listSessionsOf } from '../store/sessions.ts'
+import { type UserFilter, findUser, listUsers as listUserRows, selectUser } from '../store/users.ts'
 
 export interface UserPage {
   users: User[]
@@ -23,4 +25,15 @@ export async function getUser(ctx: Context, id: string): Promise<User> {
   const user = await findUser(ctx.db, id)
   if (!user) throw new AppError('not_found')
   return user
+}
+
+/**
+ * The sessions of any user, newest first.
+ *
+ * @throws {AppError} `not_found`
+ */
+export async function getSessions(ctx: Context, id: string): Promise<Session[]> {
+  const [[user], sessions] = await batch(ctx.db, [selectUser(ctx.db, id), listSessionsOf(ctx.db, id, ctx.now())])
+  if (!user) throw new AppError('not_found')
+  return sessions
 }

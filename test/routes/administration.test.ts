@@ -8,7 +8,7 @@ import {
   sessionOf,
   administeredUser,
 } from '../support/answers.ts'
-import { minute } from '../support/clock.ts'
+import { day, minute } from '../support/clock.ts'
 import { subjects } from '../support/mails.ts'
 import {
   type SignedIn,
@@ -79,6 +79,13 @@ const acts: Act[] = [
     method: 'POST',
     path: (id) => `/users/${id}/reinstate`,
     by: ['MODERATOR', 'ADMIN'],
+    status: 200,
+  },
+  {
+    call: 'GET /users/{id}/sessions',
+    method: 'GET',
+    path: (id) => `/users/${id}/sessions`,
+    by: ['ADMIN'],
     status: 200,
   },
   {
@@ -566,6 +573,47 @@ describe('POST /users/{id}/reinstate', () => {
     const { answer, effects } = await observe(service, () => reinstate(service, admin, id))
     expect(expectOk(answer)).toMatchObject({ status })
     expect(effects).toEqual(nothing)
+  })
+})
+
+describe('GET /users/{id}/sessions', () => {
+  const sessionsOf = (service: Service, { accessToken: token }: SignedIn, id: string) =>
+    service.call('GET', `/users/${id}/sessions`, { token })
+
+  it('gives the live sessions of the user and of nobody else, newest first, as the user sees them', async () => {
+    const service = startService()
+    const { admin } = await staff(service)
+    const ada = await signUp(service, email)
+    service.clock.advance(minute)
+    const newer = await signIn(service, email)
+    await service.call('POST', '/auth/logout', { body: { refresh_token: (await signIn(service, email)).refreshToken } })
+    const { answer, effects } = await observe(service, () => sessionsOf(service, admin, ada.id))
+    const { sessions } = expectOk(answer)
+    expect(sessions.map(({ id }: { id: string }) => id)).toEqual(
+      [newer, ada].map(({ accessToken }) => sessionOf(accessToken)),
+    )
+    const own = expectOk(await service.call('GET', '/users/me/sessions', { token: ada.accessToken }))
+    const seen = (list: { current: boolean }[]) => list.map((session) => ({ ...session, current: false }))
+    expect(sessions).toEqual(seen(own.sessions))
+    expect(effects).toEqual(nothing)
+  })
+
+  it('marks the session that asks, among the own', async () => {
+    const service = startService()
+    const { admin } = await staff(service)
+    const { sessions } = expectOk(await sessionsOf(service, admin, admin.id))
+    expect(sessions).toMatchObject([{ id: sessionOf(admin.accessToken), current: true }])
+  })
+
+  it('gives none of a session that has run out, and 404 where nobody is', async () => {
+    const service = startService()
+    const { admin } = await staff(service)
+    const { id } = await signUp(service, email)
+    service.clock.advance(31 * day)
+    const { accessToken } = await signIn(service, admin.email)
+    const again = { ...admin, accessToken }
+    expect(expectOk(await sessionsOf(service, again, id))).toEqual({ sessions: [] })
+    expectProblem(await sessionsOf(service, again, nobody), 404, 'not_found')
   })
 })
 

@@ -472,6 +472,7 @@ const table: Case[] = [
     '/users/me/activity',
     '/users',
     '/users/{id}',
+    '/users/{id}/sessions',
     '/audit-events',
     '/emails',
     '/auth/verify',

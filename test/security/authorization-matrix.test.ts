@@ -65,6 +65,7 @@ const matrix = `
   assignRole              401        401      403   403    403        200    401        401    401
   suspendUser             401        401      403   403    200        200    401        401    401
   reinstateUser           401        401      403   403    200        200    401        401    401
+  listSessionsOfUser      401        401      403   403    403        200    401        401    401
   endSessionsOfUser       401        401      403   403    403        204    401        401    401
   startPasswordReset      401        401      403   403    403        202    401        401    401
   deleteUser              401        401      403   403    403        204    401        401    401
@@ -379,7 +380,7 @@ describe('an id', () => {
     const acts = operations.filter(
       ({ path, operationId }) => path.includes('/users/{id}') && operationId !== 'endMySession',
     )
-    expect(acts).toHaveLength(10)
+    expect(acts).toHaveLength(11)
     for (const { method, path, operationId, requestBody } of acts) {
       const body = requestBody?.content['application/json']?.example
       for (const id of misspelled(people.USER!.id, people.other!.id)) {

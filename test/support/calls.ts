@@ -54,6 +54,7 @@ export const calls: ContractCall[] = [
   { method: 'PUT', path: `/users/${id}/role`, protection: 'bearer', body: { role: 'USER' } },
   { method: 'POST', path: `/users/${id}/suspend`, protection: 'bearer', body: { reason: 'spam' } },
   { method: 'POST', path: `/users/${id}/reinstate`, protection: 'bearer' },
+  { method: 'GET', path: `/users/${id}/sessions`, protection: 'bearer' },
   { method: 'DELETE', path: `/users/${id}/sessions`, protection: 'bearer' },
   { method: 'DELETE', path: `/users/${id}/email-suppression`, protection: 'bearer' },
   { method: 'DELETE', path: `/users/${id}`, protection: 'bearer' },

@@ -91,6 +91,17 @@ export const session: AnswerExample<'Session'> = {
   current: true,
 }
 
+export const otherSession = {
+  ...session,
+  id: ids.otherSession,
+  created_at: '2026-11-22T18:45:00.114Z',
+  last_used_at: '2026-11-22T19:05:31.990Z',
+  expires_at: '2026-12-22T19:05:31.990Z',
+  ip: '2001:db8::51',
+  user_agent: 'AdasNotebook/2.1 (iPadOS)',
+  current: false,
+}
+
 export const suspension: AnswerExample<'AuditEvent'> = {
   id: ids.event,
   at: '2026-11-23T18:40:12.512Z',

@@ -1,6 +1,7 @@
 /** What people wrote about every operation, in the order to read it in. */
 import { accountOperations } from './operations/accounts.ts'
 import { administrationOperations } from './operations/administration.ts'
+import { mailOperations } from './operations/mail.ts'
 import { meOperations } from './operations/me.ts'
 import { serviceOperations } from './operations/service.ts'
 import { tokenOperations } from './operations/tokens.ts'
@@ -11,5 +12,6 @@ export const operations: Operations = {
   ...tokenOperations,
   ...meOperations,
   ...administrationOperations,
+  ...mailOperations,
   ...serviceOperations,
 }

@@ -1,6 +1,6 @@
 import { accepted } from '../../../src/routes/answers.ts'
 import { permissionsOf } from '../../../src/services/permissions.ts'
-import { administeredAda, cursorAt, deliveredMail, ids, suspension } from '../examples.ts'
+import { administeredAda, cursorAt, ids, otherSession, session, suspension } from '../examples.ts'
 import type { Operations } from '../prose.ts'
 
 const userId = { id: 'The id of the user.' }
@@ -111,6 +111,20 @@ export const administrationOperations: Operations = {
       202: { description: 'Taken. The mail says the rest.', schema: 'Acceptance', example: accepted.passwordReset },
     },
   },
+  'GET /users/{id}/sessions': {
+    operationId: 'listSessionsOfUser',
+    tag: 'Administration',
+    summary: "List a user's sessions",
+    description: 'Every device that the user is signed in on, newest first. `current` is the session that asks.',
+    parameters: userId,
+    answers: {
+      200: {
+        description: 'The sessions.',
+        schema: 'SessionList',
+        example: { sessions: [otherSession, { ...session, current: false }] },
+      },
+    },
+  },
   'DELETE /users/{id}/sessions': {
     operationId: 'endSessionsOfUser',
     tag: 'Administration',
@@ -118,15 +132,6 @@ export const administrationOperations: Operations = {
     description: 'Ends every session of the user.',
     parameters: userId,
     answers: { 204: { description: 'Every session has ended.' } },
-  },
-  'DELETE /users/{id}/email-suppression': {
-    operationId: 'liftEmailSuppression',
-    tag: 'Administration',
-    summary: 'Let mail go to an address again',
-    description:
-      'After a bounce or a complaint nothing more is mailed to the address, until its owner registers again or this call. When Resend has the address on its own list of suppressions it has to be taken off there first. What was skipped meanwhile is not sent later.',
-    parameters: userId,
-    answers: { 204: { description: 'The address takes mail, as far as anybody knows.' } },
   },
   'DELETE /users/{id}': {
     operationId: 'deleteUser',
@@ -153,26 +158,6 @@ export const administrationOperations: Operations = {
         description: 'A page of events.',
         schema: 'AuditEventPage',
         example: { events: [suspension], next_cursor: cursorAt(ids.event) },
-      },
-    },
-  },
-  'GET /emails': {
-    operationId: 'listEmails',
-    tag: 'Administration',
-    summary: 'Look into the outbox',
-    description:
-      'Newest first, without contents: no text, no link, no address it was caused from. Finished mails are kept for 30 days, and none of a deleted account but the farewell.',
-    parameters: {
-      user_id: 'Only mails of this user.',
-      status: 'Only mails in this state.',
-      limit: 'How many on a page.',
-      cursor: '`next_cursor` of the page before, with the same filters.',
-    },
-    answers: {
-      200: {
-        description: 'A page of mails.',
-        schema: 'OutboxPage',
-        example: { emails: [deliveredMail], next_cursor: cursorAt(ids.link) },
       },
     },
   },

@@ -1,16 +1,5 @@
-import { activity, ada, ids, session, suspensionSeen } from '../examples.ts'
+import { activity, ada, otherSession, session, suspensionSeen } from '../examples.ts'
 import type { Operations } from '../prose.ts'
-
-const otherSession = {
-  ...session,
-  id: ids.otherSession,
-  created_at: '2026-11-22T18:45:00.114Z',
-  last_used_at: '2026-11-22T19:05:31.990Z',
-  expires_at: '2026-12-22T19:05:31.990Z',
-  ip: '2001:db8::51',
-  user_agent: 'AdasNotebook/2.1 (iPadOS)',
-  current: false,
-}
 
 export const meOperations: Operations = {
   'GET /users/me': {

@@ -35,15 +35,6 @@ export const serviceOperations: Operations = {
     description: 'For password managers (W3C, A Well-Known URL for Changing Passwords).',
     answers: { 302: { description: 'There it is.', headers: ['ChangePasswordPage'] } },
   },
-  'POST /webhooks/resend': {
-    operationId: 'receiveResendWebhook',
-    tag: 'Service',
-    summary: 'Take what Resend tells about mails',
-    description:
-      'For Resend alone. The body is an event of Resend (`email.delivered`, `email.delivery_delayed`, `email.failed`, `email.bounced`, `email.suppressed`, `email.complained`; any other is taken and ignored) and is signed as Standard Webhooks has it, in `svix-id`, `svix-timestamp` and `svix-signature`. A signature that is missing, wrong or more than five minutes from now is refused, without saying which. Any event may come twice, late, and in any order. Not found when the service has no `RESEND_WEBHOOK_SECRET`.',
-    answers: { 200: { description: 'Taken.', schema: 'WebhookReceipt', example: { received: true } } },
-    problems: ['malformed_json', 'invalid_credentials', 'not_found'],
-  },
   'GET /openapi.json': {
     operationId: 'getDescription',
     tag: 'Service',
