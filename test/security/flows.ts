@@ -6,6 +6,7 @@ import { minute } from '../support/clock.ts'
 import {
   type SignedIn,
   goodPassword,
+  newestMail,
   otherPassword,
   register,
   resetToken,
@@ -14,6 +15,7 @@ import {
   signUpAdmin,
 } from '../support/people.ts'
 import type { Call, Service } from '../support/service.ts'
+import { eventOf, svixHeaders } from '../support/webhooks.ts'
 
 /** A status, or the code of a problem. */
 export type Outcome = number | ProblemCode
@@ -48,6 +50,11 @@ async function adminAndPending(service: Service, attempts: number): Promise<{ to
   const { accessToken: token } = await signUpAdmin(service)
   for (let attempt = 0; attempt < attempts; attempt++) await register(service, email)
   return { token, id: await userId(email) }
+}
+
+/** As after a bounce. */
+async function suppress(): Promise<void> {
+  await env.DB.prepare("update users set email_problem = 'bounced' where email = ?").bind(email).run()
 }
 
 async function suspended(service: Service): Promise<{ token: string; id: string }> {
@@ -462,5 +469,86 @@ export const flows: Flow[] = [
     },
     answer: 204,
     again: 'not_found',
+  },
+  {
+    name: 'a reset that an ADMIN starts',
+    async prepare(service) {
+      const { token, id } = await adminAndUser(service)
+      return ['POST', `/users/${id}/password-reset`, { token }]
+    },
+    answer: 202,
+    again: 202,
+  },
+  {
+    name: 'a registration for an address that took no mail',
+    async prepare(service) {
+      await register(service, email)
+      await suppress()
+      return ['POST', '/auth/register', { body: { email, password } }]
+    },
+    answer: 202,
+    again: 202,
+  },
+  {
+    name: 'news of a bounce',
+    async prepare(service) {
+      await signUp(service, email)
+      const raw = JSON.stringify({ ...eventOf('bounced', newestMail(service, email)), created_at: new Date(0) })
+      const headers = await svixHeaders(raw, { at: service.clock.now() })
+      return ['POST', '/webhooks/resend', { raw, headers }]
+    },
+    answer: 200,
+    again: 200,
+  },
+  {
+    name: 'an ADMIN’s word that an address takes mail again',
+    async prepare(service) {
+      const { token, id } = await adminAndUser(service)
+      await suppress()
+      return ['DELETE', `/users/${id}/email-suppression`, { token }]
+    },
+    answer: 204,
+    again: 204,
+  },
+  {
+    name: 'a list of mails',
+    prepare: async (service) => ['GET', '/emails', { token: (await signUpAdmin(service)).accessToken }],
+    answer: 200,
+    again: 200,
+  },
+  {
+    name: 'a list of a user’s sessions',
+    async prepare(service) {
+      const { token, id } = await adminAndUser(service)
+      return ['GET', `/users/${id}/sessions`, { token }]
+    },
+    answer: 200,
+    again: 200,
+  },
+  {
+    name: 'a look at the own activity',
+    prepare: async (service) => ['GET', '/users/me/activity', { token: (await signedUp(service)).accessToken }],
+    answer: 200,
+    again: 200,
+  },
+  {
+    name: 'a refresh by the cookie',
+    async prepare(service) {
+      const { refreshToken } = await signedUp(service)
+      const headers = { Origin: 'https://accounts.example.com', Cookie: `__Host-postern-refresh=${refreshToken}` }
+      return ['POST', '/auth/refresh', { headers, body: { transport: 'cookie' } }]
+    },
+    answer: 200,
+    again: 200,
+  },
+  {
+    name: 'a log-out by the cookie',
+    async prepare(service) {
+      const { refreshToken } = await signedUp(service)
+      const headers = { Origin: 'https://accounts.example.com', Cookie: `__Host-postern-refresh=${refreshToken}` }
+      return ['POST', '/auth/logout', { headers, body: { transport: 'cookie' } }]
+    },
+    answer: 204,
+    again: 204,
   },
 ]
