@@ -25,6 +25,10 @@ export default defineConfig(async () => ({
       },
     }),
   ],
+  resolve: {
+    // Its source, so that no test needs a build.
+    alias: [{ find: /^@postern\/client\/(\w+)$/, replacement: `${import.meta.dirname}/../client/src/$1.ts` }],
+  },
   test: {
     root: '.',
     include: ['test/**/*.test.{ts,tsx}'],

@@ -1,14 +1,11 @@
 /** The refresh cookie in a real browser, against the real development server: what the cookie is worth is up to both. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { CommandProcess, until } from '../e2e/support/command-process.ts'
-import { freePort } from '../e2e/support/free-port.ts'
+import { until } from '../e2e/support/command-process.ts'
+import { DevServer } from '../e2e/support/dev-server.ts'
 import { launchBrowser } from './browser.ts'
 
 const email = 'ada@example.com'
@@ -36,56 +33,33 @@ function call(page: Page, path: string, body: object): Promise<Heard> {
 }
 
 describe('the refresh cookie', { timeout: 300_000 }, () => {
-  const stateDir = mkdtempSync(join(tmpdir(), 'postern-'))
-  const env = { PORT: '', MAILBOX_PORT: '', STATE_DIR: stateDir }
-  let dev: CommandProcess
+  let server: DevServer
   let browser: Browser
   let origin: string
 
   before(async () => {
-    Object.assign(env, { PORT: String(await freePort()), MAILBOX_PORT: String(await freePort()) })
-    origin = `http://127.0.0.1:${env.PORT}`
-    dev = new CommandProcess('tools/dev.ts', env)
-    await dev.untilSaid('Postern runs.')
+    server = await DevServer.start()
+    origin = server.origin
+    await server.signUp({ email, password })
     browser = await launchBrowser()
   })
   after(async () => {
     await browser?.close()
-    dev.signal('SIGTERM')
-    await dev.exitCode()
-    rmSync(stateDir, { recursive: true, force: true })
+    await server.stop()
   })
 
-  /** A visitor on a page of ours, with the strict headers of our pages, who has an account and signed in. */
+  /** A visitor on a page of ours, with the strict headers of our pages, who signed in. */
   async function signedIn(tour: (page: Page, context: BrowserContext) => Promise<void>): Promise<void> {
     const context = await browser.newContext()
     try {
       const page = await context.newPage()
       await page.goto(`${origin}/reset-password`)
-      let login = await call(page, '/auth/login', { email, password, ...byCookie })
-      if (login.status === 401) {
-        assert.equal((await call(page, '/auth/register', { email, password })).status, 202)
-        login = await call(page, '/auth/activate', { token: await mailedToken(), password, ...byCookie })
-      }
+      const login = await call(page, '/auth/login', { email, password, ...byCookie })
       assert.equal(login.status, 200, JSON.stringify(login.json))
       assert.equal(login.json.refresh_token, undefined)
       await tour(page, context)
     } finally {
       await context.close()
-    }
-  }
-
-  async function mailedToken(): Promise<string> {
-    const mailbox = `http://127.0.0.1:${env.MAILBOX_PORT}/emails`
-    const headers = { authorization: 'Bearer x' }
-    for (;;) {
-      const { data } = (await (await fetch(mailbox, { headers })).json()) as { data: { id: string; to: string[] }[] }
-      const mail = data.find(({ to }) => to.includes(email))
-      if (!mail) continue
-      const { text } = (await (await fetch(`${mailbox}/${mail.id}`, { headers })).json()) as { text: string }
-      const token = /#token=([\w.-]+)/.exec(text)?.[1]
-      assert.ok(token)
-      return token
     }
   }
 
@@ -143,7 +117,7 @@ describe('the refresh cookie', { timeout: 300_000 }, () => {
 
   it('is not for the same page under another name of this machine', async () => {
     await signedIn(async (page) => {
-      await page.goto(`http://localhost:${env.PORT}/reset-password`)
+      await page.goto(`http://localhost:${server.port}/reset-password`)
       const { json } = await call(page, '/auth/login', { email, password, ...byCookie })
       assert.equal(json.code, 'origin_not_allowed')
     })

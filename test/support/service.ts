@@ -44,6 +44,8 @@ export interface Service {
   call: (method: string, path: string, call?: Call) => Promise<Answer>
   /** Calls and waits for the answer alone. */
   answer: (method: string, path: string, call?: Call) => Promise<Answer>
+  /** The same for a program that brings its own requests. */
+  fetch: typeof globalThis.fetch
   /** Delivers what is queued, and what that queues. */
   deliver: () => Promise<void>
   runCron: (cron: string) => Promise<void>
@@ -98,15 +100,33 @@ export function startService(options: ServiceOptions = {}): Service {
       ...(content !== undefined && { body: content }),
       ...(country !== undefined && { cf: { country } }),
     })
+    const response = await ask(incoming, waitsForDeferred)
+    return read(method, path, response)
+  }
+
+  async function ask(incoming: Request, waitsForDeferred: boolean): Promise<Response> {
     const execution = createExecutionContext()
     const response = await worker.fetch(incoming as Parameters<typeof worker.fetch>[0], env, execution)
     if (waitsForDeferred) await waitOnExecutionContext(execution)
+    return response
+  }
+
+  async function read(method: string, path: string, response: Response): Promise<Answer> {
     const text = await response.text()
     const isJson = text !== '' && /json/.test(response.headers.get('Content-Type') ?? '')
-    const { status, headers: answered } = response
-    const answer = { status, headers: answered, text, json: isJson ? JSON.parse(text) : undefined }
+    const { status, headers } = response
+    const answer = { status, headers, text, json: isJson ? JSON.parse(text) : undefined }
     checkAnswer(method, path, answer)
     return answer
+  }
+
+  async function fetchFrom(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+    const incoming = new Request(input, init)
+    incoming.headers.set('CF-Connecting-IP', '203.0.113.7')
+    const response = await ask(incoming, true)
+    const { pathname, search } = new URL(incoming.url)
+    await read(incoming.method, pathname + search, response.clone())
+    return response
   }
 
   async function deliver(): Promise<void> {
@@ -126,7 +146,7 @@ export function startService(options: ServiceOptions = {}): Service {
     await waitOnExecutionContext(execution)
   }
 
-  return { clock, env, mailbox, queued, call, answer, deliver, runCron }
+  return { clock, env, mailbox, queued, call, answer, fetch: fetchFrom, deliver, runCron }
 }
 
 /** Nothing else may leave the Worker. */

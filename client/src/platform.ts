@@ -1,0 +1,91 @@
+/** What a browser has and other runtimes may not. */
+
+/** Where a client keeps what has to outlive the page: `localStorage`, or anything like it, synchronous or not. */
+export interface ClientStorage {
+  getItem: (key: string) => string | null | Promise<string | null>
+  setItem: (key: string, value: string) => void | Promise<void>
+  removeItem: (key: string) => void | Promise<void>
+}
+
+interface Channel {
+  addEventListener: (type: 'message', listener: (message: { data: unknown }) => void) => void
+  postMessage: (data: unknown) => void
+  close: () => void
+  /** Node: an open channel need not keep the process alive. */
+  unref?: () => void
+}
+
+interface Locks {
+  request: <T>(name: string, options: object, work: (lock: unknown) => Promise<T>) => Promise<T>
+}
+
+interface Platform {
+  document?: unknown
+  localStorage?: ClientStorage
+  navigator?: { locks?: Locks }
+  BroadcastChannel?: new (name: string) => Channel
+  addEventListener?: (type: 'pageshow', listener: (event: { persisted: boolean }) => void) => void
+}
+
+const platform = globalThis as unknown as Platform
+
+export const isBrowser = platform.document !== undefined
+
+/** `localStorage` in a browser that permits it; elsewhere the memory, which ends with the page or process. */
+export function defaultStorage(): ClientStorage {
+  try {
+    if (isBrowser && platform.localStorage) return platform.localStorage
+  } catch {
+    // The user forbids this site to store anything.
+  }
+  const items = new Map<string, string>()
+  return {
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => void items.set(key, value),
+    removeItem: (key) => void items.delete(key),
+  }
+}
+
+/** What all tabs of this origin hear that have one of the same name. */
+export function openChannel(name: string): Channel | undefined {
+  const channel = platform.BroadcastChannel && new platform.BroadcastChannel(name)
+  channel?.unref?.()
+  return channel
+}
+
+/** Calls when the back button brings this page back as it was left: what happened meanwhile it has not heard. */
+export function onReturn(listener: () => void): void {
+  if (isBrowser) platform.addEventListener?.('pageshow', ({ persisted }) => persisted && listener())
+}
+
+/** Browsers tell one tab of what another one stored with a delay. */
+export function untilStored(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 50))
+}
+
+const queues = new WeakMap<object, Promise<unknown>>()
+
+/**
+ * Lets one at a time work on a storage: of all tabs by a Web Lock, of all clients in this one where there is none or no
+ * `name` that is shared with other tabs.
+ */
+export function takeTurns(storage: ClientStorage, name: string | undefined) {
+  const locks = name === undefined ? undefined : platform.navigator?.locks
+  return function takeTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (locks) return takeLock(locks, name!, work)
+    const turn = (queues.get(storage) ?? Promise.resolve()).then(work)
+    queues.set(
+      storage,
+      turn.catch(() => undefined),
+    )
+    return turn
+  }
+}
+
+/** Whoever had to wait, waits also for what the tab before has stored. */
+async function takeLock<T>(locks: Locks, name: string, work: () => Promise<T>): Promise<T> {
+  const atOnce = await locks.request(name, { ifAvailable: true }, async (lock) =>
+    lock ? { result: await work() } : undefined,
+  )
+  return atOnce ? atOnce.result : locks.request(name, {}, () => untilStored().then(work))
+}

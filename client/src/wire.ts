@@ -1,0 +1,41 @@
+/** One request, and what came back. */
+import { noAnswer, readAnswer } from './problem.ts'
+
+export interface Exchange {
+  method: string
+  path: string
+  body?: unknown
+  signal?: AbortSignal | undefined
+}
+
+export type Fetch = typeof globalThis.fetch
+
+/** How requests get to the service at `url`. */
+export function openWire(url: string, fetch: Fetch | undefined) {
+  // Looked up at each call, and called as a function of its own: browsers refuse it as a method of anything else.
+  const send: Fetch = fetch ?? ((...request) => globalThis.fetch(...request))
+
+  /** @throws {PosternError} `network_error` when there is no answer; any answer is given back */
+  async function exchange({ method, path, body, signal }: Exchange, accessToken?: string): Promise<Response> {
+    const headers: Record<string, string> = {}
+    if (body !== undefined) headers['Content-Type'] = 'application/json'
+    if (accessToken !== undefined) headers['Authorization'] = `Bearer ${accessToken}`
+    try {
+      return await send(url + path, {
+        method: method.toUpperCase(),
+        headers,
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(signal && { signal }),
+      })
+    } catch (cause) {
+      throw noAnswer(cause)
+    }
+  }
+
+  /** @throws {PosternError} for any answer but a good one */
+  async function ask(request: Exchange): Promise<unknown> {
+    return readAnswer(await exchange(request))
+  }
+
+  return { send, exchange, ask }
+}

@@ -1,0 +1,251 @@
+/** Every method of the client, against the real service: what it asks for, and what a failure looks like. */
+import { describe, expect, expectTypeOf, it } from 'vitest'
+import type { Client } from '../../client/src/client.ts'
+import { PosternError } from '../../client/src/problem.ts'
+import type { AdministeredUser, AuditEvent } from '../../client/src/types.ts'
+import { description } from '../support/description.ts'
+import { goodPassword, newestMail, otherPassword, signIn, signUp, signUpAdmin, tokenIn } from '../support/people.ts'
+import { Browser, answering, email, offline, signedIn } from './browser.ts'
+
+async function failureOf(call: Promise<unknown>): Promise<PosternError> {
+  const error = await call.catch((thrown: unknown) => thrown)
+  expect(error).toBeInstanceOf(PosternError)
+  return error as PosternError
+}
+
+/** What each operation of the document is called here. Nobody forgets one without a reason. */
+const methods: Record<string, ((client: Client) => unknown) | string> = {
+  register: ({ signUp }) => signUp,
+  activate: ({ activate }) => activate,
+  resendActivation: ({ resendActivation }) => resendActivation,
+  login: ({ signIn }) => signIn,
+  refresh: 'happens by itself',
+  logout: ({ signOut }) => signOut,
+  logoutAll: ({ signOutEverywhere }) => signOutEverywhere,
+  changePassword: ({ changePassword }) => changePassword,
+  requestPasswordReset: ({ requestPasswordReset }) => requestPasswordReset,
+  completePasswordReset: ({ resetPassword }) => resetPassword,
+  verify: 'for gateways',
+  getMe: ({ me }) => me,
+  updateMe: ({ updateMe }) => updateMe,
+  deleteMe: ({ deleteMe }) => deleteMe,
+  listMyActivity: ({ activity }) => activity,
+  listMySessions: ({ sessions }) => sessions,
+  endMySession: ({ endSession }) => endSession,
+  endMyOtherSessions: ({ endOtherSessions }) => endOtherSessions,
+  listUsers: ({ admin }) => admin.users,
+  getUser: ({ admin }) => admin.user,
+  moderateProfile: ({ admin }) => admin.updateProfile,
+  activateUser: ({ admin }) => admin.activate,
+  assignRole: ({ admin }) => admin.assignRole,
+  suspendUser: ({ admin }) => admin.suspend,
+  reinstateUser: ({ admin }) => admin.reinstate,
+  startPasswordReset: ({ admin }) => admin.startPasswordReset,
+  listSessionsOfUser: ({ admin }) => admin.sessions,
+  endSessionsOfUser: ({ admin }) => admin.endSessions,
+  deleteUser: ({ admin }) => admin.deleteUser,
+  listAuditEvents: ({ admin }) => admin.auditEvents,
+  listEmails: ({ admin }) => admin.emails,
+  liftEmailSuppression: ({ admin }) => admin.liftEmailSuppression,
+  listRoles: ({ admin }) => admin.roles,
+  receiveResendWebhook: 'for Resend',
+  getKeys: 'for the verifier',
+  findChangePasswordPage: 'a redirect for password managers',
+  getHealth: 'for operators',
+  getReadiness: 'for operators',
+  getDescription: 'a file',
+}
+
+it('has a method for every operation that is for pages and programs', () => {
+  const { client } = new Browser().open()
+  const ids = Object.values(description.paths).flatMap((item) =>
+    Object.values(item).flatMap(({ operationId }) => (operationId ? [operationId] : [])),
+  )
+  expect(ids.filter((id) => !(id in methods))).toEqual([])
+  for (const [id, method] of Object.entries(methods)) {
+    if (typeof method !== 'string') expect(method(client), id).toBeTypeOf('function')
+  }
+})
+
+describe('a user', () => {
+  it('registers, asks for another link, activates, changes what there is to change, and goes', async () => {
+    const browser = new Browser()
+    const { service } = browser
+    const { client } = browser.open()
+    expect(await client.signUp({ email, password: goodPassword, first_name: 'Ada' })).toEqual({
+      message: expect.any(String),
+    })
+    expect(await client.resendActivation(email)).toEqual({ message: expect.any(String) })
+    await service.deliver()
+    await client.activate({ token: tokenIn(newestMail(service, email)), password: goodPassword })
+
+    expect(await client.updateMe({ bio: 'Notes on engines.' })).toMatchObject({ first_name: 'Ada' })
+    expect(await client.me()).toEqual(client.user)
+    const { events, next_cursor: next } = await client.activity({ limit: 1 })
+    expect([events.length, next]).toEqual([1, expect.any(String)])
+    await client.changePassword({ old_password: goodPassword, new_password: otherPassword })
+
+    const other = new Browser(service).open().client
+    await other.signIn({ email, password: otherPassword })
+    await client.endSession((await client.sessions()).find(({ current }) => !current)!.id)
+    expect((await failureOf(other.me())).code).toBe('invalid_refresh_token')
+    await other.signIn({ email, password: otherPassword })
+    await client.endOtherSessions()
+    expect(await client.sessions()).toHaveLength(1)
+
+    await client.requestPasswordReset({ email })
+    await service.deliver()
+    const reset = { token: tokenIn(newestMail(service, email)), new_password: goodPassword }
+    expect(await client.resetPassword(reset)).toBeUndefined()
+    await client.signIn({ email, password: goodPassword })
+    await client.deleteMe(goodPassword)
+    expect((await failureOf(client.signIn({ email, password: goodPassword }))).code).toBe('invalid_credentials')
+  })
+})
+
+describe('an administrator', () => {
+  it('finds users and does to them what there is to do', async () => {
+    const browser = new Browser()
+    const { service } = browser
+    await signUpAdmin(service)
+    const { id } = await signUp(service, email)
+    const { client } = browser.open()
+    await client.signIn({ email: 'admin@example.com', password: goodPassword })
+    const { admin } = client
+
+    expect((await admin.users({ email: 'ada', role: 'USER' })).users).toMatchObject([{ id }])
+    expect(await admin.user(id)).toMatchObject({ email })
+    expect(await admin.updateProfile(id, { bio: 'x' })).toMatchObject({ bio: 'x' })
+    expect(await admin.suspend(id, 'Sent spam.')).toMatchObject({ status: 'suspended' })
+    expect(await admin.reinstate(id)).toMatchObject({ status: 'active' })
+    expect(await admin.activate(id)).toMatchObject({ status: 'active' })
+    expect(await admin.assignRole(id, 'MODERATOR')).toMatchObject({ role: 'MODERATOR' })
+    expect(await admin.startPasswordReset(id)).toEqual({ message: expect.any(String) })
+    await signIn(service, email)
+    expect(await admin.sessions(id)).toMatchObject([{ current: false }])
+    expect(await admin.endSessions(id)).toBeUndefined()
+    expect((await admin.emails({ user_id: id })).emails).not.toHaveLength(0)
+    await admin.liftEmailSuppression(id)
+    expect((await admin.roles()).map(({ role }) => role)).toEqual(['USER', 'MODERATOR', 'ADMIN'])
+    const { events } = await admin.auditEvents({ user_id: id, type: 'user.suspended' })
+    expect(events).toMatchObject([{ detail: { reason: 'Sent spam.' } }])
+    expect(await admin.deleteUser(id)).toBeUndefined()
+    expect((await failureOf(admin.user(id))).code).toBe('not_found')
+  })
+
+  it('leaves out filters that are empty', async () => {
+    const { browser, client } = await signedIn()
+    await client.admin.users({ email: '', role: undefined } as object).catch(() => undefined)
+    expect(browser.requests).toHaveLength(1)
+    expect(await failureOf(client.admin.users())).toMatchObject({ code: 'insufficient_permission', status: 403 })
+  })
+})
+
+describe('a failure', () => {
+  it('is an error with the code, the words and the fields of the answer, and how to find it in the log', async () => {
+    const { client } = new Browser().open()
+    const error = await failureOf(client.signUp({ email: 'x', password: goodPassword }))
+    expect(error).toMatchObject({
+      name: 'PosternError',
+      code: 'validation_failed',
+      status: 422,
+      detail: 'The request breaks the rules listed in errors.',
+      errors: [{ pointer: '/email', code: 'invalid_email', message: 'must be one e-mail address' }],
+      retryAfter: undefined,
+    })
+    expect(error.requestId).toMatch(/^[0-9a-f-]{36}$/)
+    expect(error.message).toBe('validation_failed: The request breaks the rules listed in errors.')
+  })
+
+  it('says when to try again', async () => {
+    const { browser, client } = await signedIn()
+    const body = { code: 'rate_limited', detail: 'Wait before the next try.' }
+    browser.incidents.set('/users/me', [answering(429, body, { 'Retry-After': '60' })])
+    expect(await failureOf(client.me())).toMatchObject({ code: 'rate_limited', retryAfter: 60, errors: [] })
+  })
+
+  it('is told from an answer that is none of the service, and from no answer', async () => {
+    const { browser, client } = await signedIn()
+    const broken: typeof offline = async () =>
+      new Response(new ReadableStream({ start: (c) => c.error(new Error('x')) }))
+    browser.incidents.set('/users/me', [offline, answering(502), answering(200), broken])
+    const errors = []
+    for (let call = 0; call < 4; call++) errors.push(await failureOf(client.me()))
+    expect(errors.map(({ code, status }) => [code, status])).toEqual([
+      ['network_error', 0],
+      ['unexpected_answer', 502],
+      ['unexpected_answer', 200],
+      ['network_error', 0],
+    ])
+    expect(errors[0]!.cause).toBeInstanceOf(TypeError)
+  })
+
+  it('of who gave up is the abort itself', async () => {
+    const { client } = await signedIn()
+    const abort = new AbortController()
+    abort.abort()
+    const error = await client.activity({}, { signal: abort.signal }).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ name: 'AbortError' })
+  })
+})
+
+describe('request', () => {
+  it('makes any call of the API, typed by its path', async () => {
+    const browser = new Browser()
+    await signUpAdmin(browser.service)
+    const { id } = await signUp(browser.service, email)
+    const { client } = browser.open()
+    await client.signIn({ email: 'admin@example.com', password: goodPassword })
+
+    const user = await client.request('get', '/users/{id}', { path: { id } })
+    expectTypeOf(user).toEqualTypeOf<AdministeredUser>()
+    expect(user.email).toBe(email)
+    const page = await client.request('get', '/audit-events', { query: { limit: 2 } })
+    expectTypeOf(page.events).toEqualTypeOf<AuditEvent[]>()
+    expect(page.events).toHaveLength(2)
+    expect(
+      await client.request('put', '/users/{id}/role', { path: { id }, body: { role: 'MODERATOR' } }),
+    ).toMatchObject({ role: 'MODERATOR' })
+    expectTypeOf(await client.request('delete', '/users/{id}/sessions', { path: { id } })).toEqualTypeOf<undefined>()
+  })
+
+  it('does not compile with what the document does not know', () => {
+    const { client } = new Browser().open()
+    void (() => {
+      // @ts-expect-error -- no such path
+      void client.request('get', '/nowhere')
+      // @ts-expect-error -- no such method
+      void client.request('put', '/users/me')
+      // @ts-expect-error -- the path has a part that is not given
+      void client.request('get', '/users/{id}')
+      // @ts-expect-error -- no such role
+      void client.request('put', '/users/{id}/role', { path: { id: 'x' }, body: { role: 'KING' } })
+    })
+  })
+
+  it('puts nothing into a path that leads elsewhere', async () => {
+    const { browser, client } = await signedIn()
+    await client.admin.user('../me?x#y').catch(() => undefined)
+    expect(browser.requests[0]!.path).toBe('/users/..%2Fme%3Fx%23y')
+  })
+})
+
+describe('fetch', () => {
+  it('brings the access token to a service behind, and a new one when that is refused', async () => {
+    const { browser, client } = await signedIn()
+    browser.incidents.set('/notes', [answering(401), async () => new Response('done')])
+    const response = await client.fetch('https://notes.example.com/notes', { method: 'POST', body: '"x"' })
+    expect(await response.text()).toBe('done')
+    const tokens = browser.asked('/notes').map(({ token }) => token)
+    expect(tokens).toEqual([expect.stringMatching(/^Bearer /), `Bearer ${await client.accessToken()}`])
+    expect(tokens[0]).not.toBe(tokens[1])
+  })
+
+  it('gives the answer back as it is, and the second refusal, too', async () => {
+    const { browser, client } = await signedIn()
+    browser.incidents.set('/notes', [answering(418), answering(401), answering(401)])
+    expect((await client.fetch('https://notes.example.com/notes')).status).toBe(418)
+    expect((await client.fetch('https://notes.example.com/notes')).status).toBe(401)
+    expect(browser.asked('/notes')).toHaveLength(3)
+  })
+})

@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CommandProcess, until } from './command-process.ts'
+import { freePort } from './free-port.ts'
+
+export interface Credentials {
+  email: string
+  password: string
+}
+
+/** The real `npm run dev` on ports of its own, with fresh data. */
+export class DevServer {
+  readonly #process: CommandProcess
+  readonly #stateDir: string
+  readonly #mailbox: string
+  readonly port: number
+  readonly origin: string
+
+  private constructor(port: number, mailboxPort: number) {
+    this.#stateDir = mkdtempSync(join(tmpdir(), 'postern-'))
+    this.port = port
+    this.origin = `http://127.0.0.1:${port}`
+    this.#mailbox = `http://127.0.0.1:${mailboxPort}/emails`
+    const env = { PORT: String(port), MAILBOX_PORT: String(mailboxPort), STATE_DIR: this.#stateDir }
+    this.#process = new CommandProcess('tools/dev.ts', env)
+  }
+
+  static async start(): Promise<DevServer> {
+    const server = new DevServer(await freePort(), await freePort())
+    await server.#process.untilSaid('Postern runs.')
+    return server
+  }
+
+  async stop(): Promise<void> {
+    this.#process.signal('SIGTERM')
+    await this.#process.exitCode()
+    rmSync(this.#stateDir, { recursive: true, force: true })
+  }
+
+  /** Registers and gives the token of the mailed link. */
+  async register({ email, password }: Credentials): Promise<string> {
+    await this.#post('/auth/register', { email, password })
+    let token: string | undefined
+    await until(async () => (token = await this.#mailedToken(email)) !== undefined, `a mail to ${email}`)
+    return token ?? ''
+  }
+
+  /** Somebody with an account that is active. */
+  async signUp(credentials: Credentials): Promise<void> {
+    await this.#post('/auth/activate', { token: await this.register(credentials), password: credentials.password })
+  }
+
+  async #mailedToken(email: string): Promise<string | undefined> {
+    const { data } = await this.#read<{ data: { id: string; to: string[] }[] }>(this.#mailbox)
+    const mail = data.find(({ to }) => to.includes(email))
+    if (!mail) return undefined
+    const { text } = await this.#read<{ text: string }>(`${this.#mailbox}/${mail.id}`)
+    return /#token=([\w.-]+)/.exec(text)?.[1]
+  }
+
+  async #read<T>(url: string): Promise<T> {
+    return (await (await fetch(url, { headers: { authorization: 'Bearer x' } })).json()) as T
+  }
+
+  async #post(path: string, body: object): Promise<void> {
+    const headers = { 'Content-Type': 'application/json' }
+    const answer = await fetch(this.origin + path, { method: 'POST', headers, body: JSON.stringify(body) })
+    if (!answer.ok) throw new Error(`POST ${path} answered ${answer.status} ${await answer.text()}`)
+  }
+}
