@@ -1,0 +1,83 @@
+/** Hono middleware for services behind Postern. */
+import type { Context, MiddlewareHandler } from 'hono'
+import { env } from 'hono/adapter'
+import { type AccessToken, InvalidTokenError, KeysUnavailableError, type Verify, verifier } from './verifier.ts'
+import type { Permission } from './types.ts'
+
+export interface PosternOptions {
+  /** What the role of the user has to permit; anybody who is signed in, unless given. */
+  permission?: Permission
+  /** `PUBLIC_URL` of the service; the variable `POSTERN_ISSUER`, unless given. */
+  issuer?: string
+  /** `AUDIENCE` of the service; the variable `POSTERN_AUDIENCE`, unless given, or `postern`. */
+  audience?: string
+  /** Instead of the two: what verifies. */
+  verify?: Verify
+}
+
+/** What the middleware leaves for the handlers: `c.var.postern`, or `c.get('postern')`. */
+export interface PosternEnv {
+  Variables: { postern: AccessToken }
+}
+
+/** RFC 6750 §2.1. */
+const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i
+
+const verifiers = new Map<string, Verify>()
+
+/**
+ * Lets in who has a good access token and, if asked for, a permission. Anybody else is answered with a problem (RFC 9457):
+ * 401, 403, or 503 when the keys cannot be had, with the challenge of RFC 6750 where it belongs.
+ */
+export function postern(options: PosternOptions = {}): MiddlewareHandler<PosternEnv> {
+  return async function postern(c, next) {
+    const header = c.req.header('Authorization')
+    // Without credentials the challenge names no error (RFC 6750 §3).
+    if (header === undefined) return refuse(c, 401, 'invalid_token', { 'WWW-Authenticate': 'Bearer' })
+    const verify = options.verify ?? verifierFor(c, options)
+    let token: AccessToken
+    try {
+      token = await verify(bearer.exec(header)?.[1] ?? '')
+    } catch (error) {
+      if (error instanceof InvalidTokenError) {
+        return refuse(c, 401, 'invalid_token', { 'WWW-Authenticate': 'Bearer error="invalid_token"' })
+      }
+      if (error instanceof KeysUnavailableError) return refuse(c, 503, 'service_unavailable', { 'Retry-After': '5' })
+      throw error
+    }
+    const { permission } = options
+    if (permission && !token.permissions.includes(permission)) {
+      const challenge = `Bearer error="insufficient_scope", scope="${permission}"`
+      return refuse(c, 403, 'insufficient_permission', { 'WWW-Authenticate': challenge })
+    }
+    c.set('postern', token)
+    await next()
+  }
+}
+
+/** One for each issuer and audience, so that keys are fetched once and not for each request. */
+function verifierFor(c: Context, options: PosternOptions): Verify {
+  const variables = env<{ POSTERN_ISSUER?: string; POSTERN_AUDIENCE?: string }>(c)
+  const issuer = options.issuer ?? variables.POSTERN_ISSUER
+  if (!issuer) throw new Error('postern() needs an issuer, or the variable POSTERN_ISSUER')
+  const audience = options.audience ?? variables.POSTERN_AUDIENCE ?? 'postern'
+  const name = `${issuer} ${audience}`
+  const verify = verifiers.get(name) ?? verifier({ issuer, audience })
+  verifiers.set(name, verify)
+  return verify
+}
+
+const details = {
+  invalid_token: ['Invalid access token', 'An access token is needed, and the one presented, if any, is not good.'],
+  insufficient_permission: ['Insufficient permission', 'Your role does not permit this.'],
+  service_unavailable: ['Service unavailable', 'The service cannot do this right now; try again.'],
+} as const
+
+function refuse(c: Context, status: 401 | 403 | 503, code: keyof typeof details, headers: Record<string, string>) {
+  const [title, detail] = details[code]
+  return c.body(JSON.stringify({ type: `/problems/${code}`, title, status, detail, code }), status, {
+    'Content-Type': 'application/problem+json',
+    'Cache-Control': 'no-store',
+    ...headers,
+  })
+}
