@@ -59,6 +59,7 @@ describe('a mail in the list', () => {
   it('that is not finished says when it is tried again, and why it was not sent', async () => {
     const service = startService()
     const { accessToken: token } = await signUpAdmin(service)
+    service.clock.advance(minute)
     await service.call('POST', '/auth/register', { body: { email: ada, password: goodPassword } })
     const job = service.queued.pop()!
     const [queued] = await list(service, token)
