@@ -1793,7 +1793,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImFjdGl2YXRpb24rand0Iiwia2lkIjoiMjAyNi0xMSJ9.eyJqdGkiOiIwMWEyMDQ4Zi0wOGUwLTdmMDgtYjFkZS03YTkwYzJkNGU4MTUiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM3MjgxMiwiZXhwIjoxNzk1NDU5MjEyfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImFjdGl2YXRpb24rand0Iiwia2lkIjoidGVzdC10b2tlbiJ9.eyJqdGkiOiIwMWEyMDMyMS00ZDYwLTdhYmQtYWRmMy1hNGIxMDVjODkxNjkiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0ODg0MywiZXhwIjoxNzk1NDM1MjQzfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                  *       "password": "nine quiet lanterns drift"
                  *     }
                  */
@@ -1820,13 +1820,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6IjIwMjYtMTEifQ.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjA0OGYtMDhlMC03YTQxLTljNTUtMmY4ZDZlMDFiN2FhIiwic2lkIjoiMDFhMjA0OGYtMTBiMC03YzE5LThlMmItNTFkOTBjYzNmNGU2IiwianRpIjoiNWEwZjRkM2UtOGE1NC00YjBlLTlkMGMtMGM2YTJjOGYxYjc3Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzcyODEyLCJleHAiOjE3OTUzNzM0MTJ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtNjlmMC03MDM3LWE5ZDktZWUxMzExNTliNDNiIiwianRpIjoiNzhkZGU2YzQtNzhkYy00YWY0LWE3Y2MtOTJjNDE3MjI0NWE0Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4ODUxLCJleHAiOjE3OTUzNDk0NTF9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6IjIwMjYtMTEifQ.eyJzaWQiOiIwMWEyMDQ4Zi0xMGIwLTdjMTktOGUyYi01MWQ5MGNjM2Y0ZTYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzcyODEyLCJleHAiOjE3OTc5NjQ4MTJ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS02OWYwLTcwMzctYTlkOS1lZTEzMTE1OWI0M2IiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODUxLCJleHAiOjE3OTc5NDA4NTF9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
-                     *         "id": "01a2048f-08e0-7a41-9c55-2f8d6e01b7aa",
+                     *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *         "email": "ada@example.com",
                      *         "role": "USER",
                      *         "status": "active",
@@ -1835,12 +1835,12 @@ export interface operations {
                      *         "avatar_url": null,
                      *         "bio": null,
                      *         "locale": "en-GB",
-                     *         "created_at": "2026-11-22T18:40:12.512Z",
-                     *         "updated_at": "2026-11-22T18:41:03.870Z",
-                     *         "activated_at": "2026-11-22T18:41:03.870Z",
-                     *         "last_login_at": "2026-11-22T18:41:03.870Z"
+                     *         "created_at": "2026-11-22T12:00:36.560Z",
+                     *         "updated_at": "2026-11-22T12:00:51.184Z",
+                     *         "activated_at": "2026-11-22T12:00:51.184Z",
+                     *         "last_login_at": "2026-11-22T12:00:51.184Z"
                      *       },
-                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiIyMDI2LTExIn0.eyJqdGkiOiI2YzhkZTJmNS0yYjhlLTRkNTctOWYwYi03YTFmMGMyYjllMTEiLCJlbWFpbF9zaGEyNTYiOiJuVmZaUnFkMnlSREJzR3pmRkg5Y3lLMGdYLTJaa1ZGdll6SmdiQWh6S0hJIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNzI4MTIsImV4cCI6MTgxMDkyNDgxMn0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIxNzE1NjA3NS0xNzEzLTQ1YjEtYTViZi0zNzc1MWNlYWQ3MGQiLCJlbWFpbF9zaGEyNTYiOiJ0ZnlGNVZkVi1lRFFNS0VLdEVLYmF5bEVoVi1hRFdBSGYtZ3l2c3ZFSFhJIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNDg4NTEsImV4cCI6MTgxMDkwMDg1MX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                      *     }
                      */
                     "application/json": components["schemas"]["SignInAnswer"];
@@ -2039,8 +2039,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6IjIwMjYtMTEifQ.eyJqdGkiOiIwMWEyMDQ4Zi0wOGUwLTdmMDgtYjFkZS03YTkwYzJkNGU4MTUiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM3MjgxMiwiZXhwIjoxNzk1Mzc2NDEyfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
-                 *       "new_password": "seven copper kettles hum"
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNC0zNDAwLTc2OGQtYWQyMy1lZmMxNjI1MWE3ZjkiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTAzMywiZXhwIjoxNzk1MzUyNjMzfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "new_password": "nine quiet lanterns drift"
                  *     }
                  */
                 "application/json": {
@@ -2122,27 +2122,27 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6IjIwMjYtMTEifQ.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjA0OGYtMDhlMC03YTQxLTljNTUtMmY4ZDZlMDFiN2FhIiwic2lkIjoiMDFhMjA0OGYtMTBiMC03YzE5LThlMmItNTFkOTBjYzNmNGU2IiwianRpIjoiNWEwZjRkM2UtOGE1NC00YjBlLTlkMGMtMGM2YTJjOGYxYjc3Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzcyODEyLCJleHAiOjE3OTUzNzM0MTJ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03MDZlLWEzYjItZGMyNjIyYjM2ODc2IiwianRpIjoiNTM4NDUzZDctNTM4MS00YjJiLWExYTUtODBkNzI4N2JmOWRmIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4ODU4LCJleHAiOjE3OTUzNDk0NTh9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6IjIwMjYtMTEifQ.eyJzaWQiOiIwMWEyMDQ4Zi0xMGIwLTdjMTktOGUyYi01MWQ5MGNjM2Y0ZTYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzcyODEyLCJleHAiOjE3OTc5NjQ4MTJ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTcwNmUtYTNiMi1kYzI2MjJiMzY4NzYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODU4LCJleHAiOjE3OTc5NDA4NTh9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
-                     *         "id": "01a2048f-08e0-7a41-9c55-2f8d6e01b7aa",
+                     *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *         "email": "ada@example.com",
                      *         "role": "USER",
                      *         "status": "active",
                      *         "first_name": "Ada",
                      *         "last_name": "Lovelace",
-                     *         "avatar_url": "https://images.example.com/ada.png",
-                     *         "bio": "Notes on engines.",
+                     *         "avatar_url": null,
+                     *         "bio": null,
                      *         "locale": "en-GB",
-                     *         "created_at": "2026-11-22T18:40:12.512Z",
-                     *         "updated_at": "2026-11-22T18:52:40.031Z",
-                     *         "activated_at": "2026-11-22T18:41:03.870Z",
-                     *         "last_login_at": "2026-11-22T18:41:03.870Z"
+                     *         "created_at": "2026-11-22T12:00:36.560Z",
+                     *         "updated_at": "2026-11-22T12:00:51.184Z",
+                     *         "activated_at": "2026-11-22T12:00:51.184Z",
+                     *         "last_login_at": "2026-11-22T12:00:58.496Z"
                      *       },
-                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiIyMDI2LTExIn0.eyJqdGkiOiI2YzhkZTJmNS0yYjhlLTRkNTctOWYwYi03YTFmMGMyYjllMTEiLCJlbWFpbF9zaGEyNTYiOiJuVmZaUnFkMnlSREJzR3pmRkg5Y3lLMGdYLTJaa1ZGdll6SmdiQWh6S0hJIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNzI4MTIsImV4cCI6MTgxMDkyNDgxMn0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiJmMWJiY2Q4OC1mMWI4LTQ1ZTgtYWY5OC0yNTg4MmU0NDhiNDgiLCJlbWFpbF9zaGEyNTYiOiJ0ZnlGNVZkVi1lRFFNS0VLdEVLYmF5bEVoVi1hRFdBSGYtZ3l2c3ZFSFhJIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNDg4NTgsImV4cCI6MTgxMDkwMDg1OH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                      *     }
                      */
                     "application/json": components["schemas"]["SignInAnswer"];
@@ -2176,7 +2176,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6IjIwMjYtMTEifQ.eyJzaWQiOiIwMWEyMDQ4Zi0xMGIwLTdjMTktOGUyYi01MWQ5MGNjM2Y0ZTYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzcyODEyLCJleHAiOjE3OTc5NjQ4MTJ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTcwNmUtYTNiMi1kYzI2MjJiMzY4NzYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODU4LCJleHAiOjE3OTc5NDA4NTh9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -2201,25 +2201,25 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6IjIwMjYtMTEifQ.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjA0OGYtMDhlMC03YTQxLTljNTUtMmY4ZDZlMDFiN2FhIiwic2lkIjoiMDFhMjA0OGYtMTBiMC03YzE5LThlMmItNTFkOTBjYzNmNGU2IiwianRpIjoiNWEwZjRkM2UtOGE1NC00YjBlLTlkMGMtMGM2YTJjOGYxYjc3Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzcyODEyLCJleHAiOjE3OTUzNzM0MTJ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03MDZlLWEzYjItZGMyNjIyYjM2ODc2IiwianRpIjoiOGZmMzQ3MzktOGZlZi00MGE1LWFkOGItY2EzOTM0MGQxY2IxIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4ODY1LCJleHAiOjE3OTUzNDk0NjV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6IjIwMjYtMTEifQ.eyJzaWQiOiIwMWEyMDQ4Zi0xMGIwLTdjMTktOGUyYi01MWQ5MGNjM2Y0ZTYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzcyODEyLCJleHAiOjE3OTc5NjQ4MTJ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTcwNmUtYTNiMi1kYzI2MjJiMzY4NzYiLCJnZW4iOjIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODY1LCJleHAiOjE3OTc5NDA4NjV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
-                     *         "id": "01a2048f-08e0-7a41-9c55-2f8d6e01b7aa",
+                     *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *         "email": "ada@example.com",
                      *         "role": "USER",
                      *         "status": "active",
                      *         "first_name": "Ada",
                      *         "last_name": "Lovelace",
-                     *         "avatar_url": "https://images.example.com/ada.png",
-                     *         "bio": "Notes on engines.",
+                     *         "avatar_url": null,
+                     *         "bio": null,
                      *         "locale": "en-GB",
-                     *         "created_at": "2026-11-22T18:40:12.512Z",
-                     *         "updated_at": "2026-11-22T18:52:40.031Z",
-                     *         "activated_at": "2026-11-22T18:41:03.870Z",
-                     *         "last_login_at": "2026-11-22T18:41:03.870Z"
+                     *         "created_at": "2026-11-22T12:00:36.560Z",
+                     *         "updated_at": "2026-11-22T12:00:51.184Z",
+                     *         "activated_at": "2026-11-22T12:00:51.184Z",
+                     *         "last_login_at": "2026-11-22T12:00:58.496Z"
                      *       }
                      *     }
                      */
@@ -2254,7 +2254,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6IjIwMjYtMTEifQ.eyJzaWQiOiIwMWEyMDQ4Zi0xMGIwLTdjMTktOGUyYi01MWQ5MGNjM2Y0ZTYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzcyODEyLCJleHAiOjE3OTc5NjQ4MTJ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNC01MDkwLTcxNGEtYWIxNi05NDcyNjgxYTM5NjIiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MDQxLCJleHAiOjE3OTc5NDEwNDF9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -2376,7 +2376,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a2048f-08e0-7a41-9c55-2f8d6e01b7aa",
+                     *       "id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *       "email": "ada@example.com",
                      *       "role": "USER",
                      *       "status": "active",
@@ -2385,10 +2385,10 @@ export interface operations {
                      *       "avatar_url": "https://images.example.com/ada.png",
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
-                     *       "created_at": "2026-11-22T18:40:12.512Z",
-                     *       "updated_at": "2026-11-22T18:52:40.031Z",
-                     *       "activated_at": "2026-11-22T18:41:03.870Z",
-                     *       "last_login_at": "2026-11-22T18:41:03.870Z"
+                     *       "created_at": "2026-11-22T12:00:36.560Z",
+                     *       "updated_at": "2026-11-22T12:01:20.432Z",
+                     *       "activated_at": "2026-11-22T12:00:51.184Z",
+                     *       "last_login_at": "2026-11-22T12:00:58.496Z"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -2489,7 +2489,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a2048f-08e0-7a41-9c55-2f8d6e01b7aa",
+                     *       "id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *       "email": "ada@example.com",
                      *       "role": "USER",
                      *       "status": "active",
@@ -2498,10 +2498,10 @@ export interface operations {
                      *       "avatar_url": "https://images.example.com/ada.png",
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
-                     *       "created_at": "2026-11-22T18:40:12.512Z",
-                     *       "updated_at": "2026-11-22T18:52:40.031Z",
-                     *       "activated_at": "2026-11-22T18:41:03.870Z",
-                     *       "last_login_at": "2026-11-22T18:41:03.870Z"
+                     *       "created_at": "2026-11-22T12:00:36.560Z",
+                     *       "updated_at": "2026-11-22T12:01:20.432Z",
+                     *       "activated_at": "2026-11-22T12:00:51.184Z",
+                     *       "last_login_at": "2026-11-22T12:00:58.496Z"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -2548,33 +2548,44 @@ export interface operations {
                      * @example {
                      *       "events": [
                      *         {
-                     *           "id": "01a209b5-64e0-7d52-a6a0-39f4e7c05b21",
-                     *           "at": "2026-11-23T18:40:12.512Z",
-                     *           "type": "user.suspended",
-                     *           "actor": "administrator",
-                     *           "ip": null,
-                     *           "country": null,
-                     *           "user_agent": null,
-                     *           "request_id": null,
-                     *           "detail": {
-                     *             "reason": "Sent spam to other members."
-                     *           }
-                     *         },
-                     *         {
-                     *           "id": "01a2048f-08e0-7f08-b1de-7a90c2d4e815",
-                     *           "at": "2026-11-22T18:41:03.870Z",
-                     *           "type": "user.activated",
+                     *           "id": "01a20322-6b00-761f-a971-139b3f9e3f83",
+                     *           "at": "2026-11-22T12:01:56.992Z",
+                     *           "type": "user.password_changed",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
-                     *           "request_id": "b3f1c0de-5a6b-4c7d-8e9f-0a1b2c3d4e5f",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": null
+                     *         },
+                     *         {
+                     *           "id": "01a20322-4e70-70dc-a764-b84c4566d0ec",
+                     *           "at": "2026-11-22T12:01:49.680Z",
+                     *           "type": "session.ended",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
                      *           "detail": {
-                     *             "session_id": "01a2048f-10b0-7c19-8e2b-51d90cc3f4e6"
+                     *             "sessions": "others"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20322-31e0-7b62-ab7e-6eea39d5ae1a",
+                     *           "at": "2026-11-22T12:01:42.368Z",
+                     *           "type": "session.ended",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "session_id": "01a20321-69f0-7037-a9d9-ee131159b43b"
                      *           }
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": "MDFhMjAzMjItMzFlMC03YjYyLWFiN2UtNmVlYTM5ZDVhZTFh"
                      *     }
                      */
                     "application/json": components["schemas"]["ActivityPage"];
@@ -2614,24 +2625,24 @@ export interface operations {
                      * @example {
                      *       "sessions": [
                      *         {
-                     *           "id": "01a16a10-40e0-7e52-a0d4-93c1f27be805",
-                     *           "created_at": "2026-11-22T18:45:00.114Z",
-                     *           "last_used_at": "2026-11-22T19:05:31.990Z",
-                     *           "expires_at": "2026-12-22T19:05:31.990Z",
-                     *           "ip": "2001:db8::51",
-                     *           "country": "GB",
-                     *           "user_agent": "AdasNotebook/2.1 (iPadOS)",
-                     *           "current": false
-                     *         },
-                     *         {
-                     *           "id": "01a2048f-10b0-7c19-8e2b-51d90cc3f4e6",
-                     *           "created_at": "2026-11-22T18:41:03.870Z",
-                     *           "last_used_at": "2026-11-22T18:41:03.870Z",
-                     *           "expires_at": "2026-12-22T18:41:03.870Z",
+                     *           "id": "01a20321-8680-706e-a3b2-dc2622b36876",
+                     *           "created_at": "2026-11-22T12:00:58.496Z",
+                     *           "last_used_at": "2026-11-22T12:01:05.808Z",
+                     *           "expires_at": "2026-12-22T12:01:05.808Z",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
                      *           "current": true
+                     *         },
+                     *         {
+                     *           "id": "01a20321-69f0-7037-a9d9-ee131159b43b",
+                     *           "created_at": "2026-11-22T12:00:51.184Z",
+                     *           "last_used_at": "2026-11-22T12:00:51.184Z",
+                     *           "expires_at": "2026-12-22T12:00:51.184Z",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "current": false
                      *         }
                      *       ]
                      *     }
@@ -2747,7 +2758,7 @@ export interface operations {
                      * @example {
                      *       "users": [
                      *         {
-                     *           "id": "01a2048f-08e0-7a41-9c55-2f8d6e01b7aa",
+                     *           "id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *           "email": "ada@example.com",
                      *           "role": "USER",
                      *           "status": "active",
@@ -2756,14 +2767,14 @@ export interface operations {
                      *           "avatar_url": "https://images.example.com/ada.png",
                      *           "bio": "Notes on engines.",
                      *           "locale": "en-GB",
-                     *           "created_at": "2026-11-22T18:40:12.512Z",
-                     *           "updated_at": "2026-11-22T18:52:40.031Z",
-                     *           "activated_at": "2026-11-22T18:41:03.870Z",
-                     *           "last_login_at": "2026-11-22T18:41:03.870Z",
+                     *           "created_at": "2026-11-22T12:00:36.560Z",
+                     *           "updated_at": "2026-11-22T12:01:56.992Z",
+                     *           "activated_at": "2026-11-22T12:00:51.184Z",
+                     *           "last_login_at": "2026-11-22T12:00:58.496Z",
                      *           "email_deliverable": true
                      *         }
                      *       ],
-                     *       "next_cursor": "MDFhMjA0OGYtMDhlMC03YTQxLTljNTUtMmY4ZDZlMDFiN2Fh"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["UserPage"];
@@ -2805,7 +2816,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a2048f-08e0-7a41-9c55-2f8d6e01b7aa",
+                     *       "id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *       "email": "ada@example.com",
                      *       "role": "USER",
                      *       "status": "active",
@@ -2814,10 +2825,10 @@ export interface operations {
                      *       "avatar_url": "https://images.example.com/ada.png",
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
-                     *       "created_at": "2026-11-22T18:40:12.512Z",
-                     *       "updated_at": "2026-11-22T18:52:40.031Z",
-                     *       "activated_at": "2026-11-22T18:41:03.870Z",
-                     *       "last_login_at": "2026-11-22T18:41:03.870Z",
+                     *       "created_at": "2026-11-22T12:00:36.560Z",
+                     *       "updated_at": "2026-11-22T12:01:56.992Z",
+                     *       "activated_at": "2026-11-22T12:00:51.184Z",
+                     *       "last_login_at": "2026-11-22T12:00:58.496Z",
                      *       "email_deliverable": true
                      *     }
                      */
@@ -2910,7 +2921,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a2048f-08e0-7a41-9c55-2f8d6e01b7aa",
+                     *       "id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *       "email": "ada@example.com",
                      *       "role": "USER",
                      *       "status": "active",
@@ -2919,10 +2930,10 @@ export interface operations {
                      *       "avatar_url": null,
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
-                     *       "created_at": "2026-11-22T18:40:12.512Z",
-                     *       "updated_at": "2026-11-22T18:52:40.031Z",
-                     *       "activated_at": "2026-11-22T18:41:03.870Z",
-                     *       "last_login_at": "2026-11-22T18:41:03.870Z",
+                     *       "created_at": "2026-11-22T12:00:36.560Z",
+                     *       "updated_at": "2026-11-22T12:02:33.552Z",
+                     *       "activated_at": "2026-11-22T12:00:51.184Z",
+                     *       "last_login_at": "2026-11-22T12:00:58.496Z",
                      *       "email_deliverable": true
                      *     }
                      */
@@ -2968,19 +2979,19 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a2048f-08e0-7a41-9c55-2f8d6e01b7aa",
-                     *       "email": "ada@example.com",
+                     *       "id": "01a20324-a640-7c07-a909-39236de2cacb",
+                     *       "email": "grace@example.com",
                      *       "role": "USER",
                      *       "status": "active",
-                     *       "first_name": "Ada",
-                     *       "last_name": "Lovelace",
-                     *       "avatar_url": "https://images.example.com/ada.png",
-                     *       "bio": "Notes on engines.",
-                     *       "locale": "en-GB",
-                     *       "created_at": "2026-11-22T18:40:12.512Z",
-                     *       "updated_at": "2026-11-22T18:52:40.031Z",
-                     *       "activated_at": "2026-11-22T18:41:03.870Z",
-                     *       "last_login_at": "2026-11-22T18:41:03.870Z",
+                     *       "first_name": null,
+                     *       "last_name": null,
+                     *       "avatar_url": null,
+                     *       "bio": null,
+                     *       "locale": null,
+                     *       "created_at": "2026-11-22T12:04:23.232Z",
+                     *       "updated_at": "2026-11-22T12:04:30.544Z",
+                     *       "activated_at": "2026-11-22T12:04:30.544Z",
+                     *       "last_login_at": null,
                      *       "email_deliverable": true
                      *     }
                      */
@@ -3035,19 +3046,19 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a2048f-08e0-7a41-9c55-2f8d6e01b7aa",
+                     *       "id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *       "email": "ada@example.com",
                      *       "role": "MODERATOR",
                      *       "status": "active",
                      *       "first_name": "Ada",
                      *       "last_name": "Lovelace",
-                     *       "avatar_url": "https://images.example.com/ada.png",
+                     *       "avatar_url": null,
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
-                     *       "created_at": "2026-11-22T18:40:12.512Z",
-                     *       "updated_at": "2026-11-22T18:52:40.031Z",
-                     *       "activated_at": "2026-11-22T18:41:03.870Z",
-                     *       "last_login_at": "2026-11-22T18:41:03.870Z",
+                     *       "created_at": "2026-11-22T12:00:36.560Z",
+                     *       "updated_at": "2026-11-22T12:03:02.800Z",
+                     *       "activated_at": "2026-11-22T12:00:51.184Z",
+                     *       "last_login_at": "2026-11-22T12:00:58.496Z",
                      *       "email_deliverable": true
                      *     }
                      */
@@ -3105,19 +3116,19 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a2048f-08e0-7a41-9c55-2f8d6e01b7aa",
+                     *       "id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *       "email": "ada@example.com",
-                     *       "role": "USER",
+                     *       "role": "MODERATOR",
                      *       "status": "suspended",
                      *       "first_name": "Ada",
                      *       "last_name": "Lovelace",
-                     *       "avatar_url": "https://images.example.com/ada.png",
+                     *       "avatar_url": null,
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
-                     *       "created_at": "2026-11-22T18:40:12.512Z",
-                     *       "updated_at": "2026-11-22T18:52:40.031Z",
-                     *       "activated_at": "2026-11-22T18:41:03.870Z",
-                     *       "last_login_at": "2026-11-22T18:41:03.870Z",
+                     *       "created_at": "2026-11-22T12:00:36.560Z",
+                     *       "updated_at": "2026-11-22T12:03:10.112Z",
+                     *       "activated_at": "2026-11-22T12:00:51.184Z",
+                     *       "last_login_at": "2026-11-22T12:00:58.496Z",
                      *       "email_deliverable": true
                      *     }
                      */
@@ -3164,19 +3175,19 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a2048f-08e0-7a41-9c55-2f8d6e01b7aa",
+                     *       "id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *       "email": "ada@example.com",
-                     *       "role": "USER",
+                     *       "role": "MODERATOR",
                      *       "status": "active",
                      *       "first_name": "Ada",
                      *       "last_name": "Lovelace",
-                     *       "avatar_url": "https://images.example.com/ada.png",
+                     *       "avatar_url": null,
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
-                     *       "created_at": "2026-11-22T18:40:12.512Z",
-                     *       "updated_at": "2026-11-22T18:52:40.031Z",
-                     *       "activated_at": "2026-11-22T18:41:03.870Z",
-                     *       "last_login_at": "2026-11-22T18:41:03.870Z",
+                     *       "created_at": "2026-11-22T12:00:36.560Z",
+                     *       "updated_at": "2026-11-22T12:03:24.736Z",
+                     *       "activated_at": "2026-11-22T12:00:51.184Z",
+                     *       "last_login_at": "2026-11-22T12:00:58.496Z",
                      *       "email_deliverable": true
                      *     }
                      */
@@ -3263,20 +3274,10 @@ export interface operations {
                      * @example {
                      *       "sessions": [
                      *         {
-                     *           "id": "01a16a10-40e0-7e52-a0d4-93c1f27be805",
-                     *           "created_at": "2026-11-22T18:45:00.114Z",
-                     *           "last_used_at": "2026-11-22T19:05:31.990Z",
-                     *           "expires_at": "2026-12-22T19:05:31.990Z",
-                     *           "ip": "2001:db8::51",
-                     *           "country": "GB",
-                     *           "user_agent": "AdasNotebook/2.1 (iPadOS)",
-                     *           "current": false
-                     *         },
-                     *         {
-                     *           "id": "01a2048f-10b0-7c19-8e2b-51d90cc3f4e6",
-                     *           "created_at": "2026-11-22T18:41:03.870Z",
-                     *           "last_used_at": "2026-11-22T18:41:03.870Z",
-                     *           "expires_at": "2026-12-22T18:41:03.870Z",
+                     *           "id": "01a20321-8680-706e-a3b2-dc2622b36876",
+                     *           "created_at": "2026-11-22T12:00:58.496Z",
+                     *           "last_used_at": "2026-11-22T12:01:05.808Z",
+                     *           "expires_at": "2026-12-22T12:01:05.808Z",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
@@ -3367,21 +3368,21 @@ export interface operations {
                      * @example {
                      *       "events": [
                      *         {
-                     *           "id": "01a209b5-64e0-7d52-a6a0-39f4e7c05b21",
-                     *           "at": "2026-11-23T18:40:12.512Z",
+                     *           "id": "01a20323-88a0-7b99-a557-5cfd4b2f6255",
+                     *           "at": "2026-11-22T12:03:10.112Z",
                      *           "type": "user.suspended",
-                     *           "actor_id": "01a16a10-40e0-7b0c-8f6e-6b1d94c7a213",
-                     *           "user_id": "01a2048f-08e0-7a41-9c55-2f8d6e01b7aa",
-                     *           "ip": "2001:db8::7",
-                     *           "country": "US",
-                     *           "user_agent": "curl/8.16.0",
-                     *           "request_id": "b3f1c0de-5a6b-4c7d-8e9f-0a1b2c3d4e5f",
+                     *           "actor_id": "01a20320-a200-7656-a34a-01ae50f7f3be",
+                     *           "user_id": "01a20321-30d0-757a-abe6-49620b9122d2",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
                      *           "detail": {
                      *             "reason": "Sent spam to other members."
                      *           }
                      *         }
                      *       ],
-                     *       "next_cursor": "MDFhMjA5YjUtNjRlMC03ZDUyLWE2YTAtMzlmNGU3YzA1YjIx"
+                     *       "next_cursor": null
                      *     }
                      */
                     "application/json": components["schemas"]["AuditEventPage"];
@@ -3499,22 +3500,22 @@ export interface operations {
                      * @example {
                      *       "emails": [
                      *         {
-                     *           "id": "01a2048f-08e0-7f08-b1de-7a90c2d4e815",
-                     *           "template": "registration",
-                     *           "user_id": "01a2048f-08e0-7a41-9c55-2f8d6e01b7aa",
+                     *           "id": "01a20323-c1c0-7bd0-af30-4b105c891690",
+                     *           "template": "account_reinstated",
+                     *           "user_id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
                      *           "attempts": 1,
-                     *           "provider_id": "49a3999c-0ce1-4ea6-ab68-afcd6dc2e794",
-                     *           "fate": "delivered",
+                     *           "provider_id": "4540215f-4539-4113-a13d-a65f56c08527",
+                     *           "fate": "bounced",
                      *           "last_error": null,
-                     *           "created_at": "2026-11-22T18:40:12.512Z",
+                     *           "created_at": "2026-11-22T12:03:24.736Z",
                      *           "due_at": null,
-                     *           "finished_at": "2026-11-22T18:40:13.901Z",
-                     *           "delivered_at": "2026-11-22T18:40:16.220Z"
+                     *           "finished_at": "2026-11-22T12:03:24.736Z",
+                     *           "delivered_at": null
                      *         }
                      *       ],
-                     *       "next_cursor": "MDFhMjA0OGYtMDhlMC03ZjA4LWIxZGUtN2E5MGMyZDRlODE1"
+                     *       "next_cursor": "MDFhMjAzMjMtYzFjMC03YmQwLWFmMzAtNGIxMDVjODkxNjkw"
                      *     }
                      */
                     "application/json": components["schemas"]["OutboxPage"];
@@ -3632,7 +3633,7 @@ export interface operations {
                      *           "kty": "OKP",
                      *           "crv": "Ed25519",
                      *           "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
-                     *           "kid": "2026-11",
+                     *           "kid": "test-signing",
                      *           "alg": "EdDSA",
                      *           "use": "sig"
                      *         }

@@ -5,11 +5,13 @@ import { describeHeaders } from './headers.ts'
 import type { Json } from './json.ts'
 import type { ProblemResponses } from './problems.ts'
 import type { Answer, Prose } from './prose.ts'
+import { recordingOf } from './recorded.ts'
 import type { Route } from './routes.ts'
 
 export function describeOperation(route: Route, prose: Prose, problemResponses: ProblemResponses): Json {
   const { operationId, tag, summary, description, answers } = prose
   const parameters = describeParameters(route, prose)
+  const recording = route.isStaticFile ? undefined : recordingOf(operationId)
   return {
     operationId,
     tags: [tag],
@@ -17,11 +19,14 @@ export function describeOperation(route: Route, prose: Prose, problemResponses: 
     description: route.permission ? `${description}\n\nNeeds the permission \`${route.permission}\`.` : description,
     security: route.isBearer ? [{ bearer: route.permission ? [route.permission] : [] }] : [],
     ...(parameters.length > 0 && { parameters }),
-    ...(route.json && { requestBody: describeBody(route.json, prose) }),
+    ...(route.json && { requestBody: describeBody(route.json, recording?.request) }),
     responses: {
-      ...mapValues(answers, (answer) => describeAnswer(answer, route)),
+      ...mapValues(answers, (answer, status) =>
+        describeAnswer(answer, route, status === String(recording?.status) ? recording?.answer : undefined),
+      ),
       ...problemResponses.refer([...problemsOf(route), ...(prose.problems ?? [])]),
     },
+    ...(recording && { 'x-codeSamples': [{ lang: 'Shell', label: 'curl', source: recording.curl }] }),
   }
 }
 
@@ -56,12 +61,11 @@ function describeParameters(route: Route, { operationId, parameters: meanings = 
   })
 }
 
-function describeBody(schema: z.ZodType, { operationId, body }: Prose): Json {
-  if (body === undefined) throw new Error(`${operationId} takes a body but shows no example of one.`)
-  return { required: true, content: { 'application/json': { schema: describeInput(schema), example: body } } }
+function describeBody(schema: z.ZodType, example: Json | undefined): Json {
+  return { required: true, content: { 'application/json': { schema: describeInput(schema), example } } }
 }
 
-function describeAnswer(answer: Answer, { isStaticFile }: Route): Json {
+function describeAnswer(answer: Answer, { isStaticFile }: Route, recorded: Json | undefined): Json {
   return {
     description: answer.description,
     ...(!isStaticFile && { headers: describeHeaders(answer.headers) }),
@@ -69,7 +73,7 @@ function describeAnswer(answer: Answer, { isStaticFile }: Route): Json {
       content: {
         'application/json': {
           schema: { $ref: `#/components/schemas/${answer.schema}` },
-          example: answer.example as Json,
+          example: recorded ?? (answer.example as Json),
         },
       },
     }),
@@ -102,6 +106,6 @@ function describeInput(schema: z.ZodType): ObjectSchema {
   return described as ObjectSchema
 }
 
-function mapValues<T>(values: Record<string, T>, map: (value: T) => Json): Record<string, Json> {
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, map(value)]))
+function mapValues<T>(values: Record<string, T>, map: (value: T, key: string) => Json): Record<string, Json> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, map(value, key)]))
 }

@@ -3,7 +3,6 @@ import type { ProblemCode } from '../../src/errors.ts'
 import type { AnswerExample, AnswerName } from './answers.ts'
 import type { HeaderName } from './headers.ts'
 import type { TagName } from './introduction.ts'
-import type { Json } from './json.ts'
 
 export interface Prose {
   operationId: string
@@ -12,8 +11,6 @@ export interface Prose {
   description: string
   /** What each parameter means. */
   parameters?: Record<string, string>
-  /** A body somebody would send. */
-  body?: Json
   /** What is answered when all goes well, by status. */
   answers: Record<number, Answer>
   /** What only this operation refuses. What its middleware refuses goes without saying. */
@@ -33,7 +30,8 @@ interface JsonAnswer<Name extends AnswerName> {
   description: string
   headers?: readonly HeaderName[]
   schema: Name
-  example: AnswerExample<Name>
+  /** Where none is recorded, see recorded.ts. */
+  example?: AnswerExample<Name>
 }
 
 /** The prose of one resource, by `METHOD /path`. */

@@ -1,9 +1,4 @@
-import { accepted } from '../../../src/routes/answers.ts'
-import { signInAnswer, tokens } from '../examples.ts'
 import type { Operations } from '../prose.ts'
-
-const password = 'nine quiet lanterns drift'
-const newPassword = 'seven copper kettles hum'
 
 export const accountOperations: Operations = {
   'POST /auth/register': {
@@ -12,12 +7,11 @@ export const accountOperations: Operations = {
     summary: 'Register',
     description:
       'Takes an attempt to register, and mails what to do next to the address. The answer and the work are the same whether the address is new, waits to be activated or is taken. Each attempt keeps its own password and names, which count only when its own link is followed. A weak password is refused before the address is looked up; `errors[].code` is `too_short`, `too_guessable` or `breached`. Where the operator asks for a Turnstile challenge, `turnstile_token` is needed: without a good one it is `turnstile_required` or `turnstile_failed` at that field.',
-    body: { email: 'ada@example.com', password, first_name: 'Ada', last_name: 'Lovelace', locale: 'en-GB' },
+
     answers: {
       202: {
         description: 'Taken. The mail says the rest.',
         schema: 'Acceptance',
-        example: accepted.registration,
       },
     },
     problems: ['weak_password', 'rate_limited'],
@@ -28,8 +22,8 @@ export const accountOperations: Operations = {
     summary: 'Activate an account and sign in',
     description:
       'Takes the token of an activation link and the password of that registration: activation is the first sign-in. A link is good for 24 hours, once. After a wrong password it stays good. With `transport: cookie` the refresh token is answered in a cookie.',
-    body: { token: tokens.activation, password },
-    answers: { 200: { description: 'Active and signed in.', schema: 'SignInAnswer', example: signInAnswer } },
+
+    answers: { 200: { description: 'Active and signed in.', schema: 'SignInAnswer' } },
     problems: ['invalid_link', 'invalid_credentials', 'origin_not_allowed', 'rate_limited'],
   },
   'POST /auth/resend-activation': {
@@ -38,9 +32,9 @@ export const accountOperations: Operations = {
     summary: 'Ask for another activation link',
     description:
       'Mails a link for the newest registration of the address, if it waits to be activated. The answer is the same for every address.',
-    body: { email: 'ada@example.com' },
+
     answers: {
-      202: { description: 'Taken. The mail says the rest.', schema: 'Acceptance', example: accepted.activation },
+      202: { description: 'Taken. The mail says the rest.', schema: 'Acceptance' },
     },
     problems: ['rate_limited'],
   },
@@ -49,7 +43,7 @@ export const accountOperations: Operations = {
     tag: 'Accounts',
     summary: 'Change the own password',
     description: 'Every other session of the user ends, this one stays. A notice is mailed.',
-    body: { old_password: password, new_password: newPassword },
+
     answers: { 204: { description: 'Changed.' } },
     problems: ['wrong_password', 'weak_password', 'rate_limited'],
   },
@@ -59,9 +53,9 @@ export const accountOperations: Operations = {
     summary: 'Ask for a reset link',
     description:
       'Mails a link to set a new password, if there is an account with the address. The answer is the same for every address. Where the operator asks for a Turnstile challenge, `turnstile_token` is needed as for registering.',
-    body: { email: 'ada@example.com' },
+
     answers: {
-      202: { description: 'Taken. The mail says the rest.', schema: 'Acceptance', example: accepted.passwordReset },
+      202: { description: 'Taken. The mail says the rest.', schema: 'Acceptance' },
     },
     problems: ['rate_limited'],
   },
@@ -71,7 +65,7 @@ export const accountOperations: Operations = {
     summary: 'Set a new password with a reset link',
     description:
       'Every session of the user ends, and a notice is mailed. An account that waited to be activated becomes active, for the link proves the mailbox. A link is good for an hour, once. After a weak password it stays good.',
-    body: { token: tokens.reset, new_password: newPassword },
+
     answers: { 204: { description: 'Set. Sign in with it.' } },
     problems: ['invalid_link', 'weak_password', 'rate_limited'],
   },

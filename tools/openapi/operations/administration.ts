@@ -1,6 +1,3 @@
-import { accepted } from '../../../src/routes/answers.ts'
-import { permissionsOf } from '../../../src/services/permissions.ts'
-import { administeredAda, cursorAt, ids, otherSession, session, suspension } from '../examples.ts'
 import type { Operations } from '../prose.ts'
 
 const userId = { id: 'The id of the user.' }
@@ -23,7 +20,6 @@ export const administrationOperations: Operations = {
       200: {
         description: 'A page of users.',
         schema: 'UserPage',
-        example: { users: [administeredAda], next_cursor: cursorAt(ids.ada) },
       },
     },
   },
@@ -33,7 +29,7 @@ export const administrationOperations: Operations = {
     summary: 'Read a user',
     description: 'The user as it is now.',
     parameters: userId,
-    answers: { 200: { description: 'The user.', schema: 'AdministeredUser', example: administeredAda } },
+    answers: { 200: { description: 'The user.', schema: 'AdministeredUser' } },
   },
   'PATCH /users/{id}/profile': {
     operationId: 'moderateProfile',
@@ -41,12 +37,11 @@ export const administrationOperations: Operations = {
     summary: "Correct a user's profile",
     description: `Changes the fields that are there. \`null\` clears one. ${reach}`,
     parameters: userId,
-    body: { avatar_url: null },
+
     answers: {
       200: {
         description: 'The user as it is now.',
         schema: 'AdministeredUser',
-        example: { ...administeredAda, avatar_url: null },
       },
     },
   },
@@ -57,7 +52,7 @@ export const administrationOperations: Operations = {
     description:
       'The password of the only registration becomes that of the account. When there were several nobody can tell whose is right: the account gets none, and a mail to set one. An account that is active stays as it is.',
     parameters: userId,
-    answers: { 200: { description: 'The user as it is now.', schema: 'AdministeredUser', example: administeredAda } },
+    answers: { 200: { description: 'The user as it is now.', schema: 'AdministeredUser' } },
   },
   'PUT /users/{id}/role': {
     operationId: 'assignRole',
@@ -66,12 +61,11 @@ export const administrationOperations: Operations = {
     description:
       'Every session of the user ends when the role really changes, so that no token of the old one survives. The last active ADMIN stays one.',
     parameters: userId,
-    body: { role: 'MODERATOR' },
+
     answers: {
       200: {
         description: 'The user as it is now.',
         schema: 'AdministeredUser',
-        example: { ...administeredAda, role: 'MODERATOR' },
       },
     },
     problems: ['own_account', 'last_admin'],
@@ -82,12 +76,11 @@ export const administrationOperations: Operations = {
     summary: 'Suspend a user',
     description: `Every session of the user ends, and signing in is refused. The reason is kept in the audit trail and mailed to the user. ${reach}`,
     parameters: userId,
-    body: { reason: 'Sent spam to other members.' },
+
     answers: {
       200: {
         description: 'The user as it is now.',
         schema: 'AdministeredUser',
-        example: { ...administeredAda, status: 'suspended' },
       },
     },
     problems: ['own_account', 'last_admin'],
@@ -98,7 +91,7 @@ export const administrationOperations: Operations = {
     summary: 'End a suspension',
     description: `The account is what it was before: active, or waiting to be activated. ${reach}`,
     parameters: userId,
-    answers: { 200: { description: 'The user as it is now.', schema: 'AdministeredUser', example: administeredAda } },
+    answers: { 200: { description: 'The user as it is now.', schema: 'AdministeredUser' } },
   },
   'POST /users/{id}/password-reset': {
     operationId: 'startPasswordReset',
@@ -108,7 +101,7 @@ export const administrationOperations: Operations = {
       'Mails the user a link to set a new password, good for an hour, once. Who asks for it sees neither the link nor whether it is used. Until then the password and the sessions stay as they are. At most five such mails an hour and 20 a day go to one user; the answer is the same.',
     parameters: userId,
     answers: {
-      202: { description: 'Taken. The mail says the rest.', schema: 'Acceptance', example: accepted.passwordReset },
+      202: { description: 'Taken. The mail says the rest.', schema: 'Acceptance' },
     },
   },
   'GET /users/{id}/sessions': {
@@ -121,7 +114,6 @@ export const administrationOperations: Operations = {
       200: {
         description: 'The sessions.',
         schema: 'SessionList',
-        example: { sessions: [otherSession, { ...session, current: false }] },
       },
     },
   },
@@ -157,7 +149,6 @@ export const administrationOperations: Operations = {
       200: {
         description: 'A page of events.',
         schema: 'AuditEventPage',
-        example: { events: [suspension], next_cursor: cursorAt(ids.event) },
       },
     },
   },
@@ -171,13 +162,6 @@ export const administrationOperations: Operations = {
       200: {
         description: 'The roles.',
         schema: 'RoleList',
-        example: {
-          roles: [
-            { role: 'USER', permissions: [] },
-            { role: 'MODERATOR', permissions: [...permissionsOf.MODERATOR] },
-            { role: 'ADMIN', permissions: [...permissionsOf.ADMIN] },
-          ],
-        },
       },
     },
   },

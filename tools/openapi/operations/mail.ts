@@ -1,4 +1,3 @@
-import { cursorAt, deliveredMail, ids } from '../examples.ts'
 import type { Operations } from '../prose.ts'
 
 export const mailOperations: Operations = {
@@ -18,7 +17,6 @@ export const mailOperations: Operations = {
       200: {
         description: 'A page of mails.',
         schema: 'OutboxPage',
-        example: { emails: [deliveredMail], next_cursor: cursorAt(ids.link) },
       },
     },
   },
@@ -37,7 +35,7 @@ export const mailOperations: Operations = {
     summary: 'Take what Resend tells about mails',
     description:
       'For Resend alone. The body is an event of Resend (`email.delivered`, `email.delivery_delayed`, `email.failed`, `email.bounced`, `email.suppressed`, `email.complained`; any other is taken and ignored) and is signed as Standard Webhooks has it, in `svix-id`, `svix-timestamp` and `svix-signature`. A signature that is missing, wrong or more than five minutes from now is refused, without saying which. Any event may come twice, late, and in any order. Not found when the service has no `RESEND_WEBHOOK_SECRET`.',
-    answers: { 200: { description: 'Taken.', schema: 'WebhookReceipt', example: { received: true } } },
+    answers: { 200: { description: 'Taken.', schema: 'WebhookReceipt' } },
     problems: ['malformed_json', 'invalid_credentials', 'not_found'],
   },
 }

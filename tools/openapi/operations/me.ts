@@ -1,4 +1,3 @@
-import { activity, ada, otherSession, session, suspensionSeen } from '../examples.ts'
 import type { Operations } from '../prose.ts'
 
 export const meOperations: Operations = {
@@ -7,15 +6,15 @@ export const meOperations: Operations = {
     tag: 'Me',
     summary: 'Read the own account',
     description: 'The user as it is now, whatever the token says.',
-    answers: { 200: { description: 'The user.', schema: 'User', example: ada } },
+    answers: { 200: { description: 'The user.', schema: 'User' } },
   },
   'PATCH /users/me': {
     operationId: 'updateMe',
     tag: 'Me',
     summary: 'Change the own profile',
     description: 'Changes the fields that are there. `null` clears one.',
-    body: { avatar_url: 'https://images.example.com/ada.png', bio: 'Notes on engines.' },
-    answers: { 200: { description: 'The user as it is now.', schema: 'User', example: ada } },
+
+    answers: { 200: { description: 'The user as it is now.', schema: 'User' } },
   },
   'DELETE /users/me': {
     operationId: 'deleteMe',
@@ -23,7 +22,7 @@ export const meOperations: Operations = {
     summary: 'Delete the own account',
     description:
       'Account, sessions and links are gone at once; a last mail says so. The last active ADMIN cannot be deleted.',
-    body: { password: 'nine quiet lanterns drift' },
+
     answers: { 204: { description: 'Deleted.' } },
     problems: ['wrong_password', 'last_admin', 'rate_limited'],
   },
@@ -38,7 +37,6 @@ export const meOperations: Operations = {
       200: {
         description: 'A page of events.',
         schema: 'ActivityPage',
-        example: { events: [suspensionSeen, activity], next_cursor: null },
       },
     },
   },
@@ -48,7 +46,7 @@ export const meOperations: Operations = {
     summary: 'List the own sessions',
     description: 'Every device that is signed in, newest first.',
     answers: {
-      200: { description: 'The sessions.', schema: 'SessionList', example: { sessions: [otherSession, session] } },
+      200: { description: 'The sessions.', schema: 'SessionList' },
     },
   },
   'DELETE /users/me/sessions': {

@@ -13,18 +13,6 @@ export const serviceOperations: Operations = {
         description: 'The keys.',
         headers: ['FiveMinutes'],
         schema: 'JsonWebKeySet',
-        example: {
-          keys: [
-            {
-              kty: 'OKP',
-              crv: 'Ed25519',
-              x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
-              kid: '2026-11',
-              alg: 'EdDSA',
-              use: 'sig',
-            },
-          ],
-        },
       },
     },
   },
@@ -56,7 +44,7 @@ export const serviceOperations: Operations = {
     summary: 'Ask whether the service runs',
     description: 'Touches no store and needs no configuration.',
     answers: {
-      200: { description: 'It runs.', schema: 'Health', example: { status: 'ok', version } },
+      200: { description: 'It runs.', schema: 'Health' },
     },
   },
   'GET /readyz': {
@@ -68,7 +56,6 @@ export const serviceOperations: Operations = {
       200: {
         description: 'It can.',
         schema: 'Readiness',
-        example: { status: 'ok', checks: { config: 'ok', d1: 'ok', kv: 'ok' } },
       },
       503: {
         description: 'It cannot, and which store is to blame.',

@@ -1,0 +1,42 @@
+/** Makes what is random in answers the same in every run, so that examples change only when the service does. */
+import { base64url } from 'jose'
+
+const idPattern = /\b[0-9a-f]{8}-[0-9a-f]{4}-([47])[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b/g
+/** A cursor is an id or an address in base64url. */
+const cursorPattern = /(?<="next_cursor":")[\w-]+/g
+const jwtPattern = /\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g
+
+const decode = (part: string): string => new TextDecoder().decode(base64url.decode(part))
+
+/** Gives a function that knows what it has seen before: the same id and the same token stay the same. */
+export function createNormalizer(): <T>(value: T) => T {
+  const ids = new Map<string, string>()
+
+  function stableId(id: string, version: string): string {
+    let stable = ids.get(id)
+    if (stable === undefined) {
+      const number = ids.size + 1
+      const digits = (length: number, factor: number) =>
+        ((number * factor) % 16 ** length).toString(16).padStart(length, '0')
+      const time = version === '7' ? id.slice(0, 13) : `${digits(8, 2654435761)}-${digits(4, 40503)}`
+      stable = `${time}-${version}${digits(3, 2749)}-a${digits(3, 3571)}-${digits(12, 181080213197161)}`
+      ids.set(id, stable)
+    }
+    return stable
+  }
+
+  /** Still reads as the token that it was, but nobody signed it. */
+  function stableToken(token: string): string {
+    const [header, claims] = token.split('.').map(decode)
+    return [header!, text(claims!), 'not a signature, only an example'].map((part) => base64url.encode(part)).join('.')
+  }
+
+  function text(value: string): string {
+    return value
+      .replaceAll(jwtPattern, stableToken)
+      .replaceAll(cursorPattern, (cursor) => base64url.encode(text(decode(cursor))))
+      .replaceAll(idPattern, stableId)
+  }
+
+  return (value) => JSON.parse(text(JSON.stringify(value)))
+}
