@@ -1,0 +1,32 @@
+/** What a password is measured by, where it is set and where a page shows in advance how it will fare. */
+
+/** zxcvbn's "safely unguessable": more than 10^8 guesses, for a hash as slow as ours. */
+export const minScore = 3
+
+/** The length that every password may have, in code points (NIST SP 800-63B-4 §3.1.1.2 asks for at least 64). */
+export const passwordMaxLength = 128
+
+export interface KnownAs {
+  email: string
+  firstName?: string | null | undefined
+  lastName?: string | null | undefined
+}
+
+/** Counted as people count, whatever form of Unicode their keyboard makes. */
+export function lengthOf(password: string): number {
+  return Array.from(password.normalize('NFC')).length
+}
+
+/**
+ * The words that somebody who knows the person would try first, whole and in parts: Anna-Lena at acme.example must not
+ * use "lena" or "acme".
+ */
+export function knownWords(productName: string, { email, firstName, lastName }: KnownAs): string[] {
+  const localPart = email.slice(0, email.lastIndexOf('@'))
+  const fullName = firstName && lastName ? [`${firstName} ${lastName}`, `${lastName} ${firstName}`] : []
+  const whole = [email, localPart, firstName, lastName, ...fullName, productName, 'postern'].filter(
+    (word) => !!word,
+  ) as string[]
+  const parts = whole.flatMap((word) => word.split(/[^\p{L}\p{N}]+/u))
+  return [...new Set([...whole, ...parts].map((word) => word.toLowerCase()))].filter((word) => word.length > 2)
+}

@@ -1,0 +1,64 @@
+import { useState } from 'preact/hooks'
+import type { Activity } from '../../client/src/index.ts'
+import { client } from '../client.ts'
+import { explain } from '../failures.ts'
+import { ago, country, device, moment } from '../format.ts'
+import { Show, useLoaded } from '../parts/load.tsx'
+import { toast } from '../parts/toasts.tsx'
+import { texts } from '../texts/language.ts'
+
+const pageSize = 10
+
+export function ActivityList() {
+  const { activity: words } = texts
+  const loaded = useLoaded('activity', () => client.activity({ limit: pageSize }))
+  const [isBusy, setIsBusy] = useState(false)
+
+  async function more({ events, next_cursor: cursor }: { events: Activity[]; next_cursor: string | null }) {
+    if (isBusy || cursor === null) return
+    setIsBusy(true)
+    try {
+      const page = await client.activity({ limit: pageSize, cursor })
+      loaded.change({ ...page, events: [...events, ...page.events] })
+    } catch (error) {
+      toast(explain(error))
+    } finally {
+      setIsBusy(false)
+    }
+  }
+
+  return (
+    <>
+      <h2>{words.title}</h2>
+      <Show loaded={loaded}>
+        {(page) => (
+          <>
+            <ul class="list">
+              {page.events.map((event) => (
+                <li key={event.id}>
+                  <div>
+                    <strong>{words.types[event.type]}</strong>
+                    {event.actor === 'administrator' && <span class="badge">{words.byAdministrator}</span>}
+                    <p class="soft">
+                      <time dateTime={event.at} title={moment(event.at)}>
+                        {ago(event.at)}
+                      </time>
+                      {event.user_agent !== null && ` · ${device(event.user_agent)}`}
+                      {event.country !== null && ` · ${country(event.country)}`}
+                      {event.ip !== null && ` · ${event.ip}`}
+                    </p>
+                  </div>
+                </li>
+              ))}
+            </ul>
+            {page.next_cursor !== null && (
+              <button type="button" class="quiet" aria-disabled={isBusy} onClick={() => void more(page)}>
+                {words.more}
+              </button>
+            )}
+          </>
+        )}
+      </Show>
+    </>
+  )
+}

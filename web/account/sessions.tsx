@@ -1,0 +1,84 @@
+import { useState } from 'preact/hooks'
+import type { Session } from '../../client/src/index.ts'
+import { client } from '../client.ts'
+import { explain } from '../failures.ts'
+import { ago, country, device, moment } from '../format.ts'
+import { Show, useLoaded } from '../parts/load.tsx'
+import { toast } from '../parts/toasts.tsx'
+import { texts } from '../texts/language.ts'
+
+export function Sessions() {
+  const { session: words } = texts
+  const loaded = useLoaded('sessions', () => client.sessions())
+  const [isBusy, setIsBusy] = useState(false)
+
+  async function end(work: () => Promise<void>, done: string): Promise<void> {
+    if (isBusy) return
+    setIsBusy(true)
+    try {
+      await work()
+      toast(done)
+    } catch (error) {
+      toast(explain(error))
+    } finally {
+      setIsBusy(false)
+      loaded.reload()
+    }
+  }
+
+  return (
+    <>
+      <h2>{words.title}</h2>
+      <Show loaded={loaded}>
+        {(sessions) => (
+          <>
+            <ul class="list">
+              {sessions.map((session) => (
+                <li key={session.id}>
+                  <Description session={session} />
+                  {!session.current && (
+                    <button
+                      type="button"
+                      class="quiet"
+                      aria-label={words.endOf(device(session.user_agent))}
+                      onClick={() => void end(() => client.endSession(session.id), words.ended)}
+                    >
+                      {words.end}
+                    </button>
+                  )}
+                </li>
+              ))}
+            </ul>
+            {sessions.length > 1 && (
+              <button
+                type="button"
+                class="quiet"
+                aria-disabled={isBusy}
+                onClick={() => void end(() => client.endOtherSessions(), words.othersEnded)}
+              >
+                {words.endOthers}
+              </button>
+            )}
+          </>
+        )}
+      </Show>
+    </>
+  )
+}
+
+function Description({ session }: { session: Session }) {
+  const { session: words } = texts
+  return (
+    <div>
+      <strong>{device(session.user_agent)}</strong>
+      {session.current && <span class="badge">{words.current}</span>}
+      <p class="soft">
+        {[country(session.country), session.ip].filter(Boolean).join(' · ')}
+        {' · '}
+        <time dateTime={session.last_used_at} title={moment(session.last_used_at)}>
+          {words.lastUsed(ago(session.last_used_at))}
+        </time>
+      </p>
+    </div>
+  )
+}

@@ -1,0 +1,24 @@
+/** Makes a deployment look like the product it serves: its name in every page, its colours in the style sheet. */
+import type { Plugin } from 'vite'
+import brand from '../brand.json' with { type: 'json' }
+import type { Settings } from './settings.ts'
+
+type Colours = (typeof brand)['light']
+
+const declarations = ({ accent, accentHover, onAccent }: Colours) =>
+  `--accent: ${accent}; --accent-hover: ${accentHover}; --on-accent: ${onAccent};`
+
+const escapes: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
+const escapeHtml = (text: string) => text.replace(/[&<>"]/g, (character) => escapes[character]!)
+
+export function applyBrand({ productName }: Settings): Plugin {
+  return {
+    name: 'postern-brand',
+    transformIndexHtml: (html) => html.replaceAll('%PRODUCT%', escapeHtml(productName)),
+    transform(code, id) {
+      if (!id.endsWith('/style/colours.css')) return undefined
+      const dark = `@media (prefers-color-scheme: dark) { :root { ${declarations(brand.dark)} } }`
+      return `${code}\n:root { ${declarations(brand.light)} }\n${dark}\n`
+    },
+  }
+}

@@ -1,0 +1,6 @@
+import '../style/colours.css'
+import '../style/base.css'
+import '../style/parts.css'
+import { showReference } from '../reference/viewer.ts'
+
+await showReference(document.getElementById('reference')!)

@@ -1,0 +1,4 @@
+import { ForgotPassword } from '../pages/forgot-password.tsx'
+import { start } from '../start.tsx'
+
+await start(ForgotPassword)

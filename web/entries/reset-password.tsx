@@ -1,0 +1,4 @@
+import { ResetPassword } from '../pages/reset-password.tsx'
+import { start } from '../start.tsx'
+
+await start(ResetPassword)

@@ -1,0 +1,34 @@
+/** What to say to a person about a call that failed. */
+import { PosternError } from '../client/src/index.ts'
+import { texts } from './texts/language.ts'
+
+/** A failure that has nothing to do with what was typed. */
+export function explain(error: unknown): string {
+  const { failure } = texts
+  if (!(error instanceof PosternError)) return failure.unexpected
+  if (error.code === 'rate_limited') return failure.tooOften(waitingTime(error.retryAfter))
+  const known = { network_error: failure.network, service_unavailable: failure.unavailable }
+  if (error.code in known) return known[error.code as keyof typeof known]
+  if (error.code === 'insufficient_permission') return failure.notPermitted
+  if (error.status >= 400 && error.status < 500) return error.detail
+  return [failure.unexpected, error.requestId && failure.reference(error.requestId)].filter(Boolean).join(' ')
+}
+
+/** What the service complained about in one field of the body, if it did. */
+export function complaintAbout(error: unknown, field: string): string | undefined {
+  if (!(error instanceof PosternError)) return undefined
+  const messages = error.errors.filter(({ pointer }) => pointer === `/${field}`).map(({ message }) => message)
+  return messages.join(' ') || undefined
+}
+
+export function hasCode(error: unknown, code: PosternError['code']): boolean {
+  return error instanceof PosternError && error.code === code
+}
+
+function waitingTime(seconds: number | undefined): string {
+  const { failure } = texts
+  if (!seconds) return failure.aMoment
+  if (seconds < 90) return failure.seconds(Math.ceil(seconds))
+  const minutes = Math.ceil(seconds / 60)
+  return minutes < 90 ? failure.minutes(minutes) : failure.hours(Math.ceil(minutes / 60))
+}

@@ -1,0 +1,7 @@
+/** Put in by the build, see build/settings.ts. */
+declare const SETTINGS: import('./build/settings.ts').Settings
+declare module '*.css'
+declare module 'swagger-ui-dist/swagger-ui-es-bundle.js' {
+  const SwaggerUI: (options: Record<string, unknown>) => unknown
+  export default SwaggerUI
+}

@@ -1,0 +1,20 @@
+import { client } from '../client.ts'
+import { AskForMail } from '../parts/ask-for-mail.tsx'
+import { Card, Shell } from '../parts/shell.tsx'
+import { texts } from '../texts/language.ts'
+
+export const askForReset = (email: string) => client.requestPasswordReset({ email })
+
+export function ForgotPassword() {
+  const { reset } = texts
+  return (
+    <Shell title={reset.askTitle}>
+      <Card>
+        <AskForMail title={reset.askTitle} why={reset.askWhy} ask={askForReset} />
+      </Card>
+      <p class="aside">
+        <a href="/sign-in">{texts.signIn.title}</a>
+      </p>
+    </Shell>
+  )
+}

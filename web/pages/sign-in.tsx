@@ -1,0 +1,80 @@
+import { useEffect } from 'preact/hooks'
+import { client } from '../client.ts'
+import { hasCode } from '../failures.ts'
+import { EmailField, PasswordField } from '../parts/fields.tsx'
+import { type Refusals, Submit, useForm } from '../parts/form.tsx'
+import { Card, Shell } from '../parts/shell.tsx'
+import { returnTarget, withReturn } from '../return-to.ts'
+import { texts } from '../texts/language.ts'
+
+const goOn = () => location.replace(returnTarget())
+
+export function SignIn() {
+  const { signIn: words, common, fields } = texts
+  // Who is signed in already has nothing to do here. Who is not finds out nothing by a failure.
+  useEffect(() => {
+    void client.restore().then(
+      (user) => user && goOn(),
+      () => undefined,
+    )
+  }, [])
+
+  const form = useForm(['email', 'password'], async ({ email, password }) => {
+    if (email.trim() === '') return { email: fields.emailMissing }
+    if (password === '') return { password: fields.passwordMissing }
+    try {
+      await client.signIn({ email, password })
+    } catch (error) {
+      const refusals = refusalsOf(error)
+      if (refusals) return refusals
+      throw error
+    }
+    goOn()
+    return undefined
+  })
+
+  return (
+    <Shell title={words.title}>
+      <Card>
+        <h1>{words.title}</h1>
+        {new URLSearchParams(location.search).has('ended') && <p class="note">{words.ended}</p>}
+        <form {...form.props}>
+          <EmailField error={form.errorOf('email')} autoFocus />
+          <PasswordField
+            label={common.password}
+            name="password"
+            autoComplete="current-password"
+            error={form.errorOf('password')}
+          />
+          <p class="beside">
+            <a href={withReturn('/forgot-password')}>{words.forgot}</a>
+          </p>
+          <Submit form={form} busy={words.busy}>
+            {words.submit}
+          </Submit>
+        </form>
+      </Card>
+      <p class="aside">
+        {words.noAccount} <a href={withReturn('/sign-up')}>{words.signUp}</a>
+      </p>
+    </Shell>
+  )
+}
+
+function refusalsOf(error: unknown): Refusals | undefined {
+  const { signIn: words, failure } = texts
+  if (hasCode(error, 'invalid_credentials')) return { password: words.refused }
+  if (hasCode(error, 'account_suspended')) return { form: words.suspended }
+  if (hasCode(error, 'account_pending')) {
+    return {
+      form: (
+        <>
+          {words.pending} <a href="/activate">{words.resend}</a>
+        </>
+      ),
+    }
+  }
+  // The widget of a challenge would be a script of a third party, which these pages do not load.
+  if (hasCode(error, 'validation_failed') && String(error).includes('turnstile')) return { form: failure.challenge }
+  return undefined
+}

@@ -1,0 +1,78 @@
+import { useRef, useState } from 'preact/hooks'
+import { client } from '../client.ts'
+import { LookIntoMailbox } from '../parts/ask-for-mail.tsx'
+import { EmailField, TextField } from '../parts/fields.tsx'
+import { Submit, useForm } from '../parts/form.tsx'
+import { NewPasswordField } from '../parts/new-password.tsx'
+import { Card, Shell } from '../parts/shell.tsx'
+import { withReturn } from '../return-to.ts'
+import { language, texts } from '../texts/language.ts'
+
+const names = ['email', 'first_name', 'last_name', 'password'] as const
+
+export function SignUp() {
+  const { signUp: words, fields } = texts
+  const [isDone, setIsDone] = useState(false)
+  const typed = useRef<Record<string, string>>({})
+  const note = (name: string) => ({
+    onInput: ({ currentTarget }: { currentTarget: HTMLInputElement }) =>
+      void (typed.current[name] = currentTarget.value),
+  })
+
+  const form = useForm(names, async ({ email, first_name, last_name, password }) => {
+    if (email.trim() === '') return { email: fields.emailMissing }
+    if (password === '') return { password: fields.passwordMissing }
+    const optional = { ...(first_name.trim() && { first_name }), ...(last_name.trim() && { last_name }) }
+    await client.signUp({ email, password, locale: language, ...optional })
+    setIsDone(true)
+    return undefined
+  })
+
+  const knownAs = () => {
+    const { email = '', first_name: firstName, last_name: lastName } = typed.current
+    return { email, firstName, lastName }
+  }
+  return (
+    <Shell title={words.title}>
+      <Card>
+        {isDone ? (
+          <LookIntoMailbox>
+            <p>
+              <a href="/activate">{words.nothingCame}</a>
+            </p>
+          </LookIntoMailbox>
+        ) : (
+          <>
+            <h1>{words.title}</h1>
+            <form {...form.props}>
+              <EmailField error={form.errorOf('email')} autoFocus {...note('email')} />
+              <TextField
+                label={fields.firstName}
+                name="first_name"
+                autoComplete="given-name"
+                maxLength={100}
+                error={form.errorOf('first_name')}
+                {...note('first_name')}
+              />
+              <TextField
+                label={fields.lastName}
+                name="last_name"
+                autoComplete="family-name"
+                maxLength={100}
+                error={form.errorOf('last_name')}
+                {...note('last_name')}
+              />
+              <NewPasswordField name="password" error={form.errorOf('password')} knownAs={knownAs} />
+              <Submit form={form} busy={words.busy}>
+                {words.submit}
+              </Submit>
+            </form>
+          </>
+        )}
+      </Card>
+      <p class="aside">
+        {words.hasAccount} <a href={withReturn('/sign-in')}>{texts.signIn.title}</a>
+      </p>
+    </Shell>
+  )
+}

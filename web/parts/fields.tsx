@@ -1,0 +1,110 @@
+/** Fields with their label, their hint and what is wrong with them, tied together for assistive technology. */
+import type { ComponentChildren, JSX } from 'preact'
+import { useId, useState } from 'preact/hooks'
+import { texts } from '../texts/language.ts'
+
+export interface FieldProps {
+  label: string
+  /** As the API calls it, and as the form finds it. */
+  name: string
+  error?: string | undefined
+  hint?: ComponentChildren
+}
+
+/** What else an input may be told. */
+interface InputProps extends FieldProps {
+  type?: 'text' | 'email' | 'url' | 'search'
+  autoComplete?: string
+  autoCapitalize?: 'none' | 'words'
+  autoFocus?: boolean
+  spellcheck?: boolean
+  required?: boolean
+  maxLength?: number
+  defaultValue?: string
+  onInput?: (event: { currentTarget: HTMLInputElement }) => void
+  onFocus?: () => void
+}
+
+interface FrameProps extends FieldProps {
+  id: string
+  children: ComponentChildren
+}
+
+function Frame({ label, hint, error, id, children }: FrameProps) {
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      {children}
+      {hint !== undefined && (
+        <div class="hint" id={`${id}-hint`}>
+          {hint}
+        </div>
+      )}
+      <p class="error" id={`${id}-error`}>
+        {error}
+      </p>
+    </div>
+  )
+}
+
+type Attributes = JSX.IntrinsicElements['input']
+
+function describe(id: string, { error, hint }: FieldProps) {
+  return {
+    'aria-invalid': error ? ('true' as const) : undefined,
+    'aria-describedby': [hint !== undefined && `${id}-hint`, `${id}-error`].filter(Boolean).join(' '),
+  }
+}
+
+export function TextField({ label, hint, error, type = 'text', ...input }: InputProps) {
+  const id = useId()
+  const field = { label, hint, error, name: input.name }
+  const attributes = { ...input, type, ...describe(id, field) } as Attributes
+  return (
+    <Frame {...field} id={id}>
+      <input {...attributes} id={id} />
+    </Frame>
+  )
+}
+
+export function EmailField(props: Partial<InputProps>) {
+  return (
+    <TextField
+      label={texts.common.email}
+      name="email"
+      type="email"
+      autoComplete="username"
+      autoCapitalize="none"
+      spellcheck={false}
+      maxLength={254}
+      required
+      {...props}
+    />
+  )
+}
+
+/** What is typed is hidden, until it is asked to be shown. */
+export function PasswordField({ label, hint, error, ...input }: Omit<InputProps, 'type'>) {
+  const id = useId()
+  const [isShown, setIsShown] = useState(false)
+  const field = { label, hint, error, name: input.name }
+  const type = isShown ? 'text' : 'password'
+  const quiet = { autoCapitalize: 'none', spellcheck: false, required: true }
+  const attributes = { ...quiet, ...input, type, ...describe(id, field) } as Attributes
+  return (
+    <Frame {...field} id={id}>
+      <div class="secret">
+        <input {...attributes} id={id} />
+        <button
+          type="button"
+          class="toggle"
+          aria-pressed={isShown}
+          aria-controls={id}
+          onClick={() => setIsShown(!isShown)}
+        >
+          {isShown ? texts.common.hidePassword : texts.common.showPassword}
+        </button>
+      </div>
+    </Frame>
+  )
+}

@@ -1,0 +1,100 @@
+/** Forms: one submission at a time, and what is refused stands beside the field that it is about. */
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { complaintAbout, explain } from '../failures.ts'
+
+/** Why a form could not be sent: by field, or `form` for what is nobody's. */
+export type Refusals = Partial<Record<string, ComponentChildren>>
+
+interface FormState {
+  refusals: Refusals
+  isBusy: boolean
+  errorOf: (field: string) => string | undefined
+  props: { onSubmit: (event: SubmitEvent) => void; noValidate: true; ref: { current: HTMLFormElement | null } }
+}
+
+/**
+ * @param names the fields, in their order on the page
+ * @param send gets what is in them; gives, or throws, why it is refused
+ */
+export function useForm<Name extends string>(
+  names: readonly Name[],
+  send: (values: Record<Name, string>) => Promise<Refusals | undefined>,
+): FormState {
+  const ref = useRef<HTMLFormElement | null>(null)
+  const [refusals, setRefusals] = useState<Refusals>({})
+  const [isBusy, setIsBusy] = useState(false)
+
+  // The first field that is wrong; its error describes it, so it is read out on the way.
+  useEffect(() => {
+    const first = names.find((name) => refusals[name])
+    const input = first && ref.current?.elements.namedItem(first)
+    if (input instanceof HTMLInputElement) {
+      input.focus()
+      input.select()
+    }
+  }, [refusals])
+
+  async function submit(form: HTMLFormElement): Promise<void> {
+    const data = new FormData(form)
+    const textOf = (name: string) => {
+      const value = data.get(name)
+      return typeof value === 'string' ? value : ''
+    }
+    const values = Object.fromEntries(names.map((name) => [name, textOf(name)]))
+    setIsBusy(true)
+    setRefusals({})
+    try {
+      setRefusals((await send(values as Record<Name, string>)) ?? {})
+    } catch (error) {
+      setRefusals(refusalsFrom(error, names))
+    } finally {
+      setIsBusy(false)
+    }
+  }
+
+  return {
+    refusals,
+    isBusy,
+    errorOf: (field) => refusals[field] as string | undefined,
+    props: {
+      ref,
+      noValidate: true,
+      onSubmit(event) {
+        event.preventDefault()
+        if (!isBusy) void submit(event.currentTarget as HTMLFormElement)
+      },
+    },
+  }
+}
+
+function refusalsFrom(error: unknown, names: readonly string[]): Refusals {
+  const complaints = names.flatMap((name) => {
+    const complaint = complaintAbout(error, name)
+    return complaint ? [[name, complaint] as const] : []
+  })
+  return complaints.length > 0 ? Object.fromEntries(complaints) : { form: explain(error) }
+}
+
+interface SubmitProps {
+  form: FormState
+  busy: string
+  children: ComponentChildren
+}
+
+/** Not `disabled` while it works: that would throw the focus of a keyboard user back to the top. */
+export function Submit({ form, busy, children }: SubmitProps) {
+  return (
+    <>
+      <button type="submit" class="primary" aria-disabled={form.isBusy}>
+        {form.isBusy ? busy : children}
+      </button>
+      <p class="unseen" role="status">
+        {form.isBusy ? busy : ''}
+      </p>
+      <div class="notice" role="alert">
+        {form.refusals['form']}
+      </div>
+    </>
+  )
+}

@@ -1,0 +1,25 @@
+import type { ComponentChildren } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import { setTitle } from '../start.tsx'
+
+interface OutcomeProps {
+  title: string
+  children: ComponentChildren
+}
+
+/** What a form has led to. The focus moves to its heading, so that a screen reader goes on there. */
+export function Outcome({ title, children }: OutcomeProps) {
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    setTitle(title)
+    heading.current?.focus()
+  }, [])
+  return (
+    <>
+      <h1 ref={heading} tabIndex={-1}>
+        {title}
+      </h1>
+      {children}
+    </>
+  )
+}

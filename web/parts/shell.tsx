@@ -1,0 +1,59 @@
+/** What every page has around its content. */
+import type { ComponentChildren } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { productName } from '../settings.ts'
+import { setTitle } from '../start.tsx'
+import { type Language, chooseLanguage, language, languages, texts } from '../texts/language.ts'
+
+interface ShellProps {
+  /** Of the window; the page's own heading is in its content. */
+  title: string
+  /** A narrow card for one form, or the width of the window for lists. */
+  width?: 'narrow' | 'wide'
+  /** What stands beside the name, at the top. */
+  header?: ComponentChildren
+  children: ComponentChildren
+}
+
+export function Shell({ title, width = 'narrow', header, children }: ShellProps) {
+  useEffect(() => setTitle(title), [title])
+  return (
+    <div class={`shell ${width}`}>
+      <a class="skip" href="#content">
+        {texts.common.skipToContent}
+      </a>
+      <header class="top">
+        <a class="brand" href="/account">
+          <img src="/favicon.svg" alt="" width="28" height="28" /> <span>{productName}</span>
+        </a>
+        {header}
+      </header>
+      <main id="content" tabIndex={-1}>
+        {children}
+      </main>
+      <footer class="bottom">
+        <LanguageSwitch />
+      </footer>
+    </div>
+  )
+}
+
+function LanguageSwitch() {
+  return (
+    <label class="language">
+      <span class="unseen">{texts.common.language}</span>
+      <select value={language} onChange={({ currentTarget }) => chooseLanguage(currentTarget.value as Language)}>
+        {Object.entries(languages).map(([tag, name]) => (
+          <option key={tag} value={tag} lang={tag}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+}
+
+/** A framed part of a page. */
+export function Card({ children }: { children: ComponentChildren }) {
+  return <div class="card">{children}</div>
+}

@@ -1,0 +1,31 @@
+/** For pages that are about somebody who is signed in. */
+import { useEffect, useState } from 'preact/hooks'
+import type { User } from '../client/src/index.ts'
+import { client } from './client.ts'
+import { explain } from './failures.ts'
+
+const here = () => encodeURIComponent(location.pathname + location.search)
+
+/** Leaves no trace of this page behind the back button. */
+function leave(hasEnded: boolean): void {
+  location.replace(`/sign-in?return_to=${here()}${hasEnded ? '&ended' : ''}`)
+}
+
+export type SignedIn = { state: 'loading' } | { state: 'failed'; message: string } | { state: 'ready'; user: User }
+
+/** Who is signed in; nobody is led to the sign-in page, also when that comes about in another tab or on another device. */
+export function useSignedIn(): SignedIn {
+  const [signedIn, setSignedIn] = useState<SignedIn>({ state: 'loading' })
+  useEffect(() => {
+    const end = client.onChange(({ reason, user }) => {
+      if (user) setSignedIn({ state: 'ready', user })
+      else leave(reason === 'session_ended')
+    })
+    client.restore().then(
+      (user) => (user ? setSignedIn({ state: 'ready', user }) : leave(false)),
+      (error: unknown) => setSignedIn({ state: 'failed', message: explain(error) }),
+    )
+    return end
+  }, [])
+  return signedIn
+}
