@@ -6,11 +6,13 @@ import { texts } from './texts/language.ts'
 export function explain(error: unknown): string {
   const { failure } = texts
   if (!(error instanceof PosternError)) return failure.unexpected
-  if (error.code === 'rate_limited') return failure.tooOften(waitingTime(error.retryAfter))
-  const known = { network_error: failure.network, service_unavailable: failure.unavailable }
-  if (error.code in known) return known[error.code as keyof typeof known]
-  if (error.code === 'insufficient_permission') return failure.notPermitted
-  if (error.status >= 400 && error.status < 500) return error.detail
+  const { code, status } = error
+  if (code === 'network_error') return failure.network
+  // By the status, since a machine on the way may answer these, too.
+  if (status === 429) return failure.tooOften(waitingTime(error.retryAfter))
+  if (status === 503) return failure.unavailable
+  if (code === 'insufficient_permission') return failure.notPermitted
+  if (status >= 400 && status < 500 && code !== 'unexpected_answer') return error.detail
   return [failure.unexpected, error.requestId && failure.reference(error.requestId)].filter(Boolean).join(' ')
 }
 

@@ -6,7 +6,13 @@ import { Site } from './site.ts'
 
 const token = 'eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIxIn0.c2lnbmF0dXJl-_'
 const password = 'correct horse "battery" ü\\ staple'
-const tokens = { access_token: 'at', token_type: 'Bearer', refresh_token: 'rt', user: {} }
+const tokens = {
+  access_token: 'at',
+  token_type: 'Bearer',
+  expires_in: 600,
+  refresh_expires_in: 2_592_000,
+  user: { id: '01a2048f-08e0-7a41-9c55-2f8d6e01b7aa', email: 'ada@example.com' },
+}
 const badPassword = { status: 401, body: { status: 401, code: 'invalid_credentials', detail: 'Wrong.' } }
 const badLink = { status: 400, body: { status: 400, code: 'invalid_link', detail: 'Used.' } }
 
@@ -32,29 +38,24 @@ describe('/activate', () => {
   }
   const activations = () => site.calls.filter(({ path }) => path === '/auth/activate').map(({ body }) => body)
 
-  it('activates with the link and the password, and leaves no session behind', async () => {
+  it('activates with the link and the password, and signs in with the cookie', async () => {
     site.willAnswer('/auth/activate', { status: 200, body: tokens })
-    site.willAnswer('/auth/logout', { status: 204 })
     await visit(browser, site.origin, async (page) => {
       await follow(page)
       await field(page).fill(password)
-      const loggedOut = page.waitForResponse('**/auth/logout')
       await submit(page)
       await heading(page, 'Your account is active').waitFor()
-      await loggedOut
-      assert.equal(await page.title(), 'Your account is active')
+      assert.equal(await page.title(), 'Your account is active · Postern')
       assert.equal(await focused(page), 'h1 Your account is active')
     })
     const contentType = 'application/json'
     assert.deepEqual(site.calls, [
-      { path: '/auth/activate', body: { token, password }, contentType },
-      { path: '/auth/logout', body: { refresh_token: 'rt' }, contentType },
+      { path: '/auth/activate', body: { token, password, transport: 'cookie' }, contentType },
     ])
   })
 
   it('says it beside the field when the password is wrong, and the link goes on working', async () => {
     site.willAnswer('/auth/activate', badPassword, { status: 200, body: tokens })
-    site.willAnswer('/auth/logout', { status: 204 })
     await visit(browser, site.origin, async (page) => {
       await follow(page)
       await field(page).fill('wrong')
@@ -63,7 +64,7 @@ describe('/activate', () => {
       assert.equal(await focused(page), 'input Password')
       assert.equal(await field(page).getAttribute('aria-invalid'), 'true')
       await page.getByRole('textbox', { name: 'Password', description: /Your link still works/ }).waitFor()
-      await page.getByRole('link', { name: 'Set a new password' }).waitFor()
+      await page.getByRole('link', { name: 'Set a new one' }).waitFor()
 
       // The field is selected: typing replaces the wrong one.
       await page.keyboard.type(password)
@@ -71,17 +72,17 @@ describe('/activate', () => {
       await heading(page, 'Your account is active').waitFor()
     })
     assert.deepEqual(activations(), [
-      { token, password: 'wrong' },
-      { token, password },
+      { token, password: 'wrong', transport: 'cookie' },
+      { token, password, transport: 'cookie' },
     ])
   })
 
   it('leads who forgot the password to a new one, without the token', async () => {
     await visit(browser, site.origin, async (page) => {
       await follow(page)
-      await page.getByRole('link', { name: 'Set a new password' }).click()
+      await page.getByRole('link', { name: 'Set a new one' }).click()
       await page.getByRole('button', { name: 'Send me a link' }).waitFor()
-      assert.equal(page.url(), `${site.origin}/reset-password`)
+      assert.equal(page.url(), `${site.origin}/forgot-password`)
     })
   })
 
@@ -95,9 +96,9 @@ describe('/activate', () => {
       await heading(page, 'This link does not work any more').waitFor()
       assert.equal(await focused(page), 'h1 This link does not work any more')
       await page.getByLabel('E-mail address').fill('ada@example.com')
-      await page.getByRole('button', { name: 'Send me a new link' }).click()
+      await page.getByRole('button', { name: 'Send me a link' }).click()
       await heading(page, 'Look into your mailbox').waitFor()
-      await page.getByText('If so, a mail is on its way.').waitFor()
+      await page.getByText('a mail is on its way').waitFor()
       assert.equal(await focused(page), 'h1 Look into your mailbox')
     })
     assert.deepEqual(site.calls.at(-1)?.body, { email: 'ada@example.com' })
@@ -107,7 +108,7 @@ describe('/activate', () => {
     await visit(browser, site.origin, async (page) => {
       await page.goto('/activate')
       await page.getByText('Open the link in the mail').waitFor()
-      await page.getByRole('button', { name: 'Send me a new link' }).click()
+      await page.getByRole('button', { name: 'Send me a link' }).click()
       await page.getByRole('textbox', { name: 'E-mail address', description: /Enter your e-mail address/ }).waitFor()
       assert.equal(await focused(page), 'input E-mail address')
     })

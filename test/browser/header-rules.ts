@@ -12,6 +12,8 @@ export function parseHeaderRules(file: string): HeaderRule[] {
       rules.push({ pattern: line.trim(), headers: {} })
       continue
     }
+    // `! Name` takes a header of an earlier rule away; the one that follows has its place.
+    if (line.trim().startsWith('!')) continue
     const colon = line.indexOf(':')
     const rule = rules.at(-1)
     if (!rule || colon < 0) throw new Error(`_headers: cannot read "${line}"`)

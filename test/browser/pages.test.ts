@@ -14,6 +14,7 @@ const pages = [
     label: 'Password',
     autocomplete: 'current-password',
     button: 'Activate account',
+    done: 'Your account is active',
   },
   {
     path: '/reset-password',
@@ -21,6 +22,7 @@ const pages = [
     label: 'New password',
     autocomplete: 'new-password',
     button: 'Save new password',
+    done: 'Your password is set',
   },
 ] as const
 
@@ -36,7 +38,7 @@ after(async () => {
 })
 beforeEach(() => site.forget())
 
-for (const { path, call, label, autocomplete, button } of pages) {
+for (const { path, call, label, autocomplete, button, done } of pages) {
   const field = (page: Page) => page.getByLabel(label, { exact: true })
   const submit = (page: Page) => page.getByRole('button', { name: button }).click()
   const follow = (page: Page) => page.goto(`${path}#token=${token}`)
@@ -68,9 +70,17 @@ for (const { path, call, label, autocomplete, button } of pages) {
       ['a long limit', { status: 429, body: {}, headers: { 'Retry-After': '600' } }, 'Please wait 10 minutes'],
       ['a limit without a time', { status: 429 }, 'Please wait a moment'],
       ['an unavailable service', { status: 503, body: {} }, 'nothing was changed'],
-      ['an error', { status: 500, body: { request_id: 'req-7' } }, /on our side.*reference: req-7/],
+      [
+        'an error',
+        { status: 500, body: { code: 'internal_error' }, headers: { 'X-Request-Id': 'req-7' } },
+        /on our side.*reference: req-7/,
+      ],
       ['an answer that is not ours', { status: 502 }, 'Something went wrong on our side'],
-      ['another refusal', { status: 403, body: { detail: 'The account is suspended.' } }, 'The account is suspended.'],
+      [
+        'another refusal',
+        { status: 403, body: { code: 'account_suspended', detail: 'The account is suspended.' } },
+        'The account is suspended.',
+      ],
       ['no answer', null, 'We could not reach the server.'],
     ]
     it('explains every failure, keeps what was typed, and works at the next try', async () => {
@@ -84,10 +94,9 @@ for (const { path, call, label, autocomplete, button } of pages) {
           assert.equal(await field(page).inputValue(), 'a password', what)
           assert.equal(await focused(page), `button ${button}`, what)
         }
-        site.willAnswer(call, { status: path === '/activate' ? 200 : 204, ...(path === '/activate' && { body: {} }) })
-        site.willAnswer('/auth/logout', { status: 422 })
+        site.willAnswer(call, path === '/activate' ? { status: 200, body: { user: { id: 'x' } } } : { status: 204 })
         await submit(page)
-        await page.getByText('You can close this page.').waitFor()
+        await page.getByRole('heading', { level: 1, name: done }).waitFor()
       })
     })
 
@@ -96,6 +105,9 @@ for (const { path, call, label, autocomplete, button } of pages) {
       await visit(browser, site.origin, async (page) => {
         await follow(page)
         await page.getByRole('heading', { level: 1 }).waitFor()
+        await page.keyboard.press('Tab')
+        assert.equal(await focused(page), 'a Skip to content')
+        await page.keyboard.press('Tab')
         await page.keyboard.press('Tab')
         assert.equal(await focused(page), `input ${label}`)
         await page.keyboard.type('a password')
@@ -106,7 +118,7 @@ for (const { path, call, label, autocomplete, button } of pages) {
         assert.equal(await field(page).getAttribute('type'), 'text')
         await page.keyboard.press('Tab')
         if (path === '/activate') {
-          assert.equal(await focused(page), 'a Set a new password')
+          assert.equal(await focused(page), 'a Forgot it? Set a new one')
           await page.keyboard.press('Tab')
         }
         assert.equal(await focused(page), `button ${button}`)
@@ -183,7 +195,7 @@ for (const { path, call, label, autocomplete, button } of pages) {
         async (page) => {
           await follow(page)
           // Locators pass over noscript, which is a rendered element here.
-          assert.match(await page.locator('main').innerText(), /^\S.+\n+This page needs JavaScript/)
+          assert.match(await page.locator('body').innerText(), /^\s*This page needs JavaScript/)
           assert.equal(await page.getByRole('button').count(), 0)
         },
         options,

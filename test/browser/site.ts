@@ -15,15 +15,13 @@ export interface Call {
 /** `null` hangs up without an answer. */
 export type Answer = { status: number; body?: unknown; headers?: Record<string, string>; delayMs?: number } | null
 
-const publicFolder = new URL('../../public/', import.meta.url)
+const publicFolder = new URL('../../dist/', import.meta.url)
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
 }
-/** `html_handling` of Workers assets serves a page without its extension. */
-const pages: Record<string, string> = { '/activate': 'activate.html', '/reset-password': 'reset-password.html' }
 
 export class Site {
   readonly calls: Call[] = []
@@ -86,7 +84,9 @@ export class Site {
 
 async function serveFile(path: string, response: ServerResponse): Promise<void> {
   const rules = parseHeaderRules(await readFile(new URL('_headers', publicFolder), 'utf8'))
-  const name = pages[path] ?? path.slice(1)
+  const { pathname } = new URL(path, 'http://127.0.0.1')
+  // `html_handling` of Workers assets serves a page without its extension.
+  const name = pathname.slice(1) + (extname(pathname) === '' ? '.html' : '')
   const content = await readFile(new URL(name, publicFolder)).catch(() => undefined)
   response.writeHead(content ? 200 : 404, {
     'Content-Type': types[extname(name)] ?? 'text/plain',

@@ -38,14 +38,12 @@ export function Deletion() {
               autoComplete="current-password"
               error={form.errorOf('password')}
             />
-            <div class="actions">
-              <button type="button" class="quiet" onClick={close}>
-                {common.cancel}
-              </button>
-            </div>
-            <Submit form={form} busy={deletion.busy}>
+            <Submit form={form} busy={deletion.busy} isDangerous>
               {deletion.submit}
-            </Submit>
+            </Submit>{' '}
+            <button type="button" class="quiet" onClick={close}>
+              {common.cancel}
+            </button>
           </form>
         </Dialog>
       )}

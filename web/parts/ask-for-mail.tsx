@@ -29,7 +29,7 @@ export function AskForMail({ title, why, isOutcome, ask }: AskForMailProps) {
       {isOutcome ? <Outcome title={title}>{null}</Outcome> : <h1>{title}</h1>}
       <p>{why}</p>
       <form {...form.props}>
-        <EmailField error={form.errorOf('email')} />
+        <EmailField error={form.errorOf('email')} autoComplete="email" />
         <Submit form={form} busy={mail.busy}>
           {mail.submit}
         </Submit>

@@ -1,6 +1,6 @@
 /** Fields with their label, their hint and what is wrong with them, tied together for assistive technology. */
 import type { ComponentChildren, JSX } from 'preact'
-import { useId, useState } from 'preact/hooks'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { texts } from '../texts/language.ts'
 
 export interface FieldProps {
@@ -86,7 +86,18 @@ export function EmailField(props: Partial<InputProps>) {
 /** What is typed is hidden, until it is asked to be shown. */
 export function PasswordField({ label, hint, error, ...input }: Omit<InputProps, 'type'>) {
   const id = useId()
+  const ref = useRef<HTMLInputElement>(null)
   const [isShown, setIsShown] = useState(false)
+  // Hidden again before it is sent: browsers offer to remember only what is a password field at that moment.
+  useEffect(() => {
+    const hide = () => {
+      setIsShown(false)
+      ref.current!.type = 'password'
+    }
+    const { form } = ref.current!
+    form?.addEventListener('submit', hide, { capture: true })
+    return () => form?.removeEventListener('submit', hide, { capture: true })
+  }, [])
   const field = { label, hint, error, name: input.name }
   const type = isShown ? 'text' : 'password'
   const quiet = { autoCapitalize: 'none', spellcheck: false, required: true }
@@ -94,7 +105,7 @@ export function PasswordField({ label, hint, error, ...input }: Omit<InputProps,
   return (
     <Frame {...field} id={id}>
       <div class="secret">
-        <input {...attributes} id={id} />
+        <input {...attributes} id={id} ref={ref} />
         <button
           type="button"
           class="toggle"

@@ -79,14 +79,15 @@ function refusalsFrom(error: unknown, names: readonly string[]): Refusals {
 interface SubmitProps {
   form: FormState
   busy: string
+  isDangerous?: boolean
   children: ComponentChildren
 }
 
 /** Not `disabled` while it works: that would throw the focus of a keyboard user back to the top. */
-export function Submit({ form, busy, children }: SubmitProps) {
+export function Submit({ form, busy, isDangerous, children }: SubmitProps) {
   return (
     <>
-      <button type="submit" class="primary" aria-disabled={form.isBusy}>
+      <button type="submit" class={isDangerous ? 'danger' : 'primary'} aria-disabled={form.isBusy}>
         {form.isBusy ? busy : children}
       </button>
       <p class="unseen" role="status">

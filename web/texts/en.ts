@@ -78,7 +78,7 @@ export const en = {
     intro: 'Enter the password that you chose when you registered. Your account is then active.',
     submit: 'Activate account',
     busy: 'Activating…',
-    forgot: 'Forgot it? Set a new password',
+    forgot: 'Forgot it? Set a new one',
     wrongPassword:
       'This is not the password of your registration. Your link still works: try again, or set a new password.',
     askWhy:
@@ -94,9 +94,9 @@ export const en = {
     title: 'Set a new password',
     askTitle: 'Forgot your password?',
     askWhy: 'Tell us the e-mail address of your account, and we send you a link to choose a new one.',
-    intro: 'Choose a new password. You will be signed out everywhere.',
-    submit: 'Set password',
-    busy: 'Setting…',
+    intro: 'It replaces the old one and signs you out everywhere.',
+    submit: 'Save new password',
+    busy: 'Saving…',
     voidTitle: 'This link does not work any more',
     voidWhy:
       'It was used before, or it has expired. Tell us the e-mail address of your account, and we send you a new one.',
