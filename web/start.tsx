@@ -6,9 +6,14 @@ import './style/parts.css'
 import { productName } from './settings.ts'
 import { loadTexts } from './texts/language.ts'
 
-/** Draws a page, once its texts are there. */
-export async function start(Page: ComponentType): Promise<void> {
+/**
+ * Draws a page, once its texts are there.
+ *
+ * @param loadMore texts that only this page has
+ */
+export async function start(Page: ComponentType, loadMore?: () => Promise<void>): Promise<void> {
   await loadTexts()
+  await loadMore?.()
   render(<Page />, document.getElementById('app')!)
 }
 

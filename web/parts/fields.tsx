@@ -22,6 +22,7 @@ interface InputProps extends FieldProps {
   maxLength?: number
   defaultValue?: string
   onInput?: (event: { currentTarget: HTMLInputElement }) => void
+  onChange?: (event: { currentTarget: HTMLInputElement }) => void
   onFocus?: () => void
 }
 

@@ -1,0 +1,114 @@
+import type { ComponentChildren } from 'preact'
+import type { AdministeredUser, User } from '../../client/src/index.ts'
+import { client } from '../client.ts'
+import { country, device, moment } from '../format.ts'
+import { Show, useLoaded } from '../parts/load.tsx'
+import { texts } from '../texts/language.ts'
+import { Acts } from './acts.tsx'
+import { Events } from './audit.tsx'
+import type { May } from './console.tsx'
+import { Outbox } from './emails.tsx'
+import { Link } from './link.tsx'
+import { Table } from './table.tsx'
+import { words } from './texts/words.ts'
+import { Time } from './users.tsx'
+
+interface UserPageProps {
+  id: string
+  may: May
+  own: User
+}
+
+export function UserPage({ id, may, own }: UserPageProps) {
+  const loaded = useLoaded(id, () => client.admin.user(id))
+  return (
+    <>
+      <p>
+        <Link to={{}}>{words.back}</Link>
+      </p>
+      <Show loaded={loaded}>
+        {(user) => (
+          <>
+            <h2>{user.email}</h2>
+            <Acts user={user} may={may} own={own} onDone={loaded.reload} />
+            <Facts user={user} />
+            {may('users:revoke-sessions') && (
+              <Section title={words.sessions}>
+                <SessionList user={user} />
+              </Section>
+            )}
+            {may('audit:read') && (
+              <Section title={words.trail}>
+                <Events userId={id} />
+              </Section>
+            )}
+            {may('emails:read') && (
+              <Section title={words.mails}>
+                <Outbox userId={id} />
+              </Section>
+            )}
+          </>
+        )}
+      </Show>
+    </>
+  )
+}
+
+function Section({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <section>
+      <h2>{title}</h2>
+      {children}
+    </section>
+  )
+}
+
+function Facts({ user }: { user: AdministeredUser }) {
+  const name = [user.first_name, user.last_name].filter(Boolean).join(' ')
+  const time = (at: string | null) => (at === null ? words.never : moment(at))
+  const facts: [title: string, fact: ComponentChildren][] = [
+    [words.role, words.roles[user.role]],
+    [words.status, <span class={`badge ${user.status}`}>{words.statuses[user.status]}</span>],
+    [words.deliverable, user.email_deliverable ? words.yes : words.no],
+    [words.name, name || '–'],
+    [words.bio, user.bio ?? '–'],
+    [words.avatarUrl, user.avatar_url ?? '–'],
+    [words.locale, user.locale ?? '–'],
+    [words.created, time(user.created_at)],
+    [words.activated, time(user.activated_at)],
+    [words.lastLogin, time(user.last_login_at)],
+    [words.id, <code>{user.id}</code>],
+  ]
+  return (
+    <dl class="facts">
+      {facts.map(([title, fact]) => (
+        <div key={title}>
+          <dt>{title}</dt>
+          <dd>{fact}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+/** Fetched again whenever the user has changed: most changes end sessions. */
+function SessionList({ user }: { user: AdministeredUser }) {
+  const loaded = useLoaded(JSON.stringify(user), () => client.admin.sessions(user.id))
+  return (
+    <Show loaded={loaded}>
+      {(sessions) => (
+        <Table
+          caption={words.sessions}
+          empty={words.nothing}
+          rows={sessions}
+          columns={[
+            { title: words.from, cell: (session) => device(session.user_agent) },
+            { title: 'IP', cell: ({ ip, country: code }) => `${ip ?? '–'} · ${country(code)}` },
+            { title: words.lastLogin, cell: ({ created_at: at }) => <Time at={at} /> },
+            { title: texts.session.lastUsed(''), cell: ({ last_used_at: at }) => <Time at={at} /> },
+          ]}
+        />
+      )}
+    </Show>
+  )
+}
