@@ -20,6 +20,8 @@ export default defineConfig({
     // The content security policy permits no data: URLs.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // The viewer of the reference is that large, and loaded nowhere else.
+    chunkSizeWarningLimit: 2_000,
     rolldownOptions: {
       input: readdirSync(root)
         .filter((name) => name.endsWith('.html'))

@@ -12,13 +12,14 @@ export function readyScreen(
   Postern runs.
 
   API        ${url}
-  OpenAPI    ${url}/openapi.json
-  Pages      ${url}/activate, ${url}/reset-password
+  Pages      ${url}/sign-in, /sign-up, /account
+  Console    ${url}/console
+  Reference  ${url}/docs
   Mailbox    ${mailboxUrl}
   Data       ${stateDir}
 
   Demo       ${demo}
-  ADMIN      register ${localAdminEmail} and activate it from the mailbox; the first time it signs in, it is ADMIN
+  ADMIN      sign up as ${localAdminEmail} and follow the link in the mailbox: the first such account is ADMIN
   Crons      fire by themselves (${crons.join(', ')} UTC); now: curl '${url}/cdn-cgi/handler/scheduled?cron=${cron}'
   Stop       Ctrl-C; the data stays
 `

@@ -40,7 +40,8 @@ const bearer = {
   type: 'http',
   scheme: 'bearer',
   bearerFormat: 'JWT',
-  description: 'The `access_token` of a token answer: a JWT after RFC 9068, verified as RFC8725 advises, good for ten minutes.',
+  description:
+    'The `access_token` of a token answer: a JWT after RFC 9068, verified as RFC8725 advises, good for ten minutes.',
 }
 
 const requestId = {

@@ -33,10 +33,17 @@ export function Audit({ route }: { route: Route }) {
   )
 }
 
-export function Events({ type = '', userId }: { type?: string; userId: string }) {
+interface EventsProps {
+  type?: string
+  userId: string
+  /** Another number fetches anew. */
+  round?: number
+}
+
+export function Events({ type = '', userId, round = 0 }: EventsProps) {
   const pages = usePages(`${type} ${userId}`)
   const query = { type, user_id: userId, cursor: pages.cursor, limit: 25 } as Query<'listAuditEvents'>
-  const loaded = useLoaded(JSON.stringify(query), (signal) => client.admin.auditEvents(query, { signal }))
+  const loaded = useLoaded(JSON.stringify([query, round]), (signal) => client.admin.auditEvents(query, { signal }))
   return (
     <Show loaded={loaded}>
       {({ events, next_cursor: next }) => (

@@ -26,10 +26,17 @@ export function Emails({ route }: { route: Route }) {
   )
 }
 
-export function Outbox({ status = '', userId }: { status?: string; userId: string }) {
+interface OutboxProps {
+  status?: string
+  userId: string
+  /** Another number fetches anew. */
+  round?: number
+}
+
+export function Outbox({ status = '', userId, round = 0 }: OutboxProps) {
   const pages = usePages(`${status} ${userId}`)
   const query = { status, user_id: userId, cursor: pages.cursor, limit: 25 } as Query<'listEmails'>
-  const loaded = useLoaded(JSON.stringify(query), (signal) => client.admin.emails(query, { signal }))
+  const loaded = useLoaded(JSON.stringify([query, round]), (signal) => client.admin.emails(query, { signal }))
   return (
     <Show loaded={loaded}>
       {({ emails, next_cursor: next }) => (

@@ -1,9 +1,9 @@
 import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
 import type { AdministeredUser, User } from '../../client/src/index.ts'
 import { client } from '../client.ts'
 import { country, device, moment } from '../format.ts'
 import { Show, useLoaded } from '../parts/load.tsx'
-import { texts } from '../texts/language.ts'
 import { Acts } from './acts.tsx'
 import { Events } from './audit.tsx'
 import type { May } from './console.tsx'
@@ -20,7 +20,9 @@ interface UserPageProps {
 }
 
 export function UserPage({ id, may, own }: UserPageProps) {
-  const loaded = useLoaded(id, () => client.admin.user(id))
+  /** Counts what was done, so that everything is fetched again after it. */
+  const [round, setRound] = useState(0)
+  const loaded = useLoaded(`${id} ${round}`, () => client.admin.user(id))
   return (
     <>
       <p>
@@ -30,21 +32,21 @@ export function UserPage({ id, may, own }: UserPageProps) {
         {(user) => (
           <>
             <h2>{user.email}</h2>
-            <Acts user={user} may={may} own={own} onDone={loaded.reload} />
+            <Acts user={user} may={may} own={own} onDone={() => setRound(round + 1)} />
             <Facts user={user} />
             {may('users:revoke-sessions') && (
               <Section title={words.sessions}>
-                <SessionList user={user} />
+                <SessionList id={id} round={round} />
               </Section>
             )}
             {may('audit:read') && (
               <Section title={words.trail}>
-                <Events userId={id} />
+                <Events userId={id} round={round} />
               </Section>
             )}
             {may('emails:read') && (
               <Section title={words.mails}>
-                <Outbox userId={id} />
+                <Outbox userId={id} round={round} />
               </Section>
             )}
           </>
@@ -91,9 +93,8 @@ function Facts({ user }: { user: AdministeredUser }) {
   )
 }
 
-/** Fetched again whenever the user has changed: most changes end sessions. */
-function SessionList({ user }: { user: AdministeredUser }) {
-  const loaded = useLoaded(JSON.stringify(user), () => client.admin.sessions(user.id))
+function SessionList({ id, round }: { id: string; round: number }) {
+  const loaded = useLoaded(`${id} ${round}`, () => client.admin.sessions(id))
   return (
     <Show loaded={loaded}>
       {(sessions) => (
@@ -104,8 +105,8 @@ function SessionList({ user }: { user: AdministeredUser }) {
           columns={[
             { title: words.from, cell: (session) => device(session.user_agent) },
             { title: 'IP', cell: ({ ip, country: code }) => `${ip ?? '–'} · ${country(code)}` },
-            { title: words.lastLogin, cell: ({ created_at: at }) => <Time at={at} /> },
-            { title: texts.session.lastUsed(''), cell: ({ last_used_at: at }) => <Time at={at} /> },
+            { title: words.since, cell: ({ created_at: at }) => <Time at={at} /> },
+            { title: words.lastUsed, cell: ({ last_used_at: at }) => <Time at={at} /> },
           ]}
         />
       )}

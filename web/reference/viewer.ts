@@ -5,7 +5,6 @@ export async function showReference(place: HTMLElement): Promise<void> {
   const [{ default: SwaggerUI }] = await Promise.all([
     import('swagger-ui-dist/swagger-ui-es-bundle.js'),
     import('swagger-ui-dist/swagger-ui.css'),
-    import('./reference.css'),
   ])
   SwaggerUI({
     domNode: place,

@@ -41,8 +41,13 @@ export class DevServer {
   /** Registers and gives the token of the mailed link. */
   async register({ email, password }: Credentials): Promise<string> {
     await this.#post('/auth/register', { email, password })
+    return this.mailedToken(email)
+  }
+
+  /** The token of the link in the newest mail to an address, once there is one. */
+  async mailedToken(email: string): Promise<string> {
     let token: string | undefined
-    await until(async () => (token = await this.#mailedToken(email)) !== undefined, `a mail to ${email}`)
+    await until(async () => (token = await this.#newestToken(email)) !== undefined, `a mail to ${email}`)
     return token ?? ''
   }
 
@@ -51,7 +56,7 @@ export class DevServer {
     await this.#post('/auth/activate', { token: await this.register(credentials), password: credentials.password })
   }
 
-  async #mailedToken(email: string): Promise<string | undefined> {
+  async #newestToken(email: string): Promise<string | undefined> {
     const { data } = await this.#read<{ data: { id: string; to: string[] }[] }>(this.#mailbox)
     const mail = data.find(({ to }) => to.includes(email))
     if (!mail) return undefined

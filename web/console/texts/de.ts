@@ -34,6 +34,8 @@ export const de: Words = {
   yes: 'ja',
   no: 'nein: eine E-Mail kam zurück, oder es gab eine Beschwerde',
   sessions: 'Sitzungen',
+  since: 'Seit',
+  lastUsed: 'Zuletzt benutzt',
   trail: 'Was geschah',
   mails: 'E-Mails',
   what: 'Was',

@@ -32,6 +32,8 @@ export const en = {
   yes: 'yes',
   no: 'no: mail came back, or was complained about',
   sessions: 'Sessions',
+  since: 'Since',
+  lastUsed: 'Last used',
   trail: 'What happened',
   mails: 'Mails',
   what: 'What',
