@@ -1,0 +1,12 @@
+import { readLocalServer } from '../../../tools/dev/settings.ts'
+import { WranglerDev } from '../../../tools/dev/wrangler-dev.ts'
+
+/**
+ * `npm run dev` without its mailbox, for tests that kill the Worker: mail goes to `MAILBOX_URL`, which outlives it, as
+ * Resend would. The database is as the last `npm run dev` left it.
+ */
+const server = readLocalServer(process.env)
+const worker = new WranglerDev({ ...server, mailboxUrl: process.env['MAILBOX_URL'] ?? server.mailboxUrl })
+await worker.untilHealthy(server.url, new AbortController().signal)
+console.log('The Worker runs.')
+await worker.ended
