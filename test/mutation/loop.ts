@@ -1,0 +1,109 @@
+/**
+ * Runs the collected tests again and again, once for each mutant. Starting workerd and loading the service takes seconds,
+ * and a test some milliseconds. So the mutants are all in the code already, and a number in a global says which one is on.
+ */
+import { type RunnerTestCase, type RunnerTestFile, type RunnerTestSuite, TestRunner, inject } from 'vitest'
+import type { Job, Report, TestReport } from './protocol.ts'
+
+/** What Stryker's instrumented code reads and writes. */
+interface Instrumentation {
+  activeMutant?: string | undefined
+  currentTestId?: string | undefined
+  mutantCoverage?: Report['coverage']
+  hitCount?: number | undefined
+  hitLimit?: number | undefined
+}
+
+const global = globalThis as { ['__stryker__']?: Instrumentation }
+const instrumentation = (global['__stryker__'] ??= {})
+// The tests replace the global one.
+const ask = globalThis.fetch.bind(globalThis)
+
+async function nextJob(report: Report | null): Promise<Job | null> {
+  const answer = await ask(inject('mutation').url, { method: 'POST', body: JSON.stringify(report) })
+  return answer.json<Job | null>()
+}
+
+// oxlint-disable-next-line import/no-default-export -- vitest wants it
+export default class Loop extends TestRunner {
+  #files: RunnerTestFile[] = []
+  #job: Job | null = null
+  /** Whether the job in hand was not begun yet. */
+  #isNew = false
+  #done: TestReport[] = []
+
+  /** Before anything is loaded, so that a mutant can be on while it loads. */
+  async onBeforeCollect(): Promise<void> {
+    if (!this.#isNew) this.#job = await nextJob(null)
+    this.#isNew = false
+    this.#switchOn()
+  }
+
+  onBeforeRunFiles(files: RunnerTestFile[]): void {
+    this.#files = files
+    for (const file of files) this.#choose(file)
+  }
+
+  override async onBeforeRunTask(test: RunnerTestCase): Promise<void> {
+    if (this.#done.some(({ failure }) => failure !== undefined)) test.mode = 'skip'
+    // Stays after the test: what it left running is its own.
+    if (test.mode === 'run') instrumentation.currentTestId = test.id
+    await super.onBeforeRunTask(test)
+  }
+
+  override onAfterRunTask(test: RunnerTestCase): void {
+    const { id, fullTestName: name, result } = test
+    const failure = result?.state === 'fail' ? (result.errors?.[0]?.message ?? 'failed') : undefined
+    this.#done.push({ id, name, milliseconds: result?.duration ?? 0, ...(failure !== undefined && { failure }) })
+    super.onAfterRunTask(test)
+  }
+
+  override async onAfterRunSuite(suite: RunnerTestSuite): Promise<void> {
+    await super.onAfterRunSuite(suite)
+    if (!('filepath' in suite)) return
+    const { mutantCoverage: coverage, hitCount: hits } = instrumentation
+    const isDryRun = this.#job?.mutant === undefined
+    this.#job = await nextJob({
+      tests: this.#done,
+      ...(isDryRun && coverage && { coverage }),
+      ...(hits !== undefined && { hits }),
+    })
+    if (!this.#job) return
+    // vitest walks these very lists: of what it loads and then runs, and of what it runs as it is loaded.
+    if (this.#job.loads) {
+      this.#isNew = true
+      this['workerState'].ctx.files.push({ ...this['workerState'].ctx.files[0]! })
+    } else {
+      this.#switchOn()
+      forget(suite)
+      this.#choose(suite)
+      this.#files.push(suite as RunnerTestFile)
+    }
+  }
+
+  #switchOn(): void {
+    instrumentation.activeMutant = this.#job?.mutant
+    instrumentation.hitLimit = this.#job?.hitLimit
+    instrumentation.hitCount = this.#job?.hitLimit === undefined ? undefined : 0
+    instrumentation.currentTestId = undefined
+    this.#done = []
+  }
+
+  #choose(suite: RunnerTestSuite): void {
+    const chosen = this.#job?.tests && new Set(this.#job.tests)
+    for (const test of testsOf(suite)) test.mode = !chosen || chosen.has(test.id) ? 'run' : 'skip'
+  }
+}
+
+function testsOf({ tasks }: RunnerTestSuite): RunnerTestCase[] {
+  return tasks.flatMap((task) => (task.type === 'suite' ? testsOf(task) : [task]))
+}
+
+/** What came out the last time. */
+function forget(suite: RunnerTestSuite): void {
+  delete suite.result
+  for (const task of suite.tasks) {
+    if (task.type === 'suite') forget(task)
+    else delete task.result
+  }
+}

@@ -1,0 +1,60 @@
+/** What is mutated, and by which tests it should be found out: the first that fails is enough, so the likeliest stand first. */
+interface Part {
+  mutate: string[]
+  tests: string[]
+}
+
+export const parts: Record<string, Part> = {
+  crypto: {
+    // The words of strength-words.ts are prose.
+    mutate: ['src/crypto/!(strength-words).ts'],
+    tests: tests('crypto', 'random', 'tokens', 'password', 'strength').concat('test/config.test.ts'),
+  },
+  http: {
+    // What lets in, limits and refuses. The rest of the folder puts headers and words into answers and the log.
+    mutate: ['src/http/{authenticate,body,client-address,cors,limit-rate,origin,problem,validate,with-context}.ts'],
+    tests: [
+      ...tests('http', 'conventions', 'failures', 'hostile-input'),
+      ...tests('security', 'edge', 'rate-limits', 'tokens-matrix'),
+      ...tests('routes', 'sessions'),
+    ],
+  },
+  accounts: {
+    mutate: [
+      'src/services/{registration,activation,sign-in,sessions,session-start,signed-in,token-answer}.ts',
+      'src/services/{password-change,password-reset,attempts,devices,bootstrap-admin,human-check,revocation}.ts',
+    ],
+    tests: [
+      ...tests('routes', 'registration', 'sign-in', 'sessions', 'passwords'),
+      ...tests('security', 'audit', 'abuse', 'edge', 'session-limit', 'turnstile', 'new-sign-in', 'meanwhile', 'races'),
+    ],
+  },
+  administration: {
+    mutate: ['src/services/{administration*,permissions,users,audit,activity,profile,deletion}.ts'],
+    tests: [
+      ...tests('routes', 'administration', 'me', 'lists', 'activity', 'started-reset'),
+      ...tests('security', 'audit', 'meanwhile', 'races'),
+    ],
+  },
+  passwords: {
+    mutate: ['src/services/{password-policy,breach-check,readiness}.ts'],
+    tests: [
+      ...tests('routes', 'passwords'),
+      ...tests('security', 'breach'),
+      ...tests('http', 'failures', 'conventions'),
+      ...tests('crypto', 'strength'),
+    ],
+  },
+  mail: {
+    mutate: ['src/services/{email-*,outbox,link-issue,new-sign-in}.ts'],
+    tests: [
+      ...tests('jobs', 'mail', 'cleanup'),
+      ...tests('routes', 'registration', 'passwords', 'started-reset'),
+      ...tests('security', 'new-sign-in', 'abuse', 'audit'),
+    ],
+  },
+}
+
+function tests(folder: string, ...names: string[]): string[] {
+  return names.map((name) => `test/${folder}/${name}.test.ts`)
+}

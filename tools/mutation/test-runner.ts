@@ -1,0 +1,83 @@
+/** Stryker's way to our tests. Its own runner for vitest cannot reach into workerd. */
+import { PluginKind, commonTokens, declareClassPlugin, tokens } from '@stryker-mutator/api/plugin'
+import {
+  type DryRunOptions,
+  type DryRunResult,
+  DryRunStatus,
+  type MutantRunOptions,
+  type MutantRunResult,
+  type TestResult,
+  type TestRunner,
+  TestStatus,
+  determineHitLimitReached,
+  toMutantRunResult,
+} from '@stryker-mutator/api/test-runner'
+import type { StrykerOptions } from '@stryker-mutator/api/core'
+import type { Report, TestReport } from '../../test/mutation/protocol.ts'
+import { type WarmVitest, startWarmVitest } from './warm-vitest.ts'
+
+class WorkerdTestRunner implements TestRunner {
+  static inject = tokens(commonTokens.options)
+  #vitest: WarmVitest | undefined
+  #testFiles: string[]
+  /** Something was loaded with a mutant on, and must not serve another. */
+  #isSpoiled = false
+
+  constructor(options: StrykerOptions) {
+    this.#testFiles = options['testFilesInWorkerd'] as string[]
+  }
+
+  capabilities() {
+    return { reloadEnvironment: true }
+  }
+
+  async init(): Promise<void> {
+    this.#vitest = await startWarmVitest(this.#testFiles)
+  }
+
+  async dryRun(_options: DryRunOptions): Promise<DryRunResult> {
+    const report = await this.#vitest!.run({ loads: false })
+    if (!report) return { status: DryRunStatus.Error, errorMessage: 'the tests do not load' }
+    const { static: whileLoading = {}, perTest = {} } = report.coverage ?? {}
+    return { ...result(report), mutantCoverage: { static: whileLoading, perTest } }
+  }
+
+  async mutantRun({
+    activeMutant,
+    testFilter,
+    hitLimit,
+    mutantActivation,
+  }: MutantRunOptions): Promise<MutantRunResult> {
+    const isStatic = mutantActivation === 'static'
+    const job = {
+      loads: isStatic || this.#isSpoiled,
+      mutant: activeMutant.id,
+      ...(testFilter && { tests: testFilter }),
+      ...(hitLimit !== undefined && { hitLimit }),
+    }
+    const report = await this.#vitest!.run(job)
+    this.#isSpoiled = isStatic
+    if (!report) return toMutantRunResult(result({ tests: [notLoaded] }))
+    return toMutantRunResult(determineHitLimitReached(report.hits, hitLimit) ?? result(report))
+  }
+
+  async dispose(): Promise<void> {
+    await this.#vitest?.close()
+  }
+}
+
+/** A mutant that keeps the modules from loading does not get past any test. */
+const notLoaded: TestReport = { id: 'loading', name: 'loading', milliseconds: 0, failure: 'the modules do not load' }
+
+function result({ tests }: Report) {
+  return { status: DryRunStatus.Complete as const, tests: tests.map(testResult) }
+}
+
+function testResult({ id, name, milliseconds, failure }: TestReport): TestResult {
+  const about = { id, name, timeSpentMs: milliseconds }
+  return failure === undefined
+    ? { ...about, status: TestStatus.Success }
+    : { ...about, status: TestStatus.Failed, failureMessage: failure }
+}
+
+export const strykerPlugins = [declareClassPlugin(PluginKind.TestRunner, 'workerd', WorkerdTestRunner)]
