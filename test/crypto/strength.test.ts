@@ -38,6 +38,14 @@ describe('the judge', () => {
     expect(advice).not.toContain('undefined')
   })
 
+  it('says it in sentences, and nothing before the first or between them', () => {
+    expect(judgeStrength('password', []).advice).toBe(
+      'This is one of the most used passwords there are. Add more words that are less common.',
+    )
+    expect(judgeStrength('kfhq', []).advice).toBe('Add more words that are less common.')
+    expect(judgeStrength('nine quiet lanterns drift', []).advice).toBe('')
+  })
+
   it.each([
     'nine quiet lanterns drift',
     'correct horse battery staple',

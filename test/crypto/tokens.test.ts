@@ -81,6 +81,8 @@ describe('a key set', () => {
   it.each([
     ['no JSON', `{"keys":[${canary}`, 'is not JSON'],
     ['null', 'null', 'is not a JWK Set ({"keys":[…]})'],
+    ['text', '"keys"', 'is not a JWK Set ({"keys":[…]})'],
+    ['a number', '7', 'is not a JWK Set ({"keys":[…]})'],
     ['a bare key', JSON.stringify(secretA), 'is not a JWK Set ({"keys":[…]})'],
     ['no list', '{"keys":{}}', 'is not a JWK Set ({"keys":[…]})'],
     ['no key', '{"keys":[]}', 'holds no key'],
@@ -107,6 +109,7 @@ describe('a key set', () => {
     ['no base64url', jwks({ kty: 'oct', kid: 'a', k: '%'.repeat(60) }), 'holds a key that is not base64url'],
     ['RSA', jwks(rsa), 'holds a key that is not of type "oct"'],
     ['a signing key', jwks(ed25519), 'holds a key that is not of type "oct"'],
+    ['another type, with a k', jwks({ ...secretA, kty: 'RSA' }), 'holds a key that is not of type "oct"'],
   ])('of secrets says what is wrong with it, and nothing of the key: %s', (_, text, problem) => {
     expect(() => parseSecretKeys(text)).toThrow(new KeyError(problem))
   })
@@ -123,6 +126,9 @@ describe('a key set', () => {
     ['P-256 without y', jwks({ ...p256, y: undefined }), neither('ec')],
     ['P-384', jwks({ ...p256, crv: 'P-384' }), neither('ec')],
     ['X25519', jwks({ ...ed25519, crv: 'X25519' }), neither('ed')],
+    ['Ed25519 by another type', jwks({ ...ed25519, kty: 'EC' }), neither('ed')],
+    ['P-256 by another type', jwks({ ...p256, kty: 'OKP' }), neither('ec')],
+    ['x that is a number', jwks({ ...ed25519, x: 12 }), neither('ed')],
     ['d that is a number', jwks({ ...ed25519, d: 12 }), neither('ed')],
     ['a short d', jwks({ ...ed25519, d: canary }), 'key "ed" does not import'],
     ['a point that is not on the curve', jwks({ ...p256, y: p256.x }), 'key "ec" does not import'],
@@ -211,6 +217,29 @@ describe('kinds', () => {
     expect(await verifiers['at+jwt'](token)).toEqual(claims)
   })
 
+  it('say what RFC 9068 wants of an access token, and nothing that nobody asked for', async () => {
+    const payload = (await signAccessToken(access, claims, now())).split('.')[1]!
+    expect(JSON.parse(new TextDecoder().decode(base64url.decode(payload)))).toEqual({
+      ...claims,
+      client_id: 'postern',
+      iss: issuer,
+      aud: audience,
+      iat,
+      exp: iat + 600,
+    })
+  })
+
+  it('are refused as access tokens when they would live longer than those we make', async () => {
+    const living = (seconds: number) =>
+      compact(
+        { alg: 'EdDSA', typ: 'at+jwt', kid: 'ed' },
+        { ...everything, aud: audience, exp: iat + seconds },
+        withEd25519,
+      )
+    expect(await verifiers['at+jwt'](await living(600))).toBeDefined()
+    expect(await verifiers['at+jwt'](await living(601))).toBeUndefined()
+  })
+
   it('that are Postern’s own are the same text whenever they are made from the same row', async () => {
     const sign = () => signInternalToken(internal, 'rt+jwt', { sid: 'session', gen: 7 }, now(), inAnHour)
     expect(new Set(await Promise.all(Array.from({ length: 20 }, sign))).size).toBe(1)
@@ -286,7 +315,8 @@ describe.each([
   })
 
   it.each(needed)('is refused without %s, or with another kind of value there', async (name) => {
-    for (const value of [undefined, null, {}, [], true, ...(name === 'gen' ? ['1', 1.5] : [7])]) {
+    const ofRightType = name === 'gen' ? [1.5] : name === 'scope' ? [] : ['']
+    for (const value of [undefined, null, {}, [], true, name === 'gen' ? '1' : 7, ...ofRightType]) {
       const token = await compact(header, { ...payload, [name]: value }, sign)
       expect(await verify(token), JSON.stringify(value)).toBeUndefined()
     }
@@ -309,6 +339,9 @@ describe.each([
     ['kid: a prototype’s', { kid: '__proto__' }],
     ['kid: of the other kind', { kid: 'ec' }],
     ['kid: another key of the set', { kid: 'b' }],
+    ['jku: of somebody else', { jku: 'https://evil.example/jwks.json' }],
+    ['jwk: of somebody else', { jwk: ed25519b }],
+    ['a member that says nothing', { cty: '' }],
     ['crit: unknown', { crit: ['exp'] }],
     ['crit: b64', { crit: ['b64'], b64: false }],
   ])('is refused for its header: %s', async (_, change) => {
