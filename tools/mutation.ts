@@ -1,5 +1,5 @@
 /**
- * Mutation tests: does a test fail for every small change of the code? `npm run mutation [crypto|http|services]`.
+ * Mutation tests: does a test fail for every small change of the code? `npm run mutation -- [part …]`, the parts of `parts.ts`.
  * docs/mutation.md says how it works and what came out.
  */
 import { Stryker } from '@stryker-mutator/core'

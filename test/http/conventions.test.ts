@@ -419,10 +419,10 @@ describe('a protected call', () => {
     expectProblem(await service.call('GET', `/users/me?access_token=${accessToken}`), 401, 'invalid_token')
   })
 
-  it('takes the scheme in any case', async () => {
+  it('takes the scheme in any case, and as many spaces as RFC 6750 allows', async () => {
     const service = startService()
     const { accessToken } = await signUp(service, email)
-    for (const scheme of ['Bearer', 'bearer', 'BEARER']) {
+    for (const scheme of ['Bearer', 'bearer', 'BEARER', 'Bearer  ']) {
       expectOk(await service.call('GET', '/users/me', { headers: { Authorization: `${scheme} ${accessToken}` } }))
     }
   })

@@ -132,6 +132,18 @@ describe('a path or a query', () => {
 })
 
 describe('a header', () => {
+  it('that names the client is noted without control characters, which are spaces, and without space around it', async () => {
+    const service = startService()
+    await signUp(service, email)
+    const headers = { 'User-Agent': '\u0007curl\u00078.5\u0007' }
+    const { access_token: token } = expectOk(
+      await service.call('POST', '/auth/login', { body: { email, password: goodPassword }, headers }),
+    )
+    const { sessions } = expectOk(await service.call('GET', '/users/me/sessions', { token }))
+    const { user_agent: agent } = sessions.find(({ current }: { current: boolean }) => current)
+    expect(agent).toBe('curl 8.5')
+  })
+
   it('that is hostile is noted harmlessly or not at all', async () => {
     const service = startService()
     await signUp(service, email)

@@ -52,9 +52,18 @@ export default class Loop extends TestRunner {
   }
 
   override onAfterRunTask(test: RunnerTestCase): void {
-    const { id, fullTestName: name, result } = test
+    const { id, fullTestName, result } = test
+    // The outermost suite is the file, see `every-test.ts`.
+    const [file = '', ...names] = fullTestName.split(' > ')
     const failure = result?.state === 'fail' ? (result.errors?.[0]?.message ?? 'failed') : undefined
-    this.#done.push({ id, name, milliseconds: result?.duration ?? 0, ...(failure !== undefined && { failure }) })
+    this.#done.push({
+      id,
+      file,
+      name: names.join(' > '),
+      milliseconds: result?.duration ?? 0,
+      ...(failure !== undefined && { failure }),
+    })
+    if (failure !== undefined) putFirst(test)
     super.onAfterRunTask(test)
   }
 
@@ -97,6 +106,15 @@ export default class Loop extends TestRunner {
 
 function testsOf({ tasks }: RunnerTestSuite): RunnerTestCase[] {
   return tasks.flatMap((task) => (task.type === 'suite' ? testsOf(task) : [task]))
+}
+
+/** What found out one mutant is likely to find out its neighbours. */
+function putFirst(task: RunnerTestCase | RunnerTestSuite): void {
+  const parent = task.suite ?? task.file
+  if (parent === task) return
+  parent.tasks.splice(parent.tasks.indexOf(task), 1)
+  parent.tasks.unshift(task)
+  putFirst(parent)
 }
 
 /** What came out the last time. */

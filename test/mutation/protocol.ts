@@ -13,6 +13,7 @@ export interface Job {
 
 export interface TestReport {
   id: string
+  file: string
   name: string
   milliseconds: number
   /** Of a test that failed. */

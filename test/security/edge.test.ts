@@ -186,6 +186,13 @@ describe('a page of a listed origin', () => {
     expect(answer.headers.get('Vary')).toBe('Origin')
   })
 
+  it('calls as anybody does with the headers of a preflight', async () => {
+    const service = start({}, corsEnv)
+    const answer = await service.call('GET', '/healthz', { headers: preflightOf(site) })
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('Access-Control-Allow-Methods')).toBeNull()
+  })
+
   it('asks without an effect: a preflight of a sign-out ends nothing and is not counted', async () => {
     const { env, asked } = limitersThat(() => true)
     const service = start({}, { ...env, ...corsEnv })

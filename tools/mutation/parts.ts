@@ -8,15 +8,22 @@ export const parts: Record<string, Part> = {
   crypto: {
     // The words of strength-words.ts are prose.
     mutate: ['src/crypto/!(strength-words).ts'],
-    tests: tests('crypto', 'random', 'tokens', 'password', 'strength').concat('test/config.test.ts'),
+    tests: [
+      ...tests('crypto', 'random', 'tokens', 'password', 'strength'),
+      'test/config.test.ts',
+      ...tests('routes', 'sessions'),
+      ...tests('security', 'breach'),
+    ],
   },
   http: {
     // What lets in, limits and refuses. The rest of the folder puts headers and words into answers and the log.
     mutate: ['src/http/{authenticate,body,client-address,cors,limit-rate,origin,problem,validate,with-context}.ts'],
     tests: [
-      ...tests('http', 'conventions', 'failures', 'hostile-input'),
-      ...tests('security', 'edge', 'rate-limits', 'tokens-matrix'),
-      ...tests('routes', 'sessions'),
+      ...tests('http', 'problem', 'validate', 'conventions', 'failures', 'hostile-input'),
+      ...tests('security', 'edge', 'rate-limits', 'new-sign-in'),
+      ...tests('routes', 'administration'),
+      'test/openapi.test.ts',
+      'test/log.test.ts',
     ],
   },
   accounts: {
