@@ -192,7 +192,7 @@ describe('the pages', { timeout: 300_000 }, () => {
       const theft = await fetch(`${server.origin}/auth/refresh`, {
         method: 'POST',
         headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ refresh_token: stolen!.value }),
+        body: JSON.stringify({ refresh_token: stolen?.value }),
       })
       assert.equal(theft.status, 401)
       await page.getByRole('button', { name: 'Save' }).click()
