@@ -330,16 +330,10 @@ async function deliverAll(): Promise<void> {
 function cloneAda(address: string): void {
   const [ada] = database.rows('select * from users where email = ?', email)
   const id = uuidv7(new Date())
-  database.insert('users', { ...ada, id, email: address })
+  database.insert('users', [{ ...ada, id, email: address }])
   const now = Date.now()
-  database.insert('sessions', {
-    id: uuidv7(new Date()),
-    user_id: id,
-    generation: 0,
-    created_at: now,
-    last_used_at: now,
-    expires_at: now + 60_000,
-  })
+  const times = { created_at: now, last_used_at: now, expires_at: now + 60_000 }
+  database.insert('sessions', [{ id: uuidv7(new Date()), user_id: id, generation: 0, ...times }])
 }
 
 function crowd(name: string): { email: string; password: string }[] {

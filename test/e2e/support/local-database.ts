@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 
-type Row = Record<string, SQLInputValue>
+export type Row = Record<string, SQLInputValue>
 
 /** The file in which `wrangler dev` keeps the D1 database. */
 export class LocalDatabase {
@@ -23,9 +23,17 @@ export class LocalDatabase {
     this.#open(false, (database) => database.prepare(sql).run(...values))
   }
 
-  insert(table: string, row: Row): void {
-    const names = Object.keys(row)
-    this.run(`insert into ${table} (${names.join()}) values (${names.map(() => '?').join()})`, ...Object.values(row))
+  /** All of the rows, which have the same columns, at once. */
+  insert(table: string, rows: readonly Row[]): void {
+    const names = Object.keys(rows[0] ?? {})
+    this.#open(false, (database) => {
+      const statement = database.prepare(
+        `insert into ${table} (${names.join()}) values (${names.map(() => '?').join()})`,
+      )
+      database.exec('begin')
+      for (const row of rows) statement.run(...Object.values(row))
+      database.exec('commit')
+    })
   }
 
   /** Fulfilled when the file system has seen so many writes to the database from now on. */

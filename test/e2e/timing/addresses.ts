@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto'
+import { uuidv7 } from '../../../src/crypto/random.ts'
+import { Api, type Tokens } from '../../../tools/demo/api.ts'
+import { Inbox, nextLink } from '../../../tools/demo/inbox.ts'
+import { type Person, newPerson } from '../../../tools/demo/person.ts'
+import type { LocalDatabase, Row } from '../support/local-database.ts'
+
+export const kinds = ['unknown', 'pending', 'active', 'suspended'] as const
+export type Kind = (typeof kinds)[number]
+
+/** Two people whose rows the others are copies of. */
+export type Patterns = Record<'active' | 'pending', Person>
+
+/** Registers two people, and activates one of them. */
+export async function signUpPatterns(url: string, mailboxUrl: string): Promise<Patterns> {
+  const api = new Api(url)
+  const [active, pending] = [newPerson(), newPerson()]
+  for (const body of [active, pending]) await api.call('POST', '/auth/register', { body, expect: 202 })
+  const { token } = await nextLink(new Inbox(new Api(mailboxUrl), active.email), 'the mail', url, '/activate')
+  await api.call<Tokens>('POST', '/auth/activate', { body: { token, password: active.password }, expect: 200 })
+  return { active, pending }
+}
+
+/**
+ * Addresses of one kind that nobody has asked about yet. All are of one length and in no order, so that nothing but the
+ * account behind them differs.
+ *
+ * @param isLocked with a series of wrong passwords behind them that makes them wait
+ */
+export function makeAddresses(
+  database: LocalDatabase,
+  patterns: Patterns,
+  kind: Kind,
+  count: number,
+  isLocked: boolean,
+): string[] {
+  const addresses = Array.from({ length: count }, () => `${randomBytes(12).toString('hex')}@example.com`)
+  const pattern = patterns[kind === 'pending' ? 'pending' : 'active'].email
+  const copies = (table: string, change: (email: string) => Row) => {
+    const [row] = database.rows(`select * from ${table} where email = ?`, pattern)
+    database.insert(
+      table,
+      addresses.map((email) => ({ ...row, id: uuidv7(new Date()), email, ...change(email) })),
+    )
+  }
+  if (kind !== 'unknown') copies('users', () => ({ status: kind }))
+  if (kind === 'pending') copies('registrations', () => ({}))
+  const until = Date.now() + 12 * 60 * 60 * 1000
+  const lock = (email: string) => ({ key: `account:${email}`, count: 20, allowed_at: until, updated_at: Date.now() })
+  if (isLocked) database.insert('attempt_counters', addresses.map(lock))
+  return addresses
+}
