@@ -19,6 +19,7 @@ export function readyScreen(
   Data       ${stateDir}
 
   Demo       ${demo}
+  Seed       stop, then npm run seed: invented people to look at
   ADMIN      sign up as ${localAdminEmail} and follow the link in the mailbox: the first such account is ADMIN
   Crons      fire by themselves (${crons.join(', ')} UTC); now: curl '${url}/cdn-cgi/handler/scheduled?cron=${cron}'
   Stop       Ctrl-C; the data stays

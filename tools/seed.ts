@@ -1,0 +1,49 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { demoAdmin } from './demo/demo-admin.ts'
+import { ensureLocalSecrets } from './dev/local-secrets.ts'
+import { readLocalServer } from './dev/settings.ts'
+import { applyLocalMigrations } from './dev/wrangler-dev.ts'
+import { readSeedArguments } from './seed/arguments.ts'
+import { replaceSeeded } from './seed/database.ts'
+import { putHistory } from './seed/histories.ts'
+import { hashForEverybody } from './seed/password.ts'
+import { knownPeople, personAt } from './seed/people.ts'
+import { Random } from './seed/random.ts'
+import { command } from './stop.ts'
+import { projectRoot } from './wrangler.ts'
+
+/** `npm run seed`: invented people with everything that happens to people, in the database of this machine. */
+await command(async () => {
+  const { users, seed } = readSeedArguments(process.argv.slice(2))
+  const server = readLocalServer(process.env)
+  const devVarsPath = join(projectRoot, '.dev.vars')
+  ensureLocalSecrets(devVarsPath)
+  mkdirSync(server.stateDir, { recursive: true, mode: 0o700 })
+  await applyLocalMigrations(server, new AbortController().signal)
+  const passwordHash = hashForEverybody(demoAdmin.password, devVarsPath)
+
+  const startedAt = Date.now()
+  const left: string[] = []
+  let written = 0
+  replaceSeeded(server.stateDir, (put, isTaken) => {
+    const random = new Random(seed)
+    let adminId = ''
+    for (let place = 0; place < users; place++) {
+      const person = personAt(place, random, startedAt)
+      if (place === 0) adminId = person.id
+      // Who is there and was not seeded stays as they are.
+      if (isTaken(person.email)) {
+        left.push(person.email)
+        continue
+      }
+      putHistory({ random, nowMs: startedAt, passwordHash, adminId, put }, person)
+      written += 1
+    }
+  })
+  console.log(`Seeded ${written} users in ${((Date.now() - startedAt) / 1000).toFixed(1)} s, into ${server.stateDir}`)
+  for (const email of left) console.log(`${email} was there before and keeps its own password and role.`)
+  const signIns = knownPeople.filter(({ email }) => !left.includes(email))
+  for (const { email, role } of signIns) console.log(`  ${role.padEnd(9)}  ${email}`)
+  console.log(`The password of every seeded user is ${demoAdmin.password}`)
+})

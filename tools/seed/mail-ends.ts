@@ -1,0 +1,25 @@
+import type { Random } from './random.ts'
+
+/** What became of a mail. */
+export interface MailEnd {
+  status: string
+  fate?: string
+  lastError?: string
+}
+
+const ends: readonly MailEnd[] = [
+  { status: 'queued' },
+  { status: 'sending' },
+  { status: 'skipped', lastError: 'recipient_suppressed' },
+  { status: 'failed', lastError: 'validation_error' },
+  { status: 'unknown', lastError: 'in_doubt_too_long' },
+  { status: 'sent' },
+  { status: 'sent', fate: 'delivery_delayed' },
+  { status: 'sent', fate: 'failed' },
+  { status: 'sent', fate: 'soft_bounced' },
+]
+
+/** Most mails arrive; every other end is there to be looked at, too. */
+export function mailEnd(random: Random): MailEnd {
+  return random.is(0.85) ? { status: 'sent', fate: 'delivered' } : random.of(ends)
+}
