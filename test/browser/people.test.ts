@@ -347,6 +347,30 @@ describe('the pages', { timeout: 300_000 }, () => {
     })
   })
 
+  it('say beside the field when an address is none, and in the console when a filter is none or nothing is found', async () => {
+    await visit(async (page) => {
+      await page.goto('/forgot-password')
+      await page.getByRole('button', { name: 'Send me a link' }).click()
+      await page.getByText('Enter your e-mail address.').waitFor()
+      await page.getByLabel('E-mail address').fill('nobody')
+      await page.keyboard.press('Enter')
+      await page.locator('[aria-invalid=true]').waitFor()
+      await page.getByLabel('E-mail address').fill(ada.email)
+      await page.keyboard.press('Enter')
+      await heading(page, 'Look into your mailbox').waitFor()
+
+      await signIn(page, admin, '/console?email=zzz')
+      await page.getByText('Nobody is like that.').waitFor()
+      await page.getByRole('link', { name: 'Audit log' }).click()
+      await page.getByLabel('Id of a user').fill('none')
+      await page.keyboard.press('Enter')
+      await page.getByRole('alert').waitFor()
+      await page.getByRole('link', { name: 'Mails' }).click()
+      await page.getByLabel('Status').selectOption('unknown')
+      await page.getByText('There is nothing here.').waitFor()
+    })
+  })
+
   it('never show an older answer to a search after a newer one', async () => {
     await visit(async (page) => {
       await signIn(page, admin, '/console')
