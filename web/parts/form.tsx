@@ -1,6 +1,6 @@
 /** Forms: one submission at a time, and what is refused stands beside the field that it is about. */
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { complaintAbout, explain } from '../failures.ts'
 
 /** Why a form could not be sent: by field, or `form` for what is nobody's. */
@@ -25,8 +25,9 @@ export function useForm<Name extends string>(
   const [refusals, setRefusals] = useState<Refusals>({})
   const [isBusy, setIsBusy] = useState(false)
 
-  // The first field that is wrong; its error describes it, so it is read out on the way.
-  useEffect(() => {
+  // The first field that is wrong; its error describes it, so it is read out on the way. Before it is painted, so that
+  // nobody types into the old place meanwhile.
+  useLayoutEffect(() => {
     const first = names.find((name) => refusals[name])
     const input = first && ref.current?.elements.namedItem(first)
     if (input instanceof HTMLInputElement) {

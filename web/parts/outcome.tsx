@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { setTitle } from '../start.tsx'
 
 interface OutcomeProps {
@@ -10,7 +10,7 @@ interface OutcomeProps {
 /** What a form has led to. The focus moves to its heading, so that a screen reader goes on there. */
 export function Outcome({ title, children }: OutcomeProps) {
   const heading = useRef<HTMLHeadingElement>(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     setTitle(title)
     heading.current?.focus()
   }, [])
