@@ -1,4 +1,4 @@
-import { ZxcvbnFactory } from '@zxcvbn-ts/core'
+import { ZxcvbnFactory, type ZxcvbnResult } from '@zxcvbn-ts/core'
 import { dictionary } from '@zxcvbn-ts/language-common'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { judgeStrength } from '../../src/crypto/strength.ts'
@@ -117,6 +117,18 @@ describe('the policy', () => {
     const service = startService()
     const answer = await service.call('POST', '/auth/register', registration(password, who))
     expect(answer.status).toBe(422)
+    expect(answer.json).toMatchObject(tooGuessable)
+  })
+
+  it('takes what is just hard enough to guess', async () => {
+    expect(judgeStrength('heronlantern', []).score).toBe(3)
+    expect((await startService().call('POST', '/auth/register', registration('heronlantern', {}))).status).toBe(202)
+  })
+
+  it('says what to do where the judge has nothing to say', async () => {
+    const feedback = { warning: null, suggestions: [] }
+    vi.spyOn(ZxcvbnFactory.prototype, 'check').mockReturnValue({ score: 2, feedback } as unknown as ZxcvbnResult)
+    const answer = await startService().call('POST', '/auth/register', registration('heronlantern', {}))
     expect(answer.json).toMatchObject(tooGuessable)
   })
 

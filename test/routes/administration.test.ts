@@ -311,6 +311,9 @@ describe('POST /users/{id}/activate', () => {
       audit_events: '+1',
     })
     expect(effects.mails).toEqual([`${email}: ${subjects.setPassword}`])
+    // Where the ADMIN was is on record in the trail and in no mail.
+    const invitation = await rowOf('emails', "template = 'set_password'")
+    expect(JSON.parse(String(invitation['params']))).toEqual({ byAdministrator: true })
     for (const password of [goodPassword, otherPassword]) {
       expectProblem(await login(service, password), 401, 'invalid_credentials')
     }

@@ -1,6 +1,7 @@
 /** The documents and the health checks. */
 import { describe, expect, it } from 'vitest'
 import { expectOk } from '../support/answers.ts'
+import { captureLog } from '../support/log-lines.ts'
 import { startService } from '../support/service.ts'
 import { nothing, observe } from '../support/state.ts'
 
@@ -71,8 +72,11 @@ describe('GET /readyz', () => {
     ['the configuration is not fit to serve', { TOKEN_KEYS: '' }, { config: 'unavailable' }],
   ])('is not when %s, says which check failed and not why', async (_, env, checks) => {
     const service = startService({ env: env as unknown as Partial<Env> })
+    const log = captureLog()
     const answer = await service.call('GET', '/readyz')
     expect(answer.status).toBe(503)
     expect(answer.json).toEqual({ status: 'unavailable', checks: { config: 'ok', d1: 'ok', kv: 'ok', ...checks } })
+    const failed = log.entries('readiness.failed').map(({ check }) => check)
+    expect(failed.toSorted()).toEqual(Object.keys(checks).toSorted())
   })
 })

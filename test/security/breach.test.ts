@@ -105,6 +105,7 @@ describe.each(ways)('at %s, a password', (_name, pointer, prepare) => {
     expectProblem(answer, 503, 'service_unavailable')
     expect(effects).toEqual(nothing)
     expect(log.entries('password.breach_check_failed')).toEqual([expect.objectContaining({ accepted: false })])
+    expect(log.entries('request.unavailable')).toEqual([expect.objectContaining({ reason: 'pwned_passwords' })])
   })
 })
 
@@ -180,6 +181,7 @@ describe('an answer', () => {
     const service = startService({ env: checking })
     const requests = serveBreachList([breached])
     const put = vi.spyOn(caches.default, 'put')
+    const log = captureLog()
     for (const address of [email, 'bob@example.com', 'carla@example.com']) {
       const answer = await service.call('POST', '/auth/register', { body: { email: address, password: breached } })
       expectWeak(answer, '/password')
@@ -189,6 +191,8 @@ describe('an answer', () => {
     const [key, stored] = put.mock.calls[0]!
     expect(key).toBe(`https://accounts.example.com/${breachListUrl}/range/${digestOf(breached).prefix}`)
     expect(stored.headers.get('Cache-Control')).toBe('max-age=86400')
+    // That it has nothing yet is no failure.
+    expect(log.entries('password.breach_cache_failed')).toEqual([])
   })
 
   it.each(['match', 'put'] as const)('is as good when the cache fails at %s', async (method) => {
@@ -291,8 +295,10 @@ describe('what leaves the Worker', () => {
   it('is nothing at all where no list is configured', async () => {
     const service = startService({ env: { PWNED_PASSWORDS_URL: '' } })
     const requests = serveBreachList([breached])
+    const log = captureLog()
     expect((await service.call('POST', '/auth/register', { body: { email, password: breached } })).status).toBe(202)
     expect(requests).toEqual([])
+    expect(log.entries('password.breach_check_failed')).toEqual([])
   })
 })
 
