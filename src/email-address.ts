@@ -3,7 +3,7 @@ const maxLocalLength = 64
 const maxLength = 254
 
 /** RFC 5322 dot-atom, ASCII. No quoted local parts: they carry commas and spaces into mail headers. */
-const localPattern = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/
+const localPattern = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/
 /** What a URL parser would take for something other than part of a host name. */
 const notInDomain = /[\s%/?#@:[\]\\<>^|`{}"'(),;!$&*+=~_]/
 const domainPattern = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])$/
@@ -15,10 +15,11 @@ const domainPattern = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0
 export function normalizeEmailAddress(input: string): string | undefined {
   const trimmed = input.trim()
   const at = trimmed.lastIndexOf('@')
-  const local = trimmed.slice(0, Math.max(at, 0)).toLowerCase()
+  const local = trimmed.slice(0, Math.max(at, 0))
   const domain = asciiDomain(trimmed.slice(at + 1))
+  // Before it is lower-cased, which would make an ASCII `k` of the Kelvin sign.
   if (!localPattern.test(local) || local.length > maxLocalLength || domain === undefined) return undefined
-  const address = `${local}@${domain}`
+  const address = `${local.toLowerCase()}@${domain}`
   return address.length <= maxLength ? address : undefined
 }
 

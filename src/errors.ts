@@ -123,7 +123,12 @@ export function unavailable(reason: string, cause?: unknown, retryAfterSeconds =
   return new AppError('service_unavailable', { reason, cause, headers: { 'Retry-After': String(retryAfterSeconds) } })
 }
 
+/** The header that says which credentials would have helped: the scheme, then one parameter at least (RFC 6750 §3). */
+export function bearerChallenge(...parameters: string[]): Record<string, string> {
+  return { 'WWW-Authenticate': `Bearer ${['realm="postern"', ...parameters].join(', ')}` }
+}
+
 /** The token or the session behind it is not good, any more or at all (RFC 6750 §3.1). */
 export function invalidToken(reason: string): AppError {
-  return new AppError('invalid_token', { reason, headers: { 'WWW-Authenticate': 'Bearer error="invalid_token"' } })
+  return new AppError('invalid_token', { reason, headers: bearerChallenge('error="invalid_token"') })
 }

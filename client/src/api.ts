@@ -1668,8 +1668,8 @@ export interface components {
          */
         FiveMinutes: "public, max-age=300";
         /**
-         * @description The challenge of RFC 6750. It names no error when the request had no access token at all.
-         * @example Bearer error="invalid_token"
+         * @description The challenge of RFC 6750. It names no error when the request had no bearer token at all.
+         * @example Bearer realm="postern", error="invalid_token"
          */
         Challenge: string;
         /**
@@ -1742,10 +1742,9 @@ export interface operations {
                      * @description 8 (configurable) to 128 characters, hard to guess for zxcvbn (score 3), and not known from a data breach. No rules of composition.
                      */
                     password: string;
-                    first_name?: string;
-                    last_name?: string;
-                    /** @example en-GB */
-                    locale?: string;
+                    first_name?: string | null;
+                    last_name?: string | null;
+                    locale?: string | null;
                     turnstile_token?: string | null;
                 };
             };

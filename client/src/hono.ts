@@ -20,6 +20,7 @@ export interface PosternEnv {
   Variables: { postern: AccessToken }
 }
 
+const bearerScheme = /^bearer(?: |$)/i
 /** RFC 6750 §2.1. */
 const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i
 
@@ -31,24 +32,23 @@ const verifiers = new Map<string, Verify>()
  */
 export function postern(options: PosternOptions = {}): MiddlewareHandler<PosternEnv> {
   return async function postern(c, next) {
-    const header = c.req.header('Authorization')
-    // Without credentials the challenge names no error (RFC 6750 §3).
-    if (header === undefined) return refuse(c, 401, 'invalid_token', { 'WWW-Authenticate': 'Bearer' })
+    const header = c.req.header('Authorization') ?? ''
+    // Without credentials of this scheme the challenge names no error (RFC 6750 §3.1).
+    if (!bearerScheme.test(header)) return refuse(c, 401, 'invalid_token', challenge())
     const verify = options.verify ?? verifierFor(c, options)
     let token: AccessToken
     try {
       token = await verify(bearer.exec(header)?.[1] ?? '')
     } catch (error) {
       if (error instanceof InvalidTokenError) {
-        return refuse(c, 401, 'invalid_token', { 'WWW-Authenticate': 'Bearer error="invalid_token"' })
+        return refuse(c, 401, 'invalid_token', challenge('error="invalid_token"'))
       }
       if (error instanceof KeysUnavailableError) return refuse(c, 503, 'service_unavailable', { 'Retry-After': '5' })
       throw error
     }
     const { permission } = options
     if (permission && !token.permissions.includes(permission)) {
-      const challenge = `Bearer error="insufficient_scope", scope="${permission}"`
-      return refuse(c, 403, 'insufficient_permission', { 'WWW-Authenticate': challenge })
+      return refuse(c, 403, 'insufficient_permission', challenge('error="insufficient_scope"', `scope="${permission}"`))
     }
     c.set('postern', token)
     await next()
@@ -65,6 +65,11 @@ function verifierFor(c: Context, options: PosternOptions): Verify {
   const verify = verifiers.get(name) ?? verifier({ issuer, audience })
   verifiers.set(name, verify)
   return verify
+}
+
+/** RFC 6750 §3: the scheme is followed by one parameter at least. */
+function challenge(...parameters: string[]): Record<string, string> {
+  return { 'WWW-Authenticate': `Bearer ${['realm="postern"', ...parameters].join(', ')}` }
 }
 
 const details = {

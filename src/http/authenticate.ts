@@ -1,12 +1,13 @@
 import type { Context as Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { type AccessClaims, verifyAccessToken } from '../crypto/tokens.ts'
-import { AppError, invalidToken } from '../errors.ts'
+import { AppError, bearerChallenge, invalidToken } from '../errors.ts'
 import { findSignedIn, findSignedInForPassword } from '../services/signed-in.ts'
 import { type Permission, hasPermission } from '../services/permissions.ts'
 import { isSessionRevoked } from '../services/revocation.ts'
 import type { HttpEnv } from './env.ts'
 
+const bearerScheme = /^bearer(?: |$)/i
 /** RFC 6750 §2.1: the scheme in any case, then one token. */
 const bearerPattern = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i
 
@@ -57,8 +58,8 @@ export function permit(permission: Permission) {
     await signIn(c)
     if (!hasPermission(c.get('actor').user.role, permission)) {
       // RFC 6750 §3.1.
-      const challenge = `Bearer error="insufficient_scope", scope="${permission}"`
-      throw new AppError('insufficient_permission', { headers: { 'WWW-Authenticate': challenge } })
+      const headers = bearerChallenge('error="insufficient_scope"', `scope="${permission}"`)
+      throw new AppError('insufficient_permission', { headers })
     }
     await next()
   })
@@ -86,9 +87,9 @@ async function signIn(c: Hono<HttpEnv>): Promise<void> {
 }
 
 async function readClaims(c: Hono<HttpEnv>): Promise<AccessClaims> {
-  const header = c.req.header('Authorization')
-  // RFC 6750 §3: without credentials the challenge names no error.
-  if (header === undefined) throw new AppError('invalid_token', { headers: { 'WWW-Authenticate': 'Bearer' } })
+  const header = c.req.header('Authorization') ?? ''
+  // RFC 6750 §3.1: without credentials of this scheme the challenge names no error.
+  if (!bearerScheme.test(header)) throw new AppError('invalid_token', { headers: bearerChallenge() })
   const ctx = c.get('ctx')
   const token = bearerPattern.exec(header)?.[1]
   const claims = token && (await verifyAccessToken(ctx.accessTokens, token, ctx.now()))

@@ -1,25 +1,73 @@
-import { bodyLimit } from 'hono/body-limit'
+import type { Context as Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { AppError } from '../errors.ts'
 import type { HttpEnv } from './env.ts'
 
-const maxBodyBytes = 16 * 1024
-
-/** Refuses a larger body, with or without a Content-Length. */
-export const limitBody = bodyLimit({
-  maxSize: maxBodyBytes,
-  onError: () => {
-    throw new AppError('body_too_large')
-  },
-})
+const maxBytes = 16 * 1024
+/** So much of a body in chunks is taken off the wire before it is refused: who still sends may not see the answer else. */
+const maxReceivedBytes = 8 * 1024 * 1024
 
 /**
- * Reads the body of a JSON route, strictly: another media type is a 415 (which also closes CSRF by form, OWASP ASVS
- * 3.5.2), broken UTF-8 or JSON a 400. Only then does the validator look at it.
+ * Refuses a larger body, with or without a Content-Length, before anything looks at it.
+ *
+ * @throws {AppError} `body_too_large`; `malformed_json` for one that breaks off
+ */
+export const limitBody = createMiddleware<HttpEnv>(async function limitBody(c, next) {
+  const { body, headers } = c.req.raw
+  // A length beside chunks is a lie, or an attempt to smuggle a second request (RFC 9112 §6.3).
+  const length = headers.has('Transfer-Encoding') ? NaN : parseInt(headers.get('Content-Length') ?? '', 10)
+  if (length > maxBytes) throw new AppError('body_too_large')
+  if (body && Number.isNaN(length)) {
+    const received = { body: await receive(body) }
+    c.req.raw = new Request(c.req.raw, received)
+  }
+  await next()
+})
+
+async function receive(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const received = new Uint8Array(maxBytes)
+  let length = 0
+  try {
+    for await (const chunk of body) {
+      if (length + chunk.byteLength <= maxBytes) received.set(chunk, length)
+      length += chunk.byteLength
+      if (length > maxReceivedBytes) break
+    }
+  } catch (error) {
+    throw brokenOff(error)
+  }
+  if (length > maxBytes) throw new AppError('body_too_large')
+  return received.subarray(0, length)
+}
+
+/**
+ * The body, as often as anybody asks.
+ *
+ * @throws {AppError} `malformed_json` for one that breaks off
+ */
+export async function readBody(c: Hono<HttpEnv>): Promise<ArrayBuffer> {
+  try {
+    return await c.req.arrayBuffer()
+  } catch (error) {
+    throw brokenOff(error)
+  }
+}
+
+/** The client went away, or the line did: nothing of ours has failed. */
+function brokenOff(cause: unknown): AppError {
+  return new AppError('malformed_json', { reason: 'broken_off', cause })
+}
+
+/**
+ * Reads the body of a JSON route, strictly: another media type or a content coding is a 415 (which also closes CSRF by
+ * form, OWASP ASVS 3.5.2; RFC 9110 §15.5.16), broken UTF-8 or JSON a 400. Only then does the validator look at it.
+ *
+ * @throws {AppError} `unsupported_media_type`, `malformed_json`
  */
 export const readJson = createMiddleware<HttpEnv>(async function readJson(c, next) {
-  const bytes = await c.req.arrayBuffer()
-  if (bytes.byteLength > 0 && !isJson(c.req.header('Content-Type'))) throw new AppError('unsupported_media_type')
+  const bytes = await readBody(c)
+  const isPlain = isIdentity(c.req.header('Content-Encoding')) && isJson(c.req.header('Content-Type'))
+  if (bytes.byteLength > 0 && !isPlain) throw new AppError('unsupported_media_type')
   try {
     JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes))
   } catch {
@@ -31,4 +79,8 @@ export const readJson = createMiddleware<HttpEnv>(async function readJson(c, nex
 function isJson(contentType: string | undefined): boolean {
   const [mediaType] = (contentType ?? '').split(';')
   return mediaType!.trim().toLowerCase() === 'application/json'
+}
+
+function isIdentity(contentEncoding: string | undefined): boolean {
+  return contentEncoding === undefined || contentEncoding.trim().toLowerCase() === 'identity'
 }

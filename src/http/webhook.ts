@@ -1,6 +1,7 @@
 import { createMiddleware } from 'hono/factory'
 import { isSigned } from '../crypto/webhook-signature.ts'
 import { AppError } from '../errors.ts'
+import { readBody } from './body.ts'
 import type { HttpEnv } from './env.ts'
 
 /**
@@ -15,7 +16,7 @@ export const signedByResend = createMiddleware<HttpEnv>(async function signedByR
     id: c.req.header('svix-id'),
     timestamp: c.req.header('svix-timestamp'),
     signatures: c.req.header('svix-signature'),
-    body: new Uint8Array(await c.req.arrayBuffer()),
+    body: new Uint8Array(await readBody(c)),
   }
   if (!(await isSigned(secrets.resendWebhookKey, message, now()))) {
     throw new AppError('invalid_credentials', { reason: 'webhook_signature' })

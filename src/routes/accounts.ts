@@ -18,9 +18,9 @@ import { deviceToken, email, locale, name, newPassword, password, token, transpo
 const registration = z.object({
   email,
   password: newPassword,
-  first_name: name.optional(),
-  last_name: name.optional(),
-  locale: locale.optional(),
+  first_name: name.nullish(),
+  last_name: name.nullish(),
+  locale: locale.nullish(),
   turnstile_token: turnstileToken,
 })
 const credentials = z.object({ email, password, device_token: deviceToken, turnstile_token: turnstileToken, transport })

@@ -15,9 +15,13 @@ const text = z.string().refine((value) => value.isWellFormed() && !value.include
   abort: true,
 })
 
+/** No control characters, nor those that turn the direction of what stands around them (Unicode TR 36 §2.5). */
 const line = (max: number) =>
   text
-    .refine((value) => !/\p{Cc}/u.test(value), { error: 'must be a single line', params: { code: 'invalid_text' } })
+    .refine((value) => !/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(value), {
+      error: 'must be a single line',
+      params: { code: 'invalid_text' },
+    })
     .overwrite((value) => value.trim())
     .check(z.minLength(1), z.maxLength(max))
 
@@ -27,9 +31,9 @@ export const email = text
   .refine((value) => value !== '', { error: 'must be one e-mail address', params: { code: 'invalid_email' } })
   .meta({ format: 'email', maxLength: 254, examples: ['ada@example.com'] })
 
-/** The beginning of an address, compared as addresses are kept. */
+/** The beginning of an address, compared as addresses are kept: a whole one may be in any spelling. */
 export const emailPrefix = text
-  .overwrite((value) => value.trim().toLowerCase())
+  .overwrite((value) => normalizeEmailAddress(value) ?? value.trim().toLowerCase())
   .check(z.minLength(1), z.maxLength(254))
   .meta({ description: 'A prefix of the address.' })
 
@@ -98,7 +102,7 @@ export const userIdFilter = z
   .meta({ format: 'uuid' })
 
 /** RFC 3986: what a browser repairs (spaces, backslashes, umlauts) other programs may take for something else. */
-const uriPattern = /^https:\/\/(?:[\w.~:/?#@!$&'()*+,;=-]|%[0-9a-f]{2})+$/i
+const uriPattern = /^https:\/\/[\w.-]+(?::\d+)?(?:[/?#](?:[\w.~:/?#@!$&'()*+,;=-]|%[0-9a-f]{2})*)?$/i
 
 function isHttpsUrl(value: string): boolean {
   const url = URL.parse(value)

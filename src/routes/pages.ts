@@ -23,11 +23,13 @@ export function encodeCursor(position: string | null): string | null {
 export function cursor(isPosition: (text: string) => boolean) {
   return z
     .string()
-    .max(400)
+    .max(400, { abort: true })
     .transform(decode)
     .refine((position) => isPosition(position), {
       error: 'is not a cursor of this list',
       params: { code: 'invalid_cursor' },
+      // A list may have more to say of it, but not of what is none.
+      abort: true,
     })
     .optional()
     .meta({ type: 'string', description: '`next_cursor` of the page before.' })

@@ -14,9 +14,9 @@ import { assertStrongPassword } from './password-policy.ts'
 export interface Registration {
   email: string
   password: string
-  firstName?: string | undefined
-  lastName?: string | undefined
-  locale?: string | undefined
+  firstName?: string | null | undefined
+  lastName?: string | null | undefined
+  locale?: string | null | undefined
 }
 
 /**

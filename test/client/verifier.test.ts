@@ -154,10 +154,10 @@ describe('postern() for Hono', () => {
     ])
     const seen = answers.map(({ status, headers }) => [status, headers.get('WWW-Authenticate')])
     expect(seen).toEqual([
-      [401, 'Bearer'],
-      [401, 'Bearer error="invalid_token"'],
-      [401, 'Bearer error="invalid_token"'],
-      [403, 'Bearer error="insufficient_scope", scope="content:manage"'],
+      [401, 'Bearer realm="postern"'],
+      [401, 'Bearer realm="postern", error="invalid_token"'],
+      [401, 'Bearer realm="postern"'],
+      [403, 'Bearer realm="postern", error="insufficient_scope", scope="content:manage"'],
       [503, null],
     ])
     for (const answer of answers) {

@@ -106,3 +106,17 @@ function statusFor(host: string): Promise<number | undefined> {
       .end()
   })
 }
+
+test('a target is a path, whatever it looks like, and HEAD is GET without a body', async () => {
+  const { port } = new URL(server.url)
+  const statusOf = (method: string, path: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      request({ port, method, path, host: '127.0.0.1' }, (answer) => resolve(answer.resume().statusCode))
+        .on('error', reject)
+        .end()
+    })
+  assert.equal(await statusOf('GET', '//['), 404)
+  assert.equal(await statusOf('GET', '//emails'), 404)
+  assert.equal(await statusOf('OPTIONS', '*'), 404)
+  assert.equal(await statusOf('HEAD', '/'), 200)
+})

@@ -48,7 +48,7 @@ describe('notes', () => {
   ])('are nothing for strangers: %s %s', async (method, path) => {
     const { ada } = await start()
     const refused = await call(undefined, method, path)
-    expect([refused.status, refused.headers.get('WWW-Authenticate')]).toEqual([401, 'Bearer'])
+    expect([refused.status, refused.headers.get('WWW-Authenticate')]).toEqual([401, 'Bearer realm="postern"'])
     const forged = await call({ ...ada, accessToken: `${ada.accessToken.slice(0, -4)}AAAA` }, method, path)
     expect([forged.status, forged.json.code]).toEqual([401, 'invalid_token'])
   })

@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { expectInvalid, expectNoContent, expectOk, expectProblem, sessionOf } from '../support/answers.ts'
 import { type ContractCall, calls, jsonCalls, protectedCalls } from '../support/calls.ts'
 import { day, minute } from '../support/clock.ts'
+import { captureLog } from '../support/log-lines.ts'
 import { type SignedIn, goodPassword, register, resetToken, signIn, signUp, signUpAdmin } from '../support/people.ts'
 import { type Call, type Service, startService } from '../support/service.ts'
 import { nothing, observe, write } from '../support/state.ts'
@@ -231,6 +232,63 @@ describe('a body', () => {
     expectProblem(await service.call('POST', '/auth/login', { raw: fits, headers: said }), 401, 'invalid_credentials')
   })
 
+  it('is received to its end before it is refused, within reason: who still sends sees no answer else', async () => {
+    const service = startService()
+    const mebibyte = 2 ** 20
+    async function sentOf(total: number): Promise<number> {
+      let sent = 0
+      const raw = new ReadableStream<Uint8Array>(
+        {
+          pull(controller) {
+            if (sent >= total) return controller.close()
+            sent += mebibyte
+            controller.enqueue(new Uint8Array(mebibyte))
+          },
+        },
+        { highWaterMark: 0 },
+      )
+      expectProblem(await service.call('POST', '/auth/login', { raw }), 413, 'body_too_large')
+      return sent / mebibyte
+    }
+    expect(await sentOf(8 * mebibyte)).toBe(8)
+    expect(await sentOf(64 * mebibyte)).toBeLessThan(16)
+  })
+
+  it('that breaks off is nobody’s failure but the line’s: 400, and no alarm', async () => {
+    const service = startService()
+    const { accessToken: token } = await signUpAdmin(service)
+    const log = captureLog()
+    const broken = () =>
+      new ReadableStream<Uint8Array>({
+        pull(controller) {
+          controller.enqueue(new TextEncoder().encode('{"email":'))
+          controller.error(new TypeError('Network connection lost.'))
+        },
+      })
+    for (const headers of [{}, { 'Content-Length': '50' }]) {
+      for (const call of jsonCalls) {
+        expectProblem(await make(service, call, { token, raw: broken(), headers }), 400, 'malformed_json')
+      }
+    }
+    expect(log.entries().filter(({ level }) => level === 'error')).toEqual([])
+  })
+
+  it('is taken as it is, and refused with 415 in a content coding, on every route that takes one', async () => {
+    const service = startService()
+    const { accessToken: token } = await signUpAdmin(service)
+    const encoded = { 'Content-Encoding': 'gzip' }
+    const { effects } = await observe(service, async () => {
+      for (const call of jsonCalls) {
+        const raw = JSON.stringify(call.body)
+        expectProblem(await make(service, call, { token, raw, headers: encoded }), 415, 'unsupported_media_type')
+      }
+    })
+    expect(effects).toEqual(nothing)
+    const body = { email, password: 'x' }
+    const plain = await service.call('POST', '/auth/login', { body, headers: { 'Content-Encoding': 'Identity' } })
+    expectProblem(plain, 401, 'invalid_credentials')
+  })
+
   it('is too large at 1 MB for every call that could have one, and does nothing', async () => {
     const service = startService()
     const { accessToken: token } = await signUpAdmin(service)
@@ -391,7 +449,7 @@ describe('a protected call', () => {
       for (const call of protectedCalls) {
         const answer = await make(service, call)
         expectProblem(answer, 401, 'invalid_token')
-        expect(answer.headers.get('WWW-Authenticate')).toBe('Bearer')
+        expect(answer.headers.get('WWW-Authenticate')).toBe('Bearer realm="postern"')
       }
     })
     expect(effects).toEqual(nothing)
@@ -406,7 +464,9 @@ describe('a protected call', () => {
           const answer = await make(service, call, { headers: { Authorization: header } })
           expect(answer.status, `${call.method} ${call.path} with ${name}`).toBe(401)
           expectProblem(answer, 401, 'invalid_token')
-          expect(answer.headers.get('WWW-Authenticate')).toBe('Bearer error="invalid_token"')
+          const isBearer = header.startsWith('Bearer ')
+          const challenge = `Bearer realm="postern"${isBearer ? ', error="invalid_token"' : ''}`
+          expect(answer.headers.get('WWW-Authenticate'), name).toBe(challenge)
         }
       }
     })

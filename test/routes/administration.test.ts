@@ -139,7 +139,9 @@ describe.each(acts)('$call', (act) => {
       for (const id of [target.id, actor.id, nobody, 'x']) {
         const { answer, effects } = await observe(service, () => perform(service, actor, act, id))
         expectProblem(answer, 403, 'insufficient_permission')
-        expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Bearer error="insufficient_scope"/)
+        expect(answer.headers.get('WWW-Authenticate')).toMatch(
+          /^Bearer realm="postern", error="insufficient_scope", scope="[a-z:-]+"$/,
+        )
         expect(effects).toEqual(nothing)
       }
     }

@@ -129,6 +129,16 @@ describe('GET /users', () => {
     expect(ids(whole.users)).toEqual([admin.id])
   })
 
+  it('finds a whole address in every spelling of its domain', async () => {
+    const service = startService()
+    const admin = await signUpAdmin(service)
+    const { id } = await signUp(service, 'ada@xn--bcher-kva.example')
+    for (const email of ['ada@BÜCHER.example', ' ADA@bücher.Example ', 'ada@xn--bcher-kva.example', 'ada@xn--bch']) {
+      const page = expectOk(await list(service, admin, `/users?${new URLSearchParams({ email }).toString()}`))
+      expect(ids(page.users), email).toEqual([id])
+    }
+  })
+
   it('goes on where the page before ended, whoever came or went meanwhile', async () => {
     const service = startService()
     const { admin, all } = await crowd(service)
@@ -169,7 +179,9 @@ describe('GET /users', () => {
   ])('refuses ?%s with 422', async (query, pointer) => {
     const service = startService()
     const admin = await signUpAdmin(service)
-    expectInvalid(await list(service, admin, `/users?${query}`), pointer)
+    const answer = await list(service, admin, `/users?${query}`)
+    expectInvalid(answer, pointer)
+    expect(answer.json.errors).toHaveLength(1)
   })
 
   it('ignores what it does not know', async () => {

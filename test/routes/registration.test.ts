@@ -166,6 +166,13 @@ describe('POST /auth/register', () => {
     expect(service.mailbox.mails()).toMatchObject([{ to: [kept] }])
   })
 
+  it('takes null for what a person does not say, as the user object has it', async () => {
+    const service = startService()
+    const nobody = { first_name: null, last_name: null, locale: null }
+    expect((await registerAs(service, nobody)).status).toBe(202)
+    expect(await rowOf('registrations')).toMatchObject(nobody)
+  })
+
   it.each([
     ['no body members', { email: undefined, password: undefined }, ['/email', '/password']],
     ['an address that is none', { email: 'ada' }, ['/email']],
@@ -175,6 +182,7 @@ describe('POST /auth/register', () => {
     ['an address in angle brackets', { email: 'Ada <ada@example.com>' }, ['/email']],
     ['a quoted local part', { email: '"ada"@example.com' }, ['/email']],
     ['a local part that is not ASCII', { email: 'adä@example.com' }, ['/email']],
+    ['a local part that is ASCII in lower case alone', { email: '\u212aate@example.com' }, ['/email']],
     ['an address at an IP literal', { email: 'ada@[127.0.0.1]' }, ['/email']],
     ['an address without a dot in its domain', { email: 'ada@localhost' }, ['/email']],
     ['a local part of 65 characters', { email: `${'a'.repeat(65)}@example.com` }, ['/email']],

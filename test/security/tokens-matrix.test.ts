@@ -89,7 +89,7 @@ describe('a wrong access token', () => {
     for (const call of bearerCalls) {
       const reference = await present(service, call, 'Bearer x')
       expectProblem(reference, 401, 'invalid_token')
-      expect(reference.headers.get('WWW-Authenticate')).toBe('Bearer error="invalid_token"')
+      expect(reference.headers.get('WWW-Authenticate')).toBe('Bearer realm="postern", error="invalid_token"')
       const expected = JSON.stringify(bytesOf(reference))
       for (const [name, token] of tokens) {
         const answer = await present(service, call, `Bearer ${token}`)
@@ -131,9 +131,10 @@ describe('a wrong access token', () => {
         const answer = await service.call(method, path + query, { ...(body !== undefined && { body }), headers })
         expect(answer.status, `${method} ${path}: ${name}`).toBe(401)
         expectProblem(answer, 401, 'invalid_token')
-        // RFC 6750 §3: who sent nothing is told of no error.
-        const isBare = headers['Authorization'] === undefined
-        expect(answer.headers.get('WWW-Authenticate')).toBe(isBare ? 'Bearer' : 'Bearer error="invalid_token"')
+        // RFC 6750 §3.1: who sent nothing of this scheme is told of no error.
+        const isBearer = headers['Authorization']?.startsWith('Bearer ') === true
+        const challenge = `Bearer realm="postern"${isBearer ? ', error="invalid_token"' : ''}`
+        expect(answer.headers.get('WWW-Authenticate'), name).toBe(challenge)
       }
     }
   })

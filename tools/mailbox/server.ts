@@ -43,18 +43,22 @@ async function serve(mailbox: Mailbox, incoming: IncomingMessage, outgoing: Serv
       .end('This mailbox answers to 127.0.0.1 and localhost only.\n')
     return
   }
+  // Not relative to a base, of which a target like `//emails` would replace the host.
+  const url = new URL(`http://${name}${incoming.url}`)
+  // Node leaves the body out of the answer to a HEAD.
+  const method = incoming.method === 'HEAD' ? 'GET' : incoming.method!
   const body = await read(incoming)
   if (body === undefined) {
     outgoing.writeHead(413, { connection: 'close' }).end()
     return
   }
   const response = await mailbox.handle(
-    new Request(new URL(incoming.url ?? '/', `http://${name}`), {
-      method: incoming.method ?? 'GET',
+    new Request(url, {
+      method,
       headers: Object.entries(incoming.headers).flatMap(([header, value]) =>
         typeof value === 'string' ? [[header, value] as [string, string]] : [],
       ),
-      ...(body.length > 0 && incoming.method !== 'GET' && incoming.method !== 'HEAD' && { body }),
+      ...(body.length > 0 && method !== 'GET' && { body }),
     }),
   )
   outgoing.writeHead(response.status, Object.fromEntries(response.headers))

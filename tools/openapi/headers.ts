@@ -31,9 +31,9 @@ const headers = {
   },
   Challenge: {
     name: 'WWW-Authenticate',
-    description: 'The challenge of RFC 6750. It names no error when the request had no access token at all.',
-    schema: { type: 'string', pattern: '^Bearer' },
-    example: 'Bearer error="invalid_token"',
+    description: 'The challenge of RFC 6750. It names no error when the request had no bearer token at all.',
+    schema: { type: 'string', pattern: '^Bearer realm="postern"' },
+    example: 'Bearer realm="postern", error="invalid_token"',
   },
   RetryAfter: {
     name: 'Retry-After',
