@@ -40,7 +40,10 @@ export async function fetchRange(url: string): Promise<string> {
   })
   if (response.status !== 200) throw new RangeAnswerError(`status_${response.status}`)
   const range = (await response.text()).toUpperCase()
-  if (!linesOf(range).every((line) => linePattern.test(line))) throw new RangeAnswerError('unreadable')
+  const lines = linesOf(range)
+  if (!lines.every((line) => linePattern.test(line))) throw new RangeAnswerError('unreadable')
+  // Every range has entries, and one that was filled up could not be empty: this is no list.
+  if (lines.length === 0) throw new RangeAnswerError('empty')
   return range
 }
 

@@ -81,7 +81,7 @@ export interface InternalClaims {
   'rt+jwt': { sid: string; gen: number }
   'activation+jwt': { jti: string }
   'reset+jwt': { jti: string }
-  'device+jwt': { jti: string; email_sha256: string }
+  'device+jwt': { jti: string; email_sha256: string; password_id: string }
 }
 
 export type InternalType = keyof InternalClaims
@@ -116,9 +116,9 @@ export async function verifyInternalToken<T extends InternalType>(
     alg === 'HS256' ? keys.find((candidate) => candidate.kid === kid)?.key : undefined,
   )
   if (!payload) return undefined
-  const isWhole =
-    typ === 'rt+jwt' ? isText(payload['sid']) && Number.isSafeInteger(payload['gen']) : isText(payload.jti)
-  return isWhole ? (payload as unknown as InternalClaims[T]) : undefined
+  const { sid, gen, jti, password_id: passwordId } = payload
+  const isWhole = typ === 'rt+jwt' ? isText(sid) && Number.isSafeInteger(gen) : isText(jti)
+  return isWhole && (typ !== 'device+jwt' || isText(passwordId)) ? (payload as unknown as InternalClaims[T]) : undefined
 }
 
 export function epochSeconds(instant: Date): number {

@@ -42,6 +42,7 @@ export const authenticateForPassword = createMiddleware<HttpEnv>(async function 
   const actor = await findSignedInForPassword(c.get('ctx'), sid, sub)
   if (!actor) throw invalidToken('ended')
   c.set('actor', actor)
+  c.set('passwordActor', actor)
   await next()
 })
 

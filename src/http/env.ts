@@ -1,5 +1,6 @@
 import type { AccessClaims } from '../crypto/tokens.ts'
 import type { Context, Origin, Platform } from '../context.ts'
+import type { PasswordActor } from '../services/signed-in.ts'
 import type { Actor } from '../store/sessions.ts'
 
 /** What one request carries from middleware to handler. */
@@ -11,6 +12,8 @@ export interface HttpEnv {
     ctx: Context
     /** Set by `authenticate`: the user and session as D1 has them now. */
     actor: Actor
+    /** Set by `authenticateForPassword` besides. */
+    passwordActor: PasswordActor
     /** Set by `verifyAtEdge`: what the token says, which may be minutes old. */
     claims: AccessClaims
     /** For the request log. */

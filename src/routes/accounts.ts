@@ -64,7 +64,7 @@ export const accountRoutes = new Hono<HttpEnv>()
     authenticateForPassword,
     async (c) => {
       const body = c.req.valid('json')
-      await changePassword(c.get('ctx'), c.get('actor'), body.old_password, body.new_password)
+      await changePassword(c.get('ctx'), c.get('passwordActor'), body.old_password, body.new_password)
       return c.body(null, 204)
     },
   )

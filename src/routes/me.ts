@@ -33,7 +33,7 @@ export const meRoutes = new Hono<HttpEnv>()
     valid('json', z.object({ password })),
     authenticateForPassword,
     async (c) => {
-      await deleteOwnAccount(c.get('ctx'), c.get('actor'), c.req.valid('json').password)
+      await deleteOwnAccount(c.get('ctx'), c.get('passwordActor'), c.req.valid('json').password)
       return c.body(null, 204)
     },
   )

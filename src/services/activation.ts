@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts'
 import { verifyPassword } from '../crypto/password.ts'
+import { uuidv7 } from '../crypto/random.ts'
 import { verifyInternalToken } from '../crypto/tokens.ts'
 import { AppError } from '../errors.ts'
 import { accountBudget, deleteAttempts } from '../store/attempts.ts'
@@ -10,11 +11,12 @@ import { deleteLinksOf, emailOfLink, linkExists, selectRegistrationOfLink, selec
 import { deleteRegistrationsOf } from '../store/registrations.ts'
 import { hasStatus, updateUser } from '../store/users.ts'
 import { assertClaimed, claimPasswordAttempt } from './attempts.ts'
-import { auditEvent, recordRefusal } from './audit.ts'
+import { auditEvent } from './audit.ts'
 import { promoteFirstAdmin } from './bootstrap-admin.ts'
-import { issueDeviceToken } from './devices.ts'
+import { issueDeviceToken, newDevice } from './devices.ts'
 import { announceEmail, newEmail } from './outbox.ts'
 import { revoke } from './revocation.ts'
+import { recordWrongPassword } from './series-warning.ts'
 import { openSession } from './session-start.ts'
 import { type SignInTokens, issueTokens, newSession } from './token-answer.ts'
 
@@ -31,7 +33,7 @@ export async function activate(ctx: Context, token: string, password: string): P
   const { jti: linkId } = claims
   const isLive = linkExists(linkId, 'activation', now)
   const [claimed, attempts, [user], [registration]] = await batch(ctx.db, [
-    ...claimPasswordAttempt(ctx, accountBudget(emailOfLink(linkId)), isLive),
+    ...claimPasswordAttempt(ctx, accountBudget(emailOfLink(linkId)), { guard: isLive }),
     selectUserOfLink(ctx.db, linkId, 'activation', now),
     selectRegistrationOfLink(ctx.db, linkId, 'activation', now),
   ])
@@ -39,7 +41,9 @@ export async function activate(ctx: Context, token: string, password: string): P
   assertClaimed(ctx, claimed, attempts)
   const { matches } = await verifyPassword(password, registration.passwordHash, ctx.work, ctx.secrets.peppers)
   if (!matches) {
-    await recordRefusal(ctx, 'user.activation_refused', { userId: user.id, detail: { reason: 'wrong_password' } })
+    const { id: userId, email } = user
+    const refusal = auditEvent(ctx, 'user.activation_refused', { userId, detail: { reason: 'wrong_password' } })
+    await recordWrongPassword(ctx, refusal, { email, userId, tries: claimed[0]!.count })
     throw new AppError('invalid_credentials', { reason: 'wrong_password' })
   }
 
@@ -52,6 +56,7 @@ export async function activate(ctx: Context, token: string, password: string): P
   const mail = newEmail(ctx, 'account_activated', user.email, user.id)
   const done = happened(event.id)
   const { passwordHash, firstName, lastName, locale } = registration
+  const passwordId = uuidv7(event.at)
   const [, [activated], [stored], , evicted, , , , , ...promotion] = await batch(ctx.db, [
     insertAuditEvent(ctx.db, event, allOf(linkExists(linkId, 'activation', event.at), hasStatus(user.id, 'pending'))),
     updateUser(
@@ -60,6 +65,7 @@ export async function activate(ctx: Context, token: string, password: string): P
       {
         status: 'active',
         passwordHash,
+        passwordId,
         firstName,
         lastName,
         locale,
@@ -80,5 +86,5 @@ export async function activate(ctx: Context, token: string, password: string): P
   revoke(ctx, evicted)
   announceEmail(ctx, mail)
   const tokens = await issueTokens(ctx, promotion[1]?.[0] ?? activated, stored)
-  return { ...tokens, deviceToken: await issueDeviceToken(ctx, user.email) }
+  return { ...tokens, deviceToken: await issueDeviceToken(ctx, user.email, newDevice(passwordId)) }
 }

@@ -1,5 +1,6 @@
 /** Acts on the account of another user itself: its profile, its activation, its end. */
 import type { Context } from '../context.ts'
+import { uuidv7 } from '../crypto/random.ts'
 import { AppError } from '../errors.ts'
 import { happened } from '../store/audit.ts'
 import { allOf, batch, never } from '../store/db.ts'
@@ -51,6 +52,7 @@ export async function activateUser(ctx: Context, actor: Actor, id: string): Prom
       {
         status: 'active',
         passwordHash: fromOnlyRegistration('passwordHash', id),
+        passwordId: uuidv7(event.at),
         firstName: fromOnlyRegistration('firstName', id),
         lastName: fromOnlyRegistration('lastName', id),
         locale: fromOnlyRegistration('locale', id),

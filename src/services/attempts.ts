@@ -1,7 +1,17 @@
 import type { Context } from '../context.ts'
 import { AppError } from '../errors.ts'
-import { type AttemptPolicy, claimAttempt, selectAttempts } from '../store/attempts.ts'
-import type { Expression } from '../store/db.ts'
+import {
+  type AttemptConditions,
+  type AttemptPolicy,
+  accountBudget,
+  claimAttempt,
+  deviceBudget,
+  isSeriesBelow,
+  selectAttempts,
+} from '../store/attempts.ts'
+import { type Expression, anyOf, either } from '../store/db.ts'
+import { addressHasPassword } from '../store/users.ts'
+import type { Device } from './devices.ts'
 import { type HumanCheck, notHuman } from './human-check.ts'
 
 /**
@@ -20,19 +30,22 @@ const exhaustedRetrySeconds = 60 * 60
  * The two statements that take a try, for the batch that reads the account: the first gives a row when the try may be
  * made, the second tells how long to wait otherwise.
  *
- * @param guard without it the try is not even counted
  */
-export function claimPasswordAttempt(ctx: Context, key: Expression, guard?: Expression, policy = passwordAttempts) {
-  return [claimAttempt(ctx.db, key, ctx.now(), policy, guard), selectAttempts(ctx.db, key)] as const
+export function claimPasswordAttempt(ctx: Context, key: Expression, conditions?: AttemptConditions) {
+  return [claimAttempt(ctx.db, key, ctx.now(), passwordAttempts, conditions), selectAttempts(ctx.db, key)] as const
 }
 
 /**
- * The same for who may have to show that it is human. Without that it gets the first few tries, and a further one is not
- * even counted: a machine that cannot solve a challenge does not use up the owner's budget either.
+ * The same for a sign-in, which may come from a device that is known, and may have to show that it is human. Without that a
+ * stranger gets the first few tries, and a further one is not even counted: a machine that cannot solve a challenge does
+ * not use up the owner's budget either.
  */
-export function claimAttemptOf(check: HumanCheck, ctx: Context, key: Expression) {
-  const policy = check === 'human' ? passwordAttempts : { ...passwordAttempts, max: triesWithoutTurnstile }
-  return claimPasswordAttempt(ctx, key, undefined, policy)
+export function claimSignIn(ctx: Context, email: string, device: Device | undefined, check: HumanCheck) {
+  const isKnown = device && addressHasPassword(email, device.passwordId)
+  const common = accountBudget(email)
+  const key = isKnown ? either(isKnown, deviceBudget(email, device.id), common) : common
+  const goesOn = check === 'human' ? undefined : anyOf(isSeriesBelow(triesWithoutTurnstile), isKnown)
+  return claimPasswordAttempt(ctx, key, { goesOn })
 }
 
 interface Counter {

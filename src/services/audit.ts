@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import { uuidv7 } from '../crypto/random.ts'
-import { type AuditFilter, insertAuditEvent, listAuditEvents } from '../store/audit.ts'
+import { type AuditFilter, listAuditEvents } from '../store/audit.ts'
 import type { AuditEvent } from '../store/schema.ts'
 
 /** Everything the trail can say. Refreshes are not in it: they are many and change nothing. */
@@ -47,11 +47,6 @@ export function auditEvent(
 ): AuditEvent {
   const at = ctx.now()
   return { id: uuidv7(at), at, type, actorId, userId, ...ctx.origin, detail: detail ?? null }
-}
-
-/** Records what was refused; what was done is recorded in the batch that does it. */
-export async function recordRefusal(ctx: Context, type: AuditType, about: About): Promise<void> {
-  await insertAuditEvent(ctx.db, auditEvent(ctx, type, about))
 }
 
 export interface AuditPage {

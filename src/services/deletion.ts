@@ -7,27 +7,30 @@ import { allOf, always, type Db, batch } from '../store/db.ts'
 import { deleteEmailsTo, insertEmail } from '../store/emails.ts'
 import { deleteLinksOf } from '../store/links.ts'
 import { deleteRegistrationsOf } from '../store/registrations.ts'
-import { type Actor, actorStillHasPassword, deleteSessionsOf, selectActingUser } from '../store/sessions.ts'
-import { deleteUser, emailOf, leavesAnActiveAdmin, takesMail, wasActivated } from '../store/users.ts'
-import { auditEvent, recordRefusal } from './audit.ts'
+import { actorStillHasPassword, deleteSessionsOf, selectActingUser } from '../store/sessions.ts'
+import { deleteUser, emailOf, leavesAnActiveAdmin, passwordIdOf, takesMail, wasActivated } from '../store/users.ts'
+import { auditEvent } from './audit.ts'
 import { type NewEmail, announceEmail, newEmail } from './outbox.ts'
 import { revoke } from './revocation.ts'
+import { recordWrongPassword } from './series-warning.ts'
+import type { PasswordActor } from './signed-in.ts'
 
 /**
  * Deletes the account of who is signed in: account, sessions, links, registrations and every mail kept for the address.
  *
  * @throws {AppError} `wrong_password`, `last_admin`; `invalid_token` when the session or the password ended meanwhile
  */
-export async function deleteOwnAccount(ctx: Context, actor: Actor, password: string): Promise<void> {
-  const { user } = actor
+export async function deleteOwnAccount(ctx: Context, actor: PasswordActor, password: string): Promise<void> {
+  const { user, tries } = actor
   const { matches } = await verifyPassword(password, user.passwordHash, ctx.work, ctx.secrets.peppers)
   if (!matches || user.passwordHash === null) {
-    await recordRefusal(ctx, 'user.deletion_refused', { actorId: user.id, userId: user.id })
+    const refusal = auditEvent(ctx, 'user.deletion_refused', { actorId: user.id, userId: user.id })
+    await recordWrongPassword(ctx, refusal, { email: user.email, userId: user.id, tries })
     throw new AppError('wrong_password')
   }
   const event = auditEvent(ctx, 'user.deleted', { actorId: user.id, userId: user.id })
   const mail = newEmail(ctx, 'account_deleted', user.email, user.id)
-  const mayDelete = allOf(actorStillHasPassword(actor, user.passwordHash, event.at), leavesAnActiveAdmin(user.id))
+  const mayDelete = allOf(actorStillHasPassword(actor, event.at), leavesAnActiveAdmin(user.id))
   const [[deleted], [acting], ended] = await batch(ctx.db, [
     insertAuditEvent(ctx.db, event, mayDelete),
     selectActingUser(ctx.db, actor.session.id, user.id, event.at),
@@ -36,7 +39,8 @@ export async function deleteOwnAccount(ctx: Context, actor: Actor, password: str
     deleteAttempts(ctx.db, accountBudget(user.email), always),
   ])
   if (!deleted) {
-    throw acting?.passwordHash === user.passwordHash ? new AppError('last_admin') : invalidToken('changed_meanwhile')
+    const isSamePassword = acting && passwordIdOf(acting) === passwordIdOf(user)
+    throw isSamePassword ? new AppError('last_admin') : invalidToken('changed_meanwhile')
   }
   revoke(ctx, ended)
   announceEmail(ctx, mail)

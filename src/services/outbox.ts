@@ -27,8 +27,11 @@ export const emailTemplates = [
 
 export type EmailTemplate = (typeof emailTemplates)[number]
 
-/** A row that is not stored yet; its recipient may be left to the database. */
-export type NewEmail = Omit<Email, 'recipient'> & { recipient: string | Expression }
+/** A row that is not stored yet; its recipient and its budget may be left to the database. */
+export type NewEmail = Omit<Email, 'recipient' | 'budget'> & {
+  recipient: string | Expression
+  budget: string | null | Expression
+}
 
 /** A row for the outbox, to be inserted in the batch that causes the mail. Its id is time-ordered and also the link's. */
 export function newEmail(
@@ -63,14 +66,13 @@ export function newEmail(
   }
 }
 
-/** What can be caused again and again for an address has a budget, one for each kind, and for each known device or ADMINs. */
-function budgetOf(template: EmailTemplate, { deviceId, byAdministrator }: EmailParams): string | null {
+/** What can be caused again and again for an address has a budget, one for each kind, and one for what ADMINs cause. */
+function budgetOf(template: EmailTemplate, { byAdministrator }: EmailParams): string | null {
   const isRepeatable = ['registration', 'activation', 'password_reset', 'sign_in_attempts', 'new_sign_in'].includes(
     template,
   )
   if (!isRepeatable) return null
-  const asker = byAdministrator ? 'administrator' : deviceId
-  return asker === undefined ? template : `${template}:${asker}`
+  return byAdministrator ? `${template}:administrator` : template
 }
 
 /**

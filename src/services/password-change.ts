@@ -1,17 +1,20 @@
 import type { Context } from '../context.ts'
 import { hashPassword, verifyPassword } from '../crypto/password.ts'
+import { uuidv7 } from '../crypto/random.ts'
 import { AppError, invalidToken } from '../errors.ts'
 import { accountBudget, deleteAttempts } from '../store/attempts.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
 import { always, batch } from '../store/db.ts'
 import { insertEmail } from '../store/emails.ts'
 import { deleteLinksOf } from '../store/links.ts'
-import { type Actor, actorStillHasPassword, deleteOtherSessionsOf } from '../store/sessions.ts'
+import { actorStillHasPassword, deleteOtherSessionsOf } from '../store/sessions.ts'
 import { updateUser } from '../store/users.ts'
-import { auditEvent, recordRefusal } from './audit.ts'
+import { auditEvent } from './audit.ts'
 import { announceEmail, newEmail } from './outbox.ts'
 import { assertStrongPassword } from './password-policy.ts'
 import { revoke } from './revocation.ts'
+import { recordWrongPassword } from './series-warning.ts'
+import type { PasswordActor } from './signed-in.ts'
 
 /**
  * Changes the password of who is signed in. Every other session ends, and so does every reset link on its way.
@@ -20,14 +23,15 @@ import { revoke } from './revocation.ts'
  */
 export async function changePassword(
   ctx: Context,
-  actor: Actor,
+  actor: PasswordActor,
   oldPassword: string,
   newPassword: string,
 ): Promise<void> {
-  const { user, session } = actor
+  const { user, session, tries } = actor
   const { matches } = await verifyPassword(oldPassword, user.passwordHash, ctx.work, ctx.secrets.peppers)
   if (!matches || user.passwordHash === null) {
-    await recordRefusal(ctx, 'user.password_change_refused', { actorId: user.id, userId: user.id })
+    const refusal = auditEvent(ctx, 'user.password_change_refused', { actorId: user.id, userId: user.id })
+    await recordWrongPassword(ctx, refusal, { email: user.email, userId: user.id, tries })
     throw new AppError('wrong_password')
   }
   await assertStrongPassword(ctx, newPassword, user, '/new_password').catch(async (error: unknown) => {
@@ -40,8 +44,8 @@ export async function changePassword(
   const mail = newEmail(ctx, 'password_changed', user.email, user.id)
   const done = happened(event.id)
   const [[changed], , ended] = await batch(ctx.db, [
-    insertAuditEvent(ctx.db, event, actorStillHasPassword(actor, user.passwordHash, event.at)),
-    updateUser(ctx.db, user.id, { passwordHash, updatedAt: event.at }, done),
+    insertAuditEvent(ctx.db, event, actorStillHasPassword(actor, event.at)),
+    updateUser(ctx.db, user.id, { passwordHash, passwordId: uuidv7(event.at), updatedAt: event.at }, done),
     deleteOtherSessionsOf(ctx.db, user.id, session.id, done),
     deleteLinksOf(ctx.db, user.id, done, 'reset'),
     insertEmail(ctx.db, mail, done),

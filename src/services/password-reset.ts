@@ -1,17 +1,18 @@
 import type { Context } from '../context.ts'
 import { hashPassword } from '../crypto/password.ts'
+import { uuidv7 } from '../crypto/random.ts'
 import { verifyInternalToken } from '../crypto/tokens.ts'
 import { AppError } from '../errors.ts'
 import { deleteAttemptsFor } from '../store/attempts.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
-import { batch } from '../store/db.ts'
+import { batch, either } from '../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../store/emails.ts'
 import { deleteLinksOf, findUserOfLink, linkExists } from '../store/links.ts'
 import { deleteRegistrationsOf } from '../store/registrations.ts'
 import { deleteSessionsOf } from '../store/sessions.ts'
-import { activatedByReset, updateUser } from '../store/users.ts'
+import { activatedByReset, addressHasPassword, updateUser } from '../store/users.ts'
 import { auditEvent } from './audit.ts'
-import { knownDevice } from './devices.ts'
+import { readDevice } from './devices.ts'
 import { assertHuman } from './human-check.ts'
 import { announceEmail, newEmail } from './outbox.ts'
 import { assertStrongPassword } from './password-policy.ts'
@@ -29,8 +30,13 @@ export async function requestPasswordReset(
   turnstileToken?: string,
 ): Promise<void> {
   await assertHuman(ctx, turnstileToken, 'password_reset')
-  const deviceId = await knownDevice(ctx, email, deviceToken)
-  const mail = newEmail(ctx, 'password_reset', email, null, deviceId === undefined ? {} : { deviceId })
+  const device = await readDevice(ctx, email, deviceToken)
+  const mail = newEmail(ctx, 'password_reset', email, null)
+  if (device) {
+    // One budget for all known devices: whoever had the password once could have made any number of them.
+    const isKnown = addressHasPassword(email, device.passwordId)
+    mail.budget = either(isKnown, 'password_reset:known_device', 'password_reset')
+  }
   await insertEmail(ctx.db, mail, mailBudgetLeft(mail, ctx.now()))
   announceEmail(ctx, mail)
 }
@@ -54,7 +60,12 @@ export async function completePasswordReset(ctx: Context, token: string, newPass
   const done = happened(event.id)
   const [[reset], , ended] = await batch(ctx.db, [
     insertAuditEvent(ctx.db, event, linkExists(claims.jti, 'reset', event.at)),
-    updateUser(ctx.db, user.id, { passwordHash, updatedAt: event.at, ...activatedByReset(event.at) }, done),
+    updateUser(
+      ctx.db,
+      user.id,
+      { passwordHash, passwordId: uuidv7(event.at), updatedAt: event.at, ...activatedByReset(event.at) },
+      done,
+    ),
     deleteSessionsOf(ctx.db, user.id, done),
     deleteLinksOf(ctx.db, user.id, done),
     deleteRegistrationsOf(ctx.db, user.email, done),

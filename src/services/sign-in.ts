@@ -1,25 +1,22 @@
 import type { Context } from '../context.ts'
 import { type PasswordVerdict, hashPassword, verifyPassword } from '../crypto/password.ts'
 import { AppError, type ProblemCode } from '../errors.ts'
-import { accountBudget, deleteAttempts, deviceBudget } from '../store/attempts.ts'
+import { accountBudget, deleteAttempts, deviceBudget, isSeriesBelow, returnAttempt } from '../store/attempts.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
-import { type Expression, allOf, always, batch, never } from '../store/db.ts'
-import { insertEmail, mailBudgetLeft } from '../store/emails.ts'
+import { type Expression, always, batch, never } from '../store/db.ts'
 import type { User } from '../store/schema.ts'
-import { addressIsActive, canSignIn, selectUser, selectUserToSignIn, updateUser } from '../store/users.ts'
-import { assertClaimed, claimAttemptOf, passwordAttempts } from './attempts.ts'
+import { canSignIn, passwordIdOf, selectUser, selectUserToSignIn, updateUser } from '../store/users.ts'
+import { assertClaimed, claimSignIn } from './attempts.ts'
 import { auditEvent } from './audit.ts'
 import { promoteFirstAdmin } from './bootstrap-admin.ts'
-import { issueDeviceToken, knownDevice } from './devices.ts'
+import { type Device, issueDeviceToken, newDevice, readDevice } from './devices.ts'
 import { checkHuman } from './human-check.ts'
 import { newSignInNotice } from './new-sign-in.ts'
-import { announceEmail, newEmail } from './outbox.ts'
+import { announceEmail } from './outbox.ts'
 import { revoke } from './revocation.ts'
+import { seriesWarning } from './series-warning.ts'
 import { openSession } from './session-start.ts'
 import { type SignInTokens, issueTokens, newSession } from './token-answer.ts'
-
-/** How many wrong passwords in a row the owner of the address hears of. */
-const suspicious: readonly number[] = [10, passwordAttempts.max]
 
 export interface Credentials {
   email: string
@@ -40,54 +37,56 @@ export interface Credentials {
  */
 export async function signIn(ctx: Context, credentials: Credentials): Promise<SignInTokens> {
   const { email, password, deviceToken, turnstileToken } = credentials
-  const deviceId = await knownDevice(ctx, email, deviceToken)
-  // Whether it matters is decided by the claim. A known device has proven more than any challenge does.
-  const check = deviceId === undefined ? await checkHuman(ctx, turnstileToken, 'login') : 'human'
-  const budget = deviceId === undefined ? accountBudget(email) : deviceBudget(email, deviceId)
+  const device = await readDevice(ctx, email, deviceToken)
+  const check = await checkHuman(ctx, turnstileToken, 'login')
   const [claimed, attempts, [found]] = await batch(ctx.db, [
-    ...claimAttemptOf(check, ctx, budget),
+    ...claimSignIn(ctx, email, device, check),
     selectUserToSignIn(ctx.db, email),
   ])
-  assertClaimed(ctx, claimed, attempts, check)
+  const known = device && found && device.passwordId === passwordIdOf(found.user) ? device : undefined
+  // A known device has proven more than any challenge does.
+  assertClaimed(ctx, claimed, attempts, known ? 'human' : check)
+  const ownHash = found?.user.passwordHash ?? null
   // A pending account has no password of its own yet: its newest registration stands in, for the answer only.
-  const stored = found?.user.passwordHash ?? found?.registeredHash ?? null
-  const verdict = await verifyPassword(password, stored, ctx.work, ctx.secrets.peppers)
+  const standIn = found?.user.status === 'active' ? null : (found?.registeredHash ?? null)
+  const verdict = await verifyPassword(password, ownHash ?? standIn, ctx.work, ctx.secrets.peppers)
   const attempt: Attempt = {
     email,
-    budget,
-    isKnownDevice: deviceId !== undefined,
-    tries: claimed[0]?.count ?? 0,
+    budget: known ? deviceBudget(email, known.id) : accountBudget(email),
+    device: known,
+    tries: claimed[0]!.count,
     userId: found?.user.id ?? null,
-    isRight: verdict.matches,
+    isRight: verdict.matches && ownHash !== null,
+    isStandIn: verdict.matches && ownHash === null,
   }
   if (!found || !verdict.matches) {
     return refuse(ctx, attempt, 'invalid_credentials', found ? 'wrong_password' : 'unknown_address')
   }
   const { user } = found
   if (user.status !== 'active') return refuse(ctx, attempt, notActive(user), user.status)
-  if (user.passwordHash === null) return refuse(ctx, attempt, 'invalid_credentials', 'no_password')
-  const newHash = await rehash(ctx, password, verdict)
-  const deviceTokenOfNext = await issueDeviceToken(ctx, email, deviceId)
-  return { ...(await startSession(ctx, attempt, user, user.passwordHash, newHash)), deviceToken: deviceTokenOfNext }
+  return startSession(ctx, attempt, user, await rehash(ctx, password, verdict))
 }
 
 interface Attempt {
   email: string
   budget: Expression
-  isKnownDevice: boolean
+  /** One that is known. */
+  device: Device | undefined
   /** Which one in a row this is. */
   tries: number
   userId: string | null
   isRight: boolean
+  /** It is that of a registration, of an account that has none yet. */
+  isStandIn: boolean
 }
 
 async function startSession(
   ctx: Context,
   attempt: Attempt,
   user: User,
-  verifiedHash: string,
   newHash: string | undefined,
-) {
+): Promise<SignInTokens> {
+  const passwordId = passwordIdOf(user)
   const session = newSession(ctx, user.id)
   const event = auditEvent(ctx, 'user.signed_in', {
     actorId: user.id,
@@ -95,10 +94,11 @@ async function startSession(
     detail: { session_id: session.id },
   })
   const done = happened(event.id)
-  const { isKnownDevice } = attempt
+  const isKnownDevice = attempt.device !== undefined
   const { notice, insertNotice } = newSignInNotice(ctx, user, { eventId: event.id, isKnownDevice, done })
   const [, noticed, [stored], , evicted, [signedIn], [current], , ...promotion] = await batch(ctx.db, [
-    insertAuditEvent(ctx.db, event, canSignIn(user.id, verifiedHash)),
+    // Not the hash that was verified: another sign-in may just have hashed the same password anew.
+    insertAuditEvent(ctx.db, event, canSignIn(user.id, passwordId)),
     insertNotice,
     ...openSession(ctx, session, event.id),
     updateUser(ctx.db, user.id, { lastLoginAt: event.at, ...(newHash && { passwordHash: newHash }) }, done),
@@ -108,35 +108,33 @@ async function startSession(
   ])
   if (!stored || !signedIn) {
     // Something ended this password or this account while it was being verified.
-    const isSamePassword = current?.passwordHash === verifiedHash
-    const code = current && isSamePassword && current.status !== 'active' ? notActive(current) : 'invalid_credentials'
+    const isSamePassword = current && passwordIdOf(current) === passwordId
+    const code = isSamePassword && current.status !== 'active' ? notActive(current) : 'invalid_credentials'
     return refuse(ctx, { ...attempt, userId: current?.id ?? null }, code, 'changed_meanwhile')
   }
   revoke(ctx, evicted)
   if (noticed.length > 0) announceEmail(ctx, notice)
-  return issueTokens(ctx, promotion[1]?.[0] ?? signedIn, stored)
+  const tokens = await issueTokens(ctx, promotion[1]?.[0] ?? signedIn, stored)
+  const deviceToken = await issueDeviceToken(ctx, attempt.email, attempt.device ?? newDevice(passwordId))
+  return { ...tokens, deviceToken }
 }
 
 /**
- * Records a refusal. A wrong password stays counted, and at certain counts the owner of the mailbox is told and offered a
- * reset; the same statements run, and the same is sent to the queue, when there is no owner.
+ * Records a refusal. A wrong password stays counted. The right one ends the series, and one that only stands in for it is no
+ * try at all: who registers an address and knows that password must not end the series of what is tried at another one. The
+ * same statements run in every case, and when there is no owner.
  */
-async function refuse(
-  ctx: Context,
-  { email, budget, tries, userId, isRight }: Attempt,
-  code: ProblemCode,
-  reason: string,
-): Promise<never> {
+async function refuse(ctx: Context, attempt: Attempt, code: ProblemCode, reason: string): Promise<never> {
+  const { email, budget, tries, userId, isRight, isStandIn } = attempt
   const event = auditEvent(ctx, 'user.sign_in_refused', { userId, detail: { reason } })
-  const warning = newEmail(ctx, 'sign_in_attempts', email, userId)
-  const isSuspicious = !isRight && suspicious.includes(tries)
-  const mayWarn = allOf(isSuspicious ? always : never, addressIsActive(email), mailBudgetLeft(warning, event.at))
+  const { insertWarning, announce } = seriesWarning(ctx, { email, userId, tries: isRight || isStandIn ? 0 : tries })
   await batch(ctx.db, [
     insertAuditEvent(ctx.db, event),
-    insertEmail(ctx.db, warning, mayWarn),
-    deleteAttempts(ctx.db, budget, isRight ? always : never),
+    insertWarning,
+    returnAttempt(ctx.db, budget, tries, event.at, isStandIn ? always : never),
+    deleteAttempts(ctx.db, budget, isRight ? always : isSeriesBelow(1)),
   ])
-  if (isSuspicious) announceEmail(ctx, warning)
+  announce()
   throw new AppError(code, { reason })
 }
 

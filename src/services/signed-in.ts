@@ -10,6 +10,12 @@ export function findSignedIn(ctx: Context, sessionId: string, userId: string): P
   return findActor(ctx.db, sessionId, userId, ctx.now())
 }
 
+/** Who is signed in and about to try the account's password. */
+export interface PasswordActor extends Actor {
+  /** Which try in a row this is. */
+  tries: number
+}
+
 /**
  * The same for a request that is about to try the account's password: takes the try in the same round trip, out of the
  * budget that sign-in draws on, so that a stolen access token is no way round it.
@@ -20,14 +26,14 @@ export async function findSignedInForPassword(
   ctx: Context,
   sessionId: string,
   userId: string,
-): Promise<Actor | undefined> {
+): Promise<PasswordActor | undefined> {
   const now = ctx.now()
   const [claimed, attempts, [user], [session]] = await batch(ctx.db, [
-    ...claimPasswordAttempt(ctx, accountBudget(emailOf(userId)), actorExists(sessionId, userId, now)),
+    ...claimPasswordAttempt(ctx, accountBudget(emailOf(userId)), { guard: actorExists(sessionId, userId, now) }),
     selectActingUser(ctx.db, sessionId, userId, now),
     selectSession(ctx.db, sessionId),
   ])
   if (!user || !session) return undefined
   assertClaimed(ctx, claimed, attempts)
-  return { user, session }
+  return { user, session, tries: claimed[0]!.count }
 }

@@ -1,5 +1,5 @@
 import { type SQL, and, eq, gte, inArray, lt, lte, sql } from 'drizzle-orm'
-import { type Db, insertWhere } from './db.ts'
+import { type Db, always, insertWhere } from './db.ts'
 import { attemptCounters } from './schema.ts'
 
 export interface AttemptPolicy {
@@ -11,11 +11,24 @@ export interface AttemptPolicy {
   maxPauseMs: number
 }
 
+export interface AttemptConditions {
+  /** Without it the try is not even counted. */
+  guard?: SQL | undefined
+  /** What a series that has begun needs besides. */
+  goesOn?: SQL | undefined
+}
+
 /**
  * Takes one try out of a budget, before the password is looked at: of any number of tries at the same moment only the
  * allowed ones get a row back. The pause after a try doubles with each one in a row.
  */
-export function claimAttempt(db: Db, key: SQL, now: Date, policy: AttemptPolicy, guard: SQL = sql`true`) {
+export function claimAttempt(
+  db: Db,
+  key: SQL,
+  now: Date,
+  policy: AttemptPolicy,
+  { guard = always, goesOn }: AttemptConditions = {},
+) {
   const { free, max, firstPauseMs, maxPauseMs } = policy
   const nowMs = now.getTime()
   const next = sql`${attemptCounters.count} + 1`
@@ -27,7 +40,7 @@ export function claimAttempt(db: Db, key: SQL, now: Date, policy: AttemptPolicy,
     .onConflictDoUpdate({
       target: attemptCounters.key,
       set: { count: next, allowedAt: sql`${nowMs} + ${pause}`, updatedAt: now },
-      setWhere: sql`${and(lte(attemptCounters.allowedAt, now), lt(attemptCounters.count, max))}`,
+      setWhere: sql`${and(lte(attemptCounters.allowedAt, now), lt(attemptCounters.count, max), goesOn)}`,
     })
     .returning({ count: attemptCounters.count })
 }
@@ -35,6 +48,19 @@ export function claimAttempt(db: Db, key: SQL, now: Date, policy: AttemptPolicy,
 /** The budget as it is, to tell how long to wait. */
 export function selectAttempts(db: Db, key: SQL) {
   return db.select().from(attemptCounters).where(eq(attemptCounters.key, key))
+}
+
+/** A series of fewer tries than this. */
+export function isSeriesBelow(tries: number): SQL {
+  return lt(attemptCounters.count, tries)
+}
+
+/** Gives back the newest try of a series, if that is still this one: it was none at the password that the series is about. */
+export function returnAttempt(db: Db, key: SQL, count: number, now: Date, guard: SQL) {
+  return db
+    .update(attemptCounters)
+    .set({ count: count - 1, allowedAt: now })
+    .where(and(eq(attemptCounters.key, key), eq(attemptCounters.count, count), guard))
 }
 
 /** Ends a series. */

@@ -1,4 +1,4 @@
-import { SQL, and, getTableColumns, is, sql } from 'drizzle-orm'
+import { SQL, and, getTableColumns, is, or, sql } from 'drizzle-orm'
 import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
@@ -33,6 +33,16 @@ export const never: Expression = sql`false`
 /** All of several conditions, for the guard of a write. */
 export function allOf(first: SQL, ...others: (SQL | undefined)[]): SQL {
   return and(first, ...others) ?? first
+}
+
+/** One of two conditions, if there are two. */
+export function anyOf(first: SQL, other: SQL | undefined): SQL {
+  return or(first, other) ?? first
+}
+
+/** One value or another, as a condition has it at the moment of writing. */
+export function either(condition: SQL, value: SQL | string, otherwise: SQL | string): Expression {
+  return sql`(case when ${condition} then ${value} else ${otherwise} end)`
 }
 
 /** A whole row, of values or of expressions that are computed at the moment of writing. */

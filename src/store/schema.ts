@@ -47,6 +47,8 @@ export const users = sqliteTable(
     email: text('email').notNull(),
     /** Null until the mailbox is proven, and after an activation by an ADMIN that could not tell whose password is right. */
     passwordHash: text('password_hash'),
+    /** See `passwordIdOf`. */
+    passwordId: text('password_id'),
     role: text('role', { enum: roles }).notNull(),
     status: text('status', { enum: userStatuses }).notNull(),
     firstName: text('first_name'),
@@ -105,7 +107,7 @@ export const registrations = sqliteTable(
 
 /** Passwords that turned out to be wrong, or are being tried, in a row. */
 export const attemptCounters = sqliteTable('attempt_counters', {
-  /** Whose budget: `account:` and an address, whether or not there is an account, or `device:` and a device's id. */
+  /** Whose budget: `account:` and an address, whether or not there is an account; `device:`, the address and a device's id. */
   key: text('key').primaryKey(),
   count: integer('count').notNull(),
   /** No try before this is looked at. */
@@ -134,7 +136,6 @@ export interface EmailParams {
   registrationId?: string
   reason?: string
   role?: Role
-  deviceId?: string
   /** An ADMIN asked for it: that is on record, and where they were is in no mail. */
   byAdministrator?: true
   ip?: string | null

@@ -1,6 +1,7 @@
 import { type SQL, and, desc, eq, gt, inArray, lt, lte, ne, sql } from 'drizzle-orm'
 import { type Db, insertWhere } from './db.ts'
 import { type Session, type User, sessions, users } from './schema.ts'
+import { isPassword, passwordIdOf } from './users.ts'
 
 export interface Actor {
   user: User
@@ -37,8 +38,8 @@ export function actorStillHasRole({ session, user }: Actor, now: Date): SQL {
 }
 
 /** Still signed in, and the password is the one that was verified: guards what a password was asked for. */
-export function actorStillHasPassword({ session, user }: Actor, verifiedHash: string, now: Date): SQL {
-  return actorExists(session.id, user.id, now, eq(users.passwordHash, verifiedHash))
+export function actorStillHasPassword({ session, user }: Actor, now: Date): SQL {
+  return actorExists(session.id, user.id, now, isPassword(passwordIdOf(user)))
 }
 
 function liveSession(sessionId: string, userId: string, now: Date) {

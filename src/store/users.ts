@@ -5,7 +5,15 @@ import { type Role, type User, type UserStatus, registrations, roles, userStatus
 
 /** A pending user, unless somebody has the address already. */
 export function insertPendingUser(db: Db, user: Pick<User, 'id' | 'email' | 'createdAt'>, guard: SQL) {
-  const nothing = { passwordHash: null, firstName: null, lastName: null, avatarUrl: null, bio: null, locale: null }
+  const nothing = {
+    passwordHash: null,
+    passwordId: null,
+    firstName: null,
+    lastName: null,
+    avatarUrl: null,
+    bio: null,
+    locale: null,
+  }
   const row: User = {
     ...user,
     ...nothing,
@@ -108,6 +116,24 @@ export function forgetEmailProblem(db: Db, email: string, guard: SQL) {
     .where(and(eq(users.email, email), isNotNull(users.emailProblem), guard))
 }
 
+/**
+ * Which password a user has: another one each time that one is set, and the same one when it is only hashed anew. Accounts
+ * from before there were such ids have their own id for it.
+ */
+export function passwordIdOf({ id, passwordId }: Pick<User, 'id' | 'passwordId'>): string {
+  return passwordId ?? id
+}
+
+/** The condition that a user's password is still a certain one. */
+export function isPassword(passwordId: string): SQL {
+  return sql`coalesce(${users.passwordId}, ${users.id}) = ${passwordId}`
+}
+
+/** Whoever has this address has this password. */
+export function addressHasPassword(email: string, passwordId: string): SQL {
+  return sql`exists (select 1 from ${users} where ${and(eq(users.email, email), isPassword(passwordId))})`
+}
+
 export function hasPassword(id: string): SQL {
   return userExists(id, isNotNull(users.passwordHash))
 }
@@ -167,8 +193,8 @@ export function hasStatus(id: string, status: UserStatus): SQL {
 }
 
 /** The user may sign in, and the password is still the one that was verified. */
-export function canSignIn(id: string, verifiedHash: string): SQL {
-  return userExists(id, and(eq(users.status, 'active'), eq(users.passwordHash, verifiedHash)))
+export function canSignIn(id: string, passwordId: string): SQL {
+  return userExists(id, and(eq(users.status, 'active'), isNotNull(users.passwordHash), isPassword(passwordId)))
 }
 
 export interface UserFilter {

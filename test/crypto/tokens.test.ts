@@ -163,7 +163,7 @@ describe('a key set', () => {
 
 describe('kinds', () => {
   /** Says everything that any kind has to say, so that only the kind itself can be what is wrong. */
-  const everything = { ...claims, gen: 1, iss: issuer, iat, exp: iat + 60 }
+  const everything = { ...claims, gen: 1, password_id: 'p', iss: issuer, iat, exp: iat + 60 }
   const verifiers = {
     'at+jwt': (token: string) => verifyAccessToken(access, token, now()),
     'rt+jwt': (token: string) => verifyInternalToken(internal, 'rt+jwt', token, now()),
@@ -201,7 +201,12 @@ describe('kinds', () => {
 
   it('are made as they are read', async () => {
     for (const typ of internalTypes) {
-      const said = typ === 'rt+jwt' ? { sid: 's', gen: 3 } : { jti: 'j' }
+      const said = {
+        'rt+jwt': { sid: 's', gen: 3 },
+        'activation+jwt': { jti: 'j' },
+        'reset+jwt': { jti: 'j' },
+        'device+jwt': { jti: 'j', email_sha256: 'e', password_id: 'p' },
+      }[typ]
       const token = await signInternalToken(internal, typ, said as never, now(), inAnHour)
       const taken = await Promise.all(
         Object.entries(verifiers).map(async ([kind, verify]) => (await verify(token)) && kind),

@@ -87,15 +87,29 @@ describe('wrong passwords', () => {
     expect((await tryPassword(service, goodPassword)).status).toBe(200)
   })
 
+  it('wait a quarter of an hour each, however many there were', async () => {
+    const service = startService()
+    await signUp(service, email)
+    await guess(service, 1)
+    // From 64 on a shift by as many places would be nothing again.
+    for (const count of [33, 64, 69, 98]) {
+      await setCount(email, count)
+      expect((await tryPassword(service, 'a wrong password')).status).toBe(401)
+      const refused = await tryPassword(service, goodPassword)
+      expect([refused.status, refused.headers.get('Retry-After')], `after ${count + 1}`).toEqual([429, '900'])
+    }
+  })
+
   it('end password sign-in at a hundred in a row, until a reset by mail', async () => {
     const service = startService()
     await signUp(service, email)
     await guess(service, 6)
     await setCount(email, passwordAttempts.max - 1)
     expect((await tryPassword(service, 'a wrong password')).status).toBe(401)
-    service.clock.advance(29 * day)
+    service.clock.advance(399 * day)
     await service.runCron('0 * * * *')
-    expect((await tryPassword(service, goodPassword)).json.code).toBe('rate_limited')
+    const refused = await tryPassword(service, goodPassword)
+    expect([refused.json.code, refused.headers.get('Retry-After')]).toEqual(['rate_limited', '3600'])
 
     const token = await resetToken(service, email)
     await service.call('POST', '/auth/password-reset/complete', { body: { token, new_password: otherPassword } })
@@ -126,6 +140,35 @@ describe('wrong passwords', () => {
     expect(
       (await service.call('POST', '/auth/activate', { body: { token: link, password: goodPassword } })).status,
     ).toBe(200)
+  })
+
+  it('are not forgotten for the password of another registration of the address', async () => {
+    const service = startService()
+    const link = await register(service, email)
+    const activate = (password: string) => service.call('POST', '/auth/activate', { body: { token: link, password } })
+    // A stranger with the link, who registers the address once more to have a password that is taken for right.
+    service.clock.advance(second)
+    await service.call('POST', '/auth/register', { body: { email, password: otherPassword } })
+    const statuses: number[] = []
+    for (let round = 0; round < 3; round++) {
+      for (let index = 0; index < 4; index++) statuses.push((await activate('a wrong password')).status)
+      expect((await tryPassword(service, otherPassword)).json.code).toMatch(/^(account_pending|rate_limited)$/)
+    }
+    expect(statuses.filter((status) => status === 401)).toHaveLength(passwordAttempts.free)
+    expect(statuses.filter((status) => status === 429)).toHaveLength(12 - passwordAttempts.free)
+  })
+
+  it('do not come of a password that is right but for an account that waits to be activated', async () => {
+    const service = startService()
+    const link = await register(service, email)
+    for (let index = 0; index < 8; index++) {
+      expect((await tryPassword(service, goodPassword)).json.code).toBe('account_pending')
+    }
+    await guess(service, 3)
+    expect((await tryPassword(service, goodPassword)).json.code).toBe('account_pending')
+    expect(await env.DB.prepare('select count from attempt_counters').first('count')).toBe(3)
+    const answer = await service.call('POST', '/auth/activate', { body: { token: link, password: goodPassword } })
+    expect(answer.status).toBe(200)
   })
 
   it('are not counted when the old password was right and only the new one is weak', async () => {
@@ -171,10 +214,72 @@ describe('wrong passwords', () => {
     expect(mailsTo(service, 'nobody@example.com')).toHaveLength(0)
   })
 
+  it('tell the owner wherever they were tried, and once', async () => {
+    const service = startService()
+    const { accessToken: token } = await signUp(service, email)
+    const password = 'a wrong password'
+    const change = () =>
+      service.call('POST', '/auth/change-password', {
+        token,
+        body: { old_password: password, new_password: otherPassword },
+      })
+    const remove = () => service.call('DELETE', '/users/me', { token, body: { password } })
+    for (const [count, act] of [
+      [9, change],
+      [99, remove],
+    ] as const) {
+      await env.DB.prepare("insert or replace into attempt_counters values ('account:' || ?, ?, 0, 0)")
+        .bind(email, count)
+        .run()
+      const before = mailsTo(service, email).length
+      expect((await act()).json.code).toBe('wrong_password')
+      await service.deliver()
+      expect(mailsTo(service, email)).toHaveLength(before + 1)
+      expect(mailsTo(service, email)[0]!.text).toContain('/reset-password')
+    }
+    await setCount(email, 10)
+    const before = mailsTo(service, email).length
+    expect((await change()).json.code).toBe('wrong_password')
+    await service.deliver()
+    expect(mailsTo(service, email)).toHaveLength(before)
+  })
+
+  it('tell the owner of so many series as there may be mails of a kind, and of no more', async () => {
+    const service = startService()
+    await signUp(service, email)
+    await guess(service, 1)
+    for (let series = 0; series < 8; series++) {
+      await setCount(email, 9)
+      expect((await tryPassword(service, 'a wrong password')).status).toBe(401)
+    }
+    const warnings = "select count(*) as n from emails where template = 'sign_in_attempts'"
+    expect(await env.DB.prepare(warnings).first('n')).toBe(mailBudget.perHour)
+  })
+
+  it('tell the queue nothing else', async () => {
+    const service = startService()
+    await signUp(service, email)
+    service.queued.length = 0
+    await guess(service, 9)
+    expect(service.queued).toEqual([])
+  })
+
   it('are forgotten when nobody tried for a month', async () => {
     const service = startService()
     await guess(service, 5, 'nobody@example.com')
     service.clock.advance(30 * day - minute)
+    await service.runCron('0 * * * *')
+    expect(await env.DB.prepare('select count(*) as n from attempt_counters').first('n')).toBe(1)
+    service.clock.advance(2 * minute)
+    await service.runCron('0 * * * *')
+    expect(await env.DB.prepare('select count(*) as n from attempt_counters').first('n')).toBe(0)
+  })
+
+  it('that ended password sign-in are remembered for longer than any link or session lives, and not for ever', async () => {
+    const service = startService()
+    await guess(service, 1, 'nobody@example.com')
+    await setCount('nobody@example.com', passwordAttempts.max)
+    service.clock.advance(400 * day - minute)
     await service.runCron('0 * * * *')
     expect(await env.DB.prepare('select count(*) as n from attempt_counters').first('n')).toBe(1)
     service.clock.advance(2 * minute)
@@ -211,6 +316,83 @@ describe('a device that signed in before', () => {
     const token = await resetToken(service, email)
     await service.call('POST', '/auth/password-reset/complete', { body: { token, new_password: otherPassword } })
     expect((await tryPassword(service, otherPassword, email, device)).status).toBe(200)
+  })
+
+  const endings: [name: string, end: (service: Service) => Promise<Answer>][] = [
+    [
+      'a reset',
+      async (service) => {
+        const token = await resetToken(service, email)
+        return service.call('POST', '/auth/password-reset/complete', { body: { token, new_password: otherPassword } })
+      },
+    ],
+    [
+      'a change',
+      async (service) => {
+        const { access_token: token } = (await tryPassword(service, goodPassword)).json
+        const body = { old_password: goodPassword, new_password: otherPassword }
+        return service.call('POST', '/auth/change-password', { token, body })
+      },
+    ],
+    [
+      'deletion and another registration',
+      async (service) => {
+        const { access_token: token } = (await tryPassword(service, goodPassword)).json
+        await service.call('DELETE', '/users/me', { token, body: { password: goodPassword } })
+        const link = await register(service, email, otherPassword)
+        return service.call('POST', '/auth/activate', { body: { token: link, password: otherPassword } })
+      },
+    ],
+  ]
+
+  it.each(endings)('is a stranger after %s, for passwords and for reset mails', async (_, end) => {
+    const service = startService()
+    await signUp(service, email)
+    const devices: string[] = []
+    for (let index = 0; index < 3; index++) devices.push(await knownDevice(service))
+    expect((await end(service)).status).toBeLessThan(300)
+    const statuses: number[] = []
+    for (const device of devices) {
+      for (let index = 0; index < 4; index++) {
+        statuses.push((await tryPassword(service, 'a wrong password', email, device)).status)
+        await service.call('POST', '/auth/password-reset/request', { body: { email, device_token: device } })
+      }
+    }
+    expect(statuses.filter((status) => status === 401)).toHaveLength(passwordAttempts.free)
+    const asked = await env.DB.prepare("select count(*) as n from emails where budget like 'password_reset%'").first(
+      'n',
+    )
+    expect(asked).toBe(mailBudget.perHour)
+    // And is known again by its next sign-in.
+    service.clock.advance(hour)
+    const device = (await tryPassword(service, otherPassword, email, devices[0])).json.device_token
+    await setCount(email, passwordAttempts.max)
+    expect((await tryPassword(service, otherPassword, email, device)).status).toBe(200)
+  })
+
+  it('stays known when its password is only hashed anew', async () => {
+    const service = startService()
+    await signUp(service, email)
+    const device = await knownDevice(service)
+    const stronger = startService({ beside: service, platform: { work: { rounds: 2, iterations: 1000 } } })
+    const hash = () => env.DB.prepare('select password_hash as hash from users').first('hash')
+    const before = await hash()
+    expect((await tryPassword(stronger, goodPassword)).status).toBe(200)
+    expect(await hash()).not.toBe(before)
+    await guess(service, 6)
+    await setCount(email, passwordAttempts.max)
+    expect((await tryPassword(service, goodPassword, email, device)).status).toBe(200)
+  })
+
+  it('shares one budget of reset mails with all others that are known', async () => {
+    const service = startService()
+    await signUp(service, email)
+    for (let index = 0; index < 8; index++) {
+      const device = await knownDevice(service)
+      await service.call('POST', '/auth/password-reset/request', { body: { email, device_token: device } })
+    }
+    const asked = await env.DB.prepare("select count(*) as n from emails where template = 'password_reset'").first('n')
+    expect(asked).toBe(mailBudget.perHour)
   })
 
   it('keeps one budget through the tokens of all its sign-ins', async () => {

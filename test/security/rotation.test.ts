@@ -18,11 +18,12 @@ import {
 } from '../../tools/keys/key-set.ts'
 import { expectOk, expectProblem } from '../support/answers.ts'
 import { day, hour, minute, second } from '../support/clock.ts'
+import { hookedD1 } from '../support/hooked-d1.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { hashesDuring } from '../support/password-work.ts'
 import { goodPassword, newestMail, otherPassword, register, resetToken, signUp, tokenIn } from '../support/people.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
-import { rowOf } from '../support/state.ts'
+import { rowOf, rowsOf, write } from '../support/state.ts'
 
 const email = 'ada@example.com'
 
@@ -267,6 +268,44 @@ describe('the peppers of passwords', () => {
     expect(await counts('te_t-pepper')).toEqual({ users: 0, registrations: 0 })
     expect(await counts('test-peppe')).toEqual({ users: 0, registrations: 0 })
     expectOk(await login(retired))
+  })
+
+  it('let everybody in who signs in at once, though the first of them changes the hash that the others compared with', async () => {
+    const service = startService()
+    const { promoted } = await rotateInSteps(service, 'PASSWORD_PEPPER')
+    for (let round = 0; round < 10; round++) {
+      const address = `racer-${round}@example.com`
+      await signUp(service, address)
+      await write('insert or replace into attempt_counters values (?, -1000, 0, 0)', `account:${address}`)
+      const body = { email: address, password: goodPassword }
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, () => promoted.call('POST', '/auth/login', { body })),
+      )
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
+      expect(await rowsOf('sessions', 'user_id = (select id from users where email = ?)', address)).toHaveLength(21)
+      expect((await rowOf('users', 'email = ?', address))['password_hash']).toMatch(/,p=new\$/)
+    }
+  })
+
+  it.each<[string, string, string, object]>([
+    ['change', 'POST', '/auth/change-password', { old_password: goodPassword, new_password: otherPassword }],
+    ['deletion', 'DELETE', '/users/me', { password: goodPassword }],
+  ])('do not keep a %s from its password when a sign-in hashes it anew meanwhile', async (_, method, path, body) => {
+    const service = startService()
+    const { accessToken: token } = await signUp(service, email)
+    const { promoted } = await rotateInSteps(service, 'PASSWORD_PEPPER')
+    const before = await storedHash()
+    let isHashedAnew = false
+    const DB = hookedD1(service.env.DB, async (statements) => {
+      if (isHashedAnew || !statements.some((sql) => /^insert into "audit_events"/i.test(sql))) return
+      isHashedAnew = true
+      expectOk(await login(promoted))
+      expect(await storedHash()).not.toBe(before)
+    })
+    const late = startService({ env: { ...promoted.env, DB }, beside: service })
+    expect((await late.call(method, path, { token, body })).status).toBe(204)
+    expect(isHashedAnew).toBe(true)
+    expectProblem(await login(promoted), 401, 'invalid_credentials')
   })
 
   it('are announced so that a location that does not know of the promotion yet can compare', async () => {
