@@ -101,6 +101,7 @@ describe.each(guarded)('%s', (_name, action, ask) => {
       {
         method: 'POST',
         url: turnstileEnv.TURNSTILE_URL,
+        redirect: 'manual',
         body: { secret: turnstileEnv.TURNSTILE_SECRET, response: token, remoteip: '203.0.113.7' },
       },
     ])

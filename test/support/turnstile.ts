@@ -15,6 +15,8 @@ export interface Solved {
 export interface Question {
   method: string
   url: string
+  /** What is done about a redirect, which would take the secret along. */
+  redirect: string
   body: Record<string, unknown>
 }
 
@@ -28,7 +30,7 @@ export function scriptTurnstile(respond: Respond): Question[] {
     const request = new Request(input, init)
     if (request.url !== turnstileEnv.TURNSTILE_URL) return elsewhere(input, init)
     const body = await request.clone().json<Record<string, unknown>>()
-    questions.push({ method: request.method, url: request.url, body })
+    questions.push({ method: request.method, url: request.url, redirect: request.redirect, body })
     return respond(String(body['response']), init!.signal!)
   })
   return questions

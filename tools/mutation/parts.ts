@@ -32,11 +32,12 @@ export const parts: Record<string, Part> = {
   accounts: {
     mutate: [
       'src/services/{registration,activation,sign-in,sessions,session-start,signed-in,token-answer}.ts',
-      'src/services/{password-change,password-reset,attempts,devices,bootstrap-admin,human-check,revocation}.ts',
+      'src/services/{password-change,password-reset,attempts,devices,series-warning,bootstrap-admin,human-check,revocation}.ts',
     ],
     tests: [
       ...tests('routes', 'registration', 'sign-in', 'sessions', 'passwords'),
       ...tests('security', 'audit', 'abuse', 'edge', 'session-limit', 'turnstile', 'new-sign-in', 'meanwhile'),
+      'test/http/failures.test.ts',
     ],
   },
   administration: {
@@ -59,9 +60,9 @@ export const parts: Record<string, Part> = {
   mail: {
     mutate: ['src/services/{email-*,outbox,link-issue,new-sign-in}.ts'],
     tests: [
-      ...tests('jobs', 'mail', 'cleanup'),
-      ...tests('routes', 'registration', 'passwords', 'started-reset'),
-      ...tests('security', 'new-sign-in', 'abuse', 'audit'),
+      ...tests('jobs', 'mail', 'mail-batches', 'cleanup'),
+      ...tests('routes', 'webhooks', 'emails', 'started-reset'),
+      ...tests('security', 'new-sign-in', 'abuse'),
     ],
   },
 }
