@@ -4,8 +4,11 @@ import { AppError } from '../errors.ts'
 import type { HttpEnv } from './env.ts'
 
 const maxBytes = 16 * 1024
-/** So much of a body in chunks is taken off the wire before it is refused: who still sends may not see the answer else. */
-const maxReceivedBytes = 8 * 1024 * 1024
+/**
+ * So much of a body in chunks is taken off the wire before it is refused: who still sends does not see the answer else.
+ * Cloudflare lets no more through.
+ */
+const maxReceivedBytes = 100 * 1024 * 1024
 
 /**
  * Refuses a larger body, with or without a Content-Length, before anything looks at it.
