@@ -140,7 +140,9 @@ async function logIn(model: Model, real: Real, email: string, password: string, 
 }
 
 function keepDevice(model: Model, email: string, text: string): void {
-  model.devices.push({ address: email, name: String(decodeJwt(text).jti), text, madeAt: model.now })
+  const account = model.accountOf(email)!
+  const { passwords } = account
+  model.devices.push({ account, passwords, name: String(decodeJwt(text).jti), text, madeAt: model.now })
 }
 
 /** Of the kind that the call is for, if there is one. Those too that nobody can use any more. */

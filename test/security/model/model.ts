@@ -15,6 +15,8 @@ export interface Account {
   role: Role
   /** Null until the mailbox is proven. */
   password: string | null
+  /** How many passwords were set. */
+  passwords: number
   createdAt: number
   wasActivated: boolean
   bio: string | null
@@ -90,7 +92,9 @@ interface Tries {
 }
 
 export interface Device {
-  address: string
+  account: Account
+  /** Which of the account's passwords it signed in with. */
+  passwords: number
   name: string
   text: string
   madeAt: number
@@ -140,7 +144,7 @@ export class Model {
     const row = this.#ask('registration', address)
     if (!row) return { outcome: 202 }
     if (!this.accountOf(address)) {
-      const nothing = { password: null, wasActivated: false, bio: null }
+      const nothing = { password: null, passwords: 0, wasActivated: false, bio: null }
       this.accounts.push({ address, status: 'pending', role: 'USER', createdAt: this.now, ...nothing })
     }
     if (this.accountOf(address)!.status === 'pending') {
@@ -164,8 +168,9 @@ export class Model {
     const refused = this.#claim(account.address)
     if (account.status !== 'pending' || !attempt || !this.attempts.includes(attempt)) return { outcome: 'invalid_link' }
     if (refused) return refused
-    if (password !== attempt.password) return { outcome: 'invalid_credentials' }
-    Object.assign(account, { status: 'active', password, wasActivated: true })
+    if (password !== attempt.password) return this.#suspect(account.address, account, 'invalid_credentials')
+    Object.assign(account, { status: 'active', wasActivated: true })
+    setPassword(account, password)
     this.#dropLinks(account, 'activation')
     this.#dropAttempts(account.address)
     this.tries.delete(account.address)
@@ -175,7 +180,7 @@ export class Model {
   completeReset(link: Link, password: string): Expected {
     if (!this.#isLive(link)) return { outcome: 'invalid_link' }
     const { account } = link
-    account.password = password
+    setPassword(account, password)
     if (account.status === 'pending') account.status = 'active'
     // Who can read the mail owns the mailbox, suspended or not: a reinstatement makes the account active then.
     account.wasActivated = true
@@ -189,23 +194,31 @@ export class Model {
   // Sessions
 
   login(address: string, password: string, device?: Device): Expected {
-    const isKnown = device?.address === address && this.now < device.madeAt + 180 * day
+    const account = this.accountOf(address)
+    const isKnown =
+      account &&
+      device?.account === account &&
+      device.passwords === account.passwords &&
+      this.now < device.madeAt + 180 * day
     const budget = isKnown ? `${address}:${device.name}` : address
     const refused = this.#claim(budget)
     if (refused) return refused
-    const account = this.accountOf(address)
-    const stored = account?.password ?? this.#newestAttempt(address)?.password
-    if (!account || password !== stored) return this.#suspect(budget, address, account)
-    this.tries.delete(budget)
+    const standIn = account?.status === 'active' ? undefined : this.#newestAttempt(address)?.password
+    if (!account || password !== (account.password ?? standIn)) {
+      return this.#suspect(budget, account, 'invalid_credentials')
+    }
+    if (account.password === null) this.#giveBack(budget)
+    else this.tries.delete(budget)
     if (account.status === 'pending') return { outcome: 'account_pending' }
     if (account.status === 'suspended') return { outcome: 'account_suspended' }
     return { outcome: 200, session: this.#open(account) }
   }
 
-  #suspect(budget: string, address: string, account: Account | undefined): Expected {
+  /** A wrong password, wherever it was tried. */
+  #suspect(budget: string, account: Account | undefined, outcome: Outcome): Expected {
     const isTold = [10, 100].includes(this.tries.get(budget)!.count) && account?.status === 'active'
-    const row = isTold ? this.#ask('signInAttempts', address) : undefined
-    return { outcome: 'invalid_credentials', ...(row && { row }) }
+    const row = isTold ? this.#ask('signInAttempts', account.address) : undefined
+    return { outcome, ...(row && { row }) }
   }
 
   /** @param generation counted back from the newest: 0 is the newest */
@@ -269,8 +282,8 @@ export class Model {
     const { account } = session
     const refused = this.#claim(account.address)
     if (refused) return refused
-    if (password !== account.password) return { outcome: 'wrong_password' }
-    account.password = next
+    if (password !== account.password) return this.#suspect(account.address, account, 'wrong_password')
+    setPassword(account, next)
     this.tries.delete(account.address)
     this.#endSessions(account, session)
     this.#dropLinks(account, 'reset')
@@ -282,7 +295,7 @@ export class Model {
     const { account } = session
     const refused = this.#claim(account.address)
     if (refused) return refused
-    if (password !== account.password) return { outcome: 'wrong_password' }
+    if (password !== account.password) return this.#suspect(account.address, account, 'wrong_password')
     return { outcome: 204, ...this.#erase(account) }
   }
 
@@ -312,7 +325,8 @@ export class Model {
     if (account.status !== 'pending') return { outcome: 200 }
     const attempts = this.attempts.filter(({ address }) => address === account.address)
     const password = attempts.length === 1 ? attempts[0]!.password : null
-    Object.assign(account, { status: 'active', password, wasActivated: true })
+    Object.assign(account, { status: 'active', wasActivated: true })
+    setPassword(account, password)
     this.#dropLinks(account)
     this.#dropAttempts(account.address)
     return { outcome: 200, row: this.#tell(password === null ? 'set_password' : 'accountActivated', account.address) }
@@ -492,11 +506,22 @@ export class Model {
     return undefined
   }
 
+  #giveBack(budget: string): void {
+    const tries = this.tries.get(budget)!
+    Object.assign(tries, { count: tries.count - 1, allowedAt: this.now })
+    if (tries.count === 0) this.tries.delete(budget)
+  }
+
   #forgetTries(address: string): void {
     for (const budget of this.tries.keys()) {
       if (budget === address || budget.startsWith(`${address}:`)) this.tries.delete(budget)
     }
   }
+}
+
+function setPassword(account: Account, password: string | null): void {
+  account.password = password
+  account.passwords++
 }
 
 function accepted(row: Row | undefined): Expected {
