@@ -72,9 +72,9 @@ export async function activateUser(ctx: Context, actor: Actor, id: string): Prom
 }
 
 /**
- * Mails a user a link to set a new password. The password and the sessions stay what they are until it is used, and
- * whoever starts this sees neither the link nor whether it is (OWASP ASVS 6.4.6). Over the budget of such mails nothing
- * happens, and the links already sent stay good.
+ * Mails a user a link to set a new password. The password and the sessions stay what they are until it is used. Whoever
+ * starts this sees neither the link nor the password (OWASP ASVS 6.4.6); that it was used is told by the trail, and not
+ * by the answer. Over the budget of such mails nothing happens, and the links already sent stay good.
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
