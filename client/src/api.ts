@@ -625,7 +625,7 @@ export interface paths {
         put?: never;
         /**
          * Have a user set a new password
-         * @description Mails the user a link to set a new password, good for an hour, once. Who asks for it sees neither the link nor whether it is used. Until then the password and the sessions stay as they are. At most five such mails an hour and 20 a day go to one user; the answer is the same.
+         * @description Mails the user a link to set a new password, good for an hour, once. Who asks for it sees no link, and the answer does not tell whether it is used; the audit trail does. Until it is used, the password and the sessions stay as they are. At most five such mails an hour and 20 a day go to one user; the answer is the same.
          *
          *     Needs the permission `users:reset-password`.
          */
