@@ -1,9 +1,11 @@
 /** What the documents say of the code, held to the code. */
 import assert from 'node:assert/strict'
-import { existsSync, globSync, readFileSync } from 'node:fs'
+import { existsSync, globSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { readKeysArguments } from '../../tools/keys/arguments.ts'
+import { anchorsOf, codeOf, firstColumn, pages, read, root, section, sorted } from './support/documents.ts'
+import { logCallsIn } from './support/log-calls.ts'
 
 interface Operation {
   responses?: Record<string, { content?: Record<string, { schema: unknown }> }>
@@ -14,40 +16,10 @@ interface Description {
   components: { schemas: Record<string, unknown> }
 }
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
-const read = (path: string) => readFileSync(join(root, path), 'utf8')
 const sources = new Map(globSync('src/**/*.ts', { cwd: root }).map((path) => [path, read(path)]))
-const pages = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/*.md', { cwd: root })]
-
-/** What a page says between a heading and the next one. */
-function section(path: string, heading: string): string {
-  const [, text] = read(path).split(new RegExp(`\n#+ ${heading}\n`))
-  assert.ok(text !== undefined, `${path} has a section "${heading}"`)
-  return text.split(/\n#+ /)[0] ?? ''
-}
-
-/** The names in the first column of a section's table. */
-function firstColumn(path: string, heading: string): string[] {
-  return Array.from(section(path, heading).matchAll(/^\| `([^`]+)` \|/gm), ([, name = '']) => name)
-}
-
-/** Everything once, in order. */
-function sorted(names: Iterable<string>): string[] {
-  return [...new Set(names)].toSorted((a, b) => (a < b ? -1 : 1))
-}
 
 function filesWith(pattern: RegExp): string[] {
   return [...sources].filter(([, source]) => pattern.test(source)).map(([path]) => path)
-}
-
-/** The anchors of a page as GitHub makes them. */
-function anchorsOf(page: string): Set<string> {
-  const slug = (heading: string) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
-      .replaceAll(' ', '-')
-  return new Set(Array.from(read(page).matchAll(/^#+ (.*)$/gm), ([, heading = '']) => slug(heading)))
 }
 
 test('every link of a document leads to a file that is there, and to a heading in it', () => {
@@ -64,11 +36,116 @@ test('every link of a document leads to a file that is there, and to a heading i
   assert.deepEqual(broken, [])
 })
 
+test('every npm script that a document names is there', () => {
+  const scriptsOf = (path: string) => Object.keys((JSON.parse(read(path)) as { scripts: object }).scripts)
+  const scripts = { root: scriptsOf('package.json'), client: scriptsOf('client/package.json') }
+  const named = pages.flatMap((page) =>
+    codeOf(page).flatMap((code) =>
+      Array.from(code.matchAll(/\bnpm run (?:-s |--silent )?([\w:-]+)([^`\n]*)/g), ([, script = '', rest = '']) => {
+        const isThere = scripts[/ (?:-w|--workspace)[ =]client\b/.test(rest) ? 'client' : 'root'].includes(script)
+        return { script: `${page}: ${script}`, isThere }
+      }),
+    ),
+  )
+  assert.ok(named.length > 50)
+  assert.deepEqual(
+    named.filter(({ isThere }) => !isThere),
+    [],
+  )
+})
+
+test('every key command of a document is one that the command takes', () => {
+  const lines = pages.flatMap((page) =>
+    codeOf(page).flatMap((code) => Array.from(code.matchAll(/\bnpm run keys -- ([^`#\n]+)/g), ([, line = '']) => line)),
+  )
+  assert.ok(lines.length > 10)
+  for (const line of lines) {
+    const args = line
+      .trim()
+      .replace(/\bSET\b/, 'TOKEN_KEYS')
+      .split(/\s+/)
+    assert.doesNotThrow(() => readKeysArguments(args, '.dev.vars'), line)
+  }
+})
+
+test('no command of a document reaches into a module of the repository, which may change without a word', () => {
+  const reaching = pages.flatMap((page) =>
+    codeOf(page)
+      .filter((code) => /\b(?:import|require)\(\s*['"]\.|\bnode (?:-\S+ )*\S+\.ts\b/.test(code))
+      .map((code) => `${page}: ${code}`),
+  )
+  assert.deepEqual(reaching, [])
+})
+
+test('every path of the repository that a document names is there', () => {
+  const folders = 'src|test|tools|docs|web|client|emails|examples|migrations|public|\\.ci'
+  const isPath = new RegExp(`^(?:(?:${folders})(?:/[\\w.*-]+)*/?|[\\w-]+(?:/[\\w.-]+)*\\.(?:ts|tsx|toml|md))$`)
+  const named = pages.flatMap((page) =>
+    codeOf(page)
+      .flatMap((code) => code.split(/[\s'"=:()]+/))
+      .filter((word) => isPath.test(word))
+      .map((path) => ({ page, path })),
+  )
+  assert.ok(named.length > 100)
+  // A name without a folder is one of a folder that the sentence is about.
+  const placesOf = (page: string, path: string) => [path, join('src/**', path), join(dirname(page), path)]
+  const missing = named.filter(({ page, path }) => globSync(placesOf(page, path), { cwd: root }).length === 0)
+  assert.deepEqual(missing, [])
+})
+
 test("the operator's table of log events is what the code writes", () => {
-  const calls = [...sources.values()].flatMap((source) => [...source.matchAll(/\blog\([^,()]+, '([a-z._]+)'/g)])
+  const calls = [...sources.values()].flatMap(logCallsIn)
   assert.ok(calls.length > 20)
-  const written = calls.map(([, event = '']) => event)
-  assert.deepEqual(sorted(firstColumn('docs/operations.md', 'Log events')), sorted(written))
+  const byEvent = [...Map.groupBy(calls, ({ event }) => event)]
+  const written = byEvent.map(([event, all]) => [event, sorted(all.flatMap(({ fields }) => fields))] as const)
+  const rows = section('docs/operations.md', 'Log events').matchAll(/^\| `([^`]+)` \| [^|]+ \| ([^|]+) \|/gm)
+  const told = Array.from(rows, ([, event = '', cell = '']) => {
+    const names = Array.from(cell.matchAll(/`(\w+)`|(error fields)/g), ([, name, group]) => name ?? group ?? '')
+    return [event, sorted(names)] as const
+  })
+  assert.deepEqual(new Map(told), new Map(written))
+})
+
+test("the operator's table says every reason of a 503", () => {
+  const [, told = ''] = /^\| `request\.unavailable` \|[^|]*\|[^|]*\|([^|]*)\|/m.exec(read('docs/operations.md')) ?? []
+  const reasons = [...sources.values()].flatMap((source) => [...source.matchAll(/\bunavailable\('([a-z0-9_]+)'/g)])
+  assert.ok(reasons.length > 5)
+  assert.deepEqual(
+    reasons.map(([, reason = '']) => reason).filter((reason) => !told.includes(`\`${reason}\``)),
+    [],
+  )
+})
+
+test('the tables of variables and secrets are those of wrangler.toml, and of the secrets that one may do without', () => {
+  const toml = read('wrangler.toml')
+  const [, vars = ''] = /^\[vars\]$(.*?)^\[/ms.exec(toml) ?? []
+  const variables = Array.from(vars.matchAll(/^([A-Z_]+) =/gm), ([, name = '']) => name)
+  const required = /^required = \[(.*)\]$/m.exec(toml)?.[1]?.match(/[A-Z_]+/g) ?? []
+  const optional = read('src/optional-secrets.d.ts').match(/[A-Z_]+(?=\?:)/g) ?? []
+  assert.ok(variables.length > 10 && required.length > 3 && optional.length > 1)
+  assert.deepEqual(sorted(firstColumn('README.md', 'Configure it')), sorted([...variables, ...required, ...optional]))
+  const secrets = section('docs/operations.md', 'Secrets').split('If the copy')[0] ?? ''
+  const told = Array.from(secrets.matchAll(/^\| `([A-Z_]+)` \|/gm), ([, name = '']) => name)
+  assert.deepEqual(sorted(told), sorted([...required, ...optional]))
+  const leaked = section('docs/operations.md', 'When something leaked')
+  assert.deepEqual(sorted([...required, ...optional].filter((name) => !leaked.includes(`\n| \`${name}\` |`))), [])
+})
+
+test('the page about how it works knows every table, kind of token and template', () => {
+  const names = (path: string, pattern: RegExp) => Array.from(read(path).matchAll(pattern), ([, name = '']) => name)
+  const tables = names('src/store/schema.ts', /sqliteTable\(\s*'([a-z_]+)'/g)
+  assert.ok(tables.length > 5)
+  assert.deepEqual(sorted(firstColumn('docs/architecture.md', 'The tables')), sorted(tables))
+  const tokens = names('src/crypto/tokens.ts', /^(?:const accessType =| ) '?([a-z]+\+jwt)'/gm)
+  const kinds = section('docs/architecture.md', 'Tokens').matchAll(/^\| [^|]+ \| `([a-z]+\+jwt)` \|/gm)
+  assert.ok(tokens.length > 3)
+  assert.deepEqual(sorted(Array.from(kinds, ([, kind = '']) => kind)), sorted(tokens))
+  const [, list = ''] = /emailTemplates = \[([^\]]*)\]/.exec(read('src/services/outbox.ts')) ?? []
+  const [, told = ''] = /^Templates in the outbox: ([^.]*)\./m.exec(read('docs/architecture.md')) ?? []
+  assert.deepEqual(
+    sorted(told.match(/(?<=`)[a-z_]+(?=`)/g) ?? []),
+    sorted(list.match(/(?<=')[a-z_]+(?=')/g) ?? ['none']),
+  )
 })
 
 test("the operator's table of audit events is what the trail can hold", () => {
