@@ -215,6 +215,17 @@ describe('the pages', { timeout: 300_000 }, () => {
     })
   })
 
+  it('let whoever sits at the console sign out there', async () => {
+    await visit(async (page) => {
+      await signIn(page, admin, '/console')
+      await page.getByRole('link', { name: admin.email }).waitFor()
+      await page.getByRole('button', { name: 'Sign out', exact: true }).click()
+      await page.waitForURL('**/sign-in**')
+      await page.goto('/account')
+      await page.waitForURL('**/sign-in**')
+    })
+  })
+
   it('speak German to who prefers it', async () => {
     await visit(
       async (page) => {

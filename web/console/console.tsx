@@ -3,6 +3,7 @@ import type { Permission, User } from '../../client/src/index.ts'
 import { client } from '../client.ts'
 import { Show, useLoaded } from '../parts/load.tsx'
 import { Card, Shell } from '../parts/shell.tsx'
+import { SignOut } from '../parts/sign-out.tsx'
 import { Toasts } from '../parts/toasts.tsx'
 import { useSignedIn } from '../session.ts'
 import { texts } from '../texts/language.ts'
@@ -24,9 +25,12 @@ export function Console() {
       title={words.title}
       width="wide"
       header={
-        <a class="button quiet" href="/account">
-          {words.account}
-        </a>
+        <nav class="actions" aria-label={words.account}>
+          <a class="button quiet" href="/account">
+            {words.account}
+          </a>
+          {signedIn.state === 'ready' && <SignOut />}
+        </nav>
       }
     >
       {signedIn.state === 'loading' && <p class="soft">{texts.common.loading}</p>}

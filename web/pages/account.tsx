@@ -3,17 +3,15 @@ import { Deletion } from '../account/deletion.tsx'
 import { PasswordChange } from '../account/password.tsx'
 import { Profile } from '../account/profile.tsx'
 import { Sessions } from '../account/sessions.tsx'
-import { client } from '../client.ts'
-import { explain } from '../failures.ts'
 import { Card, Shell } from '../parts/shell.tsx'
-import { Toasts, toast } from '../parts/toasts.tsx'
+import { SignOut } from '../parts/sign-out.tsx'
+import { Toasts } from '../parts/toasts.tsx'
 import { useSignedIn } from '../session.ts'
 import { texts } from '../texts/language.ts'
 
 export function Account() {
   const { account, common } = texts
   const signedIn = useSignedIn()
-  const signOut = () => void client.signOut().catch((error: unknown) => toast(explain(error)))
   const isReady = signedIn.state === 'ready'
   return (
     <Shell
@@ -27,9 +25,7 @@ export function Account() {
                 {account.console}
               </a>
             )}
-            <button type="button" class="quiet" onClick={signOut}>
-              {account.signOut}
-            </button>
+            <SignOut />
           </nav>
         )
       }
