@@ -167,7 +167,7 @@ export function createClient(options: ClientOptions): Client {
     resendActivation: (email) => open('resend-activation', { email }),
     activate: async (proofs) => keeper.begin(await open<SignInAnswer>('activate', { ...proofs, ...kept })),
     async signIn(credentials) {
-      const known = { device_token: await keeper.deviceToken() }
+      const known = { device_token: await keeper.deviceToken(credentials.email) }
       return keeper.begin(await open<SignInAnswer>('login', { ...known, ...credentials, ...kept }))
     },
     async signOut() {
@@ -195,7 +195,7 @@ export function createClient(options: ClientOptions): Client {
 
     changePassword: (body) => call('post', '/auth/change-password', { body }),
     async requestPasswordReset(request) {
-      return open('password-reset/request', { device_token: await keeper.deviceToken(), ...request })
+      return open('password-reset/request', { device_token: await keeper.deviceToken(request.email), ...request })
     },
     resetPassword: (proofs) => open('password-reset/complete', proofs),
 

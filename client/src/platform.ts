@@ -23,6 +23,7 @@ interface Platform {
   document?: unknown
   localStorage?: ClientStorage
   navigator?: { locks?: Locks }
+  crypto?: { subtle?: { digest: (algorithm: 'SHA-256', data: Uint8Array) => Promise<ArrayBuffer> } }
   BroadcastChannel?: new (name: string) => Channel
   addEventListener?: (type: 'pageshow', listener: (event: { persisted: boolean }) => void) => void
 }
@@ -61,6 +62,12 @@ export function onReturn(listener: () => void): void {
 /** Browsers tell one tab of what another one stored with a delay. */
 export function untilStored(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 50))
+}
+
+/** SHA-256 as a string of bytes; `undefined` on a page without TLS, where browsers have none. */
+export async function sha256(text: string): Promise<string | undefined> {
+  const digest = await platform.crypto?.subtle?.digest('SHA-256', new TextEncoder().encode(text))
+  return digest && String.fromCharCode(...new Uint8Array(digest))
 }
 
 const queues = new WeakMap<object, Promise<unknown>>()

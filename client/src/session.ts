@@ -4,6 +4,7 @@
  * fails ends the session only if the token that failed is still the stored one.
  */
 import { type Change, type ChangeReason, differ, keepListeners } from './changes.ts'
+import { keepDevices } from './devices.ts'
 import { type ClientStorage, defaultStorage, isBrowser, onReturn, takeTurns, untilStored } from './platform.ts'
 import { PosternError } from './problem.ts'
 import type { SignInAnswer, TokenAnswer, User } from './types.ts'
@@ -48,7 +49,7 @@ export function keepSession(options: ClientOptions) {
   const url = options.url.replace(/\/$/, '')
   const { send, exchange, ask } = openWire(url, options.fetch)
   const key = `postern:${url}:${transport}`
-  const deviceKey = `postern:${url}:device`
+  const { deviceToken, keepDeviceToken } = keepDevices(storage, `postern:${url}:device`)
   const takeTurn = takeTurns(storage, shared ? key : undefined)
   const { announce, user, onChange, close } = keepListeners(shared ? key : undefined, hear)
   /** What the cookie transport keeps from the storage. Counts for the sign-in that is stored, and no other. */
@@ -199,12 +200,12 @@ export function keepSession(options: ClientOptions) {
     onChange,
     close,
     refreshToken: async () => (await read())?.refreshToken,
-    deviceToken: async () => (await storage.getItem(deviceKey)) ?? undefined,
+    deviceToken,
 
     async begin(answer: SignInAnswer): Promise<User> {
       await takeTurn(async () => {
         await write(heldFrom(answer, String(Math.random())))
-        await storage.setItem(deviceKey, answer.device_token)
+        await keepDeviceToken(answer.device_token)
         announce('signed_in', answer.user)
       })
       return answer.user

@@ -1,5 +1,6 @@
 /** The client in a real browser: tabs that take turns by Web Locks and tell each other, and what a script could steal. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { build } from 'esbuild'
@@ -13,6 +14,7 @@ import { examplesIn } from '../e2e/support/readme.ts'
 import { launchBrowser } from './browser.ts'
 
 const ada = { email: 'ada@example.com', password: 'nine quiet lanterns drift' }
+const bob = { email: 'bob@example.com', password: 'seven copper kettles hum' }
 const transports = ['bearer', 'cookie'] as const
 type Transport = (typeof transports)[number]
 
@@ -29,7 +31,7 @@ describe('the client in a browser', { timeout: 300_000 }, () => {
 
   before(async () => {
     server = await DevServer.start()
-    await server.signUp(ada)
+    for (const who of [ada, bob]) await server.signUp(who)
     browser = await launchBrowser()
     script = await bundle(`export { createClient } from '@postern/client'`)
   })
@@ -178,6 +180,22 @@ describe('the client in a browser', { timeout: 300_000 }, () => {
     })
   })
 
+  it('sends each who signed in here their own device token, and nobody another’s', async () => {
+    await inTabs('cookie', async ([tab], context) => {
+      const sent: (string | undefined)[] = []
+      context.on('request', (request) => {
+        const { email, device_token: token } = (request.postDataJSON() ?? {}) as {
+          email?: string
+          device_token?: string
+        }
+        if (email !== undefined) sent.push(token && ownerOf(token) === hashOf(email) ? email : token)
+      })
+      for (const who of [bob, ada, bob]) await tab.evaluate((credentials) => client.signIn(credentials), who)
+      await tab.evaluate((email) => client.requestPasswordReset({ email }), ada.email)
+      assert.deepEqual(sent, [undefined, ada.email, bob.email, ada.email])
+    })
+  })
+
   it('works as the README shows it for pages', async () => {
     for (const { code, isForBrowsers } of examplesIn(join(projectRoot, 'client/README.md'))) {
       if (!isForBrowsers) continue
@@ -194,4 +212,12 @@ describe('the client in a browser', { timeout: 300_000 }, () => {
 
 function typeOf(token: string): string {
   return JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).typ
+}
+
+function ownerOf(token: string): string {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).email_sha256
+}
+
+function hashOf(email: string): string {
+  return createHash('sha256').update(email).digest('base64url')
 }

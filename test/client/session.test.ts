@@ -1,15 +1,19 @@
 /** Staying signed in, against the real service: one refresh for all who wait, and no lost race ever signs anybody out. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { PosternError } from '../../client/src/problem.ts'
 import { sessionOf } from '../support/answers.ts'
 import { day, minute, second } from '../support/clock.ts'
-import { goodPassword, register, signIn as signInElsewhere, signUp } from '../support/people.ts'
-import { Browser, answering, email, lostAnswer, offline, signedIn, url } from './browser.ts'
+import { goodPassword, otherPassword, register, signIn as signInElsewhere, signUp } from '../support/people.ts'
+import type { Service } from '../support/service.ts'
+import { Browser, type Incident, answering, email, lostAnswer, offline, signedIn, url } from './browser.ts'
 
 const transports = ['bearer', 'cookie'] as const
 
 const codeOf = (error: unknown) => (error instanceof PosternError ? error.code : error)
 const failure = (call: Promise<unknown>) => call.then(() => 'no failure', codeOf)
+
+/** What is kept for the device, newest first. */
+const deviceTokens = (browser: Browser) => browser.items.get(`postern:${url}:device`)!.split(' ')
 
 describe.each(transports)('with the transport %s', (transport) => {
   it('signs in, says who is signed in, and signs out, telling the app each time', async () => {
@@ -264,6 +268,23 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(sent[1]).toBe(sent[0])
   })
 
+  it('knows a device again for each who signed in there: B takes nothing from A, whom a stranger cannot lock out', async () => {
+    const { browser, client, service } = await signedIn({ transport })
+    await signUp(service, 'bob@example.com')
+    const [ofAda] = deviceTokens(browser)
+    await client.signIn({ email: 'bob@example.com', password: goodPassword })
+    const ofBob = deviceTokens(browser).find((token) => token !== ofAda)
+    expect(browser.asked('/auth/login')[0]!.body.device_token, 'B has none yet').toBeUndefined()
+    for (let tries = 0; tries < 6; tries++) {
+      await service.call('POST', '/auth/login', { body: { email, password: otherPassword } })
+    }
+    await client.requestPasswordReset({ email })
+    expect(await client.signIn({ email, password: goodPassword })).toMatchObject({ email })
+    await client.requestPasswordReset({ email: 'bob@example.com' })
+    expect(browser.asked('/auth/login')[1]!.body.device_token).toBe(ofAda)
+    expect(browser.asked('/auth/password-reset/request').map(({ body }) => body.device_token)).toEqual([ofAda, ofBob])
+  })
+
   it('calls a listener no longer that has left, and goes on after one that fails', async () => {
     const { client, changes } = await signedIn({ transport })
     const heard: string[] = []
@@ -272,6 +293,94 @@ describe.each(transports)('with the transport %s', (transport) => {
     await client.signOut()
     expect(heard).toEqual([])
     expect(changes.map(({ reason }) => reason)).toEqual(['signed_in', 'signed_out'])
+  })
+})
+
+describe('what is kept of a device', () => {
+  const key = `postern:${url}:device`
+
+  async function deviceTokenOf(service: Service, email: string): Promise<string> {
+    return (await service.call('POST', '/auth/login', { body: { email, password: goodPassword } })).json.device_token
+  }
+
+  it('is found by an address in any spelling that the service takes for the same', async () => {
+    const browser = new Browser()
+    await signUp(browser.service, 'ada@xn--bcher-kva.example')
+    const { client } = browser.open()
+    await client.signIn({ email: 'ada@bücher.example', password: goodPassword })
+    const [token] = deviceTokens(browser)
+    for (const spelling of ['ada@bücher.example', ' Ada@xn--bcher-kva.Example ', 'ADA@BÜCHER.EXAMPLE']) {
+      await client.requestPasswordReset({ email: spelling })
+      expect(browser.asked('/auth/password-reset/request').pop()!.body.device_token, spelling).toBe(token)
+    }
+  })
+
+  it('is one token for each of the eight who signed in last, and no address', async () => {
+    const browser = new Browser()
+    const { client } = browser.open({ transport: 'cookie' })
+    const people = Array.from({ length: 9 }, (_, index) => `person-${index}@example.com`)
+    for (const person of people) {
+      await signUp(browser.service, person)
+      // Whoever signs in twice takes nobody's place.
+      for (let time = 0; time < 2; time++) await client.signIn({ email: person, password: goodPassword })
+    }
+    expect(new Set(deviceTokens(browser)).size).toBe(8)
+    for (const person of people) await client.requestPasswordReset({ email: person })
+    const sent = browser.asked('/auth/password-reset/request').map(({ body }) => body.device_token)
+    expect(sent).toEqual([undefined, ...deviceTokens(browser).toReversed()])
+    expect(browser.stored()).not.toMatch(/person|example\.com/)
+    expect(atob(browser.items.get(key)!.split('.')[1]!)).not.toMatch(/person/)
+  })
+
+  it('goes on from the one token that earlier versions kept, also when somebody else is the first to sign in', async () => {
+    const { browser, client, service } = await signedIn()
+    await signUp(service, 'bob@example.com')
+    const token = await deviceTokenOf(service, email)
+    browser.items.set(key, token)
+    await client.requestPasswordReset({ email })
+    await client.signIn({ email: 'bob@example.com', password: goodPassword })
+    await client.signIn({ email, password: goodPassword })
+    expect(browser.asked('/auth/password-reset/request')[0]!.body.device_token).toBe(token)
+    expect(browser.asked('/auth/login').map(({ body }) => body.device_token)).toEqual([undefined, token])
+  })
+
+  it.each(['', '{', '[]', 'a.b.c', `x.${btoa('null')}.x`, `x.${btoa('{"email_sha256":1}')}.x`, `x.${btoa('{}')}.x`])(
+    'does no harm when it is broken: %s',
+    async (broken) => {
+      const { browser, client, service } = await signedIn()
+      const token = await deviceTokenOf(service, email)
+      browser.items.set(key, `${broken} ${token}`)
+      await client.requestPasswordReset({ email })
+      expect(browser.asked('/auth/password-reset/request')[0]!.body.device_token).toBe(token)
+      browser.items.set(key, broken)
+      await client.signIn({ email, password: goodPassword })
+      expect(browser.asked('/auth/login')[0]!.body.device_token).toBeUndefined()
+      expect(deviceTokens(browser)).toEqual([expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/)])
+    },
+  )
+
+  it('does no harm to a call without an address: it is the service that refuses it', async () => {
+    const { client } = await signedIn()
+    for (const nothing of ['', 'ada', '@', undefined as unknown as string]) {
+      expect(await failure(client.signIn({ email: nothing, password: goodPassword }))).toBe('validation_failed')
+    }
+  })
+
+  it('is the newest token where the browser does not hash, as it does not for pages without TLS', async () => {
+    const { browser, client, service } = await signedIn()
+    await signUp(service, 'bob@example.com')
+    await client.signIn({ email: 'bob@example.com', password: goodPassword })
+    const [newest, other] = deviceTokens(browser)
+    vi.stubGlobal('crypto', {})
+    // The service is in the same process, and does hash.
+    const restore: Incident = (go) => {
+      vi.unstubAllGlobals()
+      return go()
+    }
+    browser.incidents.set('/auth/login', [restore])
+    await client.signIn({ email: 'bob@example.com', password: goodPassword })
+    expect(browser.asked('/auth/login').pop()!.body.device_token).toBe(newest)
+    expect(deviceTokens(browser)).toEqual([expect.any(String), other])
   })
 })
 
