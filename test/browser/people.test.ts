@@ -1,11 +1,15 @@
 /** What people do on the pages, against the real development server and its mailbox. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import { projectRoot } from '../../tools/wrangler.ts'
 import { DevServer } from '../e2e/support/dev-server.ts'
 import { assertAccessible } from './accessibility.ts'
 import { assertNoSidewaysScroll, focused, launchBrowser } from './browser.ts'
+import { headersFor, parseHeaderRules } from './header-rules.ts'
 
 const password = 'nine quiet lanterns drift'
 const admin = { email: 'admin@example.com', password }
@@ -124,6 +128,27 @@ describe('the pages', { timeout: 300_000 }, () => {
         assert.equal(new URL(page.url()).origin, server.origin, address)
       })
     }
+  })
+
+  it('begin at the bare address, under the headers of static files; what is no page stays the API’s', async () => {
+    await visit(async (page) => {
+      await page.goto('/')
+      await page.waitForURL('**/sign-in?return_to=%2Faccount')
+      await fillIn(page, ada)
+      await heading(page, 'Where you are signed in').waitFor()
+      await page.goto('/')
+      await heading(page, 'Where you are signed in').waitFor()
+    })
+    const answer = await fetch(server.origin, { redirect: 'manual' })
+    assert.deepEqual([answer.status, answer.headers.get('Location')], [302, '/account'])
+    const rules = parseHeaderRules(readFileSync(join(projectRoot, 'public/_headers'), 'utf8'))
+    for (const [name, value] of Object.entries(headersFor('/', rules))) assert.equal(answer.headers.get(name), value)
+    const others = await Promise.all(['/nope', '/auth/login', '/_redirects'].map((path) => fetch(server.origin + path)))
+    assert.deepEqual(await Promise.all(others.map(async (other) => [other.redirected, (await other.json()).code])), [
+      [false, 'not_found'],
+      [false, 'method_not_allowed'],
+      [false, 'not_found'],
+    ])
   })
 
   it('suit password managers and the keyboard', async () => {
