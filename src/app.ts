@@ -12,6 +12,7 @@ import { withContext } from './http/with-context.ts'
 import { accountRoutes } from './routes/accounts.ts'
 import { administrationRoutes } from './routes/administration.ts'
 import { auditRoutes } from './routes/audit-events.ts'
+import { descriptionRoutes } from './routes/description.ts'
 import { emailRoutes } from './routes/emails.ts'
 import { healthRoutes, readinessRoutes } from './routes/health.ts'
 import { meRoutes } from './routes/me.ts'
@@ -29,7 +30,10 @@ export function createApp(platform: Platform) {
     c.set('platform', platform)
     await next()
   })
-  app.use(noteOrigin, secureHeaders, logRequest, allowOrigins, limitBody)
+  app.use(noteOrigin, secureHeaders, logRequest)
+  // A static file, and like the others not for pages of other origins.
+  app.route('/', descriptionRoutes)
+  app.use(allowOrigins, limitBody)
 
   app.route('/', healthRoutes)
   app.route('/', readinessRoutes)

@@ -425,6 +425,28 @@ describe('the pages', { timeout: 300_000 }, () => {
     })
   })
 
+  it('have a description of the API that is a file like any other, and says which methods it takes', async () => {
+    const url = `${server.origin}/openapi.json`
+    const own = ['connection', 'content-length', 'content-type', 'etag', 'transfer-encoding']
+    const shared = ({ headers }: Response) => [...headers].filter(([name]) => !own.includes(name))
+    const [file, got, head] = [
+      await fetch(`${server.origin}/favicon.svg`),
+      await fetch(url),
+      await fetch(url, { method: 'HEAD' }),
+    ]
+    for (const answer of [got, head]) {
+      assert.equal(answer.status, 200)
+      assert.equal(answer.headers.get('Content-Type'), 'application/json')
+      assert.deepEqual(shared(answer), shared(file))
+    }
+    assert.equal((await got.json()).openapi, '3.1.0')
+    const known = { 'If-None-Match': got.headers.get('ETag') ?? '' }
+    assert.equal((await fetch(url, { headers: known })).status, 304)
+    const refused = await fetch(url, { method: 'POST' })
+    assert.deepEqual([refused.status, refused.headers.get('Allow')], [405, 'HEAD, GET'])
+    assert.equal((await refused.json()).code, 'method_not_allowed')
+  })
+
   it('show the reference of the API, with every operation, and try calls', async () => {
     await visit(async (page) => {
       await page.goto('/docs')

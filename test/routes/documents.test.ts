@@ -1,6 +1,7 @@
 /** The documents and the health checks. */
 import { describe, expect, it } from 'vitest'
-import { expectOk } from '../support/answers.ts'
+import { expectOk, expectProblem } from '../support/answers.ts'
+import { description } from '../support/description.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { startService } from '../support/service.ts'
 import { nothing, observe } from '../support/state.ts'
@@ -25,6 +26,38 @@ describe('GET /.well-known/jwks.json', () => {
     expect(answer.text).not.toContain(present.d)
     expect(answer.text).not.toContain(JSON.parse(service.env.TOKEN_KEYS).keys[0].k)
     expect(effects).toEqual(nothing)
+  })
+})
+
+describe('GET /openapi.json', () => {
+  it('hands on the request and the file as they are, and needs neither a store nor a fit configuration', async () => {
+    const asked: (string | null)[] = []
+    const headers = { ETag: '"of the file"', 'Cache-Control': 'public, max-age=0, must-revalidate' }
+    const ASSETS = {
+      fetch: async (request: Request) => {
+        asked.push(request.headers.get('If-None-Match'))
+        return Response.json(description, { headers })
+      },
+    } as unknown as Fetcher
+    const service = startService({ env: { ASSETS, TOKEN_KEYS: '', DB: undefined! } })
+    const answer = await service.call('GET', '/openapi.json', { headers: { 'If-None-Match': '"of another"' } })
+    expect(expectOk(answer)).toEqual(description)
+    for (const [name, value] of Object.entries(headers)) expect(answer.headers.get(name)).toBe(value)
+    expect(asked).toEqual(['"of another"'])
+  })
+
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('answers %s with 405 and Allow', async (method) => {
+    const answer = await startService().call(method, '/openapi.json')
+    expectProblem(answer, 405, 'method_not_allowed')
+    expect(answer.headers.get('Allow')).toBe('HEAD, GET')
+  })
+
+  it('is not for pages of other origins, on the list or not', async () => {
+    const site = 'https://app.example.com'
+    const service = startService({ env: { CORS_ORIGINS: site } })
+    const answer = await service.call('GET', '/openapi.json', { headers: { Origin: site } })
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('Access-Control-Allow-Origin')).toBeNull()
   })
 })
 

@@ -551,7 +551,7 @@ describe('the audit trail', () => {
         .map((method) => `${method.toUpperCase()} ${path}`),
     )
     const covered = new Set(table.map(({ operation }) => operation))
-    // A static file, which never reaches the service.
+    // A static file, of which the service does nothing but hand it on.
     expect([...covered, 'GET /openapi.json'].toSorted()).toEqual(operations.toSorted())
     const writes = [...covered].filter((operation) => !operation.startsWith('GET '))
     const withEvent = new Set(table.filter(({ event }) => event).map(({ operation }) => operation))

@@ -77,10 +77,10 @@ const matrix = `
   findChangePasswordPage  302        302      302   302    302        302    302        302    302
   getHealth               200        200      200   200    200        200    200        200    200
   getReadiness            200        200      200   200    200        200    200        200    200
-  getDescription          404        404      404   404    404        404    404        404    404
+  getDescription          200        200      200   200    200        200    200        200    200
   receiveResendWebhook    404        404      404   404    404        404    404        404    404
 `
-// `verify` and `listRoles` go by the token and the revocation list. `getDescription` is a file: the platform has it, not the Worker.
+// `verify` and `listRoles` go by the token and the revocation list. `getDescription` is a file for anybody.
 // `receiveResendWebhook` is there only with its secret, and goes by its signature alone: see test/routes/webhooks.test.ts.
 
 const [heading, ...rows] = matrix

@@ -13,6 +13,7 @@ import { createWorker } from '../../src/worker.ts'
 import { type Mailbox, createMailbox } from '../../tools/mailbox/mailbox.ts'
 import { Clock } from './clock.ts'
 import { checkAnswer } from './conformance.ts'
+import { description } from './description.ts'
 
 export interface Answer {
   status: number
@@ -67,7 +68,13 @@ export function startService(options: ServiceOptions = {}): Service {
     send: async (job: MailJob) => void queued.push(job),
     sendBatch: async (jobs: Iterable<{ body: MailJob }>) => void queued.push(...Array.from(jobs, ({ body }) => body)),
   }
-  const env = { ...bindings, MAIL_QUEUE: queue as unknown as Env['MAIL_QUEUE'], ...options.env }
+  const env = {
+    ...bindings,
+    MAIL_QUEUE: queue as unknown as Env['MAIL_QUEUE'],
+    // The pages need not be built for this.
+    ASSETS: { fetch: async () => Response.json(description) } as unknown as Fetcher,
+    ...options.env,
+  }
   const platform = {
     now: clock.now,
     sleep: async () => undefined,

@@ -56,7 +56,7 @@ const requestId = {
 function describedRoutes(): [Route, Prose][] {
   const routes = new Map(readRoutes().map((route) => [`${route.method} ${route.path}`, route]))
   const described = Object.entries(operations).map(([name, prose]): [Route, Prose] => {
-    const route = routes.get(name) ?? (prose.isStaticFile ? staticFile(name) : undefined)
+    const route = prose.isStaticFile ? staticFile(name) : routes.get(name)
     if (!route) throw new Error(`There is prose about ${name}, but no such route.`)
     routes.delete(name)
     return [route, prose]
@@ -65,7 +65,7 @@ function describedRoutes(): [Route, Prose][] {
   return described
 }
 
-/** Answered by the platform, ahead of the Worker. */
+/** Answered by the platform: what the Worker promises of its answers does not hold for it. */
 function staticFile(name: string): Route {
   const [method = '', path = ''] = name.split(' ')
   return { method, path, isStaticFile: true, isBearer: false, isLimited: false, needsContext: false }
