@@ -22,7 +22,11 @@ type Draft = { claim: ClaimedEmail; plan: Plan | undefined } | { claim: ClaimedE
  *
  * @throws {AppError} `service_unavailable` when D1 fails; what is the matter with one row is in its own result
  */
-export async function composeEmails(ctx: Context, claims: readonly ClaimedEmail[]): Promise<Composed[]> {
+export async function composeEmails(
+  ctx: Context,
+  claims: readonly ClaimedEmail[],
+  claimedAt: Date,
+): Promise<Composed[]> {
   const read = claims.map((claim) => ({ claim, row: attempt(() => withParams(claim)) }))
   const facts = await findFacts(
     ctx,
@@ -35,6 +39,7 @@ export async function composeEmails(ctx: Context, claims: readonly ClaimedEmail[
   const links = await issueLinks(
     ctx,
     drafts.flatMap((draft) => ('plan' in draft ? (draft.plan?.link ?? []) : [])),
+    claimedAt,
   )
   return drafts.map((draft): Composed => {
     const { claim } = draft

@@ -130,6 +130,7 @@ async function offer(ctx: Context, retries: Retries, claims: readonly ClaimedEma
   const composed = await composeEmails(
     ctx,
     claims.filter(({ suppressedUserId }) => suppressedUserId === null),
+    claimedAt,
   )
   const broken = composed.filter((each) => each.kind === 'broken')
   for (const { claim, error } of broken) giveBack(retries, [claim.id], error)

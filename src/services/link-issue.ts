@@ -3,7 +3,7 @@ import { signInternalToken } from '../crypto/tokens.ts'
 import { insertAuditEvent } from '../store/audit.ts'
 import { type Expression, allOf, batchAll, never } from '../store/db.ts'
 import { emailHasNoLink, updateEmail } from '../store/emails.ts'
-import { insertLink, selectLinks } from '../store/links.ts'
+import { type Renewal, insertLink, renewLinks, selectLinks } from '../store/links.ts'
 import type { Email, LinkPurpose, OneTimeLink } from '../store/schema.ts'
 import { auditEvent } from './audit.ts'
 
@@ -30,16 +30,23 @@ export interface IssuedLink {
 /**
  * The links that mails carry, in one round trip. The row of a link is made with the first delivery and only then, so a
  * link that was used does not come back when the mail is sent again. The token follows from the row: a repeated mail is
- * byte for byte the same.
+ * byte for byte the same. What was refused for certain each time has been seen by nobody, so its link's life begins anew:
+ * else no mail with a link could outlast a quota.
  *
  * @returns by the id of the mail. One is missing when it is used, expired, or was not to be made: there is nothing to mail
  */
-export async function issueLinks(ctx: Context, requests: readonly LinkRequest[]): Promise<Map<string, IssuedLink>> {
+export async function issueLinks(
+  ctx: Context,
+  requests: readonly LinkRequest[],
+  claimedAt: Date,
+): Promise<Map<string, IssuedLink>> {
   if (requests.length === 0) return new Map()
   const now = ctx.now()
   const ids = requests.map(({ email }) => email.id)
+  const unseen = requests.filter(({ email }) => email.linkedAt && email.inDoubtSince?.getTime() === claimedAt.getTime())
   const results = await batchAll(ctx.db, [
     ...requests.flatMap((request) => insertOnce(ctx, request, now)),
+    ...(unseen.length > 0 ? [renewLinks(ctx.db, unseen.map(renewedAt(now)))] : []),
     selectLinks(ctx.db, ids),
   ])
   const stored = results.at(-1) as OneTimeLink[]
@@ -50,16 +57,24 @@ export async function issueLinks(ctx: Context, requests: readonly LinkRequest[])
 /** Makes a link, unless its mail has had one. */
 function insertOnce(ctx: Context, { email, purpose, about, guard }: LinkRequest, now: Date) {
   const { id, params } = email
-  const { lifeMs, event } = kinds[purpose]
+  const { event } = kinds[purpose]
   const { ip = null, country = null, userAgent = null, requestId = null } = params
   const isFirst = allOf(emailHasNoLink(id), guard)
-  const link: OneTimeLink = { id, purpose, ...about, createdAt: now, expiresAt: new Date(now.getTime() + lifeMs) }
+  const link: OneTimeLink = { id, purpose, ...about, ...timesFrom(now, purpose) }
   const requested = { ...auditEvent(ctx, event, { userId: about.userId }), ip, country, userAgent, requestId }
   return [
     insertAuditEvent(ctx.db, requested, isOnRecord(email) ? never : isFirst),
     insertLink(ctx.db, link, isFirst),
     updateEmail(ctx.db, id, { linkedAt: now }, isFirst),
   ] as const
+}
+
+function renewedAt(now: Date) {
+  return ({ email: { id, attempts }, purpose }: LinkRequest): Renewal => ({ id, attempts, ...timesFrom(now, purpose) })
+}
+
+function timesFrom(now: Date, purpose: LinkPurpose) {
+  return { createdAt: now, expiresAt: new Date(now.getTime() + kinds[purpose].lifeMs) }
 }
 
 async function readyToMail(ctx: Context, { id, purpose, createdAt, expiresAt }: OneTimeLink): Promise<IssuedLink> {

@@ -1,9 +1,29 @@
 import { type SQL, and, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm'
 import { type Db, insertWhere } from './db.ts'
-import { type LinkPurpose, type OneTimeLink, oneTimeLinks, registrations, users } from './schema.ts'
+import { type LinkPurpose, type OneTimeLink, emails, oneTimeLinks, registrations, users } from './schema.ts'
 
 export function insertLink(db: Db, link: OneTimeLink, guard: SQL) {
   return insertWhere(db, oneTimeLinks, link, guard)
+}
+
+/** New times for a link, and the claim of its mail that they are given in. */
+export type Renewal = Pick<OneTimeLink, 'id' | 'createdAt' | 'expiresAt'> & { attempts: number }
+
+/** Gives links new times, of each whose mail nobody has claimed since. What was used does not come back. */
+export function renewLinks(db: Db, renewals: readonly Renewal[]) {
+  const given = (name: keyof Renewal) => sql`listed.value ->> ${sql.raw(`'${name}'`)}`
+  const list = renewals.map((renewal) => ({
+    ...renewal,
+    createdAt: renewal.createdAt.getTime(),
+    expiresAt: renewal.expiresAt.getTime(),
+  }))
+  const isInClaim = sql`(select ${emails.attempts} from ${emails} where ${emails.id} = ${oneTimeLinks.id})
+    = ${given('attempts')}`
+  return db
+    .update(oneTimeLinks)
+    .set({ createdAt: given('createdAt'), expiresAt: given('expiresAt') })
+    .from(sql`json_each(${JSON.stringify(list)}) as listed`)
+    .where(and(sql`${oneTimeLinks.id} = ${given('id')}`, isInClaim))
 }
 
 /** The links with these ids, for a batch. */
@@ -58,12 +78,19 @@ export function deleteLinksOf(db: Db, userId: string, guard: SQL, purpose?: Link
   return db.delete(oneTimeLinks).where(and(eq(oneTimeLinks.userId, userId), kind, guard))
 }
 
-/** One chunk of the links from before an id that have expired. */
+/** One chunk of the links from before an id that have expired, but for those of mails on their way: they may be renewed. */
 export function deleteExpiredLinks(db: Db, beforeId: string, now: Date, limit: number) {
+  const isOnItsWay = and(sql`${emails.id} = ${oneTimeLinks.id}`, inArray(emails.status, ['queued', 'sending']))
   const chunk = db
     .select({ id: oneTimeLinks.id })
     .from(oneTimeLinks)
-    .where(and(lt(oneTimeLinks.id, beforeId), lte(oneTimeLinks.expiresAt, now)))
+    .where(
+      and(
+        lt(oneTimeLinks.id, beforeId),
+        lte(oneTimeLinks.expiresAt, now),
+        sql`not exists (select 1 from ${emails} where ${isOnItsWay})`,
+      ),
+    )
     .limit(limit)
   return db.delete(oneTimeLinks).where(inArray(oneTimeLinks.id, chunk))
 }

@@ -94,16 +94,23 @@ beforeEach(() => {
 afterEach(() => void vi.restoreAllMocks())
 
 describe('what has run its course goes, and nothing earlier', () => {
-  it('links, when they expire', async () => {
+  it('links, when they expire and no mail is still to carry them', async () => {
     const owner = await insert('users', user())
     const ids = {
       expired: await insert('one_time_links', link(owner, idAt(ago(2 * hour)), time)),
       expiredLongAgo: await insert('one_time_links', link(owner, idAt(ago(300 * day)), ago(299 * day))),
       live: await insert('one_time_links', link(owner, idAt(ago(2 * hour)), time + 1)),
       young: await insert('one_time_links', link(owner, idAt(ago(minute)), time + hour)),
+      mailed: await insert('one_time_links', link(owner, idAt(ago(2 * hour)), time)),
+      refused: await insert('one_time_links', link(owner, idAt(ago(2 * hour)), time)),
+      inDelivery: await insert('one_time_links', link(owner, idAt(ago(2 * hour)), time)),
     }
+    // The next delivery of a mail may renew its link.
+    await insert('emails', email(ids.mailed, 'sent'))
+    await insert('emails', email(ids.refused, 'queued'))
+    await insert('emails', email(ids.inDelivery, 'sending'))
     await startService().runCron(cleanup)
-    expect(await left('one_time_links', ids)).toEqual(['live', 'young'])
+    expect(await left('one_time_links', ids)).toEqual(['live', 'young', 'refused', 'inDelivery'])
   })
 
   it('sessions, when their refresh token expires, at whatever place among live ones', async () => {

@@ -418,6 +418,7 @@ describe('nothing is sent twice', () => {
 
 describe('a link', () => {
   const links = async () => (await env.DB.prepare('select id from one_time_links').all<{ id: string }>()).results
+  const times = async () => (await env.DB.prepare('select created_at, expires_at from one_time_links').all()).results
 
   it.each([
     ['activation', (token: string) => ['/auth/activate', { token, password: goodPassword }] as const],
@@ -460,20 +461,114 @@ describe('a link', () => {
     expect((await rowOf(job.id)).status).toBe('skipped')
   })
 
-  it.each([
-    ['activation', day],
-    ['reset', hour],
-  ])('that has expired before its mail could go out is not mailed: %s', async (kind, life) => {
+  it('that has expired while its mail is in doubt is not mailed', async () => {
     const service = startService()
-    if (kind === 'reset') await signUp(service, ada)
-    const job = await (kind === 'reset' ? requestReset(service) : registerOnly(service))
-    const requests = scriptResend(refuse(429, 'rate_limit_exceeded'))
+    await signUp(service, ada)
+    const job = await requestReset(service)
+    const requests = scriptResend(loseConnection)
     await consume(service, [job])
     expect(await links()).toHaveLength(1)
-    service.clock.advance(life)
+    service.clock.advance(hour)
     expect(await consume(service, [job])).toEqual(['acked'])
     expect(await rowOf(job.id)).toMatchObject({ status: 'skipped', finished_at: service.clock.now().getTime() })
     expect(requests).toHaveLength(1)
+  })
+
+  it.each<[string, Step]>([
+    ['activation', refuse(429, 'daily_quota_exceeded')],
+    ['reset', refuse(429, 'daily_quota_exceeded')],
+    ['reset', refuse(401, 'restricted_api_key')],
+    ['reset', refuse(403, 'invalid_api_key')],
+  ])('begins to live with the first delivery that is not refused for certain: %s', async (kind, refusal) => {
+    const service = startService()
+    if (kind === 'reset') await signUp(service, ada)
+    const job = await (kind === 'reset' ? requestReset(service) : registerOnly(service))
+    const life = kind === 'reset' ? hour : day
+    scriptResend(refusal, refusal)
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      await consume(service, [job])
+      service.clock.advance(life)
+      await service.runCron('0 * * * *')
+    }
+    expect(await consume(service, [job])).toEqual(['acked'])
+    expect(await rowOf(job.id)).toMatchObject({ status: 'sent', attempts: 3 })
+    expect(await links()).toEqual([{ id: job.id }])
+    expect(await eventsOf('user.password_reset_requested'), 'no event for a try').toHaveLength(kind === 'reset' ? 1 : 0)
+
+    service.clock.advance(life - second)
+    const token = tokenIn(newestMail(service, ada))
+    const [path, body] =
+      kind === 'reset'
+        ? ['/auth/password-reset/complete', { token, new_password: otherPassword }]
+        : ['/auth/activate', { token, password: goodPassword }]
+    expect((await service.call('POST', path, { body })).status).toBeLessThan(300)
+  })
+
+  it('is mailed with the same times again once its mail may have been accepted', async () => {
+    const service = startService()
+    await signUp(service, ada)
+    const job = await requestReset(service)
+    const requests = scriptResend(
+      refuse(429, 'daily_quota_exceeded'),
+      acceptAndLose,
+      refuse(429, 'rate_limit_exceeded'),
+    )
+    for (const pause of [hour, minute, minute, minute]) {
+      await consume(service, [job])
+      service.clock.advance(pause)
+    }
+    const [refused, ...offered] = requests.map(({ payload }) => payload)
+    expect(offered).toEqual(offered.map(() => offered[0]))
+    expect(offered).toHaveLength(3)
+    expect(offered[0]).not.toBe(refused)
+  })
+
+  it('that is gone when its mail is no longer refused stays gone', async () => {
+    const service = startService()
+    await signUp(service, ada)
+    const job = await requestReset(service)
+    const requests = scriptResend(refuse(429, 'daily_quota_exceeded'))
+    await consume(service, [job])
+    const body = { token: await resetToken(service, ada), new_password: otherPassword }
+    expect((await service.call('POST', '/auth/password-reset/complete', { body })).status).toBe(204)
+    await service.deliver()
+    const before = requests.length
+    service.clock.advance(hour)
+    expect(await consume(service, [job])).toEqual(['acked'])
+    expect(await rowOf(job.id)).toMatchObject({ status: 'skipped' })
+    expect([await links(), requests.length]).toEqual([[], before])
+  })
+
+  it('is not given other times by a consumer that wakes up after its claim, when another offers its mail', async () => {
+    const [wake, hang] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    let sleeps = false
+    const DB = hookedD1(env.DB, async (statements) => {
+      if (!sleeps || !statements.some((sql) => sql.startsWith('update "one_time_links"'))) return
+      sleeps = false
+      await wake.promise
+    })
+    const service = startService({ env: { DB } })
+    await signUp(service, ada)
+    const job = await requestReset(service)
+    const requests = scriptResend(refuse(429, 'rate_limit_exceeded'), async (toMailbox) => {
+      await hang.promise
+      return toMailbox()
+    })
+    await consume(service, [job])
+    service.clock.advance(minute)
+    sleeps = true
+    const late = consume(service, [job])
+    await vi.waitFor(() => expect(sleeps).toBe(false))
+    service.clock.advance(2 * minute)
+    const other = consume(service, [job])
+    await vi.waitFor(() => expect(requests).toHaveLength(2))
+    const offered = await times()
+    service.clock.advance(second)
+    wake.resolve()
+    await late
+    expect(await times()).toEqual(offered)
+    hang.resolve()
+    await other
   })
 
   it('is as young as its first delivery, however long the mail lay', async () => {

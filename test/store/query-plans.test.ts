@@ -3,6 +3,7 @@ import { env } from 'cloudflare:workers'
 import { expect, it } from 'vitest'
 import { emailFates } from '../../src/store/schema.ts'
 import { countCosts } from '../support/counting.ts'
+import { consume, loseConnection, refuse, scriptResend } from '../support/mail-consumer.ts'
 import {
   goodPassword,
   newestMail,
@@ -81,6 +82,15 @@ it('scans no table in any request, delivery or five-minute job', async () => {
   await service.call('DELETE', '/users/me', { token: last.accessToken, body: { password: goodPassword } })
   await service.deliver()
   await service.runCron('*/5 * * * *')
+  const late = ['carla@example.com', 'dov@example.com']
+  for (const email of late) await service.call('POST', '/auth/register', { body: { email, password: goodPassword } })
+  const jobs = service.queued.splice(0)
+  scriptResend(refuse(429, 'rate_limit_exceeded'), loseConnection)
+  for (let offer = 1; offer <= 3; offer++) {
+    await consume(service, jobs)
+    service.clock.advance(60_000)
+  }
+  for (const email of late) expect(tokenIn(newestMail(service, email))).toBeDefined()
 
   for (const statement of meter.take().statements) statements.add(statement)
   expect(statements.size).toBeGreaterThan(60)
