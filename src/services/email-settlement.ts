@@ -52,33 +52,24 @@ export interface Verdict {
 
 export function verdictOn(ctx: Context, { claim, outcome, userId, claimedAt, repeatAfterSeconds }: Answered): Verdict {
   const finished = { userId, finishedAt: ctx.now() }
-  switch (outcome.kind) {
-    case 'accepted': {
-      const { providerId } = outcome
-      const sent = { ...finished, status: 'sent', providerId, inDoubtSince: null, lastError: null } as const
-      return { settlement: settlementOf(claim, sent) }
-    }
-    case 'refused':
-      return { settlement: settlementOf(claim, { ...finished, status: 'failed', lastError: outcome.reason }) }
-    case 'refused_together':
-    case 'postponed':
-    case 'in_doubt': {
-      const lastError = outcome.reason
-      // A refusal settles this attempt, but no earlier one that nobody knows about.
-      const isSettled = outcome.kind !== 'in_doubt' && claim.inDoubtSince?.getTime() === claimedAt.getTime()
-      if (claim.attempts >= maxAttempts) {
-        const status = isSettled ? 'failed' : 'unknown'
-        return { settlement: settlementOf(claim, { ...finished, status, lastError }) }
-      }
-      const afterSeconds = 'afterSeconds' in outcome ? outcome.afterSeconds : 0
-      const ownSeconds = isSettled ? pauseSeconds(claim.attempts) : repeatAfterSeconds
-      const retrySeconds = Math.max(afterSeconds, ownSeconds)
-      const dueAt = new Date(ctx.now().getTime() + retrySeconds * 1000)
-      const settled = isSettled ? { inDoubtSince: null, batchId: nextBatchId(claim, outcome) } : {}
-      const settlement = settlementOf(claim, { status: 'queued', userId, dueAt, lastError, ...settled })
-      return { settlement, retrySeconds }
-    }
+  if (outcome.kind === 'accepted') {
+    const { providerId } = outcome
+    const sent = { ...finished, status: 'sent', providerId, inDoubtSince: null, lastError: null } as const
+    return { settlement: settlementOf(claim, sent) }
   }
+  const lastError = outcome.reason
+  // A refusal settles this attempt, but no earlier one that nobody knows about.
+  const isSettled = outcome.kind !== 'in_doubt' && claim.inDoubtSince?.getTime() === claimedAt.getTime()
+  if (outcome.kind === 'refused' || claim.attempts >= maxAttempts) {
+    const end = isSettled ? ({ status: 'failed', inDoubtSince: null } as const) : ({ status: 'unknown' } as const)
+    return { settlement: settlementOf(claim, { ...finished, ...end, lastError }) }
+  }
+  const afterSeconds = 'afterSeconds' in outcome ? outcome.afterSeconds : 0
+  const ownSeconds = isSettled ? pauseSeconds(claim.attempts) : repeatAfterSeconds
+  const retrySeconds = Math.max(afterSeconds, ownSeconds)
+  const dueAt = new Date(ctx.now().getTime() + retrySeconds * 1000)
+  const settled = isSettled ? { inDoubtSince: null, batchId: nextBatchId(claim, outcome) } : {}
+  return { settlement: settlementOf(claim, { status: 'queued', userId, dueAt, lastError, ...settled }), retrySeconds }
 }
 
 /** A request that was certainly not accepted binds nobody: its mails may go with others, or each by itself to find the bad one. */

@@ -283,6 +283,22 @@ describe('a batch whose fate is in doubt', () => {
     expect(requests).toHaveLength(2)
   })
 
+  it('and that is then refused as a whole is not taken apart: it is repeated until it is unknown', async () => {
+    const service = startService()
+    const jobs = await notices(service, 3)
+    const requests = scriptResend(acceptAndLose, refuse(422, 'validation_error'), refuse(400, 'validation_error'))
+    await consume(service, jobs)
+    for (const pause of [minute, 22 * hour]) {
+      service.clock.advance(pause)
+      expect(await consume(service, jobs)).toEqual(three({ retryAfter: expect.any(Number) }))
+    }
+    expect(requests).toEqual(three(requests[0]))
+    service.clock.advance(hour)
+    expect(await consume(service, jobs)).toEqual(three('acked'))
+    expect(await statusesOf(jobs)).toEqual(three('unknown'))
+    for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
+  })
+
   it('is claimed by one of twenty consumers', async () => {
     const service = startService()
     const requests = scriptResend()
@@ -561,7 +577,7 @@ describe('each mail is accepted once', () => {
   })
 })
 
-it('that were given up go out when an operator queues them again in the words of docs/operations.md', async () => {
+it('that were given up, and certainly not accepted, go out when an operator queues them again in the words of docs/operations.md', async () => {
   const service = startService()
   const jobs = await notices(service, 3)
   scriptResend(...Array.from({ length: 30 }, () => refuse(401, 'invalid_api_key')))
@@ -570,6 +586,12 @@ it('that were given up go out when an operator queues them again in the words of
     service.clock.advance(hour)
   }
   expect(await statusesOf(jobs)).toEqual(three('failed'))
+  // The version before called it failed when an earlier offer may have been accepted.
+  const old = await notice(service, 'old@example.com')
+  const [unknown] = await notices(service, 1, 'unknown')
+  const doubtful = 'update emails set status = ?, attempts = 2, in_doubt_since = created_at where id = ?'
+  await write(doubtful, 'failed', old.id)
+  await write(doubtful, 'unknown', unknown!.id)
 
   service.clock.advance(24 * hour)
   const [, command] = /"(UPDATE emails SET status = 'queued'[^"]+)"/.exec(operations)!
@@ -578,4 +600,5 @@ it('that were given up go out when an operator queues them again in the words of
   await service.deliver()
   expect(await statusesOf(jobs)).toEqual(three('sent'))
   for (const { to } of jobs) expect(mailsTo(service, to), to).toHaveLength(1)
+  expect(await statusesOf([old, unknown!])).toEqual(['failed', 'unknown'])
 })

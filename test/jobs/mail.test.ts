@@ -202,6 +202,7 @@ describe('what Resend answers', () => {
       status: 'failed',
       attempts: 1,
       last_error: lastError,
+      in_doubt_since: null,
       finished_at: finishedAt,
     })
     expect(await eventsOf('email.failed')).toEqual([
@@ -320,6 +321,19 @@ describe('a mail that cannot be sent', () => {
     for (let attempt = 1; attempt <= 30; attempt++) await consume(service, [job])
     expect(await rowOf(job.id)).toMatchObject({ status: 'unknown', attempts: 30 })
     expect(mailsTo(service, ada)).toHaveLength(1)
+  })
+
+  it('is unknown, not failed, when it is refused for good after an answer was lost', async () => {
+    const service = startService()
+    const job = await registerOnly(service)
+    const start = service.clock.now().getTime()
+    scriptResend(acceptAndLose, refuse(422, 'validation_error'))
+    await consume(service, [job])
+    service.clock.advance(minute)
+    expect(await consume(service, [job])).toEqual(['acked'])
+    const row = { status: 'unknown', attempts: 2, last_error: 'validation_error', in_doubt_since: start }
+    expect(await rowOf(job.id)).toMatchObject({ ...row, finished_at: service.clock.now().getTime() })
+    expect(await eventsOf('email.failed')).toHaveLength(1)
   })
 })
 
