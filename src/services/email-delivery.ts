@@ -10,7 +10,7 @@
  * 2. A row stays with its request for as long as that may have been accepted: after a crash, a lost or garbled answer,
  *    a 5xx. Whichever message about it comes next, and with whatever others, the whole request is claimed again (one
  *    statement, so one consumer gets it) and repeated in the same order under the same key. All its rows are put off and
- *    finished in one statement, so they never part.
+ *    finished in one statement, so they never part; while one of them is not due, none is claimed.
  * 3. The list can only become shorter: what has nothing to say any more drops out (its link was used, so it arrived) and
  *    so does a deleted account. If the first list was accepted, the shorter one is refused with a 409, which says that
  *    all who are still in it were accepted; if not, the shorter one is accepted now. That no mail ever joins a list is

@@ -30,15 +30,16 @@ export async function closeDeadLetter(ctx: Context, id: string): Promise<void> {
 }
 
 /**
- * Sends the rows that never reached the queue, or whose consumer died, to the queue again.
+ * Sends the rows that never reached the queue, or whose consumer died, to the queue again. All are due at one moment,
+ * those of a request too, which may lie in two chunks.
  *
  * @returns how many there were
  */
 export async function requeueStrandedEmails(ctx: Context): Promise<number> {
+  const now = ctx.now()
+  const dueBefore = new Date(now.getTime() - strandedMs)
   let count = 0
   for (;;) {
-    const now = ctx.now()
-    const dueBefore = new Date(now.getTime() - strandedMs)
     const ids = await postponeStrandedEmails(ctx.db, dueBefore, now, queueBatch)
     if (ids.length === 0) return count
     await ctx.mailQueue.sendBatch(ids.map((id): { body: MailJob } => ({ body: { id } })))

@@ -56,12 +56,16 @@ export function claimFreshEmails(db: Db, ids: readonly string[], batchId: string
     .returning(claimedRow)
 }
 
-/** Takes all the open rows of a request again, or none: they are finished or put off together, so they are due together. */
+/**
+ * Takes all the open rows of a request again, or none. They are finished and put off together, so they are due together;
+ * were one of them not, the others would be a shorter list, and the conflict of the whole list would pass for its mail.
+ */
 export function claimBatch(db: Db, batchId: string, now: Date, claimMs: number) {
+  const isNotDue = and(sql`other.batch_id = ${batchId}`, isOpen, sql`other.due_at > ${now.getTime()}`)
   return db
     .update(emails)
     .set(taken(now, claimMs))
-    .where(and(eq(emails.batchId, batchId), isOpen, lte(emails.dueAt, now)))
+    .where(and(eq(emails.batchId, batchId), isOpen, sql`not exists (select 1 from emails as other where ${isNotDue})`))
     .returning(claimedRow)
 }
 

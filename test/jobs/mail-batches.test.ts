@@ -299,6 +299,42 @@ describe('a batch whose fate is in doubt', () => {
     for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
   })
 
+  it('is repeated whole or not at all when only a part of it is due', async () => {
+    const service = startService()
+    const jobs = await notices(service, 3)
+    const requests = scriptResend(acceptAndLose)
+    await consume(service, jobs)
+    service.clock.advance(minute)
+    await write('update emails set due_at = ? where id = ?', service.clock.now().getTime() + 1, jobs[2]!.id)
+    expect(await consume(service, jobs)).toEqual(three('acked'))
+    expect(requests, 'a shorter list would be refused under its key').toHaveLength(1)
+    expect(await statusesOf(jobs)).toEqual(three('queued'))
+    service.clock.advance(5 * minute + 1)
+    await service.runCron('*/5 * * * *')
+    await service.deliver()
+    expect(requests).toEqual([requests[0], requests[0]])
+    expect(await statusesOf(jobs)).toEqual(three('sent'))
+  })
+
+  it('is due at one moment after the five-minute job, though that takes it in two pieces', async () => {
+    const clocks: Service['clock'][] = []
+    const DB = hookedD1(env.DB, ([sql]) => {
+      if (sql!.startsWith('update "emails" set "due_at"')) for (const clock of clocks) clock.advance(second)
+    })
+    const service = startService({ env: { DB } })
+    const stranded = await notices(service, 60, 'stranded')
+    const jobs = await notices(service, 60)
+    scriptResend(loseConnection)
+    await consume(service, jobs)
+    service.clock.advance(10 * minute)
+    const startMs = service.clock.now().getTime()
+    clocks.push(service.clock)
+    await service.runCron('*/5 * * * *')
+    expect(service.clock.now().getTime(), 'in more than one piece').toBeGreaterThan(startMs + 2 * second)
+    expect(new Set((await rowsFor(jobs)).map(({ due_at: due }) => due))).toEqual(new Set([startMs]))
+    expect(service.queued.map(({ id }) => id).toSorted()).toEqual([...stranded, ...jobs].map(({ id }) => id).toSorted())
+  })
+
   it('is claimed by one of twenty consumers', async () => {
     const service = startService()
     const requests = scriptResend()
