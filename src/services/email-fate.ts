@@ -1,10 +1,11 @@
 import type { Context } from '../context.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
-import { batch } from '../store/db.ts'
+import { batch, batchAll } from '../store/db.ts'
 import {
   type EmailReference,
   fateDetail,
   fateIsNews,
+  settleAccepted,
   updateDeliveredAt,
   updateEmailProblem,
   updateFate,
@@ -26,12 +27,21 @@ export interface FateEvent {
  */
 export async function recordFate(ctx: Context, { about, fate, at }: FateEvent): Promise<void> {
   if (isProblem(fate)) return suppress(ctx, about, fate)
-  if (fate !== 'delivered') {
-    await updateFate(ctx.db, about, fate)
-    return
-  }
-  const deliveredAt = at < ctx.now() ? at : ctx.now()
-  await batch(ctx.db, [updateFate(ctx.db, about, fate), updateDeliveredAt(ctx.db, about, deliveredAt)])
+  const now = ctx.now()
+  await batchAll(ctx.db, [
+    updateFate(ctx.db, about, fate),
+    ...(fate === 'delivered' ? [updateDeliveredAt(ctx.db, about, at < now ? at : now)] : []),
+    ...(provesAcceptance(fate) ? [settleAccepted(ctx.db, about, now)] : []),
+  ])
+}
+
+/**
+ * A server that was asked for the recipient, now or later, or a list that was looked at first: Resend has taken the mail.
+ * `failed` alone may be about one that it would not take, for a quota, its key or its domain; so a mail in doubt is
+ * repeated after it, which under its key does no harm.
+ */
+function provesAcceptance(fate: EmailFate): boolean {
+  return fate !== 'failed'
 }
 
 /** The address is no good, or its owner wants no mail of ours: to go on would cost us the reputation of the others. */
@@ -50,6 +60,8 @@ async function suppress(ctx: Context, about: EmailReference, problem: EmailProbl
     insertAuditEvent(ctx.db, event, fateIsNews(about, problem)),
     updateFate(ctx.db, about, problem, done),
     updateEmailProblem(ctx.db, about, problem, done),
+    // Last: it may take the address away.
+    settleAccepted(ctx.db, about, ctx.now()),
   ])
 }
 

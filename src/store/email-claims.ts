@@ -128,7 +128,8 @@ export function settleClaims(db: Db, settlements: readonly Settlement[]) {
       dueAt: given('dueAt'),
       inDoubtSince: given('inDoubtSince'),
       batchId: given('batchId'),
-      providerId: given('providerId'),
+      // A webhook may have told it since the claim.
+      providerId: sql`coalesce(${given('providerId')}, ${emails.providerId})`,
       lastError: given('lastError'),
       finishedAt: given('finishedAt'),
     })

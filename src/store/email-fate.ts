@@ -1,5 +1,5 @@
 /** What the provider tells about mails it accepted. */
-import { type SQL, and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
+import { type SQL, and, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import type { Db } from './db.ts'
 import { type EmailFate, type EmailProblem, emailFates, emails, users } from './schema.ts'
 
@@ -22,11 +22,11 @@ function isBefore(fate: EmailFate): SQL | undefined {
   return or(isNull(emails.fate), inArray(emails.fate, emailFates.slice(0, emailFates.indexOf(fate))))
 }
 
-/** Moves the fate of a mail on. An event about it proves that it was accepted, whatever was known before. */
+/** Moves the fate of a mail on. */
 export function updateFate(db: Db, reference: EmailReference, fate: EmailFate, guard?: SQL) {
   return db
     .update(emails)
-    .set({ fate, ...acceptedAs(reference) })
+    .set({ fate, providerId: knownProviderId(reference) })
     .where(and(isMeant(reference), guard ?? isBefore(fate)))
 }
 
@@ -34,15 +34,33 @@ export function updateFate(db: Db, reference: EmailReference, fate: EmailFate, g
 export function updateDeliveredAt(db: Db, reference: EmailReference, deliveredAt: Date) {
   return db
     .update(emails)
-    .set({ deliveredAt, ...acceptedAs(reference) })
+    .set({ deliveredAt, providerId: knownProviderId(reference) })
     .where(and(isMeant(reference), isNull(emails.deliveredAt)))
 }
 
-function acceptedAs({ providerId }: EmailReference) {
-  return {
-    providerId: sql`coalesce(${emails.providerId}, ${providerId})`,
-    status: sql`case ${emails.status} when 'unknown' then 'sent' else ${emails.status} end`,
-  }
+function knownProviderId({ providerId }: EmailReference): SQL {
+  return sql`coalesce(${emails.providerId}, ${providerId})`
+}
+
+/**
+ * Ends the doubt about a mail that turned out to be accepted. One that is still to be repeated leaves its request, and the
+ * farewell to a deleted account forgets its address. What was never offered, or refused for certain, is not meant: an
+ * operator may have queued it again.
+ */
+export function settleAccepted(db: Db, reference: EmailReference, now: Date) {
+  const owner = sql`(select owner.id from users as owner where owner.email = ${emails.recipient})`
+  const isInDoubt = and(inArray(emails.status, ['queued', 'sending']), isNotNull(emails.inDoubtSince))
+  return db
+    .update(emails)
+    .set({
+      status: 'sent',
+      userId: sql`coalesce(${emails.userId}, ${owner})`,
+      recipient: sql`case ${emails.template} when 'account_deleted' then '' else ${emails.recipient} end`,
+      inDoubtSince: null,
+      lastError: null,
+      finishedAt: sql`coalesce(${emails.finishedAt}, ${now.getTime()})`,
+    })
+    .where(and(isMeant(reference), or(eq(emails.status, 'unknown'), isInDoubt)))
 }
 
 /** Stops mail to the recipient of a mail, for as long as there is an account with that address. */

@@ -189,8 +189,115 @@ describe('a webhook', () => {
     expect(await rowOf('emails')).toMatchObject({ status: 'unknown', provider_id: null })
     const mail = newestMail(service, ada)
     await tell(service, eventOf('delivered', mail, job.id))
-    const known = { status: 'sent', provider_id: mail.id, fate: 'delivered' }
+    const known = { status: 'sent', provider_id: mail.id, fate: 'delivered', last_error: null, in_doubt_since: null }
     expect(await rowOf('emails')).toMatchObject({ ...known, delivered_at: service.clock.now().getTime() })
+  })
+
+  const proofs = emailFates.filter((fate) => fate !== 'failed')
+
+  it.each(proofs)('ends the doubt about a mail that was to be repeated: %s', async (fate) => {
+    const service = start()
+    const { id: userId } = await signUp(service, ada)
+    await service.call('POST', '/auth/password-reset/request', { body: { email: ada } })
+    const job = service.queued.pop()!
+    const requests = scriptResend(acceptAndLose)
+    await consume(service, [job])
+    await write('update emails set user_id = null where id = ?', job.id)
+    service.clock.advance(second)
+    const mail = newestMail(service, ada)
+    for (let time = 1; time <= 2; time++) expectOk(await tell(service, eventOf(fate, mail, job.id)))
+    const sent = { status: 'sent', provider_id: mail.id, fate, user_id: userId, in_doubt_since: null, last_error: null }
+    const finished = { recipient: ada, finished_at: service.clock.now().getTime(), attempts: 1 }
+    expect(await rowOf('emails', 'id = ?', job.id)).toMatchObject({ ...sent, ...finished })
+    service.clock.advance(day)
+    expect(await consume(service, [job])).toEqual(['acked'])
+    await service.runCron('*/5 * * * *')
+    expect([requests.length, service.queued]).toEqual([1, []])
+    expect(await rowsOf('audit_events', 'type = ?', 'email.failed')).toEqual([])
+  })
+
+  it('that comes before the answer to the request is not undone by it', async () => {
+    const service = start()
+    await service.call('POST', '/auth/register', { body: { email: ada, password: goodPassword } })
+    const job = service.queued.pop()!
+    scriptResend(async (toMailbox) => {
+      await toMailbox()
+      await tell(service, eventOf('delivered', newestMail(service, ada), job.id))
+      throw new TypeError('Network connection lost.')
+    })
+    await consume(service, [job])
+    const { id: provider_id } = newestMail(service, ada)
+    expect(await rowOf('emails', 'id = ?', job.id)).toMatchObject({ status: 'sent', provider_id, in_doubt_since: null })
+  })
+
+  it('takes a mail out of its request, whose others learn by the conflict that they arrived', async () => {
+    const service = start()
+    const people = [ada, 'bob@example.com', 'carla@example.com']
+    for (const email of people) {
+      await service.call('POST', '/auth/register', { body: { email, password: goodPassword } })
+    }
+    const jobs = service.queued.splice(0)
+    const requests = scriptResend(acceptAndLose)
+    await consume(service, jobs)
+    await tell(service, eventOf('delivered', newestMail(service, ada), jobs[0]!.id))
+    service.clock.advance(minute)
+    expect(await consume(service, jobs)).toEqual(['acked', 'acked', 'acked'])
+    expect(requests.map(({ payload }) => (JSON.parse(payload) as unknown[]).length)).toEqual([3, 2])
+    expect(new Set(requests.map(({ key }) => key)).size).toBe(1)
+    expect((await rowsOf('emails')).map(({ status }) => status)).toEqual(['sent', 'sent', 'sent'])
+    for (const email of people) expect(mailsTo(service, email)).toHaveLength(1)
+  })
+
+  it('has the farewell to a deleted account forget its address', async () => {
+    const service = start()
+    const { accessToken: token } = await signUp(service, ada)
+    await service.call('DELETE', '/users/me', { token, body: { password: goodPassword } })
+    const job = service.queued.pop()!
+    scriptResend(acceptAndLose)
+    await consume(service, [job])
+    await tell(service, eventOf('bounced', newestMail(service, ada), job.id))
+    expect(await rowOf('emails')).toMatchObject({ status: 'sent', fate: 'bounced', recipient: '' })
+  })
+
+  it('that says failed proves nothing: the mail is repeated, and what Resend calls it is kept', async () => {
+    const service = start()
+    await service.call('POST', '/auth/register', { body: { email: ada, password: goodPassword } })
+    const job = service.queued.pop()!
+    const requests = scriptResend(
+      async (toMailbox) => {
+        await toMailbox()
+        await tell(service, eventOf('failed', newestMail(service, ada), job.id))
+        throw new TypeError('Network connection lost.')
+      },
+      refuse(409, 'invalid_idempotent_request'),
+    )
+    await consume(service, [job])
+    const known = { fate: 'failed', provider_id: newestMail(service, ada).id }
+    expect(await rowOf('emails')).toMatchObject({ ...known, status: 'queued', finished_at: null })
+    service.clock.advance(minute)
+    expect(await consume(service, [job])).toEqual(['acked'])
+    expect(await rowOf('emails')).toMatchObject({ ...known, status: 'sent' })
+    expect(requests[1]).toEqual(requests[0])
+    await write(`update emails set status = 'unknown', fate = null`)
+    await tell(service, eventOf('failed', newestMail(service, ada), job.id))
+    expect(await rowOf('emails')).toMatchObject({ ...known, status: 'unknown' })
+  })
+
+  it('leaves a mail alone that was refused for certain', async () => {
+    const service = start()
+    await service.call('POST', '/auth/register', { body: { email: ada, password: goodPassword } })
+    const job = service.queued.pop()!
+    scriptResend(refuse(429, 'rate_limit_exceeded'))
+    await consume(service, [job])
+    await tell(service, eventOf('delivered', { id: 'of an earlier try' }, job.id))
+    expect(await rowOf('emails')).toMatchObject({
+      status: 'queued',
+      finished_at: null,
+      last_error: 'rate_limit_exceeded',
+    })
+    service.clock.advance(minute)
+    await consume(service, [job])
+    expect(mailsTo(service, ada)).toHaveLength(1)
   })
 
   it('costs one round trip and reads a handful of rows', async () => {
