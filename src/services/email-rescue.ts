@@ -3,28 +3,32 @@ import type { Context, MailJob } from '../context.ts'
 import { log } from '../log.ts'
 import { insertAuditEvent } from '../store/audit.ts'
 import { batch } from '../store/db.ts'
-import { emailIsOpen } from '../store/email-claims.ts'
+import { emailIsUsedUp } from '../store/email-claims.ts'
 import { failedOrUnknown, findEmailSubject, postponeStrandedEmails, updateEmail } from '../store/emails.ts'
 import { auditEvent } from './audit.ts'
-import { forgottenWith } from './email-settlement.ts'
+import { forgottenWith, maxAttempts } from './email-settlement.ts'
 
 /** A row that should have been taken up this long ago was lost on the way to the queue. */
 const strandedMs = 5 * 60_000
 /** What one call to the queue takes. */
 const queueBatch = 100
 
-/** Marks the row of a message that the queue gave up. */
+/**
+ * Marks the row of a message that the queue gave up, if the row has no try left: one that breaks its consumer each time
+ * comes here so, since a claim counts as a try. One with tries to spare was hardly looked at, as when D1 was down for an
+ * hour or two; it stays open, and the five-minute job sends it to the queue again.
+ */
 export async function closeDeadLetter(ctx: Context, id: string): Promise<void> {
   const email = await findEmailSubject(ctx.db, id)
   if (!email) return
   const { template, userId } = email
   const lastError = 'dead_letter'
   const event = auditEvent(ctx, 'email.failed', { userId, detail: { email_id: id, template, reason: lastError } })
-  const isOpen = emailIsOpen(id)
+  const isUsedUp = emailIsUsedUp(id, maxAttempts)
   const closed = { status: failedOrUnknown, lastError, finishedAt: ctx.now(), ...forgottenWith(template) }
   const [[recorded]] = await batch(ctx.db, [
-    insertAuditEvent(ctx.db, event, isOpen),
-    updateEmail(ctx.db, id, closed, isOpen),
+    insertAuditEvent(ctx.db, event, isUsedUp),
+    updateEmail(ctx.db, id, closed, isUsedUp),
   ])
   if (recorded) log('error', 'mail.failed', { email_id: id, template, reason: lastError })
 }

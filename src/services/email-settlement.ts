@@ -7,7 +7,7 @@ import { type ClaimedEmail, type Settlement, emailIsClaimed, settleClaims } from
 import { auditEvent } from './audit.ts'
 
 /** With the back-off below, about a day. */
-const maxAttempts = 30
+export const maxAttempts = 30
 const firstPauseSeconds = 15
 const maxPauseSeconds = 3600
 

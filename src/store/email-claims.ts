@@ -2,7 +2,7 @@
  * Which outbox rows a consumer holds for delivery, and what it writes down about them. Lists travel as one JSON
  * parameter each: D1 takes at most 100 parameters in a statement.
  */
-import { type SQL, and, eq, getTableColumns, inArray, isNotNull, isNull, lte, or, sql } from 'drizzle-orm'
+import { type SQL, and, eq, getTableColumns, gte, inArray, isNotNull, isNull, lte, or, sql } from 'drizzle-orm'
 import type { Db } from './db.ts'
 import { type Email, emails } from './schema.ts'
 
@@ -149,7 +149,12 @@ export function emailIsClaimed({ id, attempts }: Pick<Email, 'id' | 'attempts'>)
   return sql`exists (select 1 from ${emails} where ${inClaim})`
 }
 
-/** A row is neither finished nor about to be: what a dead letter may close. */
-export function emailIsOpen(id: string): SQL {
-  return sql`exists (select 1 from ${emails} where ${and(eq(emails.id, id), inArray(emails.status, ['queued', 'sending']))})`
+/** A row is not finished and has had all its tries: what a dead letter may close. */
+export function emailIsUsedUp(id: string, maxAttempts: number): SQL {
+  const isUsedUp = and(
+    eq(emails.id, id),
+    inArray(emails.status, ['queued', 'sending']),
+    gte(emails.attempts, maxAttempts),
+  )
+  return sql`exists (select 1 from ${emails} where ${isUsedUp})`
 }

@@ -81,6 +81,11 @@ async function requestReset(service: Service, email = ada) {
   return takeJob(service)
 }
 
+/** As after thirty tries of which no end was written down. */
+async function useUp(...jobs: { id: string }[]) {
+  for (const { id } of jobs) await env.DB.prepare('update emails set attempts = 30 where id = ?').bind(id).run()
+}
+
 afterEach(() => void vi.restoreAllMocks())
 
 describe('what Resend answers', () => {
@@ -699,6 +704,7 @@ describe('a deleted account', () => {
     scriptResend(refuse(429, 'rate_limit_exceeded'))
     await consume(service, [farewell])
     expect(await rowOf(farewell.id)).toMatchObject({ status: 'queued', recipient: ada })
+    await useUp(farewell)
     await consume(service, [farewell], 'postern-mail-dead')
     expect(await rowOf(farewell.id)).toMatchObject({ status: 'failed', recipient: '' })
   })
@@ -733,6 +739,7 @@ describe('a dead letter', () => {
     const changed = takeJob(service)
     await consume(service, [changed])
 
+    await useUp(reset, changed)
     expect(await bury(service, reset, changed)).toEqual(['acked', 'acked'])
     const finished = { last_error: 'dead_letter', finished_at: service.clock.now().getTime() }
     expect(await rowOf(reset.id)).toMatchObject({ ...finished, status: 'failed' })
@@ -759,6 +766,61 @@ describe('a dead letter', () => {
     expect(await eventsOf('email.failed')).toEqual([])
   })
 
+  it('of a row with tries to spare loses no mail: the five-minute job has it sent', async () => {
+    let isDown = true
+    const DB = hookedD1(env.DB, () => {
+      if (isDown) throw new Error('D1_ERROR: Network connection lost.')
+    })
+    const plain = startService()
+    const job = await registerOnly(plain)
+    const service = startService({ env: { DB }, beside: plain })
+    for (let retry = 0; retry <= 40; retry++) {
+      expect(await consume(service, [job])).toEqual([{ retryAfter: 150 }])
+      service.clock.advance(150 * second)
+    }
+    isDown = false
+    const before = await rowOf(job.id)
+    expect(await bury(service, job)).toEqual(['acked'])
+    expect(await rowOf(job.id)).toEqual(before)
+    expect(await eventsOf('email.failed')).toEqual([])
+    await service.runCron(requeue)
+    expect(service.queued).toEqual([job])
+    await service.deliver()
+    expect(await rowOf(job.id)).toMatchObject({ status: 'sent', attempts: 1 })
+    expect(mailsTo(service, ada)).toHaveLength(1)
+  })
+
+  it('of a row with one try left leaves it that one', async () => {
+    const service = startService()
+    const job = await registerOnly(service)
+    await useUp(job)
+    await env.DB.prepare('update emails set attempts = attempts - 1').run()
+    await bury(service, job)
+    expect(await rowOf(job.id)).toMatchObject({ status: 'queued', attempts: 29 })
+  })
+
+  it.each(['can’t be read', 'breaks its consumer after each claim'])('ends a row that %s', async (kind) => {
+    const isUnreadable = kind === 'can’t be read'
+    const DB = hookedD1(env.DB, (statements) => {
+      const isAfterClaim = statements.some((sql) => /from "registrations"/.test(sql))
+      if (!isUnreadable && isAfterClaim) throw new Error('D1_ERROR: Network connection lost.')
+    })
+    const plain = startService()
+    const job = await registerOnly(plain)
+    if (isUnreadable) await env.DB.prepare(`update emails set params = '{'`).run()
+    const service = startService({ env: { DB }, beside: plain })
+    for (let retry = 0; retry <= 40; retry++) {
+      expect(await consume(service, [job])).toEqual([{ retryAfter: 150 }])
+      service.clock.advance(150 * second)
+    }
+    expect(await rowOf(job.id), 'a claim is a try').toMatchObject({ attempts: 41, finished_at: null })
+    await bury(service, job)
+    expect(await rowOf(job.id)).toMatchObject({
+      status: isUnreadable ? 'failed' : 'unknown',
+      last_error: 'dead_letter',
+    })
+  })
+
   it('comes back when D1 fails', async () => {
     let isDown = false
     const DB = hookedD1(env.DB, () => {
@@ -766,6 +828,7 @@ describe('a dead letter', () => {
     })
     const service = startService({ env: { DB } })
     const job = await registerOnly(service)
+    await useUp(job)
     isDown = true
     const { entries } = captureLog()
     expect(await bury(service, job)).toEqual([{ retryAfter: 150 }])
@@ -780,6 +843,7 @@ describe('a dead letter', () => {
     const job = await registerOnly(service)
     const unreadable = await registerOnly(service)
     await env.DB.prepare(`update emails set params = '{' where id = ?`).bind(unreadable.id).run()
+    await useUp(unreadable, job)
     const strange = [null, undefined, {}, 'text', { id: null }, { id: { $ne: 1 } }]
     expect(new Set(await bury(service, ...strange, unreadable, job))).toEqual(new Set(['acked']))
     expect([(await rowOf(unreadable.id)).status, (await rowOf(job.id)).status]).toEqual(['failed', 'failed'])

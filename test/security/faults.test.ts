@@ -233,6 +233,7 @@ describe('one failing call in the delivery', () => {
     const service = startService()
     await signUp(service, email)
     await insertOutboxRow(service, 'password_changed')
+    if (end === 'dead letter') await env.DB.prepare('update emails set attempts = 30 where id = ?').bind(jobId).run()
     const queue = end === 'refused' ? 'postern-mail' : 'postern-mail-dead'
     const before = await takeImage()
     const refusal = { statusCode: 422, name: 'validation_error', message: 'no' }
