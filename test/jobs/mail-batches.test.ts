@@ -265,6 +265,27 @@ describe('a batch whose fate is in doubt', () => {
     expect(jobs.map(({ to }) => mailsTo(service, to).length)).toEqual([1, 0, 1])
   })
 
+  it('is what a request is that had no answer after thirty seconds', async () => {
+    const service = startService()
+    const jobs = await notices(service, 3)
+    const hanging = new AbortController()
+    const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(hanging.signal)
+    const signals: unknown[] = []
+    scriptResend(
+      (_, signal) =>
+        new Promise((_resolve, reject) => {
+          signals.push(signal)
+          signal.addEventListener('abort', () => reject(signal.reason as Error))
+          queueMicrotask(() => hanging.abort(new DOMException('The operation timed out.', 'TimeoutError')))
+        }),
+    )
+    expect(await consume(service, jobs)).toEqual(three({ retryAfter: 15 }))
+    expect(timeout.mock.calls).toEqual([[30_000]])
+    expect(signals[0]).toBe(hanging.signal)
+    const doubt = { status: 'queued', in_doubt_since: service.clock.now().getTime() }
+    expect(await rowsFor(jobs)).toEqual(three(expect.objectContaining(doubt)))
+  })
+
   it('is unknown after 23 hours, all of it, and never sent again', async () => {
     const service = startService()
     const jobs = await notices(service, 3)
@@ -367,6 +388,29 @@ describe('a batch whose fate is in doubt', () => {
     await consume(service, firsts)
     expect(await statusesOf(batches.flat())).toEqual(batches.flat().map(() => 'sent'))
     expect(service.mailbox.mails()).toHaveLength(122)
+  })
+
+  it('is not repeated any more in a run that has taken longer than a minute', async () => {
+    const service = startService()
+    const batches = [await notices(service, 2, 'a'), await notices(service, 2, 'b'), await notices(service, 2, 'c')]
+    scriptResend(loseConnection, loseConnection, loseConnection)
+    for (const jobs of batches) await consume(service, jobs)
+    service.clock.advance(minute)
+    const after =
+      (ms: number): Step =>
+      (toMailbox) => {
+        service.clock.advance(ms)
+        return toMailbox()
+      }
+    vi.restoreAllMocks()
+    startService({ beside: service })
+    const requests = scriptResend(after(minute), after(1))
+    const later = { retryAfter: 15 }
+    expect(await consume(service, batches.flat())).toEqual(['acked', 'acked', 'acked', 'acked', later, later])
+    expect(requests).toHaveLength(2)
+    service.clock.advance(15 * second)
+    expect(await consume(service, batches.flat())).toEqual(Array(6).fill('acked'))
+    expect(await statusesOf(batches.flat())).toEqual(Array(6).fill('sent'))
   })
 })
 
@@ -515,6 +559,45 @@ describe('one row', () => {
 })
 
 describe('each mail is accepted once', () => {
+  it.each<[string, Step]>([
+    ['refused for certain', refuse(429, 'rate_limit_exceeded')],
+    ['refused together', refuse(422, 'validation_error')],
+    ['refused for good', answer(200, { data: [], errors: [{ index: 0 }, { index: 1 }] })],
+    ['in doubt', loseConnection],
+  ])('when a consumer wakes up after its claim and another is sending: it was %s', async (_, lateAnswer) => {
+    const service = startService()
+    const jobs = await notices(service, 2)
+    const [wake, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const requests = scriptResend(
+      async (toMailbox, signal) => {
+        await wake.promise
+        return lateAnswer(toMailbox, signal)
+      },
+      async (toMailbox) => {
+        const response = await toMailbox()
+        await answered.promise
+        return response
+      },
+    )
+    const late = consume(service, jobs)
+    await vi.waitFor(() => expect(requests).toHaveLength(1))
+    service.clock.advance(2 * minute)
+    const other = consume(service, jobs)
+    await vi.waitFor(() => expect(requests).toHaveLength(2))
+    const claimed = await rowsFor(jobs)
+    wake.resolve()
+    await late
+    expect(await rowsFor(jobs), 'the claim of the other').toEqual(claimed)
+    service.clock.advance(30 * second)
+    await consume(service, jobs)
+    answered.resolve()
+    await other
+    expect(requests).toHaveLength(2)
+    expect(await statusesOf(jobs)).toEqual(['sent', 'sent'])
+    for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
+    expect(await rowsOf('audit_events', 'type = ?', 'email.failed')).toEqual([])
+  })
+
   it('with twenty consumers at once, whose batches overlap', async () => {
     const service = startService()
     for (let round = 0; round < 10; round++) {

@@ -238,15 +238,18 @@ describe('what Resend answers', () => {
     const job = await registerOnly(service)
     const hanging = new AbortController()
     const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(hanging.signal)
+    const signals: unknown[] = []
     scriptResend(
       (_, signal) =>
         new Promise((_resolve, reject) => {
+          signals.push(signal)
           signal.addEventListener('abort', () => reject(signal.reason as Error))
           queueMicrotask(() => hanging.abort(new DOMException('The operation timed out.', 'TimeoutError')))
         }),
     )
     expect(await consume(service, [job])).toEqual([{ retryAfter: 15 }])
     expect(timeout.mock.calls).toEqual([[10_000]])
+    expect(signals[0]).toBe(hanging.signal)
     expect(await rowOf(job.id)).toMatchObject({ status: 'queued', in_doubt_since: service.clock.now().getTime() })
   })
 
