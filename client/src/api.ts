@@ -1839,7 +1839,7 @@ export interface operations {
                      *         "activated_at": "2026-11-22T12:00:51.184Z",
                      *         "last_login_at": "2026-11-22T12:00:51.184Z"
                      *       },
-                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIxNzE1NjA3NS0xNzEzLTQ1YjEtYTViZi0zNzc1MWNlYWQ3MGQiLCJlbWFpbF9zaGEyNTYiOiJ0ZnlGNVZkVi1lRFFNS0VLdEVLYmF5bEVoVi1hRFdBSGYtZ3l2c3ZFSFhJIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNDg4NTEsImV4cCI6MTgxMDkwMDg1MX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIxNzE1NjA3NS0xNzEzLTQ1YjEtYTViZi0zNzc1MWNlYWQ3MGQiLCJlbWFpbF9zaGEyNTYiOiJ0ZnlGNVZkVi1lRFFNS0VLdEVLYmF5bEVoVi1hRFdBSGYtZ3l2c3ZFSFhJIiwicGFzc3dvcmRfaWQiOiIwMWEyMDMyMS02OWYwLTcwNmUtYTNiMi1kYzI2MjJiMzY4NzYiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0ODg1MSwiZXhwIjoxODEwOTAwODUxfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                      *     }
                      */
                     "application/json": components["schemas"]["SignInAnswer"];
@@ -2038,7 +2038,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNC0zNDAwLTc2OGQtYWQyMy1lZmMxNjI1MWE3ZjkiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTAzMywiZXhwIjoxNzk1MzUyNjMzfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNC0zNDAwLTcxNGEtYWIxNi05NDcyNjgxYTM5NjIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTAzMywiZXhwIjoxNzk1MzUyNjMzfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                  *       "new_password": "nine quiet lanterns drift"
                  *     }
                  */
@@ -2121,10 +2121,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03MDZlLWEzYjItZGMyNjIyYjM2ODc2IiwianRpIjoiNTM4NDUzZDctNTM4MS00YjJiLWExYTUtODBkNzI4N2JmOWRmIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4ODU4LCJleHAiOjE3OTUzNDk0NTh9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiZjFiYmNkODgtZjFiOC00NWU4LWFmOTgtMjU4ODJlNDQ4YjQ4Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4ODU4LCJleHAiOjE3OTUzNDk0NTh9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTcwNmUtYTNiMi1kYzI2MjJiMzY4NzYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODU4LCJleHAiOjE3OTc5NDA4NTh9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODU4LCJleHAiOjE3OTc5NDA4NTh9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
                      *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
@@ -2141,7 +2141,7 @@ export interface operations {
                      *         "activated_at": "2026-11-22T12:00:51.184Z",
                      *         "last_login_at": "2026-11-22T12:00:58.496Z"
                      *       },
-                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiJmMWJiY2Q4OC1mMWI4LTQ1ZTgtYWY5OC0yNTg4MmU0NDhiNDgiLCJlbWFpbF9zaGEyNTYiOiJ0ZnlGNVZkVi1lRFFNS0VLdEVLYmF5bEVoVi1hRFdBSGYtZ3l2c3ZFSFhJIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNDg4NTgsImV4cCI6MTgxMDkwMDg1OH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiI4ZmYzNDczOS04ZmVmLTQwYTUtYWQ4Yi1jYTM5MzQwZDFjYjEiLCJlbWFpbF9zaGEyNTYiOiJ0ZnlGNVZkVi1lRFFNS0VLdEVLYmF5bEVoVi1hRFdBSGYtZ3l2c3ZFSFhJIiwicGFzc3dvcmRfaWQiOiIwMWEyMDMyMS02OWYwLTcwNmUtYTNiMi1kYzI2MjJiMzY4NzYiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0ODg1OCwiZXhwIjoxODEwOTAwODU4fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                      *     }
                      */
                     "application/json": components["schemas"]["SignInAnswer"];
@@ -2175,7 +2175,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTcwNmUtYTNiMi1kYzI2MjJiMzY4NzYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODU4LCJleHAiOjE3OTc5NDA4NTh9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODU4LCJleHAiOjE3OTc5NDA4NTh9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -2200,10 +2200,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03MDZlLWEzYjItZGMyNjIyYjM2ODc2IiwianRpIjoiOGZmMzQ3MzktOGZlZi00MGE1LWFkOGItY2EzOTM0MGQxY2IxIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4ODY1LCJleHAiOjE3OTUzNDk0NjV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiMmUyYWMwZWEtMmUyNi00YjYyLWFiN2UtNmVlYTM5ZDVhZTFhIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4ODY1LCJleHAiOjE3OTUzNDk0NjV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTcwNmUtYTNiMi1kYzI2MjJiMzY4NzYiLCJnZW4iOjIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODY1LCJleHAiOjE3OTc5NDA4NjV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODY1LCJleHAiOjE3OTc5NDA4NjV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
                      *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
@@ -2253,7 +2253,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNC01MDkwLTcxNGEtYWIxNi05NDcyNjgxYTM5NjIiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MDQxLCJleHAiOjE3OTc5NDEwNDF9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNC01MDkwLTdjMDctYTkwOS0zOTIzNmRlMmNhY2IiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MDQxLCJleHAiOjE3OTc5NDEwNDF9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -2547,7 +2547,7 @@ export interface operations {
                      * @example {
                      *       "events": [
                      *         {
-                     *           "id": "01a20322-6b00-761f-a971-139b3f9e3f83",
+                     *           "id": "01a20322-6b00-70dc-a764-b84c4566d0ec",
                      *           "at": "2026-11-22T12:01:56.992Z",
                      *           "type": "user.password_changed",
                      *           "actor": "you",
@@ -2558,7 +2558,7 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20322-4e70-70dc-a764-b84c4566d0ec",
+                     *           "id": "01a20322-4e70-7b99-a557-5cfd4b2f6255",
                      *           "at": "2026-11-22T12:01:49.680Z",
                      *           "type": "session.ended",
                      *           "actor": "you",
@@ -2571,7 +2571,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20322-31e0-7b62-ab7e-6eea39d5ae1a",
+                     *           "id": "01a20322-31e0-761f-a971-139b3f9e3f83",
                      *           "at": "2026-11-22T12:01:42.368Z",
                      *           "type": "session.ended",
                      *           "actor": "you",
@@ -2584,7 +2584,7 @@ export interface operations {
                      *           }
                      *         }
                      *       ],
-                     *       "next_cursor": "MDFhMjAzMjItMzFlMC03YjYyLWFiN2UtNmVlYTM5ZDVhZTFh"
+                     *       "next_cursor": "MDFhMjAzMjItMzFlMC03NjFmLWE5NzEtMTM5YjNmOWUzZjgz"
                      *     }
                      */
                     "application/json": components["schemas"]["ActivityPage"];
@@ -2624,7 +2624,7 @@ export interface operations {
                      * @example {
                      *       "sessions": [
                      *         {
-                     *           "id": "01a20321-8680-706e-a3b2-dc2622b36876",
+                     *           "id": "01a20321-8680-7b2b-a1a5-80d7287bf9df",
                      *           "created_at": "2026-11-22T12:00:58.496Z",
                      *           "last_used_at": "2026-11-22T12:01:05.808Z",
                      *           "expires_at": "2026-12-22T12:01:05.808Z",
@@ -2978,7 +2978,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a20324-a640-7c07-a909-39236de2cacb",
+                     *       "id": "01a20324-a640-76c4-a6fc-ddd473ab5c34",
                      *       "email": "grace@example.com",
                      *       "role": "USER",
                      *       "status": "active",
@@ -3273,7 +3273,7 @@ export interface operations {
                      * @example {
                      *       "sessions": [
                      *         {
-                     *           "id": "01a20321-8680-706e-a3b2-dc2622b36876",
+                     *           "id": "01a20321-8680-7b2b-a1a5-80d7287bf9df",
                      *           "created_at": "2026-11-22T12:00:58.496Z",
                      *           "last_used_at": "2026-11-22T12:01:05.808Z",
                      *           "expires_at": "2026-12-22T12:01:05.808Z",
@@ -3367,10 +3367,10 @@ export interface operations {
                      * @example {
                      *       "events": [
                      *         {
-                     *           "id": "01a20323-88a0-7b99-a557-5cfd4b2f6255",
+                     *           "id": "01a20323-88a0-7656-a34a-01ae50f7f3be",
                      *           "at": "2026-11-22T12:03:10.112Z",
                      *           "type": "user.suspended",
-                     *           "actor_id": "01a20320-a200-7656-a34a-01ae50f7f3be",
+                     *           "actor_id": "01a20320-a200-7113-a13d-a65f56c08527",
                      *           "user_id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
@@ -3499,13 +3499,13 @@ export interface operations {
                      * @example {
                      *       "emails": [
                      *         {
-                     *           "id": "01a20323-c1c0-7bd0-af30-4b105c891690",
+                     *           "id": "01a20323-c1c0-768d-ad23-efc16251a7f9",
                      *           "template": "account_reinstated",
                      *           "user_id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
                      *           "attempts": 1,
-                     *           "provider_id": "4540215f-4539-4113-a13d-a65f56c08527",
+                     *           "provider_id": "e3779b10-e370-4bd0-af30-4b105c891690",
                      *           "fate": "bounced",
                      *           "last_error": null,
                      *           "created_at": "2026-11-22T12:03:24.736Z",
@@ -3514,7 +3514,7 @@ export interface operations {
                      *           "delivered_at": null
                      *         }
                      *       ],
-                     *       "next_cursor": "MDFhMjAzMjMtYzFjMC03YmQwLWFmMzAtNGIxMDVjODkxNjkw"
+                     *       "next_cursor": "MDFhMjAzMjMtYzFjMC03NjhkLWFkMjMtZWZjMTYyNTFhN2Y5"
                      *     }
                      */
                     "application/json": components["schemas"]["OutboxPage"];

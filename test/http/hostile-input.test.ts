@@ -36,7 +36,7 @@ describe.each(jsonCalls)('$method $path', ({ method, path, body }) => {
     const { accessToken: token } = await signUpAdmin(service)
     const { effects } = await observe(service, async () => {
       for (const field of Object.keys(body)) {
-        const isNullable = method === 'PATCH' && optional.has(field)
+        const isNullable = optional.has(field)
         const values = { ...hostile, ...(!isNullable && { null: 'null' }) }
         for (const [name, value] of Object.entries(values)) {
           const others = JSON.stringify({ ...body, [field]: undefined }).slice(1, -1)
