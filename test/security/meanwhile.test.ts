@@ -3,11 +3,21 @@
  * two, which a race meets only by luck: the write has to decide, and nothing of the late request may be left.
  */
 import { describe, expect, it } from 'vitest'
-import { expectProblem, sessionOf } from '../support/answers.ts'
+import { expectNoContent, expectProblem, sessionOf } from '../support/answers.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
-import { type SignedIn, goodPassword, otherPassword, signIn, signUp, signUpAdmin, signUpAs } from '../support/people.ts'
+import {
+  type SignedIn,
+  goodPassword,
+  otherPassword,
+  register,
+  resetToken,
+  signIn,
+  signUp,
+  signUpAdmin,
+  signUpAs,
+} from '../support/people.ts'
 import { type Answer, type Call, type Service, startService } from '../support/service.ts'
-import { snapshot } from '../support/state.ts'
+import { rowOf, snapshot } from '../support/state.ts'
 
 const thirdPassword = 'eleven wooden bridges sway'
 
@@ -164,5 +174,62 @@ describe('an act on somebody else', () => {
     )
     expectProblem(answer, 403, 'insufficient_permission')
     await leavesNothing()
+  })
+})
+
+/** What the owner of a pending account does with a link, after its password was hashed. */
+const linkActs: Record<string, (service: Service, email: string) => Promise<[string, string, unknown]>> = {
+  'an activation': async (service, email) => [
+    'POST',
+    '/auth/activate',
+    { token: await register(service, email), password: goodPassword },
+  ],
+  'a reset': async (service, email) => {
+    await register(service, email)
+    const token = await resetToken(service, email)
+    return ['POST', '/auth/password-reset/complete', { token, new_password: otherPassword }]
+  },
+}
+
+describe('an act by a link', () => {
+  const email = 'new@example.com'
+  const byAdmin: Record<string, (id: string) => [string, string, unknown?]> = {
+    suspended: (id) => ['POST', `/users/${id}/suspend`, { reason: 'spam' }],
+    deleted: (id) => ['DELETE', `/users/${id}`],
+    activated: (id) => ['POST', `/users/${id}/activate`],
+  }
+
+  /** The act, in the middle of which an ADMIN does something to the account. */
+  async function whileAdmin(act: string, done: string) {
+    const service = startService()
+    const { accessToken: token } = await signUpAdmin(service)
+    const [method, path, body] = await linkActs[act]!(service, email)
+    const { id } = await rowOf('users', 'email = ?', email)
+    const [adminsMethod, adminsPath, adminsBody] = byAdmin[done]!(String(id))
+    return interrupted(service, [method, path, { body }], () =>
+      service.call(adminsMethod, adminsPath, { token, body: adminsBody }),
+    )
+  }
+
+  it.each([
+    ['an activation', 'suspended'],
+    ['an activation', 'deleted'],
+    ['an activation', 'activated'],
+    ['a reset', 'deleted'],
+    ['a reset', 'activated'],
+  ])('(%s) is refused when an ADMIN has %s the account meanwhile', async (act, done) => {
+    const { answer, leavesNothing, queued } = await whileAdmin(act, done)
+    expectProblem(answer, 400, 'invalid_link')
+    await leavesNothing()
+    expect(queued).toEqual([])
+  })
+
+  it('that sets a password leaves the account suspended when an ADMIN has suspended it meanwhile', async () => {
+    const { answer } = await whileAdmin('a reset', 'suspended')
+    expectNoContent(answer)
+    expect(await rowOf('users', 'email = ?', email)).toMatchObject({
+      status: 'suspended',
+      activated_at: expect.any(Number),
+    })
   })
 })
