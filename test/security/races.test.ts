@@ -1,7 +1,9 @@
 /** Twenty callers at once, ten rounds: how many succeed, and what is there afterwards. */
 import { env } from 'cloudflare:workers'
+import { decodeJwt } from 'jose'
 import { expect, it } from 'vitest'
 import { mailBudget } from '../../src/store/emails.ts'
+import { expectProblem } from '../support/answers.ts'
 import { minute } from '../support/clock.ts'
 import {
   type SignedIn,
@@ -31,6 +33,14 @@ function atOnce(call: (index: number) => Promise<Answer>): Promise<Answer[]> {
   return Promise.all(Array.from({ length: callers }, (_, index) => call(index)))
 }
 
+/** The same, but each comes one question to D1 later: what takes several is met by others between any two of them. */
+function inARow(call: (index: number) => Promise<Answer>): Promise<Answer[]> {
+  return atOnce(async (index) => {
+    for (let questions = 0; questions < index; questions++) await env.DB.prepare('select 1').run()
+    return call(index)
+  })
+}
+
 function countStatus(answers: Answer[], status: number): number {
   return answers.filter((answer) => answer.status === status).length
 }
@@ -41,6 +51,19 @@ async function count(sql: string, ...values: unknown[]): Promise<number> {
       .bind(...values)
       .first<number>('n')) ?? 0
   )
+}
+
+/** Nothing that anybody was given lets anybody in: not in D1, not by the revocation list, and no refresh token. */
+async function expectDead(service: Service, answers: Answer[]): Promise<void> {
+  const given = answers.filter(({ json }) => json?.access_token !== undefined)
+  for (const token of new Set(given.map(({ json }) => json.access_token))) {
+    for (const path of ['/users/me', '/auth/verify']) {
+      expect((await service.call('GET', path, { token })).status, path).toBe(401)
+    }
+  }
+  for (const refresh_token of new Set(given.map(({ json }) => json.refresh_token))) {
+    expect((await service.call('POST', '/auth/refresh', { body: { refresh_token } })).status).toBe(401)
+  }
 }
 
 /** So many tries at once are over everybody's budget; here it is not the budget that is to decide. */
@@ -123,6 +146,70 @@ it('sets one password when twenty callers use the same reset link, and ends ever
     expect(await sessionsOf(email)).toBe(0)
     const winner = answers.findIndex(({ status }) => status === 204)
     await signIn(service, email, passwordOf(winner))
+  })
+})
+
+it('sets one password when twenty callers use two reset links of one account, and both are used up', async () => {
+  await race(startService(), async (service, email) => {
+    const { id } = await signUp(service, email)
+    const links = [await resetToken(service, email), await resetToken(service, email)]
+    const passwordOf = (index: number) => `${otherPassword} ${index}`
+    const complete = (index: number) =>
+      service.call('POST', '/auth/password-reset/complete', {
+        body: { token: links[index % 2], new_password: passwordOf(index) },
+      })
+    const answers = await atOnce(complete)
+    expect(countStatus(answers, 204)).toBe(1)
+    expect(answers.filter(({ json }) => json?.code === 'invalid_link')).toHaveLength(callers - 1)
+    expect(await sessionsOf(email)).toBe(0)
+    expect(await count('select count(*) as n from one_time_links where user_id = ?', id)).toBe(0)
+    const winner = answers.findIndex(({ status }) => status === 204)
+    await signIn(service, email, passwordOf(winner))
+  })
+})
+
+it('lets a reset have the last word when it races the activation of the same account', async () => {
+  await race(startService(), async (service, email) => {
+    const activation = await register(service, email)
+    const reset = await resetToken(service, email)
+    await grantTries(email)
+    const answers = await atOnce((index) =>
+      index % 2 === 0
+        ? service.call('POST', '/auth/activate', { body: { token: activation, password: goodPassword } })
+        : service.call('POST', '/auth/password-reset/complete', {
+            body: { token: reset, new_password: otherPassword },
+          }),
+    )
+    expect(countStatus(answers, 204)).toBe(1)
+    expect(countStatus(answers, 200)).toBeLessThanOrEqual(1)
+    expect(answers.filter(({ json }) => json?.code === 'invalid_link').length).toBeGreaterThanOrEqual(callers - 2)
+    expect(await sessionsOf(email)).toBe(0)
+    await expectDead(service, answers)
+    expect(await count('select count(*) as n from registrations where email = ?', email)).toBe(0)
+    await signIn(service, email, otherPassword)
+  })
+})
+
+it('keeps nothing of twenty registrations that race an activation of their address', async () => {
+  await race(startService(), async (service, email) => {
+    const token = await register(service, email)
+    await grantTries(email)
+    const passwordOf = (index: number) => `${otherPassword} ${index}`
+    const answers = await inARow((index) =>
+      index === 1
+        ? service.call('POST', '/auth/activate', { body: { token, password: goodPassword } })
+        : service.call('POST', '/auth/register', { body: { email, password: passwordOf(index) } }),
+    )
+    expect(answers[1]!.status).toBe(200)
+    expect(countStatus(answers, 202)).toBe(callers - 1)
+    expect(await count('select count(*) as n from users where email = ?', email)).toBe(1)
+    expect(await count('select count(*) as n from registrations where email = ?', email)).toBe(0)
+    // Their mails were asked for before it, and say what is true after it.
+    await service.deliver()
+    const links = mailsTo(service, email).filter(({ text }) => text?.includes('#token='))
+    expect(links.map(tokenIn)).toEqual([token])
+    expect(await sessionsOf(email)).toBe(1)
+    await signIn(service, email, goodPassword)
   })
 })
 
@@ -217,38 +304,70 @@ it('never lets the last two administrators delete themselves together', async ()
   }
 })
 
-/** What ends a password or an account while somebody is signing in with it. */
-const ends: Record<
-  string,
-  (service: Service, email: string, admin: SignedIn, id: string) => Promise<() => Promise<Answer>>
-> = {
-  reset: async (service, email) => {
-    const token = await resetToken(service, email)
-    return () => service.call('POST', '/auth/password-reset/complete', { body: { token, new_password: otherPassword } })
-  },
-  suspension: async (service, _email, admin, id) => () =>
-    service.call('POST', `/users/${id}/suspend`, { token: admin.accessToken, body: { reason: 'race' } }),
-  deletion: async (service, _email, admin, id) => () =>
-    service.call('DELETE', `/users/${id}`, { token: admin.accessToken }),
+/** What ends sessions while somebody begins one or goes on with one. */
+interface End {
+  prepare: (service: Service, person: SignedIn, admin: SignedIn) => Promise<() => Promise<Answer>>
+  /** How many sessions there are afterwards. */
+  left: number
+  /** What a sign-in is answered whose password was right. */
+  refusal: string
 }
 
-for (const [name, prepare] of Object.entries(ends)) {
+const ends: Record<string, End> = {
+  reset: {
+    async prepare(service, { email }) {
+      const body = { token: await resetToken(service, email), new_password: otherPassword }
+      return () => service.call('POST', '/auth/password-reset/complete', { body })
+    },
+    left: 0,
+    refusal: 'invalid_credentials',
+  },
+  suspension: {
+    prepare:
+      async (service, { id }, { accessToken: token }) =>
+      () =>
+        service.call('POST', `/users/${id}/suspend`, { token, body: { reason: 'race' } }),
+    left: 0,
+    refusal: 'account_suspended',
+  },
+  deletion: {
+    prepare:
+      async (service, { id }, { accessToken: token }) =>
+      () =>
+        service.call('DELETE', `/users/${id}`, { token }),
+    left: 0,
+    refusal: 'invalid_credentials',
+  },
+  'change of the password': {
+    prepare:
+      async (service, { accessToken: token }) =>
+      () =>
+        service.call('POST', '/auth/change-password', {
+          token,
+          body: { old_password: goodPassword, new_password: otherPassword },
+        }),
+    // The one that asked for it.
+    left: 1,
+    refusal: 'invalid_credentials',
+  },
+}
+
+const sessionsOfUser = (id: string) => count('select count(*) as n from sessions where user_id = ?', id)
+
+for (const [name, { prepare, left, refusal }] of Object.entries(ends)) {
   it(`leaves no session when sign-ins race a ${name}`, async () => {
     const service = startService()
     const admin = await signUpAdmin(service)
     await race(service, async (_, email) => {
-      const { id } = await signUp(service, email)
-      const end = await prepare(service, email, admin, id)
+      const person = await signUp(service, email)
+      const end = await prepare(service, person, admin)
       await grantTries(email)
-      const answers = await atOnce((index) =>
-        index === 9 ? end() : service.call('POST', '/auth/login', { body: { email, password: goodPassword } }),
+      const answers = await inARow((index) =>
+        index === 3 ? end() : service.call('POST', '/auth/login', { body: { email, password: goodPassword } }),
       )
-      expect(answers[9]!.status).toBeLessThan(300)
-      expect(await sessionsOf(email)).toBe(0)
-      for (const { json } of answers.filter(({ status }) => status === 200)) {
-        if (json.access_token === undefined) continue
-        expect((await service.call('GET', '/users/me', { token: json.access_token })).status).toBe(401)
-      }
+      expect(answers[3]!.status).toBeLessThan(300)
+      expect(await sessionsOfUser(person.id)).toBe(left)
+      await expectDead(service, answers)
     })
   })
 
@@ -256,8 +375,9 @@ for (const [name, prepare] of Object.entries(ends)) {
     // The password work is where a sign-in waits longest: end the account exactly there.
     const plain = startService()
     const admin = await signUpAdmin(plain)
-    const { id, email } = await signUp(plain, 'slow@example.com')
-    const end = await prepare(plain, email, admin, id)
+    const person = await signUp(plain, 'slow@example.com')
+    const { email, id } = person
+    const end = await prepare(plain, person, admin)
     const deriveBits = crypto.subtle.deriveBits.bind(crypto.subtle)
     let isEnding = false
     crypto.subtle.deriveBits = async (...parameters) => {
@@ -269,14 +389,67 @@ for (const [name, prepare] of Object.entries(ends)) {
     }
     try {
       const answer = await plain.call('POST', '/auth/login', { body: { email, password: goodPassword } })
-      expect(answer.status).toBe(name === 'suspension' ? 403 : 401)
-      expect(answer.json.access_token).toBeUndefined()
+      expectProblem(answer, refusal === 'account_suspended' ? 403 : 401, refusal)
     } finally {
       crypto.subtle.deriveBits = deriveBits
     }
-    expect(await sessionsOf(email)).toBe(0)
+    expect(await sessionsOfUser(id)).toBe(left)
   })
 }
+
+it.each(['reset', 'suspension', 'deletion'])('leaves no session when refreshes race a %s', async (name) => {
+  const service = startService()
+  const admin = await signUpAdmin(service)
+  await race(service, async (_, email) => {
+    const person = await signUp(service, email)
+    const phone = await signIn(service, email)
+    const end = await ends[name]!.prepare(service, person, admin)
+    const answers = await atOnce((index) =>
+      index === 9 ? end() : service.call('POST', '/auth/refresh', { body: { refresh_token: phone.refreshToken } }),
+    )
+    expect(answers[9]!.status).toBeLessThan(300)
+    expect(await sessionsOfUser(person.id)).toBe(0)
+    await expectDead(service, answers)
+    expect((await service.call('GET', '/auth/verify', { token: phone.accessToken })).status).toBe(401)
+  })
+})
+
+it('lets nobody act in the old role, or keep a session of it, once the role has changed', async () => {
+  const service = startService()
+  const admin = await signUpAdmin(service)
+  const other = await signUp(service, 'other@example.com')
+  // Only the database knows what was committed after what.
+  await env.DB.exec(
+    "create trigger late before insert on audit_events when new.type = 'user.profile_updated' and (select role from users where id = new.actor_id) <> 'MODERATOR' begin select raise(abort, 'an act in the old role'); end",
+  )
+  await race(service, async (_, email) => {
+    const { id, accessToken: token, refreshToken } = await signUpAs(service, 'MODERATOR', email, admin)
+    await grantTries(email)
+    const uses = [
+      (index: number) => service.call('PATCH', `/users/${other.id}/profile`, { token, body: { bio: `${index}` } }),
+      () => service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } }),
+      () => service.call('POST', '/auth/login', { body: { email, password: goodPassword } }),
+    ]
+    const answers = await atOnce((index) =>
+      index === 10
+        ? service.call('PUT', `/users/${id}/role`, { token: admin.accessToken, body: { role: 'USER' } })
+        : uses[index % 3]!(index),
+    )
+    expect(answers[10]!.status).toBe(200)
+    expect(answers.filter(({ status }) => status !== 200 && status !== 401)).toEqual([])
+    const acts = answers.filter((_answer, index) => index % 3 === 0)
+    expect(
+      await count("select count(*) as n from audit_events where type = 'user.profile_updated' and actor_id = ?", id),
+    ).toBe(countStatus(acts, 200))
+
+    // Whoever signed in after it is in the new role.
+    const given = answers.filter(({ json }) => json.access_token !== undefined)
+    const isOld = ({ json }: Answer) => decodeJwt(json.access_token)['role'] === 'MODERATOR'
+    await expectDead(service, given.filter(isOld))
+    expect(await sessionsOf(email)).toBe(given.filter((answer) => !isOld(answer)).length)
+    expect((await service.call('GET', '/users', { token })).status).toBe(401)
+  })
+})
 
 it('keeps at most fifty sessions of a user, however many sign in at once, and lists the others as ended', async () => {
   const service = startService()
@@ -307,6 +480,10 @@ it('lets a password change and its refreshes end in one living session', async (
     )
     expect(answers[5]!.status).toBe(204)
     expect(await sessionsOf(email)).toBe(1)
+    await expectDead(
+      service,
+      answers.filter((_answer, index) => index % 2 === 1),
+    )
     expect((await service.call('GET', '/users/me', { token: other.accessToken })).status).toBe(401)
     expect((await service.call('GET', '/users/me', { token: accessToken })).status).toBe(200)
     expect(newestMail(service, email)).toBeDefined()
