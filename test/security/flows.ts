@@ -2,6 +2,7 @@
 import { env } from 'cloudflare:workers'
 import type { ProblemCode } from '../../src/errors.ts'
 import { sessionOf } from '../support/answers.ts'
+import { breachListUrl } from '../support/breach-list.ts'
 import { minute } from '../support/clock.ts'
 import {
   type SignedIn,
@@ -14,7 +15,8 @@ import {
   signUp,
   signUpAdmin,
 } from '../support/people.ts'
-import type { Call, Service } from '../support/service.ts'
+import { type Call, type Service, startService } from '../support/service.ts'
+import { turnstileEnv } from '../support/turnstile.ts'
 import { eventOf, svixHeaders } from '../support/webhooks.ts'
 
 /** A status, or the code of a problem. */
@@ -26,6 +28,8 @@ export interface Flow {
   name: string
   prepare: (service: Service) => Promise<Request>
   answer: Outcome
+  /** Whom it asks outside the house, and what is answered when the first of these requests fails, and the second. */
+  outside?: { env: Partial<Env>; offline: Outcome[] }
   /** What the same request is answered after it was done and its answer was lost. */
   again: Outcome
 }
@@ -69,6 +73,22 @@ async function refreshed(service: Service): Promise<SignedIn> {
   return person
 }
 
+/** Sessions that were there before, the oldest first. */
+async function insertSessions(service: Service, userId: string, count: number): Promise<void> {
+  const now = service.clock.now().getTime()
+  const sessionId = (index: number) => `01900000-0000-7000-8000-${String(index).padStart(12, '0')}`
+  const insert = env.DB.prepare('insert into sessions values (?, ?, 1, ?, ?, ?, null, null, null)')
+  await env.DB.batch(
+    Array.from({ length: count }, (_, index) => insert.bind(sessionId(index), userId, now, now, now + 60 * minute)),
+  )
+}
+
+const insertTries = (count: number, allowedAt: number) =>
+  env.DB.prepare('insert into attempt_counters values (?, ?, ?, 0)').bind(`account:${email}`, count, allowedAt).run()
+
+const challenge = { turnstile_token: 'a token' }
+const breachList = { PWNED_PASSWORDS_URL: breachListUrl }
+
 const login = (given = password): Request => ['POST', '/auth/login', { body: { email, password: given } }]
 
 export const flows: Flow[] = [
@@ -83,6 +103,20 @@ export const flows: Flow[] = [
     prepare: async (service) => (await signedUp(service), ['POST', '/auth/register', { body: { email, password } }]),
     answer: 202,
     again: 202,
+  },
+  {
+    name: 'a registration with both checks',
+    prepare: async () => ['POST', '/auth/register', { body: { email, password, ...challenge } }],
+    answer: 202,
+    again: 202,
+    outside: { env: { ...turnstileEnv, ...breachList }, offline: ['service_unavailable', 202] },
+  },
+  {
+    name: 'a registration that needs the list',
+    prepare: async () => ['POST', '/auth/register', { body: { email, password } }],
+    answer: 202,
+    again: 202,
+    outside: { env: { ...breachList, PWNED_PASSWORDS_REQUIRED: 'true' }, offline: ['service_unavailable'] },
   },
   {
     name: 'a request for another activation mail',
@@ -123,6 +157,17 @@ export const flows: Flow[] = [
     answer: 'invalid_credentials',
     again: 'invalid_credentials',
   },
+  {
+    name: 'an activation that ends a session',
+    // No call leads there: who is pending has no session.
+    async prepare(service) {
+      const token = await register(service, email)
+      await insertSessions(service, await userId(email), 50)
+      return ['POST', '/auth/activate', { body: { token, password } }]
+    },
+    answer: 200,
+    again: 'invalid_link',
+  },
   { name: 'a sign-in', prepare: async (service) => (await signedUp(service), login()), answer: 200, again: 200 },
   {
     name: 'a sign-in on a known device',
@@ -130,6 +175,26 @@ export const flows: Flow[] = [
       await signUp(service, email)
       const { json } = await service.call(...login())
       return ['POST', '/auth/login', { body: { email, password, device_token: json.device_token } }]
+    },
+    answer: 200,
+    again: 200,
+  },
+  {
+    name: 'a sign-in from a new place',
+    async prepare(service) {
+      await signUp(service, email)
+      const [method, path, call] = login()
+      return [method, path, { ...call, country: 'FR', headers: { 'CF-Connecting-IP': '198.51.100.9' } }]
+    },
+    answer: 200,
+    again: 200,
+  },
+  {
+    name: 'a sign-in that hashes the password anew',
+    async prepare(service) {
+      const work = { rounds: 1, iterations: 500 }
+      await signUp(startService({ platform: { work }, beside: service }), email)
+      return login()
     },
     answer: 200,
     again: 200,
@@ -148,12 +213,7 @@ export const flows: Flow[] = [
     name: 'a sign-in that ends the oldest of fifty sessions',
     async prepare(service) {
       const { id } = await signUp(service, email)
-      const now = service.clock.now().getTime()
-      const sessionId = (index: number) => `01900000-0000-7000-8000-${String(index).padStart(12, '0')}`
-      const insert = env.DB.prepare('insert into sessions values (?, ?, 1, ?, ?, ?, null, null, null)')
-      await env.DB.batch(
-        Array.from({ length: 49 }, (_, index) => insert.bind(sessionId(index), id, now, now, now + 60 * minute)),
-      )
+      await insertSessions(service, id, 49)
       return login()
     },
     answer: 200,
@@ -175,11 +235,32 @@ export const flows: Flow[] = [
     name: 'the tenth sign-in with a wrong password',
     async prepare(service) {
       await signUp(service, email)
-      await env.DB.prepare('insert into attempt_counters values (?, 9, 0, 0)').bind(`account:${email}`).run()
+      await insertTries(9, 0)
       return login(otherPassword)
     },
     answer: 'invalid_credentials',
     again: 'rate_limited',
+  },
+  {
+    name: 'a sign-in that has to wait',
+    prepare: async (service) => (
+      await signUp(service, email),
+      await insertTries(100, service.clock.now().getTime() + 60 * minute),
+      login()
+    ),
+    answer: 'rate_limited',
+    again: 'rate_limited',
+  },
+  {
+    name: 'a sign-in after failures by a human',
+    async prepare(service) {
+      await signUp(service, email)
+      await insertTries(3, 0)
+      return ['POST', '/auth/login', { body: { email, password, ...challenge } }]
+    },
+    answer: 200,
+    again: 200,
+    outside: { env: { ...turnstileEnv, ...breachList }, offline: ['service_unavailable'] },
   },
   {
     name: 'a sign-in to a pending account',
@@ -275,6 +356,17 @@ export const flows: Flow[] = [
     again: 'weak_password',
   },
   {
+    name: 'a change of password that needs the list',
+    prepare: async (service) => [
+      'POST',
+      '/auth/change-password',
+      { token: (await signedUp(service)).accessToken, body: change },
+    ],
+    answer: 204,
+    again: 'wrong_password',
+    outside: { env: { ...breachList, PWNED_PASSWORDS_REQUIRED: 'true' }, offline: ['service_unavailable'] },
+  },
+  {
     name: 'a request for a reset',
     prepare: async (service) => (
       await signedUp(service),
@@ -282,6 +374,16 @@ export const flows: Flow[] = [
     ),
     answer: 202,
     again: 202,
+  },
+  {
+    name: 'a request for a reset by a human',
+    prepare: async (service) => (
+      await signedUp(service),
+      ['POST', '/auth/password-reset/request', { body: { email, ...challenge } }]
+    ),
+    answer: 202,
+    again: 202,
+    outside: { env: { ...turnstileEnv, ...breachList }, offline: ['service_unavailable'] },
   },
   {
     name: 'a reset',
@@ -292,6 +394,17 @@ export const flows: Flow[] = [
     },
     answer: 204,
     again: 'invalid_link',
+  },
+  {
+    name: 'a reset that looks at the list',
+    async prepare(service) {
+      await signUp(service, email)
+      const body = { token: await resetToken(service, email), new_password: otherPassword }
+      return ['POST', '/auth/password-reset/complete', { body }]
+    },
+    answer: 204,
+    again: 'invalid_link',
+    outside: { env: breachList, offline: [204] },
   },
   {
     name: 'a reset that activates',
@@ -338,6 +451,16 @@ export const flows: Flow[] = [
     ],
     answer: 'wrong_password',
     again: 'wrong_password',
+  },
+  {
+    name: 'the deletion of the last ADMIN',
+    prepare: async (service) => [
+      'DELETE',
+      '/users/me',
+      { token: (await signUpAdmin(service)).accessToken, body: { password } },
+    ],
+    answer: 'last_admin',
+    again: 'last_admin',
   },
   {
     name: 'a list of sessions',
@@ -552,3 +675,12 @@ export const flows: Flow[] = [
     again: 204,
   },
 ]
+
+/** Operations without a flow, and why. */
+export const withoutFlow: Record<string, string> = {
+  getHealth: 'it asks nobody anything',
+  getKeys: 'it asks nobody anything',
+  findChangePasswordPage: 'it asks nobody anything',
+  getDescription: 'it is a static file, which never reaches the service',
+  getReadiness: 'a failure is what it is there to tell: test/http/failures.test.ts',
+}
