@@ -72,7 +72,9 @@ function budgetOf(template: EmailTemplate, { byAdministrator }: EmailParams): st
     template,
   )
   if (!isRepeatable) return null
-  return byAdministrator ? `${template}:administrator` : template
+  // Both are the same letter to a pending account.
+  const kind = template === 'registration' ? 'activation' : template
+  return byAdministrator ? `${kind}:administrator` : kind
 }
 
 /**

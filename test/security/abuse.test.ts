@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { passwordAttempts } from '../../src/services/attempts.ts'
 import { mailBudget } from '../../src/store/emails.ts'
 import { day, hour, minute, second } from '../support/clock.ts'
+import { subjects } from '../support/mails.ts'
 import { goodPassword, mailsTo, otherPassword, register, resetToken, signUp, signUpAdmin } from '../support/people.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
 
@@ -470,6 +471,27 @@ describe('mails to one address', () => {
       expect(mailsTo(service, email)).toHaveLength(before + 21)
     })
   }
+
+  it(`that activate are at most ${mailBudget.perHour} an hour and ${mailBudget.perDay} a day, whatever mixture is asked for`, async () => {
+    const service = startService()
+    await register(service, email)
+    service.clock.advance(2 * day)
+    const before = mailsTo(service, email).length
+    const perHour: number[] = []
+    for (let turn = 0; turn < 6; turn++) {
+      const asking = Array.from({ length: 20 }, (_, index) =>
+        (index + turn) % 3 === 0
+          ? service.call('POST', '/auth/register', { body: { email, password: goodPassword } })
+          : service.call('POST', '/auth/resend-activation', { body: { email } }),
+      )
+      await Promise.all(asking)
+      await service.deliver()
+      perHour.push(mailsTo(service, email).length - before)
+      service.clock.advance(hour + second)
+    }
+    expect(perHour).toEqual([5, 10, 15, 20, 20, 20])
+    expect(new Set(mailsTo(service, email).map(({ subject }) => subject))).toEqual(new Set([subjects.activation]))
+  })
 
   it('over the budget change nothing: links stay good and no further attempt to register is kept', async () => {
     const service = startService()

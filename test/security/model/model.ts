@@ -482,10 +482,11 @@ export class Model {
     return wasActivated ? { row: this.#tell(template, address) } : {}
   }
 
-  /** A mail that anybody can cause: 5 of a kind an hour, 20 a day. */
+  /** A mail that anybody can cause: 5 of a kind an hour, 20 a day. A registration asks for an activation mail. */
   #ask(template: Template, address: string): Row | undefined {
-    const asked = (age: number) =>
-      this.outbox.filter((row) => row.address === address && row.template === template && row.at >= this.now - age)
+    const kindOf = (each: Template) => (each === 'registration' ? 'activation' : each)
+    const isOfKind = (row: Row) => row.address === address && kindOf(row.template) === kindOf(template)
+    const asked = (age: number) => this.outbox.filter((row) => isOfKind(row) && row.at >= this.now - age)
     const isWithin = asked(hour).length < 5 && asked(day).length < 20
     return isWithin && budgeted.includes(template) ? this.#tell(template, address) : undefined
   }
