@@ -1,4 +1,5 @@
 import { env } from 'cloudflare:workers'
+import { decodeProtectedHeader } from 'jose'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { describeError, log as writeLine } from '../src/log.ts'
 import { connect } from '../src/store/db.ts'
@@ -7,6 +8,7 @@ import { minute } from './support/clock.ts'
 import { hookedD1 } from './support/hooked-d1.ts'
 import { captureLog } from './support/log-lines.ts'
 import { consume, refuse, scriptResend } from './support/mail-consumer.ts'
+import { subjects } from './support/mails.ts'
 import { goodPassword, register, resetToken, signIn, signUp, signUpAdmin } from './support/people.ts'
 import { type Answer, type Call, type Service, startService } from './support/service.ts'
 
@@ -165,7 +167,12 @@ describe('no secret and no address is in any line', () => {
     'CF-Connecting-IP': canary,
   }
 
-  it('when all goes well', async () => {
+  const linkIn: Record<string, string[]> = {
+    [subjects.activation]: ['activation+jwt'],
+    [subjects.passwordReset]: ['reset+jwt'],
+  }
+
+  it('when all goes well, nor in a mail but for the link that it is there for', async () => {
     const service = startService()
     const answers: Answer[] = []
     const telling: Service = {
@@ -183,26 +190,34 @@ describe('no secret and no address is in any line', () => {
         return answer
       },
     }
-    const admin = await signUpAdmin(telling)
-    const person = await signUp(telling, canaryAddress, canaryPassword)
-    await signIn(telling, canaryAddress, canaryPassword)
-    const reset = { token: await resetToken(telling, canaryAddress), new_password: `${canaryPassword} again` }
-    await telling.call('POST', '/auth/password-reset/complete', { body: reset })
-    const { accessToken: token, refreshToken } = await signIn(telling, canaryAddress, `${canaryPassword} again`)
-    const change = { old_password: `${canaryPassword} again`, new_password: canaryPassword }
-    await telling.call('POST', '/auth/change-password', { token, body: change })
     const profile = {
       first_name: canary,
       last_name: canary,
       bio: canary,
       avatar_url: `https://${canary}.example/a.png`,
     }
-    await telling.call('PATCH', '/users/me', { token, body: profile })
+    const { first_name, last_name } = profile
+    const admin = await signUpAdmin(telling)
+    const registration = { email: canaryAddress, password: canaryPassword, first_name, last_name }
+    await telling.call('POST', '/auth/register', { body: registration })
+    const person = await signUp(telling, canaryAddress, canaryPassword)
+    await telling.call('PATCH', '/users/me', { token: person.accessToken, body: profile })
+    await signIn(telling, canaryAddress, canaryPassword)
+    const reset = { token: await resetToken(telling, canaryAddress), new_password: `${canaryPassword} again` }
+    await telling.call('POST', '/auth/password-reset/complete', { body: reset })
+    const { accessToken: token, refreshToken } = await signIn(telling, canaryAddress, `${canaryPassword} again`)
+    const change = { old_password: `${canaryPassword} again`, new_password: canaryPassword }
+    await telling.call('POST', '/auth/change-password', { token, body: change })
     await telling.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } })
     await telling.call('GET', '/auth/verify', { token })
     await telling.call('POST', `/users/${person.id}/suspend`, { token: admin.accessToken, body: { reason: canary } })
     await telling.call('POST', `/users/${person.id}/reinstate`, { token: admin.accessToken })
+    await service.deliver()
     await telling.call('DELETE', `/users/${person.id}`, { token: admin.accessToken })
+    // What anybody can have mailed to somebody else.
+    await telling.call('POST', '/auth/register', { body: { ...registration, email: admin.email } })
+    await telling.call('POST', '/auth/password-reset/request', { body: { email: admin.email } })
+    await telling.call('POST', `/users/${admin.id}/password-reset`, { token: admin.accessToken })
     await service.deliver()
     await service.runCron('0 * * * *')
     await service.runCron('*/5 * * * *')
@@ -213,6 +228,22 @@ describe('no secret and no address is in any line', () => {
     expect(tokens.length).toBeGreaterThan(8)
     expectNoCanary('eyJ', '@', 'admin@example.com', goodPassword, ...tokens.map((each) => each.split('.')[2]!))
     for (const each of log.lines) JSON.parse(each)
+
+    const mails = service.mailbox.mails()
+    expect(new Set(mails.flatMap(({ to }) => to))).toEqual(new Set([admin.email, canaryAddress]))
+    for (const { to: _to, ...mail } of mails) {
+      const text = JSON.stringify(mail)
+      // A moderator's words, to whom they are about.
+      const said = mail.subject === subjects.accountSuspended ? text.replaceAll(canary, '') : text
+      for (const secret of [canary, admin.email, goodPassword, person.id, admin.id]) {
+        expect(said.toLowerCase(), mail.subject).not.toContain(secret.toLowerCase())
+      }
+      // One link, of the mail's own kind: in the text, on the button and to be copied.
+      const inMail = [...new Set(said.match(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g))]
+      expect(inMail.map((each) => decodeProtectedHeader(each).typ)).toEqual(linkIn[mail.subject] ?? [])
+    }
+    const [suspension] = mails.filter(({ subject }) => subject === subjects.accountSuspended)
+    expect(suspension).toMatchObject({ to: [canaryAddress], text: expect.stringContaining(`Reason: ${canary}`) })
   })
 
   it.each<[string, string, Call]>([
@@ -242,6 +273,7 @@ describe('no secret and no address is in any line', () => {
     const answer = await service.call('POST', path, { ...call, headers: { ...secretHeaders, ...headers } })
     expect(answer.status).toBeGreaterThanOrEqual(400)
     expect(answer.status).toBeLessThan(500)
+    expect(JSON.stringify([answer.text, ...answer.headers]).toLowerCase()).not.toContain(canary.toLowerCase())
     expect(requests()).toHaveLength(1)
     expectNoCanary()
   })
