@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest'
 import { expectNoContent, expectProblem, sessionOf } from '../support/answers.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
+import { consume } from '../support/mail-consumer.ts'
 import {
   type SignedIn,
   goodPassword,
@@ -17,7 +18,7 @@ import {
   signUpAs,
 } from '../support/people.ts'
 import { type Answer, type Call, type Service, startService } from '../support/service.ts'
-import { rowOf, snapshot } from '../support/state.ts'
+import { rowOf, rowsOf, snapshot } from '../support/state.ts'
 
 const thirdPassword = 'eleven wooden bridges sway'
 
@@ -28,21 +29,30 @@ async function tables() {
   return all
 }
 
-/** Calls, does something before the statement that would record the act, and tells what the call itself then left behind. */
-async function interrupted(
-  service: Service,
-  call: [method: string, path: string, call: Call],
-  meanwhile: () => Promise<Answer>,
-) {
+/** A service where something is done before the statement that would record an act, and the tables as they were then. */
+function interrupting(service: Service, meanwhile: () => Promise<Answer>) {
   let before: Awaited<ReturnType<typeof tables>> | undefined
   const db = hookedD1(service.env.DB, async (statements) => {
     if (before || !statements.some((sql) => /^insert into "audit_events"/i.test(sql))) return
     expect((await meanwhile()).status).toBeLessThan(300)
     before = await tables()
   })
-  const late = startService({ env: { DB: db }, beside: service })
+  const tablesThen = () => {
+    expect(before, 'it came to a write').toBeDefined()
+    return before!
+  }
+  return { late: startService({ env: { DB: db }, beside: service }), tablesThen }
+}
+
+/** Calls, does something meanwhile, and tells what the call itself then left behind. */
+async function interrupted(
+  service: Service,
+  call: [method: string, path: string, call: Call],
+  meanwhile: () => Promise<Answer>,
+) {
+  const { late, tablesThen } = interrupting(service, meanwhile)
   const answer = await late.call(...call)
-  expect(before, 'it came to a write').toBeDefined()
+  const before = tablesThen()
   return { answer, leavesNothing: async () => expect(await tables()).toEqual(before), queued: late.queued }
 }
 
@@ -177,6 +187,13 @@ describe('an act on somebody else', () => {
   })
 })
 
+const email = 'new@example.com'
+const byAdmin: Record<string, (id: string) => [string, string, unknown?]> = {
+  suspended: (id) => ['POST', `/users/${id}/suspend`, { reason: 'spam' }],
+  deleted: (id) => ['DELETE', `/users/${id}`],
+  activated: (id) => ['POST', `/users/${id}/activate`],
+}
+
 /** What the owner of a pending account does with a link, after its password was hashed. */
 const linkActs: Record<string, (service: Service, email: string) => Promise<[string, string, unknown]>> = {
   'an activation': async (service, email) => [
@@ -192,13 +209,6 @@ const linkActs: Record<string, (service: Service, email: string) => Promise<[str
 }
 
 describe('an act by a link', () => {
-  const email = 'new@example.com'
-  const byAdmin: Record<string, (id: string) => [string, string, unknown?]> = {
-    suspended: (id) => ['POST', `/users/${id}/suspend`, { reason: 'spam' }],
-    deleted: (id) => ['DELETE', `/users/${id}`],
-    activated: (id) => ['POST', `/users/${id}/activate`],
-  }
-
   /** The act, in the middle of which an ADMIN does something to the account. */
   async function whileAdmin(act: string, done: string) {
     const service = startService()
@@ -231,5 +241,78 @@ describe('an act by a link', () => {
       status: 'suspended',
       activated_at: expect.any(Number),
     })
+  })
+})
+
+describe('a link', () => {
+  const requests: Record<string, (service: Service) => Promise<unknown>> = {
+    'a registration': (service) => service.call('POST', '/auth/register', { body: { email, password: goodPassword } }),
+    'another activation mail': async (service) => (
+      await register(service, email),
+      service.call('POST', '/auth/resend-activation', { body: { email } })
+    ),
+    'a reset': async (service) => (
+      await register(service, email),
+      service.call('POST', '/auth/password-reset/request', { body: { email } })
+    ),
+  }
+
+  it.each([
+    ['a registration', 'activated'],
+    ['a registration', 'deleted'],
+    ['another activation mail', 'activated'],
+    ['another activation mail', 'deleted'],
+    ['a reset', 'deleted'],
+  ])(
+    '(of %s) is neither made nor mailed when an ADMIN has %s the account since its mail was begun',
+    async (name, done) => {
+      const service = startService()
+      const { accessToken: token } = await signUpAdmin(service)
+      await requests[name]!(service)
+      const mailsBefore = service.mailbox.mails()
+      const { id } = await rowOf('users', 'email = ?', email)
+      const [method, path, body] = byAdmin[done]!(String(id))
+      const jobs = service.queued.splice(0)
+      const { late, tablesThen } = interrupting(service, () => service.call(method, path, { token, body }))
+      expect(await consume(late, jobs)).toEqual(['acked'])
+
+      const [before, after] = [tablesThen(), await tables()]
+      for (const each of [before, after]) each.delete('emails')
+      expect(after).toEqual(before)
+      expect(service.mailbox.mails()).toEqual(mailsBefore)
+    },
+  )
+})
+
+describe('the first ADMIN', () => {
+  const admin = 'admin@example.com'
+  const nobodyYet = () => startService({ env: { BOOTSTRAP_ADMIN_EMAIL: '' } })
+
+  it('is nobody whose password was changed while it was signing in', async () => {
+    const service = nobodyYet()
+    const { accessToken: token } = await signUp(service, admin)
+    const body = { old_password: goodPassword, new_password: otherPassword }
+    const { answer } = await interrupted(
+      service,
+      ['POST', '/auth/login', { body: { email: admin, password: goodPassword } }],
+      () => service.call('POST', '/auth/change-password', { token, body }),
+    )
+    expectProblem(answer, 401, 'invalid_credentials')
+    expect(await rowOf('users')).toMatchObject({ role: 'USER', status: 'active' })
+    expect(await rowsOf('audit_events', "type = 'user.role_changed'")).toEqual([])
+  })
+
+  it('is nobody whose account became active by a reset while it was being activated', async () => {
+    const service = nobodyYet()
+    const token = await register(service, admin)
+    const reset = { token: await resetToken(service, admin), new_password: otherPassword }
+    const { answer, leavesNothing } = await interrupted(
+      service,
+      ['POST', '/auth/activate', { body: { token, password: goodPassword } }],
+      () => service.call('POST', '/auth/password-reset/complete', { body: reset }),
+    )
+    expectProblem(answer, 400, 'invalid_link')
+    await leavesNothing()
+    expect(await rowOf('users')).toMatchObject({ role: 'USER', status: 'active' })
   })
 })

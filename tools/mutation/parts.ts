@@ -14,8 +14,8 @@ export const parts: Record<string, Part> = {
     tests: [
       ...tests('crypto', 'random', 'tokens', 'password', 'strength'),
       'test/config.test.ts',
-      ...tests('routes', 'sessions'),
-      ...tests('security', 'breach'),
+      ...tests('routes', 'sessions', 'webhooks'),
+      ...tests('security', 'breach', 'abuse'),
     ],
   },
   http: {
