@@ -11,7 +11,7 @@ import { startService } from '../support/service.ts'
 import { takeImage } from '../support/store-image.ts'
 import { commandNames, commands, tally } from './model/commands.ts'
 import { answered, start } from './model/real.ts'
-import { expectInvariants, expectTables } from './model/tables.ts'
+import { expectInvariants, expectRevocations, expectTables, expectTrail } from './model/tables.ts'
 
 const { commands: wanted, seed, path, replayPath } = env.MODEL
 const maxCommands = 120
@@ -30,6 +30,7 @@ const often = [
   'POST /auth/refresh: refresh_token_reused',
   'POST /auth/change-password: 204',
   'POST /auth/password-reset/complete: 204',
+  'POST /users/{id}/password-reset: 202',
   'GET /users/me: 200',
   'GET /auth/verify: invalid_token',
   'DELETE /users/{id}: 204',
@@ -63,6 +64,8 @@ it(`holds for ${wanted} commands in any order, from seed ${seed}`, { timeout: 3_
       const { model, real } = await start(image, admin)
       await fc.asyncModelRun(() => ({ model, real }), run)
       await expectTables(model)
+      await expectTrail(model)
+      await expectRevocations(model)
       await expectInvariants()
     },
   )

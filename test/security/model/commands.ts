@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 import type { Role } from '../../../src/store/schema.ts'
 import { day, hour, minute, second } from '../../support/clock.ts'
 import { tokenIn } from '../../support/people.ts'
-import type { Account, Expected, Link, Model, Session } from './model.ts'
+import type { Account, Device, Expected, Link, Model, Session } from './model.ts'
 import { type Real, adminToken, advance, compare, expectSame, findUser } from './real.ts'
 
 const addresses = ['ada@example.com', 'bob@example.com'] as const
@@ -81,9 +81,11 @@ function command<T extends unknown[]>(
   name: string,
   arbitraries: { [K in keyof T]: fc.Arbitrary<T[K]> },
   run: (...values: T) => Run,
-  isPossible: (model: Glance) => boolean = always,
+  isPossible: (model: Glance, ...values: T) => boolean = always,
 ) {
-  const arbitrary = fc.tuple<T>(...arbitraries).map((values) => new Command(name, values, isPossible, run(...values)))
+  const arbitrary = fc
+    .tuple<T>(...arbitraries)
+    .map((values) => new Command(name, values, (model) => isPossible(model, ...values), run(...values)))
   return { name, arbitrary }
 }
 
@@ -105,20 +107,41 @@ const people = [
     [address],
     (email) => async (model, real) => post(real, '/auth/resend-activation', { email }, model.resend(email)),
   ),
-  command<[string]>(
+  command<[string, number | null, number]>(
     'request reset',
-    [address],
-    (email) => async (model, real) => post(real, '/auth/password-reset/request', { email }, model.requestReset(email)),
+    [address, fc.option(which, { freq: 3 }), fc.integer({ min: 1, max: 5 })],
+    (email, index, times) => async (model, real) => {
+      for (let sent = 0; sent < times; sent++) {
+        const device = pickDevice(model, index)
+        const body = { email, ...(device && { device_token: device.text }) }
+        await post(real, '/auth/password-reset/request', body, model.requestReset(email, device))
+        advance(model, real, second)
+      }
+    },
   ),
   command<[string, string]>(
     'log in',
     [address, password],
     (email, password) => async (model, real) => logIn(model, real, email, password),
   ),
-  command<[string, number]>('log in rightly', [address, which], (email, device) => async (model, real) => {
+  command<[string, number]>('log in rightly', [address, which], (email, index) => async (model, real) => {
     const right = model.accountOf(email)?.password ?? passwords[0]
-    await logIn(model, real, email, right, model.devices.length > 0 ? device : undefined)
+    await logIn(model, real, email, right, pickDevice(model, index))
   }),
+  // One more session than an account may have, with a little room for those that end meanwhile.
+  command<[string]>(
+    'log in many times',
+    [address],
+    (email) => async (model, real) => {
+      const right = model.accountOf(email)?.password ?? passwords[0]
+      for (let times = 0; times < 52; times++) {
+        advance(model, real, second)
+        await logIn(model, real, email, right)
+      }
+    },
+    // Once in a run: it takes as long as fifty others.
+    (model, email) => model.accountOf(email)?.status === 'active' && model.sessions.length < 50,
+  ),
   command<[string, number]>(
     'guess',
     [address, fc.integer({ min: 1, max: 7 })],
@@ -131,8 +154,11 @@ const people = [
   ),
 ]
 
-async function logIn(model: Model, real: Real, email: string, password: string, deviceIndex?: number): Promise<void> {
-  const device = deviceIndex === undefined ? undefined : pick(model.devices, deviceIndex)
+function pickDevice({ devices }: Model, index: number | null): Device | undefined {
+  return index === null || devices.length === 0 ? undefined : pick(devices, index)
+}
+
+async function logIn(model: Model, real: Real, email: string, password: string, device?: Device): Promise<void> {
   const expected = model.login(email, password, device)
   const body = { email, password, ...(device && { device_token: device.text }) }
   const { json } = await compare(real, expected, 'POST', '/auth/login', { body })
@@ -345,6 +371,9 @@ const administration = [
   ),
   command<[string]>('activate by hand', [address], (email) =>
     administrationOf(email, 'POST', '/activate', (model, account) => model.activateByAdmin(account)),
+  ),
+  command<[string]>('start reset of', [address], (email) =>
+    administrationOf(email, 'POST', '/password-reset', (model, account) => model.startReset(account)),
   ),
   command<[string]>('end sessions of', [address], (email) =>
     administrationOf(email, 'DELETE', '/sessions', (model, account) => model.endSessionsOf(account)),

@@ -3,6 +3,7 @@
  * database, no cryptography. The commands do the same to the real service and compare.
  */
 import type { ProblemCode } from '../../../src/errors.ts'
+import type { AuditType } from '../../../src/services/audit.ts'
 import type { Role, UserStatus } from '../../../src/store/schema.ts'
 import { day, hour, minute, second } from '../../support/clock.ts'
 import { subjects } from '../../support/mails.ts'
@@ -78,6 +79,9 @@ export interface Row {
   address: string
   template: Template
   attempt: Attempt | undefined
+  budget: string
+  /** An ADMIN asked for it, and not whoever gave the address. */
+  isByAdmin: boolean
   at: number
   dueAt: number
   isDone: boolean
@@ -100,6 +104,17 @@ export interface Device {
   madeAt: number
 }
 
+/** What the audit trail tells. */
+interface Event {
+  type: AuditType
+  at: number
+  by: Doer
+  /** Whether it is about an account. */
+  hasUser: boolean
+}
+
+type Doer = 'self' | 'admin' | 'nobody'
+
 /** What a call is answered, and what came of it. */
 export interface Expected {
   outcome: Outcome
@@ -117,8 +132,6 @@ export interface ExpectedMail {
   link?: Link
 }
 
-const budgeted: readonly Template[] = ['registration', 'activation', 'password_reset', 'signInAttempts']
-
 export class Model {
   now: number
   accounts: Account[] = []
@@ -129,6 +142,7 @@ export class Model {
   devices: Device[] = []
   /** By budget: an address, or an address and a device. */
   tries = new Map<string, Tries>()
+  trail: Event[] = []
 
   constructor(now: number) {
     this.now = now
@@ -143,6 +157,7 @@ export class Model {
   register(address: string, password: string): Expected {
     const row = this.#ask('registration', address)
     if (!row) return { outcome: 202 }
+    this.#note('user.registered', 'nobody')
     if (!this.accountOf(address)) {
       const nothing = { password: null, passwords: 0, wasActivated: false, bio: null }
       this.accounts.push({ address, status: 'pending', role: 'USER', createdAt: this.now, ...nothing })
@@ -158,8 +173,9 @@ export class Model {
     return accepted(this.#ask('activation', address))
   }
 
-  requestReset(address: string): Expected {
-    return accepted(this.#ask('password_reset', address))
+  requestReset(address: string, device?: Device): Expected {
+    const isKnown = this.#isKnown(this.accountOf(address), device)
+    return accepted(this.#ask('password_reset', address, isKnown ? 'known device' : undefined))
   }
 
   activate(link: Link, password: string): Expected {
@@ -168,7 +184,11 @@ export class Model {
     const refused = this.#claim(account.address)
     if (account.status !== 'pending' || !attempt || !this.attempts.includes(attempt)) return { outcome: 'invalid_link' }
     if (refused) return refused
-    if (password !== attempt.password) return this.#suspect(account.address, account, 'invalid_credentials')
+    if (password !== attempt.password) {
+      this.#note('user.activation_refused', 'nobody')
+      return this.#suspect(account.address, account, 'invalid_credentials')
+    }
+    this.#note('user.activated', 'self')
     Object.assign(account, { status: 'active', wasActivated: true })
     setPassword(account, password)
     this.#dropLinks(account, 'activation')
@@ -180,6 +200,7 @@ export class Model {
   completeReset(link: Link, password: string): Expected {
     if (!this.#isLive(link)) return { outcome: 'invalid_link' }
     const { account } = link
+    this.#note('user.password_reset', 'self')
     setPassword(account, password)
     if (account.status === 'pending') account.status = 'active'
     // Who can read the mail owns the mailbox, suspended or not: a reinstatement makes the account active then.
@@ -195,23 +216,31 @@ export class Model {
 
   login(address: string, password: string, device?: Device): Expected {
     const account = this.accountOf(address)
-    const isKnown =
-      account &&
-      device?.account === account &&
-      device.passwords === account.passwords &&
-      this.now < device.madeAt + 180 * day
-    const budget = isKnown ? `${address}:${device.name}` : address
+    const budget = device && this.#isKnown(account, device) ? `${address}:${device.name}` : address
     const refused = this.#claim(budget)
     if (refused) return refused
     const standIn = account?.status === 'active' ? undefined : this.#newestAttempt(address)?.password
     if (!account || password !== (account.password ?? standIn)) {
+      this.#note('user.sign_in_refused', 'nobody', account !== undefined)
       return this.#suspect(budget, account, 'invalid_credentials')
     }
     if (account.password === null) this.#giveBack(budget)
     else this.tries.delete(budget)
-    if (account.status === 'pending') return { outcome: 'account_pending' }
-    if (account.status === 'suspended') return { outcome: 'account_suspended' }
+    if (account.status !== 'active') {
+      this.#note('user.sign_in_refused', 'nobody')
+      return { outcome: account.status === 'pending' ? 'account_pending' : 'account_suspended' }
+    }
+    this.#note('user.signed_in', 'self')
     return { outcome: 200, session: this.#open(account) }
+  }
+
+  #isKnown(account: Account | undefined, device: Device | undefined): boolean {
+    return (
+      account !== undefined &&
+      device?.account === account &&
+      device.passwords === account.passwords &&
+      this.now < device.madeAt + 180 * day
+    )
   }
 
   /** A wrong password, wherever it was tried. */
@@ -231,24 +260,30 @@ export class Model {
       return { outcome: 200, session }
     }
     if (generation === 1 && this.now < session.usedAt + 30 * second) return { outcome: 200, session }
+    this.#note('session.reuse_detected', 'nobody')
     session.isEnded = true
     return { outcome: 'refresh_token_reused', row: this.#tell('sessionReuse', session.account.address) }
   }
 
   logout(session: Session, generation: number): Expected {
     const token = session.refreshTokens.at(-1 - generation)!
-    if (token.expiresAt > this.now && !session.isSwept) session.isEnded = true
+    if (token.expiresAt > this.now && !session.isSwept && !session.isEnded) {
+      this.#note('session.ended', 'self')
+      session.isEnded = true
+    }
     return { outcome: 204 }
   }
 
   logoutAll(session: Session): Expected {
     if (!this.isSignedIn(session)) return { outcome: 'invalid_token' }
+    this.#note('session.ended', 'self')
     this.#endSessions(session.account)
     return { outcome: 204 }
   }
 
   endOthers(session: Session): Expected {
     if (!this.isSignedIn(session)) return { outcome: 'invalid_token' }
+    this.#note('session.ended', 'self')
     this.#endSessions(session.account, session)
     return { outcome: 204 }
   }
@@ -256,6 +291,7 @@ export class Model {
   endOne(session: Session, other: Session): Expected {
     if (!this.isSignedIn(session)) return { outcome: 'invalid_token' }
     if (other.account !== session.account || other.isEnded || other.isSwept) return { outcome: 'not_found' }
+    this.#note('session.ended', 'self')
     other.isEnded = true
     return { outcome: 204 }
   }
@@ -273,6 +309,7 @@ export class Model {
 
   describe(session: Session, bio: string): Expected {
     if (!this.isSignedIn(session)) return { outcome: 'invalid_token' }
+    this.#note('user.profile_updated', 'self')
     session.account.bio = bio
     return { outcome: 200 }
   }
@@ -282,7 +319,11 @@ export class Model {
     const { account } = session
     const refused = this.#claim(account.address)
     if (refused) return refused
-    if (password !== account.password) return this.#suspect(account.address, account, 'wrong_password')
+    if (password !== account.password) {
+      this.#note('user.password_change_refused', 'self')
+      return this.#suspect(account.address, account, 'wrong_password')
+    }
+    this.#note('user.password_changed', 'self')
     setPassword(account, next)
     this.tries.delete(account.address)
     this.#endSessions(account, session)
@@ -295,7 +336,11 @@ export class Model {
     const { account } = session
     const refused = this.#claim(account.address)
     if (refused) return refused
-    if (password !== account.password) return this.#suspect(account.address, account, 'wrong_password')
+    if (password !== account.password) {
+      this.#note('user.deletion_refused', 'self')
+      return this.#suspect(account.address, account, 'wrong_password')
+    }
+    this.#note('user.deleted', 'self')
     return { outcome: 204, ...this.#erase(account) }
   }
 
@@ -303,6 +348,7 @@ export class Model {
 
   suspend(account: Account): Expected {
     if (account.status === 'suspended') return { outcome: 200 }
+    this.#note('user.suspended', 'admin')
     account.status = 'suspended'
     this.#endSessions(account)
     return { outcome: 200, ...this.#tellIfProven('accountSuspended', account) }
@@ -310,12 +356,14 @@ export class Model {
 
   reinstate(account: Account): Expected {
     if (account.status !== 'suspended') return { outcome: 200 }
+    this.#note('user.reinstated', 'admin')
     account.status = account.wasActivated ? 'active' : 'pending'
     return { outcome: 200, ...this.#tellIfProven('accountReinstated', account) }
   }
 
   assignRole(account: Account, role: Role): Expected {
     if (account.role === role) return { outcome: 200 }
+    this.#note('user.role_changed', 'admin')
     account.role = role
     this.#endSessions(account)
     return { outcome: 200, ...this.#tellIfProven('roleChanged', account) }
@@ -323,21 +371,34 @@ export class Model {
 
   activateByAdmin(account: Account): Expected {
     if (account.status !== 'pending') return { outcome: 200 }
+    this.#note('user.activated', 'admin')
     const attempts = this.attempts.filter(({ address }) => address === account.address)
     const password = attempts.length === 1 ? attempts[0]!.password : null
     Object.assign(account, { status: 'active', wasActivated: true })
     setPassword(account, password)
     this.#dropLinks(account)
     this.#dropAttempts(account.address)
-    return { outcome: 200, row: this.#tell(password === null ? 'set_password' : 'accountActivated', account.address) }
+    const row = this.#tell(password === null ? 'set_password' : 'accountActivated', account.address)
+    row.isByAdmin = true
+    return { outcome: 200, row }
+  }
+
+  startReset(account: Account): Expected {
+    const row = this.#ask('password_reset', account.address)
+    if (!row) return { outcome: 202 }
+    this.#note('user.password_reset_requested', 'admin')
+    row.isByAdmin = true
+    return { outcome: 202, row }
   }
 
   endSessionsOf(account: Account): Expected {
+    this.#note('session.ended', 'admin')
     this.#endSessions(account)
     return { outcome: 204 }
   }
 
   deleteAccount(account: Account): Expected {
+    this.#note('user.deleted', 'admin')
     return { outcome: 204, ...this.#erase(account) }
   }
 
@@ -385,6 +446,9 @@ export class Model {
     const expiresAt = this.now + (purpose === 'activation' ? day : hour)
     const link: Link = { row, purpose, account, attempt, expiresAt, isGone: false, text: '' }
     this.links.push(link)
+    // What an ADMIN or a registration asked for was told then.
+    if (row.template === 'activation') this.#note('user.activation_requested', 'nobody')
+    if (row.template === 'password_reset' && !row.isByAdmin) this.#note('user.password_reset_requested', 'nobody')
     return { to: row.address, subject, row, link }
   }
 
@@ -406,10 +470,12 @@ export class Model {
         this.attempts.some((attempt) => attempt.address === address && isRecent(attempt)) ||
         this.links.some((link) => link.account === account && this.#isLive(link))
       if (status !== 'pending' || !isOlder(createdAt, 7 * day) || mayStill) continue
+      this.#note('user.expired', 'nobody')
       this.accounts = this.accounts.filter((each) => each !== account)
       this.#dropLinks(account)
       this.#dropAttempts(address)
     }
+    this.trail = this.trail.filter(({ at }) => !isOlder(at, 400 * day))
     this.attempts = this.attempts.filter(
       ({ address }) =>
         this.accountOf(address)?.status === 'pending' ||
@@ -441,7 +507,10 @@ export class Model {
     const session: Session = { account, ...times, isEnded: false, isSwept: false, refreshTokens: [], access }
     this.sessions.push(session)
     const kept = this.sessions.filter((each) => each.account === account && !each.isEnded && !each.isSwept)
-    for (const old of kept.slice(0, -50)) old.isEnded = true
+    for (const old of kept.slice(0, -50)) {
+      this.#note('session.ended', 'self')
+      old.isEnded = true
+    }
     return session
   }
 
@@ -471,9 +540,13 @@ export class Model {
     return this.#tellIfProven('accountDeleted', account)
   }
 
-  #tell(template: Template, address: string): Row {
-    const times = { at: this.now, dueAt: this.now }
-    const row: Row = { id: '', address, template, attempt: undefined, ...times, isDone: false, isQueued: true }
+  #note(type: AuditType, by: Doer, hasUser = true): void {
+    this.trail.push({ type, at: this.now, by, hasUser })
+  }
+
+  #tell(template: Template, address: string, budget = ''): Row {
+    const how = { address, template, attempt: undefined, budget, isByAdmin: false }
+    const row: Row = { id: '', ...how, at: this.now, dueAt: this.now, isDone: false, isQueued: true }
     this.outbox.push(row)
     return row
   }
@@ -483,12 +556,12 @@ export class Model {
   }
 
   /** A mail that anybody can cause: 5 of a kind an hour, 20 a day. A registration asks for an activation mail. */
-  #ask(template: Template, address: string): Row | undefined {
-    const kindOf = (each: Template) => (each === 'registration' ? 'activation' : each)
-    const isOfKind = (row: Row) => row.address === address && kindOf(row.template) === kindOf(template)
-    const asked = (age: number) => this.outbox.filter((row) => isOfKind(row) && row.at >= this.now - age)
+  #ask(template: Template, address: string, device = 'unknown device'): Row | undefined {
+    const budget = `${template === 'registration' ? 'activation' : template}, ${device}`
+    const asked = (age: number) =>
+      this.outbox.filter((row) => row.address === address && row.budget === budget && row.at >= this.now - age)
     const isWithin = asked(hour).length < 5 && asked(day).length < 20
-    return isWithin && budgeted.includes(template) ? this.#tell(template, address) : undefined
+    return isWithin ? this.#tell(template, address, budget) : undefined
   }
 
   /** Takes a try, or says how long to wait. */

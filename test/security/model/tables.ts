@@ -1,7 +1,8 @@
 /** The tables as the model says they must be, and what must hold of them whatever the model says. */
 import { env } from 'cloudflare:workers'
+import { decodeJwt } from 'jose'
 import { expect } from 'vitest'
-import type { Model } from './model.ts'
+import type { Model, Session } from './model.ts'
 
 type Row = Record<string, unknown>
 
@@ -81,6 +82,32 @@ export async function expectTables(model: Model): Promise<void> {
 
   const waiting = await select("select id from emails where status in ('queued', 'sending')")
   expect(sorted(waiting)).toEqual(sorted(model.outbox.filter(({ isDone }) => !isDone).map(({ id }) => ({ id }))))
+}
+
+export async function expectTrail(model: Model): Promise<void> {
+  const events = await select(
+    `select type, at, user_id is not null as has_user,
+      case when actor_id is null then 'nobody' when actor_id = user_id then 'self' else 'admin' end as "by"
+      from audit_events where user_id is null or user_id <> (select id from users where not (${notAdmin}))`,
+  )
+  expect(sorted(events)).toEqual(
+    sorted(model.trail.map(({ type, at, by, hasUser }) => ({ type, at, has_user: Number(hasUser), by }))),
+  )
+}
+
+/** The sessions that ended before their time, and none of the others: whoever is on the list is turned away. */
+export async function expectRevocations({ sessions }: Model): Promise<void> {
+  const nameOf = ({ access }: Session) => `session:${String(decodeJwt(access.text)['sid'])}`
+  const { keys, list_complete } = await env.REVOCATIONS.list()
+  expect(list_complete).toBe(true)
+  const revoked = new Set(keys.map(({ name }) => name))
+  const names = sessions.map(nameOf)
+  expect(names.filter((name) => revoked.has(name)).toSorted()).toEqual(
+    sessions
+      .filter(({ isEnded }) => isEnded)
+      .map(nameOf)
+      .toSorted(),
+  )
 }
 
 /** Queries that find nothing, whatever anybody did. */
