@@ -2,6 +2,7 @@
  * What was read at the beginning of a request may be over when it writes. Here something else is done exactly between the
  * two, which a race meets only by luck: the write has to decide, and nothing of the late request may be left.
  */
+import { decodeJwt } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { expectNoContent, expectProblem, sessionOf } from '../support/answers.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
@@ -18,7 +19,7 @@ import {
   signUpAs,
 } from '../support/people.ts'
 import { type Answer, type Call, type Service, startService } from '../support/service.ts'
-import { rowOf, rowsOf, snapshot } from '../support/state.ts'
+import { type Row, rowOf, rowsOf, snapshot, write } from '../support/state.ts'
 
 const thirdPassword = 'eleven wooden bridges sway'
 
@@ -27,6 +28,13 @@ async function tables() {
   const all = await snapshot()
   all.delete('attempt_counters')
   return all
+}
+
+/** Takes them out of the trail. */
+async function deletedEvents(where: string): Promise<Row[]> {
+  const rows = await rowsOf('audit_events', where)
+  await write(`delete from audit_events where ${where}`)
+  return rows
 }
 
 /** A service where something is done before the statement that would record an act, and the tables as they were then. */
@@ -132,6 +140,66 @@ describe('an act on the own account', () => {
       await signIn(service, everybody.ada.email, thirdPassword)
     },
   )
+})
+
+describe('a sign-in with what was the right password', () => {
+  const changes: Record<string, (service: Service, of: People) => Promise<Answer>> = {
+    'was changed': (service, { phone }) =>
+      service.call('POST', '/auth/change-password', {
+        token: phone.accessToken,
+        body: { old_password: goodPassword, new_password: otherPassword },
+      }),
+    'was reset': async (service, { ada }) =>
+      service.call('POST', '/auth/password-reset/complete', {
+        body: { token: await resetToken(service, ada.email), new_password: otherPassword },
+      }),
+    'lost its account': ends['its user was deleted']!,
+    'has its account suspended': ends['its user was suspended']!,
+    'was reset and has its account suspended': async (service, of) => {
+      await changes['was reset']!(service, of)
+      return changes['has its account suspended']!(service, of)
+    },
+  }
+
+  it.each([
+    ['was changed', 401, 'invalid_credentials'],
+    ['was reset', 401, 'invalid_credentials'],
+    ['lost its account', 401, 'invalid_credentials'],
+    ['has its account suspended', 403, 'account_suspended'],
+    ['was reset and has its account suspended', 401, 'invalid_credentials'],
+  ] as const)(
+    'which %s meanwhile is refused, and leaves nothing but that in the trail',
+    async (change, status, code) => {
+      const service = startService()
+      const everybody = await people(service)
+      const { email, id } = everybody.ada
+      const { answer, leavesNothing } = await interrupted(
+        service,
+        ['POST', '/auth/login', { body: { email, password: goodPassword } }],
+        () => changes[change]!(service, everybody),
+      )
+      expectProblem(answer, status, code)
+      const userId = change === 'lost its account' ? null : id
+      const detail = JSON.stringify({ reason: 'changed_meanwhile' })
+      expect(await deletedEvents("type = 'user.sign_in_refused'")).toMatchObject([
+        { actor_id: null, user_id: userId, detail },
+      ])
+      await leavesNothing()
+    },
+  )
+
+  it('whose user was given another role meanwhile succeeds, with that role', async () => {
+    const service = startService()
+    const { admin, ada } = await people(service)
+    const { answer } = await interrupted(
+      service,
+      ['POST', '/auth/login', { body: { email: ada.email, password: goodPassword } }],
+      () => service.call('PUT', `/users/${ada.id}/role`, { token: admin.accessToken, body: { role: 'MODERATOR' } }),
+    )
+    expect(answer.status).toBe(200)
+    expect(answer.json.user.role).toBe('MODERATOR')
+    expect(decodeJwt(answer.json.access_token)['role']).toBe('MODERATOR')
+  })
 })
 
 const acts: Record<string, (of: People) => [string, string, unknown?]> = {
