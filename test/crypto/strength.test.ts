@@ -1,6 +1,7 @@
 import { ZxcvbnFactory, type ZxcvbnResult } from '@zxcvbn-ts/core'
 import { dictionary } from '@zxcvbn-ts/language-common'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { type KnownAs, knownWords } from '../../src/crypto/password-rules.ts'
 import { judgeStrength } from '../../src/crypto/strength.ts'
 import { startService } from '../support/service.ts'
 
@@ -95,6 +96,31 @@ describe('of a long password', () => {
     judgeStrength(password, [])
     expect(check.mock.calls.map(([judged]) => judged)).toEqual([cut])
     expect(cut.length).toBeLessThanOrEqual(64)
+  })
+})
+
+describe('the words that somebody who knows the person would try first', () => {
+  const known = (who: KnownAs) => knownWords('Acme Login', who).toSorted()
+  const ofTheProduct = ['acme', 'acme login', 'login', 'postern']
+
+  it('are whole and in parts what is known, each once, in lower case, and none of a letter or two', () => {
+    expect(known({ email: 'Anna--Lena.B@mail.acme.example', firstName: 'Anna-Lena', lastName: 'O’Neil' })).toEqual(
+      [
+        ...ofTheProduct,
+        ...['anna--lena.b@mail.acme.example', 'anna--lena.b', 'anna', 'lena', 'mail', 'example'],
+        ...['anna-lena', 'o’neil', 'anna-lena o’neil', 'o’neil anna-lena', 'neil'],
+      ].toSorted(),
+    )
+  })
+
+  it.each<[string, Partial<KnownAs>]>([
+    ['first', { firstName: 'Zoë' }],
+    ['last', { lastName: 'Zoë', firstName: null }],
+  ])('are no pair of names when there is only the %s', (_, names) => {
+    const ofTheAddress = ['someone', 'someone@example.org', 'example', 'org']
+    expect(known({ email: 'someone@example.org', ...names })).toEqual(
+      [...ofTheProduct, ...ofTheAddress, 'zoë'].toSorted(),
+    )
   })
 })
 
