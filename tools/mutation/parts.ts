@@ -12,7 +12,7 @@ export const parts: Record<string, Part> = {
     // The words of strength-words.ts are prose.
     mutate: ['src/crypto/!(strength-words).ts'],
     tests: [
-      ...tests('crypto', 'random', 'tokens', 'password', 'strength'),
+      ...tests('crypto', 'digest', 'random', 'tokens', 'password', 'strength'),
       'test/config.test.ts',
       ...tests('routes', 'sessions', 'webhooks'),
       ...tests('security', 'breach', 'abuse'),
