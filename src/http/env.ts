@@ -14,7 +14,7 @@ export interface HttpEnv {
     actor: Actor
     /** Set by `authenticateForPassword` besides. */
     passwordActor: PasswordActor
-    /** Set by `verifyAtEdge`: what the token says, which may be minutes old. */
+    /** Set by `requireToken` and `verifyAtEdge`: what the token says, which may be minutes old. */
     claims: AccessClaims
     /** For the request log. */
     outcome: string

@@ -42,7 +42,7 @@ const claimMs = 2 * 60_000
 const doubtMs = 23 * 60 * 60_000
 /** Longer than a claim, so that the next try can have the row. */
 export const retryAfterFailureSeconds = 150
-/** No further request is repeated in a run that has taken this long, or this many mails: D1 allows it 1,000 statements. */
+/** No further request is repeated in a run that has taken this long, or a hundred mails: D1 allows it 1,000 statements. */
 const maxRunMs = 60_000
 const retryAfterRunSeconds = 15
 
@@ -75,7 +75,8 @@ export async function deliverEmails(ctx: Context, ids: readonly string[]): Promi
     } else if (!isSingle && status === 'queued' && waitSeconds > 0) {
       for (const row of rows) retries.set(row.id, waitSeconds)
     } else {
-      taken += await repeatRequest(ctx, retries, key, isSingle ? [id] : rows.map((row) => row.id))
+      // A request costs as many statements as two mails more in a list.
+      taken += 1 + (await repeatRequest(ctx, retries, key, isSingle ? [id] : rows.map((row) => row.id)))
     }
   }
   return retries
@@ -135,17 +136,19 @@ async function offer(ctx: Context, retries: Retries, claims: readonly ClaimedEma
   const broken = composed.filter((each) => each.kind === 'broken')
   for (const { claim, error } of broken) giveBack(retries, [claim.id], error)
   const finishedAt = ctx.now()
+  // What was never offered is in no doubt.
+  const doubt = isRepetition ? {} : { inDoubtSince: null }
   const laterAt = new Date(finishedAt.getTime() + retryAfterFailureSeconds * 1000)
   const free = { status: 'queued', batchId: null, inDoubtSince: null, dueAt: laterAt } as const
   await settle(ctx, [
     ...claims.flatMap((claim) => {
       const { suppressedUserId: userId } = claim
-      const skipped = { status: 'skipped', userId, lastError: 'recipient_suppressed', finishedAt } as const
+      const skipped = { status: 'skipped', userId, lastError: 'recipient_suppressed', finishedAt, ...doubt } as const
       return userId === null ? [] : settlementOf(claim, skipped)
     }),
     ...composed
       .filter((each) => each.kind === 'nothing')
-      .map(({ claim, userId }) => settlementOf(claim, { status: 'skipped', userId, finishedAt })),
+      .map(({ claim, userId }) => settlementOf(claim, { status: 'skipped', userId, finishedAt, ...doubt })),
     ...(isRepetition ? [] : broken.map(({ claim }) => settlementOf(claim, free))),
   ])
 

@@ -17,7 +17,7 @@ import { recordWrongPassword } from './series-warning.ts'
 import type { PasswordActor } from './signed-in.ts'
 
 /**
- * Changes the password of who is signed in. Every other session ends, and so does every reset link on its way.
+ * Changes the password of who is signed in. Every other session ends, and so does every reset link that was made.
  *
  * @throws {AppError} `wrong_password`, `weak_password`; `invalid_token` when the session or the password ended meanwhile
  */

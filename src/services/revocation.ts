@@ -1,4 +1,5 @@
 import type { Context } from '../context.ts'
+import { accessTokenSeconds } from '../crypto/tokens.ts'
 import { unavailable } from '../errors.ts'
 import { describeError, log } from '../log.ts'
 import { insertRevocation, isRevoked } from '../store/revocations.ts'
@@ -14,7 +15,8 @@ export function revoke(ctx: Context, ended: readonly EndedSession[]): void {
 }
 
 async function revokeOne(ctx: Context, { id, expiresAt }: EndedSession): Promise<void> {
-  const lifeSeconds = (expiresAt.getTime() - ctx.now().getTime()) / 1000
+  // Its last access token may outlive a session that was near its end.
+  const lifeSeconds = Math.max((expiresAt.getTime() - ctx.now().getTime()) / 1000, accessTokenSeconds)
   for (let attempt = 1; attempt <= attempts; attempt++) {
     try {
       await insertRevocation(ctx.revocations, id, lifeSeconds)

@@ -1,7 +1,7 @@
 import { SQL, and, getTableColumns, is, or, sql } from 'drizzle-orm'
 import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
-import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { unavailable } from '../errors.ts'
 import { type Pacing, isOverload, retrying } from './retry.ts'
 
@@ -38,6 +38,14 @@ export function allOf(first: SQL, ...others: (SQL | undefined)[]): SQL {
 /** One of two conditions, if there are two. */
 export function anyOf(first: SQL, other: SQL | undefined): SQL {
   return or(first, other) ?? first
+}
+
+/**
+ * A column as SQLite takes no index by it. Without statistics it thinks every index as good as any other, and by a column of
+ * few values it would read all the rows that have one of them.
+ */
+export function unindexed(column: SQLiteColumn): SQL {
+  return sql`+${column}`
 }
 
 /** One value or another, as a condition has it at the moment of writing. */

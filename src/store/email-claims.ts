@@ -3,7 +3,7 @@
  * parameter each: D1 takes at most 100 parameters in a statement.
  */
 import { type SQL, and, eq, getTableColumns, gte, inArray, isNotNull, isNull, lte, or, sql } from 'drizzle-orm'
-import type { Db } from './db.ts'
+import { type Db, unindexed } from './db.ts'
 import { type Email, emails } from './schema.ts'
 
 /** Whose address takes no mail any more. */
@@ -48,7 +48,7 @@ export function claimFreshEmails(db: Db, ids: readonly string[], batchId: string
     .where(
       and(
         sql`${emails.id} = listed.value`,
-        eq(emails.status, 'queued'),
+        sql`${unindexed(emails.status)} = 'queued'`,
         isNull(emails.batchId),
         isNull(emails.inDoubtSince),
       ),
@@ -137,7 +137,7 @@ export function settleClaims(db: Db, settlements: readonly Settlement[]) {
     .where(
       and(
         sql`${emails.id} = ${given('id')}`,
-        eq(emails.status, 'sending'),
+        sql`${unindexed(emails.status)} = 'sending'`,
         sql`${emails.attempts} = ${given('attempts')}`,
       ),
     )

@@ -49,7 +49,7 @@ function knownProviderId({ providerId }: EmailReference): SQL {
  */
 export function settleAccepted(db: Db, reference: EmailReference, now: Date) {
   const owner = sql`(select owner.id from users as owner where owner.email = ${emails.recipient})`
-  const isInDoubt = and(inArray(emails.status, ['queued', 'sending']), isNotNull(emails.inDoubtSince))
+  const isInDoubt = and(inArray(emails.status, ['queued', 'sending', 'skipped']), isNotNull(emails.inDoubtSince))
   return db
     .update(emails)
     .set({

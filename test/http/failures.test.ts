@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { expectNoContent, expectOk, expectProblem, sessionOf } from '../support/answers.ts'
 import { calls, protectedCalls } from '../support/calls.ts'
-import { minute } from '../support/clock.ts'
+import { day, minute } from '../support/clock.ts'
 import { subjects } from '../support/mails.ts'
 import {
   type SignedIn,
@@ -457,6 +457,23 @@ describe('a failing KV', () => {
     await broken.call('POST', '/auth/logout', { body: { refresh_token: refreshToken } })
     expect(await revokedSessions()).toEqual([sessionOf(accessToken)])
   })
+})
+
+it('the revocation of a session that is near its end lasts as long as its last access token', async () => {
+  const service = startService()
+  let { refreshToken } = await signUp(service, email)
+  const refresh = async () =>
+    expectOk(await service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } }))
+  for (const days of [29, 29, 29]) {
+    service.clock.advance(days * day)
+    refreshToken = (await refresh()).refresh_token
+  }
+  service.clock.advance(3 * day - minute)
+  const last = await refresh()
+  expect(last).toMatchObject({ refresh_expires_in: 60, expires_in: 600 })
+  const put = vi.spyOn(service.env.REVOCATIONS, 'put')
+  await service.call('POST', '/auth/logout', { body: { refresh_token: last.refresh_token } })
+  expect(put.mock.calls).toEqual([[`session:${sessionOf(last.access_token)}`, '1', { expirationTtl: 600 }]])
 })
 
 describe('a failing queue', () => {

@@ -132,6 +132,55 @@ describe('a hundred messages', () => {
   })
 })
 
+/** What certain work costs while that many mails wait for a quota, and as many have gone out. */
+async function rowsReadBehind(waiting: number, work: (service: Service) => Promise<unknown>): Promise<number> {
+  const plain = startService()
+  await write('delete from emails')
+  const now = plain.clock.now().getTime()
+  await write(
+    `with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ?)
+    insert into emails (id, template, recipient, params, status, attempts, due_at, created_at)
+    select printf('00000000-0000-7000-8000-%012d-%s', n, status), 'account_activated', n || '@example.com', '{}', status, 1, ?, ?
+    from numbers join (select 'queued' as status union select 'sent')`,
+    waiting,
+    now + hour,
+    now,
+  )
+  const jobs = await notices(plain, 20)
+  const meter = countCosts(env)
+  const service = startService({ env: { DB: meter.bindings.DB }, beside: plain })
+  service.queued.push(...jobs)
+  await work(service)
+  return meter.take().rowsRead
+}
+
+describe('a backlog', () => {
+  const works: Record<string, (service: Service) => Promise<unknown>> = {
+    'a delivery': async (service) =>
+      expect(await consume(service, service.queued.splice(0))).toEqual(Array(20).fill('acked')),
+    'a repetition': async (service) => {
+      scriptResend(loseConnection)
+      const jobs = service.queued.splice(0)
+      await consume(service, jobs)
+      service.clock.advance(minute)
+      expect(await consume(service, jobs)).toEqual(Array(20).fill('acked'))
+    },
+    'the five-minute job': async (service) => {
+      service.clock.advance(10 * minute)
+      service.queued.length = 0
+      await service.runCron('*/5 * * * *')
+      expect(service.queued).toHaveLength(20)
+    },
+  }
+
+  it.each(Object.keys(works))('makes %s read no more rows', async (work) => {
+    const few = await rowsReadBehind(100, works[work]!)
+    const many = await rowsReadBehind(1000, works[work]!)
+    expect(few).toBeGreaterThan(20)
+    expect(many).toBeLessThanOrEqual(few + 5)
+  })
+})
+
 describe('the answer about each mail', () => {
   it('is honoured: refused ones are failed and audited, the others sent under their own ids', async () => {
     const service = startService()
@@ -388,6 +437,22 @@ describe('a batch whose fate is in doubt', () => {
     await consume(service, firsts)
     expect(await statusesOf(batches.flat())).toEqual(batches.flat().map(() => 'sent'))
     expect(service.mailbox.mails()).toHaveLength(122)
+  })
+
+  it('is not repeated any more in a run that might make more statements than D1 allows it', async () => {
+    const plain = startService()
+    const jobs: Job[] = []
+    for (let index = 0; index < 100; index++) jobs.push(await registration(plain, `new-${index}@example.com`))
+    const meter = countCosts(env)
+    const service = startService({ env: meter.bindings, beside: plain })
+    scriptResend(refuse(422, 'validation_error'), ...Array<Step>(100).fill(refuse(422, 'validation_error')))
+    await consume(service, jobs)
+    service.clock.advance(15 * second)
+    meter.take()
+    const verdicts = await consume(service, jobs)
+    expect(meter.take().statements.length).toBeLessThan(900)
+    expect(verdicts).toEqual(jobs.map((_, index) => (index < 50 ? 'acked' : { retryAfter: 15 })))
+    expect(await consume(service, jobs)).toEqual(Array(100).fill('acked'))
   })
 
   it('is not repeated any more in a run that has taken longer than a minute', async () => {

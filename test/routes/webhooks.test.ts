@@ -216,6 +216,42 @@ describe('a webhook', () => {
     expect(await rowsOf('audit_events', 'type = ?', 'email.failed')).toEqual([])
   })
 
+  it('tells of a mail that was left out of a repetition, since it was suppressed meanwhile, that it had been accepted', async () => {
+    const service = start()
+    await signUp(service, ada)
+    await service.call('POST', '/auth/password-reset/request', { body: { email: ada } })
+    const job = service.queued.pop()!
+    const welcome = newestMail(service, ada)
+    const requests = scriptResend(acceptAndLose)
+    await consume(service, [job])
+    await tell(service, eventOf('complained', welcome))
+    service.clock.advance(minute)
+    expect(await consume(service, [job])).toEqual(['acked'])
+    expect(requests).toHaveLength(1)
+    const row = () => rowOf('emails', 'id = ?', job.id)
+    expect(await row()).toMatchObject({ status: 'skipped', last_error: 'recipient_suppressed' })
+    const finishedAt = service.clock.now().getTime()
+    service.clock.advance(minute)
+    await tell(service, eventOf('delivered', newestMail(service, ada), job.id))
+    const sent = { status: 'sent', fate: 'delivered', last_error: null, in_doubt_since: null, finished_at: finishedAt }
+    expect(await row()).toMatchObject(sent)
+  })
+
+  it.each(['suppressed', 'without content'])(
+    'proves nothing about a mail that was never offered, being %s',
+    async (why) => {
+      const service = start()
+      const path = why === 'suppressed' ? '/auth/password-reset/request' : '/auth/resend-activation'
+      await signUp(service, ada)
+      if (why === 'suppressed') await tell(service, eventOf('complained', newestMail(service, ada)))
+      await service.call('POST', path, { body: { email: ada } })
+      const job = service.queued.pop()!
+      expect(await consume(service, [job])).toEqual(['acked'])
+      await tell(service, eventOf('delivered', { id: 'of something else' }, job.id))
+      expect(await rowOf('emails', 'id = ?', job.id)).toMatchObject({ status: 'skipped', in_doubt_since: null })
+    },
+  )
+
   it('that comes before the answer to the request is not undone by it', async () => {
     const service = start()
     await service.call('POST', '/auth/register', { body: { email: ada, password: goodPassword } })

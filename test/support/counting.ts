@@ -46,9 +46,10 @@ export function countCosts(env: Env) {
       raw: async () => {
         cost.roundTrips++
         cost.statements.push(sql)
-        // `raw` says nothing about rows. A read can be asked again; a write cannot.
-        if (/^\s*select/i.test(sql)) bill((await statement.all()).meta)
-        return statement.raw()
+        // `raw` says nothing about rows. A read can be asked again; a write cannot, and gives columns of different names.
+        const { results, meta } = await statement.all()
+        bill(meta)
+        return /^\s*select/i.test(sql) ? statement.raw() : results.map((row) => Object.values(row))
       },
     }
     inner.set(wrapped, { statement, sql })
