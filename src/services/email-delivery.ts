@@ -136,19 +136,17 @@ async function offer(ctx: Context, retries: Retries, claims: readonly ClaimedEma
   const broken = composed.filter((each) => each.kind === 'broken')
   for (const { claim, error } of broken) giveBack(retries, [claim.id], error)
   const finishedAt = ctx.now()
-  // What was never offered is in no doubt.
-  const doubt = isRepetition ? {} : { inDoubtSince: null }
   const laterAt = new Date(finishedAt.getTime() + retryAfterFailureSeconds * 1000)
   const free = { status: 'queued', batchId: null, inDoubtSince: null, dueAt: laterAt } as const
   await settle(ctx, [
     ...claims.flatMap((claim) => {
       const { suppressedUserId: userId } = claim
-      const skipped = { status: 'skipped', userId, lastError: 'recipient_suppressed', finishedAt, ...doubt } as const
+      const skipped = { status: 'skipped', userId, lastError: 'recipient_suppressed', finishedAt } as const
       return userId === null ? [] : settlementOf(claim, skipped)
     }),
     ...composed
       .filter((each) => each.kind === 'nothing')
-      .map(({ claim, userId }) => settlementOf(claim, { status: 'skipped', userId, finishedAt, ...doubt })),
+      .map(({ claim, userId }) => settlementOf(claim, { status: 'skipped', userId, finishedAt })),
     ...(isRepetition ? [] : broken.map(({ claim }) => settlementOf(claim, free))),
   ])
 

@@ -66,12 +66,19 @@ export function newEmail(
   }
 }
 
+const repeatable: readonly EmailTemplate[] = [
+  'registration',
+  'activation',
+  'password_reset',
+  'password_changed',
+  'session_reuse',
+  'sign_in_attempts',
+  'new_sign_in',
+]
+
 /** What can be caused again and again for an address has a budget, one for each kind, and one for what ADMINs cause. */
 function budgetOf(template: EmailTemplate, { byAdministrator }: EmailParams): string | null {
-  const isRepeatable = ['registration', 'activation', 'password_reset', 'sign_in_attempts', 'new_sign_in'].includes(
-    template,
-  )
-  if (!isRepeatable) return null
+  if (!repeatable.includes(template)) return null
   // Both are the same letter to a pending account.
   const kind = template === 'registration' ? 'activation' : template
   return byAdministrator ? `${kind}:administrator` : kind

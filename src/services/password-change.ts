@@ -4,8 +4,8 @@ import { uuidv7 } from '../crypto/random.ts'
 import { AppError, invalidToken } from '../errors.ts'
 import { accountBudget, deleteAttempts } from '../store/attempts.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
-import { always, batch } from '../store/db.ts'
-import { insertEmail } from '../store/emails.ts'
+import { allOf, always, batch } from '../store/db.ts'
+import { insertEmail, mailBudgetLeft } from '../store/emails.ts'
 import { deleteLinksOf } from '../store/links.ts'
 import { actorStillHasPassword, deleteOtherSessionsOf } from '../store/sessions.ts'
 import { updateUser } from '../store/users.ts'
@@ -48,7 +48,7 @@ export async function changePassword(
     updateUser(ctx.db, user.id, { passwordHash, passwordId: uuidv7(event.at), updatedAt: event.at }, done),
     deleteOtherSessionsOf(ctx.db, user.id, session.id, done),
     deleteLinksOf(ctx.db, user.id, done, 'reset'),
-    insertEmail(ctx.db, mail, done),
+    insertEmail(ctx.db, mail, allOf(done, mailBudgetLeft(mail, event.at))),
     deleteAttempts(ctx.db, accountBudget(user.email), always),
   ])
   if (!changed) throw invalidToken('changed_meanwhile')

@@ -5,7 +5,7 @@ import { verifyInternalToken } from '../crypto/tokens.ts'
 import { AppError } from '../errors.ts'
 import { deleteAttemptsFor } from '../store/attempts.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
-import { batch, either } from '../store/db.ts'
+import { allOf, batch, either } from '../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../store/emails.ts'
 import { deleteLinksOf, findUserOfLink, linkExists } from '../store/links.ts'
 import { deleteRegistrationsOf } from '../store/registrations.ts'
@@ -69,7 +69,7 @@ export async function completePasswordReset(ctx: Context, token: string, newPass
     deleteSessionsOf(ctx.db, user.id, done),
     deleteLinksOf(ctx.db, user.id, done),
     deleteRegistrationsOf(ctx.db, user.email, done),
-    insertEmail(ctx.db, mail, done),
+    insertEmail(ctx.db, mail, allOf(done, mailBudgetLeft(mail, event.at))),
     deleteAttemptsFor(ctx.db, user.email, done),
   ])
   if (!reset) throw new AppError('invalid_link', { reason: 'used_meanwhile' })

@@ -3,7 +3,7 @@ import { verifyInternalToken } from '../crypto/tokens.ts'
 import { AppError, invalidToken } from '../errors.ts'
 import { happened, insertAuditEvent } from '../store/audit.ts'
 import { allOf, batch, repeatableBatch } from '../store/db.ts'
-import { insertEmail } from '../store/emails.ts'
+import { insertEmail, mailBudgetLeft } from '../store/emails.ts'
 import type { Session, User } from '../store/schema.ts'
 import {
   type Actor,
@@ -66,7 +66,7 @@ async function endStolenSession(ctx: Context, user: User, session: Session): Pro
     // A generation that was too old once stays so: all that can have changed is that the session is over.
     insertAuditEvent(ctx.db, event, sessionExists(session.id)),
     deleteSession(ctx.db, session.id, done),
-    insertEmail(ctx.db, mail, done),
+    insertEmail(ctx.db, mail, allOf(done, mailBudgetLeft(mail, event.at))),
   ])
   if (ended.length > 0) {
     revoke(ctx, ended)

@@ -19,6 +19,15 @@ test("the project's own wrangler.toml is read", () => {
   assert.deepEqual(settings.crons, ['*/5 * * * *', '0 * * * *'])
 })
 
+test('the consumer is handed as many mails as go into one request', () => {
+  const toml = readFileSync(join(projectRoot, 'wrangler.toml'), 'utf8')
+  const mailer = readFileSync(join(projectRoot, 'src/mailer.ts'), 'utf8')
+  const [, maxMailsPerRequest] = /^export const maxMailsPerRequest = (\d+)$/m.exec(mailer)!
+  const [, consumer = ''] = toml.split('[[queues.consumers]]')
+  assert.match(consumer, /^queue = "postern-mail"$/m)
+  assert.match(consumer, new RegExp(`^max_batch_size = ${maxMailsPerRequest}$`, 'm'))
+})
+
 test('one value is replaced, in its own table, and the comment beside it stays', () => {
   const toml = 'id = "top"\n[[kv_namespaces]] # first\n  id = "old" # of KV\nbinding = "X"\n[[other]]\nid = "other"\n'
   const place = { table: 'kv_namespaces', key: 'id' }

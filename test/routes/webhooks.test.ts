@@ -237,21 +237,6 @@ describe('a webhook', () => {
     expect(await row()).toMatchObject(sent)
   })
 
-  it.each(['suppressed', 'without content'])(
-    'proves nothing about a mail that was never offered, being %s',
-    async (why) => {
-      const service = start()
-      const path = why === 'suppressed' ? '/auth/password-reset/request' : '/auth/resend-activation'
-      await signUp(service, ada)
-      if (why === 'suppressed') await tell(service, eventOf('complained', newestMail(service, ada)))
-      await service.call('POST', path, { body: { email: ada } })
-      const job = service.queued.pop()!
-      expect(await consume(service, [job])).toEqual(['acked'])
-      await tell(service, eventOf('delivered', { id: 'of something else' }, job.id))
-      expect(await rowOf('emails', 'id = ?', job.id)).toMatchObject({ status: 'skipped', in_doubt_since: null })
-    },
-  )
-
   it('that comes before the answer to the request is not undone by it', async () => {
     const service = start()
     await service.call('POST', '/auth/register', { body: { email: ada, password: goodPassword } })

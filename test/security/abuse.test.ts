@@ -1,12 +1,12 @@
 /** Budgets for guesses and for mails: exact, uniform, and no weapon against the owner. */
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
-import { passwordAttempts } from '../../src/services/attempts.ts'
 import { mailBudget } from '../../src/store/emails.ts'
 import { day, hour, minute, second } from '../support/clock.ts'
 import { subjects } from '../support/mails.ts'
 import { goodPassword, mailsTo, otherPassword, register, resetToken, signUp, signUpAdmin } from '../support/people.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
+import { rowsOf } from '../support/state.ts'
 
 const email = 'ada@example.com'
 const rounds = 10
@@ -34,7 +34,7 @@ describe('wrong passwords', () => {
   it('are looked at five times in a row, and then wait a second, doubling up to a quarter of an hour', async () => {
     const service = startService()
     await signUp(service, email)
-    for (let index = 0; index < passwordAttempts.free; index++) {
+    for (let index = 0; index < 5; index++) {
       expect((await tryPassword(service, 'a wrong password')).status, `try ${index}`).toBe(401)
     }
     const waits: number[] = []
@@ -59,8 +59,8 @@ describe('wrong passwords', () => {
       const answers = await Promise.all(
         Array.from({ length: 50 }, () => tryPassword(service, 'a wrong password', address)),
       )
-      expect(answers.filter(({ status }) => status === 401)).toHaveLength(passwordAttempts.free)
-      expect(answers.filter(({ status }) => status === 429)).toHaveLength(50 - passwordAttempts.free)
+      expect(answers.filter(({ status }) => status === 401)).toHaveLength(5)
+      expect(answers.filter(({ status }) => status === 429)).toHaveLength(45)
     }
   })
 
@@ -105,7 +105,7 @@ describe('wrong passwords', () => {
     const service = startService()
     await signUp(service, email)
     await guess(service, 6)
-    await setCount(email, passwordAttempts.max - 1)
+    await setCount(email, 99)
     expect((await tryPassword(service, 'a wrong password')).status).toBe(401)
     service.clock.advance(399 * day)
     await service.runCron('0 * * * *')
@@ -155,8 +155,8 @@ describe('wrong passwords', () => {
       for (let index = 0; index < 4; index++) statuses.push((await activate('a wrong password')).status)
       expect((await tryPassword(service, otherPassword)).json.code).toMatch(/^(account_pending|rate_limited)$/)
     }
-    expect(statuses.filter((status) => status === 401)).toHaveLength(passwordAttempts.free)
-    expect(statuses.filter((status) => status === 429)).toHaveLength(12 - passwordAttempts.free)
+    expect(statuses.filter((status) => status === 401)).toHaveLength(5)
+    expect(statuses.filter((status) => status === 429)).toHaveLength(12 - 5)
   })
 
   it('do not come of a password that is right but for an account that waits to be activated', async () => {
@@ -206,7 +206,7 @@ describe('wrong passwords', () => {
     await service.deliver()
     expect(mailsTo(service, email)).toHaveLength(before + 1)
     expect(mailsTo(service, email)[0]!.text).toContain('/reset-password')
-    await setCount(email, passwordAttempts.max - 1)
+    await setCount(email, 99)
     await guess(service, 1)
     await service.deliver()
     expect(mailsTo(service, email)).toHaveLength(before + 2)
@@ -279,7 +279,7 @@ describe('wrong passwords', () => {
   it('that ended password sign-in are remembered for longer than any link or session lives, and not for ever', async () => {
     const service = startService()
     await guess(service, 1, 'nobody@example.com')
-    await setCount('nobody@example.com', passwordAttempts.max)
+    await setCount('nobody@example.com', 100)
     service.clock.advance(400 * day - minute)
     await service.runCron('0 * * * *')
     expect(await env.DB.prepare('select count(*) as n from attempt_counters').first('n')).toBe(1)
@@ -299,7 +299,7 @@ describe('a device that signed in before', () => {
     await signUp(service, email)
     const device = await knownDevice(service)
     await guess(service, 6)
-    await setCount(email, passwordAttempts.max)
+    await setCount(email, 100)
     expect((await tryPassword(service, goodPassword)).status).toBe(429)
     expect((await tryPassword(service, goodPassword, email, device)).status).toBe(200)
     expect((await tryPassword(service, goodPassword)).status).toBe(429)
@@ -359,7 +359,7 @@ describe('a device that signed in before', () => {
         await service.call('POST', '/auth/password-reset/request', { body: { email, device_token: device } })
       }
     }
-    expect(statuses.filter((status) => status === 401)).toHaveLength(passwordAttempts.free)
+    expect(statuses.filter((status) => status === 401)).toHaveLength(5)
     const asked = await env.DB.prepare("select count(*) as n from emails where budget like 'password_reset%'").first(
       'n',
     )
@@ -367,7 +367,7 @@ describe('a device that signed in before', () => {
     // And is known again by its next sign-in.
     service.clock.advance(hour)
     const device = (await tryPassword(service, otherPassword, email, devices[0])).json.device_token
-    await setCount(email, passwordAttempts.max)
+    await setCount(email, 100)
     expect((await tryPassword(service, otherPassword, email, device)).status).toBe(200)
   })
 
@@ -381,7 +381,7 @@ describe('a device that signed in before', () => {
     expect((await tryPassword(stronger, goodPassword)).status).toBe(200)
     expect(await hash()).not.toBe(before)
     await guess(service, 6)
-    await setCount(email, passwordAttempts.max)
+    await setCount(email, 100)
     expect((await tryPassword(service, goodPassword, email, device)).status).toBe(200)
   })
 
@@ -426,8 +426,10 @@ describe('a device that signed in before', () => {
       })
       expect([422, 429]).toContain(answer.status)
     }
-    await setCount(email, passwordAttempts.max)
-    service.clock.advance(180 * day)
+    await setCount(email, 100)
+    service.clock.advance(180 * day - second)
+    expect((await tryPassword(service, 'a wrong password', email, device)).status).toBe(401)
+    service.clock.advance(second)
     expect((await tryPassword(service, goodPassword, email, device)).status).toBe(429)
   })
 
@@ -471,6 +473,81 @@ describe('mails to one address', () => {
       expect(mailsTo(service, email)).toHaveLength(before + 21)
     })
   }
+
+  it('may be asked for again when the first of an hour, and of a day, is older than that, and not a second before', async () => {
+    const service = startService()
+    await signUp(service, email)
+    service.clock.advance(day)
+    const before = mailsTo(service, email).length
+    const start = service.clock.now().getTime()
+    /** How many there are after one more was asked for, so long after the first. */
+    const askedAfter = async (ms: number) => {
+      service.clock.advance(start + ms - service.clock.now().getTime())
+      await service.call('POST', '/auth/password-reset/request', { body: { email } })
+      await service.deliver()
+      return mailsTo(service, email).length - before
+    }
+    const five = async (ms: number) => {
+      for (let mail = 1; mail <= 5; mail++) await askedAfter(ms)
+    }
+    await five(0)
+    expect(await askedAfter(hour - second)).toBe(5)
+    expect(await askedAfter(hour + 1)).toBe(6)
+    await five(3 * hour)
+    await five(6 * hour)
+    await five(9 * hour)
+    expect(await askedAfter(day - second)).toBe(20)
+    expect(await askedAfter(day + 1)).toBe(21)
+  })
+
+  const wrongTurns: [name: string, subject: string, prepare: (service: Service) => Promise<() => Promise<Answer>>][] = [
+    [
+      'changed passwords',
+      subjects.passwordChanged,
+      async (service) => {
+        await signUp(service, email)
+        const body = { old_password: goodPassword, new_password: goodPassword }
+        return async () => {
+          const token = (await tryPassword(service, goodPassword)).json.access_token
+          return service.call('POST', '/auth/change-password', { token, body })
+        }
+      },
+    ],
+    [
+      'stolen sessions',
+      subjects.sessionReuse,
+      async (service) => {
+        await signUp(service, email)
+        return async () => {
+          const body = { refresh_token: (await tryPassword(service, goodPassword)).json.refresh_token }
+          await service.call('POST', '/auth/refresh', { body })
+          service.clock.advance(31 * second)
+          return service.call('POST', '/auth/refresh', { body })
+        }
+      },
+    ],
+  ]
+
+  it.each(wrongTurns)(
+    'with news of %s are at most five an hour, and what they tell of happens all the same',
+    async (_, subject, prepare) => {
+      const service = startService()
+      const cause = await prepare(service)
+      const news = async () => {
+        await service.deliver()
+        return mailsTo(service, email).filter((mail) => mail.subject === subject).length
+      }
+      const statuses = new Set<number>()
+      for (let time = 1; time <= 8; time++) statuses.add((await cause()).status)
+      expect([[204], [401]]).toContainEqual([...statuses])
+      expect(await news()).toBe(5)
+      const events = await rowsOf('audit_events', "type in ('user.password_changed', 'session.reuse_detected')")
+      expect(events).toHaveLength(8)
+      service.clock.advance(hour + 1)
+      await cause()
+      expect(await news()).toBe(6)
+    },
+  )
 
   it(`that activate are at most ${mailBudget.perHour} an hour and ${mailBudget.perDay} a day, whatever mixture is asked for`, async () => {
     const service = startService()
@@ -530,14 +607,22 @@ describe('mails to one address', () => {
   })
 })
 
-it('forgets every budget of a deleted account', async () => {
+it('forgets every budget of a deleted account, and none of another’s', async () => {
   const service = startService()
   const admin = await signUpAdmin(service)
   const { id } = await signUp(service, email)
-  const device = (await tryPassword(service, goodPassword)).json.device_token
-  await guess(service, 2)
-  await tryPassword(service, 'a wrong password', email, device)
-  expect(await env.DB.prepare('select count(*) as n from attempt_counters').first('n')).toBe(2)
+  const neighbour = `${email}.au`
+  await signUp(service, neighbour)
+  for (const address of [email, neighbour]) {
+    const device = (await tryPassword(service, goodPassword, address)).json.device_token
+    await guess(service, 2, address)
+    await tryPassword(service, 'a wrong password', address, device)
+  }
+  const keys = async () => {
+    const { results } = await env.DB.prepare('select key from attempt_counters order by key').all<{ key: string }>()
+    return results.map(({ key }) => key)
+  }
+  expect(await keys()).toHaveLength(4)
   await service.call('DELETE', `/users/${id}`, { token: admin.accessToken })
-  expect(await env.DB.prepare('select count(*) as n from attempt_counters').first('n')).toBe(0)
+  expect(await keys()).toEqual([`account:${neighbour}`, expect.stringMatching(`^device:${neighbour}:`)])
 })

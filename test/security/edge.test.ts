@@ -47,6 +47,8 @@ const kinds: Kind[] = [
   ['an unknown path', 404, (ask) => ask('GET', '/nowhere')],
   ['another method', 405, (ask) => ask('PUT', '/auth/login', { body: {} })],
   ['OPTIONS that asks for no permission', 405, (ask) => ask('OPTIONS', '/auth/login')],
+  ['another method on a file', 405, (ask) => ask('PUT', '/openapi.json', { body: {} })],
+  ['OPTIONS on a file', 405, (ask) => ask('OPTIONS', '/openapi.json')],
   ['OPTIONS of an unknown path', 404, (ask) => ask('OPTIONS', '/nowhere')],
   [
     'a conflict',

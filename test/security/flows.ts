@@ -1,6 +1,7 @@
 /** Every flow of the contract: how to get to the request, what it is answered, and what when it was done before. */
 import { env } from 'cloudflare:workers'
 import type { ProblemCode } from '../../src/errors.ts'
+import type { EmailFate } from '../../src/store/schema.ts'
 import { sessionOf } from '../support/answers.ts'
 import { breachListUrl } from '../support/breach-list.ts'
 import { minute } from '../support/clock.ts'
@@ -54,6 +55,14 @@ async function adminAndPending(service: Service, attempts: number): Promise<{ to
   const { accessToken: token } = await signUpAdmin(service)
   for (let attempt = 0; attempt < attempts; attempt++) await register(service, email)
   return { token, id: await userId(email) }
+}
+
+/** What Resend tells of the newest mail. */
+async function news(service: Service, fate: EmailFate): Promise<Request> {
+  await signUp(service, email)
+  const raw = JSON.stringify({ ...eventOf(fate, newestMail(service, email)), created_at: new Date(0) })
+  const headers = await svixHeaders(raw, { at: service.clock.now() })
+  return ['POST', '/webhooks/resend', { raw, headers }]
 }
 
 /** As after a bounce. */
@@ -614,11 +623,16 @@ export const flows: Flow[] = [
   },
   {
     name: 'news of a bounce',
+    prepare: (service) => news(service, 'bounced'),
+    answer: 200,
+    again: 200,
+  },
+  {
+    name: 'news of a delivery that was in doubt',
     async prepare(service) {
-      await signUp(service, email)
-      const raw = JSON.stringify({ ...eventOf('bounced', newestMail(service, email)), created_at: new Date(0) })
-      const headers = await svixHeaders(raw, { at: service.clock.now() })
-      return ['POST', '/webhooks/resend', { raw, headers }]
+      const call = await news(service, 'delivered')
+      await env.DB.prepare("update emails set status = 'unknown', in_doubt_since = created_at").run()
+      return call
     },
     answer: 200,
     again: 200,

@@ -414,6 +414,28 @@ it.each(['reset', 'suspension', 'deletion'])('leaves no session when refreshes r
   })
 })
 
+it('lets nobody guess at a registration for ever by giving tries back with the password of another', async () => {
+  const service = startService()
+  const email = 'pending@example.com'
+  const token = await register(service, email)
+  service.clock.advance(minute)
+  await service.call('POST', '/auth/register', { body: { email, password: otherPassword } })
+  const guesses: Answer[] = []
+  for (let round = 0; round < rounds; round++) {
+    const answers = await atOnce((index) =>
+      index % 7 === round % 7
+        ? service.call('POST', '/auth/login', { body: { email, password: otherPassword } })
+        : service.call('POST', '/auth/activate', { body: { token, password: `wrong ${index}` } }),
+    )
+    guesses.push(...answers.filter((_, index) => index % 7 !== round % 7))
+  }
+  const looked = countStatus(guesses, 401)
+  expect(looked).toBeGreaterThan(0)
+  expect(looked).toBeLessThanOrEqual(5)
+  expect(countStatus(guesses, 429)).toBe(guesses.length - looked)
+  expect(await count('select count as n from attempt_counters')).toBeGreaterThanOrEqual(looked)
+})
+
 it('lets nobody act in the old role, or keep a session of it, once the role has changed', async () => {
   const service = startService()
   const admin = await signUpAdmin(service)

@@ -170,12 +170,12 @@ export class Model {
   }
 
   resend(address: string): Expected {
-    return accepted(this.#ask('activation', address))
+    return told(202, this.#ask('activation', address))
   }
 
   requestReset(address: string, device?: Device): Expected {
     const isKnown = this.#isKnown(this.accountOf(address), device)
-    return accepted(this.#ask('password_reset', address, isKnown ? 'known device' : undefined))
+    return told(202, this.#ask('password_reset', address, isKnown ? 'known devices' : undefined))
   }
 
   activate(link: Link, password: string): Expected {
@@ -209,7 +209,7 @@ export class Model {
     this.#dropLinks(account)
     this.#dropAttempts(account.address)
     this.#forgetTries(account.address)
-    return { outcome: 204, row: this.#tell('passwordChanged', account.address) }
+    return told(204, this.#ask('passwordChanged', account.address))
   }
 
   // Sessions
@@ -247,7 +247,7 @@ export class Model {
   #suspect(budget: string, account: Account | undefined, outcome: Outcome): Expected {
     const isTold = [10, 100].includes(this.tries.get(budget)!.count) && account?.status === 'active'
     const row = isTold ? this.#ask('signInAttempts', account.address) : undefined
-    return { outcome, ...(row && { row }) }
+    return told(outcome, row)
   }
 
   /** @param generation counted back from the newest: 0 is the newest */
@@ -262,7 +262,7 @@ export class Model {
     if (generation === 1 && this.now < session.usedAt + 30 * second) return { outcome: 200, session }
     this.#note('session.reuse_detected', 'nobody')
     session.isEnded = true
-    return { outcome: 'refresh_token_reused', row: this.#tell('sessionReuse', session.account.address) }
+    return told('refresh_token_reused', this.#ask('sessionReuse', session.account.address))
   }
 
   logout(session: Session, generation: number): Expected {
@@ -328,7 +328,7 @@ export class Model {
     this.tries.delete(account.address)
     this.#endSessions(account, session)
     this.#dropLinks(account, 'reset')
-    return { outcome: 204, row: this.#tell('passwordChanged', account.address) }
+    return told(204, this.#ask('passwordChanged', account.address))
   }
 
   deleteMe(session: Session, password: string): Expected {
@@ -384,7 +384,7 @@ export class Model {
   }
 
   startReset(account: Account): Expected {
-    const row = this.#ask('password_reset', account.address)
+    const row = this.#ask('password_reset', account.address, 'an ADMIN')
     if (!row) return { outcome: 202 }
     this.#note('user.password_reset_requested', 'admin')
     row.isByAdmin = true
@@ -556,8 +556,8 @@ export class Model {
   }
 
   /** A mail that anybody can cause: 5 of a kind an hour, 20 a day. A registration asks for an activation mail. */
-  #ask(template: Template, address: string, device = 'unknown device'): Row | undefined {
-    const budget = `${template === 'registration' ? 'activation' : template}, ${device}`
+  #ask(template: Template, address: string, by = 'anybody'): Row | undefined {
+    const budget = `${template === 'registration' ? 'activation' : template} by ${by}`
     const asked = (age: number) =>
       this.outbox.filter((row) => row.address === address && row.budget === budget && row.at >= this.now - age)
     const isWithin = asked(hour).length < 5 && asked(day).length < 20
@@ -598,8 +598,8 @@ function setPassword(account: Account, password: string | null): void {
   account.passwords++
 }
 
-function accepted(row: Row | undefined): Expected {
-  return { outcome: 202, ...(row && { row }) }
+function told(outcome: Outcome, row: Row | undefined): Expected {
+  return { outcome, ...(row && { row }) }
 }
 
 function isNotice(template: Template): template is Notice {
