@@ -23,9 +23,15 @@ export interface StrengthVerdict {
   advice: string
 }
 
-/** Judges a password; words the person is known by (address, names, the product) count as guessed at once. */
+/**
+ * Judges a password; words the person is known by (address, names, the product) count as guessed at once. What is left
+ * without them has to be good enough as well: zxcvbn thinks much of each further word, even of one that it was told.
+ */
 export function judgeStrength(password: string, knownWords: readonly string[]): StrengthVerdict {
   const judged = Array.from(password).slice(0, judgedCodePoints).join('')
-  const { score, feedback } = judge.check(judged, [...knownWords])
+  const { score: whole, feedback } = judge.check(judged, [...knownWords])
+  const longestFirst = knownWords.toSorted((a, b) => b.length - a.length)
+  const rest = longestFirst.reduce((left, word) => left.replaceAll(word, ''), judged.toLowerCase())
+  const score = rest.length < judged.length ? Math.min(whole, judge.check(rest).score) : whole
   return { score, advice: [feedback.warning, ...feedback.suggestions].filter(Boolean).join(' ') }
 }

@@ -13,8 +13,9 @@ const maxUserAgentLength = 256
 export const noteOrigin = createMiddleware<HttpEnv>(async function noteOrigin(c, next) {
   const origin = originOf(c)
   c.set('origin', origin)
-  c.header('X-Request-Id', origin.requestId)
   await next()
+  // Last: a file that is passed on has headers of its own.
+  c.header('X-Request-Id', origin.requestId)
 })
 
 function originOf(c: Hono<HttpEnv>): Origin {

@@ -12,7 +12,7 @@ export const withContext = createMiddleware<HttpEnv>(async function withContext(
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     log('error', 'config.invalid', { problems: error.problems })
-    throw unavailable('config')
+    throw unavailable('config', error)
   }
   await next()
 })

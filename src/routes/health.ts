@@ -9,5 +9,6 @@ export const healthRoutes = new Hono<HttpEnv>().get('/healthz', (c) => c.json({ 
 /** Whether the service can do its work here and now. */
 export const readinessRoutes = new Hono<HttpEnv>().get('/readyz', async (c) => {
   const { isReady, checks } = await checkStores(c.env)
+  if (!isReady) c.set('outcome', 'unavailable')
   return c.json({ status: isReady ? 'ok' : 'unavailable', checks }, isReady ? 200 : 503)
 })

@@ -427,16 +427,17 @@ describe('the pages', { timeout: 300_000 }, () => {
 
   it('have a description of the API that is a file like any other, and says which methods it takes', async () => {
     const url = `${server.origin}/openapi.json`
-    const own = ['connection', 'content-length', 'content-type', 'etag', 'transfer-encoding']
+    const own = ['connection', 'content-length', 'content-type', 'etag', 'transfer-encoding', 'x-request-id']
     const shared = ({ headers }: Response) => [...headers].filter(([name]) => !own.includes(name))
     const [file, got, head] = [
       await fetch(`${server.origin}/favicon.svg`),
-      await fetch(url),
-      await fetch(url, { method: 'HEAD' }),
+      await fetch(url, { headers: { 'X-Request-Id': 'mine' } }),
+      await fetch(url, { method: 'HEAD', headers: { 'X-Request-Id': 'mine' } }),
     ]
     for (const answer of [got, head]) {
       assert.equal(answer.status, 200)
       assert.equal(answer.headers.get('Content-Type'), 'application/json')
+      assert.equal(answer.headers.get('X-Request-Id'), 'mine')
       assert.deepEqual(shared(answer), shared(file))
     }
     assert.equal((await got.json()).openapi, '3.1.0')

@@ -148,11 +148,26 @@ describe('the policy', () => {
     ['both names with a space', 'Quillfeather Bramble', { first_name: 'Bramble', last_name: 'Quillfeather' }],
     ['a name of two parts', 'bramble-quill11', { first_name: 'Bramble-Quill' }],
     ['the product', 'PosternPostern1', {}],
+    ['the product, joined', 'postern-postern', {}],
+    ['the product and what everybody uses', 'Postern-Password', {}],
+    ...['Ada-Lovelace-Postern', 'AdaLovelacePostern', 'lovelace lovelace', 'Example.Lovelace.Ada1'].map(
+      (password): [string, string, object] => [
+        `all that is known, joined: ${password}`,
+        password,
+        { email: 'ada.lovelace@example.com', first_name: 'Ada', last_name: 'Lovelace' },
+      ],
+    ),
   ])('refuses what is made of %s', async (_, password, who) => {
     const service = startService()
     const answer = await service.call('POST', '/auth/register', registration(password, who))
     expect(answer.status).toBe(422)
     expect(answer.json).toMatchObject(tooGuessable)
+  })
+
+  it('takes what is hard enough without what is known', async () => {
+    const ada = { email: 'ada.lovelace@example.com', first_name: 'Ada', last_name: 'Lovelace' }
+    const answer = await startService().call('POST', '/auth/register', registration('ada-heronlantern', ada))
+    expect(answer.status).toBe(202)
   })
 
   it('takes what is just hard enough to guess', async () => {

@@ -303,7 +303,7 @@ test("this machine's own keys change in .dev.vars, with all else in it as it was
   assert.match(said.join('\n'), /Restart `npm run dev`/)
   await keys('rotate PASSWORD_PEPPER', local)
   await keys(`retire PASSWORD_PEPPER ${kids('PASSWORD_PEPPER', path)[1]} --yes`, local)
-  assert.match(said.join('\n'), /d1 execute DB --local --persist-to \.state --command "SELECT/)
+  assert.match(said.join('\n'), /d1 execute DB --local --persist-to \S*\.state --command "SELECT/)
   assert.equal(ensureLocalSecrets(path), false)
 
   const untouched = readFileSync(path, 'utf8')

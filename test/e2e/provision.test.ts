@@ -186,8 +186,9 @@ test('a copy of the secrets can be kept, for the owner only, and never over anot
   assert.deepEqual(JSON.parse(readFileSync(copy, 'utf8')), account.secrets)
   assert.equal(statSync(copy).mode & 0o777, 0o600)
   account.secrets = null
-  await assert.rejects(run({ saveSecretsTo: copy }), /cannot be saved/)
-  assert.equal(account.secrets, null)
+  const before = structuredClone(account)
+  await assert.rejects(run({ saveSecretsTo: copy }), /cannot be saved to .*: it is there already/)
+  assert.deepEqual(account, before, 'nothing was made')
 })
 
 test('nobody logged in is said in one line', async () => {

@@ -102,8 +102,12 @@ describe('an environment that is not fit to serve', () => {
     const text = JSON.stringify(log)
     for (const value of ['swordfish', 'c2hvcnQ', 'nWGxne', 'dGVzdC', 'cGVwcGVy', 're_test'])
       expect(text).not.toContain(value)
+    const refusals = log.filter(({ event }) => event === 'request.unavailable')
+    expect(refusals).toHaveLength(others.length)
+    for (const line of refusals) expect(line).toMatchObject({ reason: 'config', error: 'ConfigError' })
     expectOk(await service.call('GET', '/healthz'))
-    expect((await service.call('GET', '/readyz')).status).toBe(503)
+    const ready = await logOf(async () => expect((await service.call('GET', '/readyz')).status).toBe(503))
+    expect(ready).toContainEqual(expect.objectContaining({ event: 'request', status: 503, outcome: 'unavailable' }))
   })
 
   it('says nothing of what is wrong to who asks', async () => {

@@ -5,7 +5,7 @@ import { type Asker, confirm } from './ask.ts'
 import { requireLogin } from './login.ts'
 import { type Plan, describePlan, makePlan, warningsOf } from './plan.ts'
 import { readPublicUrl } from './public-url.ts'
-import { makeSecrets, saveSecrets, uploadSecrets } from './secrets.ts'
+import { makeSecrets, requireNewFile, saveSecrets, uploadSecrets } from './secrets.ts'
 import { type WranglerSettings, places, readSettings, replaceString } from './wrangler-toml.ts'
 
 /** wrangler.toml as a thing that can be read and written, so that tests need no file. */
@@ -47,6 +47,7 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
     say('Note: without --save-secrets nobody has a copy of the generated keys, and `npm run keys` cannot replace them.')
   }
   await confirm(around.asker, options.isConfirmed)
+  if (plan.secretsToUpload.length > 0 && options.saveSecretsTo !== undefined) requireNewFile(options.saveSecretsTo)
   // Asked for before anything is made, so that no run breaks off half-way for want of it.
   const secrets = makeSecrets(plan.secretsToUpload, await resendApiKey(around, plan))
 

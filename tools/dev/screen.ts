@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import { projectRoot } from '../wrangler.ts'
 import { type LocalServer, localAdminEmail } from './settings.ts'
 
 /** What a person wants to know once everything runs. */
@@ -5,8 +7,10 @@ export function readyScreen(
   { port, mailboxPort, stateDir, url, mailboxUrl }: LocalServer,
   crons: readonly string[],
 ): string {
+  const isUsualState = stateDir === join(projectRoot, '.state')
   const isUsual = port === 8787 && mailboxPort === 8788
   const demo = isUsual ? 'npm run demo' : `PORT=${port} MAILBOX_PORT=${mailboxPort} npm run demo`
+  const seed = isUsualState ? 'npm run seed' : `STATE_DIR=${stateDir} npm run seed`
   const cron = encodeURIComponent(crons.at(-1) ?? '0 * * * *')
   return `
   Postern runs.
@@ -19,7 +23,7 @@ export function readyScreen(
   Data       ${stateDir}
 
   Demo       ${demo}
-  Seed       stop, then npm run seed: invented people to look at
+  Seed       stop, then ${seed}: invented people to look at
   ADMIN      sign up as ${localAdminEmail} and follow the link in the mailbox: the first such account is ADMIN
   Crons      fire by themselves (${crons.join(', ')} UTC); now: curl '${url}/cdn-cgi/handler/scheduled?cron=${cron}'
   Stop       Ctrl-C; the data stays

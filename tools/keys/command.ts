@@ -3,6 +3,7 @@ import { listSecrets } from '../cloudflare/account.ts'
 import { type Asker, confirm } from '../cloudflare/ask.ts'
 import { requireLogin } from '../cloudflare/login.ts'
 import { uploadSecrets } from '../cloudflare/secrets.ts'
+import { readLocalServer } from '../dev/settings.ts'
 import { Stop } from '../stop.ts'
 import type { Wrangler } from '../wrangler.ts'
 import { describeRetirement } from './dependents.ts'
@@ -66,7 +67,7 @@ export async function manageKeys(around: KeysSurroundings, action: KeysAction, o
 async function change(around: KeysSurroundings, file: KeyFile, action: Change, options: KeysOptions): Promise<void> {
   const { set } = action
   const before = await setIn(file, set)
-  const { after, notes } = decide(action, before, options, around.now())
+  const { after, notes } = decide(action, before, options, around)
   const text = writeSet(after)
   await check(file, set, text)
   if (options.uploads) await requireDeployed(around, [set], options)
@@ -82,12 +83,18 @@ async function change(around: KeysSurroundings, file: KeyFile, action: Change, o
 }
 
 /** What a change makes of a set, and what its operator should know before. */
-function decide(action: Change, keys: KeySet, options: KeysOptions, now: Date): { after: KeySet; notes: string[] } {
+function decide(
+  action: Change,
+  keys: KeySet,
+  options: KeysOptions,
+  { env, now: clock }: KeysSurroundings,
+): { after: KeySet; notes: string[] } {
+  const now = clock()
   switch (action.verb) {
     case 'announce': {
       const key = newKey(action, keys, now)
       const due = minuteOf(now.getTime() + announcementMs)
-      const promotion = `npm run keys -- promote ${action.set} ${key.kid}${options.isLocal ? '' : ` --file ${options.file}`}`
+      const promotion = `npm run keys -- promote ${action.set} ${key.kid}${options.isLocal ? '' : ` --file ${options.file}`}${options.uploads ? ' --upload' : ''}`
       return {
         after: announce(keys, key, now),
         notes: [`The new key ${key.kid} verifies and does not make yet. After ${due}: ${promotion}`],
@@ -95,18 +102,19 @@ function decide(action: Change, keys: KeySet, options: KeysOptions, now: Date): 
     }
     case 'rotate': {
       const key = newKey(action, keys, now)
-      const note =
-        "Whoever does not know the new key yet (a location of Cloudflare's for some seconds, a service that has cached the JWKS for five minutes) refuses what it makes. To spare them announce a key, and promote it later."
+      const caches = action.set === 'SIGNING_KEYS' ? ', a service that has cached the JWKS for five minutes' : ''
+      const note = `Whoever does not know the new key yet (a location of Cloudflare's for some seconds${caches}) refuses what it makes. To spare them announce a key, and promote it later.`
       return { after: rotate(keys, key, now), notes: [`The new key ${key.kid} makes at once. ${note}`] }
     }
     case 'promote':
       return { after: promote(keys, action.kid, now), notes: [`The key ${action.kid} makes from now on.`] }
     case 'retire': {
       const after = retire(keys, action.kid)
+      const localState = options.isLocal ? readLocalServer(env).stateDir : undefined
       const retired = find(keys, action.kid)
       return {
         after,
-        notes: [`The key ${action.kid} goes.`, ...describeRetirement(action.set, retired, options.isLocal, now)],
+        notes: [`The key ${action.kid} goes.`, ...describeRetirement(action.set, retired, localState, now)],
       }
     }
   }

@@ -17,13 +17,17 @@ const loss: Record<SetName, string> = {
     'No password hashed under it is ever right again: who did not sign in since needs a reset by mail, and a registration under it cannot be activated.',
 }
 
-/** Whether a key may go, in words for who is about to retire it. */
-export function describeRetirement(name: SetName, key: StoredKey, isLocal: boolean, now: Date): string[] {
+/**
+ * Whether a key may go, in words for who is about to retire it.
+ *
+ * @param localState where the local database is, when the keys are those of this machine
+ */
+export function describeRetirement(name: SetName, key: StoredKey, localState: string | undefined, now: Date): string[] {
   if (key.announced !== undefined) return ['It was announced and has made nothing.']
   if (name === 'PASSWORD_PEPPER') {
     return [
       'It is needed until each of these counts is 0:',
-      `  npx wrangler d1 execute DB ${isLocal ? '--local --persist-to .state' : '--remote'} --command "${countHashesUnder(key.kid)}"`,
+      `  npx wrangler d1 execute DB ${localState === undefined ? '--remote' : `--local --persist-to ${localState}`} --command "${countHashesUnder(key.kid)}"`,
       loss[name],
     ]
   }
