@@ -31,7 +31,8 @@ export function judgeStrength(password: string, knownWords: readonly string[]): 
   const judged = Array.from(password).slice(0, judgedCodePoints).join('')
   const { score: whole, feedback } = judge.check(judged, [...knownWords])
   const longestFirst = knownWords.toSorted((a, b) => b.length - a.length)
-  const rest = longestFirst.reduce((left, word) => left.replaceAll(word, ''), judged.toLowerCase())
-  const score = rest.length < judged.length ? Math.min(whole, judge.check(rest).score) : whole
+  const lower = judged.toLowerCase()
+  const rest = longestFirst.reduce((left, word) => left.replaceAll(word, ''), lower)
+  const score = rest === lower ? whole : Math.min(whole, judge.check(rest).score)
   return { score, advice: [feedback.warning, ...feedback.suggestions].filter(Boolean).join(' ') }
 }

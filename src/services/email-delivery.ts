@@ -75,7 +75,7 @@ export async function deliverEmails(ctx: Context, ids: readonly string[]): Promi
     } else if (!isSingle && status === 'queued' && waitSeconds > 0) {
       for (const row of rows) retries.set(row.id, waitSeconds)
     } else {
-      // A request costs as many statements as two mails more in a list.
+      // Each request makes statements of its own, besides those for its mails.
       taken += 1 + (await repeatRequest(ctx, retries, key, isSingle ? [id] : rows.map((row) => row.id)))
     }
   }
