@@ -1,5 +1,5 @@
 /** The composition root: bindings in, what the services need out. One for each request or job. */
-import { type Config, type Secrets, readSettings } from './config.ts'
+import { type Config, type Secrets, readSettings } from './config/settings.ts'
 import { type WorkFactor, productionWork } from './crypto/password.ts'
 import type { AccessTokenSettings, InternalTokenSettings } from './crypto/tokens.ts'
 import { type Db, connect } from './store/db.ts'

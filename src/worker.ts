@@ -1,5 +1,5 @@
 import { createApp } from './app.ts'
-import { ConfigError } from './config.ts'
+import { ConfigError } from './config/settings.ts'
 import { type Context, type MailJob, type Platform, createContext } from './context.ts'
 import { consumeDeadLetters, consumeMailQueue } from './jobs/mail-queue.ts'
 import { runScheduled } from './jobs/schedule.ts'

@@ -1,6 +1,6 @@
 import { env as bindings } from 'cloudflare:workers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { ConfigError, readSettings } from '../src/config.ts'
+import { ConfigError, readSettings } from '../src/config/settings.ts'
 import { captureLog } from './support/log-lines.ts'
 import { consume } from './support/mail-consumer.ts'
 import { startService } from './support/service.ts'

@@ -2,9 +2,9 @@ import type { Context as Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { type AccessClaims, verifyAccessToken } from '../crypto/tokens.ts'
 import { AppError, bearerChallenge, invalidToken } from '../errors.ts'
-import { findSignedIn, findSignedInForPassword } from '../services/signed-in.ts'
-import { type Permission, hasPermission } from '../services/permissions.ts'
-import { isSessionRevoked } from '../services/revocation.ts'
+import { findSignedIn, findSignedInForPassword } from '../services/sessions/signed-in.ts'
+import { type Permission, hasPermission } from '../permissions.ts'
+import { isSessionRevoked } from '../services/sessions/revocation.ts'
 import type { HttpEnv } from './env.ts'
 
 const bearerScheme = /^bearer(?: |$)/i

@@ -1,6 +1,6 @@
 import type { Context as Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import { readSettings } from '../config.ts'
+import { readSettings } from '../config/settings.ts'
 import type { HttpEnv } from './env.ts'
 
 /** GET, HEAD and POST need no permission in a preflight, but naming all of them does no harm and reads better. */

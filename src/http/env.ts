@@ -1,6 +1,6 @@
 import type { AccessClaims } from '../crypto/tokens.ts'
 import type { Context, Origin, Platform } from '../context.ts'
-import type { PasswordActor } from '../services/signed-in.ts'
+import type { PasswordActor } from '../services/sessions/signed-in.ts'
 import type { Actor } from '../store/sessions.ts'
 
 /** What one request carries from middleware to handler. */

@@ -2,7 +2,7 @@ import type { Context as Hono } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { AppError } from '../errors.ts'
 import { describeError, log } from '../log.ts'
-import { type RateLimitName, ratePeriodSeconds, rateLimits } from '../rate-limits.ts'
+import { type RateLimitName, ratePeriodSeconds, rateLimits } from '../config/rate-limits.ts'
 import { clientKey } from './client-address.ts'
 import type { HttpEnv } from './env.ts'
 

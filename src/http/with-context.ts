@@ -1,5 +1,5 @@
 import { createMiddleware } from 'hono/factory'
-import { ConfigError } from '../config.ts'
+import { ConfigError } from '../config/settings.ts'
 import { createContext } from '../context.ts'
 import { unavailable } from '../errors.ts'
 import { log } from '../log.ts'

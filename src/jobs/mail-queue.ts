@@ -1,8 +1,8 @@
 import type { Context, MailJob } from '../context.ts'
 import { isUuidv7 } from '../crypto/random.ts'
 import { describeError, log } from '../log.ts'
-import { type Retries, deliverEmails, retryAfterFailureSeconds } from '../services/email-delivery.ts'
-import { closeDeadLetter } from '../services/email-rescue.ts'
+import { type Retries, deliverEmails, retryAfterFailureSeconds } from '../services/mail/delivery.ts'
+import { closeDeadLetter } from '../services/mail/rescue.ts'
 
 /**
  * Delivers a batch of messages. Each is acknowledged or retried for itself, so one that always fails does not hold up

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts'
 import { describeError, log } from '../log.ts'
-import { requeueStrandedEmails } from '../services/email-rescue.ts'
+import { requeueStrandedEmails } from '../services/mail/rescue.ts'
 import { cleanUp } from './cleanup.ts'
 
 /** The Cron Triggers of wrangler.toml and what each does. */

@@ -7,15 +7,15 @@ import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { valid } from '../http/validate.ts'
-import { assignRole, endSessionsOfUser, reinstateUser, suspendUser } from '../services/administration-access.ts'
+import { assignRole, endSessionsOfUser, reinstateUser, suspendUser } from '../services/administration/access.ts'
 import {
   activateUser,
   deleteOtherAccount,
   moderateProfile,
   startPasswordReset,
-} from '../services/administration-accounts.ts'
-import { liftEmailSuppression } from '../services/email-suppression.ts'
-import { getSessions, getUser, listUsers } from '../services/users.ts'
+} from '../services/administration/accounts.ts'
+import { liftEmailSuppression } from '../services/administration/email-suppression.ts'
+import { getSessions, getUser, listUsers } from '../services/administration/users.ts'
 import { userStatuses } from '../store/schema.ts'
 import { accepted, administeredUserAnswer, sessionAnswer } from './answers.ts'
 import { emailPrefix, idParam, reason, role } from './fields.ts'

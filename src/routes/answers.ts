@@ -1,7 +1,7 @@
 /** What users, sessions, tokens and events look like on the wire. Written by hand, so that a new column can't leak. */
-import type { Activity } from '../services/activity.ts'
-import type { EmailPage } from '../services/outbox.ts'
-import type { SignInTokens, Tokens } from '../services/token-answer.ts'
+import type { Activity } from '../services/audit/activity.ts'
+import type { EmailPage } from '../services/mail/outbox.ts'
+import type { SignInTokens, Tokens } from '../services/sessions/tokens.ts'
 import type { AuditEvent, Session, User } from '../store/schema.ts'
 
 export function userAnswer(user: User) {

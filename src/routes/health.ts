@@ -1,6 +1,6 @@
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
-import { checkStores } from '../services/readiness.ts'
+import { checkStores } from '../http/readiness.ts'
 import { version } from '../version.ts'
 
 /** Answers without a store or a configuration. */

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { ProfileChanges } from '../services/profile.ts'
+import type { ProfileChanges } from '../services/accounts/profile.ts'
 import { avatarUrl, bio, name } from './fields.ts'
 
 /** The part of a profile that others see, and that a moderator may correct. `null` clears a field. */

@@ -1,7 +1,7 @@
 import { verifyAtEdge } from '../http/authenticate.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
-import { permissionsOf } from '../services/permissions.ts'
+import { permissionsOf } from '../permissions.ts'
 import { roles } from '../store/schema.ts'
 
 export const roleRoutes = new Hono<HttpEnv>().get('/', verifyAtEdge, (c) =>

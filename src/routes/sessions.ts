@@ -8,7 +8,7 @@ import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
 import { assertOwnPage, clearSite, handOver, readRefreshCookie } from '../http/refresh-cookie.ts'
 import { valid } from '../http/validate.ts'
-import { endAllSessions, refresh, signOut } from '../services/sessions.ts'
+import { endAllSessions, refresh, signOut } from '../services/sessions/own-sessions.ts'
 import { tokenAnswer } from './answers.ts'
 import { token, transport } from './fields.ts'
 

@@ -4,8 +4,8 @@ import { AppError } from '../errors.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { signedByResend } from '../http/webhook.ts'
-import { rowTag } from '../mailer.ts'
-import { recordFate } from '../services/email-fate.ts'
+import { rowTag } from '../providers/resend.ts'
+import { recordFate } from '../services/mail/fate.ts'
 import type { EmailFate } from '../store/schema.ts'
 
 /** Of what Resend tells, what we go by. There are more kinds of event than we know of, and more in each. */

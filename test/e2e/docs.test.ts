@@ -121,7 +121,7 @@ test('the tables of variables and secrets are those of wrangler.toml, and of the
   const [, vars = ''] = /^\[vars\]$(.*?)^\[/ms.exec(toml) ?? []
   const variables = Array.from(vars.matchAll(/^([A-Z_]+) =/gm), ([, name = '']) => name)
   const required = /^required = \[(.*)\]$/m.exec(toml)?.[1]?.match(/[A-Z_]+/g) ?? []
-  const optional = read('src/optional-secrets.d.ts').match(/[A-Z_]+(?=\?:)/g) ?? []
+  const optional = read('src/config/optional-secrets.d.ts').match(/[A-Z_]+(?=\?:)/g) ?? []
   assert.ok(variables.length > 10 && required.length > 3 && optional.length > 1)
   assert.deepEqual(sorted(firstColumn('README.md', 'Configure it')), sorted([...variables, ...required, ...optional]))
   const secrets = section('docs/operations.md', 'Secrets').split('If the copy')[0] ?? ''
@@ -140,7 +140,7 @@ test('the page about how it works knows every table, kind of token and template'
   const kinds = section('docs/architecture.md', 'Tokens').matchAll(/^\| [^|]+ \| `([a-z]+\+jwt)` \|/gm)
   assert.ok(tokens.length > 3)
   assert.deepEqual(sorted(Array.from(kinds, ([, kind = '']) => kind)), sorted(tokens))
-  const [, list = ''] = /emailTemplates = \[([^\]]*)\]/.exec(read('src/services/outbox.ts')) ?? []
+  const [, list = ''] = /emailTemplates = \[([^\]]*)\]/.exec(read('src/services/mail/outbox.ts')) ?? []
   const [, told = ''] = /^Templates in the outbox: ([^.]*)\./m.exec(read('docs/architecture.md')) ?? []
   assert.deepEqual(
     sorted(told.match(/(?<=`)[a-z_]+(?=`)/g) ?? []),
@@ -149,7 +149,7 @@ test('the page about how it works knows every table, kind of token and template'
 })
 
 test("the operator's table of audit events is what the trail can hold", () => {
-  const [, list = ''] = /auditTypes = \[([^\]]*)\]/.exec(read('src/services/audit.ts')) ?? []
+  const [, list = ''] = /auditTypes = \[([^\]]*)\]/.exec(read('src/services/audit/trail.ts')) ?? []
   const types = Array.from(list.matchAll(/'([a-z._]+)'/g), ([, type = '']) => type)
   assert.ok(types.length > 10)
   assert.deepEqual(sorted(firstColumn('docs/operations.md', 'Audit events')), sorted(types))
@@ -192,6 +192,6 @@ test('nothing is encrypted, and SHA-1 is for one lookup alone', () => {
     [],
   )
   assert.deepEqual(filesWith(/'SHA-1'/), ['src/crypto/digest.ts'])
-  assert.deepEqual(sorted(filesWith(/\bsha1Hex\(/)), ['src/crypto/digest.ts', 'src/services/breach-check.ts'])
+  assert.deepEqual(sorted(filesWith(/\bsha1Hex\(/)), ['src/crypto/digest.ts', 'src/services/passwords/breach-check.ts'])
   assert.deepEqual(filesWith(/\bMD5\b/i), [])
 })

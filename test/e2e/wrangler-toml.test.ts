@@ -21,7 +21,7 @@ test("the project's own wrangler.toml is read", () => {
 
 test('the consumer is handed as many mails as go into one request', () => {
   const toml = readFileSync(join(projectRoot, 'wrangler.toml'), 'utf8')
-  const mailer = readFileSync(join(projectRoot, 'src/mailer.ts'), 'utf8')
+  const mailer = readFileSync(join(projectRoot, 'src/providers/resend.ts'), 'utf8')
   const [, maxMailsPerRequest] = /^export const maxMailsPerRequest = (\d+)$/m.exec(mailer)!
   const [, consumer = ''] = toml.split('[[queues.consumers]]')
   assert.match(consumer, /^queue = "postern-mail"$/m)

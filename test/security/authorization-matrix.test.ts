@@ -1,7 +1,7 @@
 /** Who may call what: every operation of the OpenAPI document for everybody there is (OWASP ASVS V8). */
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { permissionsOf } from '../../src/services/permissions.ts'
+import { permissionsOf } from '../../src/permissions.ts'
 import { roles } from '../../src/store/schema.ts'
 import { bytesOf, expectProblem, sessionOf } from '../support/answers.ts'
 import { description } from '../support/description.ts'

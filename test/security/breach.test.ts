@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import * as fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { ConfigError, readSettings } from '../../src/config.ts'
+import { ConfigError, readSettings } from '../../src/config/settings.ts'
 import { expectProblem, expectWeak } from '../support/answers.ts'
 import { type RangeAnswer, breachListUrl, digestOf, range, serveBreachList } from '../support/breach-list.ts'
 import { countCosts } from '../support/counting.ts'

@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import headersFile from '../../public/_headers?raw'
-import { readSettings } from '../../src/config.ts'
+import { readSettings } from '../../src/config/settings.ts'
 import { headersFor, parseHeaderRules } from '../browser/header-rules.ts'
 import { limitersThat } from '../support/limiters.ts'
 import { goodPassword, signUp, signUpAdmin } from '../support/people.ts'

@@ -5,7 +5,7 @@
  */
 import { env } from 'cloudflare:workers'
 import { beforeEach, expect, it } from 'vitest'
-import { passwordAttempts } from '../../src/services/attempts.ts'
+import { passwordAttempts } from '../../src/services/protection/attempts.ts'
 import { mailBudget } from '../../src/store/emails.ts'
 import { bytesOf } from '../support/answers.ts'
 import { minute } from '../support/clock.ts'

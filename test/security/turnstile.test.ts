@@ -1,8 +1,8 @@
 /** The optional challenge: a machine gets no further, a person hardly meets it, and its failure opens nothing. */
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { readSettings } from '../../src/config.ts'
-import { passwordAttempts } from '../../src/services/attempts.ts'
+import { readSettings } from '../../src/config/settings.ts'
+import { passwordAttempts } from '../../src/services/protection/attempts.ts'
 import { expectProblem } from '../support/answers.ts'
 import { second } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'

@@ -1,4 +1,4 @@
-import { type RateLimitName, rateLimits } from '../../src/rate-limits.ts'
+import { type RateLimitName, rateLimits } from '../../src/config/rate-limits.ts'
 
 const bindings = Object.values(rateLimits).map(({ binding }) => binding)
 

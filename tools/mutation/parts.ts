@@ -31,8 +31,8 @@ export const parts: Record<string, Part> = {
   },
   accounts: {
     mutate: [
-      'src/services/{registration,activation,sign-in,sessions,session-start,signed-in,token-answer}.ts',
-      'src/services/{password-change,password-reset,attempts,devices,series-warning,bootstrap-admin,human-check,revocation}.ts',
+      'src/services/{sessions,protection}/*.ts',
+      'src/services/{accounts/{registration,activation},sign-in/password,passwords/{change,reset}}.ts',
     ],
     tests: [
       ...tests('routes', 'registration', 'sign-in', 'sessions', 'passwords'),
@@ -41,14 +41,18 @@ export const parts: Record<string, Part> = {
     ],
   },
   administration: {
-    mutate: ['src/services/{administration*,permissions,users,audit,activity,profile,deletion}.ts'],
+    mutate: [
+      'src/services/{administration,audit}/!(email-suppression).ts',
+      'src/services/accounts/{profile,deletion}.ts',
+      'src/permissions.ts',
+    ],
     tests: [
       ...tests('routes', 'administration', 'me', 'lists', 'activity', 'started-reset'),
       ...tests('security', 'audit', 'meanwhile'),
     ],
   },
   passwords: {
-    mutate: ['src/services/{password-policy,breach-check,readiness}.ts'],
+    mutate: ['src/services/passwords/{policy,breach-check}.ts', 'src/http/readiness.ts'],
     tests: [
       ...tests('routes', 'passwords', 'documents'),
       ...tests('security', 'breach'),
@@ -58,7 +62,11 @@ export const parts: Record<string, Part> = {
     ],
   },
   mail: {
-    mutate: ['src/services/{email-*,outbox,link-issue,new-sign-in}.ts'],
+    mutate: [
+      'src/services/mail/*.ts',
+      'src/services/sign-in/notice.ts',
+      'src/services/administration/email-suppression.ts',
+    ],
     tests: [
       ...tests('jobs', 'mail', 'mail-batches', 'cleanup'),
       ...tests('routes', 'webhooks', 'emails', 'started-reset'),

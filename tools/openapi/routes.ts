@@ -6,7 +6,7 @@ import { authenticate, requireToken, requires, verifyAtEdge } from '../../src/ht
 import { limits } from '../../src/http/limit-rate.ts'
 import { validates } from '../../src/http/validate.ts'
 import { withContext } from '../../src/http/with-context.ts'
-import type { Permission } from '../../src/services/permissions.ts'
+import type { Permission } from '../../src/permissions.ts'
 
 export interface Route {
   method: string

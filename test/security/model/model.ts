@@ -3,7 +3,7 @@
  * database, no cryptography. The commands do the same to the real service and compare.
  */
 import type { ProblemCode } from '../../../src/errors.ts'
-import type { AuditType } from '../../../src/services/audit.ts'
+import type { AuditType } from '../../../src/services/audit/trail.ts'
 import type { Role, UserStatus } from '../../../src/store/schema.ts'
 import { day, hour, minute, second } from '../../support/clock.ts'
 import { subjects } from '../../support/mails.ts'

@@ -1,0 +1,39 @@
+import type { Context } from '../../context.ts'
+import { AppError } from '../../errors.ts'
+import { batch } from '../../store/db.ts'
+import type { Session, User } from '../../store/schema.ts'
+import { listSessionsOf } from '../../store/sessions.ts'
+import { type UserFilter, findUser, listUsers as listUserRows, selectUser } from '../../store/users.ts'
+
+export interface UserPage {
+  users: User[]
+  /** Where to go on, as `UserFilter.after` takes it, when there is more. */
+  next: string | null
+}
+
+/** A page of users: newest first, or by address when filtered by a prefix of it. */
+export async function listUsers(ctx: Context, filter: UserFilter, limit: number): Promise<UserPage> {
+  const rows = await listUserRows(ctx.db, filter, limit + 1)
+  const users = rows.slice(0, limit)
+  const last = users.at(-1)
+  const position = filter.emailPrefix === undefined ? last?.id : last?.email
+  return { users, next: rows.length > limit ? (position ?? null) : null }
+}
+
+/** @throws {AppError} `not_found` */
+export async function getUser(ctx: Context, id: string): Promise<User> {
+  const user = await findUser(ctx.db, id)
+  if (!user) throw new AppError('not_found')
+  return user
+}
+
+/**
+ * The sessions of any user, newest first.
+ *
+ * @throws {AppError} `not_found`
+ */
+export async function getSessions(ctx: Context, id: string): Promise<Session[]> {
+  const [[user], sessions] = await batch(ctx.db, [selectUser(ctx.db, id), listSessionsOf(ctx.db, id, ctx.now())])
+  if (!user) throw new AppError('not_found')
+  return sessions
+}

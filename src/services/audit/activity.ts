@@ -1,0 +1,38 @@
+import type { Context } from '../../context.ts'
+import type { AuditEvent } from '../../store/schema.ts'
+import type { Actor } from '../../store/sessions.ts'
+import { listAudit } from './trail.ts'
+
+/** An event as the user it happened to may see it. */
+export interface Activity extends Pick<AuditEvent, 'id' | 'at' | 'type' | 'detail' | OriginColumn> {
+  /** `null` when nobody is known: a refused sign-in, a stolen token, a job. */
+  actor: 'you' | 'administrator' | null
+}
+
+type OriginColumn = 'ip' | 'country' | 'userAgent' | 'requestId'
+
+export interface ActivityPage {
+  events: Activity[]
+  /** The id to go on after, when there is more. */
+  next: string | null
+}
+
+/** What happened to the own account, newest first. */
+export async function listActivity(
+  ctx: Context,
+  { user }: Actor,
+  before: string | undefined,
+  limit: number,
+): Promise<ActivityPage> {
+  const { events, next } = await listAudit(ctx, { userId: user.id, before }, limit)
+  return { events: events.map((event) => seenBy(user.id, event)), next }
+}
+
+const hidden = { ip: null, country: null, userAgent: null, requestId: null }
+
+/** Who administers is nobody's business here, nor is where they were; a stranger's address is the owner's to know. */
+function seenBy(userId: string, { id, at, type, detail, actorId, ...rest }: AuditEvent): Activity {
+  const { ip, country, userAgent, requestId } = rest
+  if (actorId !== null && actorId !== userId) return { id, at, type, detail, actor: 'administrator', ...hidden }
+  return { id, at, type, detail, actor: actorId === null ? null : 'you', ip, country, userAgent, requestId }
+}

@@ -1,0 +1,66 @@
+import type { Context } from '../../context.ts'
+import { sha1Hex } from '../../crypto/digest.ts'
+import { AppError, unavailable } from '../../errors.ts'
+import { describeError, log } from '../../log.ts'
+import { RangeAnswerError, fetchRange, isInRange, rangeUrl } from '../../providers/pwned-passwords.ts'
+
+/** The list changes by the week, and one answer serves everybody at this location. */
+const cacheSeconds = 24 * 60 * 60
+
+/**
+ * Refuses a password that is in a list of leaked ones (NIST SP 800-63B-4 §3.1.1.2). Without an answer the password is
+ * taken, which is logged, unless the operator wants it refused: then nobody can set one while the list is away.
+ *
+ * @param pointer the field of the request that holds it
+ * @throws {AppError} `weak_password`; `service_unavailable` when there is no answer and the check is required
+ */
+export async function assertNotBreached(ctx: Context, password: string, pointer: string): Promise<void> {
+  const { pwnedPasswordsUrl, requiresBreachCheck } = ctx.config
+  if (pwnedPasswordsUrl === null) return
+  const sha1 = await sha1Hex(password)
+  let range: string
+  try {
+    range = await rangeAt(ctx, rangeUrl(pwnedPasswordsUrl, sha1))
+  } catch (error) {
+    log('warn', 'password.breach_check_failed', {
+      request_id: ctx.origin.requestId,
+      accepted: !requiresBreachCheck,
+      reason: error instanceof RangeAnswerError ? error.reason : 'no_answer',
+      ...describeError(error),
+    })
+    if (requiresBreachCheck) throw unavailable('pwned_passwords', error)
+    return
+  }
+  if (isInRange(range, sha1)) {
+    const message =
+      'This password is known from a data breach, so it is among the first that attackers try. Choose another one here, and wherever else you use it.'
+    throw new AppError('weak_password', { errors: [{ pointer, code: 'breached', message }] })
+  }
+}
+
+async function rangeAt(ctx: Context, url: string): Promise<string> {
+  // Cloudflare wants the keys of its cache under the Worker's own hostname.
+  const key = `${ctx.config.publicUrl}/${url}`
+  const cached = await readCache(key)
+  if (cached !== undefined) return cached
+  const range = await fetchRange(url)
+  ctx.defer(writeCache(key, range))
+  return range
+}
+
+async function readCache(key: string): Promise<string | undefined> {
+  try {
+    return await (await caches.default.match(key))?.text()
+  } catch (error) {
+    log('warn', 'password.breach_cache_failed', describeError(error))
+    return undefined
+  }
+}
+
+async function writeCache(key: string, range: string): Promise<void> {
+  try {
+    await caches.default.put(key, new Response(range, { headers: { 'Cache-Control': `max-age=${cacheSeconds}` } }))
+  } catch (error) {
+    log('warn', 'password.breach_cache_failed', describeError(error))
+  }
+}

@@ -1,0 +1,51 @@
+import type { Context } from '../../context.ts'
+import { AppError, unavailable } from '../../errors.ts'
+import { describeError, log } from '../../log.ts'
+import { type TurnstileAction, askTurnstile } from '../../providers/turnstile.ts'
+
+/** What is known about who asks. `human` also where nobody has to show it. */
+export type HumanCheck = 'human' | 'missing' | 'failed' | 'unavailable'
+
+/** Looks at a Turnstile token, if there is one and the operator asks for them. A token is spent by being looked at. */
+export async function checkHuman(
+  ctx: Context,
+  token: string | undefined,
+  action: TurnstileAction,
+): Promise<HumanCheck> {
+  const { turnstileSecret: secret } = ctx.secrets
+  if (secret === null) return 'human'
+  if (token === undefined) return 'missing'
+  const verdict = await askTurnstile(ctx.config, secret, token, ctx.origin.ip, action)
+  if (verdict.kind === 'human') return 'human'
+  const { requestId } = ctx.origin
+  if (verdict.kind === 'refused') {
+    log('warn', 'turnstile.refused', { request_id: requestId, action, reason: verdict.reason })
+    return 'failed'
+  }
+  const why = verdict.cause === undefined ? {} : describeError(verdict.cause)
+  log('error', 'turnstile.unavailable', { request_id: requestId, action, reason: verdict.reason, ...why })
+  return 'unavailable'
+}
+
+/**
+ * Lets in who solved a challenge, before anything is looked up or hashed.
+ *
+ * @throws {AppError} as `notHuman`
+ */
+export async function assertHuman(ctx: Context, token: string | undefined, action: TurnstileAction): Promise<void> {
+  const check = await checkHuman(ctx, token, action)
+  if (check !== 'human') throw notHuman(check)
+}
+
+/**
+ * The refusal. When Turnstile does not answer it is a 503: an attacker must gain nothing by its failure (OWASP ASVS
+ * 16.5.3), and what is guarded so can wait.
+ */
+export function notHuman(check: Exclude<HumanCheck, 'human'>): AppError {
+  if (check === 'unavailable') return unavailable('turnstile')
+  const error =
+    check === 'missing'
+      ? { code: 'turnstile_required', message: 'Solve the Turnstile challenge and send its token.' }
+      : { code: 'turnstile_failed', message: 'The Turnstile token is not good, or was used before. Get a new one.' }
+  return new AppError('validation_failed', { errors: [{ pointer: '/turnstile_token', ...error }] })
+}

@@ -1,0 +1,25 @@
+import type { Context } from '../../context.ts'
+import { happened, insertAuditEvent } from '../../store/audit.ts'
+import { allOf } from '../../store/db.ts'
+import type { User } from '../../store/schema.ts'
+import { canBecomeFirstAdmin, updateUser } from '../../store/users.ts'
+import { auditEvent } from '../audit/trail.ts'
+
+/**
+ * The statements that make the account with the bootstrap address the first ADMIN, for the end of the batch that signs
+ * it in. None for any other account. The rows of the last one, if any, are the user after the promotion.
+ *
+ * @param eventId the event that guards the batch
+ */
+export function promoteFirstAdmin(ctx: Context, { id, email }: Pick<User, 'id' | 'email'>, eventId: string) {
+  if (email !== ctx.config.bootstrapAdminEmail) return []
+  const event = auditEvent(ctx, 'user.role_changed', {
+    actorId: id,
+    userId: id,
+    detail: { role: 'ADMIN', bootstrap: true },
+  })
+  return [
+    insertAuditEvent(ctx.db, event, allOf(happened(eventId), canBecomeFirstAdmin(id))),
+    updateUser(ctx.db, id, { role: 'ADMIN', updatedAt: event.at }, happened(event.id)),
+  ] as const
+}

@@ -1,0 +1,77 @@
+import type { Context } from '../../context.ts'
+import { uuidv7 } from '../../crypto/random.ts'
+import {
+  accessTokenSeconds,
+  epochSeconds,
+  refreshTokenSeconds,
+  sessionMaxSeconds,
+  signAccessToken,
+  signInternalToken,
+} from '../../crypto/tokens.ts'
+import type { Session, User } from '../../store/schema.ts'
+import { permissionsOf } from '../../permissions.ts'
+
+export const sessionLifetime = { idleMs: refreshTokenSeconds * 1000, maxMs: sessionMaxSeconds * 1000 }
+
+/** What a sign-in, an activation and a refresh give. */
+export interface Tokens {
+  accessToken: string
+  expiresIn: number
+  refreshToken: string
+  refreshExpiresIn: number
+  user: User
+}
+
+/** A sign-in also tells the device how to be recognised. */
+export interface SignInTokens extends Tokens {
+  deviceToken: string
+}
+
+/** A session that starts now, not yet stored. */
+export function newSession(ctx: Context, userId: string): Session {
+  const now = ctx.now()
+  const { ip, country, userAgent } = ctx.origin
+  return {
+    id: uuidv7(now),
+    userId,
+    generation: 1,
+    createdAt: now,
+    lastUsedAt: now,
+    expiresAt: new Date(now.getTime() + sessionLifetime.idleMs),
+    ip,
+    country,
+    userAgent,
+  }
+}
+
+/**
+ * Signs both tokens of a session as it is stored. The refresh token follows from the row alone, so whoever repeats a
+ * refresh gets the same one.
+ */
+export async function issueTokens(ctx: Context, user: User, session: Session): Promise<Tokens> {
+  const now = ctx.now()
+  const claims = {
+    sub: user.id,
+    sid: session.id,
+    jti: crypto.randomUUID(),
+    role: user.role,
+    scope: permissionsOf[user.role].join(' '),
+  }
+  const [accessToken, refreshToken] = await Promise.all([
+    signAccessToken(ctx.accessTokens, claims, now),
+    signInternalToken(
+      ctx.internalTokens,
+      'rt+jwt',
+      { sid: session.id, gen: session.generation },
+      session.lastUsedAt,
+      session.expiresAt,
+    ),
+  ])
+  return {
+    accessToken,
+    expiresIn: accessTokenSeconds,
+    refreshToken,
+    refreshExpiresIn: Math.max(0, epochSeconds(session.expiresAt) - epochSeconds(now)),
+    user,
+  }
+}
