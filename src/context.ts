@@ -33,7 +33,7 @@ export interface MailJob {
   id: string
 }
 
-export interface Context extends Platform {
+export interface Ctx extends Platform {
   config: Config
   secrets: Secrets
   accessTokens: AccessTokenSettings
@@ -52,7 +52,7 @@ export async function createContext(
   platform: Platform,
   origin: Origin,
   execution: Pick<ExecutionContext, 'waitUntil'>,
-): Promise<Context> {
+): Promise<Ctx> {
   const { config, secrets } = await readSettings(env)
   return {
     ...platform,

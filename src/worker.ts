@@ -1,6 +1,6 @@
 import { createApp } from './app.ts'
 import { ConfigError } from './config/settings.ts'
-import { type Context, type MailJob, type Platform, createContext } from './context.ts'
+import { type Ctx, type MailJob, type Platform, createContext } from './context.ts'
 import { consumeDeadLetters, consumeMailQueue } from './jobs/mail-queue.ts'
 import { runScheduled } from './jobs/schedule.ts'
 import { log } from './log.ts'
@@ -29,11 +29,7 @@ export function createWorker(platform: Platform) {
 }
 
 /** The context of a job, or nothing and a line in the log when the environment is not fit to work in. */
-async function createJobContext(
-  env: Env,
-  platform: Platform,
-  execution: ExecutionContext,
-): Promise<Context | undefined> {
+async function createJobContext(env: Env, platform: Platform, execution: ExecutionContext): Promise<Ctx | undefined> {
   const origin = { requestId: crypto.randomUUID(), ip: null, country: null, userAgent: null }
   try {
     return await createContext(env, platform, origin, execution)

@@ -1,4 +1,4 @@
-import type { Context as Hono } from 'hono'
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { type AccessClaims, verifyAccessToken } from '../crypto/tokens.ts'
 import { AppError, bearerChallenge, invalidToken } from '../errors.ts'
@@ -80,14 +80,14 @@ export const verifyAtEdge = createMiddleware<HttpEnv>(async function verifyAtEdg
   await next()
 })
 
-async function signIn(c: Hono<HttpEnv>): Promise<void> {
+async function signIn(c: Context<HttpEnv>): Promise<void> {
   const { sid, sub } = await readClaims(c)
   const actor = await findSignedIn(c.get('ctx'), sid, sub)
   if (!actor) throw invalidToken('ended')
   c.set('actor', actor)
 }
 
-async function readClaims(c: Hono<HttpEnv>): Promise<AccessClaims> {
+async function readClaims(c: Context<HttpEnv>): Promise<AccessClaims> {
   const header = c.req.header('Authorization') ?? ''
   // RFC 6750 §3.1: without credentials of this scheme the challenge names no error.
   if (!bearerScheme.test(header)) throw new AppError('invalid_token', { headers: bearerChallenge() })

@@ -1,4 +1,4 @@
-import type { Context as Hono } from 'hono'
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { AppError } from '../errors.ts'
 import type { HttpEnv } from './env.ts'
@@ -48,7 +48,7 @@ async function receive(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
  *
  * @throws {AppError} `malformed_json` for one that breaks off
  */
-export async function readBody(c: Hono<HttpEnv>): Promise<ArrayBuffer> {
+export async function readBody(c: Context<HttpEnv>): Promise<ArrayBuffer> {
   try {
     return await c.req.arrayBuffer()
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { Context as Hono } from 'hono'
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { readSettings } from '../config/settings.ts'
 import type { HttpEnv } from './env.ts'
@@ -44,6 +44,6 @@ async function allowedOrigins(env: Env): Promise<readonly string[]> {
   }
 }
 
-function isPreflight(c: Hono<HttpEnv>): boolean {
+function isPreflight(c: Context<HttpEnv>): boolean {
   return c.req.method === 'OPTIONS' && c.req.header('Access-Control-Request-Method') !== undefined
 }

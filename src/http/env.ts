@@ -1,5 +1,5 @@
 import type { AccessClaims } from '../crypto/tokens.ts'
-import type { Context, Origin, Platform } from '../context.ts'
+import type { Ctx, Origin, Platform } from '../context.ts'
 import type { PasswordActor } from '../services/sessions/signed-in.ts'
 import type { Actor } from '../store/sessions.ts'
 
@@ -9,7 +9,7 @@ export interface HttpEnv {
   Variables: {
     platform: Platform
     origin: Origin
-    ctx: Context
+    ctx: Ctx
     /** Set by `authenticate`: the user and session as D1 has them now. */
     actor: Actor
     /** Set by `authenticateForPassword` besides. */

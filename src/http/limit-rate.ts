@@ -1,4 +1,4 @@
-import type { Context as Hono } from 'hono'
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { AppError } from '../errors.ts'
 import { describeError, log } from '../log.ts'
@@ -31,7 +31,7 @@ export function limitRate(name: RateLimitName) {
  * Asks the binding. When it fails, the call goes on: this ring saves money, the one in D1 guards accounts, and a counter
  * that is out of order must not end everybody's sign-in.
  */
-async function isWithinLimit(c: Hono<HttpEnv>, name: RateLimitName): Promise<boolean> {
+async function isWithinLimit(c: Context<HttpEnv>, name: RateLimitName): Promise<boolean> {
   const { ip, requestId } = c.get('origin')
   // Whatever comes over the internet has an address; without one there is nobody to count.
   if (ip === null) return true

@@ -1,12 +1,12 @@
-import type { Context as Hono, Hono as App } from 'hono'
+import type { Context, Hono } from 'hono'
 import type { HttpEnv } from './env.ts'
 import { answerProblem } from './problem.ts'
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 
 /** 404 for an unknown path; 405 with `Allow` for a known one (RFC 9110 §15.5.6). */
-export function answerNotFound(app: App<HttpEnv>) {
-  return (c: Hono<HttpEnv>) => {
+export function answerNotFound(app: Hono<HttpEnv>) {
+  return (c: Context<HttpEnv>) => {
     const allowed = methods.filter((method) => hasRoute(app, method, c.req.path))
     if (allowed.length === 0) return answerProblem(c, 'not_found')
     const allow = allowed.includes('GET') ? ['HEAD', ...allowed] : allowed
@@ -15,7 +15,7 @@ export function answerNotFound(app: App<HttpEnv>) {
 }
 
 /** Whether more than the middleware of every path answers. */
-function hasRoute(app: App<HttpEnv>, method: string, path: string): boolean {
+function hasRoute(app: Hono<HttpEnv>, method: string, path: string): boolean {
   const [handlers] = app.router.match(method, path)
   return handlers.some(([[, route]]) => route.method === method)
 }

@@ -1,4 +1,4 @@
-import type { Context as Hono } from 'hono'
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { Origin } from '../context.ts'
 import type { HttpEnv } from './env.ts'
@@ -18,7 +18,7 @@ export const noteOrigin = createMiddleware<HttpEnv>(async function noteOrigin(c,
   c.header('X-Request-Id', origin.requestId)
 })
 
-function originOf(c: Hono<HttpEnv>): Origin {
+function originOf(c: Context<HttpEnv>): Origin {
   const requestId = c.req.header('X-Request-Id')
   const country = (c.req.raw.cf as { country?: unknown } | undefined)?.country
   return {

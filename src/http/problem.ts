@@ -1,12 +1,12 @@
 /** Any thrown thing → an RFC 9457 answer. What the client sees comes from the catalogue alone. */
-import type { Context as Hono } from 'hono'
+import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { AppError, type ProblemCode, problems } from '../errors.ts'
 import { describeError, log } from '../log.ts'
 import type { HttpEnv } from './env.ts'
 
-export function answerProblem(c: Hono<HttpEnv>, code: ProblemCode, error?: Pick<AppError, 'errors' | 'headers'>) {
+export function answerProblem(c: Context<HttpEnv>, code: ProblemCode, error?: Pick<AppError, 'errors' | 'headers'>) {
   const { status, title, detail } = problems[code]
   c.set('outcome', code)
   for (const [name, value] of Object.entries(error?.headers ?? {})) c.header(name, value)
@@ -21,7 +21,7 @@ export function answerProblem(c: Hono<HttpEnv>, code: ProblemCode, error?: Pick<
 }
 
 /** The error handler of the app. */
-export function answerError(error: Error, c: Hono<HttpEnv>) {
+export function answerError(error: Error, c: Context<HttpEnv>) {
   const known = knownError(error)
   if (!known) {
     log('error', 'request.failed', { request_id: c.get('origin').requestId, ...describeError(error) })

@@ -2,7 +2,7 @@
  * The refresh token of a page in a browser: in a cookie, where no script can read it. Only a page of our own origin gets one
  * or may use one, which closes cross-site request forgery a second time, after `SameSite` (OWASP ASVS 3.5.1).
  */
-import type { Context as Hono } from 'hono'
+import type { Context } from 'hono'
 import { AppError } from '../errors.ts'
 import type { HttpEnv } from './env.ts'
 
@@ -18,20 +18,20 @@ export type Transport = 'bearer' | 'cookie' | undefined
  *
  * @throws {AppError} `origin_not_allowed`
  */
-export function assertOwnPage(c: Hono<HttpEnv>, transport: Transport): void {
+export function assertOwnPage(c: Context<HttpEnv>, transport: Transport): void {
   if (transport === 'cookie' && c.req.header('Origin') !== c.get('ctx').config.publicUrl) {
     throw new AppError('origin_not_allowed')
   }
 }
 
 /** Empty without a cookie, which is no good token. */
-export function readRefreshCookie(c: Hono<HttpEnv>): string {
+export function readRefreshCookie(c: Context<HttpEnv>): string {
   return pattern.exec(c.req.header('Cookie') ?? '')?.[1] ?? ''
 }
 
 /** Hands an answer with a refresh token over as the client asked for it: whole, or with the token in the cookie. */
 export function handOver<Answer extends { refresh_token?: string; refresh_expires_in: number }>(
-  c: Hono<HttpEnv>,
+  c: Context<HttpEnv>,
   transport: Transport,
   answer: Answer,
 ) {
@@ -45,11 +45,11 @@ export function handOver<Answer extends { refresh_token?: string; refresh_expire
  * Takes the cookie back, and what the browser kept of our answers and pages. Not `"cookies"`, which would empty the whole
  * registrable domain, and not `"storage"`, where the device token has to outlive the session.
  */
-export function clearSite(c: Hono<HttpEnv>): void {
+export function clearSite(c: Context<HttpEnv>): void {
   setCookie(c, '', 0)
   c.header('Clear-Site-Data', '"cache"')
 }
 
-function setCookie(c: Hono<HttpEnv>, value: string | undefined, maxAgeSeconds: number): void {
+function setCookie(c: Context<HttpEnv>, value: string | undefined, maxAgeSeconds: number): void {
   c.header('Set-Cookie', `${name}=${value}; Max-Age=${maxAgeSeconds}; Path=/; Secure; HttpOnly; SameSite=Strict`)
 }

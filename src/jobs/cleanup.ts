@@ -1,4 +1,4 @@
-import type { Context } from '../context.ts'
+import type { Ctx } from '../context.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
 import { refreshTokenSeconds } from '../crypto/tokens.ts'
 import { describeError, log } from '../log.ts'
@@ -36,7 +36,7 @@ const maxChunks = 88
  *
  * @throws {AggregateError} after all tables, when one of them failed
  */
-export async function cleanUp(ctx: Context): Promise<void> {
+export async function cleanUp(ctx: Ctx): Promise<void> {
   const now = ctx.now()
   const before = (ms: number) => new Date(now.getTime() - ms)
   const idBefore = (ms: number) => uuidv7Floor(before(ms))
@@ -85,7 +85,7 @@ async function inChunks(deleteChunk: () => Promise<number>): Promise<number> {
 }
 
 /** Expired sessions lie among live ones, and their end has no index: it would cost a row at every refresh. */
-async function deleteExpiredSessions(ctx: Context, beforeId: string, now: Date): Promise<number> {
+async function deleteExpiredSessions(ctx: Ctx, beforeId: string, now: Date): Promise<number> {
   let total = 0
   let after = ''
   for (let chunk = 0; chunk < maxChunks; chunk++) {

@@ -1,4 +1,4 @@
-import type { Context, MailJob } from '../context.ts'
+import type { Ctx, MailJob } from '../context.ts'
 import { isUuidv7 } from '../crypto/random.ts'
 import { describeError, log } from '../log.ts'
 import { type Retries, deliverEmails, retryAfterFailureSeconds } from '../services/mail/delivery.ts'
@@ -8,7 +8,7 @@ import { closeDeadLetter } from '../services/mail/rescue.ts'
  * Delivers a batch of messages. Each is acknowledged or retried for itself, so one that always fails does not hold up
  * the others; the queue gives it to the dead-letter queue in the end.
  */
-export async function consumeMailQueue(ctx: Context, batch: MessageBatch<MailJob>): Promise<void> {
+export async function consumeMailQueue(ctx: Ctx, batch: MessageBatch<MailJob>): Promise<void> {
   const ids = [...new Set(batch.messages.map(idOf))].filter(isUuidv7)
   let retries: Retries
   try {
@@ -25,7 +25,7 @@ export async function consumeMailQueue(ctx: Context, batch: MessageBatch<MailJob
 }
 
 /** Writes down what the queue gave up. */
-export async function consumeDeadLetters(ctx: Context, batch: MessageBatch<MailJob>): Promise<void> {
+export async function consumeDeadLetters(ctx: Ctx, batch: MessageBatch<MailJob>): Promise<void> {
   for (const message of batch.messages) {
     const id = idOf(message)
     try {

@@ -1,20 +1,20 @@
-import type { Context } from '../context.ts'
+import type { Ctx } from '../context.ts'
 import { describeError, log } from '../log.ts'
 import { requeueStrandedEmails } from '../services/mail/rescue.ts'
 import { cleanUp } from './cleanup.ts'
 
 /** The Cron Triggers of wrangler.toml and what each does. */
-export const schedule: Record<string, { name: string; run: (ctx: Context) => Promise<void> }> = {
+export const schedule: Record<string, { name: string; run: (ctx: Ctx) => Promise<void> }> = {
   '*/5 * * * *': { name: 'requeue', run: requeue },
   '0 * * * *': { name: 'cleanup', run: cleanUp },
 }
 
-async function requeue(ctx: Context): Promise<void> {
+async function requeue(ctx: Ctx): Promise<void> {
   log('info', 'mail.requeued', { count: await requeueStrandedEmails(ctx) })
 }
 
 /** Runs the job of a Cron Trigger. Its failure is logged here and passed on, so that the platform counts it too. */
-export async function runScheduled(ctx: Context, cron: string): Promise<void> {
+export async function runScheduled(ctx: Ctx, cron: string): Promise<void> {
   const job = schedule[cron]
   if (!job) {
     log('error', 'job.unknown', { cron })

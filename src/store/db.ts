@@ -3,7 +3,7 @@ import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { unavailable } from '../errors.ts'
-import { type Pacing, isOverload, retrying } from './retry.ts'
+import { type Pacing, isOverload, pacingOf, retrying } from './retry.ts'
 
 export type Db = DrizzleD1Database
 
@@ -19,8 +19,6 @@ export function connect(binding: D1Database, pacing?: Pacing): Db {
 
 /** How long those are sent away whom an overloaded database could not serve. */
 const overloadSeconds = 15
-
-const pacingOf = new WeakMap<Db, Pacing>()
 
 /** A condition or a value that the database computes at the moment of writing. */
 export type Expression = SQL
@@ -48,8 +46,8 @@ export function unindexed(column: SQLiteColumn): SQL {
   return sql`+${column}`
 }
 
-/** One value or another, as a condition has it at the moment of writing. */
-export function either(condition: SQL, value: SQL | string, otherwise: SQL | string): Expression {
+/** The first value if the condition holds at the moment of writing, otherwise the second. */
+export function choose(condition: SQL, value: SQL | string, otherwise: SQL | string): Expression {
   return sql`(case when ${condition} then ${value} else ${otherwise} end)`
 }
 
@@ -57,7 +55,7 @@ export function either(condition: SQL, value: SQL | string, otherwise: SQL | str
 export type Row<T extends SQLiteTable> = { [K in keyof T['$inferSelect']]: T['$inferSelect'][K] | SQL }
 
 /** Runs statements as one transaction: all or nothing, in one round trip. */
-export function batch<const T extends readonly [BatchItem<'sqlite'>, ...BatchItem<'sqlite'>[]]>(
+export function orderedBatch<const T extends readonly [BatchItem<'sqlite'>, ...BatchItem<'sqlite'>[]]>(
   db: Db,
   statements: T,
 ): Promise<BatchResponse<T>> {
@@ -68,22 +66,6 @@ export function batch<const T extends readonly [BatchItem<'sqlite'>, ...BatchIte
 export async function batchAll(db: Db, statements: readonly BatchItem<'sqlite'>[]): Promise<unknown[]> {
   const [first, ...others] = statements
   return first ? db.batch([first, ...others]) : []
-}
-
-/**
- * A batch with writes that may run a second time after its first answer was lost, because that changes nothing and
- * answers the same. Whoever calls it has to show that.
- *
- * Others must not: an answer that is lost may hide a commit. The event that guards such a batch is there then, so the
- * repetition would take its own act for done before and for permitted at once: it would end sessions that began in
- * between, would not learn which ones the first run ended, and would count a password tried once as two. One try and a
- * 503 are the truth: the client may look, and ask again.
- */
-export function repeatableBatch<const T extends readonly [BatchItem<'sqlite'>, ...BatchItem<'sqlite'>[]]>(
-  db: Db,
-  statements: T,
-): Promise<BatchResponse<T>> {
-  return retrying(pacingOf.get(db), () => batch(db, statements))
 }
 
 /**

@@ -1,6 +1,6 @@
 import { and, desc, eq, lt } from 'drizzle-orm'
 import { unionAll } from 'drizzle-orm/sqlite-core'
-import { type Db, batch } from './db.ts'
+import { type Db, orderedBatch } from './db.ts'
 import { type EmailStatus, emailStatuses, emails } from './schema.ts'
 
 /** What may be seen of a mail: nothing of what it says, and not from where it was asked for. */
@@ -23,7 +23,7 @@ export interface EmailFilter {
  * union of a range for each status, each in order.
  */
 export async function listEmails(db: Db, filter: EmailFilter, limit: number): Promise<ListedEmail[]> {
-  const pages: readonly ListedEmail[][] = await batch(db, selectEmailPages(db, filter, limit))
+  const pages: readonly ListedEmail[][] = await orderedBatch(db, selectEmailPages(db, filter, limit))
   return pages
     .flat()
     .toSorted((a, b) => (a.id < b.id ? 1 : -1))

@@ -8,6 +8,9 @@ export interface Pacing {
   random: () => number
 }
 
+/** How a database retries; one without an entry never asks twice. */
+export const pacingOf = new WeakMap<object, Pacing>()
+
 /** In the words of Cloudflare's own list of errors that a caller should retry (D1, "Debug D1"). */
 const passing =
   /Network connection lost|storage caused object to be reset|reset because its code was updated|Cannot resolve D1 DB due to transient issue/

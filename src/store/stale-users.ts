@@ -1,6 +1,6 @@
 import { and, asc, eq, inArray, lt, sql } from 'drizzle-orm'
 import { uuidv7Prefix } from '../crypto/random.ts'
-import { type Db, batch } from './db.ts'
+import { type Db, orderedBatch } from './db.ts'
 import { auditEvents, oneTimeLinks, registrations, roles, users } from './schema.ts'
 
 /**
@@ -27,7 +27,7 @@ export async function expireStaleUsers(db: Db, beforeId: string, now: Date, limi
       .orderBy(asc(users.id))
       .limit(limit)
   const staleAddresses = db.select({ email: users.email }).from(users).where(inArray(users.id, stale()))
-  const results = await batch(db, [
+  const results = await orderedBatch(db, [
     db.insert(auditEvents).select(sql`select ${sql.raw(randomId(now))}, ${now.getTime()}, 'user.expired', null, id,
       null, null, null, null, null from ${users} where id in ${stale()}`),
     db.delete(oneTimeLinks).where(inArray(oneTimeLinks.userId, stale())),

@@ -1,11 +1,11 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { verifyPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { verifyInternalToken } from '../../crypto/tokens.ts'
 import { AppError } from '../../errors.ts'
 import { accountBudget, deleteAttempts } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
-import { allOf, batch } from '../../store/db.ts'
+import { allOf, orderedBatch } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import {
   deleteLinksOf,
@@ -32,13 +32,13 @@ import { type SignInTokens, issueTokens, newSession } from '../sessions/tokens.t
  *
  * @throws {AppError} `invalid_link`; `rate_limited`; `invalid_credentials` for another password, and the link stays good
  */
-export async function activate(ctx: Context, token: string, password: string): Promise<SignInTokens> {
+export async function activate(ctx: Ctx, token: string, password: string): Promise<SignInTokens> {
   const now = ctx.now()
   const claims = await verifyInternalToken(ctx.internalTokens, 'activation+jwt', token, now)
   if (!claims) throw new AppError('invalid_link', { reason: 'not_good' })
   const { jti: linkId } = claims
   const isLive = linkExists(linkId, 'activation', now)
-  const [claimed, attempts, [user], [registration]] = await batch(ctx.db, [
+  const [claimed, attempts, [user], [registration]] = await orderedBatch(ctx.db, [
     ...claimPasswordAttempt(ctx, accountBudget(emailOfLink(linkId)), { guard: isLive }),
     selectUserOfLink(ctx.db, linkId, 'activation', now),
     selectRegistrationOfLink(ctx.db, linkId, 'activation', now),
@@ -60,10 +60,10 @@ export async function activate(ctx: Context, token: string, password: string): P
     detail: { session_id: session.id },
   })
   const mail = newEmail(ctx, 'account_activated', user.email, user.id)
-  const done = happened(event.id)
+  const ifDone = happened(event.id)
   const { passwordHash, firstName, lastName, locale } = registration
   const passwordId = uuidv7(event.at)
-  const [, [activated], [stored], , evicted, , , , , ...promotion] = await batch(ctx.db, [
+  const [, [activated], [stored], , evicted, , , , , ...promotion] = await orderedBatch(ctx.db, [
     insertAuditEvent(ctx.db, event, allOf(linkExists(linkId, 'activation', event.at), hasStatus(user.id, 'pending'))),
     updateUser(
       ctx.db,
@@ -79,13 +79,13 @@ export async function activate(ctx: Context, token: string, password: string): P
         updatedAt: event.at,
         lastLoginAt: event.at,
       },
-      done,
+      ifDone,
     ),
     ...openSession(ctx, session, event.id),
-    insertEmail(ctx.db, mail, done),
-    deleteLinksOf(ctx.db, user.id, done, 'activation'),
-    deleteRegistrationsOf(ctx.db, user.email, done),
-    deleteAttempts(ctx.db, accountBudget(user.email), done),
+    insertEmail(ctx.db, mail, ifDone),
+    deleteLinksOf(ctx.db, user.id, ifDone, 'activation'),
+    deleteRegistrationsOf(ctx.db, user.email, ifDone),
+    deleteAttempts(ctx.db, accountBudget(user.email), ifDone),
     ...promoteFirstAdmin(ctx, user, event.id),
   ])
   if (!activated || !stored) throw new AppError('invalid_link', { reason: 'used_meanwhile' })

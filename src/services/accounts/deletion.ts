@@ -1,9 +1,9 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { verifyPassword } from '../../crypto/password.ts'
 import { AppError, invalidToken } from '../../errors.ts'
 import { accountBudget, deleteAttempts, deleteAttemptsFor } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
-import { allOf, always, type Db, batch } from '../../store/db.ts'
+import { allOf, always, type Db, orderedBatch } from '../../store/db.ts'
 import { deleteEmailsTo, insertEmail } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
@@ -20,7 +20,7 @@ import type { PasswordActor } from '../sessions/signed-in.ts'
  *
  * @throws {AppError} `wrong_password`, `last_admin`; `invalid_token` when the session or the password ended meanwhile
  */
-export async function deleteOwnAccount(ctx: Context, actor: PasswordActor, password: string): Promise<void> {
+export async function deleteOwnAccount(ctx: Ctx, actor: PasswordActor, password: string): Promise<void> {
   const { user, tries } = actor
   const { matches } = await verifyPassword(password, user.passwordHash, ctx.work, ctx.secrets.peppers)
   if (!matches || user.passwordHash === null) {
@@ -31,7 +31,7 @@ export async function deleteOwnAccount(ctx: Context, actor: PasswordActor, passw
   const event = auditEvent(ctx, 'user.deleted', { actorId: user.id, userId: user.id })
   const mail = newEmail(ctx, 'account_deleted', user.email, user.id)
   const mayDelete = allOf(actorStillHasPassword(actor, event.at), leavesAnActiveAdmin(user.id))
-  const [[deleted], [acting], ended] = await batch(ctx.db, [
+  const [[deleted], [acting], ended] = await orderedBatch(ctx.db, [
     insertAuditEvent(ctx.db, event, mayDelete),
     selectActingUser(ctx.db, actor.session.id, user.id, event.at),
     ...eraseUser(ctx.db, user.id, mail, event.id),
@@ -52,14 +52,14 @@ export async function deleteOwnAccount(ctx: Context, actor: PasswordActor, passw
  * mail.
  */
 export function eraseUser(db: Db, id: string, farewell: NewEmail, eventId: string) {
-  const done = happened(eventId)
+  const ifDone = happened(eventId)
   return [
-    deleteSessionsOf(db, id, done),
-    deleteLinksOf(db, id, done),
-    deleteRegistrationsOf(db, emailOf(id), done),
-    deleteEmailsTo(db, emailOf(id), done),
-    deleteAttemptsFor(db, emailOf(id), done),
-    insertEmail(db, farewell, allOf(done, wasActivated(id), takesMail(id))),
-    deleteUser(db, id, done),
+    deleteSessionsOf(db, id, ifDone),
+    deleteLinksOf(db, id, ifDone),
+    deleteRegistrationsOf(db, emailOf(id), ifDone),
+    deleteEmailsTo(db, emailOf(id), ifDone),
+    deleteAttemptsFor(db, emailOf(id), ifDone),
+    insertEmail(db, farewell, allOf(ifDone, wasActivated(id), takesMail(id))),
+    deleteUser(db, id, ifDone),
   ] as const
 }

@@ -1,7 +1,7 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { invalidToken } from '../../errors.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
-import { batch } from '../../store/db.ts'
+import { orderedBatch } from '../../store/db.ts'
 import type { User } from '../../store/schema.ts'
 import { type Actor, actorExists } from '../../store/sessions.ts'
 import { updateUser } from '../../store/users.ts'
@@ -17,7 +17,7 @@ export interface ProfileChanges {
 }
 
 /** @throws {AppError} `invalid_token` when the session ended meanwhile */
-export async function updateOwnProfile(ctx: Context, { user, session }: Actor, changes: ProfileChanges): Promise<User> {
+export async function updateOwnProfile(ctx: Ctx, { user, session }: Actor, changes: ProfileChanges): Promise<User> {
   const given = givenOf(changes)
   if (Object.keys(given).length === 0) return user
   const event = auditEvent(ctx, 'user.profile_updated', {
@@ -25,7 +25,7 @@ export async function updateOwnProfile(ctx: Context, { user, session }: Actor, c
     userId: user.id,
     detail: { fields: namesOf(given) },
   })
-  const [, [updated]] = await batch(ctx.db, [
+  const [, [updated]] = await orderedBatch(ctx.db, [
     insertAuditEvent(ctx.db, event, actorExists(session.id, user.id, event.at)),
     updateUser(ctx.db, user.id, { ...given, updatedAt: event.at }, happened(event.id)),
   ])

@@ -1,8 +1,8 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { hashPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
-import { batch } from '../../store/db.ts'
+import { orderedBatch } from '../../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import { insertRegistration } from '../../store/registrations.ts'
 import { forgetEmailProblem, insertPendingUser, userIdOf } from '../../store/users.ts'
@@ -26,7 +26,7 @@ export interface Registration {
  *
  * @throws {AppError} as `assertHuman`; `weak_password`
  */
-export async function register(ctx: Context, input: Registration, turnstileToken?: string): Promise<void> {
+export async function register(ctx: Ctx, input: Registration, turnstileToken?: string): Promise<void> {
   await assertHuman(ctx, turnstileToken, 'register')
   const { email, password, firstName = null, lastName = null, locale = null } = input
   await assertStrongPassword(ctx, password, { email, firstName, lastName }, '/password')
@@ -35,21 +35,21 @@ export async function register(ctx: Context, input: Registration, turnstileToken
   const id = uuidv7(now)
   const mail = newEmail(ctx, 'registration', email, null, { registrationId: id })
   const event = auditEvent(ctx, 'user.registered', {})
-  const done = happened(event.id)
+  const ifDone = happened(event.id)
   const userId = uuidv7(now)
-  await batch(ctx.db, [
+  await orderedBatch(ctx.db, [
     // Over the budget nothing at all happens: the links already sent stay good, and no further attempt is kept.
     insertAuditEvent(ctx.db, { ...event, userId: userIdOf(email, userId) }, mailBudgetLeft(mail, now)),
-    insertPendingUser(ctx.db, { id: userId, email, createdAt: now }, done),
-    insertRegistration(ctx.db, { id, email, passwordHash, firstName, lastName, locale, createdAt: now }, done),
-    insertEmail(ctx.db, mail, done),
-    forgetEmailProblem(ctx.db, email, done),
+    insertPendingUser(ctx.db, { id: userId, email, createdAt: now }, ifDone),
+    insertRegistration(ctx.db, { id, email, passwordHash, firstName, lastName, locale, createdAt: now }, ifDone),
+    insertEmail(ctx.db, mail, ifDone),
+    forgetEmailProblem(ctx.db, email, ifDone),
   ])
   announceEmail(ctx, mail)
 }
 
 /** Asks for another activation mail. Looks nothing up: delivery does. */
-export async function resendActivation(ctx: Context, email: string): Promise<void> {
+export async function resendActivation(ctx: Ctx, email: string): Promise<void> {
   const mail = newEmail(ctx, 'activation', email, null)
   await insertEmail(ctx.db, mail, mailBudgetLeft(mail, ctx.now()))
   announceEmail(ctx, mail)

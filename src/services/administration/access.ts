@@ -1,8 +1,8 @@
 /** Acts on what another user may do: role, suspension, sessions. */
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { AppError } from '../../errors.ts'
 import { happened } from '../../store/audit.ts'
-import { allOf, batch } from '../../store/db.ts'
+import { allOf, orderedBatch } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import type { Role, User } from '../../store/schema.ts'
 import { type Actor, deleteSessionsOf } from '../../store/sessions.ts'
@@ -26,17 +26,17 @@ import { revoke } from '../sessions/revocation.ts'
  *
  * @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin`
  */
-export async function assignRole(ctx: Context, actor: Actor, id: string, role: Role): Promise<User> {
+export async function assignRole(ctx: Ctx, actor: Actor, id: string, role: Role): Promise<User> {
   if (id === actor.user.id && role !== actor.user.role) throw new AppError('own_account')
   const event = auditEvent(ctx, 'user.role_changed', { actorId: actor.user.id, userId: id, detail: { role } })
   const when = allOf(hasOtherRoleThan(id, role), role === 'ADMIN' ? undefined : leavesAnActiveAdmin(id))
   const mail = newEmail(ctx, 'role_changed', emailOf(id), id, { role })
-  const done = happened(event.id)
-  const [, acting, before, [updated], ended] = await batch(ctx.db, [
+  const ifDone = happened(event.id)
+  const [, acting, before, [updated], ended] = await orderedBatch(ctx.db, [
     ...decision(ctx, actor, id, event, when),
-    updateUser(ctx.db, id, { role, updatedAt: event.at }, done),
-    deleteSessionsOf(ctx.db, id, done),
-    insertEmail(ctx.db, mail, allOf(done, wasActivated(id))),
+    updateUser(ctx.db, id, { role, updatedAt: event.at }, ifDone),
+    deleteSessionsOf(ctx.db, id, ifDone),
+    insertEmail(ctx.db, mail, allOf(ifDone, wasActivated(id))),
   ])
   if (!updated) {
     const target = unchangedTarget(actor, acting, before)
@@ -53,16 +53,16 @@ export async function assignRole(ctx: Context, actor: Actor, id: string, role: R
  *
  * @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin`
  */
-export async function suspendUser(ctx: Context, actor: Actor, id: string, reason: string): Promise<User> {
+export async function suspendUser(ctx: Ctx, actor: Actor, id: string, reason: string): Promise<User> {
   if (id === actor.user.id) throw new AppError('own_account')
   const event = auditEvent(ctx, 'user.suspended', { actorId: actor.user.id, userId: id, detail: { reason } })
   const mail = newEmail(ctx, 'account_suspended', emailOf(id), id, { reason })
-  const done = happened(event.id)
-  const [, acting, before, [updated], ended] = await batch(ctx.db, [
+  const ifDone = happened(event.id)
+  const [, acting, before, [updated], ended] = await orderedBatch(ctx.db, [
     ...decision(ctx, actor, id, event, allOf(isNotSuspended(id), leavesAnActiveAdmin(id))),
-    updateUser(ctx.db, id, { status: 'suspended', updatedAt: event.at }, done),
-    deleteSessionsOf(ctx.db, id, done),
-    insertEmail(ctx.db, mail, allOf(done, wasActivated(id))),
+    updateUser(ctx.db, id, { status: 'suspended', updatedAt: event.at }, ifDone),
+    deleteSessionsOf(ctx.db, id, ifDone),
+    insertEmail(ctx.db, mail, allOf(ifDone, wasActivated(id))),
   ])
   if (!updated) {
     const target = unchangedTarget(actor, acting, before)
@@ -75,14 +75,14 @@ export async function suspendUser(ctx: Context, actor: Actor, id: string, reason
 }
 
 /** @throws {AppError} `not_found`, `insufficient_permission` */
-export async function reinstateUser(ctx: Context, actor: Actor, id: string): Promise<User> {
+export async function reinstateUser(ctx: Ctx, actor: Actor, id: string): Promise<User> {
   const event = auditEvent(ctx, 'user.reinstated', { actorId: actor.user.id, userId: id })
   const mail = newEmail(ctx, 'account_reinstated', emailOf(id), id)
-  const done = happened(event.id)
-  const [, acting, before, [updated]] = await batch(ctx.db, [
+  const ifDone = happened(event.id)
+  const [, acting, before, [updated]] = await orderedBatch(ctx.db, [
     ...decision(ctx, actor, id, event, hasStatus(id, 'suspended')),
-    updateUser(ctx.db, id, { status: statusBeforeSuspension, updatedAt: event.at }, done),
-    insertEmail(ctx.db, mail, allOf(done, wasActivated(id))),
+    updateUser(ctx.db, id, { status: statusBeforeSuspension, updatedAt: event.at }, ifDone),
+    insertEmail(ctx.db, mail, allOf(ifDone, wasActivated(id))),
   ])
   if (!updated) return unchangedTarget(actor, acting, before)
   announceEmail(ctx, mail)
@@ -90,13 +90,13 @@ export async function reinstateUser(ctx: Context, actor: Actor, id: string): Pro
 }
 
 /** @throws {AppError} `not_found`, `insufficient_permission` */
-export async function endSessionsOfUser(ctx: Context, actor: Actor, id: string): Promise<void> {
+export async function endSessionsOfUser(ctx: Ctx, actor: Actor, id: string): Promise<void> {
   const event = auditEvent(ctx, 'session.ended', {
     actorId: actor.user.id,
     userId: id,
     detail: { sessions: 'all' },
   })
-  const [decided, acting, before, ended] = await batch(ctx.db, [
+  const [decided, acting, before, ended] = await orderedBatch(ctx.db, [
     ...decision(ctx, actor, id, event),
     deleteSessionsOf(ctx.db, id, happened(event.id)),
   ])

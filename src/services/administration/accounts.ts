@@ -1,9 +1,9 @@
 /** Acts on the account of another user itself: its profile, its activation, its end. */
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { AppError } from '../../errors.ts'
 import { happened } from '../../store/audit.ts'
-import { allOf, batch, never } from '../../store/db.ts'
+import { allOf, orderedBatch, never } from '../../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
 import { deleteRegistrationsOf, fromOnlyRegistration } from '../../store/registrations.ts'
@@ -18,7 +18,7 @@ import { type ProfileChanges, givenOf, namesOf } from '../accounts/profile.ts'
 import { revoke } from '../sessions/revocation.ts'
 
 /** @throws {AppError} `not_found`, `insufficient_permission` */
-export async function moderateProfile(ctx: Context, actor: Actor, id: string, changes: ProfileChanges): Promise<User> {
+export async function moderateProfile(ctx: Ctx, actor: Actor, id: string, changes: ProfileChanges): Promise<User> {
   const given = givenOf(changes)
   const fields = Object.keys(given)
   const event = auditEvent(ctx, 'user.profile_updated', {
@@ -26,7 +26,7 @@ export async function moderateProfile(ctx: Context, actor: Actor, id: string, ch
     userId: id,
     detail: { fields: namesOf(given) },
   })
-  const [, acting, before, [updated]] = await batch(ctx.db, [
+  const [, acting, before, [updated]] = await orderedBatch(ctx.db, [
     ...decision(ctx, actor, id, event, fields.length > 0 ? undefined : never),
     updateUser(ctx.db, id, { ...given, updatedAt: event.at }, happened(event.id)),
   ])
@@ -39,12 +39,12 @@ export async function moderateProfile(ctx: Context, actor: Actor, id: string, ch
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
-export async function activateUser(ctx: Context, actor: Actor, id: string): Promise<User> {
+export async function activateUser(ctx: Ctx, actor: Actor, id: string): Promise<User> {
   const event = auditEvent(ctx, 'user.activated', { actorId: actor.user.id, userId: id })
   const welcome = newEmail(ctx, 'account_activated', emailOf(id), id)
   const invitation = newEmail(ctx, 'set_password', emailOf(id), id, { byAdministrator: true })
-  const done = happened(event.id)
-  const [, acting, before, [updated]] = await batch(ctx.db, [
+  const ifDone = happened(event.id)
+  const [, acting, before, [updated]] = await orderedBatch(ctx.db, [
     ...decision(ctx, actor, id, event, hasStatus(id, 'pending')),
     updateUser(
       ctx.db,
@@ -59,12 +59,12 @@ export async function activateUser(ctx: Context, actor: Actor, id: string): Prom
         activatedAt: event.at,
         updatedAt: event.at,
       },
-      done,
+      ifDone,
     ),
-    insertEmail(ctx.db, welcome, allOf(done, hasPassword(id))),
-    insertEmail(ctx.db, invitation, allOf(done, hasNoPassword(id))),
-    deleteLinksOf(ctx.db, id, done),
-    deleteRegistrationsOf(ctx.db, emailOf(id), done),
+    insertEmail(ctx.db, welcome, allOf(ifDone, hasPassword(id))),
+    insertEmail(ctx.db, invitation, allOf(ifDone, hasNoPassword(id))),
+    deleteLinksOf(ctx.db, id, ifDone),
+    deleteRegistrationsOf(ctx.db, emailOf(id), ifDone),
   ])
   if (!updated) return unchangedTarget(actor, acting, before)
   announceEmail(ctx, updated.passwordHash === null ? invitation : welcome)
@@ -78,10 +78,10 @@ export async function activateUser(ctx: Context, actor: Actor, id: string): Prom
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
-export async function startPasswordReset(ctx: Context, actor: Actor, id: string): Promise<void> {
+export async function startPasswordReset(ctx: Ctx, actor: Actor, id: string): Promise<void> {
   const event = auditEvent(ctx, 'user.password_reset_requested', { actorId: actor.user.id, userId: id })
   const mail = newEmail(ctx, 'password_reset', emailOf(id), id, { byAdministrator: true })
-  const [decided, acting, before] = await batch(ctx.db, [
+  const [decided, acting, before] = await orderedBatch(ctx.db, [
     ...decision(ctx, actor, id, event, mailBudgetLeft(mail, event.at)),
     insertEmail(ctx.db, mail, happened(event.id)),
   ])
@@ -90,11 +90,11 @@ export async function startPasswordReset(ctx: Context, actor: Actor, id: string)
 }
 
 /** @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin` */
-export async function deleteOtherAccount(ctx: Context, actor: Actor, id: string): Promise<void> {
+export async function deleteOtherAccount(ctx: Ctx, actor: Actor, id: string): Promise<void> {
   if (id === actor.user.id) throw new AppError('own_account')
   const event = auditEvent(ctx, 'user.deleted', { actorId: actor.user.id, userId: id })
   const farewell = newEmail(ctx, 'account_deleted', emailOf(id), id)
-  const [decided, acting, before, ended] = await batch(ctx.db, [
+  const [decided, acting, before, ended] = await orderedBatch(ctx.db, [
     ...decision(ctx, actor, id, event, leavesAnActiveAdmin(id)),
     ...eraseUser(ctx.db, id, farewell, event.id),
   ])

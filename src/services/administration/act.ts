@@ -3,7 +3,7 @@
  * the actor's session, role and status as they are now, whom the actor may act on, and the state of the target. Why an
  * act was refused is read in the same batch.
  */
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { AppError, invalidToken } from '../../errors.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
 import { type Expression, allOf } from '../../store/db.ts'
@@ -16,7 +16,7 @@ import { rolesInReachOf } from '../../permissions.ts'
  * The first statements of every act: the event, if the act is permitted and has something to do; the actor, if still
  * acting; and the target as it was before.
  */
-export function decision(ctx: Context, actor: Actor, id: string, event: AuditEvent, when?: Expression) {
+export function decision(ctx: Ctx, actor: Actor, id: string, event: AuditEvent, when?: Expression) {
   const isPermitted = allOf(actorStillHasRole(actor, event.at), hasRoleAmong(id, rolesInReachOf(actor.user.role)), when)
   return [
     insertAuditEvent(ctx.db, event, isPermitted),

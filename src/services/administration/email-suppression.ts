@@ -1,6 +1,6 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { happened } from '../../store/audit.ts'
-import { batch } from '../../store/db.ts'
+import { orderedBatch } from '../../store/db.ts'
 import type { Actor } from '../../store/sessions.ts'
 import { hasEmailProblem, updateUser } from '../../store/users.ts'
 import { decision, unchangedTarget } from './act.ts'
@@ -11,9 +11,9 @@ import { auditEvent } from '../audit/trail.ts'
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
-export async function liftEmailSuppression(ctx: Context, actor: Actor, id: string): Promise<void> {
+export async function liftEmailSuppression(ctx: Ctx, actor: Actor, id: string): Promise<void> {
   const event = auditEvent(ctx, 'email.suppression_lifted', { actorId: actor.user.id, userId: id })
-  const [decided, acting, before] = await batch(ctx.db, [
+  const [decided, acting, before] = await orderedBatch(ctx.db, [
     ...decision(ctx, actor, id, event, hasEmailProblem(id)),
     updateUser(ctx.db, id, { emailProblem: null }, happened(event.id)),
   ])

@@ -1,6 +1,6 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { AppError } from '../../errors.ts'
-import { batch } from '../../store/db.ts'
+import { orderedBatch } from '../../store/db.ts'
 import type { Session, User } from '../../store/schema.ts'
 import { listSessionsOf } from '../../store/sessions.ts'
 import { type UserFilter, findUser, listUsers as listUserRows, selectUser } from '../../store/users.ts'
@@ -12,7 +12,7 @@ export interface UserPage {
 }
 
 /** A page of users: newest first, or by address when filtered by a prefix of it. */
-export async function listUsers(ctx: Context, filter: UserFilter, limit: number): Promise<UserPage> {
+export async function listUsers(ctx: Ctx, filter: UserFilter, limit: number): Promise<UserPage> {
   const rows = await listUserRows(ctx.db, filter, limit + 1)
   const users = rows.slice(0, limit)
   const last = users.at(-1)
@@ -21,7 +21,7 @@ export async function listUsers(ctx: Context, filter: UserFilter, limit: number)
 }
 
 /** @throws {AppError} `not_found` */
-export async function getUser(ctx: Context, id: string): Promise<User> {
+export async function getUser(ctx: Ctx, id: string): Promise<User> {
   const user = await findUser(ctx.db, id)
   if (!user) throw new AppError('not_found')
   return user
@@ -32,8 +32,8 @@ export async function getUser(ctx: Context, id: string): Promise<User> {
  *
  * @throws {AppError} `not_found`
  */
-export async function getSessions(ctx: Context, id: string): Promise<Session[]> {
-  const [[user], sessions] = await batch(ctx.db, [selectUser(ctx.db, id), listSessionsOf(ctx.db, id, ctx.now())])
+export async function getSessions(ctx: Ctx, id: string): Promise<Session[]> {
+  const [[user], sessions] = await orderedBatch(ctx.db, [selectUser(ctx.db, id), listSessionsOf(ctx.db, id, ctx.now())])
   if (!user) throw new AppError('not_found')
   return sessions
 }

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import type { AuditEvent } from '../../store/schema.ts'
 import type { Actor } from '../../store/sessions.ts'
 import { listAudit } from './trail.ts'
@@ -19,7 +19,7 @@ export interface ActivityPage {
 
 /** What happened to the own account, newest first. */
 export async function listActivity(
-  ctx: Context,
+  ctx: Ctx,
   { user }: Actor,
   before: string | undefined,
   limit: number,

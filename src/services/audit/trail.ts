@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { type AuditFilter, listAuditEvents } from '../../store/audit.ts'
 import type { AuditEvent } from '../../store/schema.ts'
@@ -40,11 +40,7 @@ interface About {
 }
 
 /** An event as it happened now, from where the request came. Ids only: no address, no name, no secret. */
-export function auditEvent(
-  ctx: Context,
-  type: AuditType,
-  { actorId = null, userId = null, detail }: About,
-): AuditEvent {
+export function auditEvent(ctx: Ctx, type: AuditType, { actorId = null, userId = null, detail }: About): AuditEvent {
   const at = ctx.now()
   return { id: uuidv7(at), at, type, actorId, userId, ...ctx.origin, detail: detail ?? null }
 }
@@ -55,7 +51,7 @@ export interface AuditPage {
   next: string | null
 }
 
-export async function listAudit(ctx: Context, filter: AuditFilter, limit: number): Promise<AuditPage> {
+export async function listAudit(ctx: Ctx, filter: AuditFilter, limit: number): Promise<AuditPage> {
   const rows = await listAuditEvents(ctx.db, filter, limit + 1)
   const events = rows.slice(0, limit)
   return { events, next: rows.length > limit ? (events.at(-1)?.id ?? null) : null }

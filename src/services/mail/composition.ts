@@ -1,5 +1,5 @@
 import { renderEmail } from '../../../emails/render.ts'
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import type { OutgoingEmail } from '../../providers/resend.ts'
 import type { ClaimedEmail } from '../../store/email-claims.ts'
 import type { Email, EmailParams } from '../../store/schema.ts'
@@ -22,11 +22,7 @@ type Draft = { claim: ClaimedEmail; plan: Plan | undefined } | { claim: ClaimedE
  *
  * @throws {AppError} `service_unavailable` when D1 fails; what is the matter with one row is in its own result
  */
-export async function composeEmails(
-  ctx: Context,
-  claims: readonly ClaimedEmail[],
-  claimedAt: Date,
-): Promise<Composed[]> {
+export async function composeEmails(ctx: Ctx, claims: readonly ClaimedEmail[], claimedAt: Date): Promise<Composed[]> {
   const read = claims.map((claim) => ({ claim, row: attempt(() => withParams(claim)) }))
   const facts = await findFacts(
     ctx,

@@ -1,6 +1,6 @@
 import type { Message } from '../../../emails/render.ts'
-import type { Context } from '../../context.ts'
-import { batch } from '../../store/db.ts'
+import type { Ctx } from '../../context.ts'
+import { orderedBatch } from '../../store/db.ts'
 import { selectNewestRegistrations, selectRegistrations } from '../../store/registrations.ts'
 import type { Email, Registration, User } from '../../store/schema.ts'
 import { hasStatus, selectUsersByEmail, userExists } from '../../store/users.ts'
@@ -17,11 +17,11 @@ export interface Facts {
 /** The requests that wrote these rows looked nothing up, so that they could not tell whether an account exists. */
 const templatesThatAsk = new Set<string>(['registration', 'activation', 'password_reset', 'set_password'])
 
-export async function findFacts(ctx: Context, emails: readonly Email[]): Promise<Facts> {
+export async function findFacts(ctx: Ctx, emails: readonly Email[]): Promise<Facts> {
   const asking = emails.filter(({ template }) => templatesThatAsk.has(template))
   if (asking.length === 0) return { users: new Map(), registrations: new Map(), newestRegistrations: new Map() }
   const addresses = (rows: readonly Email[]) => [...new Set(rows.map(({ recipient }) => recipient))]
-  const [users, registrations, newest] = await batch(ctx.db, [
+  const [users, registrations, newest] = await orderedBatch(ctx.db, [
     selectUsersByEmail(ctx.db, addresses(asking)),
     selectRegistrations(
       ctx.db,

@@ -21,7 +21,7 @@
  *
  * A row that comes alone goes by itself, under a key made from the row.
  */
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { describeError, log } from '../../log.ts'
 import {
@@ -31,7 +31,7 @@ import {
   sendEmail,
   sendEmails,
 } from '../../providers/resend.ts'
-import { batch } from '../../store/db.ts'
+import { orderedBatch } from '../../store/db.ts'
 import {
   type ClaimedEmail,
   claimBatch,
@@ -60,11 +60,11 @@ export type Retries = Map<string, number>
  *
  * @throws {AppError} `service_unavailable` when nothing could be claimed
  */
-export async function deliverEmails(ctx: Context, ids: readonly string[]): Promise<Retries> {
+export async function deliverEmails(ctx: Ctx, ids: readonly string[]): Promise<Retries> {
   const retries: Retries = new Map()
   if (ids.length === 0) return retries
   const start = ctx.now()
-  const [offered, fresh] = await batch(ctx.db, [
+  const [offered, fresh] = await orderedBatch(ctx.db, [
     selectOfferedEmails(ctx.db, ids),
     claimFreshEmails(ctx.db, ids, uuidv7(start), start, claimMs),
   ])
@@ -89,7 +89,7 @@ export async function deliverEmails(ctx: Context, ids: readonly string[]): Promi
 }
 
 /** Repeats a request, if no other consumer is about to; gives how many mails that took. */
-async function repeatRequest(ctx: Context, retries: Retries, key: string, ids: readonly string[]): Promise<number> {
+async function repeatRequest(ctx: Ctx, retries: Retries, key: string, ids: readonly string[]): Promise<number> {
   const now = ctx.now()
   try {
     const isSingle = ids[0] === key
@@ -105,7 +105,7 @@ async function repeatRequest(ctx: Context, retries: Retries, key: string, ids: r
 }
 
 async function deliverRequest(
-  ctx: Context,
+  ctx: Ctx,
   retries: Retries,
   claims: readonly ClaimedEmail[],
   claimedAt: Date,
@@ -123,7 +123,7 @@ async function deliverRequest(
   }
 }
 
-async function offer(ctx: Context, retries: Retries, claims: readonly ClaimedEmail[], claimedAt: Date): Promise<void> {
+async function offer(ctx: Ctx, retries: Retries, claims: readonly ClaimedEmail[], claimedAt: Date): Promise<void> {
   const doubtfulSince = Math.min(...claims.map(({ inDoubtSince }) => (inDoubtSince ?? claimedAt).getTime()))
   const isRepetition = doubtfulSince < claimedAt.getTime()
   if (doubtfulSince <= claimedAt.getTime() - doubtMs) {
@@ -181,7 +181,7 @@ async function offer(ctx: Context, retries: Retries, claims: readonly ClaimedEma
   }
 }
 
-async function send({ config, secrets }: Context, batchId: string, mails: readonly OutgoingEmail[]) {
+async function send({ config, secrets }: Ctx, batchId: string, mails: readonly OutgoingEmail[]) {
   const [first] = mails
   const isSingle = first?.id === batchId
   if (!isSingle) return sendEmails(config, secrets, mails, `batch/${batchId}`)

@@ -1,6 +1,6 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
-import { batch, batchAll } from '../../store/db.ts'
+import { orderedBatch, batchAll } from '../../store/db.ts'
 import {
   type EmailReference,
   fateDetail,
@@ -25,7 +25,7 @@ export interface FateEvent {
  * event does the same once, twice or after a later one, and a replay brings no suppression back that was lifted.
  * An event about a mail that is not ours, or not any more, does nothing.
  */
-export async function recordFate(ctx: Context, { about, fate, at }: FateEvent): Promise<void> {
+export async function recordFate(ctx: Ctx, { about, fate, at }: FateEvent): Promise<void> {
   if (isProblem(fate)) return suppress(ctx, about, fate)
   const now = ctx.now()
   await batchAll(ctx.db, [
@@ -45,7 +45,7 @@ function provesAcceptance(fate: EmailFate): boolean {
 }
 
 /** The address is no good, or its owner wants no mail of ours: to go on would cost us the reputation of the others. */
-async function suppress(ctx: Context, about: EmailReference, problem: EmailProblem): Promise<void> {
+async function suppress(ctx: Ctx, about: EmailReference, problem: EmailProblem): Promise<void> {
   const event = {
     ...auditEvent(ctx, 'email.undeliverable', {}),
     userId: userIdOfEmail(about),
@@ -55,11 +55,11 @@ async function suppress(ctx: Context, about: EmailReference, problem: EmailProbl
     country: null,
     userAgent: null,
   }
-  const done = happened(event.id)
-  await batch(ctx.db, [
+  const ifDone = happened(event.id)
+  await orderedBatch(ctx.db, [
     insertAuditEvent(ctx.db, event, fateIsNews(about, problem)),
-    updateFate(ctx.db, about, problem, done),
-    updateEmailProblem(ctx.db, about, problem, done),
+    updateFate(ctx.db, about, problem, ifDone),
+    updateEmailProblem(ctx.db, about, problem, ifDone),
     // Last: it may take the address away.
     settleAccepted(ctx.db, about, ctx.now()),
   ])

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { signInternalToken } from '../../crypto/tokens.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
 import { type Expression, allOf, batchAll, never } from '../../store/db.ts'
@@ -36,7 +36,7 @@ export interface IssuedLink {
  * @returns by the id of the mail. One is missing when it is used, expired, or was not to be made: there is nothing to mail
  */
 export async function issueLinks(
-  ctx: Context,
+  ctx: Ctx,
   requests: readonly LinkRequest[],
   claimedAt: Date,
 ): Promise<Map<string, IssuedLink>> {
@@ -55,7 +55,7 @@ export async function issueLinks(
 }
 
 /** Makes a link, unless its mail has had one. */
-function insertOnce(ctx: Context, { email, purpose, about, guard }: LinkRequest, now: Date) {
+function insertOnce(ctx: Ctx, { email, purpose, about, guard }: LinkRequest, now: Date) {
   const { id, params } = email
   const { event } = kinds[purpose]
   const { ip = null, country = null, userAgent = null, requestId = null } = params
@@ -77,7 +77,7 @@ function timesFrom(now: Date, purpose: LinkPurpose) {
   return { createdAt: now, expiresAt: new Date(now.getTime() + kinds[purpose].lifeMs) }
 }
 
-async function readyToMail(ctx: Context, { id, purpose, createdAt, expiresAt }: OneTimeLink): Promise<IssuedLink> {
+async function readyToMail(ctx: Ctx, { id, purpose, createdAt, expiresAt }: OneTimeLink): Promise<IssuedLink> {
   const { typ, page } = kinds[purpose]
   const token = await signInternalToken(ctx.internalTokens, typ, { jti: id }, createdAt, expiresAt)
   return { url: `${ctx.config.publicUrl}${page}#token=${token}`, expiresAt }

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { describeError, log } from '../../log.ts'
 import type { Expression } from '../../store/db.ts'
@@ -35,7 +35,7 @@ export type NewEmail = Omit<Email, 'recipient' | 'budget'> & {
 
 /** A row for the outbox, to be inserted in the batch that causes the mail. Its id is time-ordered and also the link's. */
 export function newEmail(
-  ctx: Context,
+  ctx: Ctx,
   template: EmailTemplate,
   recipient: string | Expression,
   userId: string | null,
@@ -88,7 +88,7 @@ function budgetOf(template: EmailTemplate, { byAdministrator }: EmailParams): st
  * Tells the queue about a committed row, after the answer. A failure loses nothing: the row stays `queued` and the
  * five-minute job finds it.
  */
-export function announceEmail(ctx: Context, { id }: Pick<Email, 'id'>): void {
+export function announceEmail(ctx: Ctx, { id }: Pick<Email, 'id'>): void {
   ctx.defer(
     ctx.mailQueue.send({ id }).then(
       () => undefined,
@@ -104,7 +104,7 @@ export interface EmailPage {
 }
 
 /** A page of the outbox, newest first. */
-export async function listOutbox(ctx: Context, filter: EmailFilter, limit: number): Promise<EmailPage> {
+export async function listOutbox(ctx: Ctx, filter: EmailFilter, limit: number): Promise<EmailPage> {
   const rows = await listEmails(ctx.db, filter, limit + 1)
   const emails = rows.slice(0, limit)
   return { emails, next: rows.length > limit ? (emails.at(-1)?.id ?? null) : null }

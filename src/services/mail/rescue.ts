@@ -1,8 +1,8 @@
 /** Mails that the queue gave up, or never got. */
-import type { Context, MailJob } from '../../context.ts'
+import type { Ctx, MailJob } from '../../context.ts'
 import { log } from '../../log.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
-import { batch } from '../../store/db.ts'
+import { orderedBatch } from '../../store/db.ts'
 import { emailIsUsedUp } from '../../store/email-claims.ts'
 import { failedOrUnknown, findEmailSubject, postponeStrandedEmails, updateEmail } from '../../store/emails.ts'
 import { auditEvent } from '../audit/trail.ts'
@@ -18,7 +18,7 @@ const queueBatch = 100
  * comes here so, since a claim counts as a try. One with tries to spare was hardly looked at, as when D1 was down for an
  * hour or two; it stays open, and the five-minute job sends it to the queue again.
  */
-export async function closeDeadLetter(ctx: Context, id: string): Promise<void> {
+export async function closeDeadLetter(ctx: Ctx, id: string): Promise<void> {
   const email = await findEmailSubject(ctx.db, id)
   if (!email) return
   const { template, userId } = email
@@ -26,7 +26,7 @@ export async function closeDeadLetter(ctx: Context, id: string): Promise<void> {
   const event = auditEvent(ctx, 'email.failed', { userId, detail: { email_id: id, template, reason: lastError } })
   const isUsedUp = emailIsUsedUp(id, maxAttempts)
   const closed = { status: failedOrUnknown, lastError, finishedAt: ctx.now(), ...forgottenWith(template) }
-  const [[recorded]] = await batch(ctx.db, [
+  const [[recorded]] = await orderedBatch(ctx.db, [
     insertAuditEvent(ctx.db, event, isUsedUp),
     updateEmail(ctx.db, id, closed, isUsedUp),
   ])
@@ -39,7 +39,7 @@ export async function closeDeadLetter(ctx: Context, id: string): Promise<void> {
  *
  * @returns how many there were
  */
-export async function requeueStrandedEmails(ctx: Context): Promise<number> {
+export async function requeueStrandedEmails(ctx: Ctx): Promise<number> {
   const now = ctx.now()
   const dueBefore = new Date(now.getTime() - strandedMs)
   let count = 0

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { log } from '../../log.ts'
 import type { SendOutcome } from '../../providers/resend.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
@@ -50,7 +50,7 @@ export interface Verdict {
   retrySeconds?: number
 }
 
-export function verdictOn(ctx: Context, { claim, outcome, userId, claimedAt, repeatAfterSeconds }: Answered): Verdict {
+export function verdictOn(ctx: Ctx, { claim, outcome, userId, claimedAt, repeatAfterSeconds }: Answered): Verdict {
   const finished = { userId, finishedAt: ctx.now() }
   if (outcome.kind === 'accepted') {
     const { providerId } = outcome
@@ -78,7 +78,7 @@ function nextBatchId({ id, batchId }: ClaimedEmail, { kind }: SendOutcome): stri
 }
 
 /** Writes down what became of claims. Giving one up is an event of the account it was for. */
-export async function settle(ctx: Context, settlements: readonly Settlement[]): Promise<void> {
+export async function settle(ctx: Ctx, settlements: readonly Settlement[]): Promise<void> {
   if (settlements.length === 0) return
   const givenUp = settlements.filter(({ status }) => status === 'failed' || status === 'unknown')
   const events = givenUp.map((settlement) => {

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { sha1Hex } from '../../crypto/digest.ts'
 import { AppError, unavailable } from '../../errors.ts'
 import { describeError, log } from '../../log.ts'
@@ -14,7 +14,7 @@ const cacheSeconds = 24 * 60 * 60
  * @param pointer the field of the request that holds it
  * @throws {AppError} `weak_password`; `service_unavailable` when there is no answer and the check is required
  */
-export async function assertNotBreached(ctx: Context, password: string, pointer: string): Promise<void> {
+export async function assertNotBreached(ctx: Ctx, password: string, pointer: string): Promise<void> {
   const { pwnedPasswordsUrl, requiresBreachCheck } = ctx.config
   if (pwnedPasswordsUrl === null) return
   const sha1 = await sha1Hex(password)
@@ -38,7 +38,7 @@ export async function assertNotBreached(ctx: Context, password: string, pointer:
   }
 }
 
-async function rangeAt(ctx: Context, url: string): Promise<string> {
+async function rangeAt(ctx: Ctx, url: string): Promise<string> {
   // Cloudflare wants the keys of its cache under the Worker's own hostname.
   const key = `${ctx.config.publicUrl}/${url}`
   const cached = await readCache(key)

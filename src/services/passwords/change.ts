@@ -1,10 +1,10 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { hashPassword, verifyPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { AppError, invalidToken } from '../../errors.ts'
 import { accountBudget, deleteAttempts } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
-import { allOf, always, batch } from '../../store/db.ts'
+import { allOf, always, orderedBatch } from '../../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
 import { actorStillHasPassword, deleteOtherSessionsOf } from '../../store/sessions.ts'
@@ -22,7 +22,7 @@ import type { PasswordActor } from '../sessions/signed-in.ts'
  * @throws {AppError} `wrong_password`, `weak_password`; `invalid_token` when the session or the password ended meanwhile
  */
 export async function changePassword(
-  ctx: Context,
+  ctx: Ctx,
   actor: PasswordActor,
   oldPassword: string,
   newPassword: string,
@@ -42,13 +42,13 @@ export async function changePassword(
   const passwordHash = await hashPassword(newPassword, ctx.work, ctx.secrets.peppers)
   const event = auditEvent(ctx, 'user.password_changed', { actorId: user.id, userId: user.id })
   const mail = newEmail(ctx, 'password_changed', user.email, user.id)
-  const done = happened(event.id)
-  const [[changed], , ended] = await batch(ctx.db, [
+  const ifDone = happened(event.id)
+  const [[changed], , ended] = await orderedBatch(ctx.db, [
     insertAuditEvent(ctx.db, event, actorStillHasPassword(actor, event.at)),
-    updateUser(ctx.db, user.id, { passwordHash, passwordId: uuidv7(event.at), updatedAt: event.at }, done),
-    deleteOtherSessionsOf(ctx.db, user.id, session.id, done),
-    deleteLinksOf(ctx.db, user.id, done, 'reset'),
-    insertEmail(ctx.db, mail, allOf(done, mailBudgetLeft(mail, event.at))),
+    updateUser(ctx.db, user.id, { passwordHash, passwordId: uuidv7(event.at), updatedAt: event.at }, ifDone),
+    deleteOtherSessionsOf(ctx.db, user.id, session.id, ifDone),
+    deleteLinksOf(ctx.db, user.id, ifDone, 'reset'),
+    insertEmail(ctx.db, mail, allOf(ifDone, mailBudgetLeft(mail, event.at))),
     deleteAttempts(ctx.db, accountBudget(user.email), always),
   ])
   if (!changed) throw invalidToken('changed_meanwhile')

@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { type KnownAs, knownWords, lengthOf, minScore } from '../../crypto/password-rules.ts'
 import { AppError, type FieldError } from '../../errors.ts'
 import { assertNotBreached } from './breach-check.ts'
@@ -12,7 +12,7 @@ import { assertNotBreached } from './breach-check.ts'
  * @throws {AppError} `weak_password`, saying what to do; `service_unavailable`, see `assertNotBreached`
  */
 export async function assertStrongPassword(
-  ctx: Context,
+  ctx: Ctx,
   password: string,
   knownAs: KnownAs,
   pointer: string,

@@ -1,11 +1,11 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { hashPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { verifyInternalToken } from '../../crypto/tokens.ts'
 import { AppError } from '../../errors.ts'
 import { deleteAttemptsFor } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
-import { allOf, batch, either } from '../../store/db.ts'
+import { allOf, orderedBatch, choose } from '../../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import { deleteLinksOf, findUserOfLink, linkExists } from '../../store/links.ts'
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
@@ -24,7 +24,7 @@ import { revoke } from '../sessions/revocation.ts'
  * @throws {AppError} as `assertHuman`
  */
 export async function requestPasswordReset(
-  ctx: Context,
+  ctx: Ctx,
   email: string,
   deviceToken?: string,
   turnstileToken?: string,
@@ -35,7 +35,7 @@ export async function requestPasswordReset(
   if (device) {
     // One budget for all known devices: whoever had the password once could have made any number of them.
     const isKnown = addressHasPassword(email, device.passwordId)
-    mail.budget = either(isKnown, 'password_reset:known_device', 'password_reset')
+    mail.budget = choose(isKnown, 'password_reset:known_device', 'password_reset')
   }
   await insertEmail(ctx.db, mail, mailBudgetLeft(mail, ctx.now()))
   announceEmail(ctx, mail)
@@ -47,7 +47,7 @@ export async function requestPasswordReset(
  *
  * @throws {AppError} `invalid_link`; `weak_password`, and the link stays good
  */
-export async function completePasswordReset(ctx: Context, token: string, newPassword: string): Promise<void> {
+export async function completePasswordReset(ctx: Ctx, token: string, newPassword: string): Promise<void> {
   const now = ctx.now()
   const claims = await verifyInternalToken(ctx.internalTokens, 'reset+jwt', token, now)
   const user = claims && (await findUserOfLink(ctx.db, claims.jti, 'reset', now))
@@ -57,20 +57,20 @@ export async function completePasswordReset(ctx: Context, token: string, newPass
 
   const event = auditEvent(ctx, 'user.password_reset', { actorId: user.id, userId: user.id })
   const mail = newEmail(ctx, 'password_changed', user.email, user.id)
-  const done = happened(event.id)
-  const [[reset], , ended] = await batch(ctx.db, [
+  const ifDone = happened(event.id)
+  const [[reset], , ended] = await orderedBatch(ctx.db, [
     insertAuditEvent(ctx.db, event, linkExists(claims.jti, 'reset', event.at)),
     updateUser(
       ctx.db,
       user.id,
       { passwordHash, passwordId: uuidv7(event.at), updatedAt: event.at, ...activatedByReset(event.at) },
-      done,
+      ifDone,
     ),
-    deleteSessionsOf(ctx.db, user.id, done),
-    deleteLinksOf(ctx.db, user.id, done),
-    deleteRegistrationsOf(ctx.db, user.email, done),
-    insertEmail(ctx.db, mail, allOf(done, mailBudgetLeft(mail, event.at))),
-    deleteAttemptsFor(ctx.db, user.email, done),
+    deleteSessionsOf(ctx.db, user.id, ifDone),
+    deleteLinksOf(ctx.db, user.id, ifDone),
+    deleteRegistrationsOf(ctx.db, user.email, ifDone),
+    insertEmail(ctx.db, mail, allOf(ifDone, mailBudgetLeft(mail, event.at))),
+    deleteAttemptsFor(ctx.db, user.email, ifDone),
   ])
   if (!reset) throw new AppError('invalid_link', { reason: 'used_meanwhile' })
   revoke(ctx, ended)

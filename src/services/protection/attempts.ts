@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { AppError } from '../../errors.ts'
 import {
   type AttemptConditions,
@@ -9,7 +9,7 @@ import {
   isSeriesBelow,
   selectAttempts,
 } from '../../store/attempts.ts'
-import { type Expression, anyOf, either } from '../../store/db.ts'
+import { type Expression, anyOf, choose } from '../../store/db.ts'
 import { addressHasPassword } from '../../store/users.ts'
 import type { Device } from './devices.ts'
 import { type HumanCheck, notHuman } from './human-check.ts'
@@ -31,7 +31,7 @@ const exhaustedRetrySeconds = 60 * 60
  * made, the second tells how long to wait otherwise.
  *
  */
-export function claimPasswordAttempt(ctx: Context, key: Expression, conditions?: AttemptConditions) {
+export function claimPasswordAttempt(ctx: Ctx, key: Expression, conditions?: AttemptConditions) {
   return [claimAttempt(ctx.db, key, ctx.now(), passwordAttempts, conditions), selectAttempts(ctx.db, key)] as const
 }
 
@@ -40,10 +40,10 @@ export function claimPasswordAttempt(ctx: Context, key: Expression, conditions?:
  * stranger gets the first few tries, and a further one is not even counted: a machine that cannot solve a challenge does
  * not use up the owner's budget either.
  */
-export function claimSignIn(ctx: Context, email: string, device: Device | undefined, check: HumanCheck) {
+export function claimSignIn(ctx: Ctx, email: string, device: Device | undefined, check: HumanCheck) {
   const isKnown = device && addressHasPassword(email, device.passwordId)
   const common = accountBudget(email)
-  const key = isKnown ? either(isKnown, deviceBudget(email, device.id), common) : common
+  const key = isKnown ? choose(isKnown, deviceBudget(email, device.id), common) : common
   const goesOn = check === 'human' ? undefined : anyOf(isSeriesBelow(triesWithoutTurnstile), isKnown)
   return claimPasswordAttempt(ctx, key, { goesOn })
 }
@@ -55,7 +55,7 @@ interface Counter {
 
 /** @throws {AppError} `rate_limited`, with the seconds to wait; as `notHuman`, when that alone is missing */
 export function assertClaimed(
-  ctx: Context,
+  ctx: Ctx,
   claimed: readonly unknown[],
   [counter]: readonly Counter[],
   check: HumanCheck = 'human',

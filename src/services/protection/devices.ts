@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { sha256 } from '../../crypto/digest.ts'
 import { signInternalToken, verifyInternalToken } from '../../crypto/tokens.ts'
 
@@ -21,7 +21,7 @@ export interface Device {
  * @returns `undefined` for an unknown device, and for another address's
  */
 export async function readDevice(
-  ctx: Context,
+  ctx: Ctx,
   email: string,
   deviceToken: string | undefined,
 ): Promise<Device | undefined> {
@@ -37,7 +37,7 @@ export function newDevice(passwordId: string): Device {
 }
 
 /** Made new at each sign-in; the device keeps its id and so its budget. */
-export async function issueDeviceToken(ctx: Context, email: string, { id, passwordId }: Device): Promise<string> {
+export async function issueDeviceToken(ctx: Ctx, email: string, { id, passwordId }: Device): Promise<string> {
   const now = ctx.now()
   const claims = { jti: id, email_sha256: await sha256(email), password_id: passwordId }
   return signInternalToken(ctx.internalTokens, 'device+jwt', claims, now, new Date(now.getTime() + deviceTokenMs))

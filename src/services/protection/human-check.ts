@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { AppError, unavailable } from '../../errors.ts'
 import { describeError, log } from '../../log.ts'
 import { type TurnstileAction, askTurnstile } from '../../providers/turnstile.ts'
@@ -7,11 +7,7 @@ import { type TurnstileAction, askTurnstile } from '../../providers/turnstile.ts
 export type HumanCheck = 'human' | 'missing' | 'failed' | 'unavailable'
 
 /** Looks at a Turnstile token, if there is one and the operator asks for them. A token is spent by being looked at. */
-export async function checkHuman(
-  ctx: Context,
-  token: string | undefined,
-  action: TurnstileAction,
-): Promise<HumanCheck> {
+export async function checkHuman(ctx: Ctx, token: string | undefined, action: TurnstileAction): Promise<HumanCheck> {
   const { turnstileSecret: secret } = ctx.secrets
   if (secret === null) return 'human'
   if (token === undefined) return 'missing'
@@ -32,7 +28,7 @@ export async function checkHuman(
  *
  * @throws {AppError} as `notHuman`
  */
-export async function assertHuman(ctx: Context, token: string | undefined, action: TurnstileAction): Promise<void> {
+export async function assertHuman(ctx: Ctx, token: string | undefined, action: TurnstileAction): Promise<void> {
   const check = await checkHuman(ctx, token, action)
   if (check !== 'human') throw notHuman(check)
 }

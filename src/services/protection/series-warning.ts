@@ -1,6 +1,6 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
-import { allOf, always, batch, never } from '../../store/db.ts'
+import { allOf, always, orderedBatch, never } from '../../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import type { AuditEvent } from '../../store/schema.ts'
 import { addressIsActive } from '../../store/users.ts'
@@ -22,7 +22,7 @@ export interface WrongPassword {
  * The mail that tells the owner of a mailbox of a series of wrong passwords and offers a reset, and the statement that
  * stores it. The statement runs, and `announce` tells the queue, when there is no owner as well.
  */
-export function seriesWarning(ctx: Context, { email, userId, tries }: WrongPassword) {
+export function seriesWarning(ctx: Ctx, { email, userId, tries }: WrongPassword) {
   const warning = newEmail(ctx, 'sign_in_attempts', email, userId)
   const isDue = suspicious.includes(tries)
   const mayWarn = allOf(isDue ? always : never, addressIsActive(email), mailBudgetLeft(warning, ctx.now()))
@@ -35,8 +35,8 @@ export function seriesWarning(ctx: Context, { email, userId, tries }: WrongPassw
 }
 
 /** Records a wrong password of who is known by a link or a session; it stays counted. */
-export async function recordWrongPassword(ctx: Context, event: AuditEvent, wrong: WrongPassword): Promise<void> {
+export async function recordWrongPassword(ctx: Ctx, event: AuditEvent, wrong: WrongPassword): Promise<void> {
   const { insertWarning, announce } = seriesWarning(ctx, wrong)
-  await batch(ctx.db, [insertAuditEvent(ctx.db, event), insertWarning])
+  await orderedBatch(ctx.db, [insertAuditEvent(ctx.db, event), insertWarning])
   announce()
 }

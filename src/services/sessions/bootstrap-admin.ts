@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { allOf } from '../../store/db.ts'
 import type { User } from '../../store/schema.ts'
@@ -11,7 +11,7 @@ import { auditEvent } from '../audit/trail.ts'
  *
  * @param eventId the event that guards the batch
  */
-export function promoteFirstAdmin(ctx: Context, { id, email }: Pick<User, 'id' | 'email'>, eventId: string) {
+export function promoteFirstAdmin(ctx: Ctx, { id, email }: Pick<User, 'id' | 'email'>, eventId: string) {
   if (email !== ctx.config.bootstrapAdminEmail) return []
   const event = auditEvent(ctx, 'user.role_changed', {
     actorId: id,

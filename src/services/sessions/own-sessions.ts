@@ -1,8 +1,9 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { verifyInternalToken } from '../../crypto/tokens.ts'
 import { AppError, invalidToken } from '../../errors.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
-import { allOf, batch, repeatableBatch } from '../../store/db.ts'
+import { repeatableBatch } from '../../store/batch.ts'
+import { allOf, orderedBatch } from '../../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import type { Session, User } from '../../store/schema.ts'
 import {
@@ -33,7 +34,7 @@ export const replayMs = 30_000
  *
  * @throws {AppError} `invalid_refresh_token`; `refresh_token_reused`, and the session has ended
  */
-export async function refresh(ctx: Context, token: string): Promise<Tokens> {
+export async function refresh(ctx: Ctx, token: string): Promise<Tokens> {
   const now = ctx.now()
   const claims = await verifyInternalToken(ctx.internalTokens, 'rt+jwt', token, now)
   if (!claims) throw new AppError('invalid_refresh_token', { reason: 'not_good' })
@@ -42,11 +43,18 @@ export async function refresh(ctx: Context, token: string): Promise<Tokens> {
 
   const { ip, country, userAgent } = ctx.origin
   // Repeatable: a second run finds the session moved on and is answered like any repetition, with the same successor.
-  const [[rotated], [session], [user]] = await repeatableBatch(ctx.db, [
-    rotateSession(ctx.db, { id: sid, generation: gen, now, ...sessionLifetime, from: { ip, country, userAgent } }),
-    selectSession(ctx.db, sid),
-    selectUserOfSession(ctx.db, sid),
-  ])
+  const rows = await repeatableBatch(ctx.db, {
+    rotated: rotateSession(ctx.db, {
+      id: sid,
+      generation: gen,
+      now,
+      ...sessionLifetime,
+      from: { ip, country, userAgent },
+    }),
+    session: selectSession(ctx.db, sid),
+    user: selectUserOfSession(ctx.db, sid),
+  })
+  const [[rotated], [session], [user]] = [rows.rotated, rows.session, rows.user]
   if (!session || !user || user.status !== 'active' || session.expiresAt <= now) {
     throw new AppError('invalid_refresh_token', { reason: 'ended' })
   }
@@ -58,15 +66,15 @@ export async function refresh(ctx: Context, token: string): Promise<Tokens> {
   throw await endStolenSession(ctx, user, session)
 }
 
-async function endStolenSession(ctx: Context, user: User, session: Session): Promise<AppError> {
+async function endStolenSession(ctx: Ctx, user: User, session: Session): Promise<AppError> {
   const event = auditEvent(ctx, 'session.reuse_detected', { userId: user.id, detail: { session_id: session.id } })
   const mail = newEmail(ctx, 'session_reuse', user.email, user.id)
-  const done = happened(event.id)
-  const [, ended] = await batch(ctx.db, [
+  const ifDone = happened(event.id)
+  const [, ended] = await orderedBatch(ctx.db, [
     // A generation that was too old once stays so: all that can have changed is that the session is over.
     insertAuditEvent(ctx.db, event, sessionExists(session.id)),
-    deleteSession(ctx.db, session.id, done),
-    insertEmail(ctx.db, mail, allOf(done, mailBudgetLeft(mail, event.at))),
+    deleteSession(ctx.db, session.id, ifDone),
+    insertEmail(ctx.db, mail, allOf(ifDone, mailBudgetLeft(mail, event.at))),
   ])
   if (ended.length > 0) {
     revoke(ctx, ended)
@@ -76,12 +84,12 @@ async function endStolenSession(ctx: Context, user: User, session: Session): Pro
 }
 
 /** Ends the session of a refresh token. A token that is no longer good is no failure (RFC 7009 §2.2). */
-export async function signOut(ctx: Context, token: string): Promise<void> {
+export async function signOut(ctx: Ctx, token: string): Promise<void> {
   const claims = await verifyInternalToken(ctx.internalTokens, 'rt+jwt', token, ctx.now())
   if (!claims) return
   const event = auditEvent(ctx, 'session.ended', { detail: { session_id: claims.sid } })
   const owner = ownerOfSession(claims.sid)
-  const [, ended] = await batch(ctx.db, [
+  const [, ended] = await orderedBatch(ctx.db, [
     insertAuditEvent(ctx.db, { ...event, actorId: owner, userId: owner }, sessionExists(claims.sid)),
     deleteSession(ctx.db, claims.sid, happened(event.id)),
   ])
@@ -89,19 +97,19 @@ export async function signOut(ctx: Context, token: string): Promise<void> {
 }
 
 /** Newest first. */
-export async function listSessions(ctx: Context, { user }: Actor): Promise<Session[]> {
+export async function listSessions(ctx: Ctx, { user }: Actor): Promise<Session[]> {
   return listSessionsOf(ctx.db, user.id, ctx.now())
 }
 
 /** @throws {AppError} `not_found`, for another user's session too; `invalid_token` when the own one ended meanwhile */
-export async function endSession(ctx: Context, actor: Actor, sessionId: string): Promise<void> {
+export async function endSession(ctx: Ctx, actor: Actor, sessionId: string): Promise<void> {
   const { user } = actor
   const event = auditEvent(ctx, 'session.ended', {
     actorId: user.id,
     userId: user.id,
     detail: { session_id: sessionId },
   })
-  const [, ended, [acting]] = await batch(ctx.db, [
+  const [, ended, [acting]] = await orderedBatch(ctx.db, [
     insertAuditEvent(ctx.db, event, allOf(stillSignedIn(actor, event.at), sessionExists(sessionId, user.id))),
     deleteSession(ctx.db, sessionId, happened(event.id)),
     selectActingUser(ctx.db, actor.session.id, user.id, event.at),
@@ -116,10 +124,10 @@ export async function endSession(ctx: Context, actor: Actor, sessionId: string):
  *
  * @throws {AppError} `invalid_token` when the session ended meanwhile
  */
-export async function endAllSessions(ctx: Context, actor: Actor): Promise<void> {
+export async function endAllSessions(ctx: Ctx, actor: Actor): Promise<void> {
   const { user } = actor
   const event = auditEvent(ctx, 'session.ended', { actorId: user.id, userId: user.id, detail: { sessions: 'all' } })
-  const [[recorded], ended] = await batch(ctx.db, [
+  const [[recorded], ended] = await orderedBatch(ctx.db, [
     insertAuditEvent(ctx.db, event, stillSignedIn(actor, event.at)),
     deleteSessionsOf(ctx.db, user.id, happened(event.id)),
   ])
@@ -132,10 +140,10 @@ export async function endAllSessions(ctx: Context, actor: Actor): Promise<void> 
  *
  * @throws {AppError} `invalid_token` when the session ended meanwhile
  */
-export async function endOtherSessions(ctx: Context, actor: Actor): Promise<void> {
+export async function endOtherSessions(ctx: Ctx, actor: Actor): Promise<void> {
   const { user, session } = actor
   const event = auditEvent(ctx, 'session.ended', { actorId: user.id, userId: user.id, detail: { sessions: 'others' } })
-  const [[recorded], ended] = await batch(ctx.db, [
+  const [[recorded], ended] = await orderedBatch(ctx.db, [
     insertAuditEvent(ctx.db, event, stillSignedIn(actor, event.at)),
     deleteOtherSessionsOf(ctx.db, user.id, session.id, happened(event.id)),
   ])

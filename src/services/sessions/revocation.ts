@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { accessTokenSeconds } from '../../crypto/tokens.ts'
 import { unavailable } from '../../errors.ts'
 import { describeError, log } from '../../log.ts'
@@ -10,11 +10,11 @@ const attempts = 3
 const pauseMs = 1000
 
 /** Puts ended sessions on the revocation list, after the answer: D1 has ended them already. */
-export function revoke(ctx: Context, ended: readonly EndedSession[]): void {
+export function revoke(ctx: Ctx, ended: readonly EndedSession[]): void {
   for (const session of ended) ctx.defer(revokeOne(ctx, session))
 }
 
-async function revokeOne(ctx: Context, { id, expiresAt }: EndedSession): Promise<void> {
+async function revokeOne(ctx: Ctx, { id, expiresAt }: EndedSession): Promise<void> {
   // Its last access token may outlive a session that was near its end.
   const lifeSeconds = Math.max((expiresAt.getTime() - ctx.now().getTime()) / 1000, accessTokenSeconds)
   for (let attempt = 1; attempt <= attempts; attempt++) {
@@ -29,7 +29,7 @@ async function revokeOne(ctx: Context, { id, expiresAt }: EndedSession): Promise
 }
 
 /** @throws {AppError} `service_unavailable` when the list cannot be read: no answer is not a yes. */
-export async function isSessionRevoked(ctx: Context, sessionId: string): Promise<boolean> {
+export async function isSessionRevoked(ctx: Ctx, sessionId: string): Promise<boolean> {
   try {
     return await isRevoked(ctx.revocations, sessionId)
   } catch (error) {
@@ -38,7 +38,7 @@ export async function isSessionRevoked(ctx: Context, sessionId: string): Promise
 }
 
 /** For a refresh, where D1 decides anyway: the list only turns dead tokens away early. */
-export async function isKnownToBeRevoked(ctx: Context, sessionId: string): Promise<boolean> {
+export async function isKnownToBeRevoked(ctx: Ctx, sessionId: string): Promise<boolean> {
   try {
     return await isRevoked(ctx.revocations, sessionId)
   } catch (error) {

@@ -1,12 +1,12 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { accountBudget } from '../../store/attempts.ts'
-import { batch } from '../../store/db.ts'
+import { orderedBatch } from '../../store/db.ts'
 import { type Actor, actorExists, findActor, selectActingUser, selectSession } from '../../store/sessions.ts'
 import { emailOf } from '../../store/users.ts'
 import { assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'
 
 /** The user and session behind an access token, if both are still good. */
-export function findSignedIn(ctx: Context, sessionId: string, userId: string): Promise<Actor | undefined> {
+export function findSignedIn(ctx: Ctx, sessionId: string, userId: string): Promise<Actor | undefined> {
   return findActor(ctx.db, sessionId, userId, ctx.now())
 }
 
@@ -23,12 +23,12 @@ export interface PasswordActor extends Actor {
  * @throws {AppError} `rate_limited`
  */
 export async function findSignedInForPassword(
-  ctx: Context,
+  ctx: Ctx,
   sessionId: string,
   userId: string,
 ): Promise<PasswordActor | undefined> {
   const now = ctx.now()
-  const [claimed, attempts, [user], [session]] = await batch(ctx.db, [
+  const [claimed, attempts, [user], [session]] = await orderedBatch(ctx.db, [
     ...claimPasswordAttempt(ctx, accountBudget(emailOf(userId)), { guard: actorExists(sessionId, userId, now) }),
     selectActingUser(ctx.db, sessionId, userId, now),
     selectSession(ctx.db, sessionId),

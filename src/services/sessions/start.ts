@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { allOf } from '../../store/db.ts'
 import type { Session } from '../../store/schema.ts'
@@ -15,14 +15,14 @@ const maxSessionsPerUser = 50
  *
  * @param eventId the event that guards the batch
  */
-export function openSession(ctx: Context, session: Session, eventId: string) {
+export function openSession(ctx: Ctx, session: Session, eventId: string) {
   const { userId } = session
-  const done = happened(eventId)
+  const ifDone = happened(eventId)
   const eviction = auditEvent(ctx, 'session.ended', { actorId: userId, userId })
   const detail = evictionDetail(userId, maxSessionsPerUser)
   return [
-    insertSession(ctx.db, session, done),
-    insertAuditEvent(ctx.db, { ...eviction, detail }, allOf(done, isBeyond(userId, maxSessionsPerUser))),
+    insertSession(ctx.db, session, ifDone),
+    insertAuditEvent(ctx.db, { ...eviction, detail }, allOf(ifDone, isBeyond(userId, maxSessionsPerUser))),
     deleteOldestSessionsOf(ctx.db, userId, maxSessionsPerUser, happened(eviction.id)),
   ] as const
 }

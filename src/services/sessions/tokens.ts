@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import {
   accessTokenSeconds,
@@ -28,7 +28,7 @@ export interface SignInTokens extends Tokens {
 }
 
 /** A session that starts now, not yet stored. */
-export function newSession(ctx: Context, userId: string): Session {
+export function newSession(ctx: Ctx, userId: string): Session {
   const now = ctx.now()
   const { ip, country, userAgent } = ctx.origin
   return {
@@ -48,7 +48,7 @@ export function newSession(ctx: Context, userId: string): Session {
  * Signs both tokens of a session as it is stored. The refresh token follows from the row alone, so whoever repeats a
  * refresh gets the same one.
  */
-export async function issueTokens(ctx: Context, user: User, session: Session): Promise<Tokens> {
+export async function issueTokens(ctx: Ctx, user: User, session: Session): Promise<Tokens> {
   const now = ctx.now()
   const claims = {
     sub: user.id,

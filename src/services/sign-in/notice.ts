@@ -1,4 +1,4 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { type Expression, allOf, never } from '../../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import { isNewPlace } from '../../store/places.ts'
@@ -14,16 +14,16 @@ const rememberedMs = 180 * 24 * 60 * 60 * 1000
  * stores it if it is one (OWASP ASVS 6.3.5). Has to run before the session starts and the time of the last sign-in is
  * written, since those would look like an earlier visit. The first sign-in of all is from wherever it is.
  *
- * @param done the condition under which the sign-in happens
+ * @param ifDone the condition under which the sign-in happens
  */
 export function newSignInNotice(
-  ctx: Context,
+  ctx: Ctx,
   user: User,
-  { eventId, isKnownDevice, done }: { eventId: string; isKnownDevice: boolean; done: Expression },
+  { eventId, isKnownDevice, ifDone }: { eventId: string; isKnownDevice: boolean; ifDone: Expression },
 ) {
   const now = ctx.now()
   const notice = newEmail(ctx, 'new_sign_in', user.email, user.id)
   const isNew = isNewPlace(user.id, ctx.origin, { now, since: new Date(now.getTime() - rememberedMs), eventId })
-  const isDue = isKnownDevice ? never : allOf(done, hasSignedInBefore(user.id), isNew, mailBudgetLeft(notice, now))
+  const isDue = isKnownDevice ? never : allOf(ifDone, hasSignedInBefore(user.id), isNew, mailBudgetLeft(notice, now))
   return { notice, insertNotice: insertEmail(ctx.db, notice, isDue) }
 }

@@ -1,9 +1,9 @@
-import type { Context } from '../../context.ts'
+import type { Ctx } from '../../context.ts'
 import { type PasswordVerdict, hashPassword, verifyPassword } from '../../crypto/password.ts'
 import { AppError, type ProblemCode } from '../../errors.ts'
 import { accountBudget, deleteAttempts, deviceBudget, isSeriesBelow, returnAttempt } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
-import { type Expression, always, batch, never } from '../../store/db.ts'
+import { type Expression, always, orderedBatch, never } from '../../store/db.ts'
 import type { User } from '../../store/schema.ts'
 import { canSignIn, passwordIdOf, selectUser, selectUserToSignIn, updateUser } from '../../store/users.ts'
 import { assertClaimed, claimSignIn } from '../protection/attempts.ts'
@@ -35,11 +35,11 @@ export interface Credentials {
  * @throws {AppError} `rate_limited`; as `notHuman`; `invalid_credentials`; after the right password `account_pending` or
  *   `account_suspended`
  */
-export async function signIn(ctx: Context, credentials: Credentials): Promise<SignInTokens> {
+export async function signIn(ctx: Ctx, credentials: Credentials): Promise<SignInTokens> {
   const { email, password, deviceToken, turnstileToken } = credentials
   const device = await readDevice(ctx, email, deviceToken)
   const check = await checkHuman(ctx, turnstileToken, 'login')
-  const [claimed, attempts, [found]] = await batch(ctx.db, [
+  const [claimed, attempts, [found]] = await orderedBatch(ctx.db, [
     ...claimSignIn(ctx, email, device, check),
     selectUserToSignIn(ctx.db, email),
   ])
@@ -81,7 +81,7 @@ interface Attempt {
 }
 
 async function startSession(
-  ctx: Context,
+  ctx: Ctx,
   attempt: Attempt,
   user: User,
   newHash: string | undefined,
@@ -93,17 +93,17 @@ async function startSession(
     userId: user.id,
     detail: { session_id: session.id },
   })
-  const done = happened(event.id)
+  const ifDone = happened(event.id)
   const isKnownDevice = attempt.device !== undefined
-  const { notice, insertNotice } = newSignInNotice(ctx, user, { eventId: event.id, isKnownDevice, done })
-  const [, noticed, [stored], , evicted, [signedIn], [current], , ...promotion] = await batch(ctx.db, [
+  const { notice, insertNotice } = newSignInNotice(ctx, user, { eventId: event.id, isKnownDevice, ifDone })
+  const [, noticed, [stored], , evicted, [signedIn], [current], , ...promotion] = await orderedBatch(ctx.db, [
     // Not the hash that was verified: another sign-in may just have hashed the same password anew.
     insertAuditEvent(ctx.db, event, canSignIn(user.id, passwordId)),
     insertNotice,
     ...openSession(ctx, session, event.id),
-    updateUser(ctx.db, user.id, { lastLoginAt: event.at, ...(newHash && { passwordHash: newHash }) }, done),
+    updateUser(ctx.db, user.id, { lastLoginAt: event.at, ...(newHash && { passwordHash: newHash }) }, ifDone),
     selectUser(ctx.db, user.id),
-    deleteAttempts(ctx.db, attempt.budget, done),
+    deleteAttempts(ctx.db, attempt.budget, ifDone),
     ...promoteFirstAdmin(ctx, user, event.id),
   ])
   if (!stored || !signedIn) {
@@ -124,11 +124,11 @@ async function startSession(
  * try at all: who registers an address and knows that password must not end the series of what is tried at another one. The
  * same statements run in every case, and when there is no owner.
  */
-async function refuse(ctx: Context, attempt: Attempt, code: ProblemCode, reason: string): Promise<never> {
+async function refuse(ctx: Ctx, attempt: Attempt, code: ProblemCode, reason: string): Promise<never> {
   const { email, budget, tries, userId, isRight, isStandIn } = attempt
   const event = auditEvent(ctx, 'user.sign_in_refused', { userId, detail: { reason } })
   const { insertWarning, announce } = seriesWarning(ctx, { email, userId, tries: isRight || isStandIn ? 0 : tries })
-  await batch(ctx.db, [
+  await orderedBatch(ctx.db, [
     insertAuditEvent(ctx.db, event),
     insertWarning,
     returnAttempt(ctx.db, budget, tries, event.at, isStandIn ? always : never),
@@ -138,7 +138,7 @@ async function refuse(ctx: Context, attempt: Attempt, code: ProblemCode, reason:
   throw new AppError(code, { reason })
 }
 
-async function rehash(ctx: Context, password: string, { needsRehash }: PasswordVerdict): Promise<string | undefined> {
+async function rehash(ctx: Ctx, password: string, { needsRehash }: PasswordVerdict): Promise<string | undefined> {
   return needsRehash ? hashPassword(password, ctx.work, ctx.secrets.peppers) : undefined
 }
 

@@ -1,0 +1,64 @@
+import type { BatchItem } from 'drizzle-orm/batch'
+import type { Db } from './db.ts'
+import { pacingOf, retrying } from './retry.ts'
+
+type Statement = BatchItem<'sqlite'>
+
+/** One statement, several whose rows are read as one list, or `undefined` for a statement that this batch leaves out. */
+type Slot = Statement | readonly Statement[] | undefined
+
+/** Statements by the name under which the batch gives their rows back. */
+export type Statements = Readonly<Record<string, Slot>>
+
+type RowsOf<S> = S extends readonly (infer Each extends Statement)[]
+  ? RowsOf<Each>
+  : S extends Statement
+    ? S['_']['result']
+    : never[]
+
+type UnionToIntersection<U> = (U extends unknown ? (each: U) => void : never) extends (all: infer I) => void ? I : never
+
+/** The rows of each statement by its name; the type of a write without `returning` is D1's own result. */
+export type BatchRows<G extends readonly Statements[]> = UnionToIntersection<
+  { [I in keyof G]: { [Name in keyof G[I]]: RowsOf<G[I][Name]> } }[number]
+>
+
+/**
+ * Runs statements as one transaction, all or nothing, in one round trip, in the order in which they are given. Each group
+ * is an object, so a caller reads `rows.ended` and never the third of nine results.
+ *
+ * @throws {Error} for a name that two groups share: merged into one object, one of the two statements would be lost.
+ */
+export async function batch<const G extends readonly Statements[]>(db: Db, ...groups: G): Promise<BatchRows<G>> {
+  const slots = groups.flatMap((group) => Object.entries(group))
+  const rows = new Map<string, unknown[]>()
+  for (const [name] of slots) {
+    if (rows.has(name)) throw new Error(`two statements of a batch are called ${name}`)
+    rows.set(name, [])
+  }
+  const statements = slots.flatMap(([name, slot]) => listOf(slot).map((statement) => ({ name, statement })))
+  const [first, ...others] = statements.map(({ statement }) => statement)
+  const results: unknown[] = first ? await db.batch([first, ...others]) : []
+  for (const [place, { name }] of statements.entries()) {
+    const result = results[place]
+    if (Array.isArray(result)) rows.get(name)?.push(...(result as unknown[]))
+  }
+  return Object.fromEntries(rows) as BatchRows<G>
+}
+
+function listOf(slot: Slot): readonly Statement[] {
+  if (slot === undefined) return []
+  return Array.isArray(slot) ? (slot as readonly Statement[]) : [slot as Statement]
+}
+
+/**
+ * A batch with writes that may run a second time after its first answer was lost, because that changes nothing and
+ * answers the same. The caller has to show that.
+ *
+ * Other batches must not be repeated: a lost answer may hide a commit. The event that guards such a batch then exists, so
+ * the repetition would read it as permission: it would end sessions that began in between, would not learn which ones the
+ * first run ended, and would count one password as two tries. One try and a 503 are the truth.
+ */
+export function repeatableBatch<const G extends readonly Statements[]>(db: Db, ...groups: G): Promise<BatchRows<G>> {
+  return retrying(pacingOf.get(db), () => batch(db, ...groups))
+}
