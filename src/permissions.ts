@@ -1,8 +1,10 @@
-import type { Role } from './store/schema.ts'
-
-const moderatorPermissions = ['content:manage', 'users:read', 'profiles:moderate', 'users:suspend'] as const
-const adminPermissions = [
-  ...moderatorPermissions,
+/**
+ * Roles, what each may do, and on whose accounts: the one table, as plain data without imports, so that the console reads
+ * it, too. A new permission is a line here.
+ */
+const moderator = ['content:manage', 'users:read', 'profiles:moderate', 'users:suspend'] as const
+const administrator = [
+  ...moderator,
   'users:activate',
   'users:assign-role',
   'users:revoke-sessions',
@@ -13,20 +15,35 @@ const adminPermissions = [
   'emails:manage',
 ] as const
 
-export type Permission = (typeof adminPermissions)[number]
+export const roles = ['USER', 'MODERATOR', 'ADMIN'] as const
+export type Role = (typeof roles)[number]
 
-/** The one table of who may do what. Services behind Postern read it from `scope` (RFC 9068 §2.2.3). */
-export const permissionsOf: Record<Role, readonly Permission[]> = {
-  USER: [],
-  MODERATOR: moderatorPermissions,
-  ADMIN: adminPermissions,
+export type Permission = (typeof administrator)[number]
+
+interface RoleRules {
+  /** Services behind Postern read these from `scope` (RFC 9068 §2.2.3). */
+  permissions: readonly Permission[]
+  /** The roles whose accounts it may act on: a MODERATOR must not be able to take down another one, or an ADMIN. */
+  actsOn: readonly Role[]
 }
 
-export function hasPermission(role: Role, permission: Permission): boolean {
-  return permissionsOf[role].includes(permission)
+export const roleRules: Readonly<Record<Role, RoleRules>> = {
+  USER: { permissions: [], actsOn: [] },
+  MODERATOR: { permissions: moderator, actsOn: ['USER'] },
+  ADMIN: { permissions: administrator, actsOn: roles },
 }
 
-/** Whose accounts a role may act on: a MODERATOR must not be able to take down its peers or its superiors. */
-export function rolesInReachOf(role: Role): Role[] {
-  return role === 'ADMIN' ? ['USER', 'MODERATOR', 'ADMIN'] : ['USER']
+/** Whoever acts, as far as permissions go. A second kind of principal, such as an API key, brings its own list here. */
+interface HasRole {
+  user: { role: Role }
+}
+
+/** What a principal may do now. */
+export function permissionsFor({ user }: HasRole): readonly Permission[] {
+  return roleRules[user.role].permissions
+}
+
+/** Whether a principal may act on the account of a user with this role. */
+export function mayActOn({ user }: HasRole, target: Role): boolean {
+  return roleRules[user.role].actsOn.includes(target)
 }

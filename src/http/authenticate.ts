@@ -3,7 +3,7 @@ import { createMiddleware } from 'hono/factory'
 import { type AccessClaims, verifyAccessToken } from '../crypto/tokens.ts'
 import { AppError, bearerChallenge, invalidToken } from '../errors.ts'
 import { findSignedIn, findSignedInForPassword } from '../services/sessions/signed-in.ts'
-import { type Permission, hasPermission } from '../permissions.ts'
+import { type Permission, permissionsFor } from '../permissions.ts'
 import { isSessionRevoked } from '../services/sessions/revocation.ts'
 import type { HttpEnv } from './env.ts'
 
@@ -57,7 +57,7 @@ export const requires = Symbol('requires')
 export function permit(permission: Permission) {
   const middleware = createMiddleware<HttpEnv>(async function permit(c, next) {
     await signIn(c)
-    if (!hasPermission(c.get('actor').user.role, permission)) {
+    if (!permissionsFor(c.get('actor')).includes(permission)) {
       // RFC 6750 §3.1.
       const headers = bearerChallenge('error="insufficient_scope"', `scope="${permission}"`)
       throw new AppError('insufficient_permission', { headers })

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { isUuidv7 } from '../crypto/random.ts'
 import { normalizeEmailAddress } from '../email-address.ts'
 import { passwordMaxLength } from '../crypto/password-rules.ts'
-import { roles } from '../store/schema.ts'
+import { roles } from '../permissions.ts'
 
 // Workers forbid code generation; asking first would cost an exception.
 z.config({ jitless: true })

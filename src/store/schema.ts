@@ -5,10 +5,8 @@
  * Foreign keys never cascade: on D1 a rebuilt parent table would silently delete every child.
  */
 import { sql } from 'drizzle-orm'
+import { type Role, roles } from '../permissions.ts'
 import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
-
-export const roles = ['USER', 'MODERATOR', 'ADMIN'] as const
-export type Role = (typeof roles)[number]
 
 export const userStatuses = ['pending', 'active', 'suspended'] as const
 export type UserStatus = (typeof userStatuses)[number]

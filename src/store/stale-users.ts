@@ -1,7 +1,8 @@
 import { and, asc, eq, inArray, lt, sql } from 'drizzle-orm'
 import { uuidv7Prefix } from '../crypto/random.ts'
 import { type Db, orderedBatch } from './db.ts'
-import { auditEvents, oneTimeLinks, registrations, roles, users } from './schema.ts'
+import { roles } from '../permissions.ts'
+import { auditEvents, oneTimeLinks, registrations, users } from './schema.ts'
 
 /**
  * Deletes one chunk of the accounts that nobody activated: pending, without an attempt to register since `beforeId` and

@@ -1,7 +1,8 @@
 import { type SQL, and, asc, desc, eq, gt, gte, inArray, isNotNull, isNull, lt, ne, sql } from 'drizzle-orm'
 import { unionAll } from 'drizzle-orm/sqlite-core'
 import { type Db, allOf, insertWhere } from './db.ts'
-import { type Role, type User, type UserStatus, registrations, roles, userStatuses, users } from './schema.ts'
+import { type Role, roles } from '../permissions.ts'
+import { type User, type UserStatus, registrations, userStatuses, users } from './schema.ts'
 
 /** A pending user, unless somebody has the address already. */
 export function insertPendingUser(db: Db, user: Pick<User, 'id' | 'email' | 'createdAt'>, guard: SQL) {

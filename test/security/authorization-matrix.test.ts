@@ -1,8 +1,7 @@
 /** Who may call what: every operation of the OpenAPI document for everybody there is (OWASP ASVS V8). */
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { permissionsOf } from '../../src/permissions.ts'
-import { roles } from '../../src/store/schema.ts'
+import { roleRules, roles } from '../../src/permissions.ts'
 import { bytesOf, expectProblem, sessionOf } from '../support/answers.ts'
 import { description } from '../support/description.ts'
 import { captureLog } from '../support/log-lines.ts'
@@ -196,7 +195,7 @@ describe('the matrix', () => {
       const permission = operation.security[0]!.bearer![0]
       const callers = { USER: 'other', MODERATOR: 'MODERATOR', ADMIN: 'ADMIN' } as const
       for (const role of roles) {
-        const isPermitted = permission === undefined || permissionsOf[role].some((each) => each === permission)
+        const isPermitted = permission === undefined || roleRules[role].permissions.some((each) => each === permission)
         expect(row[callers[role]] === 403, `${operation.operationId} for ${role}`).toBe(!isPermitted)
       }
     }
@@ -211,7 +210,7 @@ describe('the matrix', () => {
       'X-Auth-User-Id': people.ADMIN!.id,
       'X-Auth-Session-Id': sessionOf(people.ADMIN!.accessToken),
       'X-Auth-Role': 'ADMIN',
-      'X-Auth-Scope': permissionsOf.ADMIN.join(' '),
+      'X-Auth-Scope': roleRules.ADMIN.permissions.join(' '),
       'X-Role': 'ADMIN',
       'X-Forwarded-User': people.ADMIN!.email,
       'X-Original-URL': '/healthz',

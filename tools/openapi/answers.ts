@@ -21,8 +21,8 @@ import type { meRoutes } from '../../src/routes/me.ts'
 import type { roleRoutes } from '../../src/routes/roles.ts'
 import type { wellKnownRoutes } from '../../src/routes/well-known.ts'
 import { type AuditType, auditTypes } from '../../src/services/audit/trail.ts'
-import { permissionsOf } from '../../src/permissions.ts'
-import { roles, userStatuses } from '../../src/store/schema.ts'
+import { roleRules, roles } from '../../src/permissions.ts'
+import { userStatuses } from '../../src/store/schema.ts'
 import { toComponents } from './components.ts'
 import { country, email, id, ip, jwt, nextCursor, time, userAgent } from './fields.ts'
 import type { Json } from './json.ts'
@@ -141,7 +141,7 @@ const sessionList = exactly<Output<typeof meRoutes, '/sessions', '$get'>>()(
 )
 
 const roleList = z.strictObject({
-  roles: z.array(z.strictObject({ role, permissions: z.array(z.enum(permissionsOf.ADMIN)) })),
+  roles: z.array(z.strictObject({ role, permissions: z.array(z.enum(roleRules.ADMIN.permissions)) })),
 }) satisfies z.ZodType<Output<typeof roleRoutes, '/', '$get'>>
 
 const acceptance = exactly<(typeof accepted)[keyof typeof accepted]>()(

@@ -1,5 +1,5 @@
 /** The headers of answers that a client may rely on. */
-import { roles } from '../../src/store/schema.ts'
+import { roles } from '../../src/permissions.ts'
 import { ids } from './examples.ts'
 import type { Json } from './json.ts'
 

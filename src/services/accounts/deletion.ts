@@ -3,7 +3,8 @@ import { verifyPassword } from '../../crypto/password.ts'
 import { AppError, invalidToken } from '../../errors.ts'
 import { accountBudget, deleteAttempts, deleteAttemptsFor } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
-import { allOf, always, type Db, orderedBatch } from '../../store/db.ts'
+import { batch } from '../../store/batch.ts'
+import { allOf, always, type Db } from '../../store/db.ts'
 import { deleteEmailsTo, insertEmail } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
@@ -31,15 +32,19 @@ export async function deleteOwnAccount(ctx: Ctx, actor: PasswordActor, password:
   const event = auditEvent(ctx, 'user.deleted', { actorId: user.id, userId: user.id })
   const mail = newEmail(ctx, 'account_deleted', user.email, user.id)
   const mayDelete = allOf(actorStillHasPassword(actor, event.at), leavesAnActiveAdmin(user.id))
-  const [[deleted], [acting], ended] = await orderedBatch(ctx.db, [
-    insertAuditEvent(ctx.db, event, mayDelete),
-    selectActingUser(ctx.db, actor.session.id, user.id, event.at),
-    ...eraseUser(ctx.db, user.id, mail, event.id),
-    // The password was right, whatever else is in the way: no reason to make its owner wait.
-    deleteAttempts(ctx.db, accountBudget(user.email), always),
-  ])
-  if (!deleted) {
-    const isSamePassword = acting && passwordIdOf(acting) === passwordIdOf(user)
+  const { decided, acting, ended } = await batch(
+    ctx.db,
+    {
+      decided: insertAuditEvent(ctx.db, event, mayDelete),
+      acting: selectActingUser(ctx.db, actor.session.id, user.id, event.at),
+    },
+    eraseUser(ctx.db, user.id, mail, event.id),
+    // The password was right, whatever else prevents the deletion: its owner does not have to wait.
+    { series: deleteAttempts(ctx.db, accountBudget(user.email), always) },
+  )
+  if (decided.length === 0) {
+    const [current] = acting
+    const isSamePassword = current && passwordIdOf(current) === passwordIdOf(user)
     throw isSamePassword ? new AppError('last_admin') : invalidToken('changed_meanwhile')
   }
   revoke(ctx, ended)
@@ -53,13 +58,13 @@ export async function deleteOwnAccount(ctx: Ctx, actor: PasswordActor, password:
  */
 export function eraseUser(db: Db, id: string, farewell: NewEmail, eventId: string) {
   const ifDone = happened(eventId)
-  return [
-    deleteSessionsOf(db, id, ifDone),
-    deleteLinksOf(db, id, ifDone),
-    deleteRegistrationsOf(db, emailOf(id), ifDone),
-    deleteEmailsTo(db, emailOf(id), ifDone),
-    deleteAttemptsFor(db, emailOf(id), ifDone),
-    insertEmail(db, farewell, allOf(ifDone, wasActivated(id), takesMail(id))),
-    deleteUser(db, id, ifDone),
-  ] as const
+  return {
+    ended: deleteSessionsOf(db, id, ifDone),
+    links: deleteLinksOf(db, id, ifDone),
+    registrations: deleteRegistrationsOf(db, emailOf(id), ifDone),
+    emails: deleteEmailsTo(db, emailOf(id), ifDone),
+    attempts: deleteAttemptsFor(db, emailOf(id), ifDone),
+    farewell: insertEmail(db, farewell, allOf(ifDone, wasActivated(id), takesMail(id))),
+    user: deleteUser(db, id, ifDone),
+  } as const
 }

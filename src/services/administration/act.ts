@@ -1,36 +1,43 @@
 /**
- * What one user does to another. Each act is one batch whose first statement, the audit event, holds the whole decision:
- * the actor's session, role and status as they are now, whom the actor may act on, and the state of the target. Why an
- * act was refused is read in the same batch.
+ * What one user does to another. Each act is one batch. Its first statement inserts the audit event only if everything
+ * that permits the act holds at that moment: the actor's session, role and status, the target's role, and the target's
+ * state. Every other statement depends on that event. The same batch reads why an act was refused.
  */
 import type { Ctx } from '../../context.ts'
 import { AppError, invalidToken } from '../../errors.ts'
+import { mayActOn, roleRules } from '../../permissions.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
 import { type Expression, allOf } from '../../store/db.ts'
 import type { AuditEvent, User } from '../../store/schema.ts'
 import { type Actor, actorStillHasRole, selectActingUser } from '../../store/sessions.ts'
 import { hasRoleAmong, selectUser } from '../../store/users.ts'
-import { rolesInReachOf } from '../../permissions.ts'
 
 /**
- * The first statements of every act: the event, if the act is permitted and has something to do; the actor, if still
- * acting; and the target as it was before.
+ * The first statements of every act: `decided` has a row if the act happens, `acting` is the actor if still signed in,
+ * `before` is the target as it was.
+ *
+ * @param when what must hold of the target for the act to change anything
  */
-export function decision(ctx: Ctx, actor: Actor, id: string, event: AuditEvent, when?: Expression) {
-  const isPermitted = allOf(actorStillHasRole(actor, event.at), hasRoleAmong(id, rolesInReachOf(actor.user.role)), when)
-  return [
-    insertAuditEvent(ctx.db, event, isPermitted),
-    selectActingUser(ctx.db, actor.session.id, actor.user.id, event.at),
-    selectUser(ctx.db, id),
-  ] as const
+export function decideAct(ctx: Ctx, actor: Actor, id: string, event: AuditEvent, when?: Expression) {
+  const { actsOn } = roleRules[actor.user.role]
+  const isPermitted = allOf(actorStillHasRole(actor, event.at), hasRoleAmong(id, actsOn), when)
+  return {
+    decided: insertAuditEvent(ctx.db, event, isPermitted),
+    acting: selectActingUser(ctx.db, actor.session.id, actor.user.id, event.at),
+    before: selectUser(ctx.db, id),
+  } as const
 }
 
-/** The target of an act that did nothing, when there was nothing to do; otherwise the refusal. */
-export function unchangedTarget(actor: Actor, [acting]: readonly User[], [target]: readonly User[]): User {
-  if (!acting || acting.role !== actor.user.role) throw invalidToken('ended_meanwhile')
+/**
+ * Explains an act that did not happen. If it was permitted, it had nothing to change, and the target is returned as it is.
+ *
+ * @throws {AppError} `invalid_token` when the session or the role ended meanwhile, `not_found`, `insufficient_permission`
+ */
+export function findUnchangedTarget(actor: Actor, rows: { acting: readonly User[]; before: readonly User[] }): User {
+  const [acting] = rows.acting
+  const [target] = rows.before
+  if (acting?.role !== actor.user.role) throw invalidToken('ended_meanwhile')
   if (!target) throw new AppError('not_found')
-  if (!rolesInReachOf(actor.user.role).includes(target.role)) {
-    throw new AppError('insufficient_permission', { reason: 'target_out_of_reach' })
-  }
+  if (!mayActOn(actor, target.role)) throw new AppError('insufficient_permission', { reason: 'target_out_of_reach' })
   return target
 }

@@ -1,6 +1,6 @@
 import type { Ctx } from '../../context.ts'
 import { AppError } from '../../errors.ts'
-import { orderedBatch } from '../../store/db.ts'
+import { batch } from '../../store/batch.ts'
 import type { Session, User } from '../../store/schema.ts'
 import { listSessionsOf } from '../../store/sessions.ts'
 import { type UserFilter, findUser, listUsers as listUserRows, selectUser } from '../../store/users.ts'
@@ -33,7 +33,10 @@ export async function getUser(ctx: Ctx, id: string): Promise<User> {
  * @throws {AppError} `not_found`
  */
 export async function getSessions(ctx: Ctx, id: string): Promise<Session[]> {
-  const [[user], sessions] = await orderedBatch(ctx.db, [selectUser(ctx.db, id), listSessionsOf(ctx.db, id, ctx.now())])
-  if (!user) throw new AppError('not_found')
+  const { user, sessions } = await batch(ctx.db, {
+    user: selectUser(ctx.db, id),
+    sessions: listSessionsOf(ctx.db, id, ctx.now()),
+  })
+  if (user.length === 0) throw new AppError('not_found')
   return sessions
 }

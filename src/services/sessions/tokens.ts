@@ -9,7 +9,7 @@ import {
   signInternalToken,
 } from '../../crypto/tokens.ts'
 import type { Session, User } from '../../store/schema.ts'
-import { permissionsOf } from '../../permissions.ts'
+import { permissionsFor } from '../../permissions.ts'
 
 export const sessionLifetime = { idleMs: refreshTokenSeconds * 1000, maxMs: sessionMaxSeconds * 1000 }
 
@@ -55,7 +55,7 @@ export async function issueTokens(ctx: Ctx, user: User, session: Session): Promi
     sid: session.id,
     jti: crypto.randomUUID(),
     role: user.role,
-    scope: permissionsOf[user.role].join(' '),
+    scope: permissionsFor({ user }).join(' '),
   }
   const [accessToken, refreshToken] = await Promise.all([
     signAccessToken(ctx.accessTokens, claims, now),

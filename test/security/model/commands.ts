@@ -2,7 +2,7 @@
 import * as fc from 'fast-check'
 import { decodeJwt } from 'jose'
 import { expect } from 'vitest'
-import type { Role } from '../../../src/store/schema.ts'
+import type { Role } from '../../../src/permissions.ts'
 import { day, hour, minute, second } from '../../support/clock.ts'
 import { tokenIn } from '../../support/people.ts'
 import type { Account, Device, Expected, Link, Model, Session } from './model.ts'

@@ -4,7 +4,8 @@
  */
 import type { ProblemCode } from '../../../src/errors.ts'
 import type { AuditType } from '../../../src/services/audit/trail.ts'
-import type { Role, UserStatus } from '../../../src/store/schema.ts'
+import type { Role } from '../../../src/permissions.ts'
+import type { UserStatus } from '../../../src/store/schema.ts'
 import { day, hour, minute, second } from '../../support/clock.ts'
 import { subjects } from '../../support/mails.ts'
 
