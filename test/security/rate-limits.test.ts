@@ -192,7 +192,7 @@ describe('the limits', () => {
   })
 
   it('in docs/security.md are those of the table, for every call that has one', () => {
-    const section = /^## Abuse limits: the outer ring$[^#]*/m.exec(securityPage)![0]
+    const section = /^## Rate limits by client address$[^#]*/m.exec(securityPage)![0]
     const documented = [...section.matchAll(/^\| (`.*`) \| (\d+)(?:, together)? \|/gm)].flatMap(
       ([, calls, perMinute]) => Array.from(calls!.matchAll(/`([A-Z]+ \S+)`/g), ([, call]) => `${call}: ${perMinute}`),
     )
