@@ -1,0 +1,17 @@
+/** Prose is wrapped at 120 columns. The formatter could wrap it, but would pad tables to the width of their longest cell. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { pages, read } from './support/documents.ts'
+
+/** Tables, code and diagrams cannot be wrapped, nor can a line that is one long word, such as a link. */
+const proseOf = (page: string) => read(page).replaceAll(/^ *```[^]*?^ *```$|^ *\|.*$|^ *(?:[-*>] )?\S+$/gm, '')
+
+test('every document is wrapped at 120 columns', () => {
+  const long = pages.flatMap((page) =>
+    proseOf(page)
+      .split('\n')
+      .filter((line) => line.length > 120)
+      .map((line) => `${page}: ${line}`),
+  )
+  assert.deepEqual(long, [])
+})
