@@ -1,4 +1,4 @@
-/** The closed catalogue of what can go wrong, as clients see it: code → status and public text (RFC 9457). */
+/** Every problem that a client can see: its code, with the status and the public text (RFC 9457). */
 export const problems = {
   malformed_json: { status: 400, title: 'Malformed JSON', detail: 'The request body is not well-formed JSON.' },
   invalid_link: {
@@ -86,7 +86,42 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
-/** One broken rule: an RFC 6901 pointer to the field, a stable code, and words for a person. */
+/**
+ * Why a request was refused or could not be served, for the log. The client sees the code alone, since a more precise
+ * answer would help an attacker more than the user.
+ */
+export const reasons = [
+  // Tokens and links
+  'not_good',
+  'revoked',
+  'ended',
+  'ended_meanwhile',
+  'changed_meanwhile',
+  'used_meanwhile',
+  'unknown_generation',
+  // Passwords and people
+  'unknown_address',
+  'wrong_password',
+  'pending',
+  'suspended',
+  'password_attempts',
+  'target_out_of_reach',
+  // Requests
+  'client_address',
+  'broken_off',
+  'webhook_signature',
+  // Services that did not answer
+  'config',
+  'd1',
+  'd1_overloaded',
+  'kv',
+  'turnstile',
+  'pwned_passwords',
+] as const
+
+export type Reason = (typeof reasons)[number]
+
+/** One broken rule: a pointer to the field (RFC 6901), a stable code, and a sentence for a person. */
 export interface FieldError {
   pointer: string
   code: string
@@ -94,18 +129,18 @@ export interface FieldError {
 }
 
 interface AppErrorOptions {
-  /** Why, for the log only. Never a value the client sent. */
-  reason?: string
+  /** For the log only. */
+  reason?: Reason
   errors?: FieldError[]
   headers?: Record<string, string>
   cause?: unknown
 }
 
-/** A failure with an answer. `code` is public; `reason` and `cause` are not. */
+/** A failure that has an answer. `code` is public; `reason` and `cause` are for the log. */
 export class AppError extends Error {
   override name = 'AppError'
   readonly code: ProblemCode
-  readonly reason: string | undefined
+  readonly reason: Reason | undefined
   readonly errors: FieldError[] | undefined
   readonly headers: Record<string, string>
 
@@ -118,17 +153,17 @@ export class AppError extends Error {
   }
 }
 
-/** A store did not answer. Nothing is known to be wrong with the request, so it may be tried again (RFC 9110 §15.6.4). */
-export function unavailable(reason: string, cause?: unknown, retryAfterSeconds = 5): AppError {
+/** A service we depend on did not answer. The request itself may be fine, so the client may repeat it (RFC 9110 §15.6.4). */
+export function unavailable(reason: Reason, cause?: unknown, retryAfterSeconds = 5): AppError {
   return new AppError('service_unavailable', { reason, cause, headers: { 'Retry-After': String(retryAfterSeconds) } })
 }
 
-/** The header that says which credentials would have helped: the scheme, then one parameter at least (RFC 6750 §3). */
+/** The header that names the accepted scheme, followed by at least one parameter (RFC 6750 §3). */
 export function bearerChallenge(...parameters: string[]): Record<string, string> {
   return { 'WWW-Authenticate': `Bearer ${['realm="postern"', ...parameters].join(', ')}` }
 }
 
-/** The token or the session behind it is not good, any more or at all (RFC 6750 §3.1). */
-export function invalidToken(reason: string): AppError {
+/** The access token is invalid, or its session has ended (RFC 6750 §3.1). */
+export function invalidToken(reason: Reason): AppError {
   return new AppError('invalid_token', { reason, headers: bearerChallenge('error="invalid_token"') })
 }

@@ -1,17 +1,46 @@
-/** What may stand in a line: ids, patterns, numbers, codes. Never a token, a link, a key, a password or an address. */
+/** Every event of the log. docs/operations.md explains each; a test compares the two lists. */
+export const logEvents = [
+  'request',
+  'request.failed',
+  'request.unavailable',
+  'rate_limit.failed',
+  'readiness.failed',
+  'config.invalid',
+  'revocation.write_failed',
+  'revocation.read_failed',
+  'turnstile.refused',
+  'turnstile.unavailable',
+  'password.breach_check_failed',
+  'password.breach_cache_failed',
+  'mail.queue_failed',
+  'mail.postponed',
+  'mail.failed',
+  'mail.delivery_failed',
+  'mail.dead_letter_failed',
+  'mail.requeued',
+  'job',
+  'job.failed',
+  'job.unknown',
+  'cleanup',
+  'cleanup.failed',
+] as const
+
+export type LogEvent = (typeof logEvents)[number]
+
+/** The fields of a line: ids, patterns, numbers, codes. Never a token, a link, a key, a password or an email address. */
 export type LogFields = Record<string, string | number | boolean | null | undefined | readonly string[]>
 
 export type LogLevel = 'info' | 'warn' | 'error'
 
 /** Writes one JSON line, which Workers Logs indexes by field. */
-export function log(level: LogLevel, event: string, fields: LogFields = {}): void {
+export function log(level: LogLevel, event: LogEvent, fields: LogFields = {}): void {
   // oxlint-disable-next-line no-console -- the one place that writes the log
   console[level](JSON.stringify({ time: new Date().toISOString(), level, event, ...fields }))
 }
 
 /**
- * What of an error may be logged. Its own message may hold bound parameters (drizzle's does) or what a client sent, so it
- * is the class of each error in the chain of causes, and the message of the first one that the platform made.
+ * Describes an error without leaking. A message may hold bound parameters (drizzle's does) or what a client sent, so the
+ * line has the class of each error in the chain of causes, and the message only of the first one made by the platform.
  */
 export function describeError(error: unknown): LogFields {
   const chain = causesOf(error)
@@ -29,13 +58,13 @@ function causesOf(error: unknown): Error[] {
   return chain
 }
 
-/** D1, KV and Queues name the failing constraint or column. A value, if there is one (`D1_TYPE_ERROR`), stands in quotes. */
+/** Messages of D1, KV and Queues name a constraint or column. A value in one (`D1_TYPE_ERROR`) is quoted, so cut there. */
 function platformMessage({ message }: Error): string | undefined {
   const isOfPlatform = /^(D1_|KV |Queue |Network connection lost|internal error)/.test(message)
   return isOfPlatform ? message.replace(/['"`].*/s, '…') : undefined
 }
 
-/** The first frame of the stack. The message stands before it and may hold lines that look like frames. */
+/** The first frame of the stack, searched for after the message, whose own lines may look like frames. */
 function sourceLine({ message, stack = '' }: Error): string | undefined {
   const start = stack.indexOf(message)
   return start < 0 ? undefined : /\n\s+at (.+)/.exec(stack.slice(start + message.length))?.[1]

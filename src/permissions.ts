@@ -1,6 +1,6 @@
 /**
- * Roles, what each may do, and on whose accounts: the one table, as plain data without imports, so that the console reads
- * it, too. A new permission is a line here.
+ * Roles, what each may do, and on whose accounts: the one table, as plain data without imports, so that the pages for
+ * administrators can read it, too. A new permission is a line here.
  */
 const moderator = ['content:manage', 'users:read', 'profiles:moderate', 'users:suspend'] as const
 const administrator = [

@@ -448,12 +448,12 @@ describe('what is said of an error', () => {
   })
 
   it('is one line, whatever it holds', () => {
-    writeLine('warn', 'test', { text: 'a\nb\r\n{"level":"error"}', none: undefined, list: ['a\nb'] })
+    writeLine('warn', 'job', { text: 'a\nb\r\n{"level":"error"}', none: undefined, list: ['a\nb'] })
     expect(log.lines).toHaveLength(1)
     expect(log.lines[0]).not.toMatch(/[\r\n]/)
     expect(log.entries()[0]).toMatchObject({
       level: 'warn',
-      event: 'test',
+      event: 'job',
       text: 'a\nb\r\n{"level":"error"}',
       list: ['a\nb'],
     })

@@ -194,13 +194,41 @@ export const emails = sqliteTable(
   ],
 )
 
-/** Append-only. Ids only and no foreign key: the trail outlives the account and holds no e-mail address. */
+/** Every kind of event in the audit trail. Refreshes are not recorded: they are frequent and change nothing. */
+export const auditTypes = [
+  'user.registered',
+  'user.activation_requested',
+  'user.activated',
+  'user.activation_refused',
+  'user.signed_in',
+  'user.sign_in_refused',
+  'user.password_changed',
+  'user.password_change_refused',
+  'user.password_reset_requested',
+  'user.password_reset',
+  'user.profile_updated',
+  'user.role_changed',
+  'user.suspended',
+  'user.reinstated',
+  'user.deleted',
+  'user.deletion_refused',
+  'user.expired',
+  'session.ended',
+  'session.reuse_detected',
+  'email.failed',
+  'email.undeliverable',
+  'email.suppression_lifted',
+] as const
+
+export type AuditType = (typeof auditTypes)[number]
+
+/** Append-only. Ids only and no foreign key: the trail outlives the account and holds no email address. */
 export const auditEvents = sqliteTable(
   'audit_events',
   {
     id: text('id').primaryKey(),
     at: instant('at').notNull(),
-    type: text('type').notNull(),
+    type: text('type', { enum: auditTypes }).notNull(),
     actorId: text('actor_id'),
     userId: text('user_id'),
     ip: text('ip'),

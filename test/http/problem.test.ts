@@ -2,7 +2,7 @@
 import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { AppError, unavailable } from '../../src/errors.ts'
+import { AppError, type Reason, unavailable } from '../../src/errors.ts'
 import type { HttpEnv } from '../../src/http/env.ts'
 import { noteOrigin } from '../../src/http/origin.ts'
 import { answerError } from '../../src/http/problem.ts'
@@ -40,7 +40,7 @@ describe('what is thrown', () => {
   })
 
   it.each([
-    ['a refusal', new AppError('not_found', { reason: canary }), 404, 'not_found'],
+    ['a refusal', new AppError('not_found', { reason: canary as Reason }), 404, 'not_found'],
     ['a refusal below the driver', new Error(canary, { cause: new AppError('not_found') }), 404, 'not_found'],
     ['what the framework could not read', new HTTPException(400, { message: canary }), 400, 'malformed_json'],
   ])('is answered and not logged: %s', async (_, thrown, status, code) => {

@@ -3,9 +3,9 @@ import type { AuditEvent } from '../../store/schema.ts'
 import type { Actor } from '../../store/sessions.ts'
 import { listAudit } from './trail.ts'
 
-/** An event as the user it happened to may see it. */
+/** An event as its user may see it. */
 export interface Activity extends Pick<AuditEvent, 'id' | 'at' | 'type' | 'detail' | OriginColumn> {
-  /** `null` when nobody is known: a refused sign-in, a stolen token, a job. */
+  /** Null when the event has no known actor: a refused sign-in, a stolen token, a job. */
   actor: 'you' | 'administrator' | null
 }
 
@@ -13,11 +13,11 @@ type OriginColumn = 'ip' | 'country' | 'userAgent' | 'requestId'
 
 export interface ActivityPage {
   events: Activity[]
-  /** The id to go on after, when there is more. */
+  /** The id after which the next page starts; null on the last page. */
   next: string | null
 }
 
-/** What happened to the own account, newest first. */
+/** The events of the user's own account, newest first. */
 export async function listActivity(
   ctx: Ctx,
   { user }: Actor,
@@ -30,7 +30,7 @@ export async function listActivity(
 
 const hidden = { ip: null, country: null, userAgent: null, requestId: null }
 
-/** Who administers is nobody's business here, nor is where they were; a stranger's address is the owner's to know. */
+/** Hides which administrator acted, and from where. A stranger's address stays visible: the owner needs to see it. */
 function seenBy(userId: string, { id, at, type, detail, actorId, ...rest }: AuditEvent): Activity {
   const { ip, country, userAgent, requestId } = rest
   if (actorId !== null && actorId !== userId) return { id, at, type, detail, actor: 'administrator', ...hidden }

@@ -1,45 +1,17 @@
 import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { type AuditFilter, listAuditEvents } from '../../store/audit.ts'
-import type { AuditEvent } from '../../store/schema.ts'
-
-/** Everything the trail can say. Refreshes are not in it: they are many and change nothing. */
-export const auditTypes = [
-  'user.registered',
-  'user.activation_requested',
-  'user.activated',
-  'user.activation_refused',
-  'user.signed_in',
-  'user.sign_in_refused',
-  'user.password_changed',
-  'user.password_change_refused',
-  'user.password_reset_requested',
-  'user.password_reset',
-  'user.profile_updated',
-  'user.role_changed',
-  'user.suspended',
-  'user.reinstated',
-  'user.deleted',
-  'user.deletion_refused',
-  'user.expired',
-  'session.ended',
-  'session.reuse_detected',
-  'email.failed',
-  'email.undeliverable',
-  'email.suppression_lifted',
-] as const
-
-export type AuditType = (typeof auditTypes)[number]
+import type { AuditEvent, AuditType } from '../../store/schema.ts'
 
 interface About {
-  /** Who did it; nobody known for a refused sign-in or a job. */
+  /** The user who acted; null for a job and for a refused sign-in, where nobody proved who they are. */
   actorId?: string | null
-  /** Whom it was done to. */
+  /** The user whose account it concerns. */
   userId?: string | null
   detail?: NonNullable<AuditEvent['detail']>
 }
 
-/** An event as it happened now, from where the request came. Ids only: no address, no name, no secret. */
+/** An event of this moment, with the origin of the request. It holds ids only: no email address, no name, no secret. */
 export function auditEvent(ctx: Ctx, type: AuditType, { actorId = null, userId = null, detail }: About): AuditEvent {
   const at = ctx.now()
   return { id: uuidv7(at), at, type, actorId, userId, ...ctx.origin, detail: detail ?? null }
@@ -47,7 +19,7 @@ export function auditEvent(ctx: Ctx, type: AuditType, { actorId = null, userId =
 
 export interface AuditPage {
   events: AuditEvent[]
-  /** The id to go on after, when there is more. */
+  /** The id after which the next page starts; null on the last page. */
   next: string | null
 }
 

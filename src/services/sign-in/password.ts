@@ -1,6 +1,6 @@
 import type { Ctx } from '../../context.ts'
 import { type PasswordVerdict, hashPassword, verifyPassword } from '../../crypto/password.ts'
-import { AppError, type ProblemCode } from '../../errors.ts'
+import { AppError, type ProblemCode, type Reason } from '../../errors.ts'
 import { accountBudget, deleteAttempts, deviceBudget, isSeriesBelow, returnAttempt } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { type Expression, always, orderedBatch, never } from '../../store/db.ts'
@@ -124,7 +124,7 @@ async function startSession(
  * try at all: who registers an address and knows that password must not end the series of what is tried at another one. The
  * same statements run in every case, and when there is no owner.
  */
-async function refuse(ctx: Ctx, attempt: Attempt, code: ProblemCode, reason: string): Promise<never> {
+async function refuse(ctx: Ctx, attempt: Attempt, code: ProblemCode, reason: Reason): Promise<never> {
   const { email, budget, tries, userId, isRight, isStandIn } = attempt
   const event = auditEvent(ctx, 'user.sign_in_refused', { userId, detail: { reason } })
   const { insertWarning, announce } = seriesWarning(ctx, { email, userId, tries: isRight || isStandIn ? 0 : tries })

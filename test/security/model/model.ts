@@ -3,9 +3,8 @@
  * database, no cryptography. The commands do the same to the real service and compare.
  */
 import type { ProblemCode } from '../../../src/errors.ts'
-import type { AuditType } from '../../../src/services/audit/trail.ts'
 import type { Role } from '../../../src/permissions.ts'
-import type { UserStatus } from '../../../src/store/schema.ts'
+import type { AuditType, UserStatus } from '../../../src/store/schema.ts'
 import { day, hour, minute, second } from '../../support/clock.ts'
 import { subjects } from '../../support/mails.ts'
 
