@@ -35,6 +35,8 @@ export default defineConfig(async () => ({
     exclude: ['test/e2e/**', 'test/browser/**'],
     setupFiles: ['./test/support/setup.ts'],
     testTimeout: 60_000,
+    // Titles with values are cited and searched for as a whole.
+    taskTitleValueFormatTruncate: 0,
     silent: 'passed-only' as const,
   },
 }))

@@ -5,7 +5,7 @@ import { uuidv7 as newId } from '../../src/crypto/random.ts'
 import { expectInvalid, expectOk, expectProblem, instant, administeredUser, uuidv7 } from '../support/answers.ts'
 import { hour, minute } from '../support/clock.ts'
 import { type SignedIn, goodPassword, signUp, signUpAdmin, signUpAs } from '../support/people.ts'
-import { type Service, startService } from '../support/service.ts'
+import { type Answer, type Service, startService } from '../support/service.ts'
 import { nothing, observe, rowsOf, write } from '../support/state.ts'
 
 interface Listed {
@@ -23,9 +23,12 @@ async function walk(service: Service, actor: SignedIn, path: string, member: 'us
   const sizes: number[] = []
   const base = `${path}${path.includes('?') ? '&' : '?'}limit=${limit}`
   for (let cursor: string | null = ''; cursor !== null;) {
-    const page = expectOk(
-      await list(service, actor, cursor === '' ? base : `${base}&cursor=${encodeURIComponent(cursor)}`),
+    const answer: Answer = await list(
+      service,
+      actor,
+      cursor === '' ? base : `${base}&cursor=${encodeURIComponent(cursor)}`,
     )
+    const page = expectOk(answer)
     expect(Object.keys(page).toSorted()).toEqual([member, 'next_cursor'].toSorted())
     items.push(...page[member])
     sizes.push(page[member].length)

@@ -48,9 +48,10 @@ export function expectNoContent(answer: Answer): void {
   expect(answer.headers.get('Cache-Control')).toBe('no-store')
 }
 
+type OkBody<A extends Answer> = number extends A['status'] ? A['json'] : Extract<A, { status: 200 }>['json']
+
 /** A 200 with a JSON body, which it gives. */
-// oxlint-disable-next-line no-explicit-any -- a test reads what it expects to be there
-export function expectOk(answer: Answer): any {
+export function expectOk<A extends Answer>(answer: A): OkBody<A> {
   expect(answer.status, answer.text).toBe(200)
   expect(answer.headers.get('Content-Type')).toMatch(/^application\/json/)
   return answer.json

@@ -1,7 +1,8 @@
 /** What the stores hold, and what an act changed in them: a test says all of it, so nothing else may have happened. */
 import { env } from 'cloudflare:workers'
 import { expect } from 'vitest'
-import type { Answer, Service } from './service.ts'
+import type { AnswerTo, OperationId, Reply } from './api.ts'
+import type { Service } from './service.ts'
 
 export type Row = Record<string, string | number | null>
 
@@ -92,13 +93,19 @@ export interface Observation<T> {
 
 /**
  * Does something and tells all it did: rows, events and revocations as they were at the answer, then the mail. What was
- * on its way before is delivered first.
+ * on its way before is delivered first. Of a call of an operation, `answer` is whatever it answered.
  */
-export async function observe<T = Answer>(service: Service, act: () => Promise<T>): Promise<Observation<T>> {
+export async function observe<Id extends OperationId>(
+  service: Service,
+  act: () => Reply<Id>,
+): Promise<Observation<AnswerTo<Id>>>
+export async function observe<T>(service: Service, act: () => Promise<T>): Promise<Observation<T>>
+export async function observe(service: Service, act: () => Promise<unknown>): Promise<Observation<unknown>> {
   await service.deliver()
   const [before, revokedBefore] = [await snapshot(), await revokedSessions()]
   const mailsBefore = service.mailbox.mails().length
-  const answer = await act()
+  const acted = act()
+  const answer = await ('answer' in acted ? acted.answer : acted)
   const [after, revokedAfter] = [await snapshot(), await revokedSessions()]
   await service.deliver()
   const mails = service.mailbox.mails()

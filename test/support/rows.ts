@@ -1,0 +1,101 @@
+/** Inserts rows by the names of the schema. Columns that a test leaves out get a valid value. */
+import { env } from 'cloudflare:workers'
+import { getTableColumns, getTableName } from 'drizzle-orm'
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { uuidv7 } from '../../src/crypto/random.ts'
+import {
+  attemptCounters,
+  auditEvents,
+  emails,
+  oneTimeLinks,
+  registrations,
+  sessions,
+  users,
+} from '../../src/store/schema.ts'
+import { Clock, hour } from './clock.ts'
+
+type New<Table extends SQLiteTable> = Table['$inferInsert']
+type Given<Table extends SQLiteTable, Needed extends keyof New<Table>> = Partial<New<Table>> & Pick<New<Table>, Needed>
+
+/** A row as it was stored. */
+type Stored<Table extends SQLiteTable> = Table['$inferSelect']
+
+const start = new Clock().now()
+const newId = () => uuidv7(start)
+
+export const insertUsers = (rows: Partial<New<typeof users>>[]) =>
+  insertRows(users, rows, () => {
+    const id = newId()
+    return { id, email: `${id}@example.com`, role: 'USER', status: 'active', createdAt: start, updatedAt: start }
+  })
+
+export const insertSessions = (rows: Given<typeof sessions, 'userId'>[]) =>
+  insertRows(sessions, rows, () => ({
+    id: newId(),
+    generation: 1,
+    createdAt: start,
+    lastUsedAt: start,
+    expiresAt: new Date(start.getTime() + hour),
+  }))
+
+export const insertRegistrations = (rows: Given<typeof registrations, 'email'>[]) =>
+  insertRows(registrations, rows, () => ({ id: newId(), passwordHash: 'x', createdAt: start }))
+
+export const insertLinks = (rows: Given<typeof oneTimeLinks, 'userId'>[]) =>
+  insertRows(oneTimeLinks, rows, () => ({
+    id: newId(),
+    purpose: 'activation',
+    createdAt: start,
+    expiresAt: new Date(start.getTime() + hour),
+  }))
+
+/** Emails without a link, to somebody whom nobody looks up. */
+export const insertEmails = (rows: Given<typeof emails, 'recipient'>[]) =>
+  insertRows(emails, rows, () => ({
+    id: newId(),
+    template: 'account_activated',
+    params: {},
+    status: 'queued',
+    attempts: 0,
+    dueAt: start,
+    createdAt: start,
+  }))
+
+export const insertAuditEvents = (rows: Given<typeof auditEvents, 'type'>[]) =>
+  insertRows(auditEvents, rows, () => ({ id: newId(), at: start }))
+
+/** Sets how many wrong passwords in a row are counted for an address. A negative count allows so many more tries. */
+export async function setAttempts(email: string, count: number, allowedAt = new Date(0)): Promise<void> {
+  const key = `account:${email}`
+  await env.DB.prepare('delete from attempt_counters where key = ?').bind(key).run()
+  await insertRows(attemptCounters, [{ key, count, allowedAt, updatedAt: new Date(0) }], () => ({}))
+}
+
+/** Keeps the bound JSON below the size limit of a value in D1. */
+const rowsAtOnce = 2000
+
+async function insertRows<Table extends SQLiteTable>(
+  table: Table,
+  rows: object[],
+  defaults: () => object,
+): Promise<Stored<Table>[]> {
+  const whole: Record<string, unknown>[] = rows.map((row) => ({ ...defaults(), ...row }))
+  const columns = Object.entries(getTableColumns(table))
+  const names = columns.map(([, { name }]) => name)
+  const values = names.map((name) => `value ->> '$.${name}'`)
+  const sql = `insert into ${getTableName(table)} (${names.join()}) select ${values.join()} from json_each(?)`
+  const stored = whole.map((row) =>
+    Object.fromEntries(
+      columns.map(([key, column]) => {
+        const value = row[key] ?? null
+        return [column.name, value === null ? null : column.mapToDriverValue(value)]
+      }),
+    ),
+  )
+  for (let from = 0; from < stored.length; from += rowsAtOnce) {
+    await env.DB.prepare(sql)
+      .bind(JSON.stringify(stored.slice(from, from + rowsAtOnce)))
+      .run()
+  }
+  return whole
+}
