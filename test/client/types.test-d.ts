@@ -1,0 +1,102 @@
+/**
+ * The types of `@postern/client` as an application sees them, checked by `npm run typecheck`. They follow from the OpenAPI
+ * document, so a change of the contract that would break applications fails here first. Nothing in this file runs.
+ */
+import type { MiddlewareHandler } from 'hono'
+import { expectTypeOf } from 'vitest'
+import { type PosternEnv, postern } from '../../client/src/hono.ts'
+import {
+  type AdministeredUser,
+  type AuditEvent,
+  type Body,
+  type Change,
+  type ClientStorage,
+  type ErrorCode,
+  type FieldError,
+  type Permission,
+  PosternError,
+  type Role,
+  type Session,
+  type User,
+  createClient,
+} from '../../client/src/index.ts'
+import { type AccessToken, verifier } from '../../client/src/verifier.ts'
+
+const client = createClient({ url: 'https://accounts.example.com' })
+
+// @ts-expect-error -- a client needs the address of the service
+createClient({})
+// @ts-expect-error -- there are two transports
+createClient({ url: 'https://accounts.example.com', transport: 'header' })
+expectTypeOf<Storage>().toExtend<ClientStorage>()
+
+// Users
+expectTypeOf<Role>().toEqualTypeOf<'USER' | 'MODERATOR' | 'ADMIN'>()
+expectTypeOf<User['role']>().toEqualTypeOf<Role>()
+expectTypeOf<User['first_name']>().toEqualTypeOf<string | null>()
+expectTypeOf<User>().not.toHaveProperty('email_deliverable')
+expectTypeOf<AdministeredUser>().toHaveProperty('email_deliverable').toEqualTypeOf<boolean>()
+expectTypeOf<'content:manage'>().toExtend<Permission>()
+expectTypeOf<'content:delete'>().not.toExtend<Permission>()
+
+// The session
+expectTypeOf(client.user).toEqualTypeOf<User | null>()
+expectTypeOf(client.restore).returns.resolves.toEqualTypeOf<User | null>()
+expectTypeOf(client.signIn).returns.resolves.toEqualTypeOf<User>()
+expectTypeOf(client.signOut).returns.resolves.toBeVoid()
+expectTypeOf(client.sessions).returns.resolves.toEqualTypeOf<Session[]>()
+expectTypeOf(client.onChange).parameter(0).parameter(0).toEqualTypeOf<Change>()
+expectTypeOf(client.onChange).returns.toEqualTypeOf<() => void>()
+// The client itself adds the transport and the device token.
+expectTypeOf(client.signIn).parameter(0).toHaveProperty('password').toEqualTypeOf<string>()
+expectTypeOf(client.signIn).parameter(0).not.toHaveProperty('transport')
+expectTypeOf(client.signIn).parameter(0).not.toHaveProperty('device_token')
+// @ts-expect-error -- the account is read-only: a sign-in or `updateMe` changes it
+client.user = null
+// @ts-expect-error -- nobody assigns a role to themselves
+void client.updateMe({ role: 'ADMIN' })
+
+// Administration
+expectTypeOf(client.admin.assignRole).parameter(1).toEqualTypeOf<Role>()
+expectTypeOf(client.admin.user).returns.resolves.toEqualTypeOf<AdministeredUser>()
+// @ts-expect-error -- a suspension has a reason
+void client.admin.suspend('019aa0f0-0000-7000-8000-000000000000')
+// @ts-expect-error -- not a state that a user can have
+void client.admin.users({ status: 'deleted' })
+
+// Any call by its path
+expectTypeOf(client.request('get', '/users/me')).resolves.toEqualTypeOf<User>()
+expectTypeOf(client.request('delete', '/users/me/sessions')).resolves.toEqualTypeOf<undefined>()
+expectTypeOf(client.request('get', '/audit-events', { query: { limit: 5 } })).resolves.toEqualTypeOf<{
+  events: AuditEvent[]
+  next_cursor: string | null
+}>()
+// @ts-expect-error -- the path has a part to fill in
+void client.request('get', '/users/{id}')
+// @ts-expect-error -- the call has a body
+void client.request('post', '/auth/change-password')
+// @ts-expect-error -- no such path
+void client.request('get', '/accounts')
+// @ts-expect-error -- the path does not take this method
+void client.request('post', '/users/me')
+expectTypeOf<Body<'changePassword'>>().toHaveProperty('new_password').toEqualTypeOf<string>()
+
+// Failures
+expectTypeOf(PosternError).instance.toExtend<Error>()
+expectTypeOf(PosternError).instance.toHaveProperty('code').toEqualTypeOf<ErrorCode>()
+expectTypeOf(PosternError).instance.toHaveProperty('errors').toEqualTypeOf<FieldError[]>()
+expectTypeOf<'invalid_credentials' | 'rate_limited' | 'network_error' | 'unexpected_answer'>().toExtend<ErrorCode>()
+expectTypeOf<string>().not.toExtend<ErrorCode>()
+
+// Services behind Postern
+const verify = verifier({ issuer: 'https://accounts.example.com' })
+expectTypeOf(verify).returns.resolves.toEqualTypeOf<AccessToken>()
+expectTypeOf<AccessToken['permissions']>().toEqualTypeOf<Permission[]>()
+expectTypeOf<AccessToken['expiresAt']>().toEqualTypeOf<Date>()
+// @ts-expect-error -- the issuer is not guessed
+verifier({})
+
+expectTypeOf(postern({ permission: 'content:manage' })).toEqualTypeOf<MiddlewareHandler<PosternEnv>>()
+expectTypeOf<PosternEnv['Variables']['postern']>().toEqualTypeOf<AccessToken>()
+// @ts-expect-error -- a permission that no role has
+postern({ permission: 'content:mange' })
