@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('../../../', import.meta.url))
 export const read = (path: string) => readFileSync(join(root, path), 'utf8')
-export const pages = globSync(['*.md', 'docs/*.md', 'client/*.md', 'examples/*/*.md'], { cwd: root })
+export const pages = globSync(['*.md', 'docs/**/*.md', 'client/*.md', 'examples/*/*.md', '.github/*.md'], { cwd: root })
 /** What a page would have somebody type: a line of a block, or text between backticks. */
 export const codeOf = (page: string) =>
   Array.from(
