@@ -123,7 +123,8 @@ test('the tables of variables and secrets are those of wrangler.toml, and of the
   const required = /^required = \[(.*)\]$/m.exec(toml)?.[1]?.match(/[A-Z_]+/g) ?? []
   const optional = read('src/config/optional-secrets.d.ts').match(/[A-Z_]+(?=\?:)/g) ?? []
   assert.ok(variables.length > 10 && required.length > 3 && optional.length > 1)
-  assert.deepEqual(sorted(firstColumn('README.md', 'Configure it')), sorted([...variables, ...required, ...optional]))
+  assert.deepEqual(sorted(firstColumn('docs/configuration.md', 'Variables')), sorted(variables))
+  assert.deepEqual(sorted(firstColumn('docs/configuration.md', 'Secrets')), sorted([...required, ...optional]))
   const secrets = section('docs/operations.md', 'Secrets').split('If the copy')[0] ?? ''
   const told = Array.from(secrets.matchAll(/^\| `([A-Z_]+)` \|/gm), ([, name = '']) => name)
   assert.deepEqual(sorted(told), sorted([...required, ...optional]))
