@@ -156,6 +156,18 @@ test("the operator's table of audit events is what the trail can hold", () => {
   assert.deepEqual(sorted(firstColumn('docs/operations.md', 'Audit events')), sorted(types))
 })
 
+test('every threat has an id of its own, and names a test or says that there is none', () => {
+  const rows = Array.from(read('docs/threat-model.md').matchAll(/^\| (B\d+-[STRIDE]\d+) \| .* \| ([^|]+) \|$/gm))
+  const ids = rows.map(([, id = '']) => id)
+  assert.ok(ids.length > 50)
+  assert.equal(new Set(ids).size, ids.length)
+  const unclear = rows.filter(([, , shownBy = '']) => !/`(?:test\/|\.ci\/run)|no test/.test(shownBy))
+  assert.deepEqual(
+    unclear.map(([, id]) => id),
+    [],
+  )
+})
+
 test('one place writes the log', () => {
   assert.deepEqual(filesWith(/\bconsole\b/), ['src/log.ts'])
 })
