@@ -1,7 +1,7 @@
 /** The composition root: bindings in, what the services need out. One for each request or job. */
 import { type Config, type Secrets, readSettings } from './config/settings.ts'
 import { type WorkFactor, productionWork } from './crypto/password.ts'
-import type { AccessTokenSettings, InternalTokenSettings } from './crypto/tokens.ts'
+import type { TokenSettings } from './crypto/tokens.ts'
 import { type Db, connect } from './store/db.ts'
 
 /** What the outside world gives us and a test replaces. */
@@ -36,8 +36,7 @@ export interface MailJob {
 export interface Ctx extends Platform {
   config: Config
   secrets: Secrets
-  accessTokens: AccessTokenSettings
-  internalTokens: InternalTokenSettings
+  tokens: TokenSettings
   db: Db
   revocations: KVNamespace
   mailQueue: Queue<MailJob>
@@ -58,8 +57,12 @@ export async function createContext(
     ...platform,
     config,
     secrets,
-    accessTokens: { keys: secrets.signingKeys, issuer: config.publicUrl, audience: config.audience },
-    internalTokens: { keys: secrets.tokenKeys, issuer: config.publicUrl },
+    tokens: {
+      issuer: config.publicUrl,
+      audience: config.audience,
+      signingKeys: secrets.signingKeys,
+      secretKeys: secrets.tokenKeys,
+    },
     db: connect(env.DB, platform),
     revocations: env.REVOCATIONS,
     mailQueue: env.MAIL_QUEUE,

@@ -91,8 +91,19 @@ export type ProblemCode = keyof typeof problems
  * answer would help an attacker more than the user.
  */
 export const reasons = [
-  // Tokens and links
-  'not_good',
+  // Tokens: those of `TokenRefusal`
+  'malformed',
+  'wrong_algorithm',
+  'unknown_key',
+  'bad_signature',
+  'wrong_typ',
+  'wrong_issuer',
+  'wrong_audience',
+  'expired',
+  'not_yet_valid',
+  'lives_too_long',
+  'bad_claims',
+  // Sessions and links
   'revoked',
   'ended',
   'ended_meanwhile',

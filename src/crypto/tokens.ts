@@ -1,164 +1,215 @@
 /**
- * Everything Postern hands out is a JWT. Access tokens are signed with a key pair, for anybody to verify; what only
- * Postern reads (refresh tokens, mail links) is HS256 with the issuer as its audience, so that no other service can
- * take it for an access token. Each kind has a `typ` of its own and none is accepted for another (RFC 8725 §3.11).
+ * Everything Postern hands out is a JWT of one of the kinds below. Each kind has its own `typ`, and no kind is accepted in
+ * place of another (RFC 8725 §3.11).
  *
- * Nothing may ever be keyed on a token's text: one JWT has several spellings. Key on `sid` or `jti`.
+ * Never use the text of a token as a key (in a cache, a lock, a table): one JWT has several spellings. Use `sid` or `jti`.
  */
-import { SignJWT, jwtVerify, type JWTHeaderParameters, type JWTPayload } from 'jose'
+import { type JWTHeaderParameters, type JWTPayload, SignJWT, jwtVerify } from 'jose'
 import type { KeyRing, SecretKey, SigningKey } from './keys.ts'
 
 export const accessTokenSeconds = 10 * 60
 export const refreshTokenSeconds = 30 * 24 * 60 * 60
-/** However often a session is refreshed, it ends this long after its sign-in. */
+/** A session ends this long after its sign-in, however often it is refreshed. */
 export const sessionMaxSeconds = 90 * 24 * 60 * 60
+/** A device without a sign-in for this long counts as unknown. */
+export const deviceTokenSeconds = 180 * 24 * 60 * 60
 
-/** Clocks of two machines differ; a token from further ahead than this is refused. */
-const futureSeconds = 60
+/** Clocks of two machines differ: a token may be this far ahead of ours. */
+const maxSkewSeconds = 60
 
 /** Our longest token is under 1 kB. */
 const maxTokenLength = 4096
 
-/** What the header of a token of ours says. A member beyond that (`jku`, `jwk`, `crit`, `b64`, …) was not put there by us. */
+/** The header members that we set. A token with any other (`jku`, `jwk`, `crit`, `b64`, …) is not ours. */
 const headerMembers: readonly string[] = ['alg', 'typ', 'kid']
 
-/** RFC 9068 §2.1. */
-const accessType = 'at+jwt'
-
-export interface AccessClaims {
-  sub: string
-  sid: string
-  jti: string
-  role: string
-  scope: string
+const algorithms = {
+  /** Key pairs: anybody can verify with the JWKS. */
+  signingKeys: ['EdDSA', 'ES256'],
+  /** Secrets: for tokens that only Postern reads. */
+  secretKeys: ['HS256'],
 }
 
-export interface AccessTokenSettings {
-  keys: KeyRing<SigningKey>
+const text = (value: unknown): value is string => typeof value === 'string' && value !== ''
+/** Words separated by spaces; there may be none. */
+const words = (value: unknown): value is string => typeof value === 'string'
+const count = (value: unknown): value is number => Number.isSafeInteger(value)
+
+interface TokenKind {
+  keys: keyof typeof algorithms
+  /** The setting that is its `aud`. With the issuer as audience no other service can take the token for an access token. */
+  audience: 'audience' | 'issuer'
+  /** A token that lives longer was not made by us; `null` where a row, of a session or a link, sets the end. */
+  maxSeconds: number | null
+  /** The claims besides `iss`, `aud`, `iat` and `exp`. All are required. */
+  claims: Record<string, (value: unknown) => value is string | number>
+}
+
+/** The kinds of token by their `typ`. A new kind is a new entry. */
+const tokenKinds = {
+  // RFC 9068 §2.
+  'at+jwt': {
+    keys: 'signingKeys',
+    audience: 'audience',
+    maxSeconds: accessTokenSeconds,
+    claims: { client_id: text, sub: text, sid: text, jti: text, role: text, scope: words },
+  },
+  'rt+jwt': { keys: 'secretKeys', audience: 'issuer', maxSeconds: null, claims: { sid: text, gen: count } },
+  'activation+jwt': { keys: 'secretKeys', audience: 'issuer', maxSeconds: null, claims: { jti: text } },
+  'reset+jwt': { keys: 'secretKeys', audience: 'issuer', maxSeconds: null, claims: { jti: text } },
+  'device+jwt': {
+    keys: 'secretKeys',
+    audience: 'issuer',
+    maxSeconds: deviceTokenSeconds,
+    claims: { jti: text, email_sha256: text, password_id: text },
+  },
+} as const satisfies Record<string, TokenKind>
+
+type TokenKinds = typeof tokenKinds
+export type TokenType = keyof TokenKinds
+type ValueOf<Check> = Check extends ((value: unknown) => value is infer Value) ? Value : never
+
+/** The claims of a kind. */
+export type Claims<T extends TokenType> = {
+  -readonly [Name in keyof TokenKinds[T]['claims']]: ValueOf<TokenKinds[T]['claims'][Name]>
+}
+
+export interface TokenSettings {
   issuer: string
+  /** The `aud` of access tokens. */
   audience: string
+  signingKeys: KeyRing<SigningKey>
+  secretKeys: KeyRing<SecretKey>
 }
 
-/** Signs an access token (RFC 9068) that is good for ten minutes. */
-export async function signAccessToken(
-  { keys: [key], issuer, audience }: AccessTokenSettings,
-  claims: AccessClaims,
-  now: Date,
-): Promise<string> {
-  const iat = epochSeconds(now)
-  return new SignJWT({
-    client_id: 'postern',
-    ...claims,
-    iss: issuer,
-    aud: audience,
-    iat,
-    exp: iat + accessTokenSeconds,
-  })
-    .setProtectedHeader({ alg: key.alg, typ: accessType, kid: key.kid })
-    .sign(key.privateKey)
-}
-
-/** The claims of a good access token; `undefined` for anything else, without saying what was wrong. */
-export async function verifyAccessToken(
-  { keys, issuer, audience }: AccessTokenSettings,
-  token: string,
-  now: Date,
-): Promise<AccessClaims | undefined> {
-  const payload = await verify(token, accessType, issuer, audience, now, ({ kid, alg }) => {
-    const key = keys.find((candidate) => candidate.kid === kid && candidate.alg === alg)
-    return key?.publicKey
-  })
-  // One that would live longer than those we make is not one of them.
-  if (!payload || payload.exp! - payload.iat! > accessTokenSeconds) return undefined
-  const { sub, sid, jti, role, scope } = payload
-  return isText(sub) && isText(sid) && isText(jti) && isText(role) && typeof scope === 'string'
-    ? { sub, sid, jti, role, scope }
-    : undefined
-}
-
-/** What each kind of internal token says besides its times. */
-export interface InternalClaims {
-  'rt+jwt': { sid: string; gen: number }
-  'activation+jwt': { jti: string }
-  'reset+jwt': { jti: string }
-  'device+jwt': { jti: string; email_sha256: string; password_id: string }
-}
-
-export type InternalType = keyof InternalClaims
-
-export interface InternalTokenSettings {
-  keys: KeyRing<SecretKey>
-  issuer: string
-}
-
-/** Signs an internal token. The same input gives the same text, so a retried mail or answer is byte for byte the same. */
-export async function signInternalToken<T extends InternalType>(
-  { keys: [key], issuer }: InternalTokenSettings,
+/**
+ * Signs a token. With a secret key or Ed25519 the same input makes the same text, so a repeated email or answer is byte for
+ * byte the same.
+ */
+export async function signToken<T extends TokenType>(
+  settings: TokenSettings,
   typ: T,
-  claims: InternalClaims[T],
+  claims: Claims<T>,
   issuedAt: Date,
   expiresAt: Date,
 ): Promise<string> {
-  const times = { iat: epochSeconds(issuedAt), exp: epochSeconds(expiresAt) }
-  return new SignJWT({ ...claims, iss: issuer, aud: issuer, ...times })
-    .setProtectedHeader({ alg: 'HS256', typ, kid: key.kid })
-    .sign(key.key)
+  const { keys, audience }: TokenKind = tokenKinds[typ]
+  const [{ kid, alg, signWith }] = keyPairsOf(settings, keys)
+  const [iat, exp] = [epochSeconds(issuedAt), epochSeconds(expiresAt)]
+  return new SignJWT({ ...claims, iss: settings.issuer, aud: settings[audience], iat, exp })
+    .setProtectedHeader({ alg, typ, kid })
+    .sign(signWith)
 }
 
-/** The claims of a good internal token of this very kind; `undefined` for anything else. */
-export async function verifyInternalToken<T extends InternalType>(
-  { keys, issuer }: InternalTokenSettings,
+/** Why a token was refused. For the log only: the client gets one answer for all of them. */
+export type TokenRefusal =
+  | 'malformed'
+  | 'wrong_algorithm'
+  | 'unknown_key'
+  | 'bad_signature'
+  | 'wrong_typ'
+  | 'wrong_issuer'
+  | 'wrong_audience'
+  | 'expired'
+  | 'not_yet_valid'
+  | 'lives_too_long'
+  | 'bad_claims'
+
+export type Verification<T extends TokenType> =
+  | { kind: 'valid'; claims: Claims<T> }
+  | { kind: 'refused'; reason: TokenRefusal }
+
+/** Verifies a token of one kind. Does not throw: whatever is wrong with the text is a refusal. */
+export async function verifyToken<T extends TokenType>(
+  settings: TokenSettings,
   typ: T,
   token: string,
   now: Date,
-): Promise<InternalClaims[T] | undefined> {
-  const payload = await verify(token, typ, issuer, issuer, now, ({ kid, alg }) =>
-    alg === 'HS256' ? keys.find((candidate) => candidate.kid === kid)?.key : undefined,
-  )
-  if (!payload) return undefined
-  const { sid, gen, jti, password_id: passwordId } = payload
-  const isWhole = typ === 'rt+jwt' ? isText(sid) && Number.isSafeInteger(gen) : isText(jti)
-  return isWhole && (typ !== 'device+jwt' || isText(passwordId)) ? (payload as unknown as InternalClaims[T]) : undefined
+): Promise<Verification<T>> {
+  const kind: TokenKind = tokenKinds[typ]
+  const pairs = keyPairsOf(settings, kind.keys)
+  try {
+    if (token.length > maxTokenLength) throw new RefusedToken('malformed')
+    const { payload } = await jwtVerify(token, (header) => findVerifyKey(pairs, header), {
+      algorithms: algorithms[kind.keys],
+      typ,
+      issuer: settings.issuer,
+      audience: settings[kind.audience],
+      currentDate: now,
+      requiredClaims: ['exp', 'iat'],
+    })
+    assertTimes(payload, kind, now)
+    return { kind: 'valid', claims: readClaims(payload, kind) as Claims<T> }
+  } catch (error) {
+    return { kind: 'refused', reason: reasonOf(error) }
+  }
 }
 
 export function epochSeconds(instant: Date): number {
   return Math.floor(instant.getTime() / 1000)
 }
 
-async function verify(
-  token: string,
-  typ: string,
-  issuer: string,
-  audience: string,
-  now: Date,
-  keyFor: (header: JWTHeaderParameters) => CryptoKey | Uint8Array | undefined,
-): Promise<JWTPayload | undefined> {
-  if (token.length > maxTokenLength) return undefined
-  try {
-    const { payload } = await jwtVerify(
-      token,
-      (header) => {
-        const key = Object.keys(header).every((name) => headerMembers.includes(name)) && keyFor(header)
-        if (!key) throw new Error('no such key')
-        return key
-      },
-      {
-        algorithms: ['EdDSA', 'ES256', 'HS256'],
-        typ,
-        issuer,
-        audience,
-        currentDate: now,
-        requiredClaims: ['exp', 'iat'],
-      },
-    )
-    // jose takes any number for a time, `1e400` (Infinity) too, and looks at `iat` only for a maximum age.
-    const hasTimes = Number.isSafeInteger(payload.exp) && Number.isSafeInteger(payload.iat)
-    return hasTimes && payload.iat! <= epochSeconds(now) + futureSeconds ? payload : undefined
-  } catch {
-    return undefined
+interface KeyPair {
+  kid: string
+  alg: string
+  signWith: CryptoKey | Uint8Array
+  verifyWith: CryptoKey | Uint8Array
+}
+
+/** The first pair signs, all verify. */
+function keyPairsOf({ signingKeys, secretKeys }: TokenSettings, keys: TokenKind['keys']): KeyRing<KeyPair> {
+  const fromSigningKey = ({ kid, alg, privateKey, publicKey }: SigningKey): KeyPair => {
+    return { kid, alg, signWith: privateKey, verifyWith: publicKey }
+  }
+  const fromSecret = ({ kid, key }: SecretKey): KeyPair => ({ kid, alg: 'HS256', signWith: key, verifyWith: key })
+  return keys === 'signingKeys' ? mapRing(signingKeys, fromSigningKey) : mapRing(secretKeys, fromSecret)
+}
+
+function mapRing<From, To>([first, ...others]: KeyRing<From>, convert: (key: From) => To): KeyRing<To> {
+  return [convert(first), ...others.map(convert)]
+}
+
+function findVerifyKey(pairs: KeyRing<KeyPair>, header: JWTHeaderParameters): CryptoKey | Uint8Array {
+  if (Object.keys(header).some((name) => !headerMembers.includes(name))) throw new RefusedToken('malformed')
+  const pair = pairs.find(({ kid, alg }) => kid === header.kid && alg === header.alg)
+  if (!pair) throw new RefusedToken('unknown_key')
+  return pair.verifyWith
+}
+
+/** jose takes any number as a time, even `1e400` (Infinity), and checks `iat` only against a maximum age. */
+function assertTimes({ iat, exp }: JWTPayload, { maxSeconds }: TokenKind, now: Date): void {
+  if (!count(iat) || !count(exp)) throw new RefusedToken('bad_claims')
+  if (iat > epochSeconds(now) + maxSkewSeconds) throw new RefusedToken('not_yet_valid')
+  if (maxSeconds !== null && exp - iat > maxSeconds) throw new RefusedToken('lives_too_long')
+}
+
+function readClaims(payload: JWTPayload, { claims }: TokenKind): JWTPayload {
+  if (!Object.entries(claims).every(([name, isValid]) => isValid(payload[name]))) throw new RefusedToken('bad_claims')
+  return Object.fromEntries(Object.keys(claims).map((name) => [name, payload[name]]))
+}
+
+class RefusedToken extends Error {
+  readonly reason: TokenRefusal
+  constructor(reason: TokenRefusal) {
+    super(reason)
+    this.reason = reason
   }
 }
 
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value !== ''
+/** The claim that jose names in its error, or else the code of the error. */
+const reasons: Partial<Record<string, TokenRefusal>> = {
+  typ: 'wrong_typ',
+  iss: 'wrong_issuer',
+  aud: 'wrong_audience',
+  nbf: 'not_yet_valid',
+  ERR_JWT_EXPIRED: 'expired',
+  ERR_JWT_CLAIM_VALIDATION_FAILED: 'bad_claims',
+  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'bad_signature',
+  ERR_JOSE_ALG_NOT_ALLOWED: 'wrong_algorithm',
+}
+
+function reasonOf(error: unknown): TokenRefusal {
+  if (error instanceof RefusedToken) return error.reason
+  const { claim = '', code = '' } = error as { claim?: string; code?: string }
+  return reasons[claim] ?? reasons[code] ?? 'malformed'
 }

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import { type AccessClaims, verifyAccessToken } from '../crypto/tokens.ts'
+import { type Claims, verifyToken } from '../crypto/tokens.ts'
 import { AppError, bearerChallenge, invalidToken } from '../errors.ts'
 import { findSignedIn, findSignedInForPassword } from '../services/sessions/signed-in.ts'
 import { type Permission, permissionsFor } from '../permissions.ts'
@@ -87,13 +87,14 @@ async function signIn(c: Context<HttpEnv>): Promise<void> {
   c.set('actor', actor)
 }
 
-async function readClaims(c: Context<HttpEnv>): Promise<AccessClaims> {
+async function readClaims(c: Context<HttpEnv>): Promise<Claims<'at+jwt'>> {
   const header = c.req.header('Authorization') ?? ''
   // RFC 6750 §3.1: without credentials of this scheme the challenge names no error.
   if (!bearerScheme.test(header)) throw new AppError('invalid_token', { headers: bearerChallenge() })
   const ctx = c.get('ctx')
   const token = bearerPattern.exec(header)?.[1]
-  const claims = token && (await verifyAccessToken(ctx.accessTokens, token, ctx.now()))
-  if (!claims) throw invalidToken('not_good')
-  return claims
+  if (token === undefined) throw invalidToken('malformed')
+  const verified = await verifyToken(ctx.tokens, 'at+jwt', token, ctx.now())
+  if (verified.kind === 'refused') throw invalidToken(verified.reason)
+  return verified.claims
 }

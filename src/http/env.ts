@@ -1,4 +1,4 @@
-import type { AccessClaims } from '../crypto/tokens.ts'
+import type { Claims } from '../crypto/tokens.ts'
 import type { Ctx, Origin, Platform } from '../context.ts'
 import type { PasswordActor } from '../services/sessions/signed-in.ts'
 import type { Actor } from '../store/sessions.ts'
@@ -15,7 +15,7 @@ export interface HttpEnv {
     /** Set by `authenticateForPassword` besides. */
     passwordActor: PasswordActor
     /** Set by `requireToken` and `verifyAtEdge`: what the token says, which may be minutes old. */
-    claims: AccessClaims
+    claims: Claims<'at+jwt'>
     /** For the request log. */
     outcome: string
   }

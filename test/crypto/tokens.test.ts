@@ -2,13 +2,13 @@ import { base64url } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { KeyError, parseSecretKeys, parseSigningKeys } from '../../src/crypto/keys.ts'
 import {
-  type InternalType,
+  type Claims,
+  type TokenSettings,
+  type TokenType,
   accessTokenSeconds,
   epochSeconds,
-  signAccessToken,
-  signInternalToken,
-  verifyAccessToken,
-  verifyInternalToken,
+  signToken,
+  verifyToken,
 } from '../../src/crypto/tokens.ts'
 import { Clock, hour, minute, second } from '../support/clock.ts'
 import { signUp } from '../support/people.ts'
@@ -47,11 +47,33 @@ const { now } = new Clock()
 const iat = epochSeconds(now())
 
 const signing = await parseSigningKeys(jwks(ed25519, p256))
-const access = { keys: signing, issuer, audience }
-const internal = { keys: parseSecretKeys(jwks(secretA, secretB)), issuer }
-const claims = { sub: 'user', sid: 'session', jti: 'token', role: 'USER', scope: 'users:read' }
-const internalTypes: InternalType[] = ['rt+jwt', 'activation+jwt', 'reset+jwt', 'device+jwt']
+const secrets = parseSecretKeys(jwks(secretA, secretB))
+const settings: TokenSettings = { issuer, audience, signingKeys: signing, secretKeys: secrets }
+const claims = { client_id: 'postern', sub: 'user', sid: 'session', jti: 'token', role: 'USER', scope: 'users:read' }
+const internalClaims = {
+  'rt+jwt': { sid: 's', gen: 3 },
+  'activation+jwt': { jti: 'j' },
+  'reset+jwt': { jti: 'j' },
+  'device+jwt': { jti: 'j', email_sha256: 'e', password_id: 'p' },
+}
+const inTenMinutes = new Date(now().getTime() + 10 * minute)
 const inAnHour = new Date(now().getTime() + hour)
+
+/** The claims of a token that is accepted. */
+async function claimsIn<T extends TokenType>(
+  typ: T,
+  token: string,
+  at = now(),
+  by = settings,
+): Promise<Claims<T> | undefined> {
+  const verified = await verifyToken(by, typ, token, at)
+  return verified.kind === 'valid' ? verified.claims : undefined
+}
+
+async function refusalOf(typ: TokenType, token: string): Promise<string | undefined> {
+  const verified = await verifyToken(settings, typ, token, now())
+  return verified.kind === 'refused' ? verified.reason : undefined
+}
 
 /** Signs any text at all as a JWS, so that a test says exactly what is in it. */
 async function compact(header: unknown, payload: unknown, sign: Signer): Promise<string> {
@@ -71,7 +93,7 @@ const withHmac =
     const key = await crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash }, false, ['sign'])
     return octets(await crypto.subtle.sign('HMAC', key, input))
   }
-const withSecretA = withHmac(internal.keys[0].key)
+const withSecretA = withHmac(secrets[0].key)
 const unsigned: Signer = async () => new Uint8Array()
 
 describe('a key set', () => {
@@ -163,14 +185,8 @@ describe('a key set', () => {
 
 describe('kinds', () => {
   /** Says everything that any kind has to say, so that only the kind itself can be what is wrong. */
-  const everything = { ...claims, gen: 1, password_id: 'p', iss: issuer, iat, exp: iat + 60 }
-  const verifiers = {
-    'at+jwt': (token: string) => verifyAccessToken(access, token, now()),
-    'rt+jwt': (token: string) => verifyInternalToken(internal, 'rt+jwt', token, now()),
-    'activation+jwt': (token: string) => verifyInternalToken(internal, 'activation+jwt', token, now()),
-    'reset+jwt': (token: string) => verifyInternalToken(internal, 'reset+jwt', token, now()),
-    'device+jwt': (token: string) => verifyInternalToken(internal, 'device+jwt', token, now()),
-  }
+  const everything = { ...claims, gen: 1, email_sha256: 'e', password_id: 'p', iss: issuer, iat, exp: iat + 60 }
+  const kinds: TokenType[] = ['at+jwt', 'rt+jwt', 'activation+jwt', 'reset+jwt', 'device+jwt']
 
   it('are told apart by every verifier, whatever else a token says and whoever signed it', async () => {
     const accepted: string[] = []
@@ -180,11 +196,11 @@ describe('kinds', () => {
       { name: 'HS256', header: { alg: 'HS256', kid: 'a' }, sign: withSecretA },
     ]
     for (const { name, header, sign } of keys) {
-      for (const typ of [...Object.keys(verifiers), 'JWT', undefined]) {
+      for (const typ of [...kinds, 'JWT', undefined]) {
         for (const aud of [audience, issuer]) {
           const token = await compact({ ...header, typ }, { ...everything, aud }, sign)
-          for (const [kind, verify] of Object.entries(verifiers)) {
-            if (await verify(token)) accepted.push(`${kind} takes ${typ} of ${name} for ${aud}`)
+          for (const kind of kinds) {
+            if (await claimsIn(kind, token)) accepted.push(`${kind} takes ${typ} of ${name} for ${aud}`)
           }
         }
       }
@@ -200,33 +216,18 @@ describe('kinds', () => {
   })
 
   it('are made as they are read', async () => {
-    for (const typ of internalTypes) {
-      const said = {
-        'rt+jwt': { sid: 's', gen: 3 },
-        'activation+jwt': { jti: 'j' },
-        'reset+jwt': { jti: 'j' },
-        'device+jwt': { jti: 'j', email_sha256: 'e', password_id: 'p' },
-      }[typ]
-      const token = await signInternalToken(internal, typ, said as never, now(), inAnHour)
-      const taken = await Promise.all(
-        Object.entries(verifiers).map(async ([kind, verify]) => (await verify(token)) && kind),
-      )
+    for (const [typ, said] of Object.entries({ 'at+jwt': claims, ...internalClaims })) {
+      const token = await signToken(settings, typ as TokenType, said as never, now(), inTenMinutes)
+      const taken = await Promise.all(kinds.map(async (kind) => (await claimsIn(kind, token)) && kind))
       expect(taken.filter(Boolean)).toEqual([typ])
-      expect(await verifiers[typ](token)).toMatchObject(said)
+      expect(await claimsIn(typ as TokenType, token)).toEqual(said)
     }
-    const token = await signAccessToken(access, claims, now())
-    const taken = await Promise.all(
-      Object.entries(verifiers).map(async ([kind, verify]) => (await verify(token)) && kind),
-    )
-    expect(taken.filter(Boolean)).toEqual(['at+jwt'])
-    expect(await verifiers['at+jwt'](token)).toEqual(claims)
   })
 
   it('say what RFC 9068 wants of an access token, and nothing that nobody asked for', async () => {
-    const payload = (await signAccessToken(access, claims, now())).split('.')[1]!
+    const payload = (await signToken(settings, 'at+jwt', claims, now(), inTenMinutes)).split('.')[1]!
     expect(JSON.parse(new TextDecoder().decode(base64url.decode(payload)))).toEqual({
       ...claims,
-      client_id: 'postern',
       iss: issuer,
       aud: audience,
       iat,
@@ -241,14 +242,14 @@ describe('kinds', () => {
         { ...everything, aud: audience, exp: iat + seconds },
         withEd25519,
       )
-    expect(await verifiers['at+jwt'](await living(600))).toBeDefined()
-    expect(await verifiers['at+jwt'](await living(601))).toBeUndefined()
+    expect(await claimsIn('at+jwt', await living(600))).toBeDefined()
+    expect(await refusalOf('at+jwt', await living(601))).toBe('lives_too_long')
   })
 
   it('that are Postern’s own are the same text whenever they are made from the same row', async () => {
-    const sign = () => signInternalToken(internal, 'rt+jwt', { sid: 'session', gen: 7 }, now(), inAnHour)
+    const sign = () => signToken(settings, 'rt+jwt', { sid: 'session', gen: 7 }, now(), inAnHour)
     expect(new Set(await Promise.all(Array.from({ length: 20 }, sign))).size).toBe(1)
-    const other = await signInternalToken(internal, 'rt+jwt', { sid: 'session', gen: 8 }, now(), inAnHour)
+    const other = await signToken(settings, 'rt+jwt', { sid: 'session', gen: 8 }, now(), inAnHour)
     expect(other).not.toBe(await sign())
   })
 })
@@ -260,15 +261,15 @@ describe.each([
     header: { alg: 'EdDSA', typ: 'at+jwt', kid: 'ed' } as Record<string, unknown>,
     payload: { ...claims, iss: issuer, aud: audience, iat, exp: iat + accessTokenSeconds } as Record<string, unknown>,
     sign: withEd25519,
-    verify: (token: string, at?: Date) => verifyAccessToken(access, token, at ?? now()),
-    needed: ['sub', 'sid', 'jti', 'role', 'scope'],
+    typ: 'at+jwt' as TokenType,
+    needed: ['client_id', 'sub', 'sid', 'jti', 'role', 'scope'],
   },
   {
     family: 'a refresh token',
     header: { alg: 'HS256', typ: 'rt+jwt', kid: 'a' } as Record<string, unknown>,
     payload: { sid: 'session', gen: 1, iss: issuer, aud: issuer, iat, exp: iat + 3600 } as Record<string, unknown>,
     sign: withSecretA,
-    verify: (token: string, at?: Date) => verifyInternalToken(internal, 'rt+jwt', token, at ?? now()),
+    typ: 'rt+jwt' as TokenType,
     needed: ['sid', 'gen'],
   },
   {
@@ -276,14 +277,37 @@ describe.each([
     header: { alg: 'HS256', typ: 'reset+jwt', kid: 'a' } as Record<string, unknown>,
     payload: { jti: 'link', iss: issuer, aud: issuer, iat, exp: iat + 3600 } as Record<string, unknown>,
     sign: withSecretA,
-    verify: (token: string, at?: Date) => verifyInternalToken(internal, 'reset+jwt', token, at ?? now()),
+    typ: 'reset+jwt' as TokenType,
     needed: ['jti'],
   },
-])('$family', ({ header, payload, sign, verify, needed }) => {
+])('$family', ({ header, payload, sign, typ, needed }) => {
+  const verify = (token: string, at?: Date) => claimsIn(typ, token, at)
   const exp = payload['exp'] as number
 
   it('is good as it is', async () => {
     expect(await verify(await compact(header, payload, sign))).toBeDefined()
+  })
+
+  it.each([
+    { reason: 'wrong_issuer', claims: { iss: 'https://evil.example' } },
+    { reason: 'wrong_audience', claims: { aud: 'someone-else' } },
+    { reason: 'wrong_audience', claims: { aud: undefined } },
+    { reason: 'expired', claims: { exp: iat - 1 } },
+    { reason: 'not_yet_valid', claims: { iat: iat + 61 } },
+    { reason: 'not_yet_valid', claims: { nbf: iat + 61 } },
+    { reason: 'bad_claims', claims: { iat: undefined } },
+    { reason: 'bad_claims', claims: { exp: exp + 0.5 } },
+    { reason: 'bad_claims', claims: { [needed[0]!]: '' } },
+    { reason: 'wrong_typ', header: { typ: 'id+jwt' } },
+    { reason: 'wrong_algorithm', header: { alg: 'RS256' } },
+    { reason: 'unknown_key', header: { kid: 'nobody' } },
+    { reason: 'malformed', header: { jku: 'https://evil.example/jwks.json' } },
+    { reason: 'malformed', header: { crit: ['exp'] } },
+    { reason: 'malformed', claims: { megabyte: 'x'.repeat(1024 * 1024) } },
+    { reason: 'bad_signature', sign: unsigned },
+  ])('is refused with the reason $reason for the log ($#)', async (wrong) => {
+    const token = await compact({ ...header, ...wrong.header }, { ...payload, ...wrong.claims }, wrong.sign ?? sign)
+    expect(await refusalOf(typ, token)).toBe(wrong.reason)
   })
 
   it.each([
@@ -441,10 +465,10 @@ describe('rotation', () => {
     JSON.parse(new TextDecoder().decode(base64url.decode(token.split('.')[0]!))) as { kid: string; alg: string }
 
   it('of secrets: the first key makes, all verify, a dropped one does not', async () => {
-    const make = (keys: typeof internal.keys) =>
-      signInternalToken({ keys, issuer }, 'reset+jwt', { jti: 'link' }, now(), inAnHour)
-    const verify = (keys: typeof internal.keys, token: string) =>
-      verifyInternalToken({ keys, issuer }, 'reset+jwt', token, now())
+    const make = (secretKeys: typeof secrets) =>
+      signToken({ ...settings, secretKeys }, 'reset+jwt', { jti: 'link' }, now(), inAnHour)
+    const verify = (secretKeys: typeof secrets, token: string) =>
+      claimsIn('reset+jwt', token, now(), { ...settings, secretKeys })
     const old = await make(ring(secretA))
     const fresh = await make(ring(secretB, secretA))
     expect([kidOf(old).kid, kidOf(fresh).kid]).toEqual(['a', 'b'])
@@ -456,17 +480,17 @@ describe('rotation', () => {
   })
 
   it('of signing keys: from one algorithm to another', async () => {
-    const at = async (...keys: unknown[]) => ({ keys: await parseSigningKeys(jwks(...keys)), issuer, audience })
-    const old = await signAccessToken(await at(ed25519), claims, now())
-    const fresh = await signAccessToken(await at(p256, ed25519), claims, now())
+    const by = async (...keys: unknown[]) => ({ ...settings, signingKeys: await parseSigningKeys(jwks(...keys)) })
+    const old = await signToken(await by(ed25519), 'at+jwt', claims, now(), inTenMinutes)
+    const fresh = await signToken(await by(p256, ed25519), 'at+jwt', claims, now(), inTenMinutes)
     expect([kidOf(old), kidOf(fresh)]).toMatchObject([
       { kid: 'ed', alg: 'EdDSA' },
       { kid: 'ec', alg: 'ES256' },
     ])
     for (const token of [old, fresh])
-      expect(await verifyAccessToken(await at(p256, ed25519), token, now())).toEqual(claims)
-    expect(await verifyAccessToken(await at(p256), old, now())).toBeUndefined()
-    expect(await verifyAccessToken(await at({ ...ed25519b, kid: 'ed' }), old, now())).toBeUndefined()
+      expect(await claimsIn('at+jwt', token, now(), await by(p256, ed25519))).toEqual(claims)
+    expect(await claimsIn('at+jwt', old, now(), await by(p256))).toBeUndefined()
+    expect(await claimsIn('at+jwt', old, now(), await by({ ...ed25519b, kid: 'ed' }))).toBeUndefined()
   })
 
   it('leaves people signed in, as long as the old keys verify', async () => {

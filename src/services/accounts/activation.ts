@@ -1,7 +1,7 @@
 import type { Ctx } from '../../context.ts'
 import { verifyPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
-import { verifyInternalToken } from '../../crypto/tokens.ts'
+import { verifyToken } from '../../crypto/tokens.ts'
 import { AppError } from '../../errors.ts'
 import { accountBudget, deleteAttempts } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
@@ -34,9 +34,9 @@ import { type SignInTokens, issueTokens, newSession } from '../sessions/tokens.t
  */
 export async function activate(ctx: Ctx, token: string, password: string): Promise<SignInTokens> {
   const now = ctx.now()
-  const claims = await verifyInternalToken(ctx.internalTokens, 'activation+jwt', token, now)
-  if (!claims) throw new AppError('invalid_link', { reason: 'not_good' })
-  const { jti: linkId } = claims
+  const verified = await verifyToken(ctx.tokens, 'activation+jwt', token, now)
+  if (verified.kind === 'refused') throw new AppError('invalid_link', { reason: verified.reason })
+  const { jti: linkId } = verified.claims
   const isLive = linkExists(linkId, 'activation', now)
   const [claimed, attempts, [user], [registration]] = await orderedBatch(ctx.db, [
     ...claimPasswordAttempt(ctx, accountBudget(emailOfLink(linkId)), { guard: isLive }),

@@ -1,5 +1,5 @@
 import type { Ctx } from '../../context.ts'
-import { signInternalToken } from '../../crypto/tokens.ts'
+import { signToken } from '../../crypto/tokens.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
 import { type Expression, allOf, batchAll, never } from '../../store/db.ts'
 import { emailHasNoLink, updateEmail } from '../../store/emails.ts'
@@ -79,7 +79,7 @@ function timesFrom(now: Date, purpose: LinkPurpose) {
 
 async function readyToMail(ctx: Ctx, { id, purpose, createdAt, expiresAt }: OneTimeLink): Promise<IssuedLink> {
   const { typ, page } = kinds[purpose]
-  const token = await signInternalToken(ctx.internalTokens, typ, { jti: id }, createdAt, expiresAt)
+  const token = await signToken(ctx.tokens, typ, { jti: id }, createdAt, expiresAt)
   return { url: `${ctx.config.publicUrl}${page}#token=${token}`, expiresAt }
 }
 

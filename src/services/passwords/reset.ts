@@ -1,7 +1,7 @@
 import type { Ctx } from '../../context.ts'
 import { hashPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
-import { verifyInternalToken } from '../../crypto/tokens.ts'
+import { verifyToken } from '../../crypto/tokens.ts'
 import { AppError } from '../../errors.ts'
 import { deleteAttemptsFor } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
@@ -49,9 +49,11 @@ export async function requestPasswordReset(
  */
 export async function completePasswordReset(ctx: Ctx, token: string, newPassword: string): Promise<void> {
   const now = ctx.now()
-  const claims = await verifyInternalToken(ctx.internalTokens, 'reset+jwt', token, now)
-  const user = claims && (await findUserOfLink(ctx.db, claims.jti, 'reset', now))
-  if (!user) throw new AppError('invalid_link')
+  const verified = await verifyToken(ctx.tokens, 'reset+jwt', token, now)
+  if (verified.kind === 'refused') throw new AppError('invalid_link', { reason: verified.reason })
+  const { jti: linkId } = verified.claims
+  const user = await findUserOfLink(ctx.db, linkId, 'reset', now)
+  if (!user) throw new AppError('invalid_link', { reason: 'ended' })
   await assertStrongPassword(ctx, newPassword, user, '/new_password')
   const passwordHash = await hashPassword(newPassword, ctx.work, ctx.secrets.peppers)
 
@@ -59,7 +61,7 @@ export async function completePasswordReset(ctx: Ctx, token: string, newPassword
   const mail = newEmail(ctx, 'password_changed', user.email, user.id)
   const ifDone = happened(event.id)
   const [[reset], , ended] = await orderedBatch(ctx.db, [
-    insertAuditEvent(ctx.db, event, linkExists(claims.jti, 'reset', event.at)),
+    insertAuditEvent(ctx.db, event, linkExists(linkId, 'reset', event.at)),
     updateUser(
       ctx.db,
       user.id,

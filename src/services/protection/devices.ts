@@ -1,9 +1,6 @@
 import type { Ctx } from '../../context.ts'
 import { sha256 } from '../../crypto/digest.ts'
-import { signInternalToken, verifyInternalToken } from '../../crypto/tokens.ts'
-
-/** A device that nobody signed in from for half a year is a stranger again. */
-const deviceTokenMs = 180 * 24 * 60 * 60 * 1000
+import { deviceTokenSeconds, signToken, verifyToken } from '../../crypto/tokens.ts'
 
 /** A device that signed in to an address before. */
 export interface Device {
@@ -26,9 +23,9 @@ export async function readDevice(
   deviceToken: string | undefined,
 ): Promise<Device | undefined> {
   if (deviceToken === undefined) return undefined
-  const claims = await verifyInternalToken(ctx.internalTokens, 'device+jwt', deviceToken, ctx.now())
-  if (!claims || claims.email_sha256 !== (await sha256(email))) return undefined
-  return { id: claims.jti, passwordId: claims.password_id }
+  const verified = await verifyToken(ctx.tokens, 'device+jwt', deviceToken, ctx.now())
+  if (verified.kind === 'refused' || verified.claims.email_sha256 !== (await sha256(email))) return undefined
+  return { id: verified.claims.jti, passwordId: verified.claims.password_id }
 }
 
 /** A device seen for the first time. */
@@ -40,5 +37,5 @@ export function newDevice(passwordId: string): Device {
 export async function issueDeviceToken(ctx: Ctx, email: string, { id, passwordId }: Device): Promise<string> {
   const now = ctx.now()
   const claims = { jti: id, email_sha256: await sha256(email), password_id: passwordId }
-  return signInternalToken(ctx.internalTokens, 'device+jwt', claims, now, new Date(now.getTime() + deviceTokenMs))
+  return signToken(ctx.tokens, 'device+jwt', claims, now, new Date(now.getTime() + deviceTokenSeconds * 1000))
 }

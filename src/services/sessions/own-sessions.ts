@@ -1,5 +1,5 @@
 import type { Ctx } from '../../context.ts'
-import { verifyInternalToken } from '../../crypto/tokens.ts'
+import { verifyToken } from '../../crypto/tokens.ts'
 import { AppError, invalidToken } from '../../errors.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { repeatableBatch } from '../../store/batch.ts'
@@ -36,9 +36,9 @@ export const replayMs = 30_000
  */
 export async function refresh(ctx: Ctx, token: string): Promise<Tokens> {
   const now = ctx.now()
-  const claims = await verifyInternalToken(ctx.internalTokens, 'rt+jwt', token, now)
-  if (!claims) throw new AppError('invalid_refresh_token', { reason: 'not_good' })
-  const { sid, gen } = claims
+  const verified = await verifyToken(ctx.tokens, 'rt+jwt', token, now)
+  if (verified.kind === 'refused') throw new AppError('invalid_refresh_token', { reason: verified.reason })
+  const { sid, gen } = verified.claims
   if (await isKnownToBeRevoked(ctx, sid)) throw new AppError('invalid_refresh_token', { reason: 'revoked' })
 
   const { ip, country, userAgent } = ctx.origin
@@ -85,13 +85,14 @@ async function endStolenSession(ctx: Ctx, user: User, session: Session): Promise
 
 /** Ends the session of a refresh token. A token that is no longer good is no failure (RFC 7009 §2.2). */
 export async function signOut(ctx: Ctx, token: string): Promise<void> {
-  const claims = await verifyInternalToken(ctx.internalTokens, 'rt+jwt', token, ctx.now())
-  if (!claims) return
-  const event = auditEvent(ctx, 'session.ended', { detail: { session_id: claims.sid } })
-  const owner = ownerOfSession(claims.sid)
+  const verified = await verifyToken(ctx.tokens, 'rt+jwt', token, ctx.now())
+  if (verified.kind === 'refused') return
+  const { sid } = verified.claims
+  const event = auditEvent(ctx, 'session.ended', { detail: { session_id: sid } })
+  const owner = ownerOfSession(sid)
   const [, ended] = await orderedBatch(ctx.db, [
-    insertAuditEvent(ctx.db, { ...event, actorId: owner, userId: owner }, sessionExists(claims.sid)),
-    deleteSession(ctx.db, claims.sid, happened(event.id)),
+    insertAuditEvent(ctx.db, { ...event, actorId: owner, userId: owner }, sessionExists(sid)),
+    deleteSession(ctx.db, sid, happened(event.id)),
   ])
   revoke(ctx, ended)
 }

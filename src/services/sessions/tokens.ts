@@ -5,11 +5,13 @@ import {
   epochSeconds,
   refreshTokenSeconds,
   sessionMaxSeconds,
-  signAccessToken,
-  signInternalToken,
+  signToken,
 } from '../../crypto/tokens.ts'
 import type { Session, User } from '../../store/schema.ts'
 import { permissionsFor } from '../../permissions.ts'
+
+/** The `client_id` of tokens that Postern's own sign-in issues (RFC 9068 §2.2). */
+const ownClientId = 'postern'
 
 export const sessionLifetime = { idleMs: refreshTokenSeconds * 1000, maxMs: sessionMaxSeconds * 1000 }
 
@@ -51,6 +53,7 @@ export function newSession(ctx: Ctx, userId: string): Session {
 export async function issueTokens(ctx: Ctx, user: User, session: Session): Promise<Tokens> {
   const now = ctx.now()
   const claims = {
+    client_id: ownClientId,
     sub: user.id,
     sid: session.id,
     jti: crypto.randomUUID(),
@@ -58,9 +61,9 @@ export async function issueTokens(ctx: Ctx, user: User, session: Session): Promi
     scope: permissionsFor({ user }).join(' '),
   }
   const [accessToken, refreshToken] = await Promise.all([
-    signAccessToken(ctx.accessTokens, claims, now),
-    signInternalToken(
-      ctx.internalTokens,
+    signToken(ctx.tokens, 'at+jwt', claims, now, new Date(now.getTime() + accessTokenSeconds * 1000)),
+    signToken(
+      ctx.tokens,
       'rt+jwt',
       { sid: session.id, gen: session.generation },
       session.lastUsedAt,
