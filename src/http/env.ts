@@ -1,7 +1,6 @@
 import type { Claims } from '../crypto/tokens.ts'
 import type { Ctx, Origin, Platform } from '../context.ts'
-import type { PasswordActor } from '../services/sessions/signed-in.ts'
-import type { Actor } from '../store/sessions.ts'
+import type { PasswordPrincipal, Principal } from '../services/sessions/signed-in.ts'
 
 /** What one request carries from middleware to handler. */
 export interface HttpEnv {
@@ -11,9 +10,9 @@ export interface HttpEnv {
     origin: Origin
     ctx: Ctx
     /** Set by `authenticate`: the user and session as D1 has them now. */
-    actor: Actor
+    actor: Principal
     /** Set by `authenticateForPassword` besides. */
-    passwordActor: PasswordActor
+    passwordActor: PasswordPrincipal
     /** Set by `requireToken` and `verifyAtEdge`: what the token says, which may be minutes old. */
     claims: Claims<'at+jwt'>
     /** For the request log. */

@@ -36,8 +36,8 @@ export const accountRoutes = new Hono<HttpEnv>()
   .post('/activate', limitRate('activate'), readJson, valid('json', proofs), async (c) => {
     const body = c.req.valid('json')
     assertOwnPage(c, body.transport)
-    const tokens = await activate(c.get('ctx'), body.token, body.password)
-    return c.json(handOver(c, body.transport, signInAnswer(tokens)))
+    const outcome = await activate(c.get('ctx'), body.token, body.password)
+    return c.json(handOver(c, body.transport, signInAnswer(outcome)))
   })
   .post(
     '/resend-activation',
@@ -52,8 +52,8 @@ export const accountRoutes = new Hono<HttpEnv>()
   .post('/login', limitRate('login'), readJson, valid('json', credentials), async (c) => {
     const { device_token: known, turnstile_token: solved, transport: kept, ...rest } = c.req.valid('json')
     assertOwnPage(c, kept)
-    const tokens = await signIn(c.get('ctx'), { ...rest, deviceToken: known, turnstileToken: solved })
-    return c.json(handOver(c, kept, signInAnswer(tokens)))
+    const outcome = await signIn(c.get('ctx'), { ...rest, deviceToken: known, turnstileToken: solved })
+    return c.json(handOver(c, kept, signInAnswer(outcome)))
   })
   .post(
     '/change-password',

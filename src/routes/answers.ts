@@ -1,7 +1,8 @@
 /** What users, sessions, tokens and events look like on the wire. Written by hand, so that a new column can't leak. */
 import type { Activity } from '../services/audit/activity.ts'
 import type { EmailPage } from '../services/mail/outbox.ts'
-import type { SignInTokens, Tokens } from '../services/sessions/tokens.ts'
+import type { SignInOutcome } from '../services/sessions/begin.ts'
+import type { Tokens } from '../services/sessions/tokens.ts'
 import type { AuditEvent, Session, User } from '../store/schema.ts'
 
 export function userAnswer(user: User) {
@@ -39,9 +40,12 @@ export function tokenAnswer({ accessToken, expiresIn, refreshToken, refreshExpir
   }
 }
 
-/** The same, and the token by which the device is known again. */
-export function signInAnswer(tokens: SignInTokens) {
-  return { ...tokenAnswer(tokens), device_token: tokens.deviceToken }
+/** The answer to a sign-in by its outcome: the tokens, and the one by which the device is recognized next time. */
+export function signInAnswer(outcome: SignInOutcome) {
+  switch (outcome.kind) {
+    case 'signed_in':
+      return { ...tokenAnswer(outcome.tokens), device_token: outcome.tokens.deviceToken }
+  }
 }
 
 export function sessionAnswer(session: Session, currentId: string) {

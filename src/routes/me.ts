@@ -39,7 +39,7 @@ export const meRoutes = new Hono<HttpEnv>()
   )
   .get('/activity', authenticate, valid('query', z.object({ limit, cursor: cursor(isUuidv7) })), async (c) => {
     const { limit, cursor } = c.req.valid('query')
-    const page = await listActivity(c.get('ctx'), c.get('actor'), cursor, limit)
+    const page = await listActivity(c.get('ctx'), c.get('actor').user.id, cursor, limit)
     return c.json({ events: page.events.map(activityAnswer), next_cursor: encodeCursor(page.next) })
   })
   .get('/sessions', authenticate, async (c) => {

@@ -1,45 +1,44 @@
 import { type SQL, and, desc, eq, gt, inArray, lt, lte, ne, sql } from 'drizzle-orm'
+import type { Role } from '../permissions.ts'
 import { type Db, insertWhere } from './db.ts'
-import { type Session, type User, sessions, users } from './schema.ts'
-import { isPassword, passwordIdOf } from './users.ts'
-
-export interface Actor {
-  user: User
-  session: Session
-}
+import { type Session, sessions, users } from './schema.ts'
+import { isPassword } from './users.ts'
 
 /** A live session and its active user, in one statement. */
-export async function findActor(db: Db, sessionId: string, userId: string, now: Date): Promise<Actor | undefined> {
-  const [actor] = await db
+export async function findSessionAndUser(db: Db, sessionId: string, userId: string, now: Date) {
+  const [found] = await db
     .select({ user: users, session: sessions })
     .from(sessions)
     .innerJoin(users, eq(users.id, sessions.userId))
     .where(liveSession(sessionId, userId, now))
-  return actor
+  return found
 }
 
-/** The condition of `findActor`, for the guard of a write: what was read before a password was hashed may be over. */
-export function actorExists(sessionId: string, userId: string, now: Date, condition?: SQL): SQL {
+/**
+ * The condition of `findSessionAndUser`, for the guard of a write: the session may have ended since it was read, for
+ * example while a password was hashed.
+ */
+export function isSignedIn(sessionId: string, userId: string, now: Date, condition?: SQL): SQL {
   const live = liveSession(sessionId, userId, now)
   return sql`exists (select 1 from ${sessions} inner join ${users} on ${users.id} = ${sessions.userId} where ${and(live, condition)})`
 }
 
-/** The user of a session that may still act, for a batch that has to tell why it refused. */
-export function selectActingUser(db: Db, sessionId: string, userId: string, now: Date) {
+/** Still signed in, and still in this role. */
+export function isSignedInAs(sessionId: string, userId: string, role: Role, now: Date): SQL {
+  return isSignedIn(sessionId, userId, now, eq(users.role, role))
+}
+
+/** Still signed in, and the password is still the one that was verified. */
+export function isSignedInWithPassword(sessionId: string, userId: string, passwordId: string, now: Date): SQL {
+  return isSignedIn(sessionId, userId, now, isPassword(passwordId))
+}
+
+/** The user, if still signed in: for a batch that has to tell why it refused. */
+export function selectSignedInUser(db: Db, sessionId: string, userId: string, now: Date) {
   return db
     .select()
     .from(users)
-    .where(and(eq(users.id, userId), actorExists(sessionId, userId, now)))
-}
-
-/** Still signed in, in the role that was read. */
-export function actorStillHasRole({ session, user }: Actor, now: Date): SQL {
-  return actorExists(session.id, user.id, now, eq(users.role, user.role))
-}
-
-/** Still signed in, and the password is the one that was verified: guards what a password was asked for. */
-export function actorStillHasPassword({ session, user }: Actor, now: Date): SQL {
-  return actorExists(session.id, user.id, now, isPassword(passwordIdOf(user)))
+    .where(and(eq(users.id, userId), isSignedIn(sessionId, userId, now)))
 }
 
 function liveSession(sessionId: string, userId: string, now: Date) {
@@ -60,7 +59,7 @@ export function selectSession(db: Db, id: string) {
   return db.select().from(sessions).where(eq(sessions.id, id))
 }
 
-/** The user of a session, for a batch: one table a statement, since drizzle mixes up equal names of a join there. */
+/** The user of a session, for a batch. Not a join: in a batch drizzle confuses columns of equal names. */
 export function selectUserOfSession(db: Db, id: string) {
   const userId = db.select({ id: sessions.userId }).from(sessions).where(eq(sessions.id, id))
   return db.select().from(users).where(inArray(users.id, userId))
@@ -76,7 +75,7 @@ export interface Rotation {
   from: Pick<Session, 'ip' | 'country' | 'userAgent'>
 }
 
-/** Moves a session on by one generation, if the one presented is its newest and its user may sign in. */
+/** Moves a session on by one generation, if `generation` is its newest and its user is active. */
 export function rotateSession(db: Db, { id, generation, now, idleMs, maxMs, from }: Rotation) {
   return db
     .update(sessions)
@@ -107,7 +106,7 @@ export function ownerOfSession(id: string): SQL {
   return sql`(select ${sessions.userId} from ${sessions} where ${eq(sessions.id, id)})`
 }
 
-/** What the revocation list needs to know of an ended session. */
+/** What the revocation list needs to know about an ended session. */
 const ended = { id: sessions.id, expiresAt: sessions.expiresAt }
 export type EndedSession = Pick<Session, 'id' | 'expiresAt'>
 
@@ -132,28 +131,28 @@ export function deleteOtherSessionsOf(db: Db, userId: string, keptId: string, gu
     .returning(ended)
 }
 
-/** A user has more than `kept` sessions. */
-export function isBeyond(userId: string, kept: number): SQL {
-  return sql`${newestBeyond(userId, kept)} is not null`
+/** The user has more than `kept` sessions. */
+export function hasMoreSessionsThan(userId: string, kept: number): SQL {
+  return sql`${oldestBeyond(userId, kept)} is not null`
 }
 
-/** What the audit trail says of the session that ends because there are more than `kept`. */
-export function evictionDetail(userId: string, kept: number): SQL {
-  return sql`json_object('session_id', ${newestBeyond(userId, kept)}, 'evicted', json('true'))`
+/** The detail of the audit event for the session that ends because the user has more than `kept`. */
+export function describeEviction(userId: string, kept: number): SQL {
+  return sql`json_object('session_id', ${oldestBeyond(userId, kept)}, 'evicted', json('true'))`
 }
 
-function newestBeyond(userId: string, kept: number): SQL {
+function oldestBeyond(userId: string, kept: number): SQL {
   return sql`(select id from sessions where user_id = ${userId} order by id desc limit 1 offset ${kept})`
 }
 
-/** Ends the oldest sessions of a user beyond the newest `kept`: ids are in the order of sign-in. */
+/** Ends all sessions of a user but the newest `kept`. Ids are in the order of sign-in. */
 export function deleteOldestSessionsOf(db: Db, userId: string, kept: number, guard: SQL) {
   const beyond = db
     .select({ id: sessions.id })
     .from(sessions)
     .where(eq(sessions.userId, userId))
     .orderBy(desc(sessions.id))
-    // SQLite takes no offset without a limit.
+    // SQLite accepts no offset without a limit.
     .limit(Number.MAX_SAFE_INTEGER)
     .offset(kept)
   return db
@@ -171,7 +170,7 @@ export function listSessionsOf(db: Db, userId: string, now: Date) {
     .orderBy(desc(sessions.id))
 }
 
-/** The last id of the next `limit` sessions after one, up to a bound; null when there are none. */
+/** The last id among the next `limit` sessions after `afterId` and before `beforeId`; null when there are none. */
 export async function lastSessionIdOfChunk(db: Db, afterId: string, beforeId: string, limit: number) {
   const chunk = db
     .select({ id: sessions.id })

@@ -1,5 +1,4 @@
 import type { Ctx } from '../../context.ts'
-import { verifyPassword } from '../../crypto/password.ts'
 import { AppError, invalidToken } from '../../errors.ts'
 import { accountBudget, deleteAttempts, deleteAttemptsFor } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
@@ -8,38 +7,33 @@ import { allOf, always, type Db } from '../../store/db.ts'
 import { deleteEmailsTo, insertEmail } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
-import { actorStillHasPassword, deleteSessionsOf, selectActingUser } from '../../store/sessions.ts'
+import { deleteSessionsOf, isSignedInWithPassword, selectSignedInUser } from '../../store/sessions.ts'
 import { deleteUser, emailOf, leavesAnActiveAdmin, passwordIdOf, takesMail, wasActivated } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { type NewEmail, announceEmail, newEmail } from '../mail/outbox.ts'
+import { assertOwnPassword } from '../passwords/own-password.ts'
 import { revoke } from '../sessions/revocation.ts'
-import { recordWrongPassword } from '../protection/series-warning.ts'
-import type { PasswordActor } from '../sessions/signed-in.ts'
+import type { PasswordPrincipal } from '../sessions/signed-in.ts'
 
 /**
- * Deletes the account of who is signed in: account, sessions, links, registrations and every mail kept for the address.
+ * Deletes the principal's account: user, sessions, links, registrations and every stored email to the address.
  *
  * @throws {AppError} `wrong_password`, `last_admin`; `invalid_token` when the session or the password ended meanwhile
  */
-export async function deleteOwnAccount(ctx: Ctx, actor: PasswordActor, password: string): Promise<void> {
-  const { user, tries } = actor
-  const { matches } = await verifyPassword(password, user.passwordHash, ctx.work, ctx.secrets.peppers)
-  if (!matches || user.passwordHash === null) {
-    const refusal = auditEvent(ctx, 'user.deletion_refused', { actorId: user.id, userId: user.id })
-    await recordWrongPassword(ctx, refusal, { email: user.email, userId: user.id, tries })
-    throw new AppError('wrong_password')
-  }
+export async function deleteOwnAccount(ctx: Ctx, principal: PasswordPrincipal, password: string): Promise<void> {
+  const { user, session } = principal
+  await assertOwnPassword(ctx, principal, password, 'user.deletion_refused')
   const event = auditEvent(ctx, 'user.deleted', { actorId: user.id, userId: user.id })
-  const mail = newEmail(ctx, 'account_deleted', user.email, user.id)
-  const mayDelete = allOf(actorStillHasPassword(actor, event.at), leavesAnActiveAdmin(user.id))
+  const farewell = newEmail(ctx, 'account_deleted', user.email, user.id)
+  const isSame = isSignedInWithPassword(session.id, user.id, passwordIdOf(user), event.at)
   const { decided, acting, ended } = await batch(
     ctx.db,
     {
-      decided: insertAuditEvent(ctx.db, event, mayDelete),
-      acting: selectActingUser(ctx.db, actor.session.id, user.id, event.at),
+      decided: insertAuditEvent(ctx.db, event, allOf(isSame, leavesAnActiveAdmin(user.id))),
+      acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
     },
-    eraseUser(ctx.db, user.id, mail, event.id),
-    // The password was right, whatever else prevents the deletion: its owner does not have to wait.
+    eraseUser(ctx.db, user.id, farewell, event.id),
+    // The password was right, so the attempt must not count, even if something else prevents the deletion.
     { series: deleteAttempts(ctx.db, accountBudget(user.email), always) },
   )
   if (decided.length === 0) {
@@ -48,13 +42,13 @@ export async function deleteOwnAccount(ctx: Ctx, actor: PasswordActor, password:
     throw isSamePassword ? new AppError('last_admin') : invalidToken('changed_meanwhile')
   }
   revoke(ctx, ended)
-  announceEmail(ctx, mail)
+  announceEmail(ctx, farewell)
 }
 
 /**
- * The statements that leave nothing of a user but ids in the audit trail, children first. The first gives the ended
- * sessions. The farewell comes after the other mails to the address are gone, and only to a mailbox that was proven and takes
- * mail.
+ * The statements that delete everything about a user except ids in the audit trail. `ended` has the ended sessions. The
+ * user row is deleted last, since the others refer to it, and the farewell is stored after the emails to the address are
+ * deleted. It goes only to a mailbox that was proven and accepts mail.
  */
 export function eraseUser(db: Db, id: string, farewell: NewEmail, eventId: string) {
   const ifDone = happened(eventId)

@@ -1,13 +1,14 @@
 import type { Ctx } from '../../context.ts'
 import { invalidToken } from '../../errors.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
-import { orderedBatch } from '../../store/db.ts'
+import { batch } from '../../store/batch.ts'
 import type { User } from '../../store/schema.ts'
-import { type Actor, actorExists } from '../../store/sessions.ts'
+import { isSignedIn } from '../../store/sessions.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
+import type { Principal } from '../sessions/signed-in.ts'
 
-/** What a user may say about itself. `null` clears, `undefined` leaves as it is. */
+/** The fields that users edit themselves. `null` clears one, `undefined` leaves it as it is. */
 export interface ProfileChanges {
   firstName?: string | null | undefined
   lastName?: string | null | undefined
@@ -17,7 +18,7 @@ export interface ProfileChanges {
 }
 
 /** @throws {AppError} `invalid_token` when the session ended meanwhile */
-export async function updateOwnProfile(ctx: Ctx, { user, session }: Actor, changes: ProfileChanges): Promise<User> {
+export async function updateOwnProfile(ctx: Ctx, { user, session }: Principal, changes: ProfileChanges): Promise<User> {
   const given = givenOf(changes)
   if (Object.keys(given).length === 0) return user
   const event = auditEvent(ctx, 'user.profile_updated', {
@@ -25,22 +26,23 @@ export async function updateOwnProfile(ctx: Ctx, { user, session }: Actor, chang
     userId: user.id,
     detail: { fields: namesOf(given) },
   })
-  const [, [updated]] = await orderedBatch(ctx.db, [
-    insertAuditEvent(ctx.db, event, actorExists(session.id, user.id, event.at)),
-    updateUser(ctx.db, user.id, { ...given, updatedAt: event.at }, happened(event.id)),
-  ])
+  const rows = await batch(ctx.db, {
+    decided: insertAuditEvent(ctx.db, event, isSignedIn(session.id, user.id, event.at)),
+    updated: updateUser(ctx.db, user.id, { ...given, updatedAt: event.at }, happened(event.id)),
+  })
+  const [updated] = rows.updated
   if (!updated) throw invalidToken('ended_meanwhile')
   return updated
 }
 
-/** The changed fields as clients know them. What they were changed to is nobody's business but the profile's. */
+/** The names of the changed fields as in the API. The audit trail keeps the names only, not the values. */
 export function namesOf(given: object): string {
   return Object.keys(given)
     .map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
     .join(' ')
 }
 
-/** Only the fields that are there, so that an absent one is not written. */
+/** Without the absent fields, so that they are not written. */
 export function givenOf(changes: ProfileChanges): { [K in keyof ProfileChanges]?: string | null } {
   return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
 }

@@ -2,7 +2,7 @@ import type { Ctx } from '../../context.ts'
 import { hashPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
-import { orderedBatch } from '../../store/db.ts'
+import { batch } from '../../store/batch.ts'
 import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import { insertRegistration } from '../../store/registrations.ts'
 import { forgetEmailProblem, insertPendingUser, userIdOf } from '../../store/users.ts'
@@ -20,9 +20,9 @@ export interface Registration {
 }
 
 /**
- * Takes an attempt to register. The same statements run for a new, a pending and a taken address, and delivery decides
- * which mail is right, so nothing here tells them apart. The attempt keeps its own password: only its own link and that
- * password together activate with it, so whoever registers somebody else's address first gains nothing (pre-hijacking).
+ * Stores a registration. The same statements run for a new, a pending and a taken address, and delivery decides which email
+ * is right, so nothing here tells them apart. Each registration keeps its own password and activates only with its own link
+ * and that password, so registering somebody else's address first gains nothing (pre-hijacking).
  *
  * @throws {AppError} as `assertHuman`; `weak_password`
  */
@@ -33,24 +33,28 @@ export async function register(ctx: Ctx, input: Registration, turnstileToken?: s
   const passwordHash = await hashPassword(password, ctx.work, ctx.secrets.peppers)
   const now = ctx.now()
   const id = uuidv7(now)
-  const mail = newEmail(ctx, 'registration', email, null, { registrationId: id })
+  const confirmation = newEmail(ctx, 'registration', email, null, { registrationId: id })
   const event = auditEvent(ctx, 'user.registered', {})
   const ifDone = happened(event.id)
   const userId = uuidv7(now)
-  await orderedBatch(ctx.db, [
-    // Over the budget nothing at all happens: the links already sent stay good, and no further attempt is kept.
-    insertAuditEvent(ctx.db, { ...event, userId: userIdOf(email, userId) }, mailBudgetLeft(mail, now)),
-    insertPendingUser(ctx.db, { id: userId, email, createdAt: now }, ifDone),
-    insertRegistration(ctx.db, { id, email, passwordHash, firstName, lastName, locale, createdAt: now }, ifDone),
-    insertEmail(ctx.db, mail, ifDone),
-    forgetEmailProblem(ctx.db, email, ifDone),
-  ])
-  announceEmail(ctx, mail)
+  await batch(ctx.db, {
+    // Over the email budget nothing happens: links that were sent stay valid, and no further registration is stored.
+    decided: insertAuditEvent(ctx.db, { ...event, userId: userIdOf(email, userId) }, mailBudgetLeft(confirmation, now)),
+    user: insertPendingUser(ctx.db, { id: userId, email, createdAt: now }, ifDone),
+    registration: insertRegistration(
+      ctx.db,
+      { id, email, passwordHash, firstName, lastName, locale, createdAt: now },
+      ifDone,
+    ),
+    email: insertEmail(ctx.db, confirmation, ifDone),
+    emailProblem: forgetEmailProblem(ctx.db, email, ifDone),
+  })
+  announceEmail(ctx, confirmation)
 }
 
-/** Asks for another activation mail. Looks nothing up: delivery does. */
+/** Queues another activation email. Looks nothing up: delivery does. */
 export async function resendActivation(ctx: Ctx, email: string): Promise<void> {
-  const mail = newEmail(ctx, 'activation', email, null)
-  await insertEmail(ctx.db, mail, mailBudgetLeft(mail, ctx.now()))
-  announceEmail(ctx, mail)
+  const activation = newEmail(ctx, 'activation', email, null)
+  await insertEmail(ctx.db, activation, mailBudgetLeft(activation, ctx.now()))
+  announceEmail(ctx, activation)
 }

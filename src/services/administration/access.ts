@@ -7,7 +7,7 @@ import { batch } from '../../store/batch.ts'
 import { allOf } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import type { User } from '../../store/schema.ts'
-import { type Actor, deleteSessionsOf } from '../../store/sessions.ts'
+import { deleteSessionsOf } from '../../store/sessions.ts'
 import {
   emailOf,
   hasOtherRoleThan,
@@ -20,6 +20,7 @@ import {
 } from '../../store/users.ts'
 import { decideAct, findUnchangedTarget } from './act.ts'
 import { auditEvent } from '../audit/trail.ts'
+import type { Principal } from '../sessions/signed-in.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { revoke } from '../sessions/revocation.ts'
 
@@ -28,7 +29,7 @@ import { revoke } from '../sessions/revocation.ts'
  *
  * @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin`
  */
-export async function assignRole(ctx: Ctx, actor: Actor, id: string, role: Role): Promise<User> {
+export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: Role): Promise<User> {
   if (id === actor.user.id && role !== actor.user.role) throw new AppError('own_account')
   const event = auditEvent(ctx, 'user.role_changed', { actorId: actor.user.id, userId: id, detail: { role } })
   const when = allOf(hasOtherRoleThan(id, role), role === 'ADMIN' ? undefined : leavesAnActiveAdmin(id))
@@ -55,7 +56,7 @@ export async function assignRole(ctx: Ctx, actor: Actor, id: string, role: Role)
  *
  * @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin`
  */
-export async function suspendUser(ctx: Ctx, actor: Actor, id: string, reason: string): Promise<User> {
+export async function suspendUser(ctx: Ctx, actor: Principal, id: string, reason: string): Promise<User> {
   if (id === actor.user.id) throw new AppError('own_account')
   const event = auditEvent(ctx, 'user.suspended', { actorId: actor.user.id, userId: id, detail: { reason } })
   const email = newEmail(ctx, 'account_suspended', emailOf(id), id, { reason })
@@ -82,7 +83,7 @@ export async function suspendUser(ctx: Ctx, actor: Actor, id: string, reason: st
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
-export async function reinstateUser(ctx: Ctx, actor: Actor, id: string): Promise<User> {
+export async function reinstateUser(ctx: Ctx, actor: Principal, id: string): Promise<User> {
   const event = auditEvent(ctx, 'user.reinstated', { actorId: actor.user.id, userId: id })
   const email = newEmail(ctx, 'account_reinstated', emailOf(id), id)
   const ifDone = happened(event.id)
@@ -101,7 +102,7 @@ export async function reinstateUser(ctx: Ctx, actor: Actor, id: string): Promise
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
-export async function endSessionsOfUser(ctx: Ctx, actor: Actor, id: string): Promise<void> {
+export async function endSessionsOfUser(ctx: Ctx, actor: Principal, id: string): Promise<void> {
   const detail = { sessions: 'all' }
   const event = auditEvent(ctx, 'session.ended', { actorId: actor.user.id, userId: id, detail })
   const rows = await batch(ctx.db, decideAct(ctx, actor, id, event), {

@@ -9,10 +9,10 @@ import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
 import { deleteRegistrationsOf, fromOnlyRegistration } from '../../store/registrations.ts'
 import type { User } from '../../store/schema.ts'
-import type { Actor } from '../../store/sessions.ts'
 import { emailOf, hasNoPassword, hasPassword, hasStatus, leavesAnActiveAdmin, updateUser } from '../../store/users.ts'
 import { decideAct, findUnchangedTarget } from './act.ts'
 import { auditEvent } from '../audit/trail.ts'
+import type { Principal } from '../sessions/signed-in.ts'
 import { eraseUser } from '../accounts/deletion.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { type ProfileChanges, givenOf, namesOf } from '../accounts/profile.ts'
@@ -23,7 +23,7 @@ import { revoke } from '../sessions/revocation.ts'
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
-export async function moderateProfile(ctx: Ctx, actor: Actor, id: string, changes: ProfileChanges): Promise<User> {
+export async function moderateProfile(ctx: Ctx, actor: Principal, id: string, changes: ProfileChanges): Promise<User> {
   const given = givenOf(changes)
   const detail = { fields: namesOf(given) }
   const event = auditEvent(ctx, 'user.profile_updated', { actorId: actor.user.id, userId: id, detail })
@@ -40,7 +40,7 @@ export async function moderateProfile(ctx: Ctx, actor: Actor, id: string, change
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
-export async function activateUser(ctx: Ctx, actor: Actor, id: string): Promise<User> {
+export async function activateUser(ctx: Ctx, actor: Principal, id: string): Promise<User> {
   const event = auditEvent(ctx, 'user.activated', { actorId: actor.user.id, userId: id })
   const welcome = newEmail(ctx, 'account_activated', emailOf(id), id)
   const invitation = newEmail(ctx, 'set_password', emailOf(id), id, { byAdministrator: true })
@@ -75,7 +75,7 @@ export async function activateUser(ctx: Ctx, actor: Actor, id: string): Promise<
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
-export async function startPasswordReset(ctx: Ctx, actor: Actor, id: string): Promise<void> {
+export async function startPasswordReset(ctx: Ctx, actor: Principal, id: string): Promise<void> {
   const event = auditEvent(ctx, 'user.password_reset_requested', { actorId: actor.user.id, userId: id })
   const email = newEmail(ctx, 'password_reset', emailOf(id), id, { byAdministrator: true })
   const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, mailBudgetLeft(email, event.at)), {
@@ -90,7 +90,7 @@ export async function startPasswordReset(ctx: Ctx, actor: Actor, id: string): Pr
  *
  * @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin`
  */
-export async function deleteOtherAccount(ctx: Ctx, actor: Actor, id: string): Promise<void> {
+export async function deleteOtherAccount(ctx: Ctx, actor: Principal, id: string): Promise<void> {
   if (id === actor.user.id) throw new AppError('own_account')
   const event = auditEvent(ctx, 'user.deleted', { actorId: actor.user.id, userId: id })
   const farewell = newEmail(ctx, 'account_deleted', emailOf(id), id)

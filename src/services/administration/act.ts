@@ -9,8 +9,9 @@ import { mayActOn, roleRules } from '../../permissions.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
 import { type Expression, allOf } from '../../store/db.ts'
 import type { AuditEvent, User } from '../../store/schema.ts'
-import { type Actor, actorStillHasRole, selectActingUser } from '../../store/sessions.ts'
+import { isSignedInAs, selectSignedInUser } from '../../store/sessions.ts'
 import { hasRoleAmong, selectUser } from '../../store/users.ts'
+import type { Principal } from '../sessions/signed-in.ts'
 
 /**
  * The first statements of every act: `decided` has a row if the act happens, `acting` is the actor if still signed in,
@@ -18,12 +19,13 @@ import { hasRoleAmong, selectUser } from '../../store/users.ts'
  *
  * @param when what must hold of the target for the act to change anything
  */
-export function decideAct(ctx: Ctx, actor: Actor, id: string, event: AuditEvent, when?: Expression) {
-  const { actsOn } = roleRules[actor.user.role]
-  const isPermitted = allOf(actorStillHasRole(actor, event.at), hasRoleAmong(id, actsOn), when)
+export function decideAct(ctx: Ctx, actor: Principal, id: string, event: AuditEvent, when?: Expression) {
+  const { user, session } = actor
+  const isActing = isSignedInAs(session.id, user.id, user.role, event.at)
+  const isPermitted = allOf(isActing, hasRoleAmong(id, roleRules[user.role].actsOn), when)
   return {
     decided: insertAuditEvent(ctx.db, event, isPermitted),
-    acting: selectActingUser(ctx.db, actor.session.id, actor.user.id, event.at),
+    acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
     before: selectUser(ctx.db, id),
   } as const
 }
@@ -33,7 +35,10 @@ export function decideAct(ctx: Ctx, actor: Actor, id: string, event: AuditEvent,
  *
  * @throws {AppError} `invalid_token` when the session or the role ended meanwhile, `not_found`, `insufficient_permission`
  */
-export function findUnchangedTarget(actor: Actor, rows: { acting: readonly User[]; before: readonly User[] }): User {
+export function findUnchangedTarget(
+  actor: Principal,
+  rows: { acting: readonly User[]; before: readonly User[] },
+): User {
   const [acting] = rows.acting
   const [target] = rows.before
   if (acting?.role !== actor.user.role) throw invalidToken('ended_meanwhile')

@@ -1,17 +1,17 @@
 import type { Ctx } from '../../context.ts'
 import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
-import type { Actor } from '../../store/sessions.ts'
 import { hasEmailProblem, updateUser } from '../../store/users.ts'
 import { decideAct, findUnchangedTarget } from './act.ts'
 import { auditEvent } from '../audit/trail.ts'
+import type { Principal } from '../sessions/signed-in.ts'
 
 /**
  * Allows mail to a user's address again after a bounce or a complaint.
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
-export async function liftEmailSuppression(ctx: Ctx, actor: Actor, id: string): Promise<void> {
+export async function liftEmailSuppression(ctx: Ctx, actor: Principal, id: string): Promise<void> {
   const event = auditEvent(ctx, 'email.suppression_lifted', { actorId: actor.user.id, userId: id })
   const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, hasEmailProblem(id)), {
     updated: updateUser(ctx.db, id, { emailProblem: null }, happened(event.id)),

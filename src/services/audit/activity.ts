@@ -1,6 +1,5 @@
 import type { Ctx } from '../../context.ts'
 import type { AuditEvent } from '../../store/schema.ts'
-import type { Actor } from '../../store/sessions.ts'
 import { listAudit } from './trail.ts'
 
 /** An event as its user may see it. */
@@ -20,12 +19,12 @@ export interface ActivityPage {
 /** The events of the user's own account, newest first. */
 export async function listActivity(
   ctx: Ctx,
-  { user }: Actor,
+  userId: string,
   before: string | undefined,
   limit: number,
 ): Promise<ActivityPage> {
-  const { events, next } = await listAudit(ctx, { userId: user.id, before }, limit)
-  return { events: events.map((event) => seenBy(user.id, event)), next }
+  const { events, next } = await listAudit(ctx, { userId, before }, limit)
+  return { events: events.map((event) => seenBy(userId, event)), next }
 }
 
 const hidden = { ip: null, country: null, userAgent: null, requestId: null }

@@ -5,7 +5,8 @@ import { verifyToken } from '../../crypto/tokens.ts'
 import { AppError } from '../../errors.ts'
 import { deleteAttemptsFor } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
-import { allOf, orderedBatch, choose } from '../../store/db.ts'
+import { batch } from '../../store/batch.ts'
+import { allOf, choose } from '../../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import { deleteLinksOf, findUserOfLink, linkExists } from '../../store/links.ts'
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
@@ -19,7 +20,7 @@ import { assertStrongPassword } from './policy.ts'
 import { revoke } from '../sessions/revocation.ts'
 
 /**
- * Asks for a reset mail. Looks nothing up: delivery does, so the answer and its time are the same for every address.
+ * Queues a reset email. Looks nothing up: delivery does, so the answer and its time are the same for every address.
  *
  * @throws {AppError} as `assertHuman`
  */
@@ -31,21 +32,22 @@ export async function requestPasswordReset(
 ): Promise<void> {
   await assertHuman(ctx, turnstileToken, 'password_reset')
   const device = await readDevice(ctx, email, deviceToken)
-  const mail = newEmail(ctx, 'password_reset', email, null)
+  const reset = newEmail(ctx, 'password_reset', email, null)
   if (device) {
-    // One budget for all known devices: whoever had the password once could have made any number of them.
+    // All known devices share one budget, since anybody who once had the password could have made any number of them.
     const isKnown = addressHasPassword(email, device.passwordId)
-    mail.budget = choose(isKnown, 'password_reset:known_device', 'password_reset')
+    reset.budget = choose(isKnown, 'password_reset:known_device', 'password_reset')
   }
-  await insertEmail(ctx.db, mail, mailBudgetLeft(mail, ctx.now()))
-  announceEmail(ctx, mail)
+  await insertEmail(ctx.db, reset, mailBudgetLeft(reset, ctx.now()))
+  announceEmail(ctx, reset)
 }
 
 /**
- * Sets a new password with the link from a mail, and ends every session. The mailbox is proven by that, so a pending
- * account becomes active, with this password and nothing of what anybody registered; a suspended one stays suspended.
+ * Sets a new password with the link from an email, and ends every session. The link proves control of the mailbox, so a
+ * pending account becomes active, with this password and without anything from its registrations. A suspended account stays
+ * suspended.
  *
- * @throws {AppError} `invalid_link`; `weak_password`, and the link stays good
+ * @throws {AppError} `invalid_link`; `weak_password`, and the link stays valid
  */
 export async function completePasswordReset(ctx: Ctx, token: string, newPassword: string): Promise<void> {
   const now = ctx.now()
@@ -58,23 +60,19 @@ export async function completePasswordReset(ctx: Ctx, token: string, newPassword
   const passwordHash = await hashPassword(newPassword, ctx.work, ctx.secrets.peppers)
 
   const event = auditEvent(ctx, 'user.password_reset', { actorId: user.id, userId: user.id })
-  const mail = newEmail(ctx, 'password_changed', user.email, user.id)
+  const email = newEmail(ctx, 'password_changed', user.email, user.id)
   const ifDone = happened(event.id)
-  const [[reset], , ended] = await orderedBatch(ctx.db, [
-    insertAuditEvent(ctx.db, event, linkExists(linkId, 'reset', event.at)),
-    updateUser(
-      ctx.db,
-      user.id,
-      { passwordHash, passwordId: uuidv7(event.at), updatedAt: event.at, ...activatedByReset(event.at) },
-      ifDone,
-    ),
-    deleteSessionsOf(ctx.db, user.id, ifDone),
-    deleteLinksOf(ctx.db, user.id, ifDone),
-    deleteRegistrationsOf(ctx.db, user.email, ifDone),
-    insertEmail(ctx.db, mail, allOf(ifDone, mailBudgetLeft(mail, event.at))),
-    deleteAttemptsFor(ctx.db, user.email, ifDone),
-  ])
-  if (!reset) throw new AppError('invalid_link', { reason: 'used_meanwhile' })
+  const changes = { passwordHash, passwordId: uuidv7(event.at), updatedAt: event.at, ...activatedByReset(event.at) }
+  const { decided, ended } = await batch(ctx.db, {
+    decided: insertAuditEvent(ctx.db, event, linkExists(linkId, 'reset', event.at)),
+    user: updateUser(ctx.db, user.id, changes, ifDone),
+    ended: deleteSessionsOf(ctx.db, user.id, ifDone),
+    links: deleteLinksOf(ctx.db, user.id, ifDone),
+    registrations: deleteRegistrationsOf(ctx.db, user.email, ifDone),
+    email: insertEmail(ctx.db, email, allOf(ifDone, mailBudgetLeft(email, event.at))),
+    series: deleteAttemptsFor(ctx.db, user.email, ifDone),
+  })
+  if (decided.length === 0) throw new AppError('invalid_link', { reason: 'used_meanwhile' })
   revoke(ctx, ended)
-  announceEmail(ctx, mail)
+  announceEmail(ctx, email)
 }

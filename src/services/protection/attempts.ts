@@ -15,55 +15,57 @@ import type { Device } from './devices.ts'
 import { type HumanCheck, notHuman } from './human-check.ts'
 
 /**
- * Wrong passwords in a row: five at once, then a pause of a second that doubles up to a quarter of an hour, and after a
- * hundred no password is looked at until a reset by mail (NIST SP 800-63B-4 §3.2.2).
+ * Lock-out: five wrong passwords in a row without a pause, then a pause of 1 second that doubles up to 15 minutes. After a
+ * hundred, no password is verified until a reset by email (NIST SP 800-63B-4 §3.2.2).
  */
 export const passwordAttempts: AttemptPolicy = { free: 5, max: 100, firstPauseMs: 1000, maxPauseMs: 15 * 60_000 }
 
-/** Of these so many need no Turnstile token, where the operator asks for them: a human mistypes, too. */
-const triesWithoutTurnstile = 3
+/** So many attempts need no Turnstile token where the operator asks for them: people mistype. */
+const attemptsWithoutTurnstile = 3
 
-/** What a client is told to wait when waiting alone will not help. */
+/** The `Retry-After` after the last attempt, when waiting alone does not help. */
 const exhaustedRetrySeconds = 60 * 60
 
 /**
- * The two statements that take a try, for the batch that reads the account: the first gives a row when the try may be
- * made, the second tells how long to wait otherwise.
- *
+ * The statements that count an attempt, for the batch that reads the account: `claimed` has a row if the password may be
+ * verified, `counter` tells how long to wait otherwise.
  */
 export function claimPasswordAttempt(ctx: Ctx, key: Expression, conditions?: AttemptConditions) {
-  return [claimAttempt(ctx.db, key, ctx.now(), passwordAttempts, conditions), selectAttempts(ctx.db, key)] as const
+  return {
+    claimed: claimAttempt(ctx.db, key, ctx.now(), passwordAttempts, conditions),
+    counter: selectAttempts(ctx.db, key),
+  }
 }
 
 /**
- * The same for a sign-in, which may come from a device that is known, and may have to show that it is human. Without that a
- * stranger gets the first few tries, and a further one is not even counted: a machine that cannot solve a challenge does
- * not use up the owner's budget either.
+ * Like `claimPasswordAttempt`, for a sign-in: a known device has a budget of its own, and any other may have to prove that
+ * a human uses it. Without the proof only the first few attempts are granted, and further ones are not even counted, so that
+ * a machine that solves no challenge does not use up the owner's budget.
  */
 export function claimSignIn(ctx: Ctx, email: string, device: Device | undefined, check: HumanCheck) {
   const isKnown = device && addressHasPassword(email, device.passwordId)
   const common = accountBudget(email)
   const key = isKnown ? choose(isKnown, deviceBudget(email, device.id), common) : common
-  const goesOn = check === 'human' ? undefined : anyOf(isSeriesBelow(triesWithoutTurnstile), isKnown)
+  const goesOn = check === 'human' ? undefined : anyOf(isSeriesBelow(attemptsWithoutTurnstile), isKnown)
   return claimPasswordAttempt(ctx, key, { goesOn })
 }
 
-interface Counter {
-  count: number
-  allowedAt: Date
+interface ClaimRows {
+  claimed: readonly { count: number }[]
+  counter: readonly { count: number; allowedAt: Date }[]
 }
 
-/** @throws {AppError} `rate_limited`, with the seconds to wait; as `notHuman`, when that alone is missing */
-export function assertClaimed(
-  ctx: Ctx,
-  claimed: readonly unknown[],
-  [counter]: readonly Counter[],
-  check: HumanCheck = 'human',
-): void {
-  if (claimed.length > 0 || !counter) return
-  const waitMs = counter.allowedAt.getTime() - ctx.now().getTime()
-  // Who would have to wait anyway is not sent to solve a challenge first.
-  if (check !== 'human' && waitMs <= 0 && counter.count < passwordAttempts.max) throw notHuman(check)
-  const seconds = counter.count >= passwordAttempts.max ? exhaustedRetrySeconds : Math.max(1, Math.ceil(waitMs / 1000))
+/**
+ * @returns how many attempts in a row, this one included
+ * @throws {AppError} `rate_limited`, with the seconds to wait; as `notHuman`, when only the challenge is missing
+ */
+export function assertClaimed(ctx: Ctx, { claimed, counter }: ClaimRows, check: HumanCheck = 'human'): number {
+  if (claimed[0]) return claimed[0].count
+  // An attempt is refused only because of a series, so there is a counter.
+  const { count, allowedAt } = counter[0]!
+  const waitMs = allowedAt.getTime() - ctx.now().getTime()
+  // No challenge for a client that would have to wait anyway.
+  if (check !== 'human' && waitMs <= 0 && count < passwordAttempts.max) throw notHuman(check)
+  const seconds = count >= passwordAttempts.max ? exhaustedRetrySeconds : Math.max(1, Math.ceil(waitMs / 1000))
   throw new AppError('rate_limited', { reason: 'password_attempts', headers: { 'Retry-After': String(seconds) } })
 }

@@ -6,20 +6,17 @@ import { canBecomeFirstAdmin, updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 
 /**
- * The statements that make the account with the bootstrap address the first ADMIN, for the end of the batch that signs
- * it in. None for any other account. The rows of the last one, if any, are the user after the promotion.
+ * The statements that make the account with the bootstrap address the first ADMIN, for the end of the batch that signs it
+ * in. `promoted` has the user after a promotion. For any other account there are no statements.
  *
  * @param eventId the event that guards the batch
  */
 export function promoteFirstAdmin(ctx: Ctx, { id, email }: Pick<User, 'id' | 'email'>, eventId: string) {
-  if (email !== ctx.config.bootstrapAdminEmail) return []
-  const event = auditEvent(ctx, 'user.role_changed', {
-    actorId: id,
-    userId: id,
-    detail: { role: 'ADMIN', bootstrap: true },
-  })
-  return [
-    insertAuditEvent(ctx.db, event, allOf(happened(eventId), canBecomeFirstAdmin(id))),
-    updateUser(ctx.db, id, { role: 'ADMIN', updatedAt: event.at }, happened(event.id)),
-  ] as const
+  if (email !== ctx.config.bootstrapAdminEmail) return { promotion: undefined, promoted: undefined }
+  const detail = { role: 'ADMIN', bootstrap: true }
+  const event = auditEvent(ctx, 'user.role_changed', { actorId: id, userId: id, detail })
+  return {
+    promotion: insertAuditEvent(ctx.db, event, allOf(happened(eventId), canBecomeFirstAdmin(id))),
+    promoted: updateUser(ctx.db, id, { role: 'ADMIN', updatedAt: event.at }, happened(event.id)),
+  }
 }

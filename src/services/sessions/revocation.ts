@@ -5,30 +5,30 @@ import { describeError, log } from '../../log.ts'
 import { insertRevocation, isRevoked } from '../../store/revocations.ts'
 import type { EndedSession } from '../../store/sessions.ts'
 
-const attempts = 3
-/** KV takes one write a second for each key. */
+const maxWrites = 3
+/** KV accepts one write per second and key. */
 const pauseMs = 1000
 
-/** Puts ended sessions on the revocation list, after the answer: D1 has ended them already. */
+/** Puts ended sessions on the revocation list, after the response: in D1 they have ended already. */
 export function revoke(ctx: Ctx, ended: readonly EndedSession[]): void {
   for (const session of ended) ctx.defer(revokeOne(ctx, session))
 }
 
 async function revokeOne(ctx: Ctx, { id, expiresAt }: EndedSession): Promise<void> {
-  // Its last access token may outlive a session that was near its end.
+  // The last access token of a session that was about to expire may outlive it.
   const lifeSeconds = Math.max((expiresAt.getTime() - ctx.now().getTime()) / 1000, accessTokenSeconds)
-  for (let attempt = 1; attempt <= attempts; attempt++) {
+  for (let write = 1; write <= maxWrites; write++) {
     try {
       await insertRevocation(ctx.revocations, id, lifeSeconds)
       return
     } catch (error) {
-      log('warn', 'revocation.write_failed', { session_id: id, attempt, ...describeError(error) })
-      if (attempt < attempts) await ctx.sleep(pauseMs)
+      log('warn', 'revocation.write_failed', { session_id: id, attempt: write, ...describeError(error) })
+      if (write < maxWrites) await ctx.sleep(pauseMs)
     }
   }
 }
 
-/** @throws {AppError} `service_unavailable` when the list cannot be read: no answer is not a yes. */
+/** @throws {AppError} `service_unavailable` when the list cannot be read: without an answer nobody is let in. */
 export async function isSessionRevoked(ctx: Ctx, sessionId: string): Promise<boolean> {
   try {
     return await isRevoked(ctx.revocations, sessionId)
@@ -37,7 +37,7 @@ export async function isSessionRevoked(ctx: Ctx, sessionId: string): Promise<boo
   }
 }
 
-/** For a refresh, where D1 decides anyway: the list only turns dead tokens away early. */
+/** For a refresh, where D1 decides: the list only refuses tokens of ended sessions early, so a failed read is ignored. */
 export async function isKnownToBeRevoked(ctx: Ctx, sessionId: string): Promise<boolean> {
   try {
     return await isRevoked(ctx.revocations, sessionId)

@@ -1,24 +1,31 @@
 import type { Ctx } from '../../context.ts'
 import { accountBudget } from '../../store/attempts.ts'
-import { orderedBatch } from '../../store/db.ts'
-import { type Actor, actorExists, findActor, selectActingUser, selectSession } from '../../store/sessions.ts'
+import { batch } from '../../store/batch.ts'
+import type { Session, User } from '../../store/schema.ts'
+import { findSessionAndUser, isSignedIn, selectSession, selectSignedInUser } from '../../store/sessions.ts'
 import { emailOf } from '../../store/users.ts'
 import { assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'
 
-/** The user and session behind an access token, if both are still good. */
-export function findSignedIn(ctx: Ctx, sessionId: string, userId: string): Promise<Actor | undefined> {
-  return findActor(ctx.db, sessionId, userId, ctx.now())
+/** Who acts: the user and the session of an access token, as D1 has them now. */
+export interface Principal {
+  user: User
+  session: Session
 }
 
-/** Who is signed in and about to try the account's password. */
-export interface PasswordActor extends Actor {
-  /** Which try in a row this is. */
-  tries: number
+/** The user and session of an access token, if the session is live and the user is active. */
+export function findSignedIn(ctx: Ctx, sessionId: string, userId: string): Promise<Principal | undefined> {
+  return findSessionAndUser(ctx.db, sessionId, userId, ctx.now())
+}
+
+/** A principal whose request carries the account's password. The attempt has been counted already. */
+export interface PasswordPrincipal extends Principal {
+  /** How many attempts in a row, this one included. */
+  attemptsInARow: number
 }
 
 /**
- * The same for a request that is about to try the account's password: takes the try in the same round trip, out of the
- * budget that sign-in draws on, so that a stolen access token is no way round it.
+ * Like `findSignedIn`, for a request that carries the account's password. Counts the attempt in the same round trip, in
+ * the budget that sign-in uses: a stolen access token gives no way around that budget.
  *
  * @throws {AppError} `rate_limited`
  */
@@ -26,14 +33,14 @@ export async function findSignedInForPassword(
   ctx: Ctx,
   sessionId: string,
   userId: string,
-): Promise<PasswordActor | undefined> {
+): Promise<PasswordPrincipal | undefined> {
   const now = ctx.now()
-  const [claimed, attempts, [user], [session]] = await orderedBatch(ctx.db, [
-    ...claimPasswordAttempt(ctx, accountBudget(emailOf(userId)), { guard: actorExists(sessionId, userId, now) }),
-    selectActingUser(ctx.db, sessionId, userId, now),
-    selectSession(ctx.db, sessionId),
-  ])
+  const guard = isSignedIn(sessionId, userId, now)
+  const rows = await batch(ctx.db, claimPasswordAttempt(ctx, accountBudget(emailOf(userId)), { guard }), {
+    user: selectSignedInUser(ctx.db, sessionId, userId, now),
+    session: selectSession(ctx.db, sessionId),
+  })
+  const [[user], [session]] = [rows.user, rows.session]
   if (!user || !session) return undefined
-  assertClaimed(ctx, claimed, attempts)
-  return { user, session, tries: claimed[0]!.count }
+  return { user, session, attemptsInARow: assertClaimed(ctx, rows) }
 }

@@ -1,5 +1,4 @@
 import type { Ctx } from '../../context.ts'
-import { uuidv7 } from '../../crypto/random.ts'
 import {
   accessTokenSeconds,
   epochSeconds,
@@ -7,52 +6,36 @@ import {
   sessionMaxSeconds,
   signToken,
 } from '../../crypto/tokens.ts'
-import type { Session, User } from '../../store/schema.ts'
 import { permissionsFor } from '../../permissions.ts'
+import type { Session, User } from '../../store/schema.ts'
 
-/** The `client_id` of tokens that Postern's own sign-in issues (RFC 9068 §2.2). */
+/** The `client_id` in tokens of Postern's own sign-in (RFC 9068 §2.2). */
 const ownClientId = 'postern'
 
 export const sessionLifetime = { idleMs: refreshTokenSeconds * 1000, maxMs: sessionMaxSeconds * 1000 }
 
-/** What a sign-in, an activation and a refresh give. */
 export interface Tokens {
   accessToken: string
+  /** In seconds. */
   expiresIn: number
   refreshToken: string
+  /** In seconds. */
   refreshExpiresIn: number
   user: User
 }
 
-/** A sign-in also tells the device how to be recognised. */
+/** A sign-in also gives the device a token by which it is recognized next time. */
 export interface SignInTokens extends Tokens {
   deviceToken: string
 }
 
-/** A session that starts now, not yet stored. */
-export function newSession(ctx: Ctx, userId: string): Session {
-  const now = ctx.now()
-  const { ip, country, userAgent } = ctx.origin
-  return {
-    id: uuidv7(now),
-    userId,
-    generation: 1,
-    createdAt: now,
-    lastUsedAt: now,
-    expiresAt: new Date(now.getTime() + sessionLifetime.idleMs),
-    ip,
-    country,
-    userAgent,
-  }
-}
-
 /**
- * Signs both tokens of a session as it is stored. The refresh token follows from the row alone, so whoever repeats a
- * refresh gets the same one.
+ * Signs both tokens of a stored session. The refresh token depends on the row alone, so a repeated refresh returns the same
+ * one.
  */
 export async function issueTokens(ctx: Ctx, user: User, session: Session): Promise<Tokens> {
   const now = ctx.now()
-  const claims = {
+  const access = {
     client_id: ownClientId,
     sub: user.id,
     sid: session.id,
@@ -60,15 +43,10 @@ export async function issueTokens(ctx: Ctx, user: User, session: Session): Promi
     role: user.role,
     scope: permissionsFor({ user }).join(' '),
   }
+  const refresh = { sid: session.id, gen: session.generation }
   const [accessToken, refreshToken] = await Promise.all([
-    signToken(ctx.tokens, 'at+jwt', claims, now, new Date(now.getTime() + accessTokenSeconds * 1000)),
-    signToken(
-      ctx.tokens,
-      'rt+jwt',
-      { sid: session.id, gen: session.generation },
-      session.lastUsedAt,
-      session.expiresAt,
-    ),
+    signToken(ctx.tokens, 'at+jwt', access, now, new Date(now.getTime() + accessTokenSeconds * 1000)),
+    signToken(ctx.tokens, 'rt+jwt', refresh, session.lastUsedAt, session.expiresAt),
   ])
   return {
     accessToken,

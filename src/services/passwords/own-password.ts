@@ -1,0 +1,26 @@
+import type { Ctx } from '../../context.ts'
+import { verifyPassword } from '../../crypto/password.ts'
+import { AppError } from '../../errors.ts'
+import type { AuditType } from '../../store/schema.ts'
+import { auditEvent } from '../audit/trail.ts'
+import { recordWrongPassword } from '../protection/series-warning.ts'
+import type { PasswordPrincipal } from '../sessions/signed-in.ts'
+
+/**
+ * Verifies the password of a signed-in user. The attempt was counted when the principal was read.
+ *
+ * @param refusal the event that records a wrong password
+ * @throws {AppError} `wrong_password`
+ */
+export async function assertOwnPassword(
+  ctx: Ctx,
+  { user, attemptsInARow }: PasswordPrincipal,
+  password: string,
+  refusal: AuditType,
+): Promise<void> {
+  const { matches } = await verifyPassword(password, user.passwordHash, ctx.work, ctx.secrets.peppers)
+  if (matches) return
+  const event = auditEvent(ctx, refusal, { actorId: user.id, userId: user.id })
+  await recordWrongPassword(ctx, event, { email: user.email, userId: user.id, tries: attemptsInARow })
+  throw new AppError('wrong_password')
+}

@@ -1,0 +1,74 @@
+import type { Ctx } from '../../context.ts'
+import { verifyToken } from '../../crypto/tokens.ts'
+import { AppError } from '../../errors.ts'
+import { happened, insertAuditEvent } from '../../store/audit.ts'
+import { batch, repeatableBatch } from '../../store/batch.ts'
+import { allOf } from '../../store/db.ts'
+import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
+import type { Session, User } from '../../store/schema.ts'
+import {
+  deleteSession,
+  rotateSession,
+  selectSession,
+  selectUserOfSession,
+  sessionExists,
+} from '../../store/sessions.ts'
+import { auditEvent } from '../audit/trail.ts'
+import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { isKnownToBeRevoked, revoke } from './revocation.ts'
+import { type Tokens, issueTokens, sessionLifetime } from './tokens.ts'
+
+/**
+ * How long the token that was rotated last may be presented again: the answer may have been lost, or two tabs may have
+ * refreshed at once.
+ */
+const replayMs = 30_000
+
+/**
+ * Rotates a refresh token. One guarded statement decides: if several callers present the same token, one of them moves the
+ * session on, and for 30 seconds the others get the same successor. An older token is theft (RFC 9700 §4.14.2).
+ *
+ * @throws {AppError} `invalid_refresh_token`; `refresh_token_reused` after ending the session
+ */
+export async function refresh(ctx: Ctx, token: string): Promise<Tokens> {
+  const now = ctx.now()
+  const verified = await verifyToken(ctx.tokens, 'rt+jwt', token, now)
+  if (verified.kind === 'refused') throw new AppError('invalid_refresh_token', { reason: verified.reason })
+  const { sid, gen } = verified.claims
+  if (await isKnownToBeRevoked(ctx, sid)) throw new AppError('invalid_refresh_token', { reason: 'revoked' })
+
+  const { ip, country, userAgent } = ctx.origin
+  const from = { ip, country, userAgent }
+  // Repeatable: a second run finds the session moved on, and the answer is that of a replay, with the same successor.
+  const rows = await repeatableBatch(ctx.db, {
+    rotated: rotateSession(ctx.db, { id: sid, generation: gen, now, ...sessionLifetime, from }),
+    session: selectSession(ctx.db, sid),
+    user: selectUserOfSession(ctx.db, sid),
+  })
+  const [[rotated], [session], [user]] = [rows.rotated, rows.session, rows.user]
+  if (!session || !user || user.status !== 'active' || session.expiresAt <= now) {
+    throw new AppError('invalid_refresh_token', { reason: 'ended' })
+  }
+  if (rotated) return issueTokens(ctx, user, rotated)
+  const isReplay = session.generation === gen + 1 && session.lastUsedAt.getTime() > now.getTime() - replayMs
+  if (isReplay) return issueTokens(ctx, user, session)
+  // A token newer than its row: the database was restored from a backup.
+  if (session.generation <= gen) throw new AppError('invalid_refresh_token', { reason: 'unknown_generation' })
+  await endStolenSession(ctx, user, session)
+  throw new AppError('refresh_token_reused')
+}
+
+async function endStolenSession(ctx: Ctx, user: User, session: Session): Promise<void> {
+  const event = auditEvent(ctx, 'session.reuse_detected', { userId: user.id, detail: { session_id: session.id } })
+  const email = newEmail(ctx, 'session_reuse', user.email, user.id)
+  const ifDone = happened(event.id)
+  const { ended } = await batch(ctx.db, {
+    // A generation that was too old once is too old for good. All that can have changed is that the session has ended.
+    decided: insertAuditEvent(ctx.db, event, sessionExists(session.id)),
+    ended: deleteSession(ctx.db, session.id, ifDone),
+    email: insertEmail(ctx.db, email, allOf(ifDone, mailBudgetLeft(email, event.at))),
+  })
+  if (ended.length === 0) return
+  revoke(ctx, ended)
+  announceEmail(ctx, email)
+}
