@@ -94,11 +94,11 @@ export async function signToken<T extends TokenType>(
   expiresAt: Date,
 ): Promise<string> {
   const { keys, audience }: TokenKind = tokenKinds[typ]
-  const [{ kid, alg, signWith }] = keyPairsOf(settings, keys)
+  const [key] = settings[keys]
   const [iat, exp] = [epochSeconds(issuedAt), epochSeconds(expiresAt)]
   return new SignJWT({ ...claims, iss: settings.issuer, aud: settings[audience], iat, exp })
-    .setProtectedHeader({ alg, typ, kid })
-    .sign(signWith)
+    .setProtectedHeader({ alg: algorithmOf(key), typ, kid: key.kid })
+    .sign('alg' in key ? key.privateKey : key.key)
 }
 
 /** Why a token was refused. For the log only: the client gets one answer for all of them. */
@@ -127,10 +127,9 @@ export async function verifyToken<T extends TokenType>(
   now: Date,
 ): Promise<Verification<T>> {
   const kind: TokenKind = tokenKinds[typ]
-  const pairs = keyPairsOf(settings, kind.keys)
   try {
     if (token.length > maxTokenLength) throw new RefusedToken('malformed')
-    const { payload } = await jwtVerify(token, (header) => findVerifyKey(pairs, header), {
+    const { payload } = await jwtVerify(token, (header) => findVerifyKey(settings[kind.keys], header), {
       algorithms: algorithms[kind.keys],
       typ,
       issuer: settings.issuer,
@@ -149,31 +148,17 @@ export function epochSeconds(instant: Date): number {
   return Math.floor(instant.getTime() / 1000)
 }
 
-interface KeyPair {
-  kid: string
-  alg: string
-  signWith: CryptoKey | Uint8Array
-  verifyWith: CryptoKey | Uint8Array
+type Key = SigningKey | SecretKey
+
+function algorithmOf(key: Key): string {
+  return 'alg' in key ? key.alg : 'HS256'
 }
 
-/** The first pair signs, all verify. */
-function keyPairsOf({ signingKeys, secretKeys }: TokenSettings, keys: TokenKind['keys']): KeyRing<KeyPair> {
-  const fromSigningKey = ({ kid, alg, privateKey, publicKey }: SigningKey): KeyPair => {
-    return { kid, alg, signWith: privateKey, verifyWith: publicKey }
-  }
-  const fromSecret = ({ kid, key }: SecretKey): KeyPair => ({ kid, alg: 'HS256', signWith: key, verifyWith: key })
-  return keys === 'signingKeys' ? mapRing(signingKeys, fromSigningKey) : mapRing(secretKeys, fromSecret)
-}
-
-function mapRing<From, To>([first, ...others]: KeyRing<From>, convert: (key: From) => To): KeyRing<To> {
-  return [convert(first), ...others.map(convert)]
-}
-
-function findVerifyKey(pairs: KeyRing<KeyPair>, header: JWTHeaderParameters): CryptoKey | Uint8Array {
+function findVerifyKey(ring: KeyRing<Key>, header: JWTHeaderParameters): CryptoKey | Uint8Array {
   if (Object.keys(header).some((name) => !headerMembers.includes(name))) throw new RefusedToken('malformed')
-  const pair = pairs.find(({ kid, alg }) => kid === header.kid && alg === header.alg)
-  if (!pair) throw new RefusedToken('unknown_key')
-  return pair.verifyWith
+  const key = ring.find((candidate) => candidate.kid === header.kid && algorithmOf(candidate) === header.alg)
+  if (!key) throw new RefusedToken('unknown_key')
+  return 'alg' in key ? key.publicKey : key.key
 }
 
 /** jose takes any number as a time, even `1e400` (Infinity), and checks `iat` only against a maximum age. */

@@ -1,7 +1,6 @@
 import type { Ctx } from '../../context.ts'
 import { verifyPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
-import { verifyToken } from '../../crypto/tokens.ts'
 import { AppError } from '../../errors.ts'
 import { accountBudget } from '../../store/attempts.ts'
 import { happened } from '../../store/audit.ts'
@@ -23,6 +22,7 @@ import { newEmail } from '../mail/outbox.ts'
 import { assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'
 import { recordWrongPassword } from '../protection/series-warning.ts'
 import { type SignInOutcome, beginSession, prepareSession } from '../sessions/begin.ts'
+import { readToken } from '../sessions/tokens.ts'
 
 /**
  * Activates a pending account and signs in. The link proves control of the mailbox, and the password proves that the same
@@ -32,9 +32,7 @@ import { type SignInOutcome, beginSession, prepareSession } from '../sessions/be
  */
 export async function activate(ctx: Ctx, token: string, password: string): Promise<SignInOutcome> {
   const now = ctx.now()
-  const verified = await verifyToken(ctx.tokens, 'activation+jwt', token, now)
-  if (verified.kind === 'refused') throw new AppError('invalid_link', { reason: verified.reason })
-  const { jti: linkId } = verified.claims
+  const { jti: linkId } = await readToken(ctx, 'activation+jwt', token, 'invalid_link')
   const guard = linkExists(linkId, 'activation', now)
   const rows = await batch(ctx.db, claimPasswordAttempt(ctx, accountBudget(emailOfLink(linkId)), { guard }), {
     user: selectUserOfLink(ctx.db, linkId, 'activation', now),

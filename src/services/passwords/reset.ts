@@ -1,7 +1,6 @@
 import type { Ctx } from '../../context.ts'
 import { hashPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
-import { verifyToken } from '../../crypto/tokens.ts'
 import { AppError } from '../../errors.ts'
 import { deleteAttemptsFor } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
@@ -18,6 +17,7 @@ import { assertHuman } from '../protection/human-check.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { assertStrongPassword } from './policy.ts'
 import { revoke } from '../sessions/revocation.ts'
+import { readToken } from '../sessions/tokens.ts'
 
 /**
  * Queues a reset email. Looks nothing up: delivery does, so the answer and its time are the same for every address.
@@ -50,11 +50,8 @@ export async function requestPasswordReset(
  * @throws {AppError} `invalid_link`; `weak_password`, and the link stays valid
  */
 export async function completePasswordReset(ctx: Ctx, token: string, newPassword: string): Promise<void> {
-  const now = ctx.now()
-  const verified = await verifyToken(ctx.tokens, 'reset+jwt', token, now)
-  if (verified.kind === 'refused') throw new AppError('invalid_link', { reason: verified.reason })
-  const { jti: linkId } = verified.claims
-  const user = await findUserOfLink(ctx.db, linkId, 'reset', now)
+  const { jti: linkId } = await readToken(ctx, 'reset+jwt', token, 'invalid_link')
+  const user = await findUserOfLink(ctx.db, linkId, 'reset', ctx.now())
   if (!user) throw new AppError('invalid_link', { reason: 'ended' })
   await assertStrongPassword(ctx, newPassword, user, '/new_password')
   const passwordHash = await hashPassword(newPassword, ctx.work, ctx.secrets.peppers)

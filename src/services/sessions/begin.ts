@@ -55,10 +55,9 @@ interface SignedIn {
   tokens: SignInTokens
 }
 
-/** The guard did not hold: something changed while the proof was verified. */
+/** Something changed while the proof was verified, and the guard did not hold. `current` is the user now, if any. */
 interface RefusedMeanwhile {
   kind: 'refused_meanwhile'
-  /** The user as it is now, if it still exists. */
   current: User | undefined
 }
 

@@ -1,5 +1,4 @@
 import type { Ctx } from '../../context.ts'
-import { verifyToken } from '../../crypto/tokens.ts'
 import { AppError } from '../../errors.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch, repeatableBatch } from '../../store/batch.ts'
@@ -16,7 +15,7 @@ import {
 import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { isKnownToBeRevoked, revoke } from './revocation.ts'
-import { type Tokens, issueTokens, sessionLifetime } from './tokens.ts'
+import { type Tokens, issueTokens, readToken, sessionLifetime } from './tokens.ts'
 
 /**
  * How long the token that was rotated last may be presented again: the answer may have been lost, or two tabs may have
@@ -32,9 +31,7 @@ const replayMs = 30_000
  */
 export async function refresh(ctx: Ctx, token: string): Promise<Tokens> {
   const now = ctx.now()
-  const verified = await verifyToken(ctx.tokens, 'rt+jwt', token, now)
-  if (verified.kind === 'refused') throw new AppError('invalid_refresh_token', { reason: verified.reason })
-  const { sid, gen } = verified.claims
+  const { sid, gen } = await readToken(ctx, 'rt+jwt', token, 'invalid_refresh_token')
   if (await isKnownToBeRevoked(ctx, sid)) throw new AppError('invalid_refresh_token', { reason: 'revoked' })
 
   const { ip, country, userAgent } = ctx.origin

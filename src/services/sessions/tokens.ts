@@ -1,11 +1,15 @@
 import type { Ctx } from '../../context.ts'
 import {
+  type Claims,
+  type TokenType,
   accessTokenSeconds,
   epochSeconds,
   refreshTokenSeconds,
   sessionMaxSeconds,
   signToken,
+  verifyToken,
 } from '../../crypto/tokens.ts'
+import { AppError, type ProblemCode } from '../../errors.ts'
 import { permissionsFor } from '../../permissions.ts'
 import type { Session, User } from '../../store/schema.ts'
 
@@ -27,6 +31,22 @@ export interface Tokens {
 /** A sign-in also gives the device a token by which it is recognized next time. */
 export interface SignInTokens extends Tokens {
   deviceToken: string
+}
+
+/**
+ * The claims of a token that a client sent in a request body.
+ *
+ * @throws {AppError} `code`, with the reason for the log
+ */
+export async function readToken<T extends TokenType>(
+  ctx: Ctx,
+  typ: T,
+  token: string,
+  code: ProblemCode,
+): Promise<Claims<T>> {
+  const verified = await verifyToken(ctx.tokens, typ, token, ctx.now())
+  if (verified.kind === 'refused') throw new AppError(code, { reason: verified.reason })
+  return verified.claims
 }
 
 /**
