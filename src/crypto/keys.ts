@@ -1,24 +1,24 @@
 import { base64url } from 'jose'
 
-/** A symmetric key with the id that tokens and hashes carry, so that a key can be replaced while old ones verify. */
+/** A symmetric key. Tokens and hashes carry its id, so a key can be replaced while the old one still verifies. */
 export interface SecretKey {
   kid: string
   key: Uint8Array
 }
 
-/** A non-empty set: the first key makes, all verify. */
+/** A non-empty set: the first key signs or hashes, all verify. */
 export type KeyRing<Key> = readonly [Key, ...Key[]]
 
-/** 256 bits: the strength of SHA-256, and the least that RFC 7518 §3.2 allows for HS256. */
+/** 256 bits: the strength of SHA-256, and the minimum for HS256 (RFC 7518 §3.2). */
 const minKeyBytes = 32
 
-/** Ids end up inside stored hashes and token headers. */
+/** Ids appear in stored hashes and in token headers. */
 const kidPattern = /^[A-Za-z0-9_-]{1,64}$/
 
 /**
  * Reads a JWK Set (RFC 7517 §5) of `oct` keys from the text of a secret.
  *
- * @throws {KeyError} when it is no such set, a key is shorter than 32 bytes, or an id is missing or used twice.
+ * @throws {KeyError} when it is not such a set, a key is shorter than 32 bytes, or an id is missing or used twice
  */
 export function parseSecretKeys(text: string): KeyRing<SecretKey> {
   return parseJwks(text, (jwk) => {
@@ -31,7 +31,7 @@ export function parseSecretKeys(text: string): KeyRing<SecretKey> {
 
 export type SigningAlgorithm = 'EdDSA' | 'ES256'
 
-/** A private key for access tokens, and the public half as the JWKS shows it. */
+/** A key pair for access tokens, with the public half as the JWKS shows it. */
 export interface SigningKey {
   kid: string
   alg: SigningAlgorithm
@@ -43,7 +43,7 @@ export interface SigningKey {
 /**
  * Reads the private JWK Set that signs access tokens: Ed25519 (`EdDSA`) or P-256 (`ES256`) keys.
  *
- * @throws {KeyError} when it is no such set, or a key is of another kind or does not import.
+ * @throws {KeyError} when it is not such a set, or a key is of another kind or does not import
  */
 export async function parseSigningKeys(text: string): Promise<KeyRing<SigningKey>> {
   const [first, ...rest] = parseJwks(text, importSigningKey)
@@ -61,7 +61,7 @@ async function importSigningKey(jwk: Jwk): Promise<SigningKey> {
   try {
     const privateKey = await crypto.subtle.importKey('jwk', { ...publicPart, d }, algorithm, false, ['sign'])
     const publicKey = await crypto.subtle.importKey('jwk', publicPart, algorithm, true, ['verify'])
-    // An Ed25519 key imports with somebody else's public half, and nobody could verify what it signs.
+    // An Ed25519 key imports even with the public half of another key, and its signatures would not verify.
     const probe = new Uint8Array(1)
     const signature = await crypto.subtle.sign(algorithm, privateKey, probe)
     const isPair = await crypto.subtle.verify(algorithm, publicKey, signature, probe)
@@ -72,7 +72,7 @@ async function importSigningKey(jwk: Jwk): Promise<SigningKey> {
   }
 }
 
-/** Says what is wrong with a key set, without a word of its contents. */
+/** Says what is wrong with a key set, without any of its contents. */
 export class KeyError extends Error {
   override name = 'KeyError'
 }

@@ -1,9 +1,9 @@
-/** What a password is measured by, where it is set and where a page shows in advance how it will fare. */
+/** The rules for a new password, shared by the API and by the page that shows the verdict in advance. */
 
-/** zxcvbn's "safely unguessable": more than 10^8 guesses, for a hash as slow as ours. */
+/** zxcvbn's "safely unguessable": more than 10^8 guesses, which suffices for a slow hash. */
 export const minScore = 3
 
-/** The length that every password may have, in code points (NIST SP 800-63B-4 §3.1.1.2 asks for at least 64). */
+/** The longest password, in code points (NIST SP 800-63B-4 §3.1.1.2 asks for at least 64). */
 export const passwordMaxLength = 128
 
 export interface KnownAs {
@@ -12,13 +12,13 @@ export interface KnownAs {
   lastName?: string | null | undefined
 }
 
-/** Counted as people count, whatever form of Unicode their keyboard makes. */
+/** The length in code points, the same for every Unicode form that a keyboard may produce. */
 export function lengthOf(password: string): number {
   return Array.from(password.normalize('NFC')).length
 }
 
 /**
- * The words that somebody who knows the person would try first, whole and in parts: Anna-Lena at acme.example must not
+ * The words that an attacker who knows the person would try first, whole and in parts: Anna-Lena at acme.example must not
  * use "lena" or "acme".
  */
 export function knownWords(productName: string, { email, firstName, lastName }: KnownAs): string[] {

@@ -1,10 +1,10 @@
 /**
- * Password hashing: PBKDF2-HMAC-SHA-256 in a chain, then an HMAC under a pepper that is not in the database.
+ * Password hashing: a chain of PBKDF2-HMAC-SHA-256, then an HMAC under a pepper that is not in the database.
  *
- * A deployed Worker refuses more than 100,000 iterations a call, and `wrangler dev` does not show it. So OWASP's
- * 600,000 iterations are six chained calls: the password is the key of each, the output of one is the salt of the next.
- * An attacker has to do them one after the other, as with one long call. It is not RFC 8018's PBKDF2 with c = 600,000,
- * so the stored text has a name of its own.
+ * A deployed Worker refuses more than 100,000 iterations per call, though `wrangler dev` accepts them. So OWASP's 600,000
+ * iterations are six chained calls: the password is the key of each, and the output of one is the salt of the next. An
+ * attacker has to compute them one after the other, as with one long call. The result differs from RFC 8018's PBKDF2 with
+ * c = 600,000, so the stored format has its own name.
  */
 import { base64url } from 'jose'
 import type { KeyRing, SecretKey } from './keys.ts'
@@ -17,7 +17,7 @@ export interface WorkFactor {
 /** OWASP Password Storage Cheat Sheet: 600,000 iterations of PBKDF2-HMAC-SHA-256. */
 export const productionWork: WorkFactor = { rounds: 6, iterations: 100_000 }
 
-/** What the deployed runtime refuses to exceed in one call. */
+/** The limit of the deployed runtime for one call. */
 export const maxIterationsPerCall = 100_000
 const maxRounds = 64
 const saltBytes = 16
@@ -27,7 +27,7 @@ const scheme = 'pbkdf2-sha256-chain'
 const storedPattern =
   /^\$pbkdf2-sha256-chain\$v=1\$r=(\d{1,2}),i=(\d{1,6}),p=([A-Za-z0-9_-]{1,64})\$([A-Za-z0-9_-]{22})\$([A-Za-z0-9_-]{43})$/
 
-/** Hashes a new password under the first pepper. Costs the whole work factor. */
+/** Hashes a new password under the first pepper. */
 export async function hashPassword(password: string, work: WorkFactor, peppers: KeyRing<SecretKey>): Promise<string> {
   const salt = crypto.getRandomValues(new Uint8Array(saltBytes))
   const [pepper] = peppers
@@ -37,13 +37,13 @@ export async function hashPassword(password: string, work: WorkFactor, peppers: 
 
 export interface PasswordVerdict {
   matches: boolean
-  /** The password is right, and its hash was made with other parameters or another pepper than today's. */
+  /** The password is right, and its hash has other parameters or another pepper than new hashes get. */
   needsRehash: boolean
 }
 
 /**
- * Compares a password with a stored hash, in constant time. Without a hash, or with one that can't be read, the same
- * work is done for nothing, so that the time does not tell whether there is a password to be compared with.
+ * Compares a password with a stored hash in constant time. Without a hash, or with an unreadable one, it does the same work
+ * and answers no, so the time does not reveal whether there is a password.
  */
 export async function verifyPassword(
   password: string,
@@ -70,7 +70,7 @@ async function derive(password: string, salt: Uint8Array, work: WorkFactor, pepp
   return new Uint8Array(await crypto.subtle.sign('HMAC', key, stretched))
 }
 
-/** The chain alone, 32 bytes; with one round it is RFC 8018's PBKDF2-HMAC-SHA-256, which published vectors can test. */
+/** The chain without the pepper, 32 bytes. One round is RFC 8018's PBKDF2-HMAC-SHA-256, for which there are test vectors. */
 export async function stretch(password: Uint8Array, salt: Uint8Array, work: WorkFactor): Promise<Uint8Array> {
   if (work.iterations > maxIterationsPerCall) {
     throw new RangeError(`a deployed Worker refuses more than ${maxIterationsPerCall} iterations a call`)
@@ -96,7 +96,7 @@ function parseStored(stored: string) {
     string,
   ]
   const work = { rounds: Number(rounds), iterations: Number(iterations) }
-  // A row in the database must not be able to order an unbounded amount of work, or none.
+  // A row in the database must not cause an unbounded amount of work, or none at all.
   if (work.rounds < 1 || work.rounds > maxRounds || work.iterations < 1 || work.iterations > maxIterationsPerCall) {
     return undefined
   }

@@ -1,6 +1,6 @@
 /**
- * A UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, then 74 random bits. Ids sort by the time they were made, so that
- * a primary key can be walked by age. An id names a thing; it is never a credential.
+ * A UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, then 74 random bits. Ids sort by the time at which they were made, so a
+ * primary key is also an index by age. An id is never a credential.
  */
 export function uuidv7(now: Date): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
@@ -10,7 +10,7 @@ export function uuidv7(now: Date): string {
   return format(bytes)
 }
 
-/** The smallest UUIDv7 of a moment: every id made before `now` sorts below it, every later one above. */
+/** The smallest UUIDv7 of a moment: every id made before `now` sorts below it, every later id above. */
 export function uuidv7Floor(now: Date): string {
   const bytes = new Uint8Array(16)
   new DataView(bytes.buffer).setBigUint64(0, BigInt(now.getTime()) << 16n)
@@ -19,14 +19,14 @@ export function uuidv7Floor(now: Date): string {
   return format(bytes)
 }
 
-/** The part of a UUIDv7 that tells the time, for ids that the database makes. */
+/** The time part of a UUIDv7, for ids that the database makes. */
 export function uuidv7Prefix(now: Date): string {
   return uuidv7Floor(now).slice(0, 13)
 }
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
-/** Whether a text is an id of ours, in the one spelling we hand out. */
+/** Whether a text is a UUIDv7 in the spelling that we use. */
 export function isUuidv7(text: string): boolean {
   return uuidPattern.test(text)
 }

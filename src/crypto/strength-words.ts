@@ -1,4 +1,4 @@
-/** What zxcvbn's findings say to a person. Written here, because the library's English pack brings 300 kB of dictionaries. */
+/** The texts for zxcvbn's findings. Our own, because the library's English package includes 300 kB of dictionaries. */
 import type { TranslationKeys } from '@zxcvbn-ts/core'
 
 export const warnings: TranslationKeys['warnings'] = {
@@ -37,7 +37,7 @@ export const suggestions: TranslationKeys['suggestions'] = {
   pwned: 'If you use this password elsewhere, change it there.',
 }
 
-/** The library wants these too; none of them is ever shown. */
+/** The library requires these as well, but they are never shown. */
 export const timeEstimation: TranslationKeys['timeEstimation'] = {
   ltSecond: '',
   second: '',

@@ -1,12 +1,12 @@
 /**
- * How hard a password is to guess, judged by zxcvbn. Import this module only dynamically: its dictionaries take about
- * 50 ms to load, and most requests never set a password.
+ * Estimates with zxcvbn how hard a password is to guess. Import this module only dynamically: its dictionaries take about
+ * 50 ms to load, and most requests set no password.
  */
 import { ZxcvbnFactory } from '@zxcvbn-ts/core'
 import { adjacencyGraphs, dictionary } from '@zxcvbn-ts/language-common'
 import { suggestions, timeEstimation, warnings } from './strength-words.ts'
 
-/** Crafted long input costs the judge half a second; what 32 characters cannot do, the rest will not. */
+/** Crafted long input costs half a second. A password that is weak in its first 32 characters counts as weak. */
 const judgedCodePoints = 32
 
 const judge = new ZxcvbnFactory({
@@ -19,13 +19,13 @@ const judge = new ZxcvbnFactory({
 export interface StrengthVerdict {
   /** 0 (top of every list) to 4 (beyond an offline attack), zxcvbn's scale. */
   score: number
-  /** What a person should do about it, in whole sentences. Empty when there is nothing to say. */
+  /** What to do about it, in whole sentences. May be empty. */
   advice: string
 }
 
 /**
- * Judges a password; words the person is known by (address, names, the product) count as guessed at once. What is left
- * without them has to be good enough as well: zxcvbn thinks much of each further word, even of one that it was told.
+ * Judges a password. Words that are known about the person (address, names, the product) count as guessed at once, and the
+ * rest of the password has to be strong enough without them: zxcvbn overrates a combination of known words.
  */
 export function judgeStrength(password: string, knownWords: readonly string[]): StrengthVerdict {
   const judged = Array.from(password).slice(0, judgedCodePoints).join('')

@@ -1,17 +1,17 @@
 /**
- * Webhooks as Svix signs them for Resend (standardwebhooks.com): HMAC-SHA-256 over id, time and raw body. The SDK can do
- * this too, but by the clock of the machine, in JavaScript, and on text.
+ * Webhooks as Svix signs them for Resend (standardwebhooks.com): HMAC-SHA-256 over id, time and raw body. Not done with the
+ * SDK, because that uses the system clock, a JavaScript implementation of HMAC, and the body as text.
  */
 const algorithm = { name: 'HMAC', hash: 'SHA-256' }
 const prefix = 'whsec_'
-/** What the specification asks for at the least is 24; Svix has made 16 and more. */
+/** The specification asks for at least 24 bytes, but Svix has issued secrets of 16. */
 const minSecretBytes = 16
-/** Further from now than this, a message may be a recording. */
+/** A message that is older, or from further in the future, may be a replay. */
 const toleranceMs = 5 * 60_000
-/** While a secret is being replaced there are two. */
+/** A message has two while a secret is being replaced. */
 const maxSignatures = 10
 
-/** Reads the secret as Resend shows it; `undefined` when it is none. */
+/** Imports a secret as Resend shows it; `undefined` when the text is not one. */
 export async function importWebhookKey(secret: string): Promise<CryptoKey | undefined> {
   const bytes = secret.startsWith(prefix) ? fromBase64(secret.slice(prefix.length)) : undefined
   if (!bytes || bytes.length < minSecretBytes) return undefined
@@ -22,12 +22,12 @@ export interface SignedMessage {
   id: string | undefined
   /** Seconds since the epoch. */
   timestamp: string | undefined
-  /** `v1,` and base64; several, separated by spaces. */
+  /** Each is `v1,` and base64; separated by spaces. */
   signatures: string | undefined
   body: Uint8Array
 }
 
-/** Whether a message is from who holds the secret, and from now. */
+/** Whether a message was signed with the secret, and recently. */
 export async function isSigned(key: CryptoKey, message: SignedMessage, now: Date): Promise<boolean> {
   const { id, timestamp, signatures, body } = message
   if (!id || !signatures || !/^\d{1,12}$/.test(timestamp ?? '')) return false
@@ -38,7 +38,7 @@ export async function isSigned(key: CryptoKey, message: SignedMessage, now: Date
   signed.set(body, head.length)
   for (const signature of signatures.split(' ', maxSignatures)) {
     const bytes = signature.startsWith('v1,') ? fromBase64(signature.slice(3)) : undefined
-    // Takes the same time wherever the first wrong byte is.
+    // `verify` compares in constant time.
     if (bytes && (await crypto.subtle.verify(algorithm.name, key, bytes, signed))) return true
   }
   return false

@@ -3,24 +3,24 @@ import { type Db, always, insertWhere } from './db.ts'
 import { attemptCounters } from './schema.ts'
 
 export interface AttemptPolicy {
-  /** Tries in a row that need not wait. */
+  /** Attempts in a row without a pause. */
   free: number
-  /** Tries in a row after which there is none any more. */
+  /** Attempts in a row after which no further one is granted. */
   max: number
   firstPauseMs: number
   maxPauseMs: number
 }
 
 export interface AttemptConditions {
-  /** Without it the try is not even counted. */
+  /** Where it does not hold, the attempt is not even counted. */
   guard?: SQL | undefined
-  /** What a series that has begun needs besides. */
+  /** What every attempt after the first of a series needs in addition. */
   goesOn?: SQL | undefined
 }
 
 /**
- * Takes one try out of a budget, before the password is looked at: of any number of tries at the same moment only the
- * allowed ones get a row back. The pause after a try doubles with each one in a row.
+ * Counts an attempt in a budget, before the password is verified. It returns a row only for an attempt that is granted, so
+ * parallel attempts get no further than consecutive ones. The pause doubles with each attempt in a row.
  */
 export function claimAttempt(
   db: Db,
@@ -32,7 +32,7 @@ export function claimAttempt(
   const { free, max, firstPauseMs, maxPauseMs } = policy
   const nowMs = now.getTime()
   const next = sql`${attemptCounters.count} + 1`
-  // The shift is bounded, since 2^100 ms is no number for SQLite.
+  // The shift is bounded, because 2^100 does not fit into an integer of SQLite.
   const pause = sql`case when ${next} < ${free} then 0
     else min(${maxPauseMs}, ${firstPauseMs} * (1 << min(${next} - ${free}, 30))) end`
   const row = { key, count: 1, allowedAt: now, updatedAt: now }
@@ -45,17 +45,17 @@ export function claimAttempt(
     .returning({ count: attemptCounters.count })
 }
 
-/** The budget as it is, to tell how long to wait. */
+/** The state of a budget, to tell how long to wait. */
 export function selectAttempts(db: Db, key: SQL) {
   return db.select().from(attemptCounters).where(eq(attemptCounters.key, key))
 }
 
-/** A series of fewer tries than this. */
-export function isSeriesBelow(tries: number): SQL {
-  return lt(attemptCounters.count, tries)
+/** The series has fewer attempts than this. */
+export function isSeriesBelow(attempts: number): SQL {
+  return lt(attemptCounters.count, attempts)
 }
 
-/** Gives back the newest try of a series, if that is still this one: it was none at the password that the series is about. */
+/** Undoes one attempt, unless a later one was counted meanwhile. */
 export function returnAttempt(db: Db, key: SQL, count: number, now: Date, guard: SQL) {
   return db
     .update(attemptCounters)
@@ -63,29 +63,29 @@ export function returnAttempt(db: Db, key: SQL, count: number, now: Date, guard:
     .where(and(eq(attemptCounters.key, key), eq(attemptCounters.count, count), guard))
 }
 
-/** Ends a series. */
+/** Ends the series of one budget. */
 export function deleteAttempts(db: Db, key: SQL, guard: SQL) {
   return db.delete(attemptCounters).where(and(eq(attemptCounters.key, key), guard))
 }
 
-/** The budget that everybody has in common for an address, whether or not it has an account. */
+/** The budget that all unknown devices share for an address, with or without an account. */
 export function accountBudget(email: string | SQL): SQL {
   return sql`('account:' || ${email})`
 }
 
-/** The budget of a device that signed in to an address before. */
+/** The budget of a device that signed in with the address before. */
 export function deviceBudget(email: string, deviceId: string): SQL {
   return sql`('device:' || ${email} || ':' || ${deviceId})`
 }
 
-/** Every budget of an address: no address holds a colon, and a semicolon is the next character after it. */
+/** Ends the series of every budget of an address. No address has a colon, and the semicolon is the next character. */
 export function deleteAttemptsFor(db: Db, email: string | SQL, guard: SQL) {
   const { key } = attemptCounters
   const isOfDevice = sql`(${key} >= 'device:' || ${email} || ':' and ${key} < 'device:' || ${email} || ';')`
   return db.delete(attemptCounters).where(and(sql`(${key} = ${accountBudget(email)} or ${isOfDevice})`, guard))
 }
 
-/** One chunk of the budgets that nobody drew on since a time. Exhausted ones have a time of their own. */
+/** Deletes one chunk of the budgets without an attempt since a time, which is another one for exhausted budgets. */
 export function deleteIdleAttempts(
   db: Db,
   { max }: AttemptPolicy,

@@ -2,13 +2,13 @@ import { type SQL, and, asc, eq, inArray, lt, sql } from 'drizzle-orm'
 import { type Db, allOf, insertWhere } from './db.ts'
 import { type Registration, registrations, users } from './schema.ts'
 
-/** Keeps an attempt to register while nobody has proven the mailbox. */
+/** Stores a registration if the address belongs to a pending user. */
 export function insertRegistration(db: Db, registration: Registration, guard: SQL) {
   const isPending = sql`exists (select 1 from ${users} where ${and(eq(users.email, registration.email), eq(users.status, 'pending'))})`
   return insertWhere(db, registrations, registration, allOf(guard, isPending))
 }
 
-/** Attempts by their ids, for a batch. */
+/** Registrations by their ids, for a batch. */
 export function selectRegistrations(db: Db, ids: readonly string[]) {
   return db
     .select()
@@ -16,10 +16,10 @@ export function selectRegistrations(db: Db, ids: readonly string[]) {
     .where(sql`${registrations.id} in (select value from json_each(${JSON.stringify(ids)}))`)
 }
 
-/** The newest attempt of each of these addresses, for a batch. */
+/** The newest registration of each of these addresses, for a batch. */
 export function selectNewestRegistrations(db: Db, addresses: readonly string[]) {
-  const newest = sql`(select max(attempt.id) from registrations as attempt
-    where attempt.email in (select value from json_each(${JSON.stringify(addresses)})) group by attempt.email)`
+  const newest = sql`(select max(listed.id) from registrations as listed
+    where listed.email in (select value from json_each(${JSON.stringify(addresses)})) group by listed.email)`
   return db
     .select()
     .from(registrations)
@@ -30,15 +30,15 @@ export function deleteRegistrationsOf(db: Db, email: string | SQL, guard: SQL) {
   return db.delete(registrations).where(and(eq(registrations.email, email), guard))
 }
 
-type Attempt = 'passwordHash' | 'firstName' | 'lastName' | 'locale'
+type ActivatedColumn = 'passwordHash' | 'firstName' | 'lastName' | 'locale'
 
-/** A column of the only attempt there ever was to register a user's address; null when there were several, or none. */
-export function fromOnlyRegistration(column: Attempt, userId: string): SQL {
+/** A column of the only registration of a user's address; null when there are several, or none. */
+export function fromOnlyRegistration(column: ActivatedColumn, userId: string): SQL {
   return sql`(select case when count(*) = 1 then max(${registrations[column]}) end from ${registrations}
     where ${registrations.email} = (select owner.email from users as owner where owner.id = ${userId}))`
 }
 
-/** Attempts from before an id whose address has no newer one and no pending user that could still be activated by them. */
+/** Deletes one chunk of the registrations from before an id whose address has neither a newer one nor a pending user. */
 export function deleteRegistrationsBefore(db: Db, beforeId: string, limit: number) {
   const chunk = db
     .select({ id: registrations.id })

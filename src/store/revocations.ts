@@ -1,9 +1,9 @@
 /**
- * The revocation list: one KV entry per ended session, for as long as its refresh token could live. KV is eventually
- * consistent and caches absences, so an entry may only make access stricter and is never the only record of an end.
+ * The revocation list: one KV entry for each ended session, for as long as its refresh token could live. KV is eventually
+ * consistent and caches misses, so an entry only makes access stricter: D1 remains the record that a session has ended.
  */
 
-/** KV takes no shorter time to live. */
+/** KV accepts no shorter time to live. */
 const minTtlSeconds = 60
 
 function keyOf(sessionId: string): string {

@@ -4,14 +4,15 @@ import { AppError, unavailable } from '../../errors.ts'
 import { describeError, log } from '../../log.ts'
 import { RangeAnswerError, fetchRange, isInRange, rangeUrl } from '../../providers/pwned-passwords.ts'
 
-/** The list changes by the week, and one answer serves everybody at this location. */
+/** The list changes about once a week. One cached answer serves every user at this location. */
 const cacheSeconds = 24 * 60 * 60
 
 /**
- * Refuses a password that is in a list of leaked ones (NIST SP 800-63B-4 §3.1.1.2). Without an answer the password is
- * taken, which is logged, unless the operator wants it refused: then nobody can set one while the list is away.
+ * Refuses a password that is on the list of breached ones (NIST SP 800-63B-4 §3.1.1.2). Without an answer the password is
+ * accepted and that is logged, unless the operator requires the check: then no password can be set while the list is
+ * unavailable.
  *
- * @param pointer the field of the request that holds it
+ * @param pointer the field of the request with the password
  * @throws {AppError} `weak_password`; `service_unavailable` when there is no answer and the check is required
  */
 export async function assertNotBreached(ctx: Ctx, password: string, pointer: string): Promise<void> {
@@ -39,7 +40,7 @@ export async function assertNotBreached(ctx: Ctx, password: string, pointer: str
 }
 
 async function rangeAt(ctx: Ctx, url: string): Promise<string> {
-  // Cloudflare wants the keys of its cache under the Worker's own hostname.
+  // The keys of Cloudflare's cache have to be under the Worker's own hostname.
   const key = `${ctx.config.publicUrl}/${url}`
   const cached = await readCache(key)
   if (cached !== undefined) return cached

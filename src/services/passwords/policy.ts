@@ -4,11 +4,11 @@ import { AppError, type FieldError } from '../../errors.ts'
 import { assertNotBreached } from './breach-check.ts'
 
 /**
- * Refuses a password that is too short, too easy to guess for the person who chooses it, or known from a breach. There
- * are no composition rules (NIST SP 800-63B-4 §3.1.1.2). It depends on the password and on what the person says of
- * itself alone: nothing is looked up, so that it tells nothing about an address.
+ * Refuses a password that is too short, too easy to guess for people who know its owner, or known from a breach. There are
+ * no composition rules (NIST SP 800-63B-4 §3.1.1.2). The verdict depends only on the password and on what the request says
+ * about its owner: nothing is looked up, so it reveals nothing about an address.
  *
- * @param pointer the field of the request that holds it
+ * @param pointer the field of the request with the password
  * @throws {AppError} `weak_password`, saying what to do; `service_unavailable`, see `assertNotBreached`
  */
 export async function assertStrongPassword(
@@ -27,7 +27,7 @@ export async function assertStrongPassword(
   if (score < minScore) {
     throw weak({ pointer, code: 'too_guessable', message: advice || 'Use a longer password, or more words.' })
   }
-  // Last, since it costs a request; and before the hash, which blocks the isolate and would only hold the request up.
+  // Last, because it costs a request, and before the hash, which blocks the isolate and would delay that request.
   await assertNotBreached(ctx, normalized, pointer)
 }
 

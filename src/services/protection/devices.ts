@@ -2,20 +2,20 @@ import type { Ctx } from '../../context.ts'
 import { sha256 } from '../../crypto/digest.ts'
 import { deviceTokenSeconds, signToken, verifyToken } from '../../crypto/tokens.ts'
 
-/** A device that signed in to an address before. */
+/** A device that signed in with an address before. */
 export interface Device {
   id: string
-  /** The password it signed in with, see `passwordIdOf`. It is known for as long as that is the password. */
+  /** The password it signed in with, see `passwordIdOf`. The device is known until the password changes. */
   passwordId: string
 }
 
 /**
- * Recognises a device that this address signed in from before. It proves nothing but that, and is no credential: it gives
- * its holder a budget of wrong passwords apart from everybody else's, so that a stranger who uses up theirs does not lock
- * the owner out (OWASP Authentication Cheat Sheet, "device cookies"). Whether the password is still the one that the device
- * knew, only the database can tell: whoever had an old one must not keep what it gave.
+ * Recognizes a device that signed in with this address before. The token is no credential: it only gives the device its own
+ * budget of wrong passwords, so that a stranger who uses up the shared one does not lock the owner out (OWASP
+ * Authentication Cheat Sheet, "device cookies"). The caller has to check in the database that the password is still the
+ * one of the token: anybody who knew an old password would otherwise keep a budget.
  *
- * @returns `undefined` for an unknown device, and for another address's
+ * @returns `undefined` for an unknown device, and for a device of another address
  */
 export async function readDevice(
   ctx: Ctx,
@@ -28,12 +28,12 @@ export async function readDevice(
   return { id: verified.claims.jti, passwordId: verified.claims.password_id }
 }
 
-/** A device seen for the first time. */
+/** A device that is seen for the first time. */
 export function newDevice(passwordId: string): Device {
   return { id: crypto.randomUUID(), passwordId }
 }
 
-/** Made new at each sign-in; the device keeps its id and so its budget. */
+/** Signs a new token at each sign-in. The device keeps its id, and with it its budget. */
 export async function issueDeviceToken(ctx: Ctx, email: string, { id, passwordId }: Device): Promise<string> {
   const now = ctx.now()
   const claims = { jti: id, email_sha256: await sha256(email), password_id: passwordId }

@@ -3,10 +3,10 @@ import { AppError, unavailable } from '../../errors.ts'
 import { describeError, log } from '../../log.ts'
 import { type TurnstileAction, askTurnstile } from '../../providers/turnstile.ts'
 
-/** What is known about who asks. `human` also where nobody has to show it. */
+/** What a Turnstile token says about the client. Always `human` where the operator does not use Turnstile. */
 export type HumanCheck = 'human' | 'missing' | 'failed' | 'unavailable'
 
-/** Looks at a Turnstile token, if there is one and the operator asks for them. A token is spent by being looked at. */
+/** Verifies a Turnstile token, if the operator uses Turnstile. A token can be verified only once. */
 export async function checkHuman(ctx: Ctx, token: string | undefined, action: TurnstileAction): Promise<HumanCheck> {
   const { turnstileSecret: secret } = ctx.secrets
   if (secret === null) return 'human'
@@ -24,7 +24,7 @@ export async function checkHuman(ctx: Ctx, token: string | undefined, action: Tu
 }
 
 /**
- * Lets in who solved a challenge, before anything is looked up or hashed.
+ * Requires a solved challenge, before anything is looked up or hashed.
  *
  * @throws {AppError} as `notHuman`
  */
@@ -34,8 +34,8 @@ export async function assertHuman(ctx: Ctx, token: string | undefined, action: T
 }
 
 /**
- * The refusal. When Turnstile does not answer it is a 503: an attacker must gain nothing by its failure (OWASP ASVS
- * 16.5.3), and what is guarded so can wait.
+ * The refusal of a client that did not prove to be human. When Turnstile does not answer it is a 503: an attacker must gain
+ * nothing from an outage (OWASP ASVS 16.5.3), and the guarded requests can wait.
  */
 export function notHuman(check: Exclude<HumanCheck, 'human'>): AppError {
   if (check === 'unavailable') return unavailable('turnstile')
