@@ -64,10 +64,8 @@ function replaced(path: string, text: string, before: string, after: string): st
 
 /** Every entry of the workspace, and no dependency that happens to have the same version. */
 function lockFile(version: string): string {
-  const lock = JSON.parse(read('package-lock.json')) as {
-    version: string
-    packages: Record<string, { version?: string }>
-  }
+  type Lock = { version: string; packages: Record<string, { version?: string }> }
+  const lock = JSON.parse(read('package-lock.json')) as Lock
   lock.version = version
   for (const path of ['', 'client']) lock.packages[path]!.version = version
   return `${JSON.stringify(lock, null, 2)}\n`
@@ -78,10 +76,10 @@ function changelog(path: string, version: string, date: string): string {
   const heading = '## [Unreleased]\n'
   const [before, after] = replaced(path, read(path), heading, heading).split(heading) as [string, string]
   const changes = after.split(/^## \[/m)[0]!.trim()
-  const previous = after.slice(after.indexOf('\n## [') + 1)
   if (changes === '' && path === changelogs[0]) throw new Stop(`${path} has nothing under "Unreleased".`)
   const text = changes || 'No change. Released together with the service.'
-  return `${before}${heading}\n## [${version}] - ${date}\n\n${text}\n\n${after.includes('\n## [') ? previous : ''}`
+  const previous = /^## \[.*/ms.exec(after)?.[0] ?? ''
+  return `${before}${heading}\n## [${version}] - ${date}\n\n${text}\n\n${previous}`.trimEnd().concat('\n')
 }
 
 /** @throws {Stop} */
