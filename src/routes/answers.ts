@@ -29,14 +29,14 @@ export function administeredUserAnswer(user: User) {
 }
 
 /** RFC 6749 §5.1, and the user. */
-export function tokenAnswer({ accessToken, expiresIn, refreshToken, refreshExpiresIn, user }: Tokens) {
+export function tokenAnswer(tokens: Tokens) {
   return {
-    access_token: accessToken,
+    access_token: tokens.accessToken,
     token_type: 'Bearer' as const,
-    expires_in: expiresIn,
-    refresh_token: refreshToken,
-    refresh_expires_in: refreshExpiresIn,
-    user: userAnswer(user),
+    expires_in: tokens.expiresInSeconds,
+    refresh_token: tokens.refreshToken,
+    refresh_expires_in: tokens.refreshExpiresInSeconds,
+    user: userAnswer(tokens.user),
   }
 }
 

@@ -19,12 +19,12 @@ export interface ProfileChanges {
 
 /** @throws {AppError} `invalid_token` when the session ended meanwhile */
 export async function updateOwnProfile(ctx: Ctx, { user, session }: Principal, changes: ProfileChanges): Promise<User> {
-  const given = givenOf(changes)
+  const given = omitAbsent(changes)
   if (Object.keys(given).length === 0) return user
   const event = auditEvent(ctx, 'user.profile_updated', {
     actorId: user.id,
     userId: user.id,
-    detail: { fields: namesOf(given) },
+    detail: { fields: listFieldNames(given) },
   })
   const rows = await batch(ctx.db, {
     decided: insertAuditEvent(ctx.db, event, isSignedIn(session.id, user.id, event.at)),
@@ -36,13 +36,13 @@ export async function updateOwnProfile(ctx: Ctx, { user, session }: Principal, c
 }
 
 /** The names of the changed fields as in the API. The audit trail keeps the names only, not the values. */
-export function namesOf(given: object): string {
+export function listFieldNames(given: object): string {
   return Object.keys(given)
     .map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`))
     .join(' ')
 }
 
 /** Without the absent fields, so that they are not written. */
-export function givenOf(changes: ProfileChanges): { [K in keyof ProfileChanges]?: string | null } {
+export function omitAbsent(changes: ProfileChanges): { [K in keyof ProfileChanges]?: string | null } {
   return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
 }

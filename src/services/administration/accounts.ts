@@ -15,7 +15,7 @@ import { auditEvent } from '../audit/trail.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { eraseUser } from '../accounts/deletion.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
-import { type ProfileChanges, givenOf, namesOf } from '../accounts/profile.ts'
+import { type ProfileChanges, omitAbsent, listFieldNames } from '../accounts/profile.ts'
 import { revoke } from '../sessions/revocation.ts'
 
 /**
@@ -24,8 +24,8 @@ import { revoke } from '../sessions/revocation.ts'
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
 export async function moderateProfile(ctx: Ctx, actor: Principal, id: string, changes: ProfileChanges): Promise<User> {
-  const given = givenOf(changes)
-  const detail = { fields: namesOf(given) }
+  const given = omitAbsent(changes)
+  const detail = { fields: listFieldNames(given) }
   const event = auditEvent(ctx, 'user.profile_updated', { actorId: actor.user.id, userId: id, detail })
   const when = Object.keys(given).length > 0 ? undefined : never
   const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, when), {

@@ -20,11 +20,9 @@ export const sessionLifetime = { idleMs: refreshTokenSeconds * 1000, maxMs: sess
 
 export interface Tokens {
   accessToken: string
-  /** In seconds. */
-  expiresIn: number
+  expiresInSeconds: number
   refreshToken: string
-  /** In seconds. */
-  refreshExpiresIn: number
+  refreshExpiresInSeconds: number
   user: User
 }
 
@@ -70,9 +68,9 @@ export async function issueTokens(ctx: Ctx, user: User, session: Session): Promi
   ])
   return {
     accessToken,
-    expiresIn: accessTokenSeconds,
+    expiresInSeconds: accessTokenSeconds,
     refreshToken,
-    refreshExpiresIn: Math.max(0, epochSeconds(session.expiresAt) - epochSeconds(now)),
+    refreshExpiresInSeconds: Math.max(0, epochSeconds(session.expiresAt) - epochSeconds(now)),
     user,
   }
 }
