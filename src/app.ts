@@ -9,15 +9,17 @@ import { noteOrigin } from './http/origin.ts'
 import { answerError } from './http/problem.ts'
 import { logRequest } from './http/request-log.ts'
 import { withContext } from './http/with-context.ts'
-import { accountRoutes } from './routes/accounts.ts'
 import { administrationRoutes } from './routes/administration.ts'
 import { auditRoutes } from './routes/audit-events.ts'
 import { descriptionRoutes } from './routes/description.ts'
 import { emailRoutes } from './routes/emails.ts'
 import { healthRoutes, readinessRoutes } from './routes/health.ts'
 import { meRoutes } from './routes/me.ts'
+import { passwordRoutes } from './routes/passwords.ts'
+import { registrationRoutes } from './routes/registration.ts'
 import { roleRoutes } from './routes/roles.ts'
 import { sessionRoutes } from './routes/sessions.ts'
+import { signInRoutes } from './routes/sign-in.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { wellKnownRoutes } from './routes/well-known.ts'
 
@@ -39,7 +41,9 @@ export function createApp(platform: Platform) {
   app.route('/', readinessRoutes)
 
   app.use(withContext)
-  app.route('/auth', accountRoutes)
+  app.route('/auth', registrationRoutes)
+  app.route('/auth', signInRoutes)
+  app.route('/auth', passwordRoutes)
   app.route('/auth', sessionRoutes)
   app.route('/users/me', meRoutes)
   app.route('/users', administrationRoutes)

@@ -1,0 +1,45 @@
+/** Change and reset of a password. */
+import * as z from 'zod'
+import { authenticateForPassword, requireToken } from '../http/authenticate.ts'
+import { readJson } from '../http/body.ts'
+import type { HttpEnv } from '../http/env.ts'
+import { Hono } from '../http/hono.ts'
+import { limitRate } from '../http/limit-rate.ts'
+import { valid } from '../http/validate.ts'
+import { changePassword } from '../services/passwords/change.ts'
+import { completePasswordReset, requestPasswordReset } from '../services/passwords/reset.ts'
+import { accepted } from './answers.ts'
+import { deviceToken, email, newPassword, password, token, turnstileToken } from './fields.ts'
+
+const resetRequest = z.object({ email, device_token: deviceToken, turnstile_token: turnstileToken })
+
+export const passwordRoutes = new Hono<HttpEnv>()
+  .post(
+    '/change-password',
+    limitRate('ownPassword'),
+    requireToken,
+    readJson,
+    valid('json', z.object({ old_password: password, new_password: newPassword })),
+    authenticateForPassword,
+    async (c) => {
+      const body = c.req.valid('json')
+      await changePassword(c.get('ctx'), c.get('passwordActor'), body.old_password, body.new_password)
+      return c.body(null, 204)
+    },
+  )
+  .post('/password-reset/request', limitRate('requestReset'), readJson, valid('json', resetRequest), async (c) => {
+    const body = c.req.valid('json')
+    await requestPasswordReset(c.get('ctx'), body.email, body.device_token, body.turnstile_token)
+    return c.json(accepted.passwordReset, 202)
+  })
+  .post(
+    '/password-reset/complete',
+    limitRate('completeReset'),
+    readJson,
+    valid('json', z.object({ token, new_password: newPassword })),
+    async (c) => {
+      const body = c.req.valid('json')
+      await completePasswordReset(c.get('ctx'), body.token, body.new_password)
+      return c.body(null, 204)
+    },
+  )

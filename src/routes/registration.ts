@@ -1,0 +1,45 @@
+/** Registration and activation. */
+import * as z from 'zod'
+import { readJson } from '../http/body.ts'
+import type { HttpEnv } from '../http/env.ts'
+import { Hono } from '../http/hono.ts'
+import { limitRate } from '../http/limit-rate.ts'
+import { assertOwnPage, handOver } from '../http/refresh-cookie.ts'
+import { valid } from '../http/validate.ts'
+import { activate } from '../services/accounts/activation.ts'
+import { register, resendActivation } from '../services/accounts/registration.ts'
+import { accepted, signInAnswer } from './answers.ts'
+import { email, locale, name, newPassword, password, token, transport, turnstileToken } from './fields.ts'
+
+const registration = z.object({
+  email,
+  password: newPassword,
+  first_name: name.nullish(),
+  last_name: name.nullish(),
+  locale: locale.nullish(),
+  turnstile_token: turnstileToken,
+})
+const proofs = z.object({ token, password, transport })
+
+export const registrationRoutes = new Hono<HttpEnv>()
+  .post('/register', limitRate('register'), readJson, valid('json', registration), async (c) => {
+    const { first_name: firstName, last_name: lastName, turnstile_token: solved, ...rest } = c.req.valid('json')
+    await register(c.get('ctx'), { firstName, lastName, ...rest }, solved)
+    return c.json(accepted.registration, 202)
+  })
+  .post('/activate', limitRate('activate'), readJson, valid('json', proofs), async (c) => {
+    const body = c.req.valid('json')
+    assertOwnPage(c, body.transport)
+    const outcome = await activate(c.get('ctx'), body.token, body.password)
+    return c.json(handOver(c, body.transport, signInAnswer(outcome)))
+  })
+  .post(
+    '/resend-activation',
+    limitRate('resendActivation'),
+    readJson,
+    valid('json', z.object({ email })),
+    async (c) => {
+      await resendActivation(c.get('ctx'), c.req.valid('json').email)
+      return c.json(accepted.activation, 202)
+    },
+  )
