@@ -1,5 +1,5 @@
 /** What a user with a permission does to others. */
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { isUuidv7 } from '../crypto/random.ts'
 import { normalizeEmailAddress } from '../email-address.ts'
 import { permit } from '../http/authenticate.ts'
@@ -24,17 +24,19 @@ import { profile, profileChanges } from './profile.ts'
 
 const userList = z
   .object({
-    email: emailPrefix.optional(),
-    role: role.optional(),
-    status: z.enum(userStatuses).optional(),
+    email: z.optional(emailPrefix),
+    role: z.optional(role),
+    status: z.optional(z.enum(userStatuses)),
     limit,
     cursor: cursor((position) => isUuidv7(position) || normalizeEmailAddress(position) === position),
   })
-  .refine((query) => query.cursor === undefined || isUuidv7(query.cursor) === (query.email === undefined), {
-    path: ['cursor'],
-    error: 'is not a cursor of this list',
-    params: { code: 'invalid_cursor' },
-  })
+  .check(
+    z.refine((query) => query.cursor === undefined || isUuidv7(query.cursor) === (query.email === undefined), {
+      path: ['cursor'],
+      error: 'is not a cursor of this list',
+      params: { code: 'invalid_cursor' },
+    }),
+  )
 
 export const administrationRoutes = new Hono<HttpEnv>()
   .get('/', permit('users:read'), valid('query', userList), async (c) => {

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { isUuidv7 } from '../crypto/random.ts'
 import { permit } from '../http/authenticate.ts'
 import type { HttpEnv } from '../http/env.ts'
@@ -11,8 +11,8 @@ import { userIdFilter } from './fields.ts'
 import { cursor, encodeCursor, limit } from './pages.ts'
 
 const emailList = z.object({
-  user_id: userIdFilter.optional(),
-  status: z.enum(emailStatuses).optional(),
+  user_id: z.optional(userIdFilter),
+  status: z.optional(z.enum(emailStatuses)),
   limit,
   cursor: cursor(isUuidv7),
 })

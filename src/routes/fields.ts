@@ -1,105 +1,119 @@
 /** The rules for what clients send, one for each kind of field. */
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { isUuidv7 } from '../crypto/random.ts'
 import { normalizeEmailAddress } from '../email-address.ts'
 import { passwordMaxLength } from '../crypto/password-rules.ts'
 import { roles } from '../permissions.ts'
 
-// Workers forbid code generation; asking first would cost an exception.
-z.config({ jitless: true })
-
 /** Text that can be stored and shown: no NUL, no half of a surrogate pair. */
-const text = z.string().refine((value) => value.isWellFormed() && !value.includes('\0'), {
-  error: 'must not contain NUL or unpaired surrogates',
-  params: { code: 'invalid_text' },
-  abort: true,
-})
+const text = z.string().check(
+  z.refine((value) => value.isWellFormed() && !value.includes('\0'), {
+    error: 'must not contain NUL or unpaired surrogates',
+    params: { code: 'invalid_text' },
+    abort: true,
+  }),
+)
 
 /** No control characters, nor those that turn the direction of what stands around them (Unicode TR 36 §2.5). */
 const line = (max: number) =>
-  text
-    .refine((value) => !/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(value), {
+  text.check(
+    z.refine((value) => !/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(value), {
       error: 'must be a single line',
       params: { code: 'invalid_text' },
-    })
-    .overwrite((value) => value.trim())
-    .check(z.minLength(1), z.maxLength(max))
+    }),
+    z.overwrite((value) => value.trim()),
+    z.minLength(1),
+    z.maxLength(max),
+  )
 
 /** Trimmed, lower case, punycode: see `normalizeEmailAddress`. */
-export const email = text
-  .overwrite((value) => normalizeEmailAddress(value) ?? '')
-  .refine((value) => value !== '', { error: 'must be one e-mail address', params: { code: 'invalid_email' } })
-  .meta({ format: 'email', maxLength: 254, examples: ['ada@example.com'] })
+export const email = text.check(
+  z.overwrite((value) => normalizeEmailAddress(value) ?? ''),
+  z.refine((value) => value !== '', { error: 'must be one e-mail address', params: { code: 'invalid_email' } }),
+  z.meta({ format: 'email', maxLength: 254, examples: ['ada@example.com'] }),
+)
 
 /** The beginning of an address, compared as addresses are kept: a whole one may be in any spelling. */
-export const emailPrefix = text
-  .overwrite((value) => normalizeEmailAddress(value) ?? value.trim().toLowerCase())
-  .check(z.minLength(1), z.maxLength(254))
-  .meta({ description: 'A prefix of the address.' })
+export const emailPrefix = text.check(
+  z.overwrite((value) => normalizeEmailAddress(value) ?? value.trim().toLowerCase()),
+  z.minLength(1),
+  z.maxLength(254),
+  z.meta({ description: 'A prefix of the address.' }),
+)
 
 /** A password that is compared, as it was typed. */
-export const password = text.check(z.minLength(1), z.maxLength(passwordMaxLength)).meta({ format: 'password' })
+export const password = text.check(z.minLength(1), z.maxLength(passwordMaxLength), z.meta({ format: 'password' }))
 
 /** A password that is set. The policy judges it; here is only what it must have to be judged. */
-export const newPassword = text.check(z.maxLength(passwordMaxLength)).meta({
-  format: 'password',
-  description: `8 (configurable) to ${passwordMaxLength} characters, hard to guess for zxcvbn (score 3), and not known from a data breach. No rules of composition.`,
-})
+export const newPassword = text.check(
+  z.maxLength(passwordMaxLength),
+  z.meta({
+    format: 'password',
+    description: `8 (configurable) to ${passwordMaxLength} characters, hard to guess for zxcvbn (score 3), and not known from a data breach. No rules of composition.`,
+  }),
+)
 
 /** A JWT. Only its signature says whether it is good, so anything that is text is taken. */
 export const token = text.check(z.minLength(1))
 
 /** `device_token` of an earlier sign-in. One that is not good is no failure: the device is a stranger then. */
-export const deviceToken = token.nullish().transform((value) => value ?? undefined)
+export const deviceToken = z.pipe(
+  z.nullish(token),
+  z.transform((value) => value ?? undefined),
+)
 
 /** What the Turnstile widget gave. Cloudflare's are at most this long. */
-export const turnstileToken = text
-  .check(z.maxLength(2048))
-  .meta({ description: 'Where the operator asks for it: the token of a solved Turnstile challenge. It is good once.' })
-  .nullish()
-  .transform((value) => value || undefined)
+export const turnstileToken = z.pipe(
+  z.nullish(
+    text.check(
+      z.maxLength(2048),
+      z.meta({
+        description: 'Where the operator asks for it: the token of a solved Turnstile challenge. It is good once.',
+      }),
+    ),
+  ),
+  z.transform((value) => value || undefined),
+)
 
 /** Where the refresh token of the answer goes. */
-export const transport = z
-  .enum(['bearer', 'cookie'])
-  .optional()
-  .meta({ description: '`cookie`, for pages of this origin: the refresh token is kept in a cookie, not answered.' })
+export const transport = z.optional(z.enum(['bearer', 'cookie'])).register(z.globalRegistry, {
+  description: '`cookie`, for pages of this origin: the refresh token is kept in a cookie, not answered.',
+})
 
 export const name = line(100)
 export const reason = line(500)
 
-export const avatarUrl = text
-  .check(z.maxLength(2048))
-  .refine(isHttpsUrl, {
-    error: 'must be an https URL',
-    params: { code: 'invalid_url' },
-  })
-  .meta({ format: 'uri' })
+export const avatarUrl = text.check(
+  z.maxLength(2048),
+  z.refine(isHttpsUrl, { error: 'must be an https URL', params: { code: 'invalid_url' } }),
+  z.meta({ format: 'uri' }),
+)
 
 /** Several lines, but no other control characters. */
-export const bio = text
-  .refine((value) => !/(?![\n\t])\p{Cc}/u.test(value.replaceAll('\r\n', '\n')), {
+export const bio = text.check(
+  z.refine((value) => !/(?![\n\t])\p{Cc}/u.test(value.replaceAll('\r\n', '\n')), {
     error: 'must not contain control characters',
     params: { code: 'invalid_text' },
-  })
-  .check(z.maxLength(500))
+  }),
+  z.maxLength(500),
+)
 
 /** A BCP 47 language tag. */
-export const locale = text
-  .check(z.maxLength(35))
-  .refine(isLocale, { error: 'must be a BCP 47 language tag', params: { code: 'invalid_locale' } })
-  .meta({ examples: ['en-GB'] })
+export const locale = text.check(
+  z.maxLength(35),
+  z.refine(isLocale, { error: 'must be a BCP 47 language tag', params: { code: 'invalid_locale' } }),
+  z.meta({ examples: ['en-GB'] }),
+)
 
 export const role = z.enum(roles)
 
 /** An id that is not of our form names nothing, which `valid` answers with 404. */
-export const idParam = z.object({ id: z.string().refine(isUuidv7).meta({ format: 'uuid' }) })
+export const idParam = z.object({ id: z.string().check(z.refine(isUuidv7), z.meta({ format: 'uuid' })) })
 
 /** `user_id` of a list. */
 export const userIdFilter = z
   .string()
-  .refine(isUuidv7, { error: 'must be an id', params: { code: 'invalid_id' } })
-  .meta({ format: 'uuid' })
+  .check(z.refine(isUuidv7, { error: 'must be an id', params: { code: 'invalid_id' } }), z.meta({ format: 'uuid' }))
 
 /** RFC 3986: what a browser repairs (spaces, backslashes, umlauts) other programs may take for something else. */
 const uriPattern = /^https:\/\/[\w.-]+(?::\d+)?(?:[/?#](?:[\w.~:/?#@!$&'()*+,;=-]|%[0-9a-f]{2})*)?$/i

@@ -1,5 +1,5 @@
 /** What the signed-in user does with its own account. */
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { isUuidv7 } from '../crypto/random.ts'
 import { authenticate, authenticateForPassword, requireToken } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
@@ -16,7 +16,7 @@ import { idParam, locale, password } from './fields.ts'
 import { cursor, encodeCursor, limit } from './pages.ts'
 import { profile, profileChanges } from './profile.ts'
 
-const ownProfile = profile.extend({ locale: locale.nullable().optional() })
+const ownProfile = z.extend(profile, { locale: z.optional(z.nullable(locale)) })
 
 export const meRoutes = new Hono<HttpEnv>()
   .get('/', authenticate, (c) => c.json(userAnswer(c.get('actor').user)))

@@ -1,18 +1,17 @@
 /** Keyset pages: how many, and where to go on. */
 import { base64url } from 'jose'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 
 const maxLimit = 100
 const defaultLimit = 20
 
+const limitRule = { error: `must be a whole number from 1 to ${maxLimit}` }
+const wholeNumber = z.pipe(z.string().check(z.regex(/^\d{1,3}$/, limitRule)), z.transform(Number))
+
 /** `limit` of a list, from the query. */
 export const limit = z
-  .string()
-  .regex(/^\d{1,3}$/, { error: `must be a whole number from 1 to ${maxLimit}` })
-  .transform(Number)
-  .refine((value) => value >= 1 && value <= maxLimit, { error: `must be a whole number from 1 to ${maxLimit}` })
-  .default(defaultLimit)
-  .meta({ type: 'integer', minimum: 1, maximum: maxLimit, default: defaultLimit })
+  .prefault(wholeNumber.check(z.refine((value) => value >= 1 && value <= maxLimit, limitRule)), String(defaultLimit))
+  .register(z.globalRegistry, { type: 'integer', minimum: 1, maximum: maxLimit, default: defaultLimit })
 
 /** A cursor is a position and no secret: whoever edits it sees another page of the same list. */
 export function encodeCursor(position: string | null): string | null {
@@ -21,18 +20,17 @@ export function encodeCursor(position: string | null): string | null {
 
 /** `cursor` of a list whose positions have a known form. */
 export function cursor(isPosition: (text: string) => boolean) {
-  return z
-    .string()
-    .max(400, { abort: true })
-    .transform(decode)
-    .refine((position) => isPosition(position), {
+  const encoded = z.string().check(z.maxLength(400, { abort: true }))
+  const position = z.pipe(encoded, z.transform(decode)).check(
+    z.refine(isPosition, {
       error: 'is not a cursor of this list',
       params: { code: 'invalid_cursor' },
-      // A list may have more to say of it, but not of what is none.
+      // Stop here: a list's own refinement expects a decoded cursor.
       abort: true,
-    })
-    .optional()
-    .meta({ type: 'string', description: '`next_cursor` of the page before.' })
+    }),
+  )
+  const meta = { type: 'string', description: '`next_cursor` of the page before.' }
+  return z.optional(position).register(z.globalRegistry, meta)
 }
 
 function decode(text: string): string {

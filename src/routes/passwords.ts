@@ -1,5 +1,5 @@
 /** Change and reset of a password. */
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { authenticateForPassword, requireToken } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'

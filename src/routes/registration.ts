@@ -1,5 +1,5 @@
 /** Registration and activation. */
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
@@ -14,9 +14,9 @@ import { email, locale, name, newPassword, password, token, transport, turnstile
 const registration = z.object({
   email,
   password: newPassword,
-  first_name: name.nullish(),
-  last_name: name.nullish(),
-  locale: locale.nullish(),
+  first_name: z.nullish(name),
+  last_name: z.nullish(name),
+  locale: z.nullish(locale),
   turnstile_token: turnstileToken,
 })
 const proofs = z.object({ token, password, transport })

@@ -1,6 +1,6 @@
 /** Tokens: renewed, ended, verified. */
 import type { Context } from 'hono'
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import { authenticate, verifyAtEdge } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
@@ -15,7 +15,10 @@ import { token, transport } from './fields.ts'
 
 /** The token is in the cookie or in the body, and `transport` says where: what is in the other place is not looked at. */
 const refreshToken = z
-  .object({ refresh_token: token.optional().meta({ description: 'Needed without the cookie.' }), transport })
+  .object({
+    refresh_token: z.optional(token).register(z.globalRegistry, { description: 'Needed without the cookie.' }),
+    transport,
+  })
   .check(({ value, issues }) => {
     if (value.transport === 'cookie' || value.refresh_token !== undefined) return
     issues.push({ code: 'invalid_type', expected: 'string', input: undefined, path: ['refresh_token'] })
