@@ -58,11 +58,22 @@ describe('a request', () => {
       ['GET', '/users/me', {}, { route: '/users/me', status: 401, outcome: 'invalid_token' }],
       [
         'GET',
+        '/users/me',
+        { token: 'no.jwt' },
+        { route: '/users/me', status: 401, outcome: 'invalid_token', reason: 'malformed' },
+      ],
+      [
+        'GET',
         '/users',
         { token: ada.accessToken },
         { route: '/users', status: 403, outcome: 'insufficient_permission', user_id: ada.id },
       ],
-      ['POST', '/auth/login', { body: wrong }, { route: '/auth/login', status: 401, outcome: 'invalid_credentials' }],
+      [
+        'POST',
+        '/auth/login',
+        { body: wrong },
+        { route: '/auth/login', status: 401, outcome: 'invalid_credentials', reason: 'wrong_password' },
+      ],
       ['POST', '/auth/login', { raw: '{' }, { route: '/auth/login', status: 400, outcome: 'malformed_json' }],
       ['POST', '/auth/login', { body: {} }, { route: '/auth/login', status: 422, outcome: 'validation_failed' }],
       ['POST', '/auth/login', { raw: 'x'.repeat(20_000) }, { status: 413, outcome: 'body_too_large' }],
@@ -103,7 +114,14 @@ describe('a request', () => {
       error_message: 'KV GET failed: 500',
     })
     expect(entry).toEqual(
-      line({ level: 'error', method: 'GET', route: '/auth/verify', status: 503, outcome: 'service_unavailable' }),
+      line({
+        level: 'error',
+        method: 'GET',
+        route: '/auth/verify',
+        status: 503,
+        outcome: 'service_unavailable',
+        reason: 'kv',
+      }),
     )
     expect(why.request_id).toBe(entry.request_id)
   })

@@ -1,4 +1,5 @@
 import type { Claims } from '../crypto/tokens.ts'
+import type { Reason } from '../errors.ts'
 import type { Ctx, Origin, Platform } from '../context.ts'
 import type { PasswordPrincipal, Principal } from '../services/sessions/signed-in.ts'
 
@@ -17,5 +18,6 @@ export interface HttpEnv {
     claims: Claims<'at+jwt'>
     /** For the request log. */
     outcome: string
+    reason: Reason | undefined
   }
 }

@@ -27,6 +27,7 @@ export function answerError(error: Error, c: Context<HttpEnv>) {
     log('error', 'request.failed', { request_id: c.get('origin').requestId, ...describeError(error) })
     return answerProblem(c, 'internal_error')
   }
+  c.set('reason', known.reason)
   if (known.code === 'service_unavailable') {
     const { requestId } = c.get('origin')
     log('error', 'request.unavailable', { request_id: requestId, reason: known.reason, ...describeError(known.cause) })
