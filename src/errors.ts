@@ -91,7 +91,7 @@ export type ProblemCode = keyof typeof problems
  * answer would help an attacker more than the user.
  */
 export const reasons = [
-  // Tokens: those of `TokenRefusal`
+  // Tokens
   'malformed',
   'wrong_algorithm',
   'unknown_key',

@@ -5,6 +5,7 @@
  * Never use the text of a token as a key (in a cache, a lock, a table): one JWT has several spellings. Use `sid` or `jti`.
  */
 import { type JWTHeaderParameters, type JWTPayload, SignJWT, jwtVerify } from 'jose'
+import type { Reason } from '../errors.ts'
 import type { KeyRing, SecretKey, SigningKey } from './keys.ts'
 
 export const accessTokenSeconds = 10 * 60
@@ -101,23 +102,10 @@ export async function signToken<T extends TokenType>(
     .sign('alg' in key ? key.privateKey : key.key)
 }
 
-/** Why a token was refused. For the log only: the client gets one answer for all of them. */
-export type TokenRefusal =
-  | 'malformed'
-  | 'wrong_algorithm'
-  | 'unknown_key'
-  | 'bad_signature'
-  | 'wrong_typ'
-  | 'wrong_issuer'
-  | 'wrong_audience'
-  | 'expired'
-  | 'not_yet_valid'
-  | 'lives_too_long'
-  | 'bad_claims'
-
+/** The reason of a refusal is for the log: the client gets one answer for all of them. */
 export type Verification<T extends TokenType> =
   | { kind: 'valid'; claims: Claims<T> }
-  | { kind: 'refused'; reason: TokenRefusal }
+  | { kind: 'refused'; reason: Reason }
 
 /** Verifies a token of one kind. Does not throw: whatever is wrong with the text is a refusal. */
 export async function verifyToken<T extends TokenType>(
@@ -174,15 +162,15 @@ function readClaims(payload: JWTPayload, { claims }: TokenKind): JWTPayload {
 }
 
 class RefusedToken extends Error {
-  readonly reason: TokenRefusal
-  constructor(reason: TokenRefusal) {
+  readonly reason: Reason
+  constructor(reason: Reason) {
     super(reason)
     this.reason = reason
   }
 }
 
 /** The claim that jose names in its error, or else the code of the error. */
-const reasons: Partial<Record<string, TokenRefusal>> = {
+const reasons: Partial<Record<string, Reason>> = {
   typ: 'wrong_typ',
   iss: 'wrong_issuer',
   aud: 'wrong_audience',
@@ -193,7 +181,7 @@ const reasons: Partial<Record<string, TokenRefusal>> = {
   ERR_JOSE_ALG_NOT_ALLOWED: 'wrong_algorithm',
 }
 
-function reasonOf(error: unknown): TokenRefusal {
+function reasonOf(error: unknown): Reason {
   if (error instanceof RefusedToken) return error.reason
   const { claim = '', code = '' } = error as { claim?: string; code?: string }
   return reasons[claim] ?? reasons[code] ?? 'malformed'
