@@ -1,9 +1,10 @@
-/** The way out of the house for mail: Resend, through its SDK, with its answers sorted into what they mean for a row. */
-import { Resend } from 'resend'
+/** Sends emails through Resend's SDK and classifies each answer. */
+import { Resend, type Response as ResendAnswer } from 'resend'
 import type { Config, Secrets } from '../config/settings.ts'
+import { type Limits, type OutgoingAnswer, send } from './outgoing.ts'
 
 export interface OutgoingEmail {
-  /** Of the outbox row. Resend keeps it as a tag and names it in its webhooks. */
+  /** The id of the outbox row. Resend keeps it as a tag and names it in its webhooks. */
   id: string
   to: string
   subject: string
@@ -14,47 +15,46 @@ export interface OutgoingEmail {
 export type SendOutcome =
   /** Accepted now, or by an earlier attempt with the same key. */
   | { kind: 'accepted'; providerId: string | null }
-  /** Will never be accepted. */
+  /** It will never be accepted. */
   | { kind: 'refused'; reason: string }
-  /** The request will never be accepted, and any one of its mails may be the reason. */
+  /** The request will never be accepted, and any of its emails may be the reason. */
   | { kind: 'refused_together'; reason: string }
-  /** Certainly not accepted yet. */
+  /** It is certain that Resend has not accepted it yet. */
   | { kind: 'postponed'; reason: string; afterSeconds: number }
-  /** Nobody knows whether it was accepted: repeat under the same key only. */
+  /** Unknown whether it was accepted: repeat it only under the same key. */
   | { kind: 'in_doubt'; reason: string; afterSeconds: number }
 
-/** A request that hangs must not hold a claim longer than this. */
-const timeoutMs = { single: 10_000, batch: 30_000 }
-/** What one request to Resend takes. */
+/** A request that hangs must not hold a claim for longer. */
+const singleLimits: Limits = { timeoutMs: 10_000, maxBytes: 64 * 1024 }
+const batchLimits: Limits = { timeoutMs: 30_000, maxBytes: 256 * 1024 }
+/** Resend's own limit for one request. */
 export const maxMailsPerRequest = 100
-/** The longest delay that every queue takes for a message. */
+/** Cloudflare Queues takes no longer delay for a message. */
 const maxRetryAfterSeconds = 12 * 3600
 /** A daily or monthly quota does not come back within seconds. */
 const quotaPauseSeconds = 3600
 
-/** The tag that carries the id of the outbox row, and comes back in the webhooks about the mail. */
+/** The tag that carries the id of the outbox row. It comes back in the webhooks about the email. */
 export const rowTag = 'outbox_id'
 
-/** Sends one mail. The key makes Resend accept it at most once in 24 hours. Never throws for an answer of Resend's. */
+/** Sends one email. The key makes Resend accept it at most once in 24 hours. Never throws, whatever Resend answers. */
 export async function sendEmail(
   config: Config,
   secrets: Secrets,
   email: OutgoingEmail,
   idempotencyKey: string,
 ): Promise<SendOutcome> {
-  const resend = clientOf(config, secrets)
-  // The SDK has no time-out of its own and hands every option on to fetch; its types do not say so.
-  const options = { idempotencyKey, signal: AbortSignal.timeout(timeoutMs.single) }
-  const { data, error, headers } = await resend.emails.send(payloadOf(config, email), options)
+  const resend = new BoundedResend(config, secrets, singleLimits)
+  const { data, error, headers } = await resend.emails.send(payloadOf(config, email), { idempotencyKey })
   if (error) return meaningOf(error, retryAfterSeconds(headers))
   return typeof data?.id === 'string' ? { kind: 'accepted', providerId: data.id } : unreadable
 }
 
 /**
- * Sends up to 100 mails in one request, the good ones among them even if others are refused. The key stands for all of
- * them together: it makes Resend accept this list, as it is, at most once in 24 hours.
+ * Sends up to 100 emails in one request. Resend accepts the good ones even if it refuses others. The key makes it accept
+ * exactly this list at most once in 24 hours.
  *
- * @returns an outcome for each mail
+ * @returns an outcome for each email
  */
 export async function sendEmails(
   config: Config,
@@ -62,10 +62,9 @@ export async function sendEmails(
   emails: readonly OutgoingEmail[],
   idempotencyKey: string,
 ): Promise<SendOutcome[]> {
-  const resend = clientOf(config, secrets)
+  const resend = new BoundedResend(config, secrets, batchLimits)
   const payload = emails.map((email) => payloadOf(config, email))
-  const signal = AbortSignal.timeout(timeoutMs.batch)
-  const options = { idempotencyKey, batchValidation: 'permissive', signal } as const
+  const options = { idempotencyKey, batchValidation: 'permissive' } as const
   const { data, error, headers } = await resend.batch.send(payload, options)
   if (!error) return outcomesIn(data, emails.length) ?? emails.map(() => unreadable)
   const outcome = meaningOf(error, retryAfterSeconds(headers))
@@ -73,8 +72,28 @@ export async function sendEmails(
   return emails.map(() => (isOfOne ? outcome : { ...outcome, kind: 'refused_together' }))
 }
 
-function clientOf({ resendBaseUrl }: Config, { resendApiKey }: Secrets): Resend {
-  return new Resend(resendApiKey, { baseUrl: resendBaseUrl })
+/** The SDK has no limits and takes no `fetch`, but every request of its own goes through `fetchRequest`. */
+class BoundedResend extends Resend {
+  readonly #limits: Limits
+
+  constructor({ resendBaseUrl }: Config, { resendApiKey }: Secrets, limits: Limits) {
+    super(resendApiKey, { baseUrl: resendBaseUrl })
+    this.#limits = limits
+  }
+
+  override async fetchRequest<T>(path: string, init: RequestInit = {}): Promise<ResendAnswer<T>> {
+    let refusal: OutgoingAnswer | undefined
+    try {
+      const answer = await send(this.baseUrl, path, init, this.#limits)
+      refusal = answer.isOk ? undefined : answer
+      const body = JSON.parse(answer.text)
+      const headers = Object.fromEntries(answer.headers)
+      return refusal ? { data: null, error: body, headers } : { data: body, error: null, headers }
+    } catch {
+      const error = { name: 'application_error', statusCode: refusal?.status ?? null, message: '' } as const
+      return { data: null, error, headers: refusal ? Object.fromEntries(refusal.headers) : null }
+    }
+  }
 }
 
 function payloadOf({ mailFrom }: Config, { id, ...email }: OutgoingEmail) {
@@ -83,7 +102,7 @@ function payloadOf({ mailFrom }: Config, { id, ...email }: OutgoingEmail) {
 
 const unreadable: SendOutcome = { kind: 'in_doubt', reason: 'unreadable_answer', afterSeconds: 0 }
 
-/** What became of each mail: refused ones are named by their place, and the ids are those of the others, in order. */
+/** The outcome of each email: refused ones are named by their place, and the ids are those of the others, in order. */
 function outcomesIn(answer: unknown, count: number): SendOutcome[] | undefined {
   const { data, errors = [] } = (answer ?? {}) as { data?: unknown; errors?: unknown }
   if (!Array.isArray(data) || !Array.isArray(errors)) return undefined
@@ -100,17 +119,17 @@ function outcomesIn(answer: unknown, count: number): SendOutcome[] | undefined {
   })
 }
 
-/** The error as it came over the wire: any JSON at all, if something between Resend and us answered. */
+/** @param error as it came over the wire: any JSON, since something between Resend and us may have answered */
 function meaningOf(error: { name?: unknown; statusCode?: unknown }, afterSeconds: number): SendOutcome {
   const reason = typeof error.name === 'string' && /^[a-z_]{1,64}$/.test(error.name) ? error.name : 'unnamed_error'
   const status = typeof error.statusCode === 'number' ? error.statusCode : 0
-  // Same key, other content: what was in this row was accepted before, and the account has changed since.
+  // Same key, other content: Resend accepted this row's email before, and the account has changed since.
   if (reason === 'invalid_idempotent_request') return { kind: 'accepted', providerId: null }
   if (reason === 'daily_quota_exceeded' || reason === 'monthly_quota_exceeded') {
     return { kind: 'postponed', reason, afterSeconds: Math.max(afterSeconds, quotaPauseSeconds) }
   }
   if (status === 429) return { kind: 'postponed', reason, afterSeconds }
-  // A wrong key or an unverified domain is the operator's to mend, and no reason to lose mail.
+  // The operator can fix a wrong key or an unverified domain, so the email must not be lost.
   if (status === 401 || status === 403) return { kind: 'postponed', reason, afterSeconds }
   const isRefusal = status >= 400 && status < 500 && status !== 408 && status !== 409
   return isRefusal ? { kind: 'refused', reason } : { kind: 'in_doubt', reason, afterSeconds }

@@ -1,7 +1,8 @@
-/** The way out of the house for one question: did a human solve the challenge? Cloudflare Turnstile's siteverify. */
+/** Cloudflare Turnstile's siteverify: did a human solve the challenge? */
 import type { Config } from '../config/settings.ts'
+import { send } from './outgoing.ts'
 
-/** What a token was made for: the `data-action` of the widget. Without one it counts for each of them. */
+/** The form that a token was made for: the `data-action` of the widget. A token without an action counts for every form. */
 export type TurnstileAction = 'register' | 'login' | 'password_reset'
 
 export type TurnstileVerdict =
@@ -11,13 +12,13 @@ export type TurnstileVerdict =
   /** Nobody knows. */
   | { kind: 'unavailable'; reason: string; cause?: unknown }
 
-/** Who waits for it is signing in. */
-const timeoutMs = 3_000
+/** Somebody who signs in waits for the answer. */
+const limits = { timeoutMs: 3_000, maxBytes: 16 * 1024 }
 
-/** What is wrong with Cloudflare, or with our own secret: nothing that the visitor did. */
+/** Faults of Cloudflare or of our own secret, not of the visitor. */
 const notTheVisitor = ['internal-error', 'bad-request', 'missing-input-secret', 'invalid-input-secret']
 
-/** Asks about one token. Sends the token and the visitor's address, and nothing else about anybody. Never throws. */
+/** Asks about one token. Sends only the token and the visitor's IP address. Never throws. */
 export async function askTurnstile(
   config: Config,
   secret: string,
@@ -26,15 +27,10 @@ export async function askTurnstile(
   action: TurnstileAction,
 ): Promise<TurnstileVerdict> {
   try {
-    const response = await fetch(config.turnstileUrl, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ secret, response: token, ...(ip !== null && { remoteip: ip }) }),
-      // The secret goes nowhere else.
-      redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMs),
-    })
-    return meaningOf(response.ok, await response.json(), hostsOf(config), action)
+    const body = JSON.stringify({ secret, response: token, ...(ip !== null && { remoteip: ip }) })
+    const init = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body }
+    const { isOk, text } = await send(config.turnstileUrl, '', init, limits)
+    return meaningOf(isOk, JSON.parse(text), hostsOf(config), action)
   } catch (cause) {
     return { kind: 'unavailable', reason: 'no_answer', cause }
   }
@@ -47,7 +43,7 @@ interface Siteverify {
   'error-codes'?: unknown
 }
 
-/** A token that a human really got on another site, and sold or was tricked out of, is as good as none. */
+/** Refuses a token that a human got on another site, and sold or was tricked out of. */
 function meaningOf(isOk: boolean, answer: unknown, hosts: string[], expected: TurnstileAction): TurnstileVerdict {
   const { success, hostname, action, 'error-codes': errorCodes }: Siteverify = Object(answer)
   if (success === false) {
@@ -60,12 +56,12 @@ function meaningOf(isOk: boolean, answer: unknown, hosts: string[], expected: Tu
   return action && action !== expected ? { kind: 'refused', reason: 'action' } : { kind: 'human' }
 }
 
-/** Where a widget of ours may stand: this service's own pages, and those that may call it. */
+/** The hosts whose pages may show our widget: this service's own, and those on the CORS list. */
 function hostsOf({ publicUrl, corsOrigins }: Config): string[] {
   return [publicUrl, ...corsOrigins].map((origin) => new URL(origin).hostname)
 }
 
-/** Cloudflare's words, if they look like them: they go to the log. */
+/** Only what looks like one of Cloudflare's codes may go to the log. */
 function isCode(value: unknown): value is string {
   return typeof value === 'string' && /^[a-z-]{1,64}$/.test(value)
 }

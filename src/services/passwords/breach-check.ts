@@ -2,7 +2,8 @@ import type { Ctx } from '../../context.ts'
 import { sha1Hex } from '../../crypto/digest.ts'
 import { AppError, unavailable } from '../../errors.ts'
 import { describeError, log } from '../../log.ts'
-import { RangeAnswerError, fetchRange, isInRange, rangeUrl } from '../../providers/pwned-passwords.ts'
+import { OutgoingError } from '../../providers/outgoing.ts'
+import { fetchRange, isInRange, rangeUrl } from '../../providers/pwned-passwords.ts'
 
 /** The list changes about once a week. One cached answer serves every user at this location. */
 const cacheSeconds = 24 * 60 * 60
@@ -21,12 +22,12 @@ export async function assertNotBreached(ctx: Ctx, password: string, pointer: str
   const sha1 = await sha1Hex(password)
   let range: string
   try {
-    range = await rangeAt(ctx, rangeUrl(pwnedPasswordsUrl, sha1))
+    range = await rangeAt(ctx, pwnedPasswordsUrl, sha1)
   } catch (error) {
     log('warn', 'password.breach_check_failed', {
       request_id: ctx.origin.requestId,
       accepted: !requiresBreachCheck,
-      reason: error instanceof RangeAnswerError ? error.reason : 'no_answer',
+      reason: error instanceof OutgoingError ? error.reason : 'no_answer',
       ...describeError(error),
     })
     if (requiresBreachCheck) throw unavailable('pwned_passwords', error)
@@ -39,12 +40,13 @@ export async function assertNotBreached(ctx: Ctx, password: string, pointer: str
   }
 }
 
-async function rangeAt(ctx: Ctx, url: string): Promise<string> {
+async function rangeAt(ctx: Ctx, serviceUrl: string, sha1: string): Promise<string> {
+  const url = rangeUrl(serviceUrl, sha1)
   // The keys of Cloudflare's cache have to be under the Worker's own hostname.
   const key = `${ctx.config.publicUrl}/${url}`
   const cached = await readCache(key)
   if (cached !== undefined) return cached
-  const range = await fetchRange(url)
+  const range = await fetchRange(serviceUrl, url)
   ctx.defer(writeCache(key, range))
   return range
 }
