@@ -1,9 +1,9 @@
-/** What the provider tells about mails it accepted. */
+/** What the provider reports about emails after it has accepted them. */
 import { type SQL, and, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import type { Db } from './db.ts'
 import { type EmailFate, type EmailProblem, emailFates, emails, users } from './schema.ts'
 
-/** Which mail an event is about: its own id, which it carries as a tag, or else the one that the provider gave it. */
+/** The email of an event: by our own id, which it carries as a tag, or otherwise by the id that the provider gave it. */
 export interface EmailReference {
   id: string | undefined
   providerId: string
@@ -13,7 +13,7 @@ function isMeant({ id, providerId }: EmailReference): SQL {
   return id === undefined ? eq(emails.providerId, providerId) : eq(emails.id, id)
 }
 
-/** The mail is there, and this fate is further on than the one it has. */
+/** The email exists, and this fate comes later in `emailFates` than the one it has. */
 export function fateIsNews(reference: EmailReference, fate: EmailFate): SQL {
   return sql`exists (select 1 from ${emails} where ${and(isMeant(reference), isBefore(fate))})`
 }
@@ -22,7 +22,7 @@ function isBefore(fate: EmailFate): SQL | undefined {
   return or(isNull(emails.fate), inArray(emails.fate, emailFates.slice(0, emailFates.indexOf(fate))))
 }
 
-/** Moves the fate of a mail on. */
+/** Moves the fate of an email on. */
 export function updateFate(db: Db, reference: EmailReference, fate: EmailFate, guard?: SQL) {
   return db
     .update(emails)
@@ -30,7 +30,7 @@ export function updateFate(db: Db, reference: EmailReference, fate: EmailFate, g
     .where(and(isMeant(reference), guard ?? isBefore(fate)))
 }
 
-/** Notes when a mail arrived, even if worse has become of it since. */
+/** Notes when an email arrived, even if it has bounced or drawn a complaint since. */
 export function updateDeliveredAt(db: Db, reference: EmailReference, deliveredAt: Date) {
   return db
     .update(emails)
@@ -43,9 +43,9 @@ function knownProviderId({ providerId }: EmailReference): SQL {
 }
 
 /**
- * Ends the doubt about a mail that turned out to be accepted. One that is still to be repeated leaves its request, and the
- * farewell to a deleted account forgets its address. What was never offered, or refused for certain, is not meant: an
- * operator may have queued it again.
+ * Marks an email in doubt as `sent`, since it turned out to be accepted. One that was to be repeated leaves its request, and
+ * the farewell to a deleted account loses its address. An email that was never offered, or was certainly refused, is left
+ * alone: an operator may have queued it again.
  */
 export function settleAccepted(db: Db, reference: EmailReference, now: Date) {
   const owner = sql`(select owner.id from users as owner where owner.email = ${emails.recipient})`
@@ -63,7 +63,7 @@ export function settleAccepted(db: Db, reference: EmailReference, now: Date) {
     .where(and(isMeant(reference), or(eq(emails.status, 'unknown'), isInDoubt)))
 }
 
-/** Stops mail to the recipient of a mail, for as long as there is an account with that address. */
+/** Stops all email to the recipient of an email, for as long as an account has that address. */
 export function updateEmailProblem(db: Db, reference: EmailReference, emailProblem: EmailProblem, guard: SQL) {
   const recipient = sql`(select ${emails.recipient} from ${emails} where ${isMeant(reference)})`
   return db
@@ -72,13 +72,13 @@ export function updateEmailProblem(db: Db, reference: EmailReference, emailProbl
     .where(and(sql`${users.email} = ${recipient}`, guard))
 }
 
-/** Whose mail it was, looked up at the moment of writing. */
+/** The account that the email was for, looked up at the moment of writing. */
 export function userIdOfEmail(reference: EmailReference): SQL {
   const recipient = sql`(select owner.id from users as owner where owner.email = ${emails.recipient})`
   return sql`(select coalesce(${emails.userId}, ${recipient}) from ${emails} where ${isMeant(reference)})`
 }
 
-/** What the audit trail says of a mail: ids only. */
+/** What the audit trail says about an email: ids only. */
 export function fateDetail(reference: EmailReference, reason: EmailProblem): SQL {
   return sql`(select json_object('email_id', ${emails.id}, 'template', ${emails.template}, 'reason', ${reason})
     from ${emails} where ${isMeant(reference)})`

@@ -1,9 +1,10 @@
 import { and, desc, eq, lt } from 'drizzle-orm'
 import { unionAll } from 'drizzle-orm/sqlite-core'
-import { type Db, orderedBatch } from './db.ts'
+import { batch } from './batch.ts'
+import type { Db } from './db.ts'
 import { type EmailStatus, emailStatuses, emails } from './schema.ts'
 
-/** What may be seen of a mail: nothing of what it says, and not from where it was asked for. */
+/** What staff may see of an email: neither its content nor the origin of the request that caused it. */
 const { id, template, userId, recipient, status, attempts, providerId, fate, lastError } = emails
 const { createdAt, dueAt, finishedAt, deliveredAt } = emails
 const listed = { id, template, userId, recipient, status, attempts, providerId, fate, lastError }
@@ -14,23 +15,20 @@ export type ListedEmail = { [K in keyof typeof columns]: (typeof emails.$inferSe
 export interface EmailFilter {
   userId?: string | undefined
   status?: EmailStatus | undefined
-  /** Only mails older than this one. */
+  /** The id of an email: only older ones. */
   before?: string | undefined
 }
 
 /**
- * A page of the outbox, newest first. Rows read are bound by the page and not by the table: a filter by user is the
- * union of a range for each status, each in order.
+ * A page of the outbox, newest first. It reads rows in proportion to the page and not to the table: a filter by user is a
+ * union of one range for each status, each in order.
  */
 export async function listEmails(db: Db, filter: EmailFilter, limit: number): Promise<ListedEmail[]> {
-  const pages: readonly ListedEmail[][] = await orderedBatch(db, selectEmailPages(db, filter, limit))
-  return pages
-    .flat()
-    .toSorted((a, b) => (a.id < b.id ? 1 : -1))
-    .slice(0, limit)
+  const { listed } = await batch(db, { listed: selectEmailPages(db, filter, limit) })
+  return listed.toSorted((a, b) => (a.id < b.id ? 1 : -1)).slice(0, limit)
 }
 
-/** The queries of `listEmails`: a page from each of them makes the page of all. D1 takes a union of at most five. */
+/** The queries of `listEmails`, whose pages together hold its page. Two, because D1 takes a union of at most five. */
 export function selectEmailPages(db: Db, { userId: user, status: state, before }: EmailFilter, limit: number) {
   const order = desc(emails.id)
   const range = (each: EmailStatus | undefined) =>

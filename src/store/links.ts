@@ -6,10 +6,10 @@ export function insertLink(db: Db, link: OneTimeLink, guard: SQL) {
   return insertWhere(db, oneTimeLinks, link, guard)
 }
 
-/** New times for a link, and the claim of its mail that they are given in. */
+/** New times for a link, and the claim of its email in which they are set. */
 export type Renewal = Pick<OneTimeLink, 'id' | 'createdAt' | 'expiresAt'> & { attempts: number }
 
-/** Gives links new times, of each whose mail nobody has claimed since. What was used does not come back. */
+/** Gives links new times, unless their email was claimed again since. A link that was used does not come back. */
 export function renewLinks(db: Db, renewals: readonly Renewal[]) {
   const given = (name: keyof Renewal) => sql`listed.value ->> ${sql.raw(`'${name}'`)}`
   const list = renewals.map((renewal) => ({
@@ -49,7 +49,7 @@ export function selectUserOfLink(db: Db, id: string, purpose: LinkPurpose, now: 
   return db.select().from(users).where(inArray(users.id, userId))
 }
 
-/** The attempt to register that a live link leads to, for a batch. */
+/** The registration that a live link belongs to, for a batch. */
 export function selectRegistrationOfLink(db: Db, id: string, purpose: LinkPurpose, now: Date) {
   const registrationId = db
     .select({ id: oneTimeLinks.registrationId })
@@ -58,13 +58,13 @@ export function selectRegistrationOfLink(db: Db, id: string, purpose: LinkPurpos
   return db.select().from(registrations).where(inArray(registrations.id, registrationId))
 }
 
-/** The address of a live link's user, looked up at the moment of writing. */
+/** The address of a link's user, looked up at the moment of writing. */
 export function emailOfLink(id: string): SQL {
   return sql`(select ${users.email} from ${users} inner join ${oneTimeLinks} on ${oneTimeLinks.userId} = ${users.id}
     where ${oneTimeLinks.id} = ${id})`
 }
 
-/** The link is live, for the guard of the write that uses the link. */
+/** The link is live. A guard for the statement that uses the link. */
 export function linkExists(id: string, purpose: LinkPurpose, now: Date): SQL {
   return sql`exists (select 1 from ${oneTimeLinks} where ${isLive(id, purpose, now)})`
 }
@@ -78,9 +78,9 @@ export function deleteLinksOf(db: Db, userId: string, guard: SQL, purpose?: Link
   return db.delete(oneTimeLinks).where(and(eq(oneTimeLinks.userId, userId), kind, guard))
 }
 
-/** One chunk of the links from before an id that have expired, but for those of mails on their way: they may be renewed. */
+/** Deletes one chunk of the expired links from before an id. Links of open emails stay, because delivery may renew them. */
 export function deleteExpiredLinks(db: Db, beforeId: string, now: Date, limit: number) {
-  const isOnItsWay = and(sql`${emails.id} = ${oneTimeLinks.id}`, inArray(emails.status, ['queued', 'sending']))
+  const isOpen = and(sql`${emails.id} = ${oneTimeLinks.id}`, inArray(emails.status, ['queued', 'sending']))
   const chunk = db
     .select({ id: oneTimeLinks.id })
     .from(oneTimeLinks)
@@ -88,7 +88,7 @@ export function deleteExpiredLinks(db: Db, beforeId: string, now: Date, limit: n
       and(
         lt(oneTimeLinks.id, beforeId),
         lte(oneTimeLinks.expiresAt, now),
-        sql`not exists (select 1 from ${emails} where ${isOnItsWay})`,
+        sql`not exists (select 1 from ${emails} where ${isOpen})`,
       ),
     )
     .limit(limit)

@@ -4,18 +4,18 @@ import type { Session } from './schema.ts'
 
 type Place = Pick<Session, 'ip' | 'country'>
 
-/** The events looked at for an earlier visit, so that what a sign-in reads does not grow with the account's history. */
+/** How many of the newest events are searched for an earlier visit: a limit on what a sign-in reads. */
 const maxEvents = 100
 
-/** What Cloudflare calls a place that is none: unknown, and Tor. */
+/** Cloudflare's codes that name no country: unknown, and Tor. */
 const nowhere = ['XX', 'T1']
 
 /**
- * Nobody is signed in to the account from this place, nor did anybody sign in from there lately: a country, or the very
- * address when there is no telling the country. When the trail is so full of other events that the earlier visit is out
- * of sight, the place is new again.
+ * The account has no session from this place, and no sign-in from there since `since`. A place is a country, or the IP
+ * address alone if the country is unknown. A place becomes new again when an earlier visit is no longer among the newest
+ * events.
  *
- * @param eventId the sign-in in question, which is in the trail already
+ * @param eventId the sign-in in question, which is in the audit trail already
  */
 export function isNewPlace(
   userId: string,

@@ -1,12 +1,13 @@
 import { and, asc, eq, inArray, lt, sql } from 'drizzle-orm'
 import { uuidv7Prefix } from '../crypto/random.ts'
-import { type Db, orderedBatch } from './db.ts'
 import { roles } from '../permissions.ts'
+import { batch } from './batch.ts'
+import type { Db } from './db.ts'
 import { auditEvents, oneTimeLinks, registrations, users } from './schema.ts'
 
 /**
- * Deletes one chunk of the accounts that nobody activated: pending, without an attempt to register since `beforeId` and
- * without a link that could still activate them. One batch, so that each statement sees the same accounts.
+ * Deletes one chunk of the accounts that nobody activated: pending, without a registration since `beforeId`, and without a
+ * link that could still activate them. One batch, so that every statement sees the same accounts.
  *
  * @returns how many accounts it deleted
  */
@@ -17,7 +18,7 @@ export async function expireStaleUsers(db: Db, beforeId: string, now: Date, limi
       .from(users)
       .where(
         and(
-          // All the roles, so that the index of role and status serves.
+          // Names every role so that SQLite uses the index by role and status.
           inArray(users.role, [...roles]),
           eq(users.status, 'pending'),
           lt(users.id, beforeId),
@@ -28,17 +29,18 @@ export async function expireStaleUsers(db: Db, beforeId: string, now: Date, limi
       .orderBy(asc(users.id))
       .limit(limit)
   const staleAddresses = db.select({ email: users.email }).from(users).where(inArray(users.id, stale()))
-  const results = await orderedBatch(db, [
-    db.insert(auditEvents).select(sql`select ${sql.raw(randomId(now))}, ${now.getTime()}, 'user.expired', null, id,
+  const { deleted } = await batch(db, {
+    recorded: db.insert(auditEvents)
+      .select(sql`select ${sql.raw(randomId(now))}, ${now.getTime()}, 'user.expired', null, id,
       null, null, null, null, null from ${users} where id in ${stale()}`),
-    db.delete(oneTimeLinks).where(inArray(oneTimeLinks.userId, stale())),
-    db.delete(registrations).where(inArray(registrations.email, staleAddresses)),
-    db.delete(users).where(inArray(users.id, stale())),
-  ])
-  return results[3].meta.changes
+    links: db.delete(oneTimeLinks).where(inArray(oneTimeLinks.userId, stale())),
+    registrations: db.delete(registrations).where(inArray(registrations.email, staleAddresses)),
+    deleted: db.delete(users).where(inArray(users.id, stale())).returning({ id: users.id }),
+  })
+  return deleted.length
 }
 
-/** An expression that makes a UUIDv7 of this moment for each row. */
+/** An SQL expression that gives each row a new UUIDv7 of this moment. */
 function randomId(now: Date): string {
   const random = (digits: number) => `substr(lower(hex(randomblob(8))), 1, ${digits})`
   return `'${uuidv7Prefix(now)}-7' || ${random(3)} || '-8' || ${random(3)} || '-' || ${random(12)}`
