@@ -1,15 +1,16 @@
 import type { Ctx, MailJob } from '../context.ts'
 import { isUuidv7 } from '../crypto/random.ts'
 import { describeError, log } from '../log.ts'
-import { type Retries, deliverEmails, retryAfterFailureSeconds } from '../services/mail/delivery.ts'
+import { deliverEmails } from '../services/mail/delivery.ts'
+import { type Retries, retryAfterFailureSeconds } from '../services/mail/request.ts'
 import { closeDeadLetter } from '../services/mail/rescue.ts'
 
 /**
- * Delivers a batch of messages. Each is acknowledged or retried for itself, so one that always fails does not hold up
- * the others; the queue gives it to the dead-letter queue in the end.
+ * Delivers a batch of messages. Each is acknowledged or retried separately, so one that always fails does not hold up the
+ * others. In the end, the queue moves it to the dead-letter queue.
  */
 export async function consumeMailQueue(ctx: Ctx, batch: MessageBatch<MailJob>): Promise<void> {
-  const ids = [...new Set(batch.messages.map(idOf))].filter(isUuidv7)
+  const ids = [...new Set(batch.messages.map(readId))].filter(isUuidv7)
   let retries: Retries
   try {
     retries = await deliverEmails(ctx, ids)
@@ -18,16 +19,16 @@ export async function consumeMailQueue(ctx: Ctx, batch: MessageBatch<MailJob>): 
     retries = new Map(ids.map((id) => [id, retryAfterFailureSeconds]))
   }
   for (const message of batch.messages) {
-    const delaySeconds = retries.get(idOf(message))
+    const delaySeconds = retries.get(readId(message))
     if (delaySeconds === undefined) message.ack()
     else message.retry({ delaySeconds })
   }
 }
 
-/** Writes down what the queue gave up. */
+/** Closes the rows of messages that the queue gave up. */
 export async function consumeDeadLetters(ctx: Ctx, batch: MessageBatch<MailJob>): Promise<void> {
   for (const message of batch.messages) {
-    const id = idOf(message)
+    const id = readId(message)
     try {
       await closeDeadLetter(ctx, id)
       message.ack()
@@ -38,8 +39,8 @@ export async function consumeDeadLetters(ctx: Ctx, batch: MessageBatch<MailJob>)
   }
 }
 
-/** The row that a message is about. One that is not ours must not hold up the others, so it names no row. */
-function idOf({ body }: Message): string {
+/** The row that a message names. A foreign message must not hold up the others, so it counts as one that names no row. */
+function readId({ body }: Message): string {
   const id = (body as Partial<MailJob> | null | undefined)?.id
   return typeof id === 'string' ? id : ''
 }

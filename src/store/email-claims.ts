@@ -1,27 +1,42 @@
 /**
- * Which outbox rows a consumer holds for delivery, and what it writes down about them. Lists travel as one JSON
- * parameter each: D1 takes at most 100 parameters in a statement.
+ * Which outbox rows a consumer has claimed for delivery, and what it writes down about them. A list is passed as one JSON
+ * parameter, because D1 takes at most 100 parameters in a statement.
  */
 import { type SQL, and, eq, getTableColumns, gte, inArray, isNotNull, isNull, lte, or, sql } from 'drizzle-orm'
 import { type Db, unindexed } from './db.ts'
 import { type Email, emails } from './schema.ts'
 
-/** Whose address takes no mail any more. */
+/** The account of a recipient whose address takes no more email. */
 const suppressedUserId = sql<string | null>`(select owner.id from users as owner
   where owner.email = emails.recipient and owner.email_problem is not null)`
 
-/** What a claim gives: the whole row, with the parameters as the text that they are kept as. One may be unreadable. */
+/** What a claim returns: the whole row. The parameters stay text, because they may be unreadable. */
 const claimedRow = {
   ...getTableColumns(emails),
   params: sql<string>`${emails.params}`,
+  // A claim fills in these three.
+  inDoubtSince: sql<Date>`${emails.inDoubtSince}`.mapWith(emails.inDoubtSince),
+  batchId: sql<string>`${emails.batchId}`,
+  batchPlace: sql<number>`${emails.batchPlace}`,
   suppressedUserId: suppressedUserId.as('suppressed_user_id'),
 }
-export type ClaimedEmail = Omit<Email, 'params'> & { params: string; suppressedUserId: string | null }
 
-/** Word for word as in the partial indexes, which a bound parameter would not match. */
+type Claimed = 'params' | 'inDoubtSince' | 'batchId' | 'batchPlace'
+
+export type ClaimedEmail = Omit<Email, Claimed> & {
+  params: string
+  inDoubtSince: Date
+  batchId: string
+  batchPlace: number
+  suppressedUserId: string | null
+}
+
+export type OfferedEmail = Pick<Email, 'id' | 'batchId' | 'status' | 'dueAt'>
+
+/** In the words of the partial indexes: with a bound parameter, SQLite would not use them. */
 const isOpen = sql`status IN ('queued', 'sending')`
 
-/** Rows that were offered to the provider before, in a request that may have been accepted. */
+/** Rows that were offered to the provider before, in a request that may have been accepted, for a batch. */
 export function selectOfferedEmails(db: Db, ids: readonly string[]) {
   const { id, batchId, status, dueAt } = emails
   return db
@@ -37,8 +52,8 @@ export function selectOfferedEmails(db: Db, ids: readonly string[]) {
 }
 
 /**
- * Takes the rows that were never offered, for one request together, in the order of the list. A row that is alone in
- * the list goes by itself.
+ * Claims the rows that were never offered, for one request, in the order of the list. A row that is alone in the list is
+ * sent by itself.
  */
 export function claimFreshEmails(db: Db, ids: readonly string[], batchId: string, now: Date, claimMs: number) {
   return db
@@ -57,8 +72,8 @@ export function claimFreshEmails(db: Db, ids: readonly string[], batchId: string
 }
 
 /**
- * Takes all the open rows of a request again, or none. They are finished and put off together, so they are due together;
- * were one of them not, the others would be a shorter list, and the conflict of the whole list would pass for its mail.
+ * Claims all open rows of a request again, or none. If one row were missing, Resend's 409 for the shorter list would be
+ * read as "accepted", which it may not have been (rule 3 in `services/mail/delivery.ts`).
  */
 export function claimBatch(db: Db, batchId: string, now: Date, claimMs: number) {
   const isNotDue = and(sql`other.batch_id = ${batchId}`, isOpen, sql`other.due_at > ${now.getTime()}`)
@@ -69,7 +84,7 @@ export function claimBatch(db: Db, batchId: string, now: Date, claimMs: number) 
     .returning(claimedRow)
 }
 
-/** Takes a row again that went by itself. */
+/** Claims a row again that was sent by itself. */
 export function claimSingleEmail(db: Db, id: string, now: Date, claimMs: number) {
   return db
     .update(emails)
@@ -83,7 +98,7 @@ export function claimSingleEmail(db: Db, id: string, now: Date, claimMs: number)
     .returning(claimedRow)
 }
 
-/** A claim that nobody finished lapses at `dueAt`, and its fate is in doubt from the first one on. */
+/** A claim lapses at `dueAt` unless it is settled before. From the first claim on, the email may have been accepted. */
 function taken(now: Date, claimMs: number) {
   return {
     status: 'sending' as const,
@@ -93,7 +108,7 @@ function taken(now: Date, claimMs: number) {
   }
 }
 
-/** What becomes of a claim. */
+/** The columns that settling a claim writes, and those that identify the claim. */
 export type Settlement = Pick<
   Email,
   | 'id'
@@ -110,7 +125,7 @@ export type Settlement = Pick<
   | 'finishedAt'
 >
 
-/** Writes down what became of claims, of each that the caller still holds, in one statement. */
+/** Writes down what became of claims, in one statement. A claim that the caller no longer holds is left alone. */
 export function settleClaims(db: Db, settlements: readonly Settlement[]) {
   const given = (name: keyof Settlement) => sql`settled.value ->> ${sql.raw(`'${name}'`)}`
   const list = settlements.map((settlement) => ({
@@ -128,7 +143,7 @@ export function settleClaims(db: Db, settlements: readonly Settlement[]) {
       dueAt: given('dueAt'),
       inDoubtSince: given('inDoubtSince'),
       batchId: given('batchId'),
-      // A webhook may have told it since the claim.
+      // A webhook may have stored it since the claim.
       providerId: sql`coalesce(${given('providerId')}, ${emails.providerId})`,
       lastError: given('lastError'),
       finishedAt: given('finishedAt'),
@@ -143,18 +158,14 @@ export function settleClaims(db: Db, settlements: readonly Settlement[]) {
     )
 }
 
-/** A row is still in the claim that the caller holds. */
+/** The caller still holds this claim of the row. */
 export function emailIsClaimed({ id, attempts }: Pick<Email, 'id' | 'attempts'>): SQL {
   const inClaim = and(eq(emails.id, id), eq(emails.status, 'sending'), eq(emails.attempts, attempts))
   return sql`exists (select 1 from ${emails} where ${inClaim})`
 }
 
-/** A row is not finished and has had all its tries: what a dead letter may close. */
-export function emailIsUsedUp(id: string, maxAttempts: number): SQL {
-  const isUsedUp = and(
-    eq(emails.id, id),
-    inArray(emails.status, ['queued', 'sending']),
-    gte(emails.attempts, maxAttempts),
-  )
+/** The row is not finished and has no tries left. */
+export function emailIsUsedUp(id: string, maxTries: number): SQL {
+  const isUsedUp = and(eq(emails.id, id), inArray(emails.status, ['queued', 'sending']), gte(emails.attempts, maxTries))
   return sql`exists (select 1 from ${emails} where ${isUsedUp})`
 }

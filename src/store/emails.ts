@@ -1,30 +1,46 @@
 import { type SQL, and, eq, inArray, isNull, lt, notInArray, sql } from 'drizzle-orm'
 import { uuidv7Floor } from '../crypto/random.ts'
-import { type Db, type Row, insertWhere } from './db.ts'
+import { type Db, type Expression, allOf, always, insertWhere } from './db.ts'
 import { type Email, type EmailStatus, emails } from './schema.ts'
 
-export function insertEmail(db: Db, email: Row<typeof emails>, guard: SQL = sql`true`) {
-  return insertWhere(db, emails, email, guard).returning({ id: emails.id })
+/** A row that is not stored yet. Its recipient and its budget may be computed by the database. */
+export type NewEmail = Omit<Email, 'recipient' | 'budget'> & {
+  recipient: string | Expression
+  budget: string | null | Expression
 }
 
-/** At most so many mails of a kind go to one address, so that nobody can use the service to flood a mailbox. */
+/** How many emails of one budget may go to one address, so that nobody can flood a mailbox through the service. */
 export const mailBudget = { perHour: 5, perDay: 20 }
 
 const hourMs = 60 * 60 * 1000
 
-/** Fewer mails of this kind than the budget were asked for, for this address. Exact: the insert that asks counts. */
-export function mailBudgetLeft(
-  { recipient, budget }: Pick<Row<typeof emails>, 'recipient' | 'budget'>,
-  now: Date,
-): SQL {
-  const since = (ms: number) => uuidv7Floor(new Date(now.getTime() - ms))
+/** Inserts an email if the guard holds, and if its budget (should it have one) is not used up. */
+export function insertEmail(db: Db, email: NewEmail, guard: Expression = always) {
+  return insertEmailOnRecord(db, email, email.budget === null ? guard : allOf(guard, mailBudgetLeft(email)))
+}
+
+/**
+ * Inserts an email without looking at its budget, for a batch in which the guard of the audit event has done so with
+ * `mailBudgetLeft`: over the budget, the whole batch does nothing.
+ */
+export function insertEmailOnRecord(db: Db, email: NewEmail, ifDone: Expression) {
+  return insertWhere(db, emails, email, ifDone).returning({ id: emails.id })
+}
+
+/** The budget of the email is not used up at its recipient. Exact, because the insert that it guards does the counting. */
+export function mailBudgetLeft({
+  recipient,
+  budget,
+  createdAt,
+}: Pick<NewEmail, 'recipient' | 'budget' | 'createdAt'>): Expression {
+  const since = (ms: number) => uuidv7Floor(new Date(createdAt.getTime() - ms))
   const count = (ms: number) =>
     sql`(select count(*) from emails as earlier where earlier.recipient = ${recipient}
       and earlier.id > ${since(ms)} and earlier.budget = ${budget})`
   return sql`(${count(hourMs)} < ${mailBudget.perHour} and ${count(24 * hourMs)} < ${mailBudget.perDay})`
 }
 
-/** What a row is about. Not all of it: a row that can't be read has to be closed too. */
+/** What a row is about, without its parameters: a row whose parameters are unreadable has to be closed too. */
 export async function findEmailSubject(db: Db, id: string): Promise<Pick<Email, 'template' | 'userId'> | undefined> {
   const { template, userId } = emails
   const [email] = await db.select({ template, userId }).from(emails).where(eq(emails.id, id))
@@ -35,7 +51,7 @@ type EmailChanges = {
   [K in 'status' | 'recipient' | 'linkedAt' | 'lastError' | 'finishedAt']?: Email[K] | SQL
 }
 
-/** The link of this mail has not been made yet. */
+/** The link of this email has not been made yet. */
 export function emailHasNoLink(id: string): SQL {
   return sql`exists (select 1 from ${emails} where ${and(eq(emails.id, id), isNull(emails.linkedAt))})`
 }
@@ -47,13 +63,13 @@ export function updateEmail(db: Db, id: string, changes: EmailChanges, guard: SQ
     .where(and(eq(emails.id, id), guard))
 }
 
-/** A row whose attempts may have been accepted can't be called failed. */
+/** A row that may have been accepted is `unknown` and not `failed`. */
 export const failedOrUnknown: SQL = sql`case when ${emails.inDoubtSince} is null then 'failed' else 'unknown' end`
 
-/** Rows that should have been taken up by now and were not; the next look at them is after `now` again. */
+/** Takes rows that are overdue, and makes them due at `now`, so that the next run does not take them again at once. */
 export async function postponeStrandedEmails(db: Db, dueBefore: Date, now: Date, limit: number): Promise<string[]> {
-  // The index is named, since the one by status would do too and reads all that is open; the condition on the status is
-  // word for word the index's own.
+  // Names the index: SQLite might take the one by status, and read every open row. The condition on the status has to be
+  // word for word that of the partial index.
   const stranded = sql`select id from emails indexed by emails_due
     where status IN ('queued', 'sending') and due_at <= ${dueBefore.getTime()} order by due_at limit ${limit}`
   const rows = await db
@@ -64,14 +80,14 @@ export async function postponeStrandedEmails(db: Db, dueBefore: Date, now: Date,
   return rows.map(({ id }) => id)
 }
 
-/** Everything ever mailed to an address, and everything about to be. */
+/** Deletes every email to an address, sent or not. */
 export function deleteEmailsTo(db: Db, recipient: string | SQL, guard: SQL) {
   return db.delete(emails).where(and(eq(emails.recipient, recipient), guard))
 }
 
 const openStatuses: EmailStatus[] = ['queued', 'sending']
 
-/** One chunk of the finished rows from before an id. */
+/** Deletes one chunk of the finished rows from before an id. */
 export function deleteFinishedEmailsBefore(db: Db, beforeId: string, limit: number) {
   const chunk = db
     .select({ id: emails.id })

@@ -1,7 +1,7 @@
 /** The outbox, as an ADMIN sees it: what is in a row, what is not, and what reading it costs. */
 import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { emailTemplates } from '../../src/services/mail/outbox.ts'
+import { emailTemplates } from '../../src/services/mail/kinds.ts'
 import { connect } from '../../src/store/db.ts'
 import { type EmailFilter, selectEmailPages } from '../../src/store/email-list.ts'
 import { emailStatuses } from '../../src/store/schema.ts'

@@ -4,7 +4,7 @@
  */
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
-import type { EmailTemplate } from '../../src/services/mail/outbox.ts'
+import type { EmailTemplate } from '../../src/services/mail/kinds.ts'
 import { expectProblem } from '../support/answers.ts'
 import { serveBreachList } from '../support/breach-list.ts'
 import { day, minute } from '../support/clock.ts'

@@ -3,7 +3,7 @@ import { hashPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
-import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
+import { insertEmail, insertEmailOnRecord, mailBudgetLeft } from '../../store/emails.ts'
 import { insertRegistration } from '../../store/registrations.ts'
 import { forgetEmailProblem, insertPendingUser, userIdOf } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
@@ -39,14 +39,14 @@ export async function register(ctx: Ctx, input: Registration, turnstileToken?: s
   const userId = uuidv7(now)
   await batch(ctx.db, {
     // Over the email budget nothing happens: links that were sent stay valid, and no further registration is stored.
-    decided: insertAuditEvent(ctx.db, { ...event, userId: userIdOf(email, userId) }, mailBudgetLeft(confirmation, now)),
+    decided: insertAuditEvent(ctx.db, { ...event, userId: userIdOf(email, userId) }, mailBudgetLeft(confirmation)),
     user: insertPendingUser(ctx.db, { id: userId, email, createdAt: now }, ifDone),
     registration: insertRegistration(
       ctx.db,
       { id, email, passwordHash, firstName, lastName, locale, createdAt: now },
       ifDone,
     ),
-    email: insertEmail(ctx.db, confirmation, ifDone),
+    email: insertEmailOnRecord(ctx.db, confirmation, ifDone),
     emailProblem: forgetEmailProblem(ctx.db, email, ifDone),
   })
   announceEmail(ctx, confirmation)
@@ -55,6 +55,6 @@ export async function register(ctx: Ctx, input: Registration, turnstileToken?: s
 /** Queues another activation email. Looks nothing up: delivery does. */
 export async function resendActivation(ctx: Ctx, email: string): Promise<void> {
   const activation = newEmail(ctx, 'activation', email, null)
-  await insertEmail(ctx.db, activation, mailBudgetLeft(activation, ctx.now()))
+  await insertEmail(ctx.db, activation)
   announceEmail(ctx, activation)
 }

@@ -5,7 +5,7 @@ import { AppError } from '../../errors.ts'
 import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf, never } from '../../store/db.ts'
-import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
+import { insertEmail, insertEmailOnRecord, mailBudgetLeft } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
 import { deleteRegistrationsOf, fromOnlyRegistration } from '../../store/registrations.ts'
 import type { User } from '../../store/schema.ts'
@@ -78,8 +78,8 @@ export async function activateUser(ctx: Ctx, actor: Principal, id: string): Prom
 export async function startPasswordReset(ctx: Ctx, actor: Principal, id: string): Promise<void> {
   const event = auditEvent(ctx, 'user.password_reset_requested', { actorId: actor.user.id, userId: id })
   const email = newEmail(ctx, 'password_reset', emailOf(id), id, { byAdministrator: true })
-  const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, mailBudgetLeft(email, event.at)), {
-    email: insertEmail(ctx.db, email, happened(event.id)),
+  const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, mailBudgetLeft(email)), {
+    email: insertEmailOnRecord(ctx.db, email, happened(event.id)),
   })
   if (rows.decided.length > 0) announceEmail(ctx, email)
   else findUnchangedTarget(actor, rows)

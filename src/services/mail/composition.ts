@@ -1,65 +1,78 @@
 import { renderEmail } from '../../../emails/render.ts'
 import type { Ctx } from '../../context.ts'
-import type { OutgoingEmail } from '../../providers/resend.ts'
-import type { ClaimedEmail } from '../../store/email-claims.ts'
 import type { Email, EmailParams } from '../../store/schema.ts'
-import { type Plan, findFacts, planOf } from './content.ts'
-import { issueLinks } from './links.ts'
+import type { Claimed, Composed, Dropped, Unreadable } from './claim.ts'
+import { findFacts } from './facts.ts'
+import { type Facts, type IssuedLink, type Plan, kindOf } from './kinds.ts'
+import { type LinkRequest, issueLinks } from './links.ts'
 
-export type Composed = { claim: ClaimedEmail } & (
-  | { kind: 'mail'; mail: OutgoingEmail; userId: string | null }
-  /** Nothing to say any more. */
-  | { kind: 'nothing'; userId: string | null }
-  /** This one can't be read, which is no reason to keep the others waiting. */
-  | { kind: 'broken'; error: unknown }
-)
+interface Parsed extends Claimed {
+  stage: 'parsed'
+  email: Email
+}
 
-type Draft = { claim: ClaimedEmail; plan: Plan | undefined } | { claim: ClaimedEmail; error: unknown }
+interface Planned extends Claimed {
+  stage: 'planned'
+  email: Email
+  plan: Plan
+}
 
 /**
- * Decides what each row has to say and says it: two round trips for all of them. The same rows with the same accounts
- * behind them give the same bytes again.
+ * Decides what each claimed row has to say and writes it, in two round trips for all of them. The same rows with the same
+ * accounts behind them give the same bytes again.
  *
- * @throws {AppError} `service_unavailable` when D1 fails; what is the matter with one row is in its own result
+ * @throws {AppError} `service_unavailable` when D1 fails; a problem with a single row is in that row's own result
  */
-export async function composeEmails(ctx: Ctx, claims: readonly ClaimedEmail[], claimedAt: Date): Promise<Composed[]> {
-  const read = claims.map((claim) => ({ claim, row: attempt(() => withParams(claim)) }))
-  const facts = await findFacts(
+export async function composeEmails(
+  ctx: Ctx,
+  claims: readonly Claimed[],
+): Promise<(Composed | Dropped | Unreadable)[]> {
+  const parsed = claims.map((claim) => orUnreadable(claim, () => parse(claim)))
+  const factsAbout = await findFacts(
     ctx,
-    read.flatMap(({ row }) => ('value' in row ? [row.value] : [])),
+    parsed.flatMap((each) => (each.stage === 'parsed' ? each.email : [])),
   )
-  const drafts = read.map(({ claim, row }): Draft => {
-    const plan = 'value' in row ? attempt(() => planOf(row.value, facts)) : row
-    return 'value' in plan ? { claim, plan: plan.value } : { claim, error: plan.error }
-  })
-  const links = await issueLinks(
-    ctx,
-    drafts.flatMap((draft) => ('plan' in draft ? (draft.plan?.link ?? []) : [])),
-    claimedAt,
+  const planned = parsed.map((each) =>
+    each.stage === 'parsed' ? orUnreadable(each, () => plan(each, factsAbout(each.email))) : each,
   )
-  return drafts.map((draft): Composed => {
-    const { claim } = draft
-    if ('error' in draft) return { claim, kind: 'broken', error: draft.error }
-    const rendered = attempt(() => {
-      const message = draft.plan?.message(links.get(claim.id))
-      return message && renderEmail(message, ctx.config)
-    })
-    if ('error' in rendered) return { claim, kind: 'broken', error: rendered.error }
-    const userId = draft.plan?.userId ?? claim.userId
-    if (!rendered.value) return { claim, kind: 'nothing', userId }
-    const mail = { id: claim.id, to: claim.recipient, ...rendered.value }
-    return { claim, kind: 'mail', mail, userId }
-  })
+  const links = await issueLinks(ctx, planned.flatMap(linkRequestOf))
+  return planned.map((each) =>
+    each.stage === 'planned' ? orUnreadable(each, () => compose(ctx, each, links.get(each.row.id))) : each,
+  )
 }
 
-function withParams(claim: ClaimedEmail): Email {
-  return { ...claim, params: JSON.parse(claim.params) as EmailParams }
+function parse(claim: Claimed): Parsed | Dropped {
+  const { row } = claim
+  const { suppressedUserId: userId } = row
+  if (userId !== null) return { ...claim, stage: 'dropped', userId, lastError: 'recipient_suppressed' }
+  return { ...claim, stage: 'parsed', email: { ...row, params: JSON.parse(row.params) as EmailParams } }
 }
 
-function attempt<T>(act: () => T): { value: T } | { error: unknown } {
+function plan(claim: Parsed, facts: Facts): Planned | Dropped {
+  const found = kindOf(claim.email.template)?.plan(claim.email, facts)
+  return found ? { ...claim, stage: 'planned', plan: found } : drop(claim, claim.row.userId)
+}
+
+function linkRequestOf(each: Planned | Dropped | Unreadable): LinkRequest[] {
+  return each.stage === 'planned' && each.plan.link ? [{ ...each, need: each.plan.link }] : []
+}
+
+function compose(ctx: Ctx, { plan, ...claim }: Planned, link: IssuedLink | undefined): Composed | Dropped {
+  const userId = plan.userId ?? claim.row.userId
+  const message = plan.link ? link && plan.message(link) : plan.message
+  if (!message) return drop(claim, userId)
+  const mail = { id: claim.row.id, to: claim.row.recipient, ...renderEmail(message, ctx.config) }
+  return { ...claim, stage: 'composed', mail, userId }
+}
+
+function drop(claim: Claimed, userId: string | null): Dropped {
+  return { ...claim, stage: 'dropped', userId, lastError: claim.row.lastError }
+}
+
+function orUnreadable<T>(claim: Claimed, act: () => T): T | Unreadable {
   try {
-    return { value: act() }
+    return act()
   } catch (error) {
-    return { error }
+    return { ...claim, stage: 'unreadable', error }
   }
 }

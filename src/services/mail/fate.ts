@@ -1,6 +1,6 @@
 import type { Ctx } from '../../context.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
-import { orderedBatch, batchAll } from '../../store/db.ts'
+import { batch } from '../../store/batch.ts'
 import {
   type EmailReference,
   fateDetail,
@@ -21,48 +21,48 @@ export interface FateEvent {
 }
 
 /**
- * Takes note of what became of a mail. A fate only ever moves on, and what follows from it hangs on its moving on: so an
- * event does the same once, twice or after a later one, and a replay brings no suppression back that was lifted.
- * An event about a mail that is not ours, or not any more, does nothing.
+ * Records what became of an email. A fate only ever moves on, and its consequences depend on that move: an event has the
+ * same effect once, twice or after a later one, and a replayed event does not bring back a suppression that was lifted. An
+ * event about an unknown or a deleted email does nothing.
  */
 export async function recordFate(ctx: Ctx, { about, fate, at }: FateEvent): Promise<void> {
   if (isProblem(fate)) return suppress(ctx, about, fate)
   const now = ctx.now()
-  await batchAll(ctx.db, [
-    updateFate(ctx.db, about, fate),
-    ...(fate === 'delivered' ? [updateDeliveredAt(ctx.db, about, at < now ? at : now)] : []),
-    ...(provesAcceptance(fate) ? [settleAccepted(ctx.db, about, now)] : []),
-  ])
+  await batch(ctx.db, {
+    moved: updateFate(ctx.db, about, fate),
+    delivered: fate === 'delivered' ? updateDeliveredAt(ctx.db, about, at < now ? at : now) : undefined,
+    settled: provesAcceptance(fate) ? settleAccepted(ctx.db, about, now) : undefined,
+  })
 }
 
 /**
- * A server that was asked for the recipient, now or later, or a list that was looked at first: Resend has taken the mail.
- * `failed` alone may be about one that it would not take, for a quota, its key or its domain; so a mail in doubt is
- * repeated after it, which under its key does no harm.
+ * Resend tries the recipient's server, or checks its suppression list, only after it has accepted an email. `failed` alone
+ * may be about one that it never accepted (quota, API key, domain). So an email in doubt is repeated after `failed`, which
+ * is harmless under the same idempotency key.
  */
 function provesAcceptance(fate: EmailFate): boolean {
   return fate !== 'failed'
 }
 
-/** The address is no good, or its owner wants no mail of ours: to go on would cost us the reputation of the others. */
+/** The address does not work, or its owner wants no email: sending on would cost the reputation of every other email. */
 async function suppress(ctx: Ctx, about: EmailReference, problem: EmailProblem): Promise<void> {
   const event = {
     ...auditEvent(ctx, 'email.undeliverable', {}),
     userId: userIdOfEmail(about),
     detail: fateDetail(about, problem),
-    // Where the provider called from says nothing about the user.
+    // The request came from the provider, so its origin says nothing about the user.
     ip: null,
     country: null,
     userAgent: null,
   }
   const ifDone = happened(event.id)
-  await orderedBatch(ctx.db, [
-    insertAuditEvent(ctx.db, event, fateIsNews(about, problem)),
-    updateFate(ctx.db, about, problem, ifDone),
-    updateEmailProblem(ctx.db, about, problem, ifDone),
-    // Last: it may take the address away.
-    settleAccepted(ctx.db, about, ctx.now()),
-  ])
+  await batch(ctx.db, {
+    recorded: insertAuditEvent(ctx.db, event, fateIsNews(about, problem)),
+    moved: updateFate(ctx.db, about, problem, ifDone),
+    stopped: updateEmailProblem(ctx.db, about, problem, ifDone),
+    // Last, because it may erase the address that the statements before it look up.
+    settled: settleAccepted(ctx.db, about, ctx.now()),
+  })
 }
 
 function isProblem(fate: EmailFate): fate is EmailProblem {

@@ -3,37 +3,14 @@ import { uuidv7 } from '../../crypto/random.ts'
 import { describeError, log } from '../../log.ts'
 import type { Expression } from '../../store/db.ts'
 import { type EmailFilter, type ListedEmail, listEmails } from '../../store/email-list.ts'
+import type { NewEmail } from '../../store/emails.ts'
 import type { Email, EmailParams } from '../../store/schema.ts'
+import { type EmailTemplate, emailKinds } from './kinds.ts'
 
 /**
- * What an outbox row asks for. `registration` leaves it to delivery whether an activation mail or "you already have an
- * account" is right, so that a request does the same for every address.
+ * A row for the outbox, to be inserted in the batch that causes the email. Its id is time-ordered, and its link gets the
+ * same one. The emails that administrators cause have a budget of their own.
  */
-export const emailTemplates = [
-  'registration',
-  'activation',
-  'account_activated',
-  'password_reset',
-  'set_password',
-  'password_changed',
-  'account_suspended',
-  'account_reinstated',
-  'account_deleted',
-  'role_changed',
-  'session_reuse',
-  'sign_in_attempts',
-  'new_sign_in',
-] as const
-
-export type EmailTemplate = (typeof emailTemplates)[number]
-
-/** A row that is not stored yet; its recipient and its budget may be left to the database. */
-export type NewEmail = Omit<Email, 'recipient' | 'budget'> & {
-  recipient: string | Expression
-  budget: string | null | Expression
-}
-
-/** A row for the outbox, to be inserted in the batch that causes the mail. Its id is time-ordered and also the link's. */
 export function newEmail(
   ctx: Ctx,
   template: EmailTemplate,
@@ -43,12 +20,13 @@ export function newEmail(
 ): NewEmail {
   const now = ctx.now()
   const from = params.byAdministrator ? {} : ctx.origin
+  const { budget } = emailKinds[template]
   return {
     id: uuidv7(now),
     template,
     recipient,
     userId,
-    budget: budgetOf(template, params),
+    budget: budget && params.byAdministrator ? `${budget}:administrator` : budget,
     params: { ...from, ...params },
     status: 'queued',
     attempts: 0,
@@ -66,26 +44,8 @@ export function newEmail(
   }
 }
 
-const repeatable: readonly EmailTemplate[] = [
-  'registration',
-  'activation',
-  'password_reset',
-  'password_changed',
-  'session_reuse',
-  'sign_in_attempts',
-  'new_sign_in',
-]
-
-/** What can be caused again and again for an address has a budget, one for each kind, and one for what ADMINs cause. */
-function budgetOf(template: EmailTemplate, { byAdministrator }: EmailParams): string | null {
-  if (!repeatable.includes(template)) return null
-  // Both are the same letter to a pending account.
-  const kind = template === 'registration' ? 'activation' : template
-  return byAdministrator ? `${kind}:administrator` : kind
-}
-
 /**
- * Tells the queue about a committed row, after the answer. A failure loses nothing: the row stays `queued` and the
+ * Tells the queue about a committed row, after the response. A failure loses nothing: the row stays `queued` and the
  * five-minute job finds it.
  */
 export function announceEmail(ctx: Ctx, { id }: Pick<Email, 'id'>): void {
@@ -99,7 +59,7 @@ export function announceEmail(ctx: Ctx, { id }: Pick<Email, 'id'>): void {
 
 export interface EmailPage {
   emails: ListedEmail[]
-  /** The id to go on after, when there is more. */
+  /** The id after which the next page starts; null on the last page. */
   next: string | null
 }
 

@@ -1,22 +1,23 @@
-/** Mails that the queue gave up, or never got. */
+/** Emails that the queue gave up, or never got. */
 import type { Ctx, MailJob } from '../../context.ts'
 import { log } from '../../log.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
-import { orderedBatch } from '../../store/db.ts'
+import { batch } from '../../store/batch.ts'
 import { emailIsUsedUp } from '../../store/email-claims.ts'
 import { failedOrUnknown, findEmailSubject, postponeStrandedEmails, updateEmail } from '../../store/emails.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { forgottenWith, maxAttempts } from './settlement.ts'
+import { kindOf } from './kinds.ts'
+import { maxTries } from './settlement.ts'
 
-/** A row that should have been taken up this long ago was lost on the way to the queue. */
+/** A row that is overdue by this much was lost on the way to the queue. */
 const strandedMs = 5 * 60_000
 /** What one call to the queue takes. */
 const queueBatch = 100
 
 /**
- * Marks the row of a message that the queue gave up, if the row has no try left: one that breaks its consumer each time
- * comes here so, since a claim counts as a try. One with tries to spare was hardly looked at, as when D1 was down for an
- * hour or two; it stays open, and the five-minute job sends it to the queue again.
+ * Closes the row of a message that the queue gave up, if the row has no tries left. A claim counts as a try, so an email
+ * that breaks its consumer every time ends here. A row with tries left was hardly looked at, for example because D1 was
+ * down for an hour or two: it stays open, and the five-minute job sends it to the queue again.
  */
 export async function closeDeadLetter(ctx: Ctx, id: string): Promise<void> {
   const email = await findEmailSubject(ctx.db, id)
@@ -24,18 +25,18 @@ export async function closeDeadLetter(ctx: Ctx, id: string): Promise<void> {
   const { template, userId } = email
   const lastError = 'dead_letter'
   const event = auditEvent(ctx, 'email.failed', { userId, detail: { email_id: id, template, reason: lastError } })
-  const isUsedUp = emailIsUsedUp(id, maxAttempts)
-  const closed = { status: failedOrUnknown, lastError, finishedAt: ctx.now(), ...forgottenWith(template) }
-  const [[recorded]] = await orderedBatch(ctx.db, [
-    insertAuditEvent(ctx.db, event, isUsedUp),
-    updateEmail(ctx.db, id, closed, isUsedUp),
-  ])
-  if (recorded) log('error', 'mail.failed', { email_id: id, template, reason: lastError })
+  const isUsedUp = emailIsUsedUp(id, maxTries)
+  const closed = { status: failedOrUnknown, lastError, finishedAt: ctx.now(), ...kindOf(template)?.forgets }
+  const { recorded } = await batch(ctx.db, {
+    recorded: insertAuditEvent(ctx.db, event, isUsedUp),
+    closed: updateEmail(ctx.db, id, closed, isUsedUp),
+  })
+  if (recorded.length > 0) log('error', 'mail.failed', { email_id: id, template, reason: lastError })
 }
 
 /**
- * Sends the rows that never reached the queue, or whose consumer died, to the queue again. All are due at one moment,
- * those of a request too, which may lie in two chunks.
+ * Sends the rows that never reached the queue, or whose consumer died, to the queue again. All become due at the same
+ * moment, so the rows of one request stay together even if they are in two chunks.
  *
  * @returns how many there were
  */

@@ -5,8 +5,8 @@ import { invalidToken } from '../../errors.ts'
 import { accountBudget, deleteAttempts } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
-import { allOf, always } from '../../store/db.ts'
-import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
+import { always } from '../../store/db.ts'
+import { insertEmail } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
 import { deleteOtherSessionsOf, isSignedInWithPassword } from '../../store/sessions.ts'
 import { passwordIdOf, updateUser } from '../../store/users.ts'
@@ -45,7 +45,7 @@ export async function changePassword(
     user: updateUser(ctx.db, user.id, { passwordHash, passwordId: uuidv7(event.at), updatedAt: event.at }, ifDone),
     ended: deleteOtherSessionsOf(ctx.db, user.id, session.id, ifDone),
     links: deleteLinksOf(ctx.db, user.id, ifDone, 'reset'),
-    email: insertEmail(ctx.db, email, allOf(ifDone, mailBudgetLeft(email, event.at))),
+    email: insertEmail(ctx.db, email, ifDone),
     series: deleteAttempts(ctx.db, accountBudget(user.email), always),
   })
   if (decided.length === 0) throw invalidToken('changed_meanwhile')

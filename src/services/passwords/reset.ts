@@ -5,8 +5,8 @@ import { AppError } from '../../errors.ts'
 import { deleteAttemptsFor } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
-import { allOf, choose } from '../../store/db.ts'
-import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
+import { choose } from '../../store/db.ts'
+import { insertEmail } from '../../store/emails.ts'
 import { deleteLinksOf, findUserOfLink, linkExists } from '../../store/links.ts'
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
 import { deleteSessionsOf } from '../../store/sessions.ts'
@@ -38,7 +38,7 @@ export async function requestPasswordReset(
     const isKnown = addressHasPassword(email, device.passwordId)
     reset.budget = choose(isKnown, 'password_reset:known_device', 'password_reset')
   }
-  await insertEmail(ctx.db, reset, mailBudgetLeft(reset, ctx.now()))
+  await insertEmail(ctx.db, reset)
   announceEmail(ctx, reset)
 }
 
@@ -66,7 +66,7 @@ export async function completePasswordReset(ctx: Ctx, token: string, newPassword
     ended: deleteSessionsOf(ctx.db, user.id, ifDone),
     links: deleteLinksOf(ctx.db, user.id, ifDone),
     registrations: deleteRegistrationsOf(ctx.db, user.email, ifDone),
-    email: insertEmail(ctx.db, email, allOf(ifDone, mailBudgetLeft(email, event.at))),
+    email: insertEmail(ctx.db, email, ifDone),
     series: deleteAttemptsFor(ctx.db, user.email, ifDone),
   })
   if (decided.length === 0) throw new AppError('invalid_link', { reason: 'used_meanwhile' })

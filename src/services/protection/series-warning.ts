@@ -1,42 +1,41 @@
 import type { Ctx } from '../../context.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
-import { allOf, always, orderedBatch, never } from '../../store/db.ts'
-import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
+import { batch } from '../../store/batch.ts'
+import { allOf, always, never } from '../../store/db.ts'
+import { insertEmail } from '../../store/emails.ts'
 import type { AuditEvent } from '../../store/schema.ts'
 import { addressIsActive } from '../../store/users.ts'
 import { passwordAttempts } from './attempts.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 
-/** How many wrong passwords in a row the owner of the address hears of. */
+/** The numbers of wrong passwords in a row after which the owner is warned. */
 const suspicious: readonly number[] = [10, passwordAttempts.max]
 
-/** A wrong password. */
 export interface WrongPassword {
   email: string
   userId: string | null
-  /** Which one in a row it is, wherever the others were tried. */
+  /** How many wrong passwords in a row, this one included, wherever they were tried. */
   tries: number
 }
 
 /**
- * The mail that tells the owner of a mailbox of a series of wrong passwords and offers a reset, and the statement that
- * stores it. The statement runs, and `announce` tells the queue, when there is no owner as well.
+ * Prepares the email that warns the owner of an account about a series of wrong passwords and offers a reset. The statement
+ * has to run, and `announce` to be called, for an address without an account too, so that both look the same from outside.
  */
-export function seriesWarning(ctx: Ctx, { email, userId, tries }: WrongPassword) {
+export function prepareSeriesWarning(ctx: Ctx, { email, userId, tries }: WrongPassword) {
   const warning = newEmail(ctx, 'sign_in_attempts', email, userId)
   const isDue = suspicious.includes(tries)
-  const mayWarn = allOf(isDue ? always : never, addressIsActive(email), mailBudgetLeft(warning, ctx.now()))
   return {
-    insertWarning: insertEmail(ctx.db, warning, mayWarn),
+    insertWarning: insertEmail(ctx.db, warning, allOf(isDue ? always : never, addressIsActive(email))),
     announce: () => {
       if (isDue) announceEmail(ctx, warning)
     },
   }
 }
 
-/** Records a wrong password of who is known by a link or a session; it stays counted. */
+/** Records a wrong password from somebody who holds a link or a session of the account. It stays counted. */
 export async function recordWrongPassword(ctx: Ctx, event: AuditEvent, wrong: WrongPassword): Promise<void> {
-  const { insertWarning, announce } = seriesWarning(ctx, wrong)
-  await orderedBatch(ctx.db, [insertAuditEvent(ctx.db, event), insertWarning])
+  const { insertWarning, announce } = prepareSeriesWarning(ctx, wrong)
+  await batch(ctx.db, { recorded: insertAuditEvent(ctx.db, event), insertWarning })
   announce()
 }

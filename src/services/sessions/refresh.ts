@@ -2,8 +2,7 @@ import type { Ctx } from '../../context.ts'
 import { AppError } from '../../errors.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch, repeatableBatch } from '../../store/batch.ts'
-import { allOf } from '../../store/db.ts'
-import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
+import { insertEmail } from '../../store/emails.ts'
 import type { Session, User } from '../../store/schema.ts'
 import {
   deleteSession,
@@ -63,7 +62,7 @@ async function endStolenSession(ctx: Ctx, user: User, session: Session): Promise
     // A generation that was too old once is too old for good. All that can have changed is that the session has ended.
     decided: insertAuditEvent(ctx.db, event, sessionExists(session.id)),
     ended: deleteSession(ctx.db, session.id, ifDone),
-    email: insertEmail(ctx.db, email, allOf(ifDone, mailBudgetLeft(email, event.at))),
+    email: insertEmail(ctx.db, email, ifDone),
   })
   if (ended.length === 0) return
   revoke(ctx, ended)

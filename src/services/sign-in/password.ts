@@ -11,9 +11,9 @@ import { auditEvent } from '../audit/trail.ts'
 import { assertClaimed, claimSignIn } from '../protection/attempts.ts'
 import { type Device, readDevice } from '../protection/devices.ts'
 import { checkHuman } from '../protection/human-check.ts'
-import { seriesWarning } from '../protection/series-warning.ts'
+import { prepareSeriesWarning } from '../protection/series-warning.ts'
 import { type SignInOutcome, beginSession, prepareSession } from '../sessions/begin.ts'
-import { newSignInNotice } from './notice.ts'
+import { prepareSignInNotice } from './notice.ts'
 
 export interface Credentials {
   email: string
@@ -85,7 +85,7 @@ async function begin(
   const { session, event } = prepareSession(ctx, user.id, 'user.signed_in')
   const isKnownDevice = device !== undefined
   const ifDone = happened(event.id)
-  const { notice, insertNotice } = newSignInNotice(ctx, user, { eventId: event.id, isKnownDevice, ifDone })
+  const { notice, insertNotice } = prepareSignInNotice(ctx, user, { eventId: event.id, isKnownDevice, ifDone })
   const begun = await beginSession(ctx, {
     user,
     event,
@@ -113,7 +113,7 @@ async function refuse(ctx: Ctx, attempt: PasswordAttempt, code: ProblemCode, rea
   const { email, budget, attemptsInARow, userId, isRight, isStandIn } = attempt
   const event = auditEvent(ctx, 'user.sign_in_refused', { userId, detail: { reason } })
   const tries = isRight || isStandIn ? 0 : attemptsInARow
-  const { insertWarning, announce } = seriesWarning(ctx, { email, userId, tries })
+  const { insertWarning, announce } = prepareSeriesWarning(ctx, { email, userId, tries })
   await batch(ctx.db, {
     event: insertAuditEvent(ctx.db, event),
     warning: insertWarning,

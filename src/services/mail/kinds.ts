@@ -1,0 +1,143 @@
+/**
+ * Every kind of email, one entry each. A new email is an entry here and its letter in `emails/texts`; the compiler asks for
+ * the rest.
+ */
+import type { Message } from '../../../emails/render.ts'
+import type { Expression } from '../../store/db.ts'
+import type { Email, EmailParams, LinkPurpose, Registration, User } from '../../store/schema.ts'
+import { hasStatus, userExists } from '../../store/users.ts'
+
+/** What the database knows about the recipient of an email. */
+export interface Facts {
+  user: User | undefined
+  registration: Registration | undefined
+}
+
+/** The one-time link that an email needs. */
+export interface LinkNeed {
+  purpose: LinkPurpose
+  userId: string
+  registrationId: string | null
+  /** Must hold when the link is stored. */
+  guard: Expression
+}
+
+export interface IssuedLink {
+  url: string
+  expiresAt: Date
+}
+
+/** What an email has to say: a message, or one that is written around a link. */
+export type Plan =
+  | { userId: string | null; link?: undefined; message: Message }
+  | { userId: string; link: LinkNeed; message: (link: IssuedLink) => Message }
+
+interface Kind {
+  /**
+   * Emails of one budget count together for their recipient (see `mailBudget`). Null for an email that nobody can cause
+   * again and again.
+   */
+  budget: string | null
+  /**
+   * What delivery has to look up, and which registration with it. The request that stored the row looked nothing up: it
+   * must do the same whether or not the address has an account.
+   */
+  asks?: 'user' | 'own_registration' | 'newest_registration'
+  /** The act that caused the email is in the audit trail already, so making its link is no event of its own. */
+  isOnRecord?: true
+  /** Undefined when there is nothing left to say, and the email is skipped. */
+  plan: (email: Email, facts: Facts) => Plan | undefined
+  /** What a finished row no longer keeps. */
+  forgets?: { recipient: '' }
+}
+
+const table = {
+  // Delivery chooses between an activation link and "you already have an account".
+  registration: {
+    budget: 'activation',
+    asks: 'own_registration',
+    isOnRecord: true,
+    plan: (email, facts) => (facts.user?.status === 'pending' ? planActivation(facts) : planRefusal(email, facts)),
+  },
+  activation: { budget: 'activation', asks: 'newest_registration', plan: (_, facts) => planActivation(facts) },
+  account_activated: { budget: null, plan: () => say({ template: 'account_activated' }) },
+  password_reset: {
+    budget: 'password_reset',
+    asks: 'user',
+    plan: ({ params }, facts) =>
+      planReset(facts, ({ url: link, expiresAt }) => {
+        const from = params.byAdministrator ? 'administrator' : whereaboutsIn(params)
+        return { template: 'password_reset', link, expiresAt, from }
+      }),
+  },
+  set_password: {
+    budget: null,
+    asks: 'user',
+    isOnRecord: true,
+    plan: (_, facts) => planReset(facts, ({ url: link, expiresAt }) => ({ template: 'set_password', link, expiresAt })),
+  },
+  password_changed: reportIncident('password_changed'),
+  account_suspended: {
+    budget: null,
+    plan: ({ params }) => say({ template: 'account_suspended', reason: params.reason ?? '' }),
+  },
+  account_reinstated: { budget: null, plan: () => say({ template: 'account_reinstated' }) },
+  // The last row that knows the address of a deleted account.
+  account_deleted: { budget: null, plan: () => say({ template: 'account_deleted' }), forgets: { recipient: '' } },
+  role_changed: {
+    budget: null,
+    plan: ({ params: { role } }) => role && say({ template: 'role_changed', role }),
+  },
+  session_reuse: reportIncident('session_reuse'),
+  sign_in_attempts: reportIncident('sign_in_attempts'),
+  new_sign_in: reportIncident('new_sign_in'),
+} satisfies Record<string, Kind>
+
+export type EmailTemplate = keyof typeof table
+
+export const emailKinds: Record<EmailTemplate, Kind> = table
+
+export const emailTemplates = Object.keys(table) as [EmailTemplate, ...EmailTemplate[]]
+
+/** The kind of a stored row. A row of a kind that no longer exists has nothing to say. */
+export function kindOf(template: string): Kind | undefined {
+  return Object.hasOwn(emailKinds, template) ? emailKinds[template as EmailTemplate] : undefined
+}
+
+/** Something that happened to an account: when, and from where. */
+function reportIncident(template: Extract<Message, { at: Date }>['template']): Kind {
+  return { budget: template, plan: ({ params, createdAt: at }) => say({ template, at, from: whereaboutsIn(params) }) }
+}
+
+function say(message: Message, userId: string | null = null): Plan {
+  return { userId, message }
+}
+
+function whereaboutsIn({ ip = null, country = null, userAgent = null }: EmailParams) {
+  return { ip, country, userAgent }
+}
+
+/**
+ * The address has an account already, and its owner is told so. Not by an email that carried an activation link before:
+ * that one has arrived, and its link was used.
+ */
+function planRefusal({ linkedAt }: Email, { user }: Facts): Plan | undefined {
+  return user && !linkedAt ? say({ template: 'account_exists' }, user.id) : undefined
+}
+
+function planActivation({ user, registration }: Facts): Plan | undefined {
+  if (!user || !registration) return undefined
+  const { id: userId } = user
+  const guard = hasStatus(userId, 'pending')
+  return {
+    userId,
+    link: { purpose: 'activation', userId, registrationId: registration.id, guard },
+    message: ({ url: link, expiresAt }) => ({ template: 'activation', link, expiresAt }),
+  }
+}
+
+function planReset({ user }: Facts, message: (link: IssuedLink) => Message): Plan | undefined {
+  if (!user) return undefined
+  const { id: userId } = user
+  return { userId, link: { purpose: 'reset', userId, registrationId: null, guard: userExists(userId) }, message }
+}
