@@ -1,29 +1,31 @@
 import { raw } from 'hono/html'
 import type { Child } from 'hono/jsx'
-import { footer } from './footer.ts'
-import type { Block, Brand, Letter } from './letter.ts'
+import type { Block, Brand, Letter, Link } from './letter.ts'
+import type { Texts } from './texts/languages.ts'
 import { styleSheet, styles } from './theme.ts'
 
+type Words = Texts['frame']
+
 /**
- * A letter as an HTML document. Tables carry the layout because Outlook lays out nothing else; nothing is loaded from anywhere,
- * so opening a mail tells nobody.
+ * A letter as an HTML document. The layout is made of tables, because Outlook supports nothing else. Nothing is loaded from
+ * anywhere, so nobody learns that the email was opened.
  */
-export function renderHtml(letter: Letter, brand: Brand): string {
-  const page = <Frame letter={letter} brand={brand} />
-  // Only for the compiler: hono's element may be one that waits for something, and nothing here does.
-  if (page instanceof Promise) throw new TypeError('a mail is rendered at once')
+export function renderHtml(letter: Letter, brand: Brand, words: Words): string {
+  const page = <Frame letter={letter} brand={brand} words={words} />
+  // For the compiler only: an element of Hono may be asynchronous, and none of these is.
+  if (page instanceof Promise) throw new TypeError('an email is rendered synchronously')
   return `<!doctype html>${page.toString()}`
 }
 
-function Frame({ letter, brand }: { letter: Letter; brand: Brand }) {
+function Frame({ letter, brand, words }: { letter: Letter; brand: Brand; words: Words }) {
   return (
-    <html lang="en" dir="ltr">
+    <html lang={words.language} dir="ltr">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width,initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <meta name="supported-color-schemes" content="light dark" />
-        {/* Else Apple Mail makes links of dates and IP addresses. */}
+        {/* Stops Apple Mail from turning dates and IP addresses into links. */}
         <meta name="format-detection" content="telephone=no,date=no,address=no,email=no,url=no" />
         <title>{letter.subject}</title>
         <style>{raw(styleSheet)}</style>
@@ -44,12 +46,12 @@ function Frame({ letter, brand }: { letter: Letter; brand: Brand }) {
                       {letter.heading}
                     </h1>
                     {letter.blocks.map((block) => (
-                      <BlockView block={block} />
+                      <BlockView block={block} words={words} />
                     ))}
                   </td>
                 </Table>
                 <div class="soft" style={styles.footer}>
-                  {footer(brand)}
+                  {words.footer(brand)}
                   <br />
                   <a class="soft" style={styles.footerLink} href={brand.publicUrl}>
                     {brand.publicUrl}
@@ -64,7 +66,7 @@ function Frame({ letter, brand }: { letter: Letter; brand: Brand }) {
   )
 }
 
-/** A layout table of one row, which a screen reader passes over. */
+/** A table of one row, for layout only: screen readers do not announce it. */
 function Table({ children, ...attributes }: { children: Child; class?: string; style?: string; width?: string }) {
   return (
     <table role="presentation" cellpadding="0" cellspacing="0" border={0} {...attributes}>
@@ -73,7 +75,7 @@ function Table({ children, ...attributes }: { children: Child; class?: string; s
   )
 }
 
-function BlockView({ block }: { block: Block }) {
+function BlockView({ block, words }: { block: Block; words: Words }) {
   switch (block.kind) {
     case 'paragraph':
       return (
@@ -82,7 +84,7 @@ function BlockView({ block }: { block: Block }) {
         </p>
       )
     case 'button':
-      return <ButtonView {...block} />
+      return <ButtonView {...block} words={words} />
     case 'facts':
       return (
         <table cellpadding="0" cellspacing="0" border={0} class="rule" style={styles.factTable}>
@@ -117,7 +119,7 @@ function BlockView({ block }: { block: Block }) {
   }
 }
 
-function ButtonView({ label, url }: { label: string; url: string }) {
+function ButtonView({ label, url, words }: Link & { words: Words }) {
   return (
     <>
       <Table>
@@ -128,7 +130,7 @@ function ButtonView({ label, url }: { label: string; url: string }) {
         </td>
       </Table>
       <p class="soft" style={styles.small}>
-        If the button does not work, copy this address into your browser:
+        {words.withoutButton}
         <br />
         <a class="soft" style={styles.address} href={url}>
           {url}

@@ -1,23 +1,10 @@
-const months = [
-  'January',
-  'February',
-  'March',
-  'April',
-  'May',
-  'June',
-  'July',
-  'August',
-  'September',
-  'October',
-  'November',
-  'December',
-] as const
-
 /**
- * `22 November 2026, 18:40 UTC`. Written without Intl, whose wording changes with the ICU data: a retried mail has to be byte
- * for byte the same, or the provider refuses its idempotency key.
+ * The parts of a time, in UTC, for a language to put in order; months count from zero. Without Intl, whose wording changes
+ * with the ICU data: a repeated email has to be the same, byte for byte, or the provider refuses its idempotency key.
+ *
+ * @throws {RangeError} for an invalid time
  */
-export function formatInstant(instant: Date): string {
-  const [date = '', time = ''] = instant.toISOString().split('T')
-  return `${instant.getUTCDate()} ${months[instant.getUTCMonth()]} ${date.slice(0, 4)}, ${time.slice(0, 5)} UTC`
+export function inUtc(instant: Date): { day: number; month: number; year: string; time: string } {
+  const iso = instant.toISOString()
+  return { day: instant.getUTCDate(), month: instant.getUTCMonth(), year: iso.slice(0, 4), time: iso.slice(11, 16) }
 }

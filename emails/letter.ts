@@ -1,12 +1,12 @@
-/** On whose behalf a mail is written. */
+/** Whose product an email is about. */
 export interface Brand {
   productName: string
-  /** An origin without a trailing slash; the only place that a mail links to. */
+  /** An origin without a trailing slash; the only place that an email links to. */
   publicUrl: string
 }
 
 /**
- * One mail before it is laid out. HTML and plain text are both made from this, so neither can say what the other does not.
+ * An email before it is laid out. HTML and plain text are both made from this, so neither can say what the other does not.
  * Everything here is plain text: `frame.tsx` escapes it, and nothing is ever markup.
  */
 export interface Letter {
@@ -24,7 +24,6 @@ interface Paragraph {
   text: string
 }
 
-/** The one thing to do. The address is also shown as text, for clients that draw no button. */
 interface Button {
   kind: 'button'
   label: string
@@ -36,11 +35,33 @@ interface Facts {
   facts: readonly Fact[]
 }
 
-/** What to know or do in the other case, mostly "if it was not you". */
 interface Note {
   kind: 'note'
   text: string
-  link?: { label: string; url: string }
+  link?: Link | undefined
+}
+
+export interface Link {
+  label: string
+  url: string
 }
 
 export type Fact = readonly [label: string, value: string]
+
+export function paragraph(text: string): Paragraph {
+  return { kind: 'paragraph', text }
+}
+
+/** The one thing to do. The address is also shown as text, for clients that draw no button. */
+export function button(label: string, url: string): Button {
+  return { kind: 'button', label, url }
+}
+
+export function facts(facts: readonly Fact[]): Facts {
+  return { kind: 'facts', facts }
+}
+
+/** What to do if it was not the owner. */
+export function note(text: string, link?: Link): Note {
+  return { kind: 'note', text, link }
+}

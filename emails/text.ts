@@ -1,9 +1,9 @@
 import type { Block, Brand, Letter } from './letter.ts'
-import { footer } from './footer.ts'
+import type { Texts } from './texts/languages.ts'
 
 /** A letter as plain text: the same blocks in the same order as the HTML. */
-export function renderText(letter: Letter, brand: Brand): string {
-  const closing = `-- \n${footer(brand)}\n${brand.publicUrl}`
+export function renderText(letter: Letter, brand: Brand, words: Texts['frame']): string {
+  const closing = `-- \n${words.footer(brand)}\n${brand.publicUrl}`
   return `${[letter.heading, ...letter.blocks.map(blockText), closing].join('\n\n')}\n`
 }
 

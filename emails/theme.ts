@@ -1,11 +1,11 @@
-/** The looks of every mail. Inline styles are the light theme, which any client shows; the style sheet adds the dark one. */
+/** The look of every email. Inline styles are the light theme, which any client shows; the style sheet adds the dark one. */
 const font = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
-/** The second is for clients that do not know the first. */
+/** Two properties, because some clients know only one of them. */
 const breakable = 'word-break:break-word;overflow-wrap:anywhere'
 
 export const styles = {
   body: 'margin:0;padding:0;background:#f3f5f6;-webkit-text-size-adjust:100%',
-  /** Present for the inbox's preview line, absent from the page. */
+  /** For the preview line of an inbox only; hidden in the email itself. */
   preheader: 'display:none;max-height:0;overflow:hidden;opacity:0;mso-hide:all',
   column: 'width:100%;max-width:560px;margin:0 auto',
   brand: `${font};font-size:15px;line-height:20px;font-weight:600;color:#51606b;padding:0 4px 14px;${breakable}`,
@@ -15,7 +15,7 @@ export const styles = {
   button: 'background:#0f5c63;border-radius:8px;mso-padding-alt:13px 24px',
   buttonLink: `${font};display:inline-block;padding:13px 24px;font-size:16px;line-height:22px;font-weight:600;color:#ffffff;text-decoration:none;border-radius:8px`,
   small: `${font};font-size:13px;line-height:19px;color:#51606b;margin:12px 0 20px`,
-  /** A link with its token is one long word. */
+  /** The address of a link, with its token, is one long word. */
   address: 'color:#51606b;font-size:12px;word-break:break-all',
   label: `${font};font-size:14px;line-height:20px;color:#51606b;padding:7px 16px 7px 0;white-space:nowrap;border-top:1px solid #dfe5e8`,
   value: `${font};font-size:14px;line-height:20px;color:#18222a;width:100%;padding:7px 0;border-top:1px solid #dfe5e8;${breakable}`,

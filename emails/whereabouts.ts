@@ -1,13 +1,13 @@
 import type { Fact } from './letter.ts'
 
-/** Where a request came from, as the network and the client said. */
+/** Where a request came from, as reported by the network and the client. */
 export interface Whereabouts {
   ip: string | null
   country: string | null
   userAgent: string | null
 }
 
-/** In this order: most browsers also name the ones further down. */
+/** The order matters: most browsers also name some of those further down. */
 const browsers = [
   ['Edge', /\bEdg(?:e|A|iOS)?\//],
   ['Opera', /\bOPR\//],
@@ -27,28 +27,33 @@ const systems = [
   ['Linux', /\bLinux\b/],
 ] as const
 
-/** A browser's whole name fits well within this. More is not read, so that no header can cost time. */
+/** Every real browser is recognized within this length. No more is read, so that no header can cost time. */
 const readLength = 512
 
-/** The lines that tell an owner whether it was them. What is not known is left out. */
-export function whereaboutsFacts({ ip, country, userAgent }: Whereabouts): Fact[] {
+interface Words {
+  device: { label: string; unknown: string; name: (browser: string, system: string) => string }
+  network: string
+}
+
+/** The lines by which owners can tell whether it was them. What is not known is left out. */
+export function whereaboutsFacts({ ip, country, userAgent }: Whereabouts, words: Words): Fact[] {
   const facts: Fact[] = []
-  const device = userAgent === null ? undefined : deviceName(userAgent.slice(0, readLength))
-  if (device !== undefined) facts.push(['Device', device])
+  const device = userAgent === null ? undefined : deviceName(userAgent.slice(0, readLength), words.device)
+  if (device !== undefined) facts.push([words.device.label, device])
   const network = networkName(ip, country)
-  if (network !== undefined) facts.push(['Network', network])
+  if (network !== undefined) facts.push([words.network, network])
   return facts
 }
 
 /**
- * Only ever words of ours. Anyone may ask for a reset of anyone's password, with "Your account was hacked, go to evil.example"
- * as the user agent: quoted, that would arrive in the owner's inbox over our name.
+ * Only ever our own words. Anybody can ask for a reset of anybody's password with the user agent "Your account was hacked, go
+ * to evil.example": if we quoted it, it would arrive in the owner's inbox under our name.
  */
-function deviceName(userAgent: string): string | undefined {
+function deviceName(userAgent: string, words: Words['device']): string {
   const browser = browsers.find(([, pattern]) => pattern.test(userAgent))?.[0]
   const system = systems.find(([, pattern]) => pattern.test(userAgent))?.[0]
-  if (browser && system) return `${browser} on ${system}`
-  return browser ?? system ?? 'An app we do not know'
+  if (browser && system) return words.name(browser, system)
+  return browser ?? system ?? words.unknown
 }
 
 function networkName(ip: string | null, country: string | null): string | undefined {
@@ -57,7 +62,7 @@ function networkName(ip: string | null, country: string | null): string | undefi
   return address && place ? `${address} (${place})` : (address ?? place)
 }
 
-/** Cloudflare's two letters: ISO 3166-1, or T1 for Tor and XX for unknown. */
+/** The name of Cloudflare's country code: ISO 3166-1 alpha-2, `T1` for Tor or `XX` for unknown. */
 function placeName(country: string): string | undefined {
   if (country === 'T1') return 'Tor'
   return /^[A-Z]{2}$/.test(country) && country !== 'XX' ? country : undefined

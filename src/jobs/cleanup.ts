@@ -14,25 +14,28 @@ import { expireStaleUsers } from '../store/stale-users.ts'
 const hour = 60 * 60 * 1000
 const day = 24 * hour
 
-/** Long enough for anybody who still means it, and the retention the documentation promises. */
+/** How long rows are kept, as the documentation states. */
 export const retention = {
   registrations: 7 * day,
   emails: 30 * day,
   auditEvents: 400 * day,
-  /** Long enough that waiting for it gains nobody a guess worth having. */
+  /** So long that waiting for a counter to go gains an attacker next to nothing. */
   attempts: 30 * day,
-  /** A hundred wrong passwords in a row end sign-in until a reset; for an address without an account nobody resets. */
+  /**
+   * After a hundred wrong passwords in a row, only a reset allows sign-in again. An address without an account can have none,
+   * so its counter goes after this time.
+   */
   exhaustedAttempts: 400 * day,
 }
 
-/** D1 wants large deletes in pieces: a statement that runs long holds up everything else. */
+/** Large deletes run in chunks, because a long D1 statement holds up every other. */
 const chunkRows = 5_000
-/** A chunk of every table is eleven queries, and an invocation may make 1,000; the next hour goes on. */
+/** A chunk of every table is eleven statements, and an invocation may make 1,000. The next hour continues. */
 const maxChunks = 88
 
 /**
- * Deletes what has run its course, table by table, in chunks chosen by a predicate: a run that is interrupted, or two
- * at once, do no harm. A table that fails does not keep the others from being cleaned.
+ * Deletes expired rows, table by table, in chunks. Each chunk is chosen by a condition alone, so an interrupted run and two
+ * simultaneous runs do no harm. A table that fails does not stop the others.
  *
  * @throws {AggregateError} after all tables, when one of them failed
  */
@@ -42,7 +45,7 @@ export async function cleanUp(ctx: Ctx): Promise<void> {
   const idBefore = (ms: number) => uuidv7Floor(before(ms))
   const chunksOf = (deleteChunk: () => Promise<D1Result>) => inChunks(async () => (await deleteChunk()).meta.changes)
   const tables: Record<string, () => Promise<number>> = {
-    // No link lives shorter than an hour, no session shorter than its first idle time: younger ids need no look.
+    // A link lives for at least an hour, a session at least for its first idle time: newer ids cannot have expired.
     one_time_links: () => chunksOf(() => deleteExpiredLinks(ctx.db, idBefore(hour), now, chunkRows).run()),
     sessions: () => deleteExpiredSessions(ctx, idBefore(refreshTokenSeconds * 1000), now),
     attempt_counters: () =>
@@ -84,7 +87,10 @@ async function inChunks(deleteChunk: () => Promise<number>): Promise<number> {
   return total
 }
 
-/** Expired sessions lie among live ones, and their end has no index: it would cost a row at every refresh. */
+/**
+ * Walks the table by id, because expired sessions lie among live ones and the time of expiry has no index: that would cost
+ * another written row at every refresh.
+ */
 async function deleteExpiredSessions(ctx: Ctx, beforeId: string, now: Date): Promise<number> {
   let total = 0
   let after = ''

@@ -8,7 +8,7 @@ import { rowTag } from '../providers/resend.ts'
 import { recordFate } from '../services/mail/fate.ts'
 import type { EmailFate } from '../store/schema.ts'
 
-/** Of what Resend tells, what we go by. There are more kinds of event than we know of, and more in each. */
+/** The parts of an event that we use. Resend sends further members and further kinds of event, which are ignored. */
 const event = z.object({
   type: z.string(),
   created_at: z.string(),
@@ -25,7 +25,7 @@ const fates: Record<string, (event: Event) => EmailFate> = {
   'email.delivery_delayed': () => 'delivery_delayed',
   'email.delivered': () => 'delivered',
   'email.failed': () => 'failed',
-  // Full mailboxes and refused attachments are bounces, too, and say nothing about the address.
+  // Any other bounce, such as that of a full mailbox, says nothing about the address.
   'email.bounced': ({ data }) => (data.bounce?.type === 'Permanent' ? 'bounced' : 'soft_bounced'),
   'email.suppressed': () => 'suppressed',
   'email.complained': () => 'complained',
@@ -39,7 +39,7 @@ export const webhookRoutes = new Hono<HttpEnv>().post('/resend', signedByResend,
     const about = { id: data.tags?.[rowTag], providerId: data.email_id }
     await recordFate(c.get('ctx'), { about, fate, at: new Date(at) })
   }
-  // Resend repeats what is not answered with 200.
+  // Resend repeats an event until it is answered with 200.
   return c.json({ received: true as const })
 })
 

@@ -5,7 +5,7 @@ import { insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { type ClaimedEmail, type Settlement, emailIsClaimed, settleClaims } from '../../store/email-claims.ts'
 import { auditEvent } from '../audit/trail.ts'
-import type { Claimed, Dropped, Offered, Settled } from './claim.ts'
+import type { Claimed, Offered, Settled } from './claim.ts'
 import { kindOf } from './kinds.ts'
 
 /** With the pauses below, about a day. */

@@ -1,0 +1,106 @@
+import { type Brand, type Letter, button, facts, note, paragraph } from '../../letter.ts'
+import { plainLine } from '../../plain-text.ts'
+import { type LinkDetails, formatTime, newPassword, roleNames } from './words.ts'
+
+/** The API takes no reason as long as this. The email stays readable even if one gets here. */
+const maxReasonLength = 1000
+
+/** What becomes of an account. */
+export const accountLetters = {
+  activation: ({ productName }: Brand, { link, expiresAt }: LinkDetails): Letter => ({
+    subject: `Activate your ${productName} account`,
+    preheader: `One step left. The link works until ${formatTime(expiresAt)}.`,
+    heading: 'Activate your account',
+    blocks: [
+      paragraph(`Welcome to ${productName}! There is one step left: please confirm that this address is yours.`),
+      paragraph('Open the link and enter the password you chose when you registered. Your account is then active.'),
+      paragraph(`The link works once, until ${formatTime(expiresAt)}.`),
+      button('Activate account', link),
+      note('If you did not register, please ignore this email. The account stays inactive, and we delete it soon.'),
+    ],
+  }),
+
+  account_exists: (brand: Brand): Letter => ({
+    subject: `You already have a ${brand.productName} account`,
+    preheader: 'Somebody tried to register with your address. Nothing has changed.',
+    heading: 'You already have an account',
+    blocks: [
+      paragraph(
+        `Somebody, perhaps you, just tried to register at ${brand.productName} with this address. It already has an account, so nothing has changed.`,
+      ),
+      paragraph('If it was you, sign in with the password you have. If you have forgotten it, choose a new one:'),
+      button(newPassword(brand).label, newPassword(brand).url),
+      note(
+        'If it was not you, there is nothing to do. Your account and your password are as they were, and nobody was told that you have an account.',
+      ),
+    ],
+  }),
+
+  account_activated: (brand: Brand): Letter => ({
+    subject: `Your ${brand.productName} account is active`,
+    preheader: 'You can sign in now.',
+    heading: 'Your account is active',
+    blocks: [
+      paragraph(
+        `Your ${brand.productName} account is ready. You can now sign in with this email address and your password.`,
+      ),
+      note(
+        'If it was not you who activated it, set a new password. That signs everybody else out and leaves the account to you.',
+        newPassword(brand),
+      ),
+    ],
+  }),
+
+  account_suspended: ({ productName }: Brand, { reason }: { reason: string }): Letter => ({
+    subject: `Your ${productName} account was suspended`,
+    preheader: 'You were signed out. This email says why.',
+    heading: 'Your account was suspended',
+    blocks: [
+      paragraph(
+        `Your ${productName} account was suspended. You were signed out on every device and cannot sign in for now.`,
+      ),
+      facts([['Reason', plainLine(reason, maxReasonLength) || 'None was given.']]),
+      note(
+        `If you think this is a mistake, please contact the people who run ${productName}. Nothing in your account was deleted.`,
+      ),
+    ],
+  }),
+
+  account_reinstated: ({ productName }: Brand): Letter => ({
+    subject: `Your ${productName} account is open again`,
+    preheader: 'The suspension is over.',
+    heading: 'Your account is open again',
+    blocks: [
+      paragraph(`Your ${productName} account is no longer suspended, and everything in it is as it was before.`),
+      paragraph('You were signed out in the meantime, so please sign in again.'),
+    ],
+  }),
+
+  account_deleted: ({ productName }: Brand): Letter => ({
+    subject: `Your ${productName} account was deleted`,
+    preheader: 'Your profile and all your sessions are gone.',
+    heading: 'Your account was deleted',
+    blocks: [
+      paragraph(
+        `Your ${productName} account was deleted, along with your profile and all your sessions. It cannot be restored, and you will get no more email about it.`,
+      ),
+      paragraph('You are welcome to register again at any time. Thank you for having been with us!'),
+      note(
+        `If you did not want this, please contact the people who run ${productName}, and check the passwords of your other accounts.`,
+      ),
+    ],
+  }),
+
+  role_changed: ({ productName }: Brand, { role }: { role: keyof typeof roleNames }): Letter => ({
+    subject: `Your role at ${productName} was changed`,
+    preheader: `Your new role is ${roleNames[role]}. Please sign in again.`,
+    heading: 'You have a new role',
+    blocks: [
+      paragraph(
+        `An administrator has changed the role of your ${productName} account. You were signed out on every device: sign in again to use the new role.`,
+      ),
+      facts([['New role', roleNames[role]]]),
+      note(`If you did not expect this, please ask the people who run ${productName}.`),
+    ],
+  }),
+}

@@ -1,0 +1,38 @@
+import { inUtc } from '../../instant.ts'
+import type { Brand, Fact, Link } from '../../letter.ts'
+import { type Whereabouts, whereaboutsFacts } from '../../whereabouts.ts'
+
+export interface LinkDetails {
+  link: string
+  expiresAt: Date
+}
+
+export interface IncidentDetails {
+  at: Date
+  from: Whereabouts
+}
+
+const months = 'January February March April May June July August September October November December'.split(' ')
+
+const device = {
+  label: 'Device',
+  unknown: 'An app we do not know',
+  name: (browser: string, system: string) => `${browser} on ${system}`,
+}
+
+export const roleNames = { USER: 'User', MODERATOR: 'Moderator', ADMIN: 'Administrator' }
+
+/** `22 November 2026, 18:40 UTC`. */
+export function formatTime(instant: Date): string {
+  const { day, month, year, time } = inUtc(instant)
+  return `${day} ${months[month]} ${year}, ${time} UTC`
+}
+
+export function formatWhereabouts(from: Whereabouts): Fact[] {
+  return whereaboutsFacts(from, { device, network: 'Network' })
+}
+
+/** The page where anybody can ask for a link to set a new password. */
+export function newPassword({ publicUrl }: Brand): Link {
+  return { label: 'Set a new password', url: `${publicUrl}/reset-password` }
+}
