@@ -1,6 +1,6 @@
 /** What the provider reports about emails after it has accepted them. */
 import { type SQL, and, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
-import type { Db } from './db.ts'
+import { type Db, choose } from './db.ts'
 import { type EmailFate, type EmailProblem, emailFates, emails, users } from './schema.ts'
 
 /** The email of an event: by our own id, which it carries as a tag, or otherwise by the id that the provider gave it. */
@@ -44,10 +44,10 @@ function knownProviderId({ providerId }: EmailReference): SQL {
 
 /**
  * Marks an email in doubt as `sent`, since it turned out to be accepted. One that was to be repeated leaves its request, and
- * the farewell to a deleted account loses its address. An email that was never offered, or was certainly refused, is left
+ * one of the `forgetful` templates loses its recipient. An email that was never offered, or was certainly refused, is left
  * alone: an operator may have queued it again.
  */
-export function settleAccepted(db: Db, reference: EmailReference, now: Date) {
+export function settleAccepted(db: Db, reference: EmailReference, now: Date, forgetful: readonly string[]) {
   const owner = sql`(select owner.id from users as owner where owner.email = ${emails.recipient})`
   const isInDoubt = and(inArray(emails.status, ['queued', 'sending', 'skipped']), isNotNull(emails.inDoubtSince))
   return db
@@ -55,7 +55,7 @@ export function settleAccepted(db: Db, reference: EmailReference, now: Date) {
     .set({
       status: 'sent',
       userId: sql`coalesce(${emails.userId}, ${owner})`,
-      recipient: sql`case ${emails.template} when 'account_deleted' then '' else ${emails.recipient} end`,
+      recipient: choose(inArray(emails.template, forgetful), '', sql`${emails.recipient}`),
       inDoubtSince: null,
       lastError: null,
       finishedAt: sql`coalesce(${emails.finishedAt}, ${now.getTime()})`,

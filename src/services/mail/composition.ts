@@ -3,7 +3,7 @@ import type { Ctx } from '../../context.ts'
 import type { Email, EmailParams } from '../../store/schema.ts'
 import type { Claimed, Composed, Dropped, Unreadable } from './claim.ts'
 import { findFacts } from './facts.ts'
-import { type Facts, type IssuedLink, type Plan, kindOf } from './kinds.ts'
+import { type Facts, type IssuedLink, type Plan, findKind } from './kinds.ts'
 import { type LinkRequest, issueLinks } from './links.ts'
 
 interface Parsed extends Claimed {
@@ -35,7 +35,7 @@ export async function composeEmails(
   const planned = parsed.map((each) =>
     each.stage === 'parsed' ? orUnreadable(each, () => plan(each, factsAbout(each.email))) : each,
   )
-  const links = await issueLinks(ctx, planned.flatMap(linkRequestOf))
+  const links = await issueLinks(ctx, planned.flatMap(requestLink))
   return planned.map((each) =>
     each.stage === 'planned' ? orUnreadable(each, () => compose(ctx, each, links.get(each.row.id))) : each,
   )
@@ -49,11 +49,11 @@ function parse(claim: Claimed): Parsed | Dropped {
 }
 
 function plan(claim: Parsed, facts: Facts): Planned | Dropped {
-  const found = kindOf(claim.email.template)?.plan(claim.email, facts)
+  const found = findKind(claim.email.template)?.plan(claim.email, facts)
   return found ? { ...claim, stage: 'planned', plan: found } : drop(claim, claim.row.userId)
 }
 
-function linkRequestOf(each: Planned | Dropped | Unreadable): LinkRequest[] {
+function requestLink(each: Planned | Dropped | Unreadable): LinkRequest[] {
   return each.stage === 'planned' && each.plan.link ? [{ ...each, need: each.plan.link }] : []
 }
 

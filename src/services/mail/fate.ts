@@ -13,6 +13,7 @@ import {
 } from '../../store/email-fate.ts'
 import { type EmailFate, type EmailProblem, emailProblems } from '../../store/schema.ts'
 import { auditEvent } from '../audit/trail.ts'
+import { forgetfulTemplates } from './kinds.ts'
 
 export interface FateEvent {
   about: EmailReference
@@ -31,7 +32,7 @@ export async function recordFate(ctx: Ctx, { about, fate, at }: FateEvent): Prom
   await batch(ctx.db, {
     moved: updateFate(ctx.db, about, fate),
     delivered: fate === 'delivered' ? updateDeliveredAt(ctx.db, about, at < now ? at : now) : undefined,
-    settled: provesAcceptance(fate) ? settleAccepted(ctx.db, about, now) : undefined,
+    settled: provesAcceptance(fate) ? settleAccepted(ctx.db, about, now, forgetfulTemplates) : undefined,
   })
 }
 
@@ -61,7 +62,7 @@ async function suppress(ctx: Ctx, about: EmailReference, problem: EmailProblem):
     moved: updateFate(ctx.db, about, problem, ifDone),
     stopped: updateEmailProblem(ctx.db, about, problem, ifDone),
     // Last, because it may erase the address that the statements before it look up.
-    settled: settleAccepted(ctx.db, about, ctx.now()),
+    settled: settleAccepted(ctx.db, about, ctx.now(), forgetfulTemplates),
   })
 }
 

@@ -66,7 +66,7 @@ const table = {
     asks: 'user',
     plan: ({ params }, facts) =>
       planReset(facts, ({ url: link, expiresAt }) => {
-        const from = params.byAdministrator ? 'administrator' : whereaboutsIn(params)
+        const from = params.byAdministrator ? 'administrator' : readWhereabouts(params)
         return { template: 'password_reset', link, expiresAt, from }
       }),
   },
@@ -99,21 +99,24 @@ export const emailKinds: Record<EmailTemplate, Kind> = table
 
 export const emailTemplates = Object.keys(table) as [EmailTemplate, ...EmailTemplate[]]
 
+/** The templates whose finished rows keep no recipient. */
+export const forgetfulTemplates = emailTemplates.filter((template) => emailKinds[template].forgets)
+
 /** The kind of a stored row. A row of a kind that no longer exists has nothing to say. */
-export function kindOf(template: string): Kind | undefined {
+export function findKind(template: string): Kind | undefined {
   return Object.hasOwn(emailKinds, template) ? emailKinds[template as EmailTemplate] : undefined
 }
 
 /** Something that happened to an account: when, and from where. */
 function reportIncident(template: Extract<Message, { at: Date }>['template']): Kind {
-  return { budget: template, plan: ({ params, createdAt: at }) => say({ template, at, from: whereaboutsIn(params) }) }
+  return { budget: template, plan: ({ params, createdAt: at }) => say({ template, at, from: readWhereabouts(params) }) }
 }
 
 function say(message: Message, userId: string | null = null): Plan {
   return { userId, message }
 }
 
-function whereaboutsIn({ ip = null, country = null, userAgent = null }: EmailParams) {
+function readWhereabouts({ ip = null, country = null, userAgent = null }: EmailParams) {
   return { ip, country, userAgent }
 }
 

@@ -7,7 +7,7 @@ import { emailHasNoLink, updateEmail } from '../../store/emails.ts'
 import { insertLink, renewLinks, selectLinks } from '../../store/links.ts'
 import type { Email, LinkPurpose, OneTimeLink } from '../../store/schema.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { type IssuedLink, type LinkNeed, kindOf } from './kinds.ts'
+import { type IssuedLink, type LinkNeed, findKind } from './kinds.ts'
 
 const hourMs = 60 * 60 * 1000
 
@@ -41,7 +41,7 @@ export async function issueLinks(ctx: Ctx, requests: readonly LinkRequest[]): Pr
   const unseen = requests.filter(isUnseen)
   const { links } = await batch(ctx.db, {
     stored: requests.flatMap((request) => storeOnce(ctx, request, now)),
-    renewed: unseen.length > 0 ? renewLinks(ctx.db, unseen.map(renewal(now))) : undefined,
+    renewed: unseen.length > 0 ? renewLinks(ctx.db, unseen.map(renewFrom(now))) : undefined,
     links: selectLinks(
       ctx.db,
       requests.map(({ email }) => email.id),
@@ -61,20 +61,20 @@ function storeOnce(ctx: Ctx, { email, need: { guard, ...need } }: LinkRequest, n
   const { id, template, params } = email
   const { ip = null, country = null, userAgent = null, requestId = null } = params
   const isFirst = allOf(emailHasNoLink(id), guard)
-  const isOnRecord = kindOf(template)?.isOnRecord ?? params.byAdministrator ?? false
+  const isOnRecord = findKind(template)?.isOnRecord ?? params.byAdministrator ?? false
   const event = auditEvent(ctx, linkKinds[need.purpose].event, { userId: need.userId })
   return [
     insertAuditEvent(ctx.db, { ...event, ip, country, userAgent, requestId }, isOnRecord ? never : isFirst),
-    insertLink(ctx.db, { id, ...need, ...timesFrom(now, need.purpose) }, isFirst),
+    insertLink(ctx.db, { id, ...need, ...computeTimes(now, need.purpose) }, isFirst),
     updateEmail(ctx.db, id, { linkedAt: now }, isFirst),
   ]
 }
 
-function renewal(now: Date) {
-  return ({ email: { id, attempts }, need }: LinkRequest) => ({ id, attempts, ...timesFrom(now, need.purpose) })
+function renewFrom(now: Date) {
+  return ({ email: { id, attempts }, need }: LinkRequest) => ({ id, attempts, ...computeTimes(now, need.purpose) })
 }
 
-function timesFrom(now: Date, purpose: LinkPurpose) {
+function computeTimes(now: Date, purpose: LinkPurpose) {
   return { createdAt: now, expiresAt: new Date(now.getTime() + linkKinds[purpose].lifeMs) }
 }
 

@@ -1,11 +1,11 @@
-/** One request to Resend, from its claimed rows to what becomes of each. The rules are at the top of `delivery.ts`. */
+/** One request to Resend, from its claimed rows to their settlement. The rules are at the top of `delivery.ts`. */
 import type { Ctx } from '../../context.ts'
 import { describeError, log } from '../../log.ts'
 import { type SendOutcome, sendEmail, sendEmails } from '../../providers/resend.ts'
 import type { ClaimedEmail } from '../../store/email-claims.ts'
 import type { Claimed, Composed, Offered, Settled } from './claim.ts'
 import { composeEmails } from './composition.ts'
-import { judgeOutcome, pauseSeconds, settle, settleAs } from './settlement.ts'
+import { giveUpAt, judgeOutcome, pauseSeconds, settle, settleAs, skipAt } from './settlement.ts'
 
 /** Resend forgets an idempotency key after 24 hours. From here on, nothing that may have been accepted is sent again. */
 const doubtMs = 23 * 60 * 60_000
@@ -36,27 +36,15 @@ export async function deliverRequest(
 
 async function offerAndSettle(ctx: Ctx, retries: Retries, claims: readonly Claimed[], claimedAt: Date): Promise<void> {
   const inDoubtSince = Math.min(...claims.map(({ row }) => row.inDoubtSince.getTime()))
-  if (inDoubtSince <= claimedAt.getTime() - doubtMs) {
-    const unknown = { status: 'unknown', lastError: 'in_doubt_too_long', finishedAt: ctx.now() } as const
-    await settle(
-      ctx,
-      claims.map((claim) => settleAs(claim, unknown)),
-    )
-    return
-  }
+  if (inDoubtSince <= claimedAt.getTime() - doubtMs) return settle(ctx, claims.map(giveUpAt(ctx.now())))
   const isRepetition = inDoubtSince < claimedAt.getTime()
   const results = await composeEmails(ctx, claims)
   const unreadable = results.filter((each) => each.stage === 'unreadable')
   for (const { row, error } of unreadable) giveBack(retries, [row.id], error)
-  const finishedAt = ctx.now()
-  const laterAt = new Date(finishedAt.getTime() + retryAfterFailureSeconds * 1000)
+  const laterAt = new Date(ctx.now().getTime() + retryAfterFailureSeconds * 1000)
   const freed = { status: 'queued', batchId: null, inDoubtSince: null, dueAt: laterAt } as const
   await settle(ctx, [
-    ...results
-      .filter((each) => each.stage === 'dropped')
-      .map((claim) =>
-        settleAs(claim, { status: 'skipped', userId: claim.userId, lastError: claim.lastError, finishedAt }),
-      ),
+    ...results.filter((each) => each.stage === 'dropped').map(skipAt(ctx.now())),
     ...(isRepetition ? [] : unreadable.map((claim) => settleAs(claim, freed))),
   ])
 
@@ -103,7 +91,7 @@ export function retryAfter(retries: Retries, ids: readonly string[], seconds: nu
   for (const id of ids) retries.set(id, seconds)
 }
 
-/** Leaves rows in their claim, which lapses before the next try. */
+/** Logs a failure, and has rows tried again once their claim has lapsed. */
 export function giveBack(retries: Retries, ids: readonly string[], error: unknown): void {
   retryAfter(retries, ids, retryAfterFailureSeconds)
   for (const id of ids) log('error', 'mail.delivery_failed', { email_id: id, ...describeError(error) })

@@ -6,7 +6,7 @@ import { batch } from '../../store/batch.ts'
 import { emailIsUsedUp } from '../../store/email-claims.ts'
 import { failedOrUnknown, findEmailSubject, postponeStrandedEmails, updateEmail } from '../../store/emails.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { kindOf } from './kinds.ts'
+import { findKind } from './kinds.ts'
 import { maxTries } from './settlement.ts'
 
 /** A row that is overdue by this much was lost on the way to the queue. */
@@ -26,7 +26,7 @@ export async function closeDeadLetter(ctx: Ctx, id: string): Promise<void> {
   const lastError = 'dead_letter'
   const event = auditEvent(ctx, 'email.failed', { userId, detail: { email_id: id, template, reason: lastError } })
   const isUsedUp = emailIsUsedUp(id, maxTries)
-  const closed = { status: failedOrUnknown, lastError, finishedAt: ctx.now(), ...kindOf(template)?.forgets }
+  const closed = { status: failedOrUnknown, lastError, finishedAt: ctx.now(), ...findKind(template)?.forgets }
   const { recorded } = await batch(ctx.db, {
     recorded: insertAuditEvent(ctx.db, event, isUsedUp),
     closed: updateEmail(ctx.db, id, closed, isUsedUp),

@@ -5,8 +5,8 @@ import { insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { type ClaimedEmail, type Settlement, emailIsClaimed, settleClaims } from '../../store/email-claims.ts'
 import { auditEvent } from '../audit/trail.ts'
-import type { Claimed, Offered, Settled } from './claim.ts'
-import { kindOf } from './kinds.ts'
+import type { Claimed, Dropped, Offered, Settled } from './claim.ts'
+import { findKind } from './kinds.ts'
 
 /** With the pauses below, about a day. */
 export const maxTries = 30
@@ -23,12 +23,25 @@ export function settleAs({ row }: Claimed, changes: Partial<Settlement> & Pick<S
   const { id, template, attempts, recipient, userId, dueAt, inDoubtSince, batchId, providerId } = row
   const { lastError, finishedAt } = row
   const kept = { id, template, attempts, recipient, userId, dueAt, inDoubtSince, batchId, providerId }
-  const forgotten = changes.status === 'queued' ? undefined : kindOf(template)?.forgets
+  const forgotten = changes.status === 'queued' ? undefined : findKind(template)?.forgets
   return { settlement: { ...kept, lastError, finishedAt, ...changes, ...forgotten } }
 }
 
+/** Settles claims that will not be sent. */
+export function skipAt(finishedAt: Date) {
+  return (dropped: Dropped): Settled => {
+    const { userId, lastError } = dropped
+    return settleAs(dropped, { status: 'skipped', userId, lastError, finishedAt })
+  }
+}
+
+/** Settles claims that were in doubt for so long that they cannot be repeated. */
+export function giveUpAt(finishedAt: Date) {
+  return (claim: Claimed): Settled => settleAs(claim, { status: 'unknown', lastError: 'in_doubt_too_long', finishedAt })
+}
+
 /**
- * What an answer of the provider means for a claim.
+ * Decides what an answer of the provider means for a claim.
  *
  * @param repeatAfterSeconds the pause of the whole request, for when nobody knows whether it was accepted: it is repeated as
  * a whole
