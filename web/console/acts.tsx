@@ -1,6 +1,6 @@
 /** What can be done to a user: each says first what will happen. */
 import { useState } from 'preact/hooks'
-import type { AdministeredUser, Permission, Role, User } from '../../client/src/index.ts'
+import type { AdministeredUser, Permission, Role } from '../../client/src/index.ts'
 import { client } from '../client.ts'
 import { hasCode } from '../failures.ts'
 import { Dialog } from '../parts/dialog.tsx'
@@ -8,7 +8,7 @@ import { TextField } from '../parts/fields.tsx'
 import { Submit, useForm } from '../parts/form.tsx'
 import { toast } from '../parts/toasts.tsx'
 import { texts } from '../texts/language.ts'
-import type { May } from './console.tsx'
+import type { May } from './may.ts'
 import { go } from './route.ts'
 import { Select } from './select.tsx'
 import { words } from './texts/words.ts'
@@ -39,16 +39,13 @@ function actsOn({ status, email_deliverable: takesMail }: AdministeredUser): Act
 interface ActsProps {
   user: AdministeredUser
   may: May
-  own: User
   onDone: () => void
 }
 
-export function Acts({ user, may, own, onDone }: ActsProps) {
+export function Acts({ user, may, onDone }: ActsProps) {
   const [open, setOpen] = useState<Act>()
   const close = () => setOpen(undefined)
-  // A MODERATOR acts on USERs only.
-  const isInReach = own.role === 'ADMIN' || user.role === 'USER'
-  const acts = actsOn(user).filter(({ permission, isPossible }) => isPossible && isInReach && may(permission))
+  const acts = actsOn(user).filter(({ permission, isPossible }) => isPossible && may(permission, user.role))
 
   function done(name: ActName): void {
     close()

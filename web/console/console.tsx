@@ -1,7 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks'
-import type { Permission, User } from '../../client/src/index.ts'
-import { client } from '../client.ts'
-import { Show, useLoaded } from '../parts/load.tsx'
+import type { Role } from '../../client/src/index.ts'
 import { Card, Shell } from '../parts/shell.tsx'
 import { SignOut } from '../parts/sign-out.tsx'
 import { Toasts } from '../parts/toasts.tsx'
@@ -10,13 +8,11 @@ import { texts } from '../texts/language.ts'
 import { Audit } from './audit.tsx'
 import { Emails } from './emails.tsx'
 import { Link } from './link.tsx'
+import { type May, mayOf } from './may.ts'
 import { type Route, useRoute } from './route.ts'
 import { words } from './texts/words.ts'
 import { UserPage } from './user.tsx'
 import { Users } from './users.tsx'
-
-/** What a role may do is asked, and not known here: the service decides anyway. */
-export type May = (permission: Permission) => boolean
 
 export function Console() {
   const signedIn = useSignedIn()
@@ -39,42 +35,32 @@ export function Console() {
           {signedIn.message}
         </div>
       )}
-      {signedIn.state === 'ready' && <Rooms user={signedIn.user} />}
+      {signedIn.state === 'ready' && <Rooms role={signedIn.user.role} />}
       <Toasts />
     </Shell>
   )
 }
 
-function Rooms({ user }: { user: User }) {
+function Rooms({ role }: { role: Role }) {
   const route = useRoute()
-  const loaded = useLoaded(user.role, () => client.admin.roles())
-  return (
-    <Show loaded={loaded}>
-      {(roles) => {
-        const permissions = roles.find(({ role }) => role === user.role)?.permissions ?? []
-        const may: May = (permission) => permissions.includes(permission)
-        if (!may('users:read')) {
-          return (
-            <Card>
-              <h1>{words.title}</h1>
-              <p>{words.notForYou}</p>
-            </Card>
-          )
-        }
-        return <Room route={route} may={may} own={user} />
-      }}
-    </Show>
-  )
+  const may = mayOf(role)
+  if (!may('users:read')) {
+    return (
+      <Card>
+        <h1>{words.title}</h1>
+        <p>{words.notForYou}</p>
+      </Card>
+    )
+  }
+  return <Room route={route} may={may} />
 }
 
 interface RoomProps {
   route: Route
   may: May
-  /** Who sits at the console. */
-  own: User
 }
 
-function Room({ route, may, own }: RoomProps) {
+function Room({ route, may }: RoomProps) {
   const { view = 'users', user } = route
   const title = user === undefined ? titleOf(view) : words.users
   const heading = useRef<HTMLHeadingElement>(null)
@@ -105,7 +91,7 @@ function Room({ route, may, own }: RoomProps) {
         <h1 ref={heading} tabIndex={-1}>
           {title}
         </h1>
-        {user !== undefined && <UserPage key={user} id={user} may={may} own={own} />}
+        {user !== undefined && <UserPage key={user} id={user} may={may} />}
         {user === undefined && view === 'users' && <Users route={route} />}
         {user === undefined && view === 'audit' && <Audit route={route} />}
         {user === undefined && view === 'emails' && <Emails route={route} />}

@@ -1,14 +1,14 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
-import type { AdministeredUser, User } from '../../client/src/index.ts'
+import type { AdministeredUser } from '../../client/src/index.ts'
 import { client } from '../client.ts'
 import { country, device, moment } from '../format.ts'
 import { Show, useLoaded } from '../parts/load.tsx'
 import { Acts } from './acts.tsx'
 import { Events } from './audit.tsx'
-import type { May } from './console.tsx'
 import { Outbox } from './emails.tsx'
 import { Link } from './link.tsx'
+import type { May } from './may.ts'
 import { Table } from './table.tsx'
 import { words } from './texts/words.ts'
 import { Time } from './users.tsx'
@@ -16,10 +16,9 @@ import { Time } from './users.tsx'
 interface UserPageProps {
   id: string
   may: May
-  own: User
 }
 
-export function UserPage({ id, may, own }: UserPageProps) {
+export function UserPage({ id, may }: UserPageProps) {
   /** Counts what was done, so that everything is fetched again after it. */
   const [round, setRound] = useState(0)
   const loaded = useLoaded(`${id} ${round}`, () => client.admin.user(id))
@@ -32,7 +31,7 @@ export function UserPage({ id, may, own }: UserPageProps) {
         {(user) => (
           <>
             <h2>{user.email}</h2>
-            <Acts user={user} may={may} own={own} onDone={() => setRound(round + 1)} />
+            <Acts user={user} may={may} onDone={() => setRound(round + 1)} />
             <Facts user={user} />
             {may('users:revoke-sessions') && (
               <Section title={words.sessions}>
