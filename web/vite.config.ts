@@ -1,8 +1,9 @@
-import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig } from 'vite'
 import { applyBrand } from './build/brand.ts'
+import { pages } from './build/pages.ts'
 import { readPageSettings } from './build/settings.ts'
+import { makeShells } from './build/shell.ts'
 
 const root = import.meta.dirname
 const settings = readPageSettings(join(root, '../wrangler.toml'), process.env)
@@ -10,7 +11,7 @@ const settings = readPageSettings(join(root, '../wrangler.toml'), process.env)
 export default defineConfig({
   root,
   publicDir: '../public',
-  plugins: [applyBrand(settings)],
+  plugins: [makeShells(root), applyBrand(settings)],
   define: { SETTINGS: JSON.stringify(settings) },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
@@ -23,9 +24,7 @@ export default defineConfig({
     // The viewer of the reference is that large, and loaded nowhere else.
     chunkSizeWarningLimit: 2_000,
     rolldownOptions: {
-      input: readdirSync(root)
-        .filter((name) => name.endsWith('.html'))
-        .map((name) => join(root, name)),
+      input: [...Object.keys(pages), 'docs'].map((path) => join(root, `${path}.html`)),
     },
   },
 })

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks'
+import './console.css'
 import type { Role } from '../../client/src/index.ts'
 import { Card, Shell } from '../parts/shell.tsx'
 import { SignOut } from '../parts/sign-out.tsx'

@@ -1,4 +1,0 @@
-import { ResetPassword } from '../pages/reset-password.tsx'
-import { start } from '../start.tsx'
-
-await start(ResetPassword)
