@@ -1,4 +1,5 @@
 import type { Fact } from './letter.ts'
+import { readUserAgent } from './user-agent.ts'
 
 /** Where a request came from, as reported by the network and the client. */
 export interface Whereabouts {
@@ -7,38 +8,15 @@ export interface Whereabouts {
   userAgent: string | null
 }
 
-/** The order matters: most browsers also name some of those further down. */
-const browsers = [
-  ['Edge', /\bEdg(?:e|A|iOS)?\//],
-  ['Opera', /\bOPR\//],
-  ['Samsung Internet', /\bSamsungBrowser\//],
-  ['Firefox', /\b(?:Firefox|FxiOS)\//],
-  ['Chrome', /(?:Chrome|CriOS)\//],
-  ['Safari', /\bVersion\/.*\bSafari\//],
-] as const
-
-const systems = [
-  ['iPhone', /\biPhone\b/],
-  ['iPad', /\biPad\b/],
-  ['Android', /\bAndroid\b/],
-  ['Windows', /\bWindows\b/],
-  ['ChromeOS', /\bCrOS\b/],
-  ['Mac', /\bMacintosh\b/],
-  ['Linux', /\bLinux\b/],
-] as const
-
-/** Every real browser is recognized within this length. No more is read, so that no header can cost time. */
-const readLength = 512
-
 interface Words {
   device: { label: string; unknown: string; name: (browser: string, system: string) => string }
   network: string
 }
 
-/** The lines by which owners can tell whether it was them. What is not known is left out. */
+/** The lines that tell an owner whether it was them. What is not known is left out. */
 export function whereaboutsFacts({ ip, country, userAgent }: Whereabouts, words: Words): Fact[] {
   const facts: Fact[] = []
-  const device = userAgent === null ? undefined : deviceName(userAgent.slice(0, readLength), words.device)
+  const device = userAgent === null ? undefined : deviceName(userAgent, words.device)
   if (device !== undefined) facts.push([words.device.label, device])
   const network = networkName(ip, country)
   if (network !== undefined) facts.push([words.network, network])
@@ -50,8 +28,7 @@ export function whereaboutsFacts({ ip, country, userAgent }: Whereabouts, words:
  * to evil.example": if we quoted it, it would arrive in the owner's inbox under our name.
  */
 function deviceName(userAgent: string, words: Words['device']): string {
-  const browser = browsers.find(([, pattern]) => pattern.test(userAgent))?.[0]
-  const system = systems.find(([, pattern]) => pattern.test(userAgent))?.[0]
+  const { browser, system } = readUserAgent(userAgent)
   if (browser && system) return words.name(browser, system)
   return browser ?? system ?? words.unknown
 }

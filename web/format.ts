@@ -1,4 +1,5 @@
 /** Times, places and devices as people say them. */
+import { readUserAgent } from '../emails/user-agent.ts'
 import { language, texts } from './texts/language.ts'
 
 const steps: [unit: Intl.RelativeTimeFormatUnit, seconds: number][] = [
@@ -30,29 +31,13 @@ export function country(code: string | null): string {
   return new Intl.DisplayNames(language, { type: 'region', fallback: 'none' }).of(code) ?? texts.session.somewhere
 }
 
-const programs: [pattern: RegExp, name: string][] = [
-  [/Edg\//, 'Edge'],
-  [/OPR\//, 'Opera'],
-  [/Firefox\/|FxiOS\//, 'Firefox'],
-  [/Chrome\/|CriOS\//, 'Chrome'],
-  [/Safari\//, 'Safari'],
-  [/^curl\//, 'curl'],
-]
-const systems: [pattern: RegExp, name: string][] = [
-  [/iPhone/, 'iPhone'],
-  [/iPad/, 'iPad'],
-  [/Android/, 'Android'],
-  [/Windows/, 'Windows'],
-  [/Mac OS X|Macintosh/, 'macOS'],
-  [/CrOS/, 'ChromeOS'],
-  [/Linux/, 'Linux'],
-]
+/** Long enough to recognize a program, short enough for a line. */
+const maxNameLength = 60
 
-/** What a program says it is: what most of them say can be told in two words, the rest is shown as it is. */
+/** "Firefox on Linux"; a program that the table does not know is shown by its own words. */
 export function device(userAgent: string | null): string {
   if (userAgent === null || userAgent === '') return texts.session.unknownDevice
-  const find = (list: typeof programs) => list.find(([pattern]) => pattern.test(userAgent))?.[1]
-  const [program, system] = [find(programs), find(systems)]
-  if (program && system) return texts.session.device(program, system)
-  return program ?? system ?? userAgent.slice(0, 60)
+  const { browser, system } = readUserAgent(userAgent)
+  if (browser && system) return texts.session.device(browser, system)
+  return browser ?? system ?? userAgent.slice(0, maxNameLength)
 }

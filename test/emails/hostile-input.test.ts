@@ -60,7 +60,7 @@ describe('a user agent', () => {
       'Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/150.0.0.0 Safari/537.36 Edg/150.0.0.0',
     ],
     [
-      'Safari on Mac',
+      'Safari on macOS',
       'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/26.0 Safari/605.1.15',
     ],
     [
@@ -72,7 +72,8 @@ describe('a user agent', () => {
       'Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 Chrome/150.0.0.0 Mobile Safari/537.36',
     ],
     ['Chrome on Linux', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/150.0.0.0 Safari/537.36'],
-    ['An app we do not know', 'curl/8.14.1'],
+    ['curl', 'curl/8.14.1'],
+    ['An app we do not know', 'Notes/2.1'],
   ])('reads as %s', (device, userAgent) => {
     expect(resetFrom({ userAgent }).text).toContain(`Device: ${device}\n`)
   })
