@@ -9,7 +9,7 @@ export function explain(error: unknown): string {
   const { code, status } = error
   if (code === 'network_error') return failure.network
   // By the status, since a machine on the way may answer these, too.
-  if (status === 429) return failure.tooOften(waitingTime(error.retryAfter))
+  if (status === 429) return failure.tooOften(waitingTime(error.retryAfterSeconds))
   if (status === 503) return failure.unavailable
   if (code === 'insufficient_permission') return failure.notPermitted
   if (status >= 400 && status < 500 && code !== 'unexpected_answer') return error.detail

@@ -18,7 +18,7 @@ interface Details {
   detail: string
   errors?: FieldError[] | undefined
   requestId?: string | undefined
-  retryAfter?: number | undefined
+  retryAfterSeconds?: number | undefined
   cause?: unknown
 }
 
@@ -34,16 +34,16 @@ export class PosternError extends Error {
   /** Finds the request in the service's log. */
   readonly requestId: string | undefined
   /** Seconds to wait before the next try, when the service says so. */
-  readonly retryAfter: number | undefined
+  readonly retryAfterSeconds: number | undefined
 
-  constructor({ code, status, detail, errors = [], requestId, retryAfter, cause }: Details) {
+  constructor({ code, status, detail, errors = [], requestId, retryAfterSeconds, cause }: Details) {
     super(`${code}: ${detail}`, { cause })
     this.code = code
     this.status = status
     this.detail = detail
     this.errors = errors
     this.requestId = requestId
-    this.retryAfter = retryAfter
+    this.retryAfterSeconds = retryAfterSeconds
   }
 }
 
@@ -56,9 +56,9 @@ export async function readAnswer(response: Response): Promise<unknown> {
   if (response.ok && (text === '' || json)) return json
   const problem = (json ?? {}) as Partial<Details>
   const { code = 'unexpected_answer', detail = `The answer was ${response.status}.`, errors } = problem
-  const retryAfter = Number(response.headers.get('Retry-After')) || undefined
+  const retryAfterSeconds = Number(response.headers.get('Retry-After')) || undefined
   const requestId = response.headers.get('X-Request-Id') ?? undefined
-  throw new PosternError({ code, status: response.status, detail, errors, requestId, retryAfter })
+  throw new PosternError({ code, status: response.status, detail, errors, requestId, retryAfterSeconds })
 }
 
 /** Why there is no answer: the caller's own abort as it is, anything else as a failure like the others. */

@@ -151,7 +151,7 @@ describe('a failure', () => {
       status: 422,
       detail: 'The request breaks the rules listed in errors.',
       errors: [{ pointer: '/email', code: 'invalid_email', message: 'must be one e-mail address' }],
-      retryAfter: undefined,
+      retryAfterSeconds: undefined,
     })
     expect(error.requestId).toMatch(/^[0-9a-f-]{36}$/)
     expect(error.message).toBe('validation_failed: The request breaks the rules listed in errors.')
@@ -161,7 +161,7 @@ describe('a failure', () => {
     const { browser, client } = await signedIn()
     const body = { code: 'rate_limited', detail: 'Wait before the next try.' }
     browser.incidents.set('/users/me', [answering(429, body, { 'Retry-After': '60' })])
-    expect(await failureOf(client.me())).toMatchObject({ code: 'rate_limited', retryAfter: 60, errors: [] })
+    expect(await failureOf(client.me())).toMatchObject({ code: 'rate_limited', retryAfterSeconds: 60, errors: [] })
   })
 
   it('is told from an answer that is none of the service, and from no answer', async () => {
