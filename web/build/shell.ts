@@ -36,7 +36,7 @@ function shellOf(path: string, { title, isIndexed }: Page): string {
   </head>
   <body>
     <div id="app"></div>
-    <noscript><p class="late">This page needs JavaScript. Please allow it for this site.</p></noscript>
+    <noscript><p class="late">This page needs JavaScript. Please enable it and reload the page.</p></noscript>
   </body>
 </html>
 `

@@ -53,7 +53,7 @@ const columns = () => [
   { title: words.when, cell: ({ created_at: at }: OutboxEmail) => <Time at={at} /> },
   { title: words.template, cell: ({ template }: OutboxEmail) => <code>{template}</code> },
   {
-    title: words.whom,
+    title: words.recipient,
     cell: ({ user_id: id, recipient }: OutboxEmail) =>
       id === null ? (recipient ?? '–') : <Link to={{ user: id }}>{recipient ?? '–'}</Link>,
   },

@@ -102,7 +102,7 @@ function SessionList({ id, round }: { id: string; round: number }) {
           empty={words.nothing}
           rows={sessions}
           columns={[
-            { title: words.from, cell: (session) => device(session.user_agent) },
+            { title: words.device, cell: (session) => device(session.user_agent) },
             { title: 'IP', cell: ({ ip, country: code }) => `${ip ?? '–'} · ${country(code)}` },
             { title: words.since, cell: ({ created_at: at }) => <Time at={at} /> },
             { title: words.lastUsed, cell: ({ last_used_at: at }) => <Time at={at} /> },
