@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { focused, launchBrowser, visit } from './browser.ts'
-import { Site } from './site.ts'
+import { focused, launchBrowser, visit } from './support/browser.ts'
+import { Site } from './support/site.ts'
 
 const token = 'eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIxIn0.c2lnbmF0dXJl-_'
 const password = 'correct horse "battery" ü\\ staple'
@@ -60,11 +60,11 @@ describe('/activate', () => {
       await follow(page)
       await field(page).fill('wrong')
       await submit(page)
-      await page.getByText('This is not the password of your registration.').waitFor()
+      await page.getByText('This is not the password that you signed up with.').waitFor()
       assert.equal(await focused(page), 'input Password')
       assert.equal(await field(page).getAttribute('aria-invalid'), 'true')
       await page.getByRole('textbox', { name: 'Password', description: /Your link still works/ }).waitFor()
-      await page.getByRole('link', { name: 'Set a new one' }).waitFor()
+      await page.getByRole('link', { name: 'Forgot your password? Set a new one' }).waitFor()
 
       // The field is selected: typing replaces the wrong one.
       await page.keyboard.type(password)
@@ -80,7 +80,7 @@ describe('/activate', () => {
   it('leads who forgot the password to a new one, without the token', async () => {
     await visit(browser, site.origin, async (page) => {
       await follow(page)
-      await page.getByRole('link', { name: 'Set a new one' }).click()
+      await page.getByRole('link', { name: 'Forgot your password? Set a new one' }).click()
       await page.getByRole('button', { name: 'Send me a link' }).waitFor()
       assert.equal(page.url(), `${site.origin}/forgot-password`)
     })
@@ -93,13 +93,13 @@ describe('/activate', () => {
       await follow(page)
       await field(page).fill(password)
       await submit(page)
-      await heading(page, 'This link does not work any more').waitFor()
-      assert.equal(await focused(page), 'h1 This link does not work any more')
-      await page.getByLabel('E-mail address').fill('ada@example.com')
+      await heading(page, 'This link no longer works').waitFor()
+      assert.equal(await focused(page), 'h1 This link no longer works')
+      await page.getByLabel('Email address').fill('ada@example.com')
       await page.getByRole('button', { name: 'Send me a link' }).click()
-      await heading(page, 'Look into your mailbox').waitFor()
-      await page.getByText('a mail is on its way').waitFor()
-      assert.equal(await focused(page), 'h1 Look into your mailbox')
+      await heading(page, 'Check your inbox').waitFor()
+      await page.getByText('you will receive an email').waitFor()
+      assert.equal(await focused(page), 'h1 Check your inbox')
     })
     assert.deepEqual(site.calls.at(-1)?.body, { email: 'ada@example.com' })
   })
@@ -107,10 +107,10 @@ describe('/activate', () => {
   it('offers a new mail to who comes without a link', async () => {
     await visit(browser, site.origin, async (page) => {
       await page.goto('/activate')
-      await page.getByText('Open the link in the mail').waitFor()
+      await page.getByText('Open the link in the email').waitFor()
       await page.getByRole('button', { name: 'Send me a link' }).click()
-      await page.getByRole('textbox', { name: 'E-mail address', description: /Enter your e-mail address/ }).waitFor()
-      assert.equal(await focused(page), 'input E-mail address')
+      await page.getByRole('textbox', { name: 'Email address', description: /Enter your email address/ }).waitFor()
+      assert.equal(await focused(page), 'input Email address')
     })
     assert.deepEqual(site.calls, [])
   })

@@ -11,7 +11,7 @@ import { projectRoot } from '../../tools/wrangler.ts'
 import { until } from '../e2e/support/command-process.ts'
 import { DevServer } from '../e2e/support/dev-server.ts'
 import { examplesIn } from '../e2e/support/readme.ts'
-import { launchBrowser } from './browser.ts'
+import { launchBrowser } from './support/browser.ts'
 
 const ada = { email: 'ada@example.com', password: 'nine quiet lanterns drift' }
 const bob = { email: 'bob@example.com', password: 'seven copper kettles hum' }

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { assertNoSidewaysScroll, focused, launchBrowser, visit } from './browser.ts'
-import { type Answer, Site } from './site.ts'
+import { assertNoSidewaysScroll, focused, launchBrowser, visit } from './support/browser.ts'
+import { type Answer, Site } from './support/site.ts'
 
 const token = 'eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIzIn0.c2lnbmF0dXJl-_'
 
@@ -22,7 +22,7 @@ const pages = [
     label: 'New password',
     autocomplete: 'new-password',
     button: 'Save new password',
-    done: 'Your password is set',
+    done: 'Your new password is set',
   },
 ] as const
 
@@ -118,7 +118,7 @@ for (const { path, call, label, autocomplete, button, done } of pages) {
         assert.equal(await field(page).getAttribute('type'), 'text')
         await page.keyboard.press('Tab')
         if (path === '/activate') {
-          assert.equal(await focused(page), 'a Forgot it? Set a new one')
+          assert.equal(await focused(page), 'a Forgot your password? Set a new one')
           await page.keyboard.press('Tab')
         }
         assert.equal(await focused(page), `button ${button}`)
@@ -136,7 +136,7 @@ for (const { path, call, label, autocomplete, button, done } of pages) {
         assert.equal(await field(page).getAttribute('maxlength'), null)
         await page.goto(path)
         await page.reload()
-        assert.equal(await page.getByLabel('E-mail address').getAttribute('autocomplete'), 'email')
+        assert.equal(await page.getByLabel('Email address').getAttribute('autocomplete'), 'email')
       })
     })
 
@@ -159,7 +159,7 @@ for (const { path, call, label, autocomplete, button, done } of pages) {
       site.willAnswer(call, { status: 503, body: {} })
       await visit(browser, site.origin, async (page) => {
         await page.goto(path)
-        await page.getByLabel('E-mail address').waitFor()
+        await page.getByLabel('Email address').waitFor()
         await follow(page)
         await field(page).fill('a password')
         assert.equal(page.url(), `${site.origin}${path}`)

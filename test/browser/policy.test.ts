@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
-import { launchBrowser } from './browser.ts'
-import { Site } from './site.ts'
+import { launchBrowser } from './support/browser.ts'
+import { Site } from './support/site.ts'
 
 describe('the pages that mail links land on', () => {
   const site = new Site()

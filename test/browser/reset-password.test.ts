@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
-import { focused, launchBrowser, visit } from './browser.ts'
-import { type Answer, Site } from './site.ts'
+import { focused, launchBrowser, visit } from './support/browser.ts'
+import { type Answer, Site } from './support/site.ts'
 
 const token = 'eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIyIn0.c2lnbmF0dXJl-_'
 const password = 'four unrelated words here'
@@ -40,8 +40,8 @@ describe('/reset-password', () => {
     await visit(browser, site.origin, async (page) => {
       await follow(page)
       await save(page, password)
-      await heading(page, 'Your password is set').waitFor()
-      assert.equal(await focused(page), 'h1 Your password is set')
+      await heading(page, 'Your new password is set').waitFor()
+      assert.equal(await focused(page), 'h1 Your new password is set')
     })
     const body = { token, new_password: password }
     assert.deepEqual(site.calls, [{ path: '/auth/password-reset/complete', body, contentType: 'application/json' }])
@@ -64,7 +64,7 @@ describe('/reset-password', () => {
       await save(page, 'x'.repeat(129))
       await page.getByText('must have at most 128 characters').waitFor()
       await save(page, password)
-      await heading(page, 'Your password is set').waitFor()
+      await heading(page, 'Your new password is set').waitFor()
     })
     // Nothing cut off on the way.
     assert.deepEqual(site.calls[1]?.body, { token, new_password: 'x'.repeat(129) })
@@ -83,10 +83,10 @@ describe('/reset-password', () => {
       await visit(browser, site.origin, async (page) => {
         await follow(page)
         await save(page, password)
-        await heading(page, 'This link does not work any more').waitFor()
-        await page.getByLabel('E-mail address').fill('ada@example.com')
+        await heading(page, 'This link no longer works').waitFor()
+        await page.getByLabel('Email address').fill('ada@example.com')
         await page.keyboard.press('Enter')
-        await page.getByText('a mail is on its way').waitFor()
+        await page.getByText('you will receive an email').waitFor()
       })
       assert.deepEqual(site.calls.at(-1)?.body, { email: 'ada@example.com' })
     })
@@ -101,12 +101,12 @@ describe('/reset-password', () => {
     await visit(browser, site.origin, async (page) => {
       await page.goto('/reset-password')
       await heading(page, 'Forgot your password?').waitFor()
-      await page.getByLabel('E-mail address').fill('ada@example')
+      await page.getByLabel('Email address').fill('ada@example')
       await page.getByRole('button', { name: 'Send me a link' }).click()
-      await page.getByRole('textbox', { name: 'E-mail address', description: 'is no e-mail address' }).waitFor()
+      await page.getByRole('textbox', { name: 'Email address', description: 'is no e-mail address' }).waitFor()
       await page.keyboard.type('ada@example.com')
       await page.keyboard.press('Enter')
-      await page.getByText('a mail is on its way').waitFor()
+      await page.getByText('you will receive an email').waitFor()
     })
   })
 

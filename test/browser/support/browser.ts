@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict'
-import { type Browser, type BrowserContextOptions, type LaunchOptions, type Page, chromium } from 'playwright-core'
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type LaunchOptions,
+  type Page,
+  chromium,
+} from 'playwright-core'
 
 export function launchBrowser(options: LaunchOptions = {}): Promise<Browser> {
   return chromium.launch({
@@ -17,10 +24,7 @@ export function launchBrowser(options: LaunchOptions = {}): Promise<Browser> {
   })
 }
 
-/**
- * Runs one visit in a fresh profile and fails it for what no visitor sees: a script error, a breach of the content security
- * policy, a request to elsewhere, a secret left in a store of the browser.
- */
+/** Runs one visit in a fresh profile. Fails for what `watch` finds, and for a secret left in a store of the browser. */
 export async function visit(
   browser: Browser,
   origin: string,
@@ -30,13 +34,13 @@ export async function visit(
   const context = await browser.newContext({ baseURL: origin, ...options })
   try {
     context.setDefaultTimeout(5000)
+    const complaints = watch(context, origin)
     const page = await context.newPage()
-    const complaints = watch(page, origin)
     await tour(page)
     assert.deepEqual(complaints, [])
     const { cookies, origins } = await context.storageState()
     assert.deepEqual(cookies, [])
-    // What is stored tells that somebody is signed in, and holds nothing to sign in with.
+    // The storage may say that someone is signed in, but hold nothing to sign in with.
     assert.doesNotMatch(JSON.stringify(origins), /eyJ|refresh|password/i)
     if (options.javaScriptEnabled !== false) assert.equal(await page.evaluate(() => sessionStorage.length), 0)
   } finally {
@@ -44,21 +48,22 @@ export async function visit(
   }
 }
 
-function watch(page: Page, origin: string): string[] {
+/** Collects what no visitor sees and no page may do: script errors, breaches of the policy, requests to elsewhere. */
+export function watch(context: BrowserContext, origin: string): string[] {
   const complaints: string[] = []
-  page.on('pageerror', (error) => complaints.push(`script: ${error.message}`))
-  page.on('console', (message) => {
-    // A refused call is also logged, and is what many of these tests are about.
+  context.on('weberror', (error) => complaints.push(`script: ${error.error().message}`))
+  context.on('console', (message) => {
+    // The browser also logs each refused call, and many tests are about refused calls.
     const isRefusedCall = message.text().startsWith('Failed to load resource')
     if (['error', 'warning'].includes(message.type()) && !isRefusedCall) complaints.push(message.text())
   })
-  page.on('request', (request) => {
+  context.on('request', (request) => {
     if (!request.url().startsWith(`${origin}/`)) complaints.push(`request to ${request.url()}`)
   })
   return complaints
 }
 
-/** The element that has the focus, as assistive technology would name it. */
+/** Names the focused element as assistive technology would, such as `input Password`. */
 export async function focused(page: Page): Promise<string> {
   return page.evaluate(() => {
     const element = document.activeElement

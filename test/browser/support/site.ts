@@ -15,7 +15,7 @@ export interface Call {
 /** `null` hangs up without an answer. */
 export type Answer = { status: number; body?: unknown; headers?: Record<string, string>; delayMs?: number } | null
 
-const publicFolder = new URL('../../dist/', import.meta.url)
+const publicFolder = new URL('../../../dist/', import.meta.url)
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',

@@ -1,0 +1,99 @@
+/** The account page and its session, against the real development server. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { ada, runService } from './support/running-service.ts'
+
+describe('the account', { timeout: 300_000 }, () => {
+  const service = runService()
+  const { visit, person } = service
+
+  it('saves the profile', async () => {
+    const writer = await person('writer')
+    await visit(async (visitor) => {
+      await visitor.signIn(writer)
+      await visitor.fill('About you', 'Notes on engines.')
+      await visitor.press('Save')
+      await visitor.sees('Your profile has been saved.')
+      await visitor.page.reload()
+      assert.equal(await visitor.field('About you').inputValue(), 'Notes on engines.')
+    })
+  })
+
+  it('changes the password, but not when the current one is wrong', async () => {
+    const changer = await person('changer')
+    await visit(async (visitor) => {
+      await visitor.signIn(changer)
+      await visitor.fill('Current password', 'wrong wrong wrong')
+      await visitor.fill('New password', 'seven copper kettles hum')
+      await visitor.press('Change password')
+      await visitor.sees('The password is wrong.')
+      await visitor.fill('Current password', changer.password)
+      await visitor.press('Change password')
+      await visitor.sees('Your password has been changed.')
+      await visitor.press('Sign out')
+      await visitor.isLedToSignIn()
+      await visitor.signIn({ ...changer, password: 'seven copper kettles hum' })
+    })
+  })
+
+  it('is deleted with the password', async () => {
+    const leaver = await person('leaver')
+    await visit(async (visitor) => {
+      await visitor.signIn(leaver)
+      await visitor.press('Delete account…')
+      await visitor.dialog.getByLabel('Password', { exact: true }).fill(leaver.password)
+      await visitor.confirm('Delete my account')
+      await visitor.isLedToSignIn()
+    })
+  })
+
+  it('keeps two tabs signed in that refresh at the same moment', async () => {
+    await visit(async (visitor, context) => {
+      await visitor.signIn(ada)
+      const { page } = visitor
+      const other = await context.newPage()
+      await other.goto('/account')
+      await Promise.all([page.reload(), other.reload(), page.waitForTimeout(1)])
+      for (const tab of [page, other]) {
+        await tab.getByRole('heading', { name: 'Where you are signed in', exact: true }).waitFor()
+      }
+    })
+  })
+
+  it('closes in every tab when the session was stolen', async () => {
+    const victim = await person('victim')
+    await visit(async (visitor, context) => {
+      await visitor.signIn(victim)
+      const [stolen] = await context.cookies()
+      const other = await context.newPage()
+      await other.goto('/account')
+      await other.getByRole('heading', { name: 'Where you are signed in', exact: true }).waitFor()
+      await visitor.page.reload()
+      await visitor.seesHeading('Where you are signed in')
+      // The session has been refreshed twice since, so the first token counts as a thief's.
+      const theft = await fetch(`${service.server.origin}/auth/refresh`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ refresh_token: stolen?.value }),
+      })
+      assert.equal(theft.status, 401)
+      await visitor.press('Save')
+      for (const tab of [visitor.page, other]) await tab.waitForURL('**/sign-in**')
+      await visitor.sees('You have been signed out.')
+    })
+  })
+
+  it('shows nothing behind the back button after signing out', async () => {
+    await visit(async (visitor) => {
+      await visitor.signIn(ada)
+      await visitor.seesHeading('Where you are signed in')
+      await visitor.press('Sign out')
+      await visitor.isLedToSignIn()
+      await visitor.goto('/robots.txt')
+      await visitor.page.goBack()
+      await visitor.page.waitForTimeout(500)
+      assert.match(visitor.page.url(), /\/sign-in/)
+      assert.doesNotMatch(await visitor.page.content(), /ada@example\.com/)
+    })
+  })
+})

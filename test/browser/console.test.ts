@@ -1,0 +1,135 @@
+/** What administrators and moderators do in the console, against the real development server. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { ada, admin, runService } from './support/running-service.ts'
+
+describe('the console', { timeout: 300_000 }, () => {
+  const service = runService()
+  const { visit, person } = service
+
+  it('finds a user by the start of the email address, and keeps the search in the history', async () => {
+    const target = await person('target')
+    await visit(async (visitor) => {
+      await visitor.signIn(admin, '/console')
+      await visitor.link(target.email).waitFor()
+      await visitor.page.getByLabel('Search').fill('targ')
+      await visitor.link(admin.email).waitFor({ state: 'detached' })
+      await visitor.link(target.email).click()
+      await visitor.seesHeading(target.email)
+      await visitor.seesHeading('Sessions')
+      await visitor.page.goBack()
+      assert.equal(await visitor.page.getByLabel('Search').inputValue(), 'targ')
+    })
+  })
+
+  it('suspends a user for a reason that the audit log keeps, and reinstates the account', async () => {
+    const spammer = await person('spammer')
+    await visit(async (visitor) => {
+      await visitor.signIn(admin, '/console?email=spammer')
+      await visitor.link(spammer.email).click()
+      await visitor.press('Suspend…')
+      await visitor.dialog.getByText('signed out everywhere at once').waitFor()
+      await visitor.confirm('Suspend')
+      await visitor.dialog.getByText('Enter a reason.').waitFor()
+      await visitor.dialog.getByLabel('Reason').fill('spam')
+      await visitor.confirm('Suspend')
+      await visitor.sees('The account is suspended.')
+      await visitor.sees('reason: spam')
+      const signIn = await fetch(`${service.server.origin}/auth/login`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(spammer),
+      })
+      assert.equal(signIn.status, 403)
+
+      await visitor.press('Reinstate')
+      await visitor.confirm('Reinstate')
+      await visitor.sees('The account is reinstated.')
+    })
+  })
+
+  it('does not let an ADMIN delete the own account', async () => {
+    await visit(async (visitor) => {
+      await visitor.signIn(admin, '/console?email=admin')
+      await visitor.link(admin.email).click()
+      await visitor.press('Delete account…')
+      await visitor.confirm('Delete account')
+      await visitor.sees('You cannot do this to your own account.')
+    })
+  })
+
+  it('offers a MODERATOR only what the role permits, and only on USERs', async () => {
+    const moderator = await person('moderator')
+    await visit(async (visitor) => {
+      await visitor.signIn(admin, '/console?email=moderator')
+      await visitor.link(moderator.email).click()
+      await visitor.press('Change role…')
+      await visitor.dialog.getByLabel('Role').selectOption('MODERATOR')
+      await visitor.confirm('Change role')
+      await visitor.sees('The role has been changed.')
+    })
+    await visit(async (visitor) => {
+      await visitor.signIn(moderator, '/console')
+      await visitor.link(ada.email).click()
+      await visitor.button('Suspend…').waitFor()
+      assert.equal(await visitor.button('Delete account…').count(), 0)
+      assert.equal(await visitor.link('Audit log').count(), 0)
+      await visitor.page.goBack()
+      await visitor.link(admin.email).click()
+      await visitor.seesHeading(admin.email)
+      await visitor.sees('Last sign-in')
+      assert.equal(await visitor.button('Suspend…').count(), 0)
+    })
+  })
+
+  it('is closed to a USER', async () => {
+    await visit(async (visitor) => {
+      await visitor.signIn(ada, '/console')
+      await visitor.sees('Only moderators and administrators')
+    })
+  })
+
+  it('says when nothing is found, and when a filter is malformed', async () => {
+    await visit(async (visitor) => {
+      await visitor.signIn(admin, '/console?email=zzz')
+      await visitor.sees('No users found.')
+      await visitor.link('Audit log').click()
+      await visitor.fill('User ID', 'none')
+      await visitor.page.keyboard.press('Enter')
+      await visitor.page.getByRole('alert').waitFor()
+      await visitor.link('Emails').click()
+      await visitor.page.getByLabel('Status').selectOption('unknown')
+      await visitor.sees('No entries.')
+    })
+  })
+
+  it('never shows an older answer to a search after a newer one', async () => {
+    await visit(async (visitor) => {
+      const { page } = visitor
+      await visitor.signIn(admin, '/console')
+      await visitor.link(ada.email).waitFor()
+      await page.route('**/users?*email=a&*', async (route) => {
+        await new Promise((resolve) => setTimeout(resolve, 1500))
+        await route.continue().catch(() => undefined)
+      })
+      await page.getByLabel('Search').fill('a')
+      await page.waitForTimeout(300)
+      await page.getByLabel('Search').fill('ada')
+      await visitor.link(admin.email).waitFor({ state: 'detached' })
+      await page.waitForTimeout(1800)
+      assert.equal(await visitor.link(admin.email).count(), 0)
+      await visitor.link(ada.email).waitFor()
+    })
+  })
+
+  it('shows a way to sign out', async () => {
+    await visit(async (visitor) => {
+      await visitor.signIn(admin, '/console')
+      await visitor.link(admin.email).waitFor()
+      await visitor.press('Sign out')
+      await visitor.isLedToSignIn()
+      await visitor.goto('/account')
+      await visitor.isLedToSignIn()
+    })
+  })
+})

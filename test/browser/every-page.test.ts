@@ -1,0 +1,157 @@
+/** What holds for all pages and static files, against the real development server. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { projectRoot } from '../../tools/wrangler.ts'
+import { assertAccessible } from './support/accessibility.ts'
+import { assertNoSidewaysScroll } from './support/browser.ts'
+import { headersFor, parseHeaderRules } from './support/header-rules.ts'
+import { admin, runService } from './support/running-service.ts'
+
+const service = runService()
+const { visit } = service
+
+describe('the pages', { timeout: 300_000 }, () => {
+  it('speak German when the browser prefers it, until the visitor chooses English', async () => {
+    await visit(
+      async (visitor) => {
+        await visitor.goto('/sign-in')
+        await visitor.seesHeading('Anmelden')
+        assert.equal(await visitor.page.locator('html').getAttribute('lang'), 'de')
+        await visitor.field('Sprache').selectOption('en')
+        await visitor.seesHeading('Sign in')
+      },
+      { locale: 'de-AT' },
+    )
+  })
+
+  it('take at most 60 kB to sign in', async () => {
+    const sizes: Promise<number>[] = []
+    await visit(async (visitor) => {
+      const { page } = visitor
+      page.on('response', (response) => sizes.push(response.body().then((body) => gzipSync(body).length)))
+      await visitor.goto('/sign-in')
+      await visitor.seesHeading('Sign in')
+      await page.waitForLoadState('networkidle')
+      const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size)
+      assert.ok(bytes > 10_000 && bytes <= 60_000, `${bytes} bytes`)
+    })
+  })
+
+  const signedOutPages = [
+    '/sign-in',
+    '/sign-up',
+    '/activate',
+    '/activate#token=a.b.c',
+    '/forgot-password',
+    '/reset-password#token=a.b.c',
+  ]
+  for (const width of [320, 1280]) {
+    const viewport = { width, height: 800 }
+
+    it(`are accessible and fit a screen of ${width} px before signing in`, async () => {
+      await visit(
+        async (visitor) => {
+          for (const path of signedOutPages) {
+            // Without a page in between, another fragment would not load the page again.
+            await visitor.goto('/robots.txt')
+            await visitor.goto(path)
+            await visitor.page.getByRole('heading', { level: 1 }).waitFor()
+            await assertNoSidewaysScroll(visitor.page)
+            await assertAccessible(visitor.page, path)
+          }
+        },
+        { viewport },
+      )
+    })
+
+    it(`are accessible and fit a screen of ${width} px after signing in`, async () => {
+      await visit(
+        async (visitor) => {
+          const { page } = visitor
+          await visitor.signIn(admin)
+          await visitor.sees('Your account was activated')
+          await assertNoSidewaysScroll(page)
+          await assertAccessible(page, '/account')
+          await visitor.press('Delete account…')
+          await assertAccessible(page, 'a dialog')
+          for (const path of ['/console', '/console?view=audit', '/console?view=emails']) {
+            await visitor.goto(path)
+            // On a narrow screen the table is laid out as a list and has no role of its own.
+            await page
+              .getByRole(width === 320 ? 'row' : 'table')
+              .first()
+              .waitFor()
+            await assertNoSidewaysScroll(page)
+            await assertAccessible(page, path)
+          }
+        },
+        { viewport },
+      )
+    })
+  }
+})
+
+describe('the static files', { timeout: 300_000 }, () => {
+  it('answer the bare address under their own headers', async () => {
+    const answer = await fetch(service.server.origin, { redirect: 'manual' })
+    assert.deepEqual([answer.status, answer.headers.get('Location')], [302, '/account'])
+    const rules = parseHeaderRules(readFileSync(join(projectRoot, 'public/_headers'), 'utf8'))
+    for (const [name, value] of Object.entries(headersFor('/', rules))) assert.equal(answer.headers.get(name), value)
+  })
+
+  const notFiles = [
+    { path: '/nope', code: 'not_found' },
+    { path: '/auth/login', code: 'method_not_allowed' },
+    { path: '/_redirects', code: 'not_found' },
+  ]
+  for (const { path, code } of notFiles) {
+    it(`leave ${path} to the API`, async () => {
+      const answer = await fetch(service.server.origin + path)
+      assert.equal(answer.redirected, false)
+      assert.equal(((await answer.json()) as { code: string }).code, code)
+    })
+  }
+
+  it('include the description of the API, which says which methods it takes', async () => {
+    const { origin } = service.server
+    const url = `${origin}/openapi.json`
+    const own = ['connection', 'content-length', 'content-type', 'etag', 'transfer-encoding', 'x-request-id']
+    const shared = ({ headers }: Response) => [...headers].filter(([name]) => !own.includes(name))
+    const file = await fetch(`${origin}/favicon.svg`)
+    const got = await fetch(url, { headers: { 'X-Request-Id': 'mine' } })
+    const head = await fetch(url, { method: 'HEAD', headers: { 'X-Request-Id': 'mine' } })
+    for (const answer of [got, head]) {
+      assert.equal(answer.status, 200)
+      assert.equal(answer.headers.get('Content-Type'), 'application/json')
+      assert.equal(answer.headers.get('X-Request-Id'), 'mine')
+      assert.deepEqual(shared(answer), shared(file))
+    }
+    assert.equal(((await got.json()) as { openapi: string }).openapi, '3.1.0')
+    const known = { 'If-None-Match': got.headers.get('ETag') ?? '' }
+    assert.equal((await fetch(url, { headers: known })).status, 304)
+    const refused = await fetch(url, { method: 'POST' })
+    assert.deepEqual([refused.status, refused.headers.get('Allow')], [405, 'HEAD, GET'])
+    assert.equal(((await refused.json()) as { code: string }).code, 'method_not_allowed')
+  })
+
+  it('include an API reference with every operation, which sends real calls', async () => {
+    await visit(async (visitor) => {
+      const { page } = visitor
+      await visitor.goto('/docs')
+      await page.getByText('/auth/register', { exact: true }).first().waitFor()
+      const description = await fetch(`${service.server.origin}/openapi.json`)
+      const { paths } = (await description.json()) as { paths: Record<string, object> }
+      const operations = Object.values(paths).flatMap((item) =>
+        Object.keys(item).filter((method) => method !== 'parameters'),
+      )
+      assert.equal(await page.locator('.opblock').count(), operations.length)
+      const health = page.locator('#operations-Service-getHealth')
+      await health.click()
+      await health.getByRole('button', { name: 'Execute' }).click()
+      await health.locator('.live-responses-table').getByText('"ok"').first().waitFor()
+    })
+  })
+})
