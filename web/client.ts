@@ -1,4 +1,4 @@
 import { createClient } from '../client/src/index.ts'
 
-/** The one client of a page. The refresh token is in a cookie that no script can read, see docs/browsers.md. */
+/** One client per page. The refresh token is in a cookie that no script can read (docs/browsers.md). */
 export const client = createClient({ url: location.origin, transport: 'cookie' })

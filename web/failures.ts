@@ -1,14 +1,14 @@
-/** What to say to a person about a call that failed. */
+/** Turns a failed call into a text for the visitor. */
 import { PosternError } from '../client/src/index.ts'
 import { texts } from './texts/language.ts'
 
-/** A failure that has nothing to do with what was typed. */
+/** Explains a failure that no single field has caused. */
 export function explain(error: unknown): string {
   const { failure } = texts
   if (!(error instanceof PosternError)) return failure.unexpected
   const { code, status } = error
   if (code === 'network_error') return failure.network
-  // By the status, since a machine on the way may answer these, too.
+  // By status, because a proxy may send these without one of our codes.
   if (status === 429) return failure.tooOften(waitingTime(error.retryAfterSeconds))
   if (status === 503) return failure.unavailable
   if (code === 'insufficient_permission') return failure.notPermitted
@@ -16,7 +16,7 @@ export function explain(error: unknown): string {
   return [failure.unexpected, error.requestId && failure.reference(error.requestId)].filter(Boolean).join(' ')
 }
 
-/** What the service complained about in one field of the body, if it did. */
+/** What the service says is wrong with one field of the body, if anything. */
 export function complaintAbout(error: unknown, field: string): string | undefined {
   if (!(error instanceof PosternError)) return undefined
   const messages = error.errors.filter(({ pointer }) => pointer === `/${field}`).map(({ message }) => message)

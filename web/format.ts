@@ -1,4 +1,4 @@
-/** Times, places and devices as people say them. */
+/** Formats times, places and devices for the visitor. */
 import { readUserAgent } from '../emails/user-agent.ts'
 import { language, texts } from './texts/language.ts'
 
@@ -8,7 +8,7 @@ const steps: [unit: Intl.RelativeTimeFormatUnit, seconds: number][] = [
   ['minute', 60],
 ]
 
-/** "3 hours ago"; what is older than a month has its date. */
+/** "3 hours ago", or the date when it is more than 30 days away. */
 export function ago(time: string, now = Date.now()): string {
   const seconds = Math.round((Date.parse(time) - now) / 1000)
   if (Math.abs(seconds) > 30 * 86_400) return date(time)
@@ -26,7 +26,7 @@ export function moment(time: string): string {
 }
 
 export function country(code: string | null): string {
-  // `T1` is Tor and `XX` nowhere: ISO 3166 knows neither.
+  // Cloudflare says `T1` for Tor and `XX` for unknown; neither is a country of ISO 3166.
   if (code === null || !/^[A-Z]{2}$/.test(code)) return texts.session.somewhere
   return new Intl.DisplayNames(language, { type: 'region', fallback: 'none' }).of(code) ?? texts.session.somewhere
 }

@@ -1,4 +1,4 @@
-/** Put in by the build, see build/settings.ts. */
+/** Inserted by the build (build/settings.ts). */
 declare const SETTINGS: import('./build/settings.ts').Settings
 declare module '*.css'
 declare module 'swagger-ui-dist/swagger-ui-es-bundle.js' {

@@ -1,4 +1,4 @@
-/** For pages that are about somebody who is signed in. */
+/** The session, for pages that need one. */
 import { useEffect, useState } from 'preact/hooks'
 import type { User } from '../client/src/index.ts'
 import { client } from './client.ts'
@@ -6,14 +6,14 @@ import { explain } from './failures.ts'
 
 const here = () => encodeURIComponent(location.pathname + location.search)
 
-/** Leaves no trace of this page behind the back button. */
+/** Replaces the history entry, so that the back button does not return to this page. */
 function leave(hasEnded: boolean): void {
   location.replace(`/sign-in?return_to=${here()}${hasEnded ? '&ended' : ''}`)
 }
 
 export type SignedIn = { state: 'loading' } | { state: 'failed'; message: string } | { state: 'ready'; user: User }
 
-/** Who is signed in; nobody is led to the sign-in page, also when that comes about in another tab or on another device. */
+/** Who is signed in. Without a session, or when it ends in another tab or on another device, leads to the sign-in page. */
 export function useSignedIn(): SignedIn {
   const [signedIn, setSignedIn] = useState<SignedIn>({ state: 'loading' })
   useEffect(() => {

@@ -7,9 +7,9 @@ import { productName } from './settings.ts'
 import { loadTexts } from './texts/language.ts'
 
 /**
- * Draws a page, once its texts are there.
+ * Renders a page once its texts are loaded.
  *
- * @param loadMore texts that only this page has
+ * @param loadMore loads the texts that only this page has
  */
 export async function start(Page: ComponentType, loadMore?: () => Promise<void>): Promise<void> {
   await loadTexts()

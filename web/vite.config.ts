@@ -18,10 +18,10 @@ export default defineConfig({
     outDir: '../dist',
     emptyOutDir: true,
     assetsDir: 'pages',
-    // The content security policy permits no data: URLs.
+    // The content security policy forbids data: URLs.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    // The viewer of the reference is that large, and loaded nowhere else.
+    // The viewer of the API reference is that large; only /docs loads it.
     chunkSizeWarningLimit: 2_000,
     rolldownOptions: {
       input: [...Object.keys(pages), 'docs'].map((path) => join(root, `${path}.html`)),

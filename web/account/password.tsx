@@ -10,7 +10,7 @@ import { texts } from '../texts/language.ts'
 
 export function PasswordChange({ user }: { user: User }) {
   const { account, fields } = texts
-  /** A form that was sent begins anew, with nothing in it. */
+  /** Changes after each success, which empties the form. */
   const [round, setRound] = useState(0)
   const form = useForm(['old_password', 'new_password'], async (passwords) => {
     if (passwords.old_password === '') return { old_password: fields.passwordMissing }

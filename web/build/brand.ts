@@ -1,4 +1,4 @@
-/** Makes a deployment look like the product it serves: its name in every page, its colours in the style sheet. */
+/** Puts the name of the product into every page, and its colors into the style sheet. */
 import type { Plugin } from 'vite'
 import brand from '../brand.json' with { type: 'json' }
 import type { Settings } from './settings.ts'

@@ -1,14 +1,14 @@
-/** What the pages are built with: the same variables of wrangler.toml that the Worker reads when it runs. */
+/** The settings of the pages, read at build time from the variables that the Worker reads at run time. */
 import { unstable_readConfig as readConfig } from 'wrangler'
 
 export interface Settings {
   productName: string
-  /** Where people may be led back to after signing in, beside this origin. */
+  /** The origins that a sign-in may lead back to, besides the pages' own. */
   returnOrigins: string[]
   passwordMinLength: number
 }
 
-/** @param env what a developer's machine sets for one run; it goes before the file, as it does for the Worker */
+/** @param env overrides the file for one run, as it does for the Worker */
 export function readPageSettings(configPath: string, env: NodeJS.ProcessEnv): Settings {
   const { vars } = readConfig({ config: configPath }, { hideWarnings: true })
   const textOf = (name: string) => env[name] ?? String(vars[name] ?? '')

@@ -1,4 +1,4 @@
-/** What can be done to a user: each says first what will happen. */
+/** The actions on a user. Each first says what will happen. */
 import { useState } from 'preact/hooks'
 import type { AdministeredUser, Permission, Role } from '../../client/src/index.ts'
 import { client } from '../client.ts'

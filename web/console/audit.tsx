@@ -36,7 +36,7 @@ export function Audit({ route }: { route: Route }) {
 interface EventsProps {
   type?: string
   userId: string
-  /** Another number fetches anew. */
+  /** A new number fetches again. */
   round?: number
 }
 

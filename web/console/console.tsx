@@ -36,13 +36,13 @@ export function Console() {
           {signedIn.message}
         </div>
       )}
-      {signedIn.state === 'ready' && <Rooms role={signedIn.user.role} />}
+      {signedIn.state === 'ready' && <Views role={signedIn.user.role} />}
       <Toasts />
     </Shell>
   )
 }
 
-function Rooms({ role }: { role: Role }) {
+function Views({ role }: { role: Role }) {
   const route = useRoute()
   const may = mayOf(role)
   if (!may('users:read')) {
@@ -53,20 +53,20 @@ function Rooms({ role }: { role: Role }) {
       </Card>
     )
   }
-  return <Room route={route} may={may} />
+  return <View route={route} may={may} />
 }
 
-interface RoomProps {
+interface ViewProps {
   route: Route
   may: May
 }
 
-function Room({ route, may }: RoomProps) {
+function View({ route, may }: ViewProps) {
   const { view = 'users', user } = route
   const title = user === undefined ? titleOf(view) : words.users
   const heading = useRef<HTMLHeadingElement>(null)
   const isFirst = useRef(true)
-  // A screen reader goes on at the new room, as it would on a new page.
+  // Moves a screen reader to the new view, as a new page would.
   useEffect(() => {
     if (!isFirst.current) heading.current?.focus()
     isFirst.current = false

@@ -29,7 +29,7 @@ export function Emails({ route }: { route: Route }) {
 interface OutboxProps {
   status?: string
   userId: string
-  /** Another number fetches anew. */
+  /** A new number fetches again. */
   round?: number
 }
 

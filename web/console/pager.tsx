@@ -1,4 +1,4 @@
-/** Pages of a list that only knows where the next one begins. */
+/** Paging through a list whose answers only say where the next page starts. */
 import { useEffect, useState } from 'preact/hooks'
 import { words } from './texts/words.ts'
 

@@ -1,4 +1,4 @@
-/** Where one is in the console: in the address, so that links, reloading and the back button work. */
+/** The current view of the console, kept in the address so that links, reloading and the back button work. */
 import { useEffect, useState } from 'preact/hooks'
 
 export type Route = Readonly<Record<string, string>>
@@ -10,7 +10,7 @@ function read(): Route {
 const listeners = new Set<() => void>()
 addEventListener('popstate', () => listeners.forEach((listen) => listen()))
 
-/** @param replace for what is typed letter by letter, of which the back button need not know */
+/** @param replace replaces the history entry, for text that changes with every key */
 export function go(route: Route, replace = false): void {
   const asked = Object.entries(route).filter(([, value]) => value !== '')
   const search = String(new URLSearchParams(asked))

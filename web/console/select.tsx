@@ -6,7 +6,7 @@ interface SelectProps {
   value: string
   options: Readonly<Record<string, string>>
   onChange: (value: string) => void
-  /** Whether there is a choice of none in particular. */
+  /** Whether the list starts with an entry for all. */
   hasAll?: boolean
 }
 

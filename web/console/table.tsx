@@ -12,7 +12,7 @@ interface TableProps<Row extends { id: string }> {
   empty: string
 }
 
-/** A table, which on a narrow screen becomes a list: each cell then names its column. */
+/** A table that becomes a list on a narrow screen, where each cell names its column. */
 export function Table<Row extends { id: string }>({ caption, columns, rows, empty }: TableProps<Row>) {
   if (rows.length === 0) return <p class="soft">{empty}</p>
   return (

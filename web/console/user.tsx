@@ -19,7 +19,7 @@ interface UserPageProps {
 }
 
 export function UserPage({ id, may }: UserPageProps) {
-  /** Counts what was done, so that everything is fetched again after it. */
+  /** Counts the actions, so that everything is fetched again after each. */
   const [round, setRound] = useState(0)
   const loaded = useLoaded(`${id} ${round}`, () => client.admin.user(id))
   return (

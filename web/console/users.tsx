@@ -11,7 +11,7 @@ import { Select } from './select.tsx'
 import { Table } from './table.tsx'
 import { words } from './texts/words.ts'
 
-/** A pause in typing after which the service is asked. */
+/** How long to wait after a key before asking the service. */
 const pauseMs = 150
 
 export function Users({ route }: { route: Route }) {
@@ -48,7 +48,6 @@ export function Users({ route }: { route: Route }) {
   )
 }
 
-/** Asks when there is a pause in the typing. */
 function Search({ value, onSearch }: { value: string; onSearch: (text: string) => void }) {
   const [typed, setTyped] = useState(value)
   const isFirst = useRef(true)

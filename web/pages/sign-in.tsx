@@ -11,7 +11,7 @@ const goOn = () => location.replace(returnTarget())
 
 export function SignIn() {
   const { signIn: words, common, fields } = texts
-  // Who is signed in already has nothing to do here. Who is not finds out nothing by a failure.
+  // Skips the form for a visitor who is signed in. A failure needs no message here: signing in would show it.
   useEffect(() => {
     void client.restore().then(
       (user) => user && goOn(),
@@ -74,7 +74,7 @@ function refusalsOf(error: unknown): Refusals | undefined {
       ),
     }
   }
-  // The widget of a challenge would be a script of a third party, which these pages do not load.
+  // The Turnstile widget is a third-party script, which these pages do not load.
   if (hasCode(error, 'validation_failed') && String(error).includes('turnstile')) return { form: failure.challenge }
   return undefined
 }

@@ -1,6 +1,6 @@
 import { useRef, useState } from 'preact/hooks'
 import { client } from '../client.ts'
-import { LookIntoMailbox } from '../parts/ask-for-mail.tsx'
+import { CheckInbox } from '../parts/ask-for-mail.tsx'
 import { EmailField, TextField } from '../parts/fields.tsx'
 import { Submit, useForm } from '../parts/form.tsx'
 import { NewPasswordField } from '../parts/new-password.tsx'
@@ -36,11 +36,11 @@ export function SignUp() {
     <Shell title={words.title}>
       <Card>
         {isDone ? (
-          <LookIntoMailbox>
+          <CheckInbox>
             <p>
               <a href="/activate">{words.nothingCame}</a>
             </p>
-          </LookIntoMailbox>
+          </CheckInbox>
         ) : (
           <>
             <h1>{words.title}</h1>

@@ -1,4 +1,4 @@
-/** The form that asks for a mail. What is answered is the same whether the address is known or not, and so is what is shown. */
+/** The form that requests an email. It shows the same whether the address has an account or not, as the service does. */
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { texts } from '../texts/language.ts'
@@ -9,7 +9,7 @@ import { Outcome } from './outcome.tsx'
 interface AskForMailProps {
   title: string
   why: ComponentChildren
-  /** Whether something else stood here before. */
+  /** Whether it replaces another form. Then its heading takes the focus. */
   isOutcome?: boolean
   ask: (email: string) => Promise<unknown>
 }
@@ -23,7 +23,7 @@ export function AskForMail({ title, why, isOutcome, ask }: AskForMailProps) {
     setIsSent(true)
     return undefined
   })
-  if (isSent) return <LookIntoMailbox />
+  if (isSent) return <CheckInbox />
   return (
     <>
       {isOutcome ? <Outcome title={title}>{null}</Outcome> : <h1>{title}</h1>}
@@ -38,7 +38,7 @@ export function AskForMail({ title, why, isOutcome, ask }: AskForMailProps) {
   )
 }
 
-export function LookIntoMailbox({ children }: { children?: ComponentChildren }) {
+export function CheckInbox({ children }: { children?: ComponentChildren }) {
   const { mail } = texts
   return (
     <Outcome title={mail.sentTitle}>

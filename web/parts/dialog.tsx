@@ -1,4 +1,4 @@
-/** The browser's own modal dialog: it keeps the focus inside, gives it back, and closes on Escape. */
+/** The browser's modal dialog: it keeps the focus inside, restores it afterwards and closes on Escape. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
 
@@ -8,7 +8,7 @@ interface DialogProps {
   children: ComponentChildren
 }
 
-/** Open for as long as it is there. */
+/** Open as long as it is mounted. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const id = useId()
   const ref = useRef<HTMLDialogElement>(null)

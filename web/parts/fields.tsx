@@ -1,17 +1,17 @@
-/** Fields with their label, their hint and what is wrong with them, tied together for assistive technology. */
+/** Form fields with label, hint and error, linked to each other for assistive technology. */
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { texts } from '../texts/language.ts'
 
 export interface FieldProps {
   label: string
-  /** As the API calls it, and as the form finds it. */
+  /** The name in the API and in the form data. */
   name: string
   error?: string | undefined
   hint?: ComponentChildren
 }
 
-/** What else an input may be told. */
+/** Attributes that are passed on to the input. */
 interface InputProps extends FieldProps {
   type?: 'text' | 'email' | 'url' | 'search'
   autoComplete?: string
@@ -84,12 +84,12 @@ export function EmailField(props: Partial<InputProps>) {
   )
 }
 
-/** What is typed is hidden, until it is asked to be shown. */
+/** Hides the password until the visitor presses the button that shows it. */
 export function PasswordField({ label, hint, error, ...input }: Omit<InputProps, 'type'>) {
   const id = useId()
   const ref = useRef<HTMLInputElement>(null)
   const [isShown, setIsShown] = useState(false)
-  // Hidden again before it is sent: browsers offer to remember only what is a password field at that moment.
+  // Hidden again before submitting: browsers offer to save only what is a password field at that moment.
   useEffect(() => {
     const hide = () => {
       setIsShown(false)

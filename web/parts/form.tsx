@@ -1,9 +1,9 @@
-/** Forms: one submission at a time, and what is refused stands beside the field that it is about. */
+/** Forms that submit once at a time and show each refusal beside its field. */
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { complaintAbout, explain } from '../failures.ts'
 
-/** Why a form could not be sent: by field, or `form` for what is nobody's. */
+/** Why a submission was refused: by field, or under `form` when no field is to blame. */
 export type Refusals = Partial<Record<string, ComponentChildren>>
 
 interface FormState {
@@ -15,7 +15,7 @@ interface FormState {
 
 /**
  * @param names the fields, in their order on the page
- * @param send gets what is in them; gives, or throws, why it is refused
+ * @param send submits the values; returns the refusals, or throws the failed call
  */
 export function useForm<Name extends string>(
   names: readonly Name[],
@@ -25,8 +25,8 @@ export function useForm<Name extends string>(
   const [refusals, setRefusals] = useState<Refusals>({})
   const [isBusy, setIsBusy] = useState(false)
 
-  // The first field that is wrong; its error describes it, so it is read out on the way. Before it is painted, so that
-  // nobody types into the old place meanwhile.
+  // Focuses the first wrong field; a screen reader then reads its error, too. A layout effect runs before the paint, so
+  // nobody can type into the old place in between.
   useLayoutEffect(() => {
     const first = names.find((name) => refusals[name])
     const input = first && ref.current?.elements.namedItem(first)
@@ -84,7 +84,7 @@ interface SubmitProps {
   children: ComponentChildren
 }
 
-/** Not `disabled` while it works: that would throw the focus of a keyboard user back to the top. */
+/** Not `disabled` while busy: that would move the focus of a keyboard user to the top of the page. */
 export function Submit({ form, busy, isDangerous, children }: SubmitProps) {
   return (
     <>

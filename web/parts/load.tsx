@@ -1,4 +1,4 @@
-/** What has to be fetched before it can be shown. */
+/** Data that has to be fetched before it can be shown. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { explain } from '../failures.ts'
@@ -12,7 +12,7 @@ export interface Loaded<T> {
   change: (value: T) => void
 }
 
-/** Fetches anew whenever `key` changes; an answer to an earlier key is dropped. */
+/** Fetches again whenever `key` changes, and drops the answer to an earlier key. */
 export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
   const [value, setValue] = useState<T>()
   const [failure, setFailure] = useState<string>()
@@ -38,7 +38,7 @@ interface LoadedProps<T> {
   children: (value: T) => ComponentChildren
 }
 
-/** The value, or why there is none yet. What was there before stays while something newer is fetched. */
+/** Shows the value, the failure, or that it is loading. The old value stays visible while a new one is fetched. */
 export function Show<T>({ loaded: { value, failure, isLoading, reload }, children }: LoadedProps<T>) {
   return (
     <div aria-busy={isLoading}>

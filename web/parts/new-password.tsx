@@ -1,4 +1,4 @@
-/** A field for a password that is to be set: it says while it is typed what the service will say. */
+/** A field for a new password. It shows during typing how the service will judge it. */
 import { useEffect, useState } from 'preact/hooks'
 import { type KnownAs, knownWords, lengthOf, minScore } from '../../src/crypto/password-rules.ts'
 import type { judgeStrength } from '../../src/crypto/strength.ts'
@@ -9,7 +9,7 @@ import { PasswordField } from './fields.tsx'
 interface NewPasswordProps {
   name: string
   error: string | undefined
-  /** What others know of the person, as far as it is typed or known yet. */
+  /** What others know of the person, and so must not make up the password. May grow while the person types. */
   knownAs: () => KnownAs
 }
 
@@ -18,12 +18,12 @@ export function NewPasswordField({ name, error, knownAs }: NewPasswordProps) {
   const [judge, setJudge] = useState<typeof judgeStrength>()
   const [isWanted, setIsWanted] = useState(false)
 
-  // The judge and its dictionary are 200 kB, which only who sets a password has to load.
+  // The strength check with its dictionary is 200 kB, so it is loaded when the field gets the focus.
   useEffect(() => {
     if (!isWanted) return
     import('../../src/crypto/strength.ts').then(
       ({ judgeStrength }) => setJudge(() => judgeStrength),
-      // Without it there is no advice, and the service judges alone.
+      // Without it there is no advice; the service still checks the password.
       () => undefined,
     )
   }, [isWanted])

@@ -7,7 +7,7 @@ interface OutcomeProps {
   children: ComponentChildren
 }
 
-/** What a form has led to. The focus moves to its heading, so that a screen reader goes on there. */
+/** The result of a form. The focus moves to its heading, so that a screen reader continues there. */
 export function Outcome({ title, children }: OutcomeProps) {
   const heading = useRef<HTMLHeadingElement>(null)
   useLayoutEffect(() => {

@@ -1,4 +1,4 @@
-/** What every page has around its content. */
+/** The frame around every page. */
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { productName } from '../settings.ts'
@@ -6,11 +6,11 @@ import { setTitle } from '../start.tsx'
 import { type Language, chooseLanguage, language, languages, texts } from '../texts/language.ts'
 
 interface ShellProps {
-  /** Of the window; the page's own heading is in its content. */
+  /** The title of the window; the heading of the page is part of its content. */
   title: string
   /** A narrow card for one form, or the width of the window for lists. */
   width?: 'narrow' | 'wide'
-  /** What stands beside the name, at the top. */
+  /** Shown at the top, beside the product name. */
   header?: ComponentChildren
   children: ComponentChildren
 }
@@ -53,7 +53,6 @@ function LanguageSwitch() {
   )
 }
 
-/** A framed part of a page. */
 export function Card({ children }: { children: ComponentChildren }) {
   return <div class="card">{children}</div>
 }

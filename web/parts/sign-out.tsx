@@ -3,7 +3,7 @@ import { explain } from '../failures.ts'
 import { texts } from '../texts/language.ts'
 import { toast } from './toasts.tsx'
 
-/** Ends the session. The page, which is told like any other tab, leads to the sign-in. */
+/** Ends the session. `useSignedIn` hears of it and leads to the sign-in page. */
 export function SignOut() {
   const signOut = () => void client.signOut().catch((error: unknown) => toast(explain(error)))
   return (

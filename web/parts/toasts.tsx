@@ -1,4 +1,4 @@
-/** Short notes about what was done, read out as they come. */
+/** Short messages about what was done, which screen readers announce. */
 import { useEffect, useState } from 'preact/hooks'
 
 const shownMs = 6_000
@@ -9,7 +9,7 @@ export function toast(text: string): void {
   show?.(text)
 }
 
-/** Where the notes appear. There is one on a page. */
+/** Where the messages appear. Mounted once per page. */
 export function Toasts() {
   const [text, setText] = useState('')
   useEffect(() => {

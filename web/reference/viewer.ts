@@ -1,6 +1,6 @@
-/** The API reference: the document of this very deployment, with calls to try. See docs/reference.md. */
+/** The API reference of this deployment, with calls to try (docs/reference.md). */
 
-/** Draws the viewer, which is only loaded here: it is larger than everything else together. */
+/** Shows the viewer. It is larger than all other pages together, so only this page loads it. */
 export async function showReference(place: HTMLElement): Promise<void> {
   const [{ default: SwaggerUI }] = await Promise.all([
     import('swagger-ui-dist/swagger-ui-es-bundle.js'),
@@ -13,9 +13,9 @@ export async function showReference(place: HTMLElement): Promise<void> {
     displayRequestDuration: true,
     docExpansion: 'list',
     defaultModelsExpandDepth: 0,
-    // A validator of its maker's would be asked about the document otherwise.
+    // Otherwise the viewer asks the validator of its vendor about the document.
     validatorUrl: null,
-    // A token that is pasted here is gone with the page.
+    // A pasted token must not outlive the page.
     persistAuthorization: false,
     tryItOutEnabled: true,
     // Shows the recorded curl lines.

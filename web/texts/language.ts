@@ -1,4 +1,4 @@
-/** Which language the pages speak, and its texts. All of them are in one catalogue for each language. */
+/** The language of the pages and its catalog of texts. */
 import { type Texts, en } from './en.ts'
 
 export const languages = { en: 'English', de: 'Deutsch' } as const
@@ -7,7 +7,7 @@ export type Language = keyof typeof languages
 const storageKey = 'postern:language'
 const isLanguage = (tag: string): tag is Language => tag in languages
 
-/** What was chosen here before, else the first of the browser's languages that there is. */
+/** The language that the visitor chose earlier, or the first of the browser's languages that has a catalog. */
 export function chosenLanguage(): Language {
   const chosen = [readChoice(), ...navigator.languages].map((tag) => tag?.split('-')[0] ?? '').find(isLanguage)
   return chosen ?? 'en'
@@ -17,7 +17,7 @@ export function chooseLanguage(language: Language): void {
   try {
     localStorage.setItem(storageKey, language)
   } catch {
-    // A browser that stores nothing asks again.
+    // Without storage the choice cannot be kept.
   }
   location.reload()
 }
@@ -33,7 +33,7 @@ function readChoice(): string | null {
 export let texts: Texts = en
 export let language: Language = 'en'
 
-/** To be awaited before anything is drawn, so that nothing is drawn twice. */
+/** Must finish before the first render, so that nothing is rendered twice. */
 export async function loadTexts(): Promise<void> {
   language = chosenLanguage()
   document.documentElement.lang = language

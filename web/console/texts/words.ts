@@ -1,4 +1,4 @@
-/** The console's own catalogue, so that nobody else loads it. */
+/** The texts of the console, in a catalog of their own so that no other page loads them. */
 import { language } from '../../texts/language.ts'
 import { type Words, en } from './en.ts'
 
