@@ -44,10 +44,17 @@ export class DevServer {
     return this.mailedToken(email)
   }
 
-  /** The token of the link in the newest mail to an address, once there is one. */
-  async mailedToken(email: string): Promise<string> {
+  /**
+   * Waits for the token of the link in the newest email to an address.
+   *
+   * @param known the token of an earlier email, which is not the one to wait for
+   */
+  async mailedToken(email: string, known?: string): Promise<string> {
     let token: string | undefined
-    await until(async () => (token = await this.#newestToken(email)) !== undefined, `a mail to ${email}`)
+    await until(
+      async () => ![undefined, known].includes((token = await this.#newestToken(email))),
+      `an email to ${email}`,
+    )
     return token ?? ''
   }
 

@@ -1,0 +1,109 @@
+/** The main paths in a stock Firefox, against the real development server and its mailbox. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type Credentials, DevServer } from '../e2e/support/dev-server.ts'
+import { Firefox, type Tab } from './support/firefox.ts'
+
+const admin = { email: 'admin@example.com', password: 'nine quiet lanterns drift' }
+const ada = { email: 'ada@example.com', password: 'nine quiet lanterns drift' }
+const bob = { email: 'bob@example.com', password: 'nine quiet lanterns drift' }
+const grace = { email: 'grace@example.com', password: 'seven copper kettles hum' }
+
+describe('in Firefox', { timeout: 300_000 }, () => {
+  let server: DevServer
+  let firefox: Firefox
+
+  before(async () => {
+    server = await DevServer.start()
+    for (const who of [admin, ada]) await server.signUp(who)
+    firefox = await Firefox.launch()
+  })
+  after(async () => {
+    await firefox?.close()
+    await server?.stop()
+  })
+
+  async function enter(tab: Tab, { email, password }: Credentials): Promise<void> {
+    await tab.fill('Email address', email)
+    await tab.fill('Password', password)
+    await tab.press('button', 'Sign in')
+  }
+
+  async function visit(tour: (tab: Tab) => Promise<void>): Promise<void> {
+    await tour(await firefox.openTab(server.origin))
+    assert.deepEqual(firefox.complaints.splice(0), [])
+  }
+
+  it('signing up leads by the mailed link to the account', async () => {
+    await visit(async (tab) => {
+      await tab.goto('/sign-up')
+      await tab.fill('Email address', grace.email)
+      await tab.fill('New password', grace.password)
+      await tab.seesText('This is a strong password.')
+      await tab.press('button', 'Create account')
+      await tab.seesHeading('Check your inbox')
+
+      await tab.goto(`/activate#token=${await server.mailedToken(grace.email)}`)
+      await tab.fill('Password', grace.password)
+      await tab.press('button', 'Activate account')
+      await tab.seesHeading('Your account is active')
+      await tab.press('link', 'Continue')
+      await tab.seesHeading('Where you are signed in')
+      await tab.seesText('Firefox on Linux')
+    })
+  })
+
+  it('the account saves the profile, survives a reload and is closed by signing out', async () => {
+    await visit(async (tab) => {
+      await tab.goto('/sign-in')
+      await enter(tab, ada)
+      await tab.seesHeading('Your account')
+      await tab.fill('About you', 'Notes on engines.')
+      await tab.press('button', 'Save')
+      await tab.seesText('Your profile has been saved.')
+      await tab.goto('/account')
+      await tab.seesHeading('Where you are signed in')
+      assert.equal(await tab.valueOf('About you'), 'Notes on engines.')
+
+      await tab.press('button', 'Sign out')
+      await tab.seesHeading('Sign in')
+      await tab.goto('/account')
+      await tab.seesHeading('Sign in')
+    })
+  })
+
+  it('a forgotten password is replaced by the mailed link', async () => {
+    const newPassword = 'eleven patient foxes row'
+    await server.signUp(bob)
+    const activation = await server.mailedToken(bob.email)
+    await visit(async (tab) => {
+      await tab.goto('/sign-in')
+      await tab.press('link', 'Forgot your password?')
+      await tab.seesHeading('Forgot your password?')
+      await tab.fill('Email address', bob.email)
+      await tab.press('button', 'Send me a link')
+      await tab.seesHeading('Check your inbox')
+      await tab.goto(`/reset-password#token=${await server.mailedToken(bob.email, activation)}`)
+      await tab.fill('New password', newPassword)
+      await tab.press('button', 'Save new password')
+      await tab.seesHeading('Your new password is set')
+
+      await tab.press('link', 'Sign in')
+      await enter(tab, bob)
+      await tab.seesText('The email address or the password is wrong.')
+      await enter(tab, { ...bob, password: newPassword })
+      await tab.seesHeading('Your account')
+    })
+  })
+
+  it('the console shows an ADMIN the users', async () => {
+    await visit(async (tab) => {
+      await tab.goto('/sign-in?return_to=/console')
+      await enter(tab, admin)
+      await tab.press('link', ada.email)
+      await tab.seesHeading(ada.email)
+      await tab.press('button', 'Suspend…')
+      await tab.seesText('The user is signed out everywhere at once')
+    })
+  })
+})
