@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type Credentials, DevServer } from '../e2e/support/dev-server.ts'
-import { Firefox, type Tab } from './support/firefox.ts'
+import { Firefox } from './support/firefox.ts'
+import type { Tab } from './support/firefox-tab.ts'
 
 const admin = { email: 'admin@example.com', password: 'nine quiet lanterns drift' }
 const ada = { email: 'ada@example.com', password: 'nine quiet lanterns drift' }

@@ -6,15 +6,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { until } from '../../e2e/support/command-process.ts'
+import { NoAnswerError, Tab } from './firefox-tab.ts'
 
 const path = process.env.FIREFOX_PATH ?? '/usr/bin/firefox-esr'
-/** Firefox needs most of this to start, on a busy machine. */
+/** Most of this is for the start of Firefox on a busy machine. */
 const timeoutMs = 60_000
-/** A search that meets a navigation may never be answered, and is then repeated. */
-const searchTimeoutMs = 3_000
-
-class NoAnswerError extends Error {}
 
 interface Reply {
   id?: number
@@ -23,13 +19,6 @@ interface Reply {
   result?: unknown
   error?: string
   message?: string
-}
-interface Node {
-  sharedId: string
-}
-interface Evaluation {
-  type: 'success' | 'exception'
-  result: { value?: unknown }
 }
 
 export class Firefox {
@@ -79,7 +68,7 @@ export class Firefox {
   async openTab(origin: string): Promise<Tab> {
     const { userContext } = await this.send<{ userContext: string }>('browser.createUserContext', {})
     const { context } = await this.send<{ context: string }>('browsingContext.create', { type: 'tab', userContext })
-    return new Tab(this, context, origin)
+    return new Tab((method, params, limitMs) => this.send(method, params, limitMs), context, origin)
   }
 
   async send<T>(method: string, params: object, limitMs = timeoutMs): Promise<T> {
@@ -118,98 +107,4 @@ function addressOf(process: ChildProcess): Promise<string> {
     process.once('error', reject)
     process.once('exit', () => reject(new Error(`${path} ended:\n${said}`)))
   })
-}
-
-/** A tab whose elements are found by their names, and which gets real input events. */
-export class Tab {
-  readonly #firefox: Firefox
-  readonly #context: string
-  readonly #origin: string
-
-  constructor(firefox: Firefox, context: string, origin: string) {
-    this.#firefox = firefox
-    this.#context = context
-    this.#origin = origin
-  }
-
-  async goto(path: string): Promise<void> {
-    const url = this.#origin + path
-    await this.#firefox.send('browsingContext.navigate', { context: this.#context, url, wait: 'complete' })
-  }
-
-  async seesHeading(name: string): Promise<void> {
-    await this.#find({ type: 'accessibility', value: { role: 'heading', name } })
-  }
-
-  async seesText(text: string): Promise<void> {
-    await this.#find({ type: 'xpath', value: `//*[text()[contains(normalize-space(), "${text}")]]` })
-  }
-
-  async fill(label: string, text: string): Promise<void> {
-    const field = await this.#field(label)
-    await this.#call('(field) => { field.focus(); field.select() }', [field])
-    const value = Array.from(text, (key) => [
-      { type: 'keyDown', value: key },
-      { type: 'keyUp', value: key },
-    ]).flat()
-    await this.#perform([{ type: 'key', id: 'keyboard', actions: value }])
-  }
-
-  async press(role: 'button' | 'link', name: string): Promise<void> {
-    const element = await this.#find({ type: 'accessibility', value: { role, name } })
-    await this.#call('(element) => element.scrollIntoView({ block: "center" })', [element])
-    const move = { type: 'pointerMove', x: 0, y: 0, origin: { type: 'element', element } }
-    const actions = [move, { type: 'pointerDown', button: 0 }, { type: 'pointerUp', button: 0 }]
-    await this.#perform([{ type: 'pointer', id: 'mouse', actions }])
-  }
-
-  async valueOf(label: string): Promise<unknown> {
-    const field = await this.#field(label)
-    return this.#call('(field) => field.value', [field])
-  }
-
-  /** By its label, because a password field has no role in HTML-AAM. */
-  #field(label: string): Promise<Node> {
-    return this.#find({ type: 'xpath', value: `//input[@id = //label[normalize-space() = "${label}"]/@for]` })
-  }
-
-  async #find(locator: object): Promise<Node> {
-    let found: Node | undefined
-    const search = async () => {
-      found = await this.#search(locator)
-      return found !== undefined
-    }
-    await until(search, JSON.stringify(locator), timeoutMs)
-    return found!
-  }
-
-  async #search(locator: object): Promise<Node | undefined> {
-    const params = { context: this.#context, locator, maxNodeCount: 1 }
-    try {
-      const { nodes } = await this.#firefox.send<{ nodes: Node[] }>(
-        'browsingContext.locateNodes',
-        params,
-        searchTimeoutMs,
-      )
-      return nodes[0]
-    } catch (error) {
-      if (error instanceof NoAnswerError) return undefined
-      throw error
-    }
-  }
-
-  async #call(functionDeclaration: string, nodes: Node[]): Promise<unknown> {
-    const answer = await this.#firefox.send<Evaluation>('script.callFunction', {
-      functionDeclaration,
-      arguments: nodes.map(({ sharedId }) => ({ sharedId })),
-      target: { context: this.#context },
-      awaitPromise: true,
-    })
-    return answer.result.value
-  }
-
-  async #perform(actions: object[]): Promise<void> {
-    await this.#firefox.send('input.performActions', { context: this.#context, actions })
-    await this.#firefox.send('input.releaseActions', { context: this.#context })
-  }
 }
