@@ -1,10 +1,10 @@
-/** Who is signed in, as far as this client knows, and who wants to know of it. */
+/** Who is signed in, as far as this client knows, and the listeners for changes. */
 import { openChannel } from './platform.ts'
 import type { User } from './types.ts'
 
 /**
- * What happened to who is signed in: a sign-in; a session found in the storage; other data of the user; a sign-out; or an
- * end that nobody here asked for, such as one from another device.
+ * Why it changed: a sign-in; a session found in the storage; new data of the user; a sign-out; or an end that nobody
+ * here asked for, such as one from another device.
  */
 export type ChangeReason = 'signed_in' | 'restored' | 'user_changed' | 'signed_out' | 'session_ended'
 
@@ -15,8 +15,8 @@ export interface Change {
 }
 
 /**
- * @param channel what other tabs hear, too; nobody else without it
- * @param hear what to do when another tab says something
+ * @param channel the name under which other tabs hear changes, too; without it no other tab does
+ * @param hear handles a change in another tab
  */
 export function keepListeners(channel: string | undefined, hear: (change: Change) => Promise<void>) {
   const listeners = new Set<(change: Change) => void>()
@@ -34,7 +34,7 @@ export function keepListeners(channel: string | undefined, hear: (change: Change
       try {
         listener(change)
       } catch (error) {
-        // A listener's mistake is the app's to see, and no reason for the call that made the change to fail.
+        // The app sees a listener's error as uncaught; the call that made the change must not fail for it.
         queueMicrotask(() => {
           throw error
         })

@@ -20,10 +20,10 @@ import type {
 } from './types.ts'
 import type { Exchange } from './wire.ts'
 
-/** What the client adds by itself. */
+/** Properties that the client fills in by itself. */
 type Own = 'transport' | 'device_token'
 
-/** What a user with a permission does to others. */
+/** Calls about other users, each of which needs a permission. */
 export interface Administration {
   users: (query?: Query<'listUsers'>, options?: CallOptions) => Promise<Answer<'listUsers'>>
   user: (id: string) => Promise<AdministeredUser>
@@ -38,34 +38,37 @@ export interface Administration {
   /** Signs the user out everywhere. */
   endSessions: (id: string) => Promise<void>
   deleteUser: (id: string) => Promise<void>
-  /** The mails of the service, and what became of them. */
+  /** The emails of the service and their outcomes. */
   emails: (query?: Query<'listEmails'>, options?: CallOptions) => Promise<Answer<'listEmails'>>
-  /** Lets mails go to an address again that had bounced or complained. */
+  /** Allows emails to an address again after a bounce or a complaint. */
   liftEmailSuppression: (id: string) => Promise<Answer<'liftEmailSuppression'>>
   auditEvents: (query?: Query<'listAuditEvents'>, options?: CallOptions) => Promise<Answer<'listAuditEvents'>>
   roles: () => Promise<{ role: Role; permissions: Permission[] }[]>
 }
 
-/** Everything a page or program does with Postern. Every call rejects with a `PosternError`, or what `signal` says. */
+/**
+ * Everything a page or program does with Postern. A failed call rejects with a `PosternError`, an aborted one with the
+ * `AbortError`.
+ */
 export interface Client {
-  /** Who is signed in, as far as it is known: `null` until `restore`, a sign-in or a call has told. */
+  /** Who is signed in, as far as the client knows: `null` until `restore`, a sign-in or a call has found out. */
   readonly user: User | null
   /**
-   * Finds out who is signed in from the last visit. Asks the service only when somebody was and the access token is too
-   * old; without an answer it says who it was last, or fails where that is not known.
+   * Finds out who is still signed in from the last visit. Asks the service only when there is a session and its access
+   * token is too old. Without an answer it returns the last known user, or fails when there is none.
    */
   restore: () => Promise<User | null>
-  /** Calls whenever who is signed in changes, in another tab too. Gives a function that ends it. */
+  /** Calls the listener whenever the signed-in user changes, in another tab too. Returns a function that removes it. */
   onChange: (listener: (change: Change) => void) => () => void
 
   signUp: (account: Body<'register'>) => Promise<Acceptance>
   resendActivation: (email: string) => Promise<Acceptance>
-  /** Takes the token of the mailed link and the password of that registration, and signs in. */
+  /** Takes the token of the emailed link and the password of that registration, and signs in. */
   activate: (proofs: Omit<Body<'activate'>, Own>) => Promise<User>
   signIn: (credentials: Omit<Body<'login'>, Own>) => Promise<User>
   /**
-   * Ends the session, here in any case. Where the cookie holds it only the service can: then it stays, and the call
-   * fails, when the service cannot be reached.
+   * Ends the session. In the bearer transport it ends here even if the service cannot be reached. Only the service can
+   * delete the cookie: in the cookie transport the call then fails, and the session stays.
    */
   signOut: () => Promise<void>
   /** Ends every session of the user, this one too. */
@@ -91,11 +94,13 @@ export interface Client {
     path: P,
     ...input: object extends CallInput<M, P> ? [CallInput<M, P>?] : [CallInput<M, P>]
   ) => Promise<CallAnswer<M, P>>
-  /** An access token that is good for a while, for a service behind Postern. */
+  /** An access token that is not about to expire, for a service behind Postern. */
   accessToken: () => Promise<string>
-  /** `fetch` with an access token, and once more with a new one after a 401. Only for services that you trust with it. */
+  /**
+   * `fetch` with an access token, repeated once with a new one after a 401. Only for services that you trust with it.
+   */
   fetch: (input: string | URL, init?: RequestInit) => Promise<Response>
-  /** Listens to other tabs no longer. */
+  /** Stops listening to other tabs. */
   close: () => void
 }
 
@@ -105,7 +110,7 @@ interface Input extends CallOptions {
   body?: unknown
 }
 
-/** A client of the Postern at `url`. One for each page or process is enough, and any number work together. */
+/** A client of the Postern at `url`. One per page or process is enough; several work together. */
 export function createClient(options: ClientOptions): Client {
   const keeper = keepSession(options)
   const { isCookie, ask, exchange, withToken } = keeper
@@ -131,7 +136,7 @@ export function createClient(options: ClientOptions): Client {
     return user
   }
 
-  /** After a session ended by its access token: a cookie is the service's to take back. */
+  /** Cleans up after a session that ended by its access token. Only the service can delete the cookie. */
   async function leave(): Promise<void> {
     if (isCookie) await open('logout', kept).catch(() => undefined)
     await keeper.end()
@@ -173,7 +178,7 @@ export function createClient(options: ClientOptions): Client {
     async signOut() {
       const token = await keeper.refreshToken()
       if (isCookie) await open('logout', kept)
-      // A token that exists nowhere any more is as good as one that was ended.
+      // The token is deleted here in any case, so nobody can use it even if the service was not reached.
       else if (token) await open('logout', { refresh_token: token }).catch(() => undefined)
       await keeper.end()
     },

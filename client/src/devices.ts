@@ -1,14 +1,15 @@
 /**
- * The tokens by which the service knows this device again, one for each account that signed in here: B's is of no use to
- * A, and must not take the place of A's. Whose a token is it says itself, by a hash, so no address stands in the storage.
+ * The tokens by which the service recognizes this device, one for each account that signed in here: one account's token
+ * is useless to another and must not replace its token. A token names its owner by a hash, so no address is in the
+ * storage.
  */
 import { type ClientStorage, sha256 } from './platform.ts'
 
-/** So many accounts have a token here, those that signed in last. To anybody else this device is a stranger again. */
+/** How many accounts keep a token here: those that signed in last. For any other the device is unknown again. */
 const maxTokens = 8
 
 export function keepDevices(storage: ClientStorage, key: string) {
-  /** Newest first. The one token of earlier versions is a list, too; what is no token is left out. */
+  /** Newest first. Anything malformed is left out; the single token of earlier versions is a list of one. */
   async function read(): Promise<string[]> {
     const text = (await storage.getItem(key)) ?? ''
     return text.split(' ').filter((token) => ownerOf(token) !== undefined)
@@ -19,7 +20,7 @@ export function keepDevices(storage: ClientStorage, key: string) {
     if (address === undefined) return undefined
     const tokens = await read()
     const owner = await sha256(address)
-    // Where nothing can be hashed the newest one may be the right one, and does no harm where it is not.
+    // Where nothing can be hashed, the newest token may be the right one; a wrong one does no harm.
     return owner === undefined ? tokens[0] : tokens.find((token) => ownerOf(token) === owner)
   }
 
@@ -31,7 +32,7 @@ export function keepDevices(storage: ClientStorage, key: string) {
   return { deviceToken, keepDeviceToken }
 }
 
-/** The hash of the address that a token is for, byte by byte; `undefined` for what is no token. */
+/** The hash of the address that a token is for, one character per byte; `undefined` when it is malformed. */
 function ownerOf(token: string): string | undefined {
   try {
     const { email_sha256: hash } = JSON.parse(decode(token.split('.')[1]!)) as { email_sha256: string }
@@ -45,7 +46,7 @@ function decode(base64url: string): string {
   return atob(base64url.replaceAll('-', '+').replaceAll('_', '/'))
 }
 
-/** The one spelling that the service hashes: trimmed, lower case, the domain in punycode. What is none it will refuse. */
+/** The spelling that the service hashes: trimmed, lower case, the domain in Punycode. `undefined` when it is no address. */
 function normalize(email: string): string | undefined {
   try {
     const trimmed = email.trim()

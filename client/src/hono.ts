@@ -5,17 +5,17 @@ import { type AccessToken, InvalidTokenError, KeysUnavailableError, type Verify,
 import type { Permission } from './types.ts'
 
 export interface PosternOptions {
-  /** What the role of the user has to permit; anybody who is signed in, unless given. */
+  /** The permission that the user needs. Without it, every signed-in user is let in. */
   permission?: Permission
-  /** `PUBLIC_URL` of the service; the variable `POSTERN_ISSUER`, unless given. */
+  /** `PUBLIC_URL` of the service. Default: the variable `POSTERN_ISSUER`. */
   issuer?: string
-  /** `AUDIENCE` of the service; the variable `POSTERN_AUDIENCE`, unless given, or `postern`. */
+  /** `AUDIENCE` of the service. Default: the variable `POSTERN_AUDIENCE`, or else `postern`. */
   audience?: string
-  /** Instead of the two: what verifies. */
+  /** Another verifier, instead of issuer and audience. */
   verify?: Verify
 }
 
-/** What the middleware leaves for the handlers: `c.var.postern`, or `c.get('postern')`. */
+/** What the middleware sets for the handlers: `c.var.postern`, or `c.get('postern')`. */
 export interface PosternEnv {
   Variables: { postern: AccessToken }
 }
@@ -27,8 +27,8 @@ const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i
 const verifiers = new Map<string, Verify>()
 
 /**
- * Lets in who has a good access token and, if asked for, a permission. Anybody else is answered with a problem (RFC 9457):
- * 401, 403, or 503 when the keys cannot be had, with the challenge of RFC 6750 where it belongs.
+ * Lets in requests with a valid access token and, if asked for, a permission. Others get a problem (RFC 9457): 401,
+ * 403, or 503 when the keys cannot be fetched. 401 and 403 have the challenge of RFC 6750.
  */
 export function postern(options: PosternOptions = {}): MiddlewareHandler<PosternEnv> {
   return async function postern(c, next) {
@@ -55,7 +55,7 @@ export function postern(options: PosternOptions = {}): MiddlewareHandler<Postern
   }
 }
 
-/** One for each issuer and audience, so that keys are fetched once and not for each request. */
+/** One per issuer and audience, so that keys are not fetched for each request. */
 function verifierFor(c: Context, options: PosternOptions): Verify {
   const variables = env<{ POSTERN_ISSUER?: string; POSTERN_AUDIENCE?: string }>(c)
   const issuer = options.issuer ?? variables.POSTERN_ISSUER

@@ -1,6 +1,6 @@
-/** What a browser has and other runtimes may not. */
+/** Features that browsers have and other runtimes may lack. */
 
-/** Where a client keeps what has to outlive the page: `localStorage`, or anything like it, synchronous or not. */
+/** Where a client keeps what must outlive the page: `localStorage` or anything like it, synchronous or not. */
 export interface ClientStorage {
   getItem: (key: string) => string | null | Promise<string | null>
   setItem: (key: string, value: string) => void | Promise<void>
@@ -11,7 +11,7 @@ interface Channel {
   addEventListener: (type: 'message', listener: (message: { data: unknown }) => void) => void
   postMessage: (data: unknown) => void
   close: () => void
-  /** Node: an open channel need not keep the process alive. */
+  /** Node: an open channel must not keep the process alive. */
   unref?: () => void
 }
 
@@ -37,7 +37,7 @@ export function defaultStorage(): ClientStorage {
   try {
     if (isBrowser && platform.localStorage) return platform.localStorage
   } catch {
-    // The user forbids this site to store anything.
+    // The browser forbids this site to store anything.
   }
   const items = new Map<string, string>()
   return {
@@ -47,24 +47,24 @@ export function defaultStorage(): ClientStorage {
   }
 }
 
-/** What all tabs of this origin hear that have one of the same name. */
+/** All tabs of this origin that open the same name hear each other. */
 export function openChannel(name: string): Channel | undefined {
   const channel = platform.BroadcastChannel && new platform.BroadcastChannel(name)
   channel?.unref?.()
   return channel
 }
 
-/** Calls when the back button brings this page back as it was left: what happened meanwhile it has not heard. */
+/** Calls when the back button restores this page from memory: it has missed what happened meanwhile. */
 export function onReturn(listener: () => void): void {
   if (isBrowser) platform.addEventListener?.('pageshow', ({ persisted }) => persisted && listener())
 }
 
-/** Browsers tell one tab of what another one stored with a delay. */
+/** Browsers show one tab's writes to another with a delay. */
 export function untilStored(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 50))
 }
 
-/** SHA-256 as a string of bytes; `undefined` on a page without TLS, where browsers have none. */
+/** SHA-256, one character per byte; `undefined` on a page without TLS, where browsers do not offer it. */
 export async function sha256(text: string): Promise<string | undefined> {
   const digest = await platform.crypto?.subtle?.digest('SHA-256', new TextEncoder().encode(text))
   return digest && String.fromCharCode(...new Uint8Array(digest))
@@ -73,8 +73,8 @@ export async function sha256(text: string): Promise<string | undefined> {
 const queues = new WeakMap<object, Promise<unknown>>()
 
 /**
- * Lets one at a time work on a storage: of all tabs by a Web Lock, of all clients in this one where there is none or no
- * `name` that is shared with other tabs.
+ * Lets one caller at a time work on a storage: across tabs by a Web Lock. Without locks, or without a `name` that tabs
+ * share, only across the clients of this page.
  */
 export function takeTurns(storage: ClientStorage, name: string | undefined) {
   const locks = name === undefined ? undefined : platform.navigator?.locks
@@ -89,7 +89,7 @@ export function takeTurns(storage: ClientStorage, name: string | undefined) {
   }
 }
 
-/** Whoever had to wait, waits also for what the tab before has stored. */
+/** After waiting for the lock, waits until the previous tab's writes are visible, too. */
 async function takeLock<T>(locks: Locks, name: string, work: () => Promise<T>): Promise<T> {
   const atOnce = await locks.request(name, { ifAvailable: true }, async (lock) =>
     lock ? { result: await work() } : undefined,

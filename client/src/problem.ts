@@ -2,12 +2,12 @@ import type { components } from './api.ts'
 
 type Problem = components['schemas']['Problem']
 
-/** One broken rule: where (RFC 6901), which, and what to do about it. */
+/** One broken rule: where (a JSON Pointer, RFC 6901), which, and how to fix it. */
 export type FieldError = components['schemas']['FieldError']
 
 /**
- * What went wrong, for a program. Beside the codes of the service: `network_error` when there was no answer, and
- * `unexpected_answer` when it was none of the service's, such as a proxy's error page.
+ * What went wrong, for a program. Besides the codes of the service: `network_error` when there was no answer, and
+ * `unexpected_answer` when it did not come from the service, such as the error page of a proxy.
  */
 export type ErrorCode = Problem['code'] | 'network_error' | 'unexpected_answer'
 
@@ -29,7 +29,7 @@ export class PosternError extends Error {
   /** The HTTP status; 0 without an answer. */
   readonly status: number
   readonly detail: string
-  /** The fields that break a rule. Empty but for `validation_failed` and `weak_password`. */
+  /** The fields that break a rule. Empty except for `validation_failed` and `weak_password`. */
   readonly errors: FieldError[]
   /** Finds the request in the service's log. */
   readonly requestId: string | undefined
@@ -47,7 +47,7 @@ export class PosternError extends Error {
   }
 }
 
-/** What an answer says: its JSON, or nothing. The answer may also break off half-way, as if there had been none. */
+/** The JSON of an answer, if it has a body. An answer that breaks off half-way counts as no answer. */
 export async function readAnswer(response: Response): Promise<unknown> {
   const text = await response.text().catch((cause: unknown) => {
     throw noAnswer(cause)
@@ -61,7 +61,7 @@ export async function readAnswer(response: Response): Promise<unknown> {
   throw new PosternError({ code, status: response.status, detail, errors, requestId, retryAfterSeconds })
 }
 
-/** Why there is no answer: the caller's own abort as it is, anything else as a failure like the others. */
+/** The error for a missing answer: the caller's own abort unchanged, anything else as a `PosternError`. */
 export function noAnswer(cause: unknown): unknown {
   if ((cause as Error).name === 'AbortError') return cause
   return new PosternError({ code: 'network_error', status: 0, detail: 'The service cannot be reached.', cause })

@@ -1,7 +1,7 @@
 /**
- * Who is signed in, and the tokens for it. The storage is the truth: it is read again before each use, so that tabs and
- * clients with one storage in common go on from each other's tokens. Whoever writes takes a turn, and a refresh that
- * fails ends the session only if the token that failed is still the stored one.
+ * The session and its tokens. The storage is the source of truth: it is read again before each use, so that tabs and
+ * clients with a common storage use each other's tokens. Writers take turns, and a failed refresh ends the session only
+ * if the refused token is still the stored one.
  */
 import { type Change, type ChangeReason, differ, keepListeners } from './changes.ts'
 import { keepDevices } from './devices.ts'
@@ -14,13 +14,15 @@ export interface ClientOptions {
   /** The origin of the service, such as `https://accounts.example.com`. */
   url: string
   /**
-   * `cookie`, for pages of the service's own origin alone: the refresh token is in a cookie that no script can read, and
-   * the access token in memory. Otherwise `bearer`: both are in the storage.
+   * `cookie`, only for pages of the service's own origin: the refresh token is in a cookie that no script can read, and
+   * the access token in memory. Default: `bearer`, with both in the storage.
    */
   transport?: 'bearer' | 'cookie'
-  /** `localStorage` in browsers and the memory elsewhere, unless given. */
+  /** Default: `localStorage` in browsers, memory elsewhere. */
   storage?: ClientStorage
-  /** Whether the storage is that of other tabs, too, so that they take turns and tell each other. In browsers it is. */
+  /**
+   * Whether other tabs use the same storage, so that they take turns and tell each other. Default: true in browsers.
+   */
   shared?: boolean
   /** Another way to send a request, such as a service binding. */
   fetch?: Fetch
@@ -28,13 +30,13 @@ export interface ClientOptions {
   now?: () => number
 }
 
-/** Once a token is this close to its end a new one is asked for: the request takes time, too. */
+/** A token this close to its expiry is renewed first, because the request takes time, too. */
 const leewayMs = 10_000
-/** No tab may keep the others waiting for longer. */
+/** No tab may keep the others waiting longer than this. */
 const refreshTimeoutMs = 20_000
 
 interface Held {
-  /** Which sign-in it is, by chance. In the cookie transport all that is stored. */
+  /** A random name of the sign-in. In the cookie transport nothing else is stored. */
   id: string
   accessToken?: string
   /** In milliseconds, by the clock of this machine. */
@@ -52,7 +54,7 @@ export function keepSession(options: ClientOptions) {
   const { deviceToken, keepDeviceToken } = keepDevices(storage, `postern:${url}:device`)
   const takeTurn = takeTurns(storage, shared ? key : undefined)
   const { announce, user, onChange, close } = keepListeners(shared ? key : undefined, hear)
-  /** What the cookie transport keeps from the storage. Counts for the sign-in that is stored, and no other. */
+  /** What the cookie transport keeps out of the storage. Valid only while the storage names the same sign-in. */
   let memory: Held | undefined
   let renewing: Promise<void> | undefined
 
@@ -80,7 +82,7 @@ export function keepSession(options: ClientOptions) {
     announce(reason, null)
   }
 
-  /** Another tab changed something. What counts is the storage, which may learn of it later than this. */
+  /** Another tab changed something. The storage decides, and may show the change later than the message. */
   async function hear({ reason, user: told }: Change): Promise<void> {
     const agrees = (held: Held | undefined) => (held && told && isCookie) || held?.user?.id === told?.id
     let held = await read()
@@ -93,7 +95,7 @@ export function keepSession(options: ClientOptions) {
     if (differ(next, user())) announce(reason, next, false)
   }
 
-  /** What is stored may be other than what this client has seen so far. */
+  /** Announces what the storage says, if this client has not seen it yet. */
   function notice(held: Held | undefined): void {
     const known = user()
     const next = held ? (held.user ?? known) : null
@@ -116,7 +118,10 @@ export function keepSession(options: ClientOptions) {
     }
   }
 
-  /** Once more when there is no answer: the service may have moved on, and for 30 seconds says again what got lost. */
+  /**
+   * Repeated once when there is no answer: the service may have rotated the token already, and answers the same
+   * successor for 30 seconds.
+   */
   async function askForTokens({ refreshToken }: Held): Promise<TokenAnswer> {
     const signal = AbortSignal.timeout(refreshTimeoutMs)
     const body = isCookie ? { transport } : { refresh_token: refreshToken }
@@ -128,7 +133,7 @@ export function keepSession(options: ClientOptions) {
     return answer as TokenAnswer
   }
 
-  /** Asks for new tokens unless somebody has them already. Whoever comes meanwhile waits for the same ones. */
+  /** Refreshes unless another tab has done so already. Concurrent callers wait for the same refresh. */
   function renew(stale: Held): Promise<void> {
     renewing ??= takeTurn(() => refresh(stale)).finally(() => {
       renewing = undefined
@@ -144,7 +149,7 @@ export function keepSession(options: ClientOptions) {
       answer = await askForTokens(held)
     } catch (error) {
       if (!endsSession(error)) throw error
-      // Without Web Locks another tab may have been faster, and signed in anew or used this very token.
+      // Without Web Locks another tab may have signed in again or used this very token in the meantime.
       if (!(await isStillStored(held))) return
       await forget('session_ended')
       throw error
@@ -160,9 +165,9 @@ export function keepSession(options: ClientOptions) {
     return held?.id === id && held.refreshToken === refreshToken
   }
 
-  /** What is stored, with an access token that is good for a while. */
+  /** The stored session, with an access token that is not about to expire. */
   async function current(): Promise<Held & { accessToken: string }> {
-    // Another tab may sign in as somebody else while this one waits; more than that is not to be expected.
+    // Another tab may sign in as someone else while this one waits, so one attempt may not be enough.
     for (let tries = 0; tries < 3; tries++) {
       const held = await read()
       notice(held)
@@ -175,9 +180,9 @@ export function keepSession(options: ClientOptions) {
   }
 
   /**
-   * Calls with an access token, and once more with another one when that is refused.
+   * Calls with an access token, and repeats the call once with a new token after a 401.
    *
-   * @throws {PosternError} `invalid_token` when nobody is signed in; what a refresh throws
+   * @throws {PosternError} `invalid_token` when nobody is signed in, or the error of the refresh
    */
   async function withToken(call: (accessToken: string) => Promise<Response>, isRepeatable = true): Promise<Response> {
     const held = await current()
@@ -216,7 +221,7 @@ export function keepSession(options: ClientOptions) {
         if (await read()) await forget('signed_out')
       }),
 
-    /** Takes note of what the service says about the user, if that is still who is signed in. */
+    /** Stores what the service says about the user, if the same user is still signed in. */
     async learn(next: User): Promise<void> {
       if (!differ((await read())?.user, next)) return
       await takeTurn(async () => {
@@ -231,7 +236,7 @@ export function keepSession(options: ClientOptions) {
       const held = await read()
       if (held && !isFresh(held)) {
         await renew(held).catch((error: unknown) => {
-          // Who was signed in when the service was last reached is what is known until it is reached again.
+          // Until the service can be reached again, the last known user counts as signed in.
           if (!endsSession(error) && !held.user) throw error
         })
       }
@@ -241,7 +246,7 @@ export function keepSession(options: ClientOptions) {
   }
 }
 
-/** Whether a refresh was refused for good. Anything else, such as no network or too many calls, may pass. */
+/** Whether a refresh was refused for good. Any other failure, such as no network or a rate limit, may pass. */
 function endsSession(error: unknown): boolean {
   const { code } = error as PosternError
   return code === 'invalid_refresh_token' || code === 'refresh_token_reused'

@@ -1,10 +1,10 @@
-/** The shapes of the service, by the names people use, taken from its OpenAPI document. */
+/** The types of the API under short names, taken from its OpenAPI document. */
 import type { components, operations, paths } from './api.ts'
 
 type Schemas = components['schemas']
 
 export type User = Schemas['User']
-/** A user as administrators see one: also whether mail reaches the address. */
+/** A user as administrators see it, including whether emails reach the address. */
 export type AdministeredUser = Schemas['AdministeredUser']
 export type Session = Schemas['Session']
 export type Activity = Schemas['Activity']
@@ -24,9 +24,9 @@ type Success<Responses> = Responses[Extract<keyof Responses, 200 | 202 | 204>]
 
 /** What an operation takes as its body. */
 export type Body<Id extends keyof operations> = NonNullable<BodyOf<operations[Id]>>
-/** The filters of a list, and where in it to begin. */
+/** The filters of a list, its page size and its cursor. */
 export type Query<Id extends keyof operations> = QueryOf<operations[Id]>
-/** What an operation answers when all goes well. */
+/** What an operation answers on success. */
 export type Answer<Id extends keyof operations> = Json<Success<operations[Id]['responses']>>
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
@@ -48,6 +48,6 @@ export type CallAnswer<M extends Method, P extends keyof paths> =
   Operation<M, P> extends { responses: infer Responses } ? Json<Success<Responses>> : never
 
 export interface CallOptions {
-  /** Ends the wait. What the call does at the service is not undone. */
+  /** Stops waiting. It does not undo what the call does at the service. */
   signal?: AbortSignal
 }

@@ -1,4 +1,4 @@
-/** Verification of access tokens where they are used, without a call to Postern for each. */
+/** Verifies access tokens locally, without a call to Postern for each. */
 import { createRemoteJWKSet, customFetch, errors, jwtVerify } from 'jose'
 import type { Permission, Role } from './types.ts'
 
@@ -13,7 +13,7 @@ export interface VerifierOptions {
   now?: () => Date
 }
 
-/** Who an access token speaks for, as things were when it was issued. */
+/** The claims of an access token, as they were when it was issued. */
 export interface AccessToken {
   userId: string
   sessionId: string
@@ -24,32 +24,32 @@ export interface AccessToken {
 
 export type Verify = (token: string) => Promise<AccessToken>
 
-/** The token is not good. Answer 401. */
+/** The token is invalid. Answer 401. */
 export class InvalidTokenError extends Error {
   override readonly name = 'InvalidTokenError'
 }
 
-/** The keys could not be had, so nothing is known about the token. Answer 503. */
+/** The keys could not be fetched, so the token was not judged. Answer 503. */
 export class KeysUnavailableError extends Error {
   override readonly name = 'KeysUnavailableError'
 }
 
-/** What Postern signs with. Without a list an attacker could choose (RFC 8725 §3.1). */
+/** What Postern signs with. Without this list an attacker could choose the algorithm (RFC 8725 §3.1). */
 const algorithms = ['EdDSA', 'ES256']
-/** As long as the key set says it may be kept; a key that is new to it is looked for at once, twice a minute at most. */
+/** As long as the key set allows caches to keep it. An unknown key id triggers a new fetch, at most twice a minute. */
 const keysMaxAgeMs = 300_000
-/** Clocks of two machines differ. */
+/** The clocks of two machines differ a little. */
 const clockToleranceSeconds = 5
 
-/** Beside a failing fetch, what says nothing about the token. */
+/** Failures of the key set, which say nothing about the token. */
 const keyFailures = ['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']
 
 /**
- * Makes a function that verifies access tokens (RFC 9068 §4): signature, `typ`, algorithm, issuer, audience and times. The
- * keys are fetched once and kept. It does not know of sessions that have ended: such a token is good for the rest of its
- * ten minutes. Where that is too long, ask `GET /auth/verify`.
+ * Makes a function that verifies access tokens (RFC 9068 §4): signature, `typ`, algorithm, issuer, audience and times.
+ * The keys are cached. It cannot know that a session has ended: its token stays valid for the rest of its ten minutes.
+ * Where that is too long, ask `GET /auth/verify`.
  *
- * @throws {TypeError} when the issuer is no URL
+ * @throws {TypeError} when the issuer is not a URL
  */
 export function verifier({ issuer, audience = 'postern', fetch, now }: VerifierOptions): Verify {
   const keys = createRemoteJWKSet(new URL('/.well-known/jwks.json', issuer), {

@@ -1,4 +1,4 @@
-/** One request, and what came back. */
+/** Sends requests to the service. */
 import { noAnswer, readAnswer } from './problem.ts'
 
 export interface Exchange {
@@ -10,12 +10,12 @@ export interface Exchange {
 
 export type Fetch = typeof globalThis.fetch
 
-/** How requests get to the service at `url`. */
+/** Opens the way to the service at `url`. */
 export function openWire(url: string, fetch: Fetch | undefined) {
-  // Looked up at each call, and called as a function of its own: browsers refuse it as a method of anything else.
+  // Looked up at each call, and not called as a method: browsers refuse `fetch` with another `this`.
   const send: Fetch = fetch ?? ((...request) => globalThis.fetch(...request))
 
-  /** @throws {PosternError} `network_error` when there is no answer; any answer is given back */
+  /** @throws {PosternError} `network_error` when there is no answer; any answer is returned */
   async function exchange({ method, path, body, signal }: Exchange, accessToken?: string): Promise<Response> {
     const headers: Record<string, string> = {}
     if (body !== undefined) headers['Content-Type'] = 'application/json'
@@ -32,7 +32,7 @@ export function openWire(url: string, fetch: Fetch | undefined) {
     }
   }
 
-  /** @throws {PosternError} for any answer but a good one */
+  /** @throws {PosternError} for any answer but a success */
   async function ask(request: Exchange): Promise<unknown> {
     return readAnswer(await exchange(request))
   }
