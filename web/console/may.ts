@@ -1,4 +1,4 @@
-import { permissionsOf, rolesInReachOf } from '../../src/services/permissions.ts'
+import { roleRules } from '../../src/permissions.ts'
 import type { Permission, Role } from '../../client/src/index.ts'
 
 /** Whether the signed-in user has a permission, and, where `on` is given, may use it on an account with that role. */
@@ -9,6 +9,6 @@ export type May = (permission: Permission, on?: Role) => boolean
  * the service checks every call.
  */
 export function mayOf(own: Role): May {
-  return (permission, on) =>
-    permissionsOf[own].includes(permission) && (on === undefined || rolesInReachOf(own).includes(on))
+  const { permissions, actsOn } = roleRules[own]
+  return (permission, on) => permissions.includes(permission) && (on === undefined || actsOn.includes(on))
 }
