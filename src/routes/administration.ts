@@ -16,7 +16,7 @@ import {
 } from '../services/administration/accounts.ts'
 import { liftEmailSuppression } from '../services/administration/email-suppression.ts'
 import { getSessions, getUser, listUsers } from '../services/administration/users.ts'
-import { userStatuses } from '../store/schema.ts'
+import { userStatuses } from '../store/schema/users.ts'
 import { accepted, administeredUserAnswer, sessionAnswer } from './answers.ts'
 import { emailPrefix, idParam, reason, role } from './fields.ts'
 import { cursor, encodeCursor, limit } from './pages.ts'

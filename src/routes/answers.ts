@@ -3,7 +3,9 @@ import type { Activity } from '../services/audit/activity.ts'
 import type { EmailPage } from '../services/mail/outbox.ts'
 import type { SignInOutcome } from '../services/sessions/begin.ts'
 import type { Tokens } from '../services/sessions/tokens.ts'
-import type { AuditEvent, Session, User } from '../store/schema.ts'
+import type { AuditEvent } from '../store/schema/audit.ts'
+import type { Session } from '../store/schema/sessions.ts'
+import type { User } from '../store/schema/users.ts'
 
 export function userAnswer(user: User) {
   return {

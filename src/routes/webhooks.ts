@@ -6,7 +6,7 @@ import { Hono } from '../http/hono.ts'
 import { signedByResend } from '../http/webhook.ts'
 import { rowTag } from '../providers/resend.ts'
 import { recordFate } from '../services/mail/fate.ts'
-import type { EmailFate } from '../store/schema.ts'
+import type { EmailFate } from '../store/schema/emails.ts'
 
 /** The parts of an event that we use. Resend sends further members and further kinds of event, which are ignored. */
 const event = z.object({

@@ -1,6 +1,6 @@
 import { type SQL, and, eq, gte, inArray, lt, lte, sql } from 'drizzle-orm'
 import { type Db, always, insertWhere } from './db.ts'
-import { attemptCounters } from './schema.ts'
+import { attemptCounters } from './schema/attempts.ts'
 
 export interface AttemptPolicy {
   /** Attempts in a row without a pause. */

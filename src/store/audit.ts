@@ -1,6 +1,6 @@
 import { type SQL, and, desc, eq, inArray, lt, sql } from 'drizzle-orm'
 import { type Db, type Row, insertWhere, unindexed } from './db.ts'
-import { auditEvents } from './schema.ts'
+import { auditEvents } from './schema/audit.ts'
 
 /** Records an event if `guard` holds. As the first statement of a batch it is the guard of all the others: see `happened`. */
 export function insertAuditEvent(db: Db, event: Row<typeof auditEvents>, guard: SQL = sql`true`) {

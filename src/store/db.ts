@@ -1,5 +1,4 @@
 import { SQL, and, getTableColumns, is, or, sql } from 'drizzle-orm'
-import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { unavailable } from '../errors.ts'
@@ -53,20 +52,6 @@ export function choose(condition: SQL, value: SQL | string, otherwise: SQL | str
 
 /** A whole row, of values or of expressions that are computed at the moment of writing. */
 export type Row<T extends SQLiteTable> = { [K in keyof T['$inferSelect']]: T['$inferSelect'][K] | SQL }
-
-/** Runs statements as one transaction: all or nothing, in one round trip. */
-export function orderedBatch<const T extends readonly [BatchItem<'sqlite'>, ...BatchItem<'sqlite'>[]]>(
-  db: Db,
-  statements: T,
-): Promise<BatchResponse<T>> {
-  return db.batch(statements)
-}
-
-/** The same for as many statements as there happen to be. */
-export async function batchAll(db: Db, statements: readonly BatchItem<'sqlite'>[]): Promise<unknown[]> {
-  const [first, ...others] = statements
-  return first ? db.batch([first, ...others]) : []
-}
 
 /**
  * Inserts one row if `guard` holds at the moment of writing. D1 has no interactive transactions, so a decision belongs

@@ -4,7 +4,7 @@
  */
 import { type SQL, and, eq, getTableColumns, gte, inArray, isNotNull, isNull, lte, or, sql } from 'drizzle-orm'
 import { type Db, unindexed } from './db.ts'
-import { type Email, emails } from './schema.ts'
+import { type Email, emails } from './schema/emails.ts'
 
 /** The account of a recipient whose address takes no more email. */
 const suppressedUserId = sql<string | null>`(select owner.id from users as owner

@@ -1,7 +1,8 @@
 /** What the provider reports about emails after it has accepted them. */
 import { type SQL, and, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
 import { type Db, choose } from './db.ts'
-import { type EmailFate, type EmailProblem, emailFates, emails, users } from './schema.ts'
+import { type EmailFate, type EmailProblem, emailFates, emails } from './schema/emails.ts'
+import { users } from './schema/users.ts'
 
 /** The email of an event: by our own id, which it carries as a tag, or otherwise by the id that the provider gave it. */
 export interface EmailReference {

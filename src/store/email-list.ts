@@ -2,7 +2,7 @@ import { and, desc, eq, lt } from 'drizzle-orm'
 import { unionAll } from 'drizzle-orm/sqlite-core'
 import { batch } from './batch.ts'
 import type { Db } from './db.ts'
-import { type EmailStatus, emailStatuses, emails } from './schema.ts'
+import { type EmailStatus, emailStatuses, emails } from './schema/emails.ts'
 
 /** What staff may see of an email: neither its content nor the origin of the request that caused it. */
 const { id, template, userId, recipient, status, attempts, providerId, fate, lastError } = emails

@@ -1,7 +1,7 @@
 import { type SQL, and, eq, inArray, isNull, lt, notInArray, sql } from 'drizzle-orm'
 import { uuidv7Floor } from '../crypto/random.ts'
 import { type Db, type Expression, allOf, always, insertWhere } from './db.ts'
-import { type Email, type EmailStatus, emails } from './schema.ts'
+import { type Email, type EmailStatus, emails } from './schema/emails.ts'
 
 /** A row that is not stored yet. Its recipient and its budget may be computed by the database. */
 export type NewEmail = Omit<Email, 'recipient' | 'budget'> & {

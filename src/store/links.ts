@@ -1,6 +1,9 @@
 import { type SQL, and, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm'
 import { type Db, insertWhere } from './db.ts'
-import { type LinkPurpose, type OneTimeLink, emails, oneTimeLinks, registrations, users } from './schema.ts'
+import { type LinkPurpose, type OneTimeLink, oneTimeLinks } from './schema/links.ts'
+import { emails } from './schema/emails.ts'
+import { registrations } from './schema/registrations.ts'
+import { users } from './schema/users.ts'
 
 export function insertLink(db: Db, link: OneTimeLink, guard: SQL) {
   return insertWhere(db, oneTimeLinks, link, guard)

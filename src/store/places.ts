@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { uuidv7Floor } from '../crypto/random.ts'
-import type { Session } from './schema.ts'
+import type { Session } from './schema/sessions.ts'
 
 type Place = Pick<Session, 'ip' | 'country'>
 

@@ -1,6 +1,7 @@
 import { type SQL, and, asc, eq, inArray, lt, sql } from 'drizzle-orm'
 import { type Db, allOf, insertWhere } from './db.ts'
-import { type Registration, registrations, users } from './schema.ts'
+import { type Registration, registrations } from './schema/registrations.ts'
+import { users } from './schema/users.ts'
 
 /** Stores a registration if the address belongs to a pending user. */
 export function insertRegistration(db: Db, registration: Registration, guard: SQL) {

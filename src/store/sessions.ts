@@ -1,7 +1,8 @@
 import { type SQL, and, desc, eq, gt, inArray, lt, lte, ne, sql } from 'drizzle-orm'
 import type { Role } from '../permissions.ts'
 import { type Db, insertWhere } from './db.ts'
-import { type Session, sessions, users } from './schema.ts'
+import { type Session, sessions } from './schema/sessions.ts'
+import { users } from './schema/users.ts'
 import { isPassword } from './users.ts'
 
 /** A live session and its active user, in one statement. */

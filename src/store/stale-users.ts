@@ -3,7 +3,10 @@ import { uuidv7Prefix } from '../crypto/random.ts'
 import { roles } from '../permissions.ts'
 import { batch } from './batch.ts'
 import type { Db } from './db.ts'
-import { auditEvents, oneTimeLinks, registrations, users } from './schema.ts'
+import { auditEvents } from './schema/audit.ts'
+import { oneTimeLinks } from './schema/links.ts'
+import { registrations } from './schema/registrations.ts'
+import { users } from './schema/users.ts'
 
 /**
  * Deletes one chunk of the accounts that nobody activated: pending, without a registration since `beforeId`, and without a

@@ -2,7 +2,8 @@ import { type SQL, and, asc, desc, eq, gt, gte, inArray, isNotNull, isNull, lt, 
 import { unionAll } from 'drizzle-orm/sqlite-core'
 import { type Db, allOf, insertWhere } from './db.ts'
 import { type Role, roles } from '../permissions.ts'
-import { type User, type UserStatus, registrations, userStatuses, users } from './schema.ts'
+import { type User, type UserStatus, userStatuses, users } from './schema/users.ts'
+import { registrations } from './schema/registrations.ts'
 
 /** A pending user, unless somebody has the address already. */
 export function insertPendingUser(db: Db, user: Pick<User, 'id' | 'email' | 'createdAt'>, guard: SQL) {

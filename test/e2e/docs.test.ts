@@ -134,7 +134,9 @@ test('the tables of variables and secrets are those of wrangler.toml, and of the
 
 test('the page about how it works knows every table, kind of token and template', () => {
   const names = (path: string, pattern: RegExp) => Array.from(read(path).matchAll(pattern), ([, name = '']) => name)
-  const tables = names('src/store/schema.ts', /sqliteTable\(\s*'([a-z_]+)'/g)
+  const tables = globSync('src/store/schema/*.ts', { cwd: root }).flatMap((path) =>
+    names(path, /sqliteTable\(\s*'([a-z_]+)'/g),
+  )
   assert.ok(tables.length > 5)
   assert.deepEqual(sorted(firstColumn('docs/architecture.md', 'The tables')), sorted(tables))
   const tokens = names('src/crypto/tokens.ts', /^ {2}'([a-z]+\+jwt)': \{/gm)
@@ -149,7 +151,7 @@ test('the page about how it works knows every table, kind of token and template'
 })
 
 test("the operator's table of audit events is what the trail can hold", () => {
-  const [, list = ''] = /auditTypes = \[([^\]]*)\]/.exec(read('src/store/schema.ts')) ?? []
+  const [, list = ''] = /auditTypes = \[([^\]]*)\]/.exec(read('src/store/schema/audit.ts')) ?? []
   const types = Array.from(list.matchAll(/'([a-z._]+)'/g), ([, type = '']) => type)
   assert.ok(types.length > 10)
   assert.deepEqual(sorted(firstColumn('docs/operations.md', 'Audit events')), sorted(types))

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { emailTemplates } from '../../src/services/mail/kinds.ts'
-import type { Email } from '../../src/store/schema.ts'
+import type { Email } from '../../src/store/schema/emails.ts'
 import { day, hour, minute, second } from '../support/clock.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
 import { captureLog } from '../support/log-lines.ts'

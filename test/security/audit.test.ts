@@ -3,7 +3,7 @@
  * in which request; what changes nothing is none. And the request log, for what was refused before anything was looked at.
  */
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { auditTypes } from '../../src/store/schema.ts'
+import { auditTypes } from '../../src/store/schema/audit.ts'
 import { uuidv7 } from '../support/answers.ts'
 import { day, minute } from '../support/clock.ts'
 import { description } from '../support/description.ts'

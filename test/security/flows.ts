@@ -1,7 +1,7 @@
 /** Every flow of the contract: how to get to the request, what it is answered, and what when it was done before. */
 import { env } from 'cloudflare:workers'
 import type { ProblemCode } from '../../src/errors.ts'
-import type { EmailFate } from '../../src/store/schema.ts'
+import type { EmailFate } from '../../src/store/schema/emails.ts'
 import { sessionOf } from '../support/answers.ts'
 import { breachListUrl } from '../support/breach-list.ts'
 import { minute } from '../support/clock.ts'

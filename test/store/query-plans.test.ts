@@ -1,7 +1,7 @@
 /** Rows read must not grow with the number of users: every statement of every flow finds its rows by an index. */
 import { env } from 'cloudflare:workers'
 import { expect, it } from 'vitest'
-import { emailFates } from '../../src/store/schema.ts'
+import { emailFates } from '../../src/store/schema/emails.ts'
 import { countCosts } from '../support/counting.ts'
 import { consume, loseConnection, refuse, scriptResend } from '../support/mail-consumer.ts'
 import {

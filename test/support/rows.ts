@@ -3,15 +3,13 @@ import { env } from 'cloudflare:workers'
 import { getTableColumns, getTableName } from 'drizzle-orm'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { uuidv7 } from '../../src/crypto/random.ts'
-import {
-  attemptCounters,
-  auditEvents,
-  emails,
-  oneTimeLinks,
-  registrations,
-  sessions,
-  users,
-} from '../../src/store/schema.ts'
+import { attemptCounters } from '../../src/store/schema/attempts.ts'
+import { auditEvents } from '../../src/store/schema/audit.ts'
+import { emails } from '../../src/store/schema/emails.ts'
+import { oneTimeLinks } from '../../src/store/schema/links.ts'
+import { registrations } from '../../src/store/schema/registrations.ts'
+import { sessions } from '../../src/store/schema/sessions.ts'
+import { users } from '../../src/store/schema/users.ts'
 import { Clock, hour } from './clock.ts'
 
 type New<Table extends SQLiteTable> = Table['$inferInsert']

@@ -1,5 +1,5 @@
 /** Resend's side of its webhooks. */
-import type { EmailFate } from '../../src/store/schema.ts'
+import type { EmailFate } from '../../src/store/schema/emails.ts'
 import type { Answer, Service } from './service.ts'
 
 /** Good for nothing but tests. */

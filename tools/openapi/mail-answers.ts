@@ -4,7 +4,7 @@ import type { emailAnswer } from '../../src/routes/answers.ts'
 import type { emailRoutes } from '../../src/routes/emails.ts'
 import type { webhookRoutes } from '../../src/routes/webhooks.ts'
 import { type EmailTemplate, emailTemplates } from '../../src/services/mail/kinds.ts'
-import { emailFates, emailStatuses } from '../../src/store/schema.ts'
+import { emailFates, emailStatuses } from '../../src/store/schema/emails.ts'
 import { email, id, nextCursor, time } from './fields.ts'
 import { type Output, exactly } from './wire.ts'
 

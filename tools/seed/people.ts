@@ -1,5 +1,5 @@
 import type { Role } from '../../src/permissions.ts'
-import type { UserStatus } from '../../src/store/schema.ts'
+import type { UserStatus } from '../../src/store/schema/users.ts'
 import { localAdminEmail } from '../dev/settings.ts'
 import { type Random } from './random.ts'
 import { bios, domains, firstNames, lastNames, locales } from './words.ts'

@@ -15,7 +15,8 @@ import {
   selectUserOfLink,
 } from '../../store/links.ts'
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
-import type { Registration, User } from '../../store/schema.ts'
+import type { Registration } from '../../store/schema/registrations.ts'
+import type { User } from '../../store/schema/users.ts'
 import { hasStatus } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { newEmail } from '../mail/outbox.ts'

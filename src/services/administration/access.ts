@@ -6,7 +6,7 @@ import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
-import type { User } from '../../store/schema.ts'
+import type { User } from '../../store/schema/users.ts'
 import { deleteSessionsOf } from '../../store/sessions.ts'
 import {
   emailOf,

@@ -1,7 +1,8 @@
 import type { Ctx } from '../../context.ts'
 import { AppError } from '../../errors.ts'
 import { batch } from '../../store/batch.ts'
-import type { Session, User } from '../../store/schema.ts'
+import type { Session } from '../../store/schema/sessions.ts'
+import type { User } from '../../store/schema/users.ts'
 import { listSessionsOf } from '../../store/sessions.ts'
 import { type UserFilter, findUser, listUsers as listUserRows, selectUser } from '../../store/users.ts'
 

@@ -1,5 +1,5 @@
 import type { Ctx } from '../../context.ts'
-import type { AuditEvent } from '../../store/schema.ts'
+import type { AuditEvent } from '../../store/schema/audit.ts'
 import { listAudit } from './trail.ts'
 
 /** An event as its user may see it. */

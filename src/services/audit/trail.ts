@@ -1,7 +1,7 @@
 import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { type AuditFilter, listAuditEvents } from '../../store/audit.ts'
-import type { AuditEvent, AuditType } from '../../store/schema.ts'
+import type { AuditEvent, AuditType } from '../../store/schema/audit.ts'
 
 interface About {
   /** The user who acted; null for a job and for a refused sign-in, where nobody proved who they are. */

@@ -1,6 +1,6 @@
 import { renderEmail } from '../../../emails/render.ts'
 import type { Ctx } from '../../context.ts'
-import type { Email, EmailParams } from '../../store/schema.ts'
+import type { Email, EmailParams } from '../../store/schema/emails.ts'
 import type { Claimed, Composed, Dropped, Unreadable } from './claim.ts'
 import { findFacts } from './facts.ts'
 import { type Facts, type IssuedLink, type Plan, findKind } from './kinds.ts'

@@ -1,7 +1,7 @@
 import type { Ctx } from '../../context.ts'
 import { batch } from '../../store/batch.ts'
 import { selectNewestRegistrations, selectRegistrations } from '../../store/registrations.ts'
-import type { Email } from '../../store/schema.ts'
+import type { Email } from '../../store/schema/emails.ts'
 import { selectUsersByEmail } from '../../store/users.ts'
 import { type Facts, findKind } from './kinds.ts'
 

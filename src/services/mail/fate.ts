@@ -11,7 +11,7 @@ import {
   updateFate,
   userIdOfEmail,
 } from '../../store/email-fate.ts'
-import { type EmailFate, type EmailProblem, emailProblems } from '../../store/schema.ts'
+import { type EmailFate, type EmailProblem, emailProblems } from '../../store/schema/emails.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { forgetfulTemplates } from './kinds.ts'
 

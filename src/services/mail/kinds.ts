@@ -4,7 +4,10 @@
  */
 import type { Message } from '../../../emails/render.ts'
 import type { Expression } from '../../store/db.ts'
-import type { Email, EmailParams, LinkPurpose, Registration, User } from '../../store/schema.ts'
+import type { Email, EmailParams } from '../../store/schema/emails.ts'
+import type { LinkPurpose } from '../../store/schema/links.ts'
+import type { Registration } from '../../store/schema/registrations.ts'
+import type { User } from '../../store/schema/users.ts'
 import { hasStatus, userExists } from '../../store/users.ts'
 
 /** What the database knows about the recipient of an email. */

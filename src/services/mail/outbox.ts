@@ -4,7 +4,7 @@ import { describeError, log } from '../../log.ts'
 import type { Expression } from '../../store/db.ts'
 import { type EmailFilter, type ListedEmail, listEmails } from '../../store/email-list.ts'
 import type { NewEmail } from '../../store/emails.ts'
-import type { Email, EmailParams } from '../../store/schema.ts'
+import type { Email, EmailParams } from '../../store/schema/emails.ts'
 import { type EmailTemplate, emailKinds } from './kinds.ts'
 
 /**

@@ -1,7 +1,7 @@
 import type { Ctx } from '../../context.ts'
 import { verifyPassword } from '../../crypto/password.ts'
 import { AppError } from '../../errors.ts'
-import type { AuditType } from '../../store/schema.ts'
+import type { AuditType } from '../../store/schema/audit.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { recordWrongPassword } from '../protection/series-warning.ts'
 import type { PasswordPrincipal } from '../sessions/signed-in.ts'

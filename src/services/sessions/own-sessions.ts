@@ -4,7 +4,8 @@ import { AppError, invalidToken } from '../../errors.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf } from '../../store/db.ts'
-import type { AuditEvent, Session } from '../../store/schema.ts'
+import type { AuditEvent } from '../../store/schema/audit.ts'
+import type { Session } from '../../store/schema/sessions.ts'
 import {
   deleteOtherSessionsOf,
   deleteSession,

@@ -3,7 +3,8 @@ import { AppError } from '../../errors.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch, repeatableBatch } from '../../store/batch.ts'
 import { insertEmail } from '../../store/emails.ts'
-import type { Session, User } from '../../store/schema.ts'
+import type { Session } from '../../store/schema/sessions.ts'
+import type { User } from '../../store/schema/users.ts'
 import {
   deleteSession,
   rotateSession,

@@ -11,7 +11,8 @@ import {
 } from '../../crypto/tokens.ts'
 import { AppError, type ProblemCode } from '../../errors.ts'
 import { permissionsFor } from '../../permissions.ts'
-import type { Session, User } from '../../store/schema.ts'
+import type { Session } from '../../store/schema/sessions.ts'
+import type { User } from '../../store/schema/users.ts'
 
 /** The `client_id` in tokens of Postern's own sign-in (RFC 9068 §2.2). */
 const ownClientId = 'postern'

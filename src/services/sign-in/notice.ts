@@ -2,7 +2,7 @@ import type { Ctx } from '../../context.ts'
 import { type Expression, allOf, never } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import { isNewPlace } from '../../store/places.ts'
-import type { User } from '../../store/schema.ts'
+import type { User } from '../../store/schema/users.ts'
 import { hasSignedInBefore } from '../../store/users.ts'
 import { newEmail } from '../mail/outbox.ts'
 

@@ -5,7 +5,7 @@ import { accountBudget, deleteAttempts, deviceBudget, isSeriesBelow, returnAttem
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { type Expression, always, never } from '../../store/db.ts'
-import type { User } from '../../store/schema.ts'
+import type { User } from '../../store/schema/users.ts'
 import { canSignIn, passwordIdOf, selectUserToSignIn } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { assertClaimed, claimSignIn } from '../protection/attempts.ts'

@@ -4,7 +4,8 @@
  */
 import type { ProblemCode } from '../../../src/errors.ts'
 import type { Role } from '../../../src/permissions.ts'
-import type { AuditType, UserStatus } from '../../../src/store/schema.ts'
+import type { AuditType } from '../../../src/store/schema/audit.ts'
+import type { UserStatus } from '../../../src/store/schema/users.ts'
 import { day, hour, minute, second } from '../../support/clock.ts'
 import { subjects } from '../../support/mails.ts'
 
