@@ -3,7 +3,7 @@ import type { Role } from '../permissions.ts'
 import { type Db, insertWhere } from './db.ts'
 import { type Session, sessions } from './schema/sessions.ts'
 import { users } from './schema/users.ts'
-import { isPassword } from './users.ts'
+import { isPassword } from './user-conditions.ts'
 
 /** A live session and its active user, in one statement. */
 export async function findSessionAndUser(db: Db, sessionId: string, userId: string, now: Date) {

@@ -1,11 +1,11 @@
-import { type SQL, and, asc, desc, eq, gt, gte, inArray, isNotNull, isNull, lt, ne, sql } from 'drizzle-orm'
+import { type SQL, and, asc, desc, eq, gt, gte, isNotNull, lt, sql } from 'drizzle-orm'
 import { unionAll } from 'drizzle-orm/sqlite-core'
-import { type Db, allOf, insertWhere } from './db.ts'
+import { type Db, insertWhere } from './db.ts'
 import { type Role, roles } from '../permissions.ts'
 import { type User, type UserStatus, userStatuses, users } from './schema/users.ts'
 import { registrations } from './schema/registrations.ts'
 
-/** A pending user, unless somebody has the address already. */
+/** Inserts a pending user, unless the address is taken. */
 export function insertPendingUser(db: Db, user: Pick<User, 'id' | 'email' | 'createdAt'>, guard: SQL) {
   const nothing = {
     passwordHash: null,
@@ -39,7 +39,7 @@ export function selectUser(db: Db, id: string) {
   return db.select().from(users).where(eq(users.id, id))
 }
 
-/** The users who have these addresses, for a batch. */
+/** The users with these addresses, for a batch. */
 export function selectUsersByEmail(db: Db, addresses: readonly string[]) {
   return db
     .select()
@@ -47,7 +47,7 @@ export function selectUsersByEmail(db: Db, addresses: readonly string[]) {
     .where(sql`${users.email} in (select value from json_each(${JSON.stringify(addresses)}))`)
 }
 
-/** The user with an address and the password hash of the newest registration of it, for a batch. */
+/** The user with an address, and the password hash of its newest registration, for a batch. */
 export function selectUserToSignIn(db: Db, email: string) {
   const newestHash = db
     .select({ hash: registrations.passwordHash })
@@ -63,7 +63,7 @@ export function selectUserToSignIn(db: Db, email: string) {
 
 export type UserChanges = { [K in keyof typeof users.$inferInsert]?: (typeof users.$inferInsert)[K] | SQL }
 
-/** Changes a user if `guard` holds, and gives the row as it is then. */
+/** Changes a user if `guard` holds, and returns the row afterwards. */
 export function updateUser(db: Db, id: string, changes: UserChanges, guard: SQL) {
   return db
     .update(users)
@@ -76,41 +76,7 @@ export function deleteUser(db: Db, id: string, guard: SQL) {
   return db.delete(users).where(and(eq(users.id, id), guard))
 }
 
-/** There is a user with this id for whom the condition holds. Inside it, `users` means that row. */
-export function userExists(id: string, condition?: SQL): SQL {
-  return sql`exists (select 1 from ${users} where ${and(eq(users.id, id), condition)})`
-}
-
-/** The id of whoever has an address, looked up at the moment of writing; `otherwise` when nobody has. */
-export function userIdOf(email: string, otherwise: string): SQL {
-  return sql`coalesce((select ${users.id} from ${users} where ${eq(users.email, email)}), ${otherwise})`
-}
-
-/** A user's address, looked up at the moment of writing. */
-export function emailOf(id: string): SQL {
-  return sql`(select owner.email from users as owner where owner.id = ${id})`
-}
-
-/** The mailbox was proven at some time, so it is fit to be written to about the account. */
-export function wasActivated(id: string): SQL {
-  return userExists(id, isNotNull(users.activatedAt))
-}
-
-export function hasSignedInBefore(id: string): SQL {
-  return userExists(id, isNotNull(users.lastLoginAt))
-}
-
-/** The address takes mail, as far as the provider has told. */
-export function takesMail(id: string): SQL {
-  return userExists(id, isNull(users.emailProblem))
-}
-
-/** Nothing is mailed to the user's address any more. */
-export function hasEmailProblem(id: string): SQL {
-  return userExists(id, isNotNull(users.emailProblem))
-}
-
-/** The address is worth another try: whoever registers it says that it is good. */
+/** Lets mail go to an address again, because somebody registers it. */
 export function forgetEmailProblem(db: Db, email: string, guard: SQL) {
   return db
     .update(users)
@@ -118,102 +84,21 @@ export function forgetEmailProblem(db: Db, email: string, guard: SQL) {
     .where(and(eq(users.email, email), isNotNull(users.emailProblem), guard))
 }
 
-/**
- * Which password a user has: another one each time that one is set, and the same one when it is only hashed anew. Accounts
- * from before there were such ids have their own id for it.
- */
-export function passwordIdOf({ id, passwordId }: Pick<User, 'id' | 'passwordId'>): string {
-  return passwordId ?? id
-}
-
-/** The condition that a user's password is still a certain one. */
-export function isPassword(passwordId: string): SQL {
-  return sql`coalesce(${users.passwordId}, ${users.id}) = ${passwordId}`
-}
-
-/** Whoever has this address has this password. */
-export function addressHasPassword(email: string, passwordId: string): SQL {
-  return sql`exists (select 1 from ${users} where ${and(eq(users.email, email), isPassword(passwordId))})`
-}
-
-export function hasPassword(id: string): SQL {
-  return userExists(id, isNotNull(users.passwordHash))
-}
-
-export function hasNoPassword(id: string): SQL {
-  return userExists(id, isNull(users.passwordHash))
-}
-
-/** Whoever has this address may sign in. */
-export function addressIsActive(email: string): SQL {
-  return sql`exists (select 1 from ${users} where ${and(eq(users.email, email), eq(users.status, 'active'))})`
-}
-
-/** The user has one of these roles. */
-export function hasRoleAmong(id: string, among: readonly Role[]): SQL {
-  return userExists(id, inArray(users.role, [...among]))
-}
-
-export function hasOtherRoleThan(id: string, role: Role): SQL {
-  return userExists(id, ne(users.role, role))
-}
-
-export function isNotSuspended(id: string): SQL {
-  return userExists(id, ne(users.status, 'suspended'))
-}
-
-/** Back to what the account was before: an account that was never activated has no proven mailbox. */
-export const statusBeforeSuspension: SQL = sql`case when ${users.activatedAt} is null then 'pending' else 'active' end`
-
-/** Taking the role, the access or the account from this user locks nobody out: it is no active ADMIN, or not the last. */
-export function leavesAnActiveAdmin(id: string): SQL {
-  return sql`(not ${userExists(id, and(eq(users.role, 'ADMIN'), eq(users.status, 'active')))} or exists
-    (select 1 from users as other where other.role = 'ADMIN' and other.status = 'active' and other.id <> ${id}))`
-}
-
-/**
- * A pending user becomes active, since who can read the mail owns the mailbox. A suspended one stays suspended, and is
- * active once it is reinstated.
- */
-export function activatedByReset(now: Date): UserChanges {
-  return {
-    status: sql`case when ${users.status} = 'pending' then 'active' else ${users.status} end`,
-    activatedAt: sql`coalesce(${users.activatedAt}, ${now.getTime()})`,
-  }
-}
-
-/** The user is active and nobody is an active ADMIN. */
-export function canBecomeFirstAdmin(id: string): SQL {
-  return allOf(
-    userExists(id, eq(users.status, 'active')),
-    sql`not exists (select 1 from users as admin where admin.role = 'ADMIN' and admin.status = 'active')`,
-  )
-}
-
-export function hasStatus(id: string, status: UserStatus): SQL {
-  return userExists(id, eq(users.status, status))
-}
-
-/** The user may sign in, and the password is still the one that was verified. */
-export function canSignIn(id: string, passwordId: string): SQL {
-  return userExists(id, and(eq(users.status, 'active'), isNotNull(users.passwordHash), isPassword(passwordId)))
-}
-
 export interface UserFilter {
-  /** A prefix of the address. With it the list is in the order of addresses, without it newest first. */
+  /** A prefix of the address. With it the list is ordered by address, without it newest first. */
   emailPrefix?: string | undefined
   role?: Role | undefined
   status?: UserStatus | undefined
-  /** The address or the id of the last user of the page before, as the order has it. */
+  /** The address or id, depending on the order, of the last user of the previous page. */
   after?: string | undefined
 }
 
-/** Beyond every ASCII character, so beyond every address. */
+/** After every ASCII character, so after every address. */
 const afterAscii = '\u007f'
 
 /**
- * A page of users. Rows read are bound by the page and not by the table: a filter by role or status is the union of the
- * (at most three) index ranges it covers, which SQLite merges in order.
+ * A page of users. The rows read depend on the page and not on the table: a filter by role or status is the union of at
+ * most three index ranges, which SQLite merges in order.
  */
 export function listUsers(db: Db, filter: UserFilter, limit: number) {
   const { emailPrefix, after } = filter

@@ -17,7 +17,7 @@ import {
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
 import type { Registration } from '../../store/schema/registrations.ts'
 import type { User } from '../../store/schema/users.ts'
-import { hasStatus } from '../../store/users.ts'
+import { hasStatus } from '../../store/user-conditions.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { newEmail } from '../mail/outbox.ts'
 import { assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'

@@ -15,9 +15,9 @@ import {
   isNotSuspended,
   leavesAnActiveAdmin,
   statusBeforeSuspension,
-  updateUser,
   wasActivated,
-} from '../../store/users.ts'
+} from '../../store/user-conditions.ts'
+import { updateUser } from '../../store/users.ts'
 import { decideAct, findUnchangedTarget } from './act.ts'
 import { auditEvent } from '../audit/trail.ts'
 import type { Principal } from '../sessions/signed-in.ts'

@@ -11,7 +11,8 @@ import { type Expression, allOf } from '../../store/db.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
 import type { User } from '../../store/schema/users.ts'
 import { isSignedInAs, selectSignedInUser } from '../../store/sessions.ts'
-import { hasRoleAmong, selectUser } from '../../store/users.ts'
+import { hasRoleAmong } from '../../store/user-conditions.ts'
+import { selectUser } from '../../store/users.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 
 /**

@@ -8,7 +8,7 @@ import type { Email, EmailParams } from '../../store/schema/emails.ts'
 import type { LinkPurpose } from '../../store/schema/links.ts'
 import type { Registration } from '../../store/schema/registrations.ts'
 import type { User } from '../../store/schema/users.ts'
-import { hasStatus, userExists } from '../../store/users.ts'
+import { hasStatus, userExists } from '../../store/user-conditions.ts'
 
 /** What the database knows about the recipient of an email. */
 export interface Facts {

@@ -10,7 +10,7 @@ import {
   selectAttempts,
 } from '../../store/attempts.ts'
 import { type Expression, anyOf, choose } from '../../store/db.ts'
-import { addressHasPassword } from '../../store/users.ts'
+import { addressHasPassword } from '../../store/user-conditions.ts'
 import type { Device } from './devices.ts'
 import { type HumanCheck, notHuman } from './human-check.ts'
 

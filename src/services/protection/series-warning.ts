@@ -4,7 +4,7 @@ import { batch } from '../../store/batch.ts'
 import { allOf, always, never } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
-import { addressIsActive } from '../../store/users.ts'
+import { addressIsActive } from '../../store/user-conditions.ts'
 import { passwordAttempts } from './attempts.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 

@@ -2,7 +2,8 @@ import type { Ctx } from '../../context.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { allOf } from '../../store/db.ts'
 import type { User } from '../../store/schema/users.ts'
-import { canBecomeFirstAdmin, updateUser } from '../../store/users.ts'
+import { canBecomeFirstAdmin } from '../../store/user-conditions.ts'
+import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 
 /**

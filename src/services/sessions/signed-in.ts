@@ -4,7 +4,7 @@ import { batch } from '../../store/batch.ts'
 import type { Session } from '../../store/schema/sessions.ts'
 import type { User } from '../../store/schema/users.ts'
 import { findSessionAndUser, isSignedIn, selectSession, selectSignedInUser } from '../../store/sessions.ts'
-import { emailOf } from '../../store/users.ts'
+import { emailOf } from '../../store/user-conditions.ts'
 import { assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'
 
 /** Who acts: the user and the session of an access token, as D1 has them now. */

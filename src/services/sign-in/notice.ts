@@ -3,7 +3,7 @@ import { type Expression, allOf, never } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import { isNewPlace } from '../../store/places.ts'
 import type { User } from '../../store/schema/users.ts'
-import { hasSignedInBefore } from '../../store/users.ts'
+import { hasSignedInBefore } from '../../store/user-conditions.ts'
 import { newEmail } from '../mail/outbox.ts'
 
 /** As long as a device token is valid. */

@@ -1,0 +1,121 @@
+/** Conditions and values about users that the database evaluates at the moment of writing, for the guards of writes. */
+import { type SQL, and, eq, inArray, isNotNull, isNull, ne, sql } from 'drizzle-orm'
+import type { Role } from '../permissions.ts'
+import { allOf } from './db.ts'
+import { type User, type UserStatus, users } from './schema/users.ts'
+import type { UserChanges } from './users.ts'
+
+/** There is a user with this id, and the condition holds for that row of `users`. */
+export function userExists(id: string, condition?: SQL): SQL {
+  return sql`exists (select 1 from ${users} where ${and(eq(users.id, id), condition)})`
+}
+
+/** The id of the user with an address, looked up at the moment of writing; `otherwise` if there is none. */
+export function userIdOf(email: string, otherwise: string): SQL {
+  return sql`coalesce((select ${users.id} from ${users} where ${eq(users.email, email)}), ${otherwise})`
+}
+
+/** A user's address, looked up at the moment of writing. */
+export function emailOf(id: string): SQL {
+  return sql`(select owner.email from users as owner where owner.id = ${id})`
+}
+
+/** The mailbox was proven at some time, so it may get email about the account. */
+export function wasActivated(id: string): SQL {
+  return userExists(id, isNotNull(users.activatedAt))
+}
+
+export function hasSignedInBefore(id: string): SQL {
+  return userExists(id, isNotNull(users.lastLoginAt))
+}
+
+/** The provider has reported no problem with the address. */
+export function takesMail(id: string): SQL {
+  return userExists(id, isNull(users.emailProblem))
+}
+
+/** The user's address gets no more mail. */
+export function hasEmailProblem(id: string): SQL {
+  return userExists(id, isNotNull(users.emailProblem))
+}
+
+/**
+ * The id of a user's password: a new one each time a password is set, the same one when it is only rehashed. An account
+ * that is older than these ids uses its own id.
+ */
+export function passwordIdOf({ id, passwordId }: Pick<User, 'id' | 'passwordId'>): string {
+  return passwordId ?? id
+}
+
+/** The user's password is still the one with this id. */
+export function isPassword(passwordId: string): SQL {
+  return sql`coalesce(${users.passwordId}, ${users.id}) = ${passwordId}`
+}
+
+/** The user with this address has this password. */
+export function addressHasPassword(email: string, passwordId: string): SQL {
+  return sql`exists (select 1 from ${users} where ${and(eq(users.email, email), isPassword(passwordId))})`
+}
+
+export function hasPassword(id: string): SQL {
+  return userExists(id, isNotNull(users.passwordHash))
+}
+
+export function hasNoPassword(id: string): SQL {
+  return userExists(id, isNull(users.passwordHash))
+}
+
+/** The user with this address may sign in. */
+export function addressIsActive(email: string): SQL {
+  return sql`exists (select 1 from ${users} where ${and(eq(users.email, email), eq(users.status, 'active'))})`
+}
+
+/** The user has one of these roles. */
+export function hasRoleAmong(id: string, among: readonly Role[]): SQL {
+  return userExists(id, inArray(users.role, [...among]))
+}
+
+export function hasOtherRoleThan(id: string, role: Role): SQL {
+  return userExists(id, ne(users.role, role))
+}
+
+export function isNotSuspended(id: string): SQL {
+  return userExists(id, ne(users.status, 'suspended'))
+}
+
+/** The status before a suspension. An account that was never activated has no proven mailbox, so it is pending again. */
+export const statusBeforeSuspension: SQL = sql`case when ${users.activatedAt} is null then 'pending' else 'active' end`
+
+/** The user is not the last active ADMIN, so the service keeps one without this user. */
+export function leavesAnActiveAdmin(id: string): SQL {
+  return sql`(not ${userExists(id, and(eq(users.role, 'ADMIN'), eq(users.status, 'active')))} or exists
+    (select 1 from users as other where other.role = 'ADMIN' and other.status = 'active' and other.id <> ${id}))`
+}
+
+/**
+ * The changes by which a reset activates a pending user: the link proved the mailbox. A suspended user stays suspended and
+ * becomes active when reinstated.
+ */
+export function activatedByReset(now: Date): UserChanges {
+  return {
+    status: sql`case when ${users.status} = 'pending' then 'active' else ${users.status} end`,
+    activatedAt: sql`coalesce(${users.activatedAt}, ${now.getTime()})`,
+  }
+}
+
+/** The user is active, and there is no active ADMIN. */
+export function canBecomeFirstAdmin(id: string): SQL {
+  return allOf(
+    userExists(id, eq(users.status, 'active')),
+    sql`not exists (select 1 from users as admin where admin.role = 'ADMIN' and admin.status = 'active')`,
+  )
+}
+
+export function hasStatus(id: string, status: UserStatus): SQL {
+  return userExists(id, eq(users.status, status))
+}
+
+/** The user may sign in, and the password is still the one that was verified. */
+export function canSignIn(id: string, passwordId: string): SQL {
+  return userExists(id, and(eq(users.status, 'active'), isNotNull(users.passwordHash), isPassword(passwordId)))
+}
