@@ -41,12 +41,12 @@ export async function activate(ctx: Ctx, token: string, password: string): Promi
   })
   const [[user], [registration]] = [rows.user, rows.registration]
   if (!registration || user?.status !== 'pending') throw new AppError('invalid_link', { reason: 'ended' })
-  const tries = assertClaimed(ctx, rows)
+  const attemptsInARow = assertClaimed(ctx, rows)
   const { matches } = await verifyPassword(password, registration.passwordHash, ctx.work, ctx.secrets.peppers)
   if (!matches) {
     const { id: userId, email } = user
     const refusal = auditEvent(ctx, 'user.activation_refused', { userId, detail: { reason: 'wrong_password' } })
-    await recordWrongPassword(ctx, refusal, { email, userId, tries })
+    await recordWrongPassword(ctx, refusal, { email, userId, attemptsInARow })
     throw new AppError('invalid_credentials', { reason: 'wrong_password' })
   }
   return begin(ctx, linkId, user, registration)

@@ -21,6 +21,6 @@ export async function assertOwnPassword(
   const { matches } = await verifyPassword(password, user.passwordHash, ctx.work, ctx.secrets.peppers)
   if (matches) return
   const event = auditEvent(ctx, refusal, { actorId: user.id, userId: user.id })
-  await recordWrongPassword(ctx, event, { email: user.email, userId: user.id, tries: attemptsInARow })
+  await recordWrongPassword(ctx, event, { email: user.email, userId: user.id, attemptsInARow })
   throw new AppError('wrong_password')
 }

@@ -15,16 +15,16 @@ export interface WrongPassword {
   email: string
   userId: string | null
   /** How many wrong passwords in a row, this one included, wherever they were tried. */
-  tries: number
+  attemptsInARow: number
 }
 
 /**
  * Prepares the email that warns the owner of an account about a series of wrong passwords and offers a reset. The statement
  * has to run, and `announce` to be called, for an address without an account too, so that both look the same from outside.
  */
-export function prepareSeriesWarning(ctx: Ctx, { email, userId, tries }: WrongPassword) {
+export function prepareSeriesWarning(ctx: Ctx, { email, userId, attemptsInARow }: WrongPassword) {
   const warning = newEmail(ctx, 'sign_in_attempts', email, userId)
-  const isDue = suspicious.includes(tries)
+  const isDue = suspicious.includes(attemptsInARow)
   return {
     insertWarning: insertEmail(ctx.db, warning, allOf(isDue ? always : never, addressIsActive(email))),
     announce: () => {

@@ -113,8 +113,8 @@ async function begin(
 async function refuse(ctx: Ctx, attempt: PasswordAttempt, code: ProblemCode, reason: Reason): Promise<never> {
   const { email, budget, attemptsInARow, userId, isRight, isStandIn } = attempt
   const event = auditEvent(ctx, 'user.sign_in_refused', { userId, detail: { reason } })
-  const tries = isRight || isStandIn ? 0 : attemptsInARow
-  const { insertWarning, announce } = prepareSeriesWarning(ctx, { email, userId, tries })
+  const wrong = { email, userId, attemptsInARow: isRight || isStandIn ? 0 : attemptsInARow }
+  const { insertWarning, announce } = prepareSeriesWarning(ctx, wrong)
   await batch(ctx.db, {
     event: insertAuditEvent(ctx.db, event),
     warning: insertWarning,
