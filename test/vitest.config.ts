@@ -34,6 +34,11 @@ export default defineConfig(async () => ({
     include: ['test/**/*.test.{ts,tsx}'],
     exclude: ['test/e2e/**', 'test/browser/**'],
     setupFiles: ['./test/support/setup.ts'],
+    // One worker for all files: starting one and loading every module again cost half of a run. `setup.ts` and
+    // `restoreMocks` put back what a test changes.
+    isolate: false,
+    maxWorkers: 2,
+    restoreMocks: true,
     testTimeout: 60_000,
     // Titles with values are cited and searched for as a whole.
     taskTitleValueFormatTruncate: 0,
