@@ -75,8 +75,7 @@ describe('in Firefox', { timeout: 300_000 }, () => {
 
   it('a forgotten password is replaced by the mailed link', async () => {
     const newPassword = 'eleven patient foxes row'
-    await server.signUp(bob)
-    const activation = await server.mailedToken(bob.email)
+    const activation = await server.signUp(bob)
     await visit(async (tab) => {
       await tab.goto('/sign-in')
       await tab.press('link', 'Forgot your password?')

@@ -58,9 +58,11 @@ export class DevServer {
     return token ?? ''
   }
 
-  /** Somebody with an account that is active. */
-  async signUp(credentials: Credentials): Promise<void> {
-    await this.#post('/auth/activate', { token: await this.register(credentials), password: credentials.password })
+  /** Makes an active account. Returns the used token of the activation email. */
+  async signUp(credentials: Credentials): Promise<string> {
+    const token = await this.register(credentials)
+    await this.#post('/auth/activate', { token, password: credentials.password })
+    return token
   }
 
   async #newestToken(email: string): Promise<string | undefined> {
