@@ -1,4 +1,5 @@
 /** The composition root: bindings in, what the services need out. One for each request or job. */
+import { accessTokenSeconds, deviceTokenSeconds } from './config/policy.ts'
 import { type Config, type Secrets, readSettings } from './config/settings.ts'
 import { type WorkFactor, productionWork } from './crypto/password.ts'
 import type { TokenSettings } from './crypto/tokens.ts'
@@ -62,6 +63,8 @@ export async function createContext(
       audience: config.audience,
       signingKeys: secrets.signingKeys,
       secretKeys: secrets.tokenKeys,
+      accessTokenSeconds,
+      deviceTokenSeconds,
     },
     db: connect(env.DB, platform),
     revocations: env.REVOCATIONS,

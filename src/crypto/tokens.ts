@@ -8,13 +8,6 @@ import { type JWTHeaderParameters, type JWTPayload, SignJWT, jwtVerify } from 'j
 import type { Reason } from '../errors.ts'
 import type { KeyRing, SecretKey, SigningKey } from './keys.ts'
 
-export const accessTokenSeconds = 10 * 60
-export const refreshTokenSeconds = 30 * 24 * 60 * 60
-/** A session ends this long after its sign-in, however often it is refreshed. */
-export const sessionMaxSeconds = 90 * 24 * 60 * 60
-/** A device without a sign-in for this long counts as unknown. */
-export const deviceTokenSeconds = 180 * 24 * 60 * 60
-
 /** Clocks of two machines differ: a token may be this far ahead of ours. */
 const maxSkewSeconds = 60
 
@@ -40,8 +33,8 @@ interface TokenKind {
   keys: keyof typeof algorithms
   /** The setting that is its `aud`. With the issuer as audience no other service can take the token for an access token. */
   audience: 'audience' | 'issuer'
-  /** A token that lives longer was not made by us; `null` where a row, of a session or a link, sets the end. */
-  maxSeconds: number | null
+  /** The setting that bounds its life: a longer one was not made by us. `null` where a row, of a session or a link, sets the end. */
+  lifetime: 'accessTokenSeconds' | 'deviceTokenSeconds' | null
   /** The claims besides `iss`, `aud`, `iat` and `exp`. All are required. */
   claims: Record<string, (value: unknown) => value is string | number>
 }
@@ -52,16 +45,16 @@ const tokenKinds = {
   'at+jwt': {
     keys: 'signingKeys',
     audience: 'audience',
-    maxSeconds: accessTokenSeconds,
+    lifetime: 'accessTokenSeconds',
     claims: { client_id: text, sub: text, sid: text, jti: text, role: text, scope: words },
   },
-  'rt+jwt': { keys: 'secretKeys', audience: 'issuer', maxSeconds: null, claims: { sid: text, gen: count } },
-  'activation+jwt': { keys: 'secretKeys', audience: 'issuer', maxSeconds: null, claims: { jti: text } },
-  'reset+jwt': { keys: 'secretKeys', audience: 'issuer', maxSeconds: null, claims: { jti: text } },
+  'rt+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { sid: text, gen: count } },
+  'activation+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { jti: text } },
+  'reset+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { jti: text } },
   'device+jwt': {
     keys: 'secretKeys',
     audience: 'issuer',
-    maxSeconds: deviceTokenSeconds,
+    lifetime: 'deviceTokenSeconds',
     claims: { jti: text, email_sha256: text, password_id: text },
   },
 } as const satisfies Record<string, TokenKind>
@@ -81,6 +74,8 @@ export interface TokenSettings {
   audience: string
   signingKeys: KeyRing<SigningKey>
   secretKeys: KeyRing<SecretKey>
+  accessTokenSeconds: number
+  deviceTokenSeconds: number
 }
 
 /**
@@ -125,7 +120,7 @@ export async function verifyToken<T extends TokenType>(
       currentDate: now,
       requiredClaims: ['exp', 'iat'],
     })
-    assertTimes(payload, kind, now)
+    assertTimes(payload, kind.lifetime && settings[kind.lifetime], now)
     return { kind: 'valid', claims: readClaims(payload, kind) as Claims<T> }
   } catch (error) {
     return { kind: 'refused', reason: reasonOf(error) }
@@ -150,7 +145,7 @@ function findVerifyKey(ring: KeyRing<Key>, header: JWTHeaderParameters): CryptoK
 }
 
 /** jose takes any number as a time, even `1e400` (Infinity), and checks `iat` only against a maximum age. */
-function assertTimes({ iat, exp }: JWTPayload, { maxSeconds }: TokenKind, now: Date): void {
+function assertTimes({ iat, exp }: JWTPayload, maxSeconds: number | null, now: Date): void {
   if (!count(iat) || !count(exp)) throw new RefusedToken('bad_claims')
   if (iat > epochSeconds(now) + maxSkewSeconds) throw new RefusedToken('not_yet_valid')
   if (maxSeconds !== null && exp - iat > maxSeconds) throw new RefusedToken('lives_too_long')

@@ -1,8 +1,7 @@
 import type { Ctx } from '../context.ts'
+import { linkLifeSeconds, passwordAttempts, refreshTokenSeconds, retention } from '../config/policy.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
-import { refreshTokenSeconds } from '../crypto/tokens.ts'
 import { describeError, log } from '../log.ts'
-import { passwordAttempts } from '../services/protection/attempts.ts'
 import { deleteIdleAttempts } from '../store/attempts.ts'
 import { deleteAuditEventsBefore } from '../store/audit.ts'
 import { deleteFinishedEmailsBefore } from '../store/emails.ts'
@@ -10,23 +9,6 @@ import { deleteExpiredLinks } from '../store/links.ts'
 import { deleteRegistrationsBefore } from '../store/registrations.ts'
 import { deleteExpiredSessionsBetween, lastSessionIdOfChunk } from '../store/sessions.ts'
 import { expireStaleUsers } from '../store/stale-users.ts'
-
-const hour = 60 * 60 * 1000
-const day = 24 * hour
-
-/** How long rows are kept, as the documentation states. */
-export const retention = {
-  registrations: 7 * day,
-  emails: 30 * day,
-  auditEvents: 400 * day,
-  /** So long that waiting for a counter to go gains an attacker next to nothing. */
-  attempts: 30 * day,
-  /**
-   * After a hundred wrong passwords in a row, only a reset allows sign-in again. An address without an account can have none,
-   * so its counter goes after this time.
-   */
-  exhaustedAttempts: 400 * day,
-}
 
 /** Large deletes run in chunks, because a long D1 statement holds up every other. */
 const chunkRows = 5_000
@@ -46,7 +28,8 @@ export async function cleanUp(ctx: Ctx): Promise<void> {
   const chunksOf = (deleteChunk: () => Promise<D1Result>) => inChunks(async () => (await deleteChunk()).meta.changes)
   const tables: Record<string, () => Promise<number>> = {
     // A link lives for at least an hour, a session at least for its first idle time: newer ids cannot have expired.
-    one_time_links: () => chunksOf(() => deleteExpiredLinks(ctx.db, idBefore(hour), now, chunkRows).run()),
+    one_time_links: () =>
+      chunksOf(() => deleteExpiredLinks(ctx.db, idBefore(linkLifeSeconds.reset * 1000), now, chunkRows).run()),
     sessions: () => deleteExpiredSessions(ctx, idBefore(refreshTokenSeconds * 1000), now),
     attempt_counters: () =>
       chunksOf(() =>

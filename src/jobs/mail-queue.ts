@@ -2,7 +2,8 @@ import type { Ctx, MailJob } from '../context.ts'
 import { isUuidv7 } from '../crypto/random.ts'
 import { describeError, log } from '../log.ts'
 import { deliverEmails } from '../services/mail/delivery.ts'
-import { type Retries, retryAfterFailureSeconds } from '../services/mail/request.ts'
+import type { Retries } from '../services/mail/request.ts'
+import { retryAfterFailureSeconds } from '../config/policy.ts'
 import { closeDeadLetter } from '../services/mail/rescue.ts'
 
 /**

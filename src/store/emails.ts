@@ -1,4 +1,5 @@
 import { type SQL, and, eq, inArray, isNull, lt, notInArray, sql } from 'drizzle-orm'
+import { mailBudget } from '../config/policy.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
 import { type Db, type Expression, allOf, always, insertWhere } from './db.ts'
 import { type Email, type EmailStatus, emails } from './schema/emails.ts'
@@ -8,9 +9,6 @@ export type NewEmail = Omit<Email, 'recipient' | 'budget'> & {
   recipient: string | Expression
   budget: string | null | Expression
 }
-
-/** How many emails of one budget may go to one address, so that nobody can flood a mailbox through the service. */
-export const mailBudget = { perHour: 5, perDay: 20 }
 
 const hourMs = 60 * 60 * 1000
 

@@ -5,11 +5,11 @@ import {
   type Claims,
   type TokenSettings,
   type TokenType,
-  accessTokenSeconds,
   epochSeconds,
   signToken,
   verifyToken,
 } from '../../src/crypto/tokens.ts'
+import { accessTokenSeconds, deviceTokenSeconds } from '../../src/config/policy.ts'
 import { Clock, hour, minute, second } from '../support/clock.ts'
 import { signUp } from '../support/people.ts'
 import { startService } from '../support/service.ts'
@@ -48,7 +48,14 @@ const iat = epochSeconds(now())
 
 const signing = await parseSigningKeys(jwks(ed25519, p256))
 const secrets = parseSecretKeys(jwks(secretA, secretB))
-const settings: TokenSettings = { issuer, audience, signingKeys: signing, secretKeys: secrets }
+const settings: TokenSettings = {
+  issuer,
+  audience,
+  signingKeys: signing,
+  secretKeys: secrets,
+  accessTokenSeconds,
+  deviceTokenSeconds,
+}
 const claims = { client_id: 'postern', sub: 'user', sid: 'session', jti: 'token', role: 'USER', scope: 'users:read' }
 const internalClaims = {
   'rt+jwt': { sid: 's', gen: 3 },

@@ -1,7 +1,7 @@
 /** POST /users/{id}/password-reset: an ADMIN has a user set a new password, and sees nothing of it. */
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
-import { mailBudget } from '../../src/store/emails.ts'
+import { mailBudget } from '../../src/config/policy.ts'
 import { expectOk, expectProblem } from '../support/answers.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
 import {

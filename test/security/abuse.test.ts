@@ -1,7 +1,7 @@
 /** Budgets for guesses and for mails: exact, uniform, and no weapon against the owner. */
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
-import { mailBudget } from '../../src/store/emails.ts'
+import { mailBudget } from '../../src/config/policy.ts'
 import { day, hour, minute, second } from '../support/clock.ts'
 import { subjects } from '../support/mails.ts'
 import { goodPassword, mailsTo, otherPassword, register, resetToken, signUp, signUpAdmin } from '../support/people.ts'

@@ -5,8 +5,8 @@
  */
 import { env } from 'cloudflare:workers'
 import { beforeEach, expect, it } from 'vitest'
-import { passwordAttempts } from '../../src/services/protection/attempts.ts'
-import { mailBudget } from '../../src/store/emails.ts'
+import { passwordAttempts } from '../../src/config/policy.ts'
+import { mailBudget } from '../../src/config/policy.ts'
 import { bytesOf } from '../support/answers.ts'
 import { minute } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'

@@ -1,7 +1,7 @@
 /** The mail for a sign-in from a device and a place that an account was not used from before. */
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
-import { mailBudget } from '../../src/store/emails.ts'
+import { mailBudget } from '../../src/config/policy.ts'
 import { day, hour, minute } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
 import { goodPassword, otherPassword, register, resetToken, signUp, signUpAdmin } from '../support/people.ts'

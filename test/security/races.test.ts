@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { decodeJwt } from 'jose'
 import { expect, it } from 'vitest'
-import { mailBudget } from '../../src/store/emails.ts'
+import { mailBudget } from '../../src/config/policy.ts'
 import { expectProblem } from '../support/answers.ts'
 import { minute } from '../support/clock.ts'
 import {

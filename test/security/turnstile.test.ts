@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { readSettings } from '../../src/config/settings.ts'
-import { passwordAttempts } from '../../src/services/protection/attempts.ts'
+import { passwordAttempts } from '../../src/config/policy.ts'
 import { expectProblem } from '../support/answers.ts'
 import { second } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'

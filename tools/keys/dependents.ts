@@ -1,5 +1,5 @@
 /** What hangs on a key after another one took over, and for how long. */
-import { accessTokenSeconds, refreshTokenSeconds } from '../../src/crypto/tokens.ts'
+import { accessTokenSeconds, refreshTokenSeconds } from '../../src/config/policy.ts'
 import { type SetName, type StoredKey, minuteOf } from './key-set.ts'
 
 const neededSeconds: Record<Exclude<SetName, 'PASSWORD_PEPPER'>, number> = {

@@ -3,7 +3,7 @@
  * that is not here must not be in an answer, and every answer of every test is checked against these.
  */
 import * as z from 'zod'
-import { accessTokenSeconds, refreshTokenSeconds } from '../../src/crypto/tokens.ts'
+import { accessTokenSeconds, refreshTokenSeconds } from '../../src/config/policy.ts'
 import type { administrationRoutes } from '../../src/routes/administration.ts'
 import type {
   accepted,

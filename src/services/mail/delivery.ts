@@ -25,6 +25,7 @@
  * A row that is claimed alone is sent by itself, under a key made from its own id.
  */
 import type { Ctx } from '../../context.ts'
+import { claimMs, maxRunMs, retryAfterRunSeconds } from '../../config/policy.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { maxMailsPerRequest } from '../../providers/resend.ts'
 import { batch } from '../../store/batch.ts'
@@ -36,12 +37,6 @@ import {
   selectOfferedEmails,
 } from '../../store/email-claims.ts'
 import { type Retries, deliverRequest, giveBack, retryAfter } from './request.ts'
-
-/** How long one consumer may take for a request before another may claim it. */
-const claimMs = 2 * 60_000
-/** After this long, or a hundred emails, a run repeats no further request: D1 allows an invocation 1,000 statements. */
-const maxRunMs = 60_000
-const retryAfterRunSeconds = 15
 
 /** A request that was offered before. */
 interface OfferedRequest {

@@ -1,4 +1,5 @@
 import type { Ctx } from '../../context.ts'
+import { linkLifeSeconds } from '../../config/policy.ts'
 import { signToken } from '../../crypto/tokens.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
@@ -10,12 +11,10 @@ import type { LinkPurpose, OneTimeLink } from '../../store/schema/links.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { type IssuedLink, type LinkNeed, findKind } from './kinds.ts'
 
-const hourMs = 60 * 60 * 1000
-
 /** What differs between the purposes of a link. */
 const linkKinds = {
-  activation: { lifeMs: 24 * hourMs, typ: 'activation+jwt', page: '/activate', event: 'user.activation_requested' },
-  reset: { lifeMs: hourMs, typ: 'reset+jwt', page: '/reset-password', event: 'user.password_reset_requested' },
+  activation: { typ: 'activation+jwt', page: '/activate', event: 'user.activation_requested' },
+  reset: { typ: 'reset+jwt', page: '/reset-password', event: 'user.password_reset_requested' },
 } as const satisfies Record<LinkPurpose, object>
 
 export interface LinkRequest {
@@ -76,7 +75,7 @@ function renewFrom(now: Date) {
 }
 
 function computeTimes(now: Date, purpose: LinkPurpose) {
-  return { createdAt: now, expiresAt: new Date(now.getTime() + linkKinds[purpose].lifeMs) }
+  return { createdAt: now, expiresAt: new Date(now.getTime() + linkLifeSeconds[purpose] * 1000) }
 }
 
 async function issue(ctx: Ctx, { id, purpose, createdAt, expiresAt }: OneTimeLink): Promise<IssuedLink> {

@@ -1,16 +1,12 @@
 /** One request to Resend, from its claimed rows to their settlement. The rules are at the top of `delivery.ts`. */
 import type { Ctx } from '../../context.ts'
+import { doubtMs, retryAfterFailureSeconds } from '../../config/policy.ts'
 import { describeError, log } from '../../log.ts'
 import { type SendOutcome, sendEmail, sendEmails } from '../../providers/resend.ts'
 import type { ClaimedEmail } from '../../store/email-claims.ts'
 import type { Claimed, Composed, Offered, Settled } from './claim.ts'
 import { composeEmails } from './composition.ts'
 import { giveUpAt, judgeOutcome, pauseSeconds, settle, settleAs, skipAt } from './settlement.ts'
-
-/** Resend forgets an idempotency key after 24 hours. From here on, nothing that may have been accepted is sent again. */
-const doubtMs = 23 * 60 * 60_000
-/** Longer than a claim, so that the next try can claim the row. */
-export const retryAfterFailureSeconds = 150
 
 /** Seconds after which to try again, by the id of the row. A row without an entry needs no further try. */
 export type Retries = Map<string, number>

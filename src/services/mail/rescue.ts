@@ -1,4 +1,5 @@
 /** Emails that the queue gave up, or never got. */
+import { maxTries, strandedMs } from '../../config/policy.ts'
 import type { Ctx, MailJob } from '../../context.ts'
 import { log } from '../../log.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
@@ -7,10 +8,7 @@ import { emailIsUsedUp } from '../../store/email-claims.ts'
 import { failedOrUnknown, findEmailSubject, postponeStrandedEmails, updateEmail } from '../../store/emails.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { findKind } from './kinds.ts'
-import { maxTries } from './settlement.ts'
 
-/** A row that is overdue by this much was lost on the way to the queue. */
-const strandedMs = 5 * 60_000
 /** What one call to the queue takes. */
 const queueBatch = 100
 

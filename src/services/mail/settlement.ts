@@ -1,4 +1,5 @@
 import type { Ctx } from '../../context.ts'
+import { firstPauseSeconds, maxPauseSeconds, maxTries } from '../../config/policy.ts'
 import { log } from '../../log.ts'
 import type { SendOutcome } from '../../providers/resend.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
@@ -7,11 +8,6 @@ import { type ClaimedEmail, type Settlement, emailIsClaimed, settleClaims } from
 import { auditEvent } from '../audit/trail.ts'
 import type { Claimed, Dropped, Offered, Settled } from './claim.ts'
 import { findKind } from './kinds.ts'
-
-/** With the pauses below, about a day. */
-export const maxTries = 30
-const firstPauseSeconds = 15
-const maxPauseSeconds = 3600
 
 /** The pause after a number of tries: doubling, up to an hour. */
 export function pauseSeconds(tries: number): number {

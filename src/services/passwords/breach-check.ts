@@ -1,12 +1,10 @@
 import type { Ctx } from '../../context.ts'
+import { breachCacheSeconds } from '../../config/policy.ts'
 import { sha1Hex } from '../../crypto/digest.ts'
 import { AppError, unavailable } from '../../errors.ts'
 import { describeError, log } from '../../log.ts'
 import { OutgoingError } from '../../providers/outgoing.ts'
 import { fetchRange, isInRange, rangeUrl } from '../../providers/pwned-passwords.ts'
-
-/** The list changes about once a week. One cached answer serves every user at this location. */
-const cacheSeconds = 24 * 60 * 60
 
 /**
  * Refuses a password that is on the list of breached ones (NIST SP 800-63B-4 §3.1.1.2). Without an answer the password is
@@ -62,7 +60,10 @@ async function readCache(key: string): Promise<string | undefined> {
 
 async function writeCache(key: string, range: string): Promise<void> {
   try {
-    await caches.default.put(key, new Response(range, { headers: { 'Cache-Control': `max-age=${cacheSeconds}` } }))
+    await caches.default.put(
+      key,
+      new Response(range, { headers: { 'Cache-Control': `max-age=${breachCacheSeconds}` } }),
+    )
   } catch (error) {
     log('warn', 'password.breach_cache_failed', describeError(error))
   }

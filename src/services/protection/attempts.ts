@@ -1,8 +1,8 @@
 import type { Ctx } from '../../context.ts'
+import { attemptsWithoutTurnstile, exhaustedRetrySeconds, passwordAttempts } from '../../config/policy.ts'
 import { AppError } from '../../errors.ts'
 import {
   type AttemptConditions,
-  type AttemptPolicy,
   accountBudget,
   claimAttempt,
   deviceBudget,
@@ -13,18 +13,6 @@ import { type Expression, anyOf, choose } from '../../store/db.ts'
 import { addressHasPassword } from '../../store/user-conditions.ts'
 import type { Device } from './devices.ts'
 import { type HumanCheck, notHuman } from './human-check.ts'
-
-/**
- * Lock-out: five wrong passwords in a row without a pause, then a pause of 1 second that doubles up to 15 minutes. After a
- * hundred, no password is verified until a reset by email (NIST SP 800-63B-4 §3.2.2).
- */
-export const passwordAttempts: AttemptPolicy = { free: 5, max: 100, firstPauseMs: 1000, maxPauseMs: 15 * 60_000 }
-
-/** So many attempts need no Turnstile token where the operator asks for them: people mistype. */
-const attemptsWithoutTurnstile = 3
-
-/** The `Retry-After` after the last attempt, when waiting alone does not help. */
-const exhaustedRetrySeconds = 60 * 60
 
 /**
  * The statements that count an attempt, for the batch that reads the account: `claimed` has a row if the password may be

@@ -1,6 +1,7 @@
 import type { Ctx } from '../../context.ts'
 import { sha256 } from '../../crypto/digest.ts'
-import { deviceTokenSeconds, signToken, verifyToken } from '../../crypto/tokens.ts'
+import { deviceTokenSeconds } from '../../config/policy.ts'
+import { signToken, verifyToken } from '../../crypto/tokens.ts'
 
 /** A device that signed in with an address before. */
 export interface Device {

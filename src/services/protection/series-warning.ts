@@ -1,15 +1,12 @@
 import type { Ctx } from '../../context.ts'
+import { warnedAttempts } from '../../config/policy.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf, always, never } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
 import { addressIsActive } from '../../store/user-conditions.ts'
-import { passwordAttempts } from './attempts.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
-
-/** The numbers of wrong passwords in a row after which the owner is warned. */
-const suspicious: readonly number[] = [10, passwordAttempts.max]
 
 export interface WrongPassword {
   email: string
@@ -24,7 +21,7 @@ export interface WrongPassword {
  */
 export function prepareSeriesWarning(ctx: Ctx, { email, userId, attemptsInARow }: WrongPassword) {
   const warning = newEmail(ctx, 'sign_in_attempts', email, userId)
-  const isDue = suspicious.includes(attemptsInARow)
+  const isDue = warnedAttempts.includes(attemptsInARow)
   return {
     insertWarning: insertEmail(ctx.db, warning, allOf(isDue ? always : never, addressIsActive(email))),
     announce: () => {

@@ -1,4 +1,5 @@
 import type { Ctx } from '../../context.ts'
+import { maxSessionsPerUser } from '../../config/policy.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { deleteAttempts } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
@@ -16,9 +17,6 @@ import { type Device, issueDeviceToken, newDevice } from '../protection/devices.
 import { promoteFirstAdmin } from './bootstrap-admin.ts'
 import { revoke } from './revocation.ts'
 import { type SignInTokens, issueTokens, sessionLifetime } from './tokens.ts'
-
-/** A device that never signs out leaves its sessions behind. Beyond this number, the oldest ones end. */
-const maxSessionsPerUser = 50
 
 /** How the user proved who they are. Each method of signing in is a member of this union. */
 export type Proof = PasswordProof

@@ -1,4 +1,5 @@
 import type { Ctx } from '../../context.ts'
+import { replayMs } from '../../config/policy.ts'
 import { AppError } from '../../errors.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch, repeatableBatch } from '../../store/batch.ts'
@@ -16,12 +17,6 @@ import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { isKnownToBeRevoked, revoke } from './revocation.ts'
 import { type Tokens, issueTokens, readToken, sessionLifetime } from './tokens.ts'
-
-/**
- * How long the token that was rotated last may be presented again: the answer may have been lost, or two tabs may have
- * refreshed at once.
- */
-const replayMs = 30_000
 
 /**
  * Rotates a refresh token. One guarded statement decides: if several callers present the same token, one of them moves the

@@ -1,5 +1,5 @@
 import type { Ctx } from '../../context.ts'
-import { accessTokenSeconds } from '../../crypto/tokens.ts'
+import { accessTokenSeconds } from '../../config/policy.ts'
 import { unavailable } from '../../errors.ts'
 import { describeError, log } from '../../log.ts'
 import { insertRevocation, isRevoked } from '../../store/revocations.ts'

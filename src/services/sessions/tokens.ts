@@ -1,14 +1,6 @@
 import type { Ctx } from '../../context.ts'
-import {
-  type Claims,
-  type TokenType,
-  accessTokenSeconds,
-  epochSeconds,
-  refreshTokenSeconds,
-  sessionMaxSeconds,
-  signToken,
-  verifyToken,
-} from '../../crypto/tokens.ts'
+import { type Claims, type TokenType, epochSeconds, signToken, verifyToken } from '../../crypto/tokens.ts'
+import { accessTokenSeconds, refreshTokenSeconds, sessionMaxSeconds } from '../../config/policy.ts'
 import { AppError, type ProblemCode } from '../../errors.ts'
 import { permissionsFor } from '../../permissions.ts'
 import type { Session } from '../../store/schema/sessions.ts'

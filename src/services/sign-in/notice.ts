@@ -1,13 +1,11 @@
 import type { Ctx } from '../../context.ts'
+import { deviceTokenSeconds } from '../../config/policy.ts'
 import { type Expression, allOf, never } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import { isNewPlace } from '../../store/places.ts'
 import type { User } from '../../store/schema/users.ts'
 import { hasSignedInBefore } from '../../store/user-conditions.ts'
 import { newEmail } from '../mail/outbox.ts'
-
-/** As long as a device token is valid. */
-const rememberedMs = 180 * 24 * 60 * 60 * 1000
 
 /**
  * Prepares the email about a sign-in from a new device and a new place (OWASP ASVS 6.3.5). The first sign-in to an account
@@ -23,7 +21,11 @@ export function prepareSignInNotice(
 ) {
   const now = ctx.now()
   const notice = newEmail(ctx, 'new_sign_in', user.email, user.id)
-  const isNew = isNewPlace(user.id, ctx.origin, { now, since: new Date(now.getTime() - rememberedMs), eventId })
+  const isNew = isNewPlace(user.id, ctx.origin, {
+    now,
+    since: new Date(now.getTime() - deviceTokenSeconds * 1000),
+    eventId,
+  })
   const isDue = isKnownDevice ? never : allOf(ifDone, hasSignedInBefore(user.id), isNew)
   return { notice, insertNotice: insertEmail(ctx.db, notice, isDue) }
 }

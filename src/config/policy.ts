@@ -1,0 +1,103 @@
+/**
+ * Every lifetime, budget and limit of the rules, each with its reason: data without imports.
+ *
+ * Three kinds of numbers are elsewhere: limits by client address in rate-limits.ts, what an operator may set in
+ * settings.ts, and what a standard, a provider or the platform dictates beside the code that obeys it.
+ */
+const minuteSeconds = 60
+const hourSeconds = 60 * minuteSeconds
+const daySeconds = 24 * hourSeconds
+const dayMs = daySeconds * 1000
+
+// Tokens and sessions
+
+/** A service that checks only the token accepts it this long after its session ended. Clients refresh it unseen. */
+export const accessTokenSeconds = 10 * minuteSeconds
+
+/** A session that is not refreshed for this long ends. */
+export const refreshTokenSeconds = 30 * daySeconds
+
+/** A session ends this long after its sign-in, however often it is refreshed. */
+export const sessionMaxSeconds = 90 * daySeconds
+
+/** A device without a sign-in for this long counts as unknown, and a place without one as new. */
+export const deviceTokenSeconds = 180 * daySeconds
+
+/** A refresh token may be presented again for this long after its rotation: an answer got lost, or two tabs refreshed. */
+export const replayMs = 30_000
+
+/** A device that never signs out leaves its sessions behind. Beyond this number, the oldest ones end. */
+export const maxSessionsPerUser = 50
+
+// Links
+
+/** An activation may wait for the next morning. A reset is asked for by somebody who is waiting for it. */
+export const linkLifeSeconds = { activation: daySeconds, reset: hourSeconds }
+
+// Passwords
+
+/**
+ * Lock-out: five wrong passwords in a row without a pause, then a pause of 1 second that doubles up to 15 minutes. After a
+ * hundred, no password is verified until a reset by email (NIST SP 800-63B-4 §3.2.2).
+ */
+export const passwordAttempts = { free: 5, max: 100, firstPauseMs: 1000, maxPauseMs: 15 * minuteSeconds * 1000 }
+
+/** The numbers of wrong passwords in a row after which the owner is warned: an attack in progress, and the lock-out. */
+export const warnedAttempts: readonly number[] = [10, passwordAttempts.max]
+
+/** Where the operator asks for Turnstile, this many attempts need no token: people mistype. */
+export const attemptsWithoutTurnstile = 3
+
+/** The `Retry-After` after the last attempt, when waiting alone does not help. */
+export const exhaustedRetrySeconds = hourSeconds
+
+/** The list of breached passwords changes about once a week. One cached answer serves every user at a location. */
+export const breachCacheSeconds = daySeconds
+
+// Email
+
+/** How many emails of one budget may go to one address, so that nobody can flood a mailbox through the service. */
+export const mailBudget = { perHour: 5, perDay: 20 }
+
+/** How often an email is tried. With the pauses below, that takes about a day. */
+export const maxTries = 30
+
+/** The pause before the second try. It doubles with every try. */
+export const firstPauseSeconds = 15
+
+/** The longest pause between two tries. */
+export const maxPauseSeconds = hourSeconds
+
+/** How long one consumer may take for a request before another may claim it. Longer than any request takes. */
+export const claimMs = 2 * minuteSeconds * 1000
+
+/** After a failure of ours. Longer than a claim, so that the next try can claim the row. */
+export const retryAfterFailureSeconds = 150
+
+/** Resend forgets an idempotency key after 24 hours. From here on, nothing that may have been accepted is sent again. */
+export const doubtMs = 23 * hourSeconds * 1000
+
+/** After this long, or a hundred emails, a run repeats no further request: D1 allows an invocation 1,000 statements. */
+export const maxRunMs = minuteSeconds * 1000
+
+/** For the rows that a run did not reach. */
+export const retryAfterRunSeconds = 15
+
+/** A row that is overdue by this much was lost on the way to the queue. */
+export const strandedMs = 5 * minuteSeconds * 1000
+
+// Retention
+
+/** How long rows are kept, as the documentation states. */
+export const retention = {
+  registrations: 7 * dayMs,
+  emails: 30 * dayMs,
+  auditEvents: 400 * dayMs,
+  /** So long that waiting for a counter to go gains an attacker next to nothing. */
+  attempts: 30 * dayMs,
+  /**
+   * After a hundred wrong passwords in a row, only a reset allows sign-in again. An address without an account can have none,
+   * so its counter goes after this time.
+   */
+  exhaustedAttempts: 400 * dayMs,
+}
