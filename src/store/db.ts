@@ -7,8 +7,8 @@ import { type Pacing, isOverload, pacingOf, retrying } from './retry.ts'
 export type Db = DrizzleD1Database
 
 /**
- * The database behind a binding. A read that D1 fails for a moment is asked again; every failure that is left becomes a
- * `service_unavailable` (as the cause of drizzle's). Without a pacing nothing is asked twice.
+ * Connects to the database behind a binding. A read that fails for a passing reason is repeated. Every other failure becomes
+ * a `service_unavailable`, as the cause of drizzle's error. Without a pacing nothing is repeated.
  */
 export function connect(binding: D1Database, pacing?: Pacing): Db {
   const db = drizzle(failingPlainly(binding, pacing))
@@ -16,15 +16,15 @@ export function connect(binding: D1Database, pacing?: Pacing): Db {
   return db
 }
 
-/** How long those are sent away whom an overloaded database could not serve. */
+/** The `Retry-After` while the database is overloaded. */
 const overloadSeconds = 15
 
-/** A condition or a value that the database computes at the moment of writing. */
+/** A condition or a value that the database evaluates at the moment of writing. */
 export type Expression = SQL
 
 export const always: Expression = sql`true`
 
-/** A condition that never holds: the act has nothing to do. */
+/** A condition that never holds, for an act that has nothing to do. */
 export const never: Expression = sql`false`
 
 /** All of several conditions, for the guard of a write. */
@@ -38,8 +38,8 @@ export function anyOf(first: SQL, other: SQL | undefined): SQL {
 }
 
 /**
- * A column as SQLite takes no index by it. Without statistics it thinks every index as good as any other, and by a column of
- * few values it would read all the rows that have one of them.
+ * Keeps SQLite from using an index on a column. Without statistics it rates all indexes alike, and one on a column with few
+ * values makes it read every row that has the value.
  */
 export function unindexed(column: SQLiteColumn): SQL {
   return sql`+${column}`
@@ -50,12 +50,12 @@ export function choose(condition: SQL, value: SQL | string, otherwise: SQL | str
   return sql`(case when ${condition} then ${value} else ${otherwise} end)`
 }
 
-/** A whole row, of values or of expressions that are computed at the moment of writing. */
-export type Row<T extends SQLiteTable> = { [K in keyof T['$inferSelect']]: T['$inferSelect'][K] | SQL }
+/** A row to insert. Each value may be an expression that the database evaluates; an absent nullable column is null. */
+export type Row<T extends SQLiteTable> = { [K in keyof T['$inferInsert']]: T['$inferInsert'][K] | SQL }
 
 /**
- * Inserts one row if `guard` holds at the moment of writing. D1 has no interactive transactions, so a decision belongs
- * into the statement that acts on it.
+ * Inserts one row if `guard` holds at the moment of writing. D1 has no interactive transactions, so the statement that acts
+ * also has to decide.
  */
 export function insertWhere<T extends SQLiteTable>(db: Db, table: T, row: Row<T>, guard: SQL) {
   const values = Object.entries(getTableColumns(table)).map(([name, column]) => {
@@ -70,7 +70,7 @@ interface Wrapped {
   isRead: boolean
 }
 
-/** Statements run unwrapped inside a batch, so a wrapped one remembers what it wraps. */
+/** The original of each wrapped statement: D1 takes only its own statements in a batch. */
 const inner = new WeakMap<D1PreparedStatement, Wrapped>()
 
 function failingPlainly(binding: D1Database, pacing: Pacing | undefined): D1Database {

@@ -1,6 +1,6 @@
-/** What is done about a D1 that fails for a moment, and what is not. */
+/** Which failures of D1 are repeated, and when. */
 
-/** What a retry needs of the platform; a test gives its own. */
+/** The clock and the chance that a retry uses; tests inject their own. */
 export interface Pacing {
   now: () => Date
   sleep: (ms: number) => Promise<void>
@@ -11,14 +11,14 @@ export interface Pacing {
 /** How a database retries; one without an entry never asks twice. */
 export const pacingOf = new WeakMap<object, Pacing>()
 
-/** In the words of Cloudflare's own list of errors that a caller should retry (D1, "Debug D1"). */
+/** The errors that Cloudflare's documentation tells callers to retry (D1, "Debug D1"). */
 const passing =
   /Network connection lost|storage caused object to be reset|reset because its code was updated|Cannot resolve D1 DB due to transient issue/
 
-/** The database has more to do than it can. Another try would be one more. */
+/** The database is overloaded. A retry would add to the load. */
 const overload = /D1 DB is overloaded|Too many requests queued/
 
-/** Three tries, since D1 repeats a lost read up to twice by itself; an answer later than this is no answer to wait for. */
+/** Three tries, because D1 repeats a lost read up to twice by itself. After the deadline the client has given up. */
 const policy = { tries: 3, deadlineMs: 2000, firstPauseMs: 50 }
 
 export function isOverload(error: unknown): boolean {
@@ -26,8 +26,8 @@ export function isOverload(error: unknown): boolean {
 }
 
 /**
- * Asks, and asks again when the database failed for a moment: after a random part of a pause that doubles, so that those
- * who failed together do not come back together.
+ * Runs `ask`, and runs it again after a passing failure. The pause is a random part of a span that doubles, so that callers
+ * that failed together do not return together.
  */
 export async function retrying<T>(pacing: Pacing | undefined, ask: () => Promise<T>): Promise<T> {
   if (!pacing) return ask()
@@ -45,7 +45,7 @@ export async function retrying<T>(pacing: Pacing | undefined, ask: () => Promise
   }
 }
 
-/** With that of its cause, in which D1's own words are once the failure is one of ours. */
+/** Includes the message of the cause: D1's own words are there when the error is one of ours. */
 function messageOf(error: unknown): string {
   return error instanceof Error ? `${error.message} ${messageOf(error.cause)}` : ''
 }

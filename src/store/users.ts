@@ -7,25 +7,7 @@ import { registrations } from './schema/registrations.ts'
 
 /** Inserts a pending user, unless the address is taken. */
 export function insertPendingUser(db: Db, user: Pick<User, 'id' | 'email' | 'createdAt'>, guard: SQL) {
-  const nothing = {
-    passwordHash: null,
-    passwordId: null,
-    firstName: null,
-    lastName: null,
-    avatarUrl: null,
-    bio: null,
-    locale: null,
-  }
-  const row: User = {
-    ...user,
-    ...nothing,
-    updatedAt: user.createdAt,
-    role: 'USER',
-    status: 'pending',
-    activatedAt: null,
-    lastLoginAt: null,
-    emailProblem: null,
-  }
+  const row = { ...user, updatedAt: user.createdAt, role: 'USER', status: 'pending' } as const
   return insertWhere(db, users, row, guard).onConflictDoNothing({ target: users.email })
 }
 
