@@ -9,8 +9,9 @@ import { join } from 'node:path'
 import { NoAnswerError, Tab } from './firefox-tab.ts'
 
 const path = process.env.FIREFOX_PATH ?? '/usr/bin/firefox-esr'
-/** Most of this is for the start of Firefox on a busy machine. */
-const timeoutMs = 60_000
+const timeoutMs = 30_000
+/** On a busy machine Firefox takes long to start. */
+const startTimeoutMs = 150_000
 
 interface Reply {
   id?: number
@@ -48,7 +49,7 @@ export class Firefox {
         socket.addEventListener('error', reject)
       })
       const firefox = new Firefox(process, profile, socket)
-      await firefox.send('session.new', { capabilities: {} })
+      await firefox.send('session.new', { capabilities: {} }, startTimeoutMs)
       await firefox.send('session.subscribe', { events: ['log.entryAdded'] })
       return firefox
     } catch (error) {
