@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deploy } from './cloudflare/deploy.ts'
 import { command } from './stop.ts'
@@ -6,10 +5,5 @@ import { projectRoot, runWrangler } from './wrangler.ts'
 
 /** `npm run deploy` */
 await command(() =>
-  deploy({
-    wrangler: runWrangler,
-    toml: readFileSync(join(projectRoot, 'wrangler.toml'), 'utf8'),
-    env: process.env,
-    say: console.log,
-  }),
+  deploy({ wrangler: runWrangler, toml: join(projectRoot, 'wrangler.toml'), env: process.env, say: console.log }),
 )

@@ -1,31 +1,33 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
+import { once } from 'node:events'
 import { join } from 'node:path'
 import { readSettings } from './cloudflare/wrangler-toml.ts'
+import { applyLocalMigrations } from './dev/database.ts'
 import { requireFreePort } from './dev/free-port.ts'
 import { ensureLocalSecrets } from './dev/local-secrets.ts'
 import { startSchedule } from './dev/schedule.ts'
 import { readyScreen } from './dev/screen.ts'
 import { type LocalServer, readLocalServer } from './dev/settings.ts'
-import { WranglerDev, applyLocalMigrations } from './dev/wrangler-dev.ts'
+import { WranglerDev } from './dev/wrangler-dev.ts'
 import { startMailbox } from './mailbox/server.ts'
 import { makeWebhookSecret } from './mailbox/webhook.ts'
 import { command } from './stop.ts'
 import { projectRoot } from './wrangler.ts'
 
-/** `npm run dev`: the Worker, its database and a mailbox on this machine, until Ctrl-C. */
+/** `npm run dev`: runs the Worker, its database and a mailbox on this machine until Ctrl-C. */
 await command(async () => {
   const server = readLocalServer(process.env)
-  const asked = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => asked.abort())
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort())
 
   prepareSecrets(server)
   await requireFreePort(server.port, 'PORT')
   await requireFreePort(server.mailboxPort, 'MAILBOX_PORT')
   try {
-    await run(server, asked.signal)
+    await run(server, stop.signal)
   } catch (error) {
-    // Ctrl-C during the start ends whatever was being waited for; that is no failure.
-    if (!asked.signal.aborted) throw error
+    // Ctrl-C during the start interrupts the step in progress. That is not a failure.
+    if (!stop.signal.aborted) throw error
   }
 })
 
@@ -34,23 +36,25 @@ function prepareSecrets({ stateDir }: LocalServer): void {
   const isNew = ensureLocalSecrets(join(projectRoot, '.dev.vars'))
   mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   if (!isNew) return
-  console.log('Made .dev.vars with new secrets for this machine.')
-  if (hadData) console.log(`Passwords stored in ${stateDir} were made with other secrets: delete it to start afresh.`)
+  console.log('Generated .dev.vars with new secrets for this machine.')
+  if (hadData) console.log(`Passwords in ${stateDir} were stored with other secrets: delete it to start afresh.`)
 }
 
 async function run(server: LocalServer, signal: AbortSignal): Promise<void> {
-  const { crons } = readSettings(readFileSync(join(projectRoot, 'wrangler.toml'), 'utf8'))
   console.log('Starting …')
-  await applyLocalMigrations(server, signal)
+  await applyLocalMigrations(server.stateDir, signal)
   const secret = makeWebhookSecret()
   const webhook = { url: `${server.url}/webhooks/resend`, secret }
   const mailbox = await startMailbox(server.mailboxPort, server.stateDir, webhook)
   const wrangler = new WranglerDev(server, { RESEND_WEBHOOK_SECRET: secret })
   let stopSchedule = () => {}
   try {
-    await wrangler.untilHealthy(server.url, signal)
-    stopSchedule = startSchedule(crons, (cron) => fire(server, cron))
-    console.log(readyScreen(server, crons))
+    const [{ triggers }] = await Promise.all([
+      readSettings(join(projectRoot, 'wrangler.toml')),
+      wrangler.untilHealthy(server.url, signal),
+    ])
+    stopSchedule = startSchedule(triggers.crons, (cron) => fire(server, cron))
+    console.log(readyScreen(server, triggers.crons))
     await untilStopped(wrangler, signal)
   } finally {
     stopSchedule()
@@ -60,9 +64,8 @@ async function run(server: LocalServer, signal: AbortSignal): Promise<void> {
 }
 
 async function untilStopped(wrangler: WranglerDev, signal: AbortSignal): Promise<void> {
-  const stopped = new Promise<'stopped'>((resolve) => signal.addEventListener('abort', () => resolve('stopped')))
-  const what = await Promise.race([stopped, wrangler.ended])
-  if (what !== 'stopped') throw wrangler.failure('wrangler dev ended unexpectedly.')
+  if (!signal.aborted) await Promise.race([once(signal, 'abort'), wrangler.ended])
+  if (!signal.aborted) throw wrangler.failure('wrangler dev ended unexpectedly.')
   console.log('\nStopping …')
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { demoAdmin } from './demo/demo-admin.ts'
 import { ensureLocalSecrets } from './dev/local-secrets.ts'
 import { readLocalServer } from './dev/settings.ts'
-import { applyLocalMigrations } from './dev/wrangler-dev.ts'
+import { applyLocalMigrations } from './dev/database.ts'
 import { readSeedArguments } from './seed/arguments.ts'
 import { replaceSeeded } from './seed/database.ts'
 import { putHistory } from './seed/histories.ts'
@@ -20,7 +20,7 @@ await command(async () => {
   const devVarsPath = join(projectRoot, '.dev.vars')
   ensureLocalSecrets(devVarsPath)
   mkdirSync(server.stateDir, { recursive: true, mode: 0o700 })
-  await applyLocalMigrations(server, new AbortController().signal)
+  await applyLocalMigrations(server.stateDir, new AbortController().signal)
   const passwordHash = hashForEverybody(demoAdmin.password, devVarsPath)
 
   const startedAt = Date.now()

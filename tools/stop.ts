@@ -1,4 +1,6 @@
-/** A failure that the person at the terminal can act on: it is shown as one line, without a stack. */
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+
+/** A failure that the person at the terminal can act on. It is shown as its message, without a stack. */
 export class Stop extends Error {
   override name = 'Stop'
 }
@@ -11,4 +13,17 @@ export async function command(main: () => Promise<void>): Promise<void> {
     console.error(error instanceof Stop ? error.message : error)
     process.exitCode = 1
   }
+}
+
+/** @throws {Stop} with the usage when the arguments do not fit `config`. */
+export function readArguments<Config extends ParseArgsConfig>(config: Config, usage: string) {
+  try {
+    return parseArgs(config)
+  } catch (error) {
+    throw new Stop(`${messageOf(error)}\n\n${usage}`)
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

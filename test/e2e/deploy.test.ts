@@ -1,20 +1,27 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { deploy } from '../../tools/cloudflare/deploy.ts'
 import { places, replaceString } from '../../tools/cloudflare/wrangler-toml.ts'
 import { type Outcome, projectRoot } from '../../tools/wrangler.ts'
 
-const original = readFileSync(join(projectRoot, 'wrangler.toml'), 'utf8')
+const directory = mkdtempSync(join(tmpdir(), 'deploy-'))
+after(() => rmSync(directory, { recursive: true }))
+
 const provisioned = [
   [places.databaseId, '11111111-1111-4111-8111-111111111111'],
   [places.kvId, '1'.repeat(32)],
   [places.publicUrl, 'https://accounts.example.com'],
 ] as const
 
-function tomlWith(values: readonly (readonly [(typeof provisioned)[number][0], string])[]): string {
-  return values.reduce((toml, [place, value]) => replaceString(toml, place, value), original)
+/** A copy of wrangler.toml with some of the values that provisioning writes. */
+function tomlWith(values: readonly (typeof provisioned)[number][]): string {
+  const path = join(directory, 'wrangler.toml')
+  copyFileSync(join(projectRoot, 'wrangler.toml'), path)
+  for (const [place, value] of values) replaceString(path, place, value)
+  return path
 }
 
 const secrets = ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER', 'RESEND_API_KEY'].map((name) => ({ name }))
@@ -26,7 +33,7 @@ const good: Record<string, Partial<Outcome>> = {
   deploy: {},
 }
 
-/** Deploys through a wrangler that answers as told, and notes what it was asked. */
+/** Deploys with a wrangler that gives the answers of the test, and records its commands. */
 async function run(answers: Record<string, Partial<Outcome>> = {}, toml = tomlWith(provisioned)) {
   const commands: string[] = []
   const said: string[] = []
@@ -48,14 +55,14 @@ async function run(answers: Record<string, Partial<Outcome>> = {}, toml = tomlWi
   return { commands, said: said.join('\n'), failure }
 }
 
-test('the database is migrated before the Worker is deployed, with a way back noted first', async () => {
+test('the database is migrated first, after its Time Travel bookmark was printed', async () => {
   const { commands, said, failure } = await run()
   assert.equal(failure, undefined)
   assert.deepEqual(commands.slice(2), ['d1 time-travel info DB --json', 'd1 migrations apply DB --remote', 'deploy'])
   assert.ok(said.includes('time-travel restore DB --bookmark=00000085-0000024c'))
 })
 
-test('nothing is deployed from a wrangler.toml that was never provisioned', async () => {
+test('nothing is deployed before wrangler.toml is provisioned', async () => {
   for (const left of provisioned) {
     const { commands, failure } = await run({}, tomlWith(provisioned.filter((each) => each !== left)))
     assert.match(failure ?? '', /npm run provision/)
@@ -64,17 +71,17 @@ test('nothing is deployed from a wrangler.toml that was never provisioned', asyn
   }
 })
 
-test('nobody logged in is said in one line', async () => {
+test('a missing login is reported on one line', async () => {
   const { commands, failure } = await run({ 'whoami --json': { exitCode: 1, stdout: '{"loggedIn":false}' } })
   assert.match(failure ?? '', /^Not logged in to Cloudflare: .+$/)
   assert.deepEqual(commands, ['whoami --json'])
 })
 
-test('a login that Cloudflare refuses, or one with several accounts, is said in one line', async () => {
+test('a refused login and an ambiguous account are reported on one line', async () => {
   const refused = await run({
     'whoami --json': { exitCode: 1, stderr: '\n✘ [ERROR] Invalid API token [code: 1000]\n\nMore.' },
   })
-  assert.equal(refused.failure, 'Cloudflare does not answer for this login: Invalid API token [code: 1000]')
+  assert.equal(refused.failure, 'Cloudflare refused this login: Invalid API token [code: 1000]')
   const accounts = [
     { id: 'a', name: 'A' },
     { id: 'b', name: 'B' },
@@ -97,7 +104,7 @@ test('a failed migration stops the deployment', async () => {
   assert.ok(!commands.includes('deploy'))
 })
 
-test('a missing bookmark is no reason not to deploy', async () => {
+test('a missing bookmark does not prevent the deployment', async () => {
   const { failure, said } = await run({ 'd1 time-travel info DB --json': { exitCode: 1 } })
   assert.equal(failure, undefined)
   assert.match(said, /no Time Travel bookmark/)

@@ -40,8 +40,8 @@ test('the main job works from end to end, on fresh data', { timeout }, async () 
   assert.equal(await demo.exitCode(), 0, `${demo.output}\n${dev.output}`)
   assert.match(demo.output, /All \d+ steps as expected/)
 
-  const { crons } = readSettings(readFileSync(join(projectRoot, 'wrangler.toml'), 'utf8'))
-  for (const cron of crons) {
+  const { triggers } = await readSettings(join(projectRoot, 'wrangler.toml'))
+  for (const cron of triggers.crons) {
     const query = new URLSearchParams({ cron, format: 'json' })
     const answer = await fetch(`${api()}/cdn-cgi/handler/scheduled?${query}`)
     assert.deepEqual(await answer.json(), { outcome: 'ok', noRetry: false }, cron)

@@ -44,7 +44,7 @@ function run({ asker, env, wrangler = fakeWrangler(account).wrangler, ...options
         commands.push(args.join(' '))
         return wrangler(args, runOptions)
       },
-      toml: { read: () => readFileSync(tomlPath, 'utf8'), write: (text) => writeFileSync(tomlPath, text) },
+      toml: tomlPath,
       env: { RESEND_API_KEY: 're_secret_of_the_test', ...env },
       asker: asker ?? null,
       say: (line) => said.push(line),
@@ -57,7 +57,7 @@ function writes(): string[] {
   return commands.filter((command) => /create|bulk/.test(command))
 }
 
-test('the real wrangler makes everything once, and a second run changes nothing', async (context) => {
+test('the real wrangler creates everything once, and a second run changes nothing', async (context) => {
   const cloudflare = await startFakeCloudflare()
   context.after(() => cloudflare.stop())
   account = cloudflare.account
@@ -79,8 +79,9 @@ test('the real wrangler makes everything once, and a second run changes nothing'
   )
   assert.deepEqual(Object.keys(account.secrets ?? {}).toSorted(), secretNames)
   const toml = readFileSync(tomlPath, 'utf8')
+  const { d1_databases: databases, kv_namespaces: namespaces } = await readSettings(tomlPath)
   assert.deepEqual(
-    [readSettings(toml).databaseId, readSettings(toml).kvId],
+    [databases[0].database_id, namespaces[0].id],
     [account.databases[0]?.uuid, account.namespaces[0]?.id],
   )
 
@@ -95,16 +96,16 @@ test('the real wrangler makes everything once, and a second run changes nothing'
   assert.equal(readFileSync(tomlPath, 'utf8'), toml)
 })
 
-test('wrangler.toml differs in the three values only', async () => {
+test('wrangler.toml changes in three values only', async () => {
   await run()
   const toml = readFileSync(tomlPath, 'utf8')
-  assert.equal(readSettings(toml).publicUrl, 'https://accounts.example.com')
+  assert.equal((await readSettings(tomlPath)).vars.PUBLIC_URL, 'https://accounts.example.com')
   const [before, now] = [original.split('\n'), toml.split('\n')]
   assert.equal(now.length, before.length)
   assert.equal(now.filter((line, index) => line !== before[index]).length, 3)
 })
 
-test('no secret is printed or stands in an argument', async () => {
+test('no secret is printed or passed as an argument', async () => {
   await run()
   for (const value of Object.values(account.secrets ?? {})) {
     assert.ok(value.length > 10)
@@ -112,7 +113,7 @@ test('no secret is printed or stands in an argument', async () => {
   }
 })
 
-test('the plan is said before anything is made, and nothing is made without a yes', async () => {
+test('the plan comes first, and nothing is created without confirmation', async () => {
   await assert.rejects(run({ isConfirmed: false }), /Nothing was done\. Run it again with --yes/)
   const refusing: Asker = { text: async () => 'n', secret: async () => '' }
   await assert.rejects(run({ isConfirmed: false, asker: refusing }), /Nothing was done/)
@@ -126,35 +127,35 @@ test('the plan is said before anything is made, and nothing is made without a ye
     'create  queue "postern-mail-dead"',
     'upload  secret SIGNING_KEYS',
     'PUBLIC_URL = "https://accounts.example.com"',
-    'without --save-secrets nobody has a copy',
+    'without --save-secrets you keep no copy',
   ]) {
     assert.ok(plan.includes(part), part)
   }
 })
 
-test('what a broken run left is found by its name, and only what is missing is made', async () => {
+test('after a failed run, existing resources are reused by name', async () => {
   account.databases = [{ name: 'postern', uuid: '11111111-1111-4111-8111-111111111111' }]
   account.queues = ['a', 'b', 'c', 'postern-mail'].map((name) => ({ queue_id: name, queue_name: name }))
   account.secrets = { TOKEN_KEYS: 'the old one' }
   await run()
   assert.equal(account.databases.length, 1)
-  assert.equal(readSettings(readFileSync(tomlPath, 'utf8')).databaseId, account.databases[0]?.uuid)
+  assert.equal((await readSettings(tomlPath)).d1_databases[0].database_id, account.databases[0]?.uuid)
   assert.deepEqual(
     account.queues.map(({ queue_name }) => queue_name),
     ['a', 'b', 'c', 'postern-mail', 'postern-mail-dead'],
   )
   assert.equal(account.secrets?.['TOKEN_KEYS'], 'the old one')
   assert.deepEqual(Object.keys(account.secrets ?? {}).toSorted(), secretNames)
-  assert.ok(said.some((line) => line.includes('older than the new PASSWORD_PEPPER')))
+  assert.ok(said.some((line) => line.includes('Passwords of existing accounts will be refused')))
 })
 
-test('an id of another account stops the run before it makes anything', async () => {
+test('an id of another account stops the run before anything is created', async () => {
   writeFileSync(tomlPath, original.replace(/^id = ".*"/m, `id = "${'1'.repeat(32)}"`))
   await assert.rejects(run(), /KV namespace .* is not in this Cloudflare account/)
   assert.deepEqual(writes(), [])
 })
 
-test('without a public address or a Resend key nothing is made', async () => {
+test('nothing is created without a public URL or a Resend key', async () => {
   await assert.rejects(run({ publicUrl: undefined }), /--public-url/)
   await assert.rejects(run({ publicUrl: 'http://accounts.example.com' }), /https origin/)
   await assert.rejects(run({ publicUrl: 'https://accounts.example.com/path' }), /https origin/)
@@ -162,7 +163,7 @@ test('without a public address or a Resend key nothing is made', async () => {
   assert.deepEqual(writes(), [])
 })
 
-test('a person is asked for what is missing', async () => {
+test('missing values are asked for', async () => {
   const asked: string[] = []
   const person: Asker = {
     text: async (question) => {
@@ -177,25 +178,25 @@ test('a person is asked for what is missing', async () => {
   await run({ isConfirmed: false, publicUrl: undefined, asker: person, env: { RESEND_API_KEY: '' } })
   assert.equal(asked.length, 3)
   assert.equal(account.secrets?.['RESEND_API_KEY'], 're_typed')
-  assert.equal(readSettings(readFileSync(tomlPath, 'utf8')).publicUrl, 'https://id.example.com')
+  assert.equal((await readSettings(tomlPath)).vars.PUBLIC_URL, 'https://id.example.com')
 })
 
-test('a copy of the secrets can be kept, for the owner only, and never over another file', async () => {
+test('a copy of the secrets is private to its owner and overwrites no file', async () => {
   const copy = join(directory, 'secrets.json')
   await run({ saveSecretsTo: copy })
   assert.deepEqual(JSON.parse(readFileSync(copy, 'utf8')), account.secrets)
   assert.equal(statSync(copy).mode & 0o777, 0o600)
   account.secrets = null
   const before = structuredClone(account)
-  await assert.rejects(run({ saveSecretsTo: copy }), /cannot be saved to .*: it is there already/)
-  assert.deepEqual(account, before, 'nothing was made')
+  await assert.rejects(run({ saveSecretsTo: copy }), /cannot be saved to .*: the file exists/)
+  assert.deepEqual(account, before, 'nothing was created')
 })
 
-test('nobody logged in is said in one line', async () => {
+test('a missing login is reported on one line', async () => {
   const wrangler = async () => ({ exitCode: 1, stdout: '\n{"loggedIn":false}\n', stderr: '' })
   const around = {
     wrangler,
-    toml: { read: () => original, write: assert.fail },
+    toml: tomlPath,
     env: {},
     asker: null,
     say: assert.fail,

@@ -1,55 +1,66 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { afterEach, beforeEach, test } from 'node:test'
+import { unstable_readConfig as readConfig } from 'wrangler'
 import { queueNames } from '../../tools/cloudflare/account.ts'
 import { isPlaceholder, readSettings, replaceString } from '../../tools/cloudflare/wrangler-toml.ts'
 import { projectRoot } from '../../tools/wrangler.ts'
 
-test("the project's own wrangler.toml is read", () => {
-  const settings = readSettings(readFileSync(join(projectRoot, 'wrangler.toml'), 'utf8'))
-  assert.equal(settings.name, 'postern')
-  assert.deepEqual(settings.queues, ['postern-mail', 'postern-mail-dead'])
-  assert.deepEqual(settings.requiredSecrets.toSorted(), [
-    'PASSWORD_PEPPER',
-    'RESEND_API_KEY',
-    'SIGNING_KEYS',
-    'TOKEN_KEYS',
-  ])
-  assert.deepEqual(settings.crons, ['*/5 * * * *', '0 * * * *'])
+const original = join(projectRoot, 'wrangler.toml')
+let directory: string
+let path: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'toml-'))
+  path = join(directory, 'wrangler.toml')
 })
 
-test('the consumer is handed as many mails as go into one request', () => {
-  const toml = readFileSync(join(projectRoot, 'wrangler.toml'), 'utf8')
+afterEach(() => rmSync(directory, { recursive: true }))
+
+test("the settings are read from the project's wrangler.toml", async () => {
+  const { name, queues, secrets, triggers } = await readSettings(original)
+  assert.equal(name, 'postern')
+  assert.equal(queues.producers[0].queue, 'postern-mail')
+  assert.equal(queues.consumers[0].dead_letter_queue, 'postern-mail-dead')
+  assert.deepEqual(secrets.required.toSorted(), ['PASSWORD_PEPPER', 'RESEND_API_KEY', 'SIGNING_KEYS', 'TOKEN_KEYS'])
+  assert.deepEqual(triggers.crons, ['*/5 * * * *', '0 * * * *'])
+})
+
+test('a wrangler.toml without a needed value is refused by name', async () => {
+  writeFileSync(path, readFileSync(original, 'utf8').replace(/^database_name = .*$/m, ''))
+  await assert.rejects(readSettings(path), { name: 'Stop', message: /d1_databases\[0\]\.database_name/ })
+})
+
+test('the queue hands over as many emails as fit into one request to Resend', () => {
   const mailer = readFileSync(join(projectRoot, 'src/providers/resend.ts'), 'utf8')
   const [, maxMailsPerRequest] = /^export const maxMailsPerRequest = (\d+)$/m.exec(mailer)!
-  const [, consumer = ''] = toml.split('[[queues.consumers]]')
-  assert.match(consumer, /^queue = "postern-mail"$/m)
-  assert.match(consumer, new RegExp(`^max_batch_size = ${maxMailsPerRequest}$`, 'm'))
+  const [consumer] = readConfig({ config: original }).queues.consumers ?? []
+  assert.deepEqual([consumer?.queue, consumer?.max_batch_size], ['postern-mail', Number(maxMailsPerRequest)])
 })
 
-test('one value is replaced, in its own table, and the comment beside it stays', () => {
+test('one string is replaced in its own table, and its comment stays', () => {
   const toml = 'id = "top"\n[[kv_namespaces]] # first\n  id = "old" # of KV\nbinding = "X"\n[[other]]\nid = "other"\n'
-  const place = { table: 'kv_namespaces', key: 'id' }
-  assert.equal(
-    replaceString(toml, place, 'a$1"b'),
-    toml.replace('"old"', () => JSON.stringify('a$1"b')),
-  )
-  assert.throws(() => replaceString(toml, { table: 'vars', key: 'X' }, 'y'), /wrangler\.toml has no vars\.X/)
+  writeFileSync(path, toml)
+  replaceString(path, { table: 'kv_namespaces', key: 'id' }, 'a$1"b')
+  const replaced = toml.replace('"old"', () => JSON.stringify('a$1"b'))
+  assert.equal(readFileSync(path, 'utf8'), replaced)
+  for (const place of [
+    { table: 'vars', key: 'X' },
+    { table: 'kv_namespaces', key: 'title' },
+  ]) {
+    assert.throws(() => replaceString(path, place, 'y'), { message: /wrangler\.toml has no string \w+\.\w+/ })
+  }
+  assert.equal(readFileSync(path, 'utf8'), replaced)
 })
 
-test('lists may go over several lines, with comments', () => {
-  const toml = readFileSync(join(projectRoot, 'wrangler.toml'), 'utf8')
-  const spread = toml.replace(/^crons = .*$/m, 'crons = [\n  "*/5 * * * *", # often ["quoted"]\n  \'0 * * * *\',\n]')
-  assert.deepEqual(readSettings(spread).crons, ['*/5 * * * *', '0 * * * *'])
-})
-
-test('only an id of zeros stands for none', () => {
+test('only an id of zeros is a placeholder', () => {
   for (const id of ['', '00000000-0000-0000-0000-000000000000', '0'.repeat(32)]) assert.ok(isPlaceholder(id), id)
   assert.ok(!isPlaceholder('00000000-0000-0000-0000-000000000001'))
 })
 
-test('queue names are found in the column of that name, and an empty list has none', () => {
+test('queue names are read from the column "name"', () => {
   const table =
     '┌────┬──────┐\n│ id │ name │\n├────┼──────┤\n│ 1  │ mail │\n├────┼──────┤\n│ 2  │ dead │\n└────┴──────┘'
   assert.deepEqual(queueNames(table), ['mail', 'dead'])

@@ -1,33 +1,42 @@
+import { stripVTControlCharacters } from 'node:util'
 import { Stop } from '../stop.ts'
-import { type Wrangler, withoutColour } from '../wrangler.ts'
+import type { Wrangler } from '../wrangler.ts'
 import { errorLine, firstJson } from './login.ts'
 
-/** What the Cloudflare account holds of what Postern needs. */
+/** The resources of a Cloudflare account that Postern can use. */
 export interface Account {
   databases: { name: string; id: string }[]
   namespaces: { title: string; id: string }[]
   queues: string[]
-  /** Names only: Cloudflare shows no secret again. Empty when there is no such Worker yet. */
+  /** Names only: Cloudflare never shows a secret again. Empty when the Worker does not exist yet. */
   secrets: string[]
 }
 
+/** Runs one command after another: in parallel, each would refresh the same OAuth login. */
 export async function readAccount(wrangler: Wrangler): Promise<Account> {
-  // One after the other: side by side they would all refresh the same login.
-  const databases = await listJson(wrangler, ['d1', 'list', '--json'])
-  const namespaces = await listJson(wrangler, ['kv', 'namespace', 'list'])
   return {
-    databases: databases.map(({ name, uuid }) => ({ name: String(name), id: String(uuid) })),
-    namespaces: namespaces.map(({ title, id }) => ({ title: String(title), id: String(id) })),
+    databases: await listDatabases(wrangler),
+    namespaces: await listNamespaces(wrangler),
     queues: await listQueues(wrangler),
     secrets: await listSecrets(wrangler),
   }
 }
 
-/** The names of the Worker's secrets; none for a Worker that does not exist. */
+export async function listDatabases(wrangler: Wrangler): Promise<Account['databases']> {
+  const databases = await listJson(wrangler, ['d1', 'list', '--json'])
+  return databases.map(({ name, uuid }) => ({ name: String(name), id: String(uuid) }))
+}
+
+export async function listNamespaces(wrangler: Wrangler): Promise<Account['namespaces']> {
+  const namespaces = await listJson(wrangler, ['kv', 'namespace', 'list'])
+  return namespaces.map(({ title, id }) => ({ title: String(title), id: String(id) }))
+}
+
+/** The names of the Worker's secrets; empty for a Worker that does not exist. */
 export async function listSecrets(wrangler: Wrangler): Promise<string[]> {
   const { exitCode, stdout, stderr } = await wrangler(['secret', 'list'])
   if (exitCode !== 0) {
-    if (/Worker "[^"]*"[^\n]* not found/.test(withoutColour(stdout + stderr))) return []
+    if (/Worker "[^"]*"[^\n]* not found/.test(stripVTControlCharacters(stdout + stderr))) return []
     throw failed(['secret', 'list'], stdout + stderr)
   }
   const secrets = firstJson(stdout)
@@ -37,11 +46,11 @@ export async function listSecrets(wrangler: Wrangler): Promise<string[]> {
 
 async function listJson(wrangler: Wrangler, args: string[]): Promise<Record<string, unknown>[]> {
   const list = firstJson(await run(wrangler, args))
-  if (!Array.isArray(list)) throw failed(args, 'the answer is no list')
+  if (!Array.isArray(list)) throw failed(args, 'the answer is not a list')
   return list as Record<string, unknown>[]
 }
 
-/** Queues come as tables, a page at a time, and nothing says which page is the last. */
+/** `wrangler queues list` has no JSON output. It prints one page as a table and does not say which page is the last. */
 async function listQueues(wrangler: Wrangler): Promise<string[]> {
   const names = new Set<string>()
   for (let page = 1; ; page++) {
@@ -53,7 +62,7 @@ async function listQueues(wrangler: Wrangler): Promise<string[]> {
 
 /** The column `name` of the table that `wrangler queues list` prints. */
 export function queueNames(output: string): string[] {
-  const rows = withoutColour(output)
+  const rows = stripVTControlCharacters(output)
     .split('\n')
     .filter((line) => line.startsWith('│'))
     .map((line) => line.split('│').map((cell) => cell.trim()))
@@ -62,7 +71,7 @@ export function queueNames(output: string): string[] {
   return rows.slice(1).flatMap((cells) => cells[column] || [])
 }
 
-/** Runs a command that has to succeed. */
+/** @throws {Stop} when the command fails. */
 export async function run(wrangler: Wrangler, args: string[], stdin?: string): Promise<string> {
   const { exitCode, stdout, stderr } = await wrangler(args, stdin === undefined ? {} : { stdin })
   if (exitCode !== 0) throw failed(args, stderr + stdout)

@@ -2,20 +2,20 @@ import { Writable } from 'node:stream'
 import { createInterface } from 'node:readline/promises'
 import { Stop } from '../stop.ts'
 
-/** Questions to a person; `null` where there is nobody to ask. */
+/** Asks the person at the terminal. */
 export interface Asker {
   text: (question: string) => Promise<string>
-  /** What is typed is not shown. */
+  /** Does not echo the answer. */
   secret: (question: string) => Promise<string>
 }
 
-/** The terminal, or `null` when this is a pipe or a CI job. */
+/** `null` in a pipe or a CI job, where nobody can answer. */
 export function terminal(): Asker | null {
   if (!process.stdin.isTTY || !process.stdout.isTTY) return null
   return { text: (question) => ask(question, process.stdout), secret: (question) => ask(question, silent()) }
 }
 
-/** @throws {Stop} when nobody agreed to what was said just before */
+/** @throws {Stop} unless `--yes` or the person agrees. */
 export async function confirm(asker: Asker | null, isConfirmed: boolean): Promise<void> {
   if (isConfirmed) return
   if (!asker) throw new Stop('Nothing was done. Run it again with --yes to go ahead.')

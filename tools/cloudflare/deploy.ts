@@ -7,20 +7,21 @@ import { type WranglerSettings, isPlaceholder, readSettings } from './wrangler-t
 
 export interface DeploySurroundings {
   wrangler: Wrangler
+  /** Path of wrangler.toml. */
   toml: string
   env: NodeJS.ProcessEnv
   say: (line: string) => void
 }
 
-/** Migrates the database and deploys the Worker, in this order: a new Worker never meets an old schema. */
+/** Migrates the database, then deploys the Worker. In this order a new Worker never meets an old schema. */
 export async function deploy({ wrangler, toml, env, say }: DeploySurroundings): Promise<void> {
-  const settings = readSettings(toml)
+  const settings = await readSettings(toml)
   await requireAll([() => requireLogin(wrangler, env), () => requireProvisioned(settings)])
   const present = await listSecrets(wrangler)
-  const absent = settings.requiredSecrets.filter((name) => !present.includes(name))
+  const absent = settings.secrets.required.filter((name) => !present.includes(name))
   if (absent.length > 0) throw new Stop(`The Worker has no ${absent.join(', ')}: run \`npm run provision\`.`)
-  if (/@example\.(com|org|net)\b/.test(settings.mailFrom)) {
-    say(`Note: no mail will go out while MAIL_FROM in wrangler.toml is ${settings.mailFrom}.`)
+  if (isExampleAddress(settings.vars.MAIL_FROM)) {
+    say(`Note: no email will be sent while MAIL_FROM in wrangler.toml is ${settings.vars.MAIL_FROM}.`)
   }
 
   say(await bookmarkLine(wrangler))
@@ -28,12 +29,17 @@ export async function deploy({ wrangler, toml, env, say }: DeploySurroundings): 
   await show(
     wrangler,
     ['deploy'],
-    'The deployment failed. The database has the new schema, which the old Worker can bear.',
+    'The deployment failed. The database has the new schema; the Worker that is still deployed works with it.',
   )
-  say(`\nDeployed. See ${settings.publicUrl}/readyz`)
+  say(`\nDeployed. See ${settings.vars.PUBLIC_URL}/readyz`)
 }
 
-/** @throws {Stop} saying on one line all that is missing: nobody wants to hear of the second thing after the first. */
+/** The domains of RFC 2606. Resend sends nothing from them. */
+export function isExampleAddress(mailFrom: string): boolean {
+  return /@example\.(com|org|net)\b/.test(mailFrom)
+}
+
+/** @throws {Stop} with everything that is missing on one line, so that one run is enough to learn of it. */
 async function requireAll(requirements: (() => Promise<void> | void)[]): Promise<void> {
   const missing: string[] = []
   for (const requirement of requirements) {
@@ -47,24 +53,24 @@ async function requireAll(requirements: (() => Promise<void> | void)[]): Promise
   if (missing.length > 0) throw new Stop(missing.join(' '))
 }
 
-/** @throws {Stop} when wrangler.toml still has the values it came with. */
-function requireProvisioned(settings: WranglerSettings): void {
-  if (isPlaceholder(settings.databaseId) || isPlaceholder(settings.kvId)) {
+/** @throws {Stop} when wrangler.toml still has the values of a fresh clone. */
+function requireProvisioned({ d1_databases: [database], kv_namespaces: [namespace], vars }: WranglerSettings): void {
+  if (isPlaceholder(database.database_id) || isPlaceholder(namespace.id)) {
     throw new Stop('wrangler.toml has no ids yet: run `npm run provision` first.')
   }
-  if (settings.publicUrl === '') {
+  if (vars.PUBLIC_URL === '') {
     throw new Stop('PUBLIC_URL in wrangler.toml is empty: set it, or run `npm run provision`.')
   }
-  readPublicUrl(settings.publicUrl)
+  readPublicUrl(vars.PUBLIC_URL)
 }
 
-/** Where the database can be taken back to, should the migration turn out wrong. */
+/** Tells how to restore the database if the migration turns out to be wrong. */
 async function bookmarkLine(wrangler: Wrangler): Promise<string> {
   const { exitCode, stdout } = await wrangler(['d1', 'time-travel', 'info', 'DB', '--json'])
   const info = exitCode === 0 ? (firstJson(stdout) as { bookmark?: string } | undefined) : undefined
   return info?.bookmark
-    ? `To take the database back to this moment: npx wrangler d1 time-travel restore DB --bookmark=${info.bookmark}`
-    : 'Note: Cloudflare gives no Time Travel bookmark for this moment; restoring would go by time.'
+    ? `To restore the database to this moment: npx wrangler d1 time-travel restore DB --bookmark=${info.bookmark}`
+    : 'Note: Cloudflare gave no Time Travel bookmark for this moment. To restore the database, name a time instead.'
 }
 
 async function show(wrangler: Wrangler, args: string[], failure: string): Promise<void> {

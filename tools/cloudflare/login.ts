@@ -1,10 +1,11 @@
+import { stripVTControlCharacters } from 'node:util'
 import { Stop } from '../stop.ts'
-import { type Wrangler, withoutColour } from '../wrangler.ts'
+import type { Wrangler } from '../wrangler.ts'
 
 /**
- * Makes sure that wrangler may act for somebody, and for one account only.
+ * Checks that wrangler is logged in and that it is clear which account it will use.
  *
- * @throws {Stop} with the one thing to do about it.
+ * @throws {Stop} that says what to do about it.
  */
 export async function requireLogin(wrangler: Wrangler, env: NodeJS.ProcessEnv): Promise<void> {
   const { exitCode, stdout, stderr } = await wrangler(['whoami', '--json'])
@@ -12,7 +13,7 @@ export async function requireLogin(wrangler: Wrangler, env: NodeJS.ProcessEnv): 
   if (identity?.loggedIn === false) {
     throw new Stop('Not logged in to Cloudflare: run `npx wrangler login`, or set CLOUDFLARE_API_TOKEN.')
   }
-  if (exitCode !== 0) throw new Stop(`Cloudflare does not answer for this login: ${errorLine(stderr + stdout)}`)
+  if (exitCode !== 0) throw new Stop(`Cloudflare refused this login: ${errorLine(stderr + stdout)}`)
   const accounts = identity?.accounts ?? []
   if (accounts.length > 1 && !env['CLOUDFLARE_ACCOUNT_ID']) {
     const names = accounts.map(({ id, name }) => `${id} (${name})`).join(', ')
@@ -20,7 +21,7 @@ export async function requireLogin(wrangler: Wrangler, env: NodeJS.ProcessEnv): 
   }
 }
 
-/** The first JSON value that starts a line, or `undefined`: wrangler may print a notice before it. */
+/** The first JSON value that starts a line, because wrangler may print a notice before it. `undefined` without one. */
 export function firstJson(stdout: string): unknown {
   const start = /^[[{]/m.exec(stdout)?.index
   if (start === undefined) return undefined
@@ -31,9 +32,9 @@ export function firstJson(stdout: string): unknown {
   }
 }
 
-/** Of a failed command's output, the line that says what is wrong. */
+/** The line of a failed command's output that names the error. */
 export function errorLine(output: string): string {
-  const lines = withoutColour(output)
+  const lines = stripVTControlCharacters(output)
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '')

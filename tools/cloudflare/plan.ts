@@ -2,7 +2,7 @@ import { Stop } from '../stop.ts'
 import type { Account } from './account.ts'
 import { type WranglerSettings, isPlaceholder } from './wrangler-toml.ts'
 
-/** A resource that is there already has an id; one that is to be made has none yet. */
+/** An existing resource has an id; one that has to be created has `null`. */
 export interface Plan {
   database: { name: string; id: string | null }
   namespace: { title: string; id: string | null }
@@ -13,27 +13,32 @@ export interface Plan {
 }
 
 /**
- * Decides what provisioning has to do, out of what there is. An id in wrangler.toml counts before a name.
+ * Compares wrangler.toml with the account. An id in wrangler.toml takes precedence over a name.
  *
- * @throws {Stop} when wrangler.toml names a resource that this account does not have: a wrong account, most likely.
+ * @throws {Stop} when wrangler.toml names a resource that this account does not have: probably the wrong account.
  */
 export function makePlan(settings: WranglerSettings, account: Account): Plan {
-  const title = `${settings.name}-revocations`
-  const { queues, requiredSecrets } = settings
+  const { required } = settings.secrets
+  const queues = [settings.queues.producers[0].queue, settings.queues.consumers[0].dead_letter_queue]
   return {
-    database: {
-      name: settings.databaseName,
-      id: existing('database_id', settings.databaseId, account.databases, ({ name }) => name === settings.databaseName),
-    },
-    namespace: {
-      title,
-      id: existing('id of the KV namespace', settings.kvId, account.namespaces, (each) => each.title === title),
-    },
+    ...findStores(settings, account),
     queuesToCreate: queues.filter((name) => !account.queues.includes(name)),
     queuesToReuse: queues.filter((name) => account.queues.includes(name)),
-    secretsToUpload: requiredSecrets.filter((name) => !account.secrets.includes(name)),
-    secretsToKeep: requiredSecrets.filter((name) => account.secrets.includes(name)),
+    secretsToUpload: required.filter((name) => !account.secrets.includes(name)),
+    secretsToKeep: required.filter((name) => account.secrets.includes(name)),
   }
+}
+
+/** The part of a plan about the database and the KV namespace. Throws as `makePlan` does. */
+export function findStores(
+  { name: worker, d1_databases: [database], kv_namespaces: [namespace] }: WranglerSettings,
+  { databases, namespaces }: Pick<Account, 'databases' | 'namespaces'>,
+): Pick<Plan, 'database' | 'namespace'> {
+  const name = database.database_name
+  const title = `${worker}-revocations`
+  const databaseId = existing('database_id', database.database_id, databases, (each) => each.name === name)
+  const namespaceId = existing('id of the KV namespace', namespace.id, namespaces, (each) => each.title === title)
+  return { database: { name, id: databaseId }, namespace: { title, id: namespaceId } }
 }
 
 function existing<T extends { id: string }>(
@@ -47,13 +52,13 @@ function existing<T extends { id: string }>(
   throw new Stop(`The ${what} in wrangler.toml (${configured}) is not in this Cloudflare account.`)
 }
 
-/** The plan in words, a line for each thing. */
+/** The plan for a person to read, one line for each resource. */
 export function describePlan(plan: Plan, settings: WranglerSettings, publicUrl: string): string[] {
   const { database, namespace } = plan
   const willRewrite = [
-    settings.databaseId !== database.id && 'database_id',
-    settings.kvId !== namespace.id && 'the id of the KV namespace',
-    settings.publicUrl !== publicUrl && `PUBLIC_URL = "${publicUrl}"`,
+    settings.d1_databases[0].database_id !== database.id && 'database_id',
+    settings.kv_namespaces[0].id !== namespace.id && 'the id of the KV namespace',
+    settings.vars.PUBLIC_URL !== publicUrl && `PUBLIC_URL = "${publicUrl}"`,
   ].filter((each) => each !== false)
   return [
     `${database.id ? 'keep  ' : 'create'}  D1 database "${database.name}"`,
@@ -68,17 +73,17 @@ export function describePlan(plan: Plan, settings: WranglerSettings, publicUrl: 
   ]
 }
 
-/** What a person should know before agreeing to the plan. */
+/** Warnings to read before confirming the plan. */
 export function warningsOf(plan: Plan): string[] {
   const warnings: string[] = []
   if (plan.secretsToUpload.length > 0 && plan.secretsToKeep.length === 0) {
     warnings.push(
-      'A Worker that does not exist yet is made now, empty, to hold the secrets; `npm run deploy` fills it.',
+      'The Worker does not exist yet. This creates it without code, to hold the secrets; `npm run deploy` adds the code.',
     )
   }
   if (plan.database.id !== null && plan.secretsToUpload.includes('PASSWORD_PEPPER')) {
     warnings.push(
-      'The database is older than the new PASSWORD_PEPPER: if there are accounts in it, their passwords will no longer be right.',
+      'The database exists, but its PASSWORD_PEPPER does not: a new one is generated. Passwords of existing accounts will be refused.',
     )
   }
   return warnings

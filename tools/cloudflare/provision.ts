@@ -1,18 +1,13 @@
 import { Stop } from '../stop.ts'
 import type { Wrangler } from '../wrangler.ts'
-import { readAccount, run } from './account.ts'
+import { listDatabases, listNamespaces, readAccount, run } from './account.ts'
 import { type Asker, confirm } from './ask.ts'
+import { isExampleAddress } from './deploy.ts'
 import { requireLogin } from './login.ts'
-import { type Plan, describePlan, makePlan, warningsOf } from './plan.ts'
+import { type Plan, describePlan, findStores, makePlan, warningsOf } from './plan.ts'
 import { readPublicUrl } from './public-url.ts'
 import { makeSecrets, requireNewFile, saveSecrets, uploadSecrets } from './secrets.ts'
 import { type WranglerSettings, places, readSettings, replaceString } from './wrangler-toml.ts'
-
-/** wrangler.toml as a thing that can be read and written, so that tests need no file. */
-export interface TomlFile {
-  read: () => string
-  write: (text: string) => void
-}
 
 export interface ProvisionOptions {
   isConfirmed: boolean
@@ -22,21 +17,22 @@ export interface ProvisionOptions {
 
 export interface Surroundings {
   wrangler: Wrangler
-  toml: TomlFile
+  /** Path of wrangler.toml. */
+  toml: string
   env: NodeJS.ProcessEnv
   asker: Asker | null
   say: (line: string) => void
 }
 
 /**
- * Makes what Postern needs at Cloudflare and notes the ids in wrangler.toml.
+ * Creates what Postern needs at Cloudflare and writes the ids into wrangler.toml.
  *
- * It can be run again at any time, also after it broke off: what is there is kept, and no secret is ever written over.
+ * It can run any number of times, also after a failure: existing resources are kept and no secret is overwritten.
  */
 export async function provision(around: Surroundings, options: ProvisionOptions): Promise<void> {
   const { wrangler, toml, say } = around
   await requireLogin(wrangler, around.env)
-  const settings = readSettings(toml.read())
+  const settings = await readSettings(toml)
   const plan = makePlan(settings, await readAccount(wrangler))
   const publicUrl = await choosePublicUrl(around, options, settings)
 
@@ -44,21 +40,21 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
   for (const line of describePlan(plan, settings, publicUrl)) say(`  ${line}`)
   for (const line of warningsOf(plan)) say(`Note: ${line}`)
   if (plan.secretsToUpload.length > 0 && options.saveSecretsTo === undefined) {
-    say('Note: without --save-secrets nobody has a copy of the generated keys, and `npm run keys` cannot replace them.')
+    say('Note: without --save-secrets you keep no copy of the generated keys, and `npm run keys` cannot replace them.')
   }
   await confirm(around.asker, options.isConfirmed)
   if (plan.secretsToUpload.length > 0 && options.saveSecretsTo !== undefined) requireNewFile(options.saveSecretsTo)
-  // Asked for before anything is made, so that no run breaks off half-way for want of it.
+  // Asks for the API key before anything is created, so that a missing key does not leave half a deployment.
   const secrets = makeSecrets(plan.secretsToUpload, await resendApiKey(around, plan))
 
-  toml.write(replaceString(toml.read(), places.publicUrl, publicUrl))
+  replaceString(toml, places.publicUrl, publicUrl)
   await createResources(around, plan)
   if (plan.secretsToUpload.length > 0) {
     if (options.saveSecretsTo !== undefined) saveSecrets(options.saveSecretsTo, secrets)
     await uploadSecrets(wrangler, secrets)
     say(`uploaded ${plan.secretsToUpload.join(', ')}`)
   }
-  for (const line of closingLines(readSettings(toml.read()))) say(line)
+  for (const line of closingLines(settings)) say(line)
 }
 
 async function createResources({ wrangler, toml, say }: Surroundings, plan: Plan): Promise<void> {
@@ -75,21 +71,22 @@ async function createResources({ wrangler, toml, say }: Surroundings, plan: Plan
     await run(wrangler, ['queues', 'create', queue])
     say(`created queue "${queue}"`)
   }
-  const ids = await resourceIds(wrangler, toml, plan)
-  const withDatabase = replaceString(toml.read(), places.databaseId, ids.database)
-  toml.write(replaceString(withDatabase, places.kvId, ids.namespace))
+  const ids = await storeIds(wrangler, toml, plan)
+  replaceString(toml, places.databaseId, ids.database)
+  replaceString(toml, places.kvId, ids.namespace)
 }
 
-/** The lists say ids as data; what `create` prints is meant for people. */
-async function resourceIds(
-  wrangler: Wrangler,
-  toml: TomlFile,
-  plan: Plan,
-): Promise<{ database: string; namespace: string }> {
+/** Ids of new resources come from the lists, which are JSON. The output of `create` is for people. */
+async function storeIds(wrangler: Wrangler, toml: string, plan: Plan): Promise<{ database: string; namespace: string }> {
   const isComplete = plan.database.id !== null && plan.namespace.id !== null
-  const { database, namespace } = isComplete ? plan : makePlan(readSettings(toml.read()), await readAccount(wrangler))
+  const { database, namespace } = isComplete
+    ? plan
+    : findStores(await readSettings(toml), {
+        databases: await listDatabases(wrangler),
+        namespaces: await listNamespaces(wrangler),
+      })
   if (database.id === null || namespace.id === null) {
-    throw new Stop('Cloudflare does not list yet what was just created: run `npm run provision` again in a minute.')
+    throw new Stop('Cloudflare does not list the new resources yet: run `npm run provision` again in a minute.')
   }
   return { database: database.id, namespace: namespace.id }
 }
@@ -97,12 +94,12 @@ async function resourceIds(
 async function choosePublicUrl(
   { asker }: Surroundings,
   { publicUrl }: ProvisionOptions,
-  settings: WranglerSettings,
+  { vars }: WranglerSettings,
 ): Promise<string> {
-  const given = publicUrl ?? settings.publicUrl
+  const given = publicUrl ?? vars.PUBLIC_URL
   if (given !== '') return readPublicUrl(given)
-  if (!asker) throw new Stop('PUBLIC_URL is not set: give it with --public-url https://accounts.example.com')
-  return readPublicUrl(await asker.text('The https address people will reach Postern at: '))
+  if (!asker) throw new Stop('PUBLIC_URL is not set: pass it with --public-url https://accounts.example.com')
+  return readPublicUrl(await asker.text('The https address at which people will reach Postern: '))
 }
 
 async function resendApiKey({ asker, env }: Surroundings, plan: Plan): Promise<string | undefined> {
@@ -112,14 +109,16 @@ async function resendApiKey({ asker, env }: Surroundings, plan: Plan): Promise<s
   return key
 }
 
-function closingLines({ mailFrom, bootstrapAdminEmail }: WranglerSettings): string[] {
+function closingLines({ vars }: WranglerSettings): string[] {
   return [
     '',
-    'Provisioned. The secrets cannot be read back from Cloudflare; replacing one of them later needs its old value.',
-    ...(/@example\.(com|org|net)\b/.test(mailFrom)
-      ? [`Still to do in wrangler.toml: MAIL_FROM, an address of a domain that is verified at Resend.`]
+    'Provisioned. The secrets cannot be read back from Cloudflare, and replacing one later needs its old value.',
+    ...(isExampleAddress(vars.MAIL_FROM)
+      ? ['Still to set in wrangler.toml: MAIL_FROM, an address at a domain that is verified at Resend.']
       : []),
-    ...(bootstrapAdminEmail === '' ? ['Still to do in wrangler.toml: BOOTSTRAP_ADMIN_EMAIL, the first ADMIN.'] : []),
+    ...(vars.BOOTSTRAP_ADMIN_EMAIL === ''
+      ? ['Still to set in wrangler.toml: BOOTSTRAP_ADMIN_EMAIL, the address of the first ADMIN.']
+      : []),
     'Next: npm run deploy',
   ]
 }

@@ -1,6 +1,6 @@
 import { Stop } from '../stop.ts'
 
-/** @throws {Stop} when the text is no https origin: links in mails and the issuer of tokens begin with it. */
+/** @throws {Stop} when the text is not an https origin. Links in emails and the issuer of tokens start with it. */
 export function readPublicUrl(text: string): string {
   const url = URL.parse(text.trim())
   const isOrigin = url && url.pathname === '/' && !url.search && !url.hash && !url.username && !url.password

@@ -1,21 +1,32 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import * as z from 'zod'
 import { Stop } from '../stop.ts'
 
-/** What the commands need to know from wrangler.toml. */
-export interface WranglerSettings {
-  name: string
-  publicUrl: string
-  mailFrom: string
-  bootstrapAdminEmail: string
-  databaseName: string
-  databaseId: string
-  kvId: string
-  /** The queue and its dead-letter queue. */
-  queues: string[]
-  requiredSecrets: string[]
-  crons: string[]
+/** The part of wrangler.toml that the commands use. */
+const settings = z.object({
+  name: z.string(),
+  vars: z.object({ PUBLIC_URL: z.string(), MAIL_FROM: z.string(), BOOTSTRAP_ADMIN_EMAIL: z.string() }),
+  d1_databases: z.tuple([z.object({ database_name: z.string(), database_id: z.string() })]),
+  kv_namespaces: z.tuple([z.object({ id: z.string() })]),
+  queues: z.object({
+    producers: z.tuple([z.object({ queue: z.string() })]),
+    consumers: z.tuple([z.object({ dead_letter_queue: z.string() })], z.unknown()),
+  }),
+  secrets: z.object({ required: z.array(z.string()) }),
+  triggers: z.object({ crons: z.array(z.string()) }),
+})
+
+export type WranglerSettings = z.infer<typeof settings>
+
+/** Reads a configuration as wrangler does. wrangler is loaded here because that takes a second or two. */
+export async function readSettings(path: string): Promise<WranglerSettings> {
+  const { unstable_readConfig: readConfig } = await import('wrangler')
+  const parsed = settings.safeParse(readConfig({ config: path }, { hideWarnings: true }))
+  if (!parsed.success) throw new Stop(`${path} lacks what this command needs:\n${z.prettifyError(parsed.error)}`)
+  return parsed.data
 }
 
-/** Where a value stands: `key` under the first `[table]` or `[[table]]` of that name; `''` is the top of the file. */
+/** A string of wrangler.toml: `key` under the first `[table]` or `[[table]]` of that name. */
 export interface Place {
   table: string
   key: string
@@ -27,77 +38,26 @@ export const places = {
   kvId: { table: 'kv_namespaces', key: 'id' },
 } as const satisfies Record<string, Place>
 
-/** Reads wrangler.toml as far as the commands need it: single-line strings, and lists of them. */
-export function readSettings(toml: string): WranglerSettings {
-  return {
-    name: readString(toml, { table: '', key: 'name' }),
-    publicUrl: readString(toml, places.publicUrl),
-    mailFrom: readString(toml, { table: 'vars', key: 'MAIL_FROM' }),
-    bootstrapAdminEmail: readString(toml, { table: 'vars', key: 'BOOTSTRAP_ADMIN_EMAIL' }),
-    databaseName: readString(toml, { table: 'd1_databases', key: 'database_name' }),
-    databaseId: readString(toml, places.databaseId),
-    kvId: readString(toml, places.kvId),
-    queues: [
-      readString(toml, { table: 'queues.producers', key: 'queue' }),
-      readString(toml, { table: 'queues.consumers', key: 'dead_letter_queue' }),
-    ],
-    requiredSecrets: strings(valueAt(toml, { table: 'secrets', key: 'required' })),
-    crons: strings(valueAt(toml, { table: 'triggers', key: 'crons' })),
-  }
+/**
+ * Replaces one string in place. By hand, because wrangler's `experimental_patchConfig` refuses a TOML file that has
+ * comments, and comments, order and layout belong to the owner.
+ *
+ * @throws {Stop} when the file has no such string.
+ */
+export function replaceString(path: string, { table, key }: Place, value: string): void {
+  const lines = readFileSync(path, 'utf8').split('\n')
+  const isHeader = (line: string) => /^\s*\[/.test(line)
+  const start = lines.findIndex((line) => /^\s*\[\[?\s*([^\]]+?)\s*\]/.exec(line)?.[1] === table)
+  const pattern = new RegExp(`^(\\s*${key}\\s*=\\s*)(?:"(?:[^"\\\\]|\\\\.)*"|'[^']*')`)
+  const at = lines.findIndex((line, index) => index > start && (isHeader(line) || pattern.test(line)))
+  const line = lines[at] ?? ''
+  if (start < 0 || !pattern.test(line)) throw new Stop(`${path} has no string ${table}.${key}.`)
+  // A function as the replacement: a `$` in the value must not be read as a pattern.
+  const replaced = line.replace(pattern, (_, before: string) => before + JSON.stringify(value))
+  writeFileSync(path, lines.with(at, replaced).join('\n'))
 }
 
 /** An id of zeros stands for "not provisioned yet". */
 export function isPlaceholder(id: string): boolean {
   return /^[0-]*$/.test(id)
-}
-
-/** Replaces one string and nothing else: comments, order and layout are the owner's. */
-export function replaceString(toml: string, place: Place, value: string): string {
-  const lines = toml.split('\n')
-  const index = lineOf(lines, place)
-  const line = lines[index] ?? ''
-  // A function, so that a `$` in the value stays one.
-  lines[index] = line.replace(
-    /(=\s*)("(?:[^"\\]|\\.)*"|'[^']*')/,
-    (_, before: string) => before + JSON.stringify(value),
-  )
-  return lines.join('\n')
-}
-
-function readString(toml: string, place: Place): string {
-  const [text] = strings(valueAt(toml, place))
-  if (text === undefined) throw new Stop(`wrangler.toml: ${nameOf(place)} is not a string.`)
-  return text
-}
-
-function valueAt(toml: string, place: Place): string {
-  const lines = toml.split('\n')
-  const start = lineOf(lines, place)
-  const first = (lines[start] ?? '').replace(/^[^=]*=\s*/, '')
-  if (!first.startsWith('[')) return first
-  // A list may go over several lines, up to the bracket that closes it.
-  const rest = [first, ...lines.slice(start + 1)]
-  const end = rest.findIndex((line) => line.replace(/"[^"]*"|'[^']*'|#.*/g, '').includes(']'))
-  return rest.slice(0, end + 1).join('\n')
-}
-
-function lineOf(lines: string[], { table, key }: Place): number {
-  let current = ''
-  for (const [index, line] of lines.entries()) {
-    const header = /^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$/.exec(line)?.[1]
-    if (header !== undefined) current = header
-    else if (current === table && new RegExp(`^\\s*${key}\\s*=`).test(line)) return index
-  }
-  throw new Stop(`wrangler.toml has no ${nameOf({ table, key })}.`)
-}
-
-function strings(value: string): string[] {
-  return Array.from(
-    value.matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'|#.*/g),
-    ([, double, single]) => double ?? single,
-  ).filter((text) => text !== undefined)
-}
-
-function nameOf({ table, key }: Place): string {
-  return table === '' ? key : `${table}.${key}`
 }

@@ -1,4 +1,4 @@
-/** Fires Cron Triggers on a developer's machine: `wrangler dev` knows them but never fires one by itself. */
+/** Fires Cron Triggers on a developer's machine, because `wrangler dev` fires none. */
 export function startSchedule(crons: readonly string[], fire: (cron: string) => Promise<void>): () => void {
   let timer: NodeJS.Timeout
   function tick(): void {
@@ -7,14 +7,14 @@ export function startSchedule(crons: readonly string[], fire: (cron: string) => 
     wait()
   }
   function wait(): void {
-    // To the start of the next minute, so that the ticks do not drift.
+    // Waits for the start of the next minute, so that the ticks do not drift.
     timer = setTimeout(tick, 60_000 - (Date.now() % 60_000) + 50)
   }
   wait()
   return () => clearTimeout(timer)
 }
 
-/** Whether an expression of five fields names this minute (UTC, as at Cloudflare). */
+/** Whether a cron expression of five fields matches this minute (in UTC, as at Cloudflare). */
 export function isDue(cron: string, at: Date): boolean {
   const [minute, hour, day, month, weekday] = cron.trim().split(/\s+/)
   return (
@@ -22,12 +22,12 @@ export function isDue(cron: string, at: Date): boolean {
     matches(hour, at.getUTCHours(), 0) &&
     matches(day, at.getUTCDate(), 1) &&
     matches(month, at.getUTCMonth() + 1, 1) &&
-    // Cloudflare counts the days of the week from 1 = Sunday.
+    // Cloudflare numbers the days of the week from 1, Sunday.
     matches(weekday, at.getUTCDay() + 1, 1)
   )
 }
 
-/** One field: `*`, `5`, `1-5`, `0-30/10`, any of them with a step, or several with commas. */
+/** Matches one field: `*`, `5` or `1-5`, each with an optional step (`0-30/10`), or a comma-separated list of these. */
 function matches(field: string | undefined, value: number, least: number): boolean {
   return (field ?? '').split(',').some((part) => {
     const [range = '', step = '1'] = part.split('/')

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { projectRoot } from '../wrangler.ts'
 import { type LocalServer, localAdminEmail } from './settings.ts'
 
-/** What a person wants to know once everything runs. */
+/** The text that `npm run dev` prints when everything runs. */
 export function readyScreen(
   { port, mailboxPort, stateDir, url, mailboxUrl }: LocalServer,
   crons: readonly string[],
@@ -23,9 +23,9 @@ export function readyScreen(
   Data       ${stateDir}
 
   Demo       ${demo}
-  Seed       stop, then ${seed}: invented people to look at
-  ADMIN      sign up as ${localAdminEmail} and follow the link in the mailbox: the first such account is ADMIN
-  Crons      fire by themselves (${crons.join(', ')} UTC); now: curl '${url}/cdn-cgi/handler/scheduled?cron=${cron}'
+  Seed       stop, then ${seed}: fills the database with invented people
+  ADMIN      sign up as ${localAdminEmail} and follow the link in the mailbox: this account becomes ADMIN
+  Crons      fire on schedule (${crons.join(', ')} UTC); to fire one now: curl '${url}/cdn-cgi/handler/scheduled?cron=${cron}'
   Stop       Ctrl-C; the data stays
 `
 }

@@ -2,20 +2,20 @@ import { resolve } from 'node:path'
 import { Stop } from '../stop.ts'
 import { projectRoot } from '../wrangler.ts'
 
-/** How a local server runs. The addresses follow from the ports. */
+/** The settings of a local server. The URLs follow from the ports. */
 export interface LocalServer {
   port: number
   mailboxPort: number
   stateDir: string
   url: string
   mailboxUrl: string
-  /** Off unless asked for: programs that try things out call hundreds of times a minute, all from one address. */
+  /** Off by default: a program under development may send hundreds of requests a minute, all from one address. */
   rateLimits: 'on' | 'off'
-  /** What else of the environment reaches the Worker, for trying out what is off on a developer's machine. */
+  /** Variables of the environment that reach the Worker, to try features that are off on a developer's machine. */
   passedOn: Record<string, string>
 }
 
-/** Reads `PORT`, `MAILBOX_PORT`, `STATE_DIR`, `RATE_LIMITS` and what is passed on. */
+/** Reads `PORT`, `MAILBOX_PORT`, `STATE_DIR`, `RATE_LIMITS` and the variables that are passed on. */
 export function readLocalServer(env: NodeJS.ProcessEnv): LocalServer {
   const port = readPort(env, 'PORT', 8787)
   const mailboxPort = readPort(env, 'MAILBOX_PORT', 8788)

@@ -1,6 +1,6 @@
-import { withoutColour } from '../wrangler.ts'
+import { stripVTControlCharacters } from 'node:util'
 
-/** What wrangler says about itself; the screen of `npm run dev` says it better, and the Worker logs its requests itself. */
+/** Lines that wrangler prints about itself. The screen of `npm run dev` and the Worker's request log replace them. */
 const noise = [
   /^$/,
   /^\[wrangler:info\]/,
@@ -18,13 +18,14 @@ const noise = [
 ]
 
 /**
- * What of one line of wrangler's output is worth showing: the Worker's log lines and whatever went wrong.
+ * Filters one line of wrangler's output. `--log-level` cannot do this: it hides the Worker's log lines as well.
  *
- * @returns `undefined` for the rest.
+ * @returns the line to print, or `undefined` for noise.
  */
 export function worthShowing(rawLine: string): string | undefined {
-  const line = withoutColour(rawLine).trimEnd()
+  // wrangler prints colors even with FORCE_COLOR=0.
+  const line = stripVTControlCharacters(rawLine).trimEnd()
   if (noise.some((pattern) => pattern.test(line))) return undefined
-  // `console.error` and `console.warn` come decorated; the JSON in it is the log line.
+  // wrangler decorates `console.error` and `console.warn`; the JSON inside is the log line.
   return /^(?:\S+ )?\[(?:ERROR|WARNING)\] (\{.*\})$/.exec(line)?.[1] ?? line
 }

@@ -3,48 +3,40 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
+import { stripVTControlCharacters } from 'node:util'
 import { Stop } from '../stop.ts'
-import { runWrangler, spawnWrangler, withoutColour } from '../wrangler.ts'
+import { spawnWrangler } from '../wrangler.ts'
 import { type LocalServer, localAdminEmail } from './settings.ts'
 import { worthShowing } from './worker-output.ts'
 
-/** A first start on a slow machine bundles the Worker and unpacks the runtime. */
+/** Long enough for the first start on a slow machine, which builds the pages and bundles the Worker. */
 const startDeadlineMs = 120_000
 const stopDeadlineMs = 5_000
 const keptLines = 40
 
-/** Brings the local database to the newest schema. */
-export async function applyLocalMigrations({ stateDir }: LocalServer, signal: AbortSignal): Promise<void> {
-  const { exitCode, stdout, stderr } = await runWrangler(
-    ['d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', stateDir],
-    { signal },
-  )
-  if (exitCode !== 0) throw new Stop(`The local migrations failed.\n${withoutColour(stdout + stderr).trim()}`)
-}
-
-/** `wrangler dev` as a child, in a process group of its own. */
+/** `wrangler dev` as a child process, in a process group of its own. */
 export class WranglerDev {
   readonly #child: ChildProcess
   readonly #lastLines: string[] = []
-  /** Fulfilled when wrangler has ended, for whatever reason. */
+  /** Resolves when wrangler has ended, for whatever reason. */
   readonly ended: Promise<unknown>
 
-  /** @param more variables for this run. */
+  /** @param more additional variables of the Worker. */
   constructor(server: LocalServer, more: Record<string, string> = {}) {
     this.#child = spawnWrangler(devArguments(server, { ...localVariables(server, process.env), ...more }), {
-      // Ctrl-C in a terminal goes to the whole foreground group. Apart from it, wrangler stops when we say so, and
-      // what it has started (workerd, esbuild) can be stopped with it.
+      // Ctrl-C signals the whole foreground group of the terminal. In a group of its own, wrangler stops when we stop
+      // it, together with the processes that it has started (workerd, esbuild).
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         CI: '1',
-        // Without a network this would be a warning at every start; the Worker asks only for the country.
+        // Without a network, fetching `request.cf` prints a warning at every start. The Worker only uses the country.
         CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-        // Two servers side by side must not find, and deliver to, each other's queue.
+        // Otherwise two servers on this machine would find, and deliver to, each other's queue.
         WRANGLER_REGISTRY_PATH: join(server.stateDir, 'registry'),
       },
     })
-    // The last lines may come a moment after the end; they are the ones that say why.
+    // The last lines, which say why wrangler ended, may arrive a moment after its end.
     this.ended = once(this.#child, 'exit').then(() => delay(100))
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream) createInterface({ input: stream }).on('line', (line) => this.#read(line))
@@ -52,13 +44,13 @@ export class WranglerDev {
   }
 
   #read(line: string): void {
-    this.#lastLines.push(withoutColour(line))
+    this.#lastLines.push(stripVTControlCharacters(line))
     if (this.#lastLines.length > keptLines) this.#lastLines.shift()
     const shown = worthShowing(line)
     if (shown !== undefined) console.log(shown)
   }
 
-  /** @throws {Stop} when wrangler ends, or nothing answers in time. */
+  /** @throws {Stop} when wrangler ends, or does not answer within two minutes. */
   async untilHealthy(url: string, signal: AbortSignal): Promise<void> {
     const deadline = Date.now() + startDeadlineMs
     let hasEnded = false
@@ -71,12 +63,12 @@ export class WranglerDev {
     }
   }
 
-  /** An error that carries what wrangler said last. */
+  /** An error with the last lines of wrangler's output. */
   failure(what: string): Stop {
     return new Stop(`${what}\n${this.#lastLines.join('\n').trim()}`)
   }
 
-  /** Ends wrangler and everything it has started. */
+  /** Ends wrangler and every process that it has started. */
   async stop(): Promise<void> {
     this.#signalGroup('SIGTERM')
     await Promise.race([this.ended, delay(stopDeadlineMs, undefined, { ref: false })])
@@ -89,12 +81,12 @@ export class WranglerDev {
     try {
       process.kill(-this.#child.pid, signal)
     } catch {
-      // No such group: all of it has ended.
+      // The group does not exist any more: all its processes have ended.
     }
   }
 }
 
-/** What differs from wrangler.toml on a developer's machine. Nothing of it calls out unless the environment says so. */
+/** Overrides wrangler.toml on a developer's machine. The Worker calls no other host, unless the environment names one. */
 export function localVariables(
   { url, mailboxUrl, rateLimits, passedOn }: LocalServer,
   env: NodeJS.ProcessEnv,
@@ -115,7 +107,7 @@ export function localVariables(
 function devArguments(server: LocalServer, variables: Record<string, string>): string[] {
   return [
     ['dev', '--ip', '127.0.0.1', '--port', String(server.port), '--persist-to', server.stateDir],
-    // Port 0 is any free one: the usual one belongs to whichever server was there first.
+    // Port 0 picks a free one: another server may already use the default.
     ['--inspector-port', '0', '--show-interactive-dev-session=false'],
     Object.entries(variables).flatMap(([name, value]) => ['--var', `${name}:${value}`]),
   ].flat()

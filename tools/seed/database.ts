@@ -1,59 +1,39 @@
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { localDatabase } from '../dev/database.ts'
 import { Stop } from '../stop.ts'
 import { seededEnding } from './random.ts'
 import { type Put, type Row, type Table, tables } from './rows.ts'
 
 /**
- * Replaces what an earlier run has put into a local database, in one transaction that holds the file alone. There is no
- * way to a remote database here: it is the file that `npm run dev` keeps, opened as a file.
+ * Replaces the rows of an earlier run, in one transaction with an exclusive lock. It opens the local file of
+ * `npm run dev`, so it cannot reach a remote database.
  *
- * @param write puts the new rows; `isTaken` tells addresses that belong to somebody who was not seeded.
- * @throws {Stop} when something else has the database open.
+ * @param write puts the new rows; `isTaken` tells whether an address belongs to an account that was not seeded.
+ * @throws {Stop} when another process has the database open.
  */
 export function replaceSeeded(stateDir: string, write: (put: Put, isTaken: (email: string) => boolean) => void): void {
-  // A server that nobody calls lets go of the file after some ten seconds.
-  const database = new DatabaseSync(localDatabase(stateDir), { timeout: 15_000 })
-  try {
-    lock(database)
-    forgetSeeded(database)
-    const inserts = new Map<Table, StatementSync>()
-    const taken = new Set(
-      database
-        .prepare('SELECT email FROM users')
-        .all()
-        .map(({ email }) => email),
-    )
-    write(
-      (table, row) => {
-        let insert = inserts.get(table)
-        if (!insert) inserts.set(table, (insert = database.prepare(insertion(table, row))))
-        insert.run(row)
-      },
-      (email) => taken.has(email),
-    )
-    database.exec('COMMIT')
-  } finally {
-    // Without a COMMIT before it, this takes everything back.
-    database.close()
-  }
-}
-
-/** @throws {Stop} when there is not exactly one, as after a change of `database_id`. */
-function localDatabase(stateDir: string): string {
-  const folder = join(stateDir, 'v3', 'd1', 'miniflare-D1DatabaseObject')
-  const files = readdirSync(folder).filter((name) => /^[0-9a-f]{64}\.sqlite$/.test(name))
-  const [file] = files
-  if (file === undefined || files.length > 1) {
-    throw new Stop(`${folder} holds ${files.length} databases instead of one: delete ${stateDir} to start afresh.`)
-  }
-  return join(folder, file)
+  // An idle server closes the file after about ten seconds, so it is worth waiting for the lock.
+  using database = new DatabaseSync(localDatabase(stateDir), { timeout: 15_000 })
+  lock(database)
+  deleteSeeded(database)
+  const inserts = new Map<Table, StatementSync>()
+  const users = database.prepare('SELECT email FROM users').all()
+  const taken = new Set(users.map(({ email }) => email))
+  write(
+    (table, row) => {
+      let insert = inserts.get(table)
+      if (!insert) inserts.set(table, (insert = database.prepare(insertion(table, row))))
+      insert.run(row)
+    },
+    (email) => taken.has(email),
+  )
+  // After an error the database is closed without a COMMIT, which rolls everything back.
+  database.exec('COMMIT')
 }
 
 function lock(database: DatabaseSync): void {
   try {
-    // A reader's lock is in the way of an exclusive one, so that a server that has the file open is noticed.
+    // A reader prevents the exclusive lock, so this also fails while an idle server has the file open.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA foreign_keys = ON; BEGIN EXCLUSIVE')
   } catch (error) {
     if (!(error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy)) throw error
@@ -63,8 +43,8 @@ function lock(database: DatabaseSync): void {
 
 const sqliteBusy = 5
 
-/** Also what people have done since with seeded accounts: a session cannot stay without its user. */
-function forgetSeeded(database: DatabaseSync): void {
+/** Also deletes sessions and links that were added to seeded accounts since: they cannot exist without their user. */
+function deleteSeeded(database: DatabaseSync): void {
   for (const table of [...tables].toReversed()) {
     const owner = ['sessions', 'one_time_links'].includes(table) ? `OR user_id LIKE '%${seededEnding}'` : ''
     database.exec(`DELETE FROM ${table} WHERE id LIKE '%${seededEnding}' ${owner}`)
