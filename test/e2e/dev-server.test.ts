@@ -1,41 +1,43 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, afterEach, before, beforeEach, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import { readSettings } from '../../tools/cloudflare/wrangler-toml.ts'
 import { demoAdmin } from '../../tools/demo/demo-admin.ts'
 import { requireFreePort } from '../../tools/dev/free-port.ts'
 import { projectRoot } from '../../tools/wrangler.ts'
 import { CommandProcess, until } from './support/command-process.ts'
+import { stopCleanly } from './support/dev-server.ts'
 import { freePort } from './support/free-port.ts'
-import { descendantsOf, runningOf } from './support/process-tree.ts'
+import { prepareFreshState } from './support/prepare.ts'
+import { descendantsOf } from './support/process-tree.ts'
 
-/** The real `npm run dev` with the real wrangler; the tests go on from one another's data, as a developer's days do. */
-let env: { PORT: string; MAILBOX_PORT: string; STATE_DIR: string }
+/** Starts the real `npm run dev` with the real wrangler. Each test continues with the data of the one before. */
+const timeout = 300_000
+let env: { PORT: string; MAILBOX_PORT: string; STATE_DIR: string; BUILD_LOG: string }
 let dev: CommandProcess
 
-const timeout = 300_000
-
-before(() => {
-  env = { PORT: '', MAILBOX_PORT: '', STATE_DIR: mkdtempSync(join(tmpdir(), 'postern-')) }
+before(async () => {
+  const stateDir = await prepareFreshState()
+  env = {
+    PORT: String(await freePort()),
+    MAILBOX_PORT: String(await freePort()),
+    STATE_DIR: stateDir,
+    BUILD_LOG: join(stateDir, 'build.log'),
+  }
 })
 
-after(() => rmSync(env.STATE_DIR, { recursive: true, force: true }))
-
-beforeEach(async () => {
-  Object.assign(env, { PORT: String(await freePort()), MAILBOX_PORT: String(await freePort()) })
-  dev = new CommandProcess('tools/dev.ts', env)
-})
-
-afterEach(async () => {
-  // Only for a test that failed half-way; the tests stop their server themselves.
+after(async () => {
+  // Only needed when a test failed: the tests stop their server themselves.
   dev.signal('SIGTERM')
   await dev.exitCode()
+  rmSync(env.STATE_DIR, { recursive: true, force: true })
 })
 
-test('the main job works from end to end, on fresh data', { timeout }, async () => {
+test('the demo succeeds on a fresh clone, every cron runs, and Ctrl-C ends everything', { timeout }, async () => {
+  dev = new CommandProcess('tools/dev.ts', env)
   await dev.untilSaid('Postern runs.')
+  assert.match(readFileSync(env.BUILD_LOG, 'utf8'), /\bvite build web\b/)
   const demo = new CommandProcess('tools/demo.ts', env)
   assert.equal(await demo.exitCode(), 0, `${demo.output}\n${dev.output}`)
   assert.match(demo.output, /All \d+ steps as expected/)
@@ -51,12 +53,14 @@ test('the main job works from end to end, on fresh data', { timeout }, async () 
   assert.equal(await second.exitCode(), 1)
   assert.match(second.output, new RegExp(`^Port ${env.PORT} is in use\\. [^\\n]*\\n$`))
 
-  await stopsCleanly('SIGINT')
+  await stopCleanly(dev, 'SIGINT')
+  await portsAreFree()
 })
 
-test('a second start has the data of the first, and the same secrets', { timeout }, async () => {
+test('a second start has the data and the secrets of the first', { timeout }, async () => {
   const secretsPath = join(projectRoot, '.dev.vars')
   const secrets = readFileSync(secretsPath, 'utf8')
+  dev = new CommandProcess('tools/dev.ts', env)
   await dev.untilSaid('Postern runs.')
   const login = await fetch(`${api()}/auth/login`, {
     method: 'POST',
@@ -71,29 +75,24 @@ test('a second start has the data of the first, and the same secrets', { timeout
   const demo = new CommandProcess('tools/demo.ts', env)
   assert.equal(await demo.exitCode(), 0, demo.output)
   assert.equal(readFileSync(secretsPath, 'utf8'), secrets)
-  await stopsCleanly('SIGTERM')
 })
 
-test('Ctrl-C during the start leaves nothing behind either', { timeout }, async () => {
-  await dev.untilSaid('Starting')
-  await until(() => descendantsOf(dev.pid).length > 0, 'a child')
-  await stopsCleanly('SIGINT')
-})
-
-test('when wrangler dies, so does the command, with what wrangler said last', { timeout }, async () => {
-  await dev.untilSaid('Postern runs.')
-  const children = descendantsOf(dev.pid)
-  for (const child of children) process.kill(child, 'SIGKILL')
+test('when wrangler dies, the command ends with the last output of wrangler', { timeout }, async () => {
+  for (const child of descendantsOf(dev.pid)) process.kill(child, 'SIGKILL')
   assert.equal(await dev.exitCode(), 1)
   assert.match(dev.output, /wrangler dev ended unexpectedly\.\n/)
   await requireFreePort(Number(env.MAILBOX_PORT), 'MAILBOX_PORT')
 })
 
-async function stopsCleanly(signal: NodeJS.Signals): Promise<void> {
-  const children = descendantsOf(dev.pid)
-  dev.signal(signal)
-  assert.equal(await dev.exitCode(), 0, dev.output)
-  assert.deepEqual(runningOf(children), [])
+test('Ctrl-C during the start leaves no process behind', { timeout }, async () => {
+  dev = new CommandProcess('tools/dev.ts', env)
+  await dev.untilSaid('Starting')
+  await until(() => descendantsOf(dev.pid).length > 0, 'a child')
+  await stopCleanly(dev, 'SIGINT')
+  await portsAreFree()
+})
+
+async function portsAreFree(): Promise<void> {
   await requireFreePort(Number(env.PORT), 'PORT')
   await requireFreePort(Number(env.MAILBOX_PORT), 'MAILBOX_PORT')
 }

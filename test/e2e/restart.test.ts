@@ -1,11 +1,12 @@
 /**
- * Stops and kills. A restart forgets nothing, and SIGKILL in the middle of a call leaves nothing half done.
+ * Restarts and SIGKILL: a restart loses nothing, and a call that is killed half-way takes effect as a whole or not at all.
  *
- * Not shown: a machine that loses its power. What a killed process had written is still written by the system.
+ * Limit: this is not a power failure. The operating system still completes the writes of a killed process.
+ *
+ * `E2E_ROUNDS` is the number of moments at which each kind of call is killed: 1 by default, all of them in CI.
  */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -16,28 +17,32 @@ import { newPassword } from '../../tools/demo/person.ts'
 import { readJournal } from '../../tools/mailbox/journal.ts'
 import { type MailboxServer, startMailbox } from '../../tools/mailbox/server.ts'
 import { CommandProcess, until } from './support/command-process.ts'
+import { stopCleanly } from './support/dev-server.ts'
 import { freePort } from './support/free-port.ts'
 import { KillableWorker } from './support/killable-worker.ts'
 import { LocalDatabase } from './support/local-database.ts'
 import { type GatePosition, type MailboxGate, startMailboxGate } from './support/mailbox-gate.ts'
+import { prepareState } from './support/prepare.ts'
 
 const timeout = 300_000
-/** A process is killed with all that it has started, which is found there. */
+/** /proc tells which processes to kill together. */
 const skip = existsSync('/proc/self/stat') ? false : 'there is no /proc'
 
 const email = 'ada@example.com'
 const password = newPassword()
 const callsPerKill = 4
-const momentsOfWrites = [inWrite(1), atCommit(1), atCommit(2)]
-/** Where a mail is when the Worker is killed; the gate makes the moment last. */
+const rounds = Number(process.env['E2E_ROUNDS'] || 1)
+const momentsOfWrites = [atCommit(1), inWrite(1), atCommit(2)].slice(0, rounds)
+const momentsOfRefresh = [atAnswer, inWrite(1), atCommit(1)].slice(0, rounds)
+/** The progress of a delivery when the Worker is killed. The gate holds it there. */
 const places: { name: string; gateAt?: GatePosition }[] = [
-  { name: 'with the mails in the queue' },
-  { name: 'before the mailbox has them', gateAt: 'closed before the mailbox' },
-  { name: 'before the Worker knows that the mailbox has one', gateAt: 'closed after the mailbox' },
-  { name: 'as the Worker gets to know', gateAt: 'open' },
-]
+  { name: 'after the mailbox accepted an email, before the Worker was told', gateAt: 'closed after the mailbox' } as const,
+  { name: 'before the mailbox received the emails', gateAt: 'closed before the mailbox' } as const,
+  { name: 'with the emails in the queue' },
+  { name: 'while the Worker was told', gateAt: 'open' } as const,
+].slice(0, rounds)
 
-/** How many calls of a path were not answered. On a busy machine one of the kills may come when all is over. */
+/** Unanswered calls by path. Summed up, because on a busy machine a single kill may come too late. */
 const lostAnswers = new Map<string, number>()
 
 let env: { PORT: string; MAILBOX_PORT: string; STATE_DIR: string }
@@ -49,7 +54,7 @@ let worker: KillableWorker
 
 before(async () => {
   const [port, mailboxPort] = [await freePort(), await freePort()]
-  env = { PORT: `${port}`, MAILBOX_PORT: `${mailboxPort}`, STATE_DIR: mkdtempSync(join(tmpdir(), 'postern-')) }
+  env = { PORT: `${port}`, MAILBOX_PORT: `${mailboxPort}`, STATE_DIR: await prepareState() }
   api = new Api(`http://127.0.0.1:${port}`)
   database = new LocalDatabase(env.STATE_DIR)
 })
@@ -61,15 +66,14 @@ after(async () => {
   rmSync(env.STATE_DIR, { recursive: true, force: true })
 })
 
-test('a refresh token that was used before a restart is theft after it', { timeout }, async (t) => {
+test('a refresh token used before a restart is detected as replayed after it', { timeout }, async (t) => {
   const first = dev(t)
   await first.untilSaid('Postern runs.')
   await post('/auth/register', { email, password }, 202)
   const stolen = await tokensOf('/auth/activate', { token: await linkTo(email, '/activate'), password })
   const second = await tokensOf('/auth/refresh', { refresh_token: stolen.refresh_token })
   const newest = await tokensOf('/auth/refresh', { refresh_token: second.refresh_token })
-  first.signal('SIGINT')
-  assert.equal(await first.exitCode(), 0, first.output)
+  await stopCleanly(first, 'SIGINT')
 
   const again = dev(t)
   await again.untilSaid('Postern runs.')
@@ -78,20 +82,19 @@ test('a refresh token that was used before a restart is theft after it', { timeo
   await post('/auth/refresh', { refresh_token: newest.refresh_token }, 401, 'invalid_refresh_token')
   await post('/auth/refresh', { refresh_token: second.refresh_token }, 401, 'invalid_refresh_token')
   await api.call('GET', '/users/me', { token: newest.access_token, expect: 401, code: 'invalid_token' })
-  await until(() => mailsTo(email).some(({ subject }) => /ended a session/.test(subject)), 'the mail about the theft')
-  again.signal('SIGINT')
-  assert.equal(await again.exitCode(), 0, again.output)
+  await until(() => mailsTo(email).some(({ subject }) => /ended a session/.test(subject)), 'the email about the theft')
+  await stopCleanly(again, 'SIGTERM')
 
   for (const round of momentsOfWrites.keys()) for (const person of crowd(`reset.${round}`)) cloneAda(person.email)
   for (const round of places.keys()) for (const person of crowd(`mail.${round}`)) cloneAda(person.email)
-  // What follows is killed, and only the Worker: Resend is somebody else's and goes on.
+  // From here on only the Worker is killed. The mailbox stands for Resend and keeps running.
   mailbox = await startMailbox(Number(env.MAILBOX_PORT), env.STATE_DIR)
   gate = await startMailboxGate(mailbox.url)
   worker = new KillableWorker({ ...env, MAILBOX_URL: gate.url })
 })
 
 test(
-  'a registration that is killed happened as a whole, mail included, or not at all',
+  'a killed registration took effect with its email, or not at all',
   { skip, timeout },
   async (t) => {
     await restart()
@@ -125,7 +128,7 @@ test(
 )
 
 test(
-  'a reset that is killed leaves the old password and a link, or the new one and none',
+  'a killed reset leaves the old password and its link, or the new password',
   { skip, timeout },
   async (t) => {
     await restart()
@@ -135,7 +138,7 @@ test(
         await post('/auth/password-reset/request', { email: address }, 202)
         people.push({ email: address, token: await linkTo(address, '/reset-password'), new_password: newOne })
       }
-      // Nothing else is to be written when the calls come.
+      // Waits until nothing but the calls will be written.
       await deliverAll()
       const isDone = await kill(t, moment, {
         path: '/auth/password-reset/complete',
@@ -164,13 +167,13 @@ test(
 )
 
 test(
-  'a client whose refresh was killed asks again with the same token, and is no thief',
+  'a client whose refresh was killed may repeat it with the same token',
   { skip, timeout },
   async (t) => {
     await restart()
     const sessions: { refresh_token: string }[] = []
     for (let index = 0; index < 8; index++) sessions.push(await tokensOf('/auth/login', { email, password }))
-    for (const moment of [inWrite(1), atCommit(1), atAnswer]) {
+    for (const moment of momentsOfRefresh) {
       const start = Date.now()
       await kill(t, moment, {
         path: '/auth/refresh',
@@ -185,7 +188,7 @@ test(
         },
       })
       await restart()
-      assert.ok(Date.now() - start < 25_000, 'the restart took as long as a client may take: nothing to be seen here')
+      assert.ok(Date.now() - start < 25_000, 'the restart took longer than a client may take to repeat a refresh')
       for (const session of sessions) {
         const { sid, gen } = claimsOf(session.refresh_token)
         session.refresh_token = (await tokensOf('/auth/refresh', session)).refresh_token
@@ -196,7 +199,7 @@ test(
   },
 )
 
-test('a mail whose delivery is killed comes once', { skip, timeout }, async (t) => {
+test('an email whose delivery is killed arrives once', { skip, timeout }, async (t) => {
   await restart()
   for (const [round, { name, gateAt }] of places.entries()) {
     const people = crowd(`mail.${round}`)
@@ -208,7 +211,7 @@ test('a mail whose delivery is killed comes once', { skip, timeout }, async (t) 
     await worker.kill()
     const open = count(openMails)
     t.diagnostic(`killed ${name}: ${received().join(' ')} in the mailbox, ${open} rows open`)
-    // What the Worker does with an answer that it gets is over soon, perhaps before the kill.
+    // With the gate open, the Worker may finish before the kill.
     assert.ok(open > 0 || gateAt === 'open')
     gate.set('open')
     await restart()
@@ -217,7 +220,7 @@ test('a mail whose delivery is killed comes once', { skip, timeout }, async (t) 
   }
 })
 
-test('after all of this every row of the outbox is one mail, and every mail one row', { skip, timeout }, async () => {
+test('in the end every row of the outbox is one email, and every email one row', { skip, timeout }, async () => {
   await restart()
   await deliverAll()
   const rows = database.rows<{ provider_id: string }>('select provider_id from emails')
@@ -225,7 +228,7 @@ test('after all of this every row of the outbox is one mail, and every mail one 
   assert.deepEqual(rows.map((row) => row.provider_id).toSorted(), ids.toSorted())
 })
 
-test('the kills came in the middle', { skip }, () => {
+test('every kind of call was killed before its answer at least once', { skip }, () => {
   assert.equal(lostAnswers.size, 3)
   for (const [path, lost] of lostAnswers) assert.ok(lost > 0, path)
 })
@@ -233,7 +236,7 @@ test('the kills came in the middle', { skip }, () => {
 const openMails = `emails where status in ('queued', 'sending')`
 const eventsOf = 'audit_events join users on users.id = user_id'
 
-/** The whole of `npm run dev`; a test that fails half-way leaves nothing running. */
+/** Starts `npm run dev` and stops it after the test, in case that fails half-way. */
 function dev(t: TestContext): CommandProcess {
   const command = new CommandProcess('tools/dev.ts', env)
   t.after(async () => {
@@ -243,15 +246,15 @@ function dev(t: TestContext): CommandProcess {
   return command
 }
 
-/** When to kill, counted from the first call. */
+/** Resolves when it is time to kill. */
 type Moment = (answered: Promise<void>) => Promise<void>
 
-/** While the database is being written: at the n-th piece that reaches the file system. A commit is a dozen. */
+/** During a write to the database: at the n-th write to the file. A commit is about a dozen. */
 function inWrite(nth: number): Moment {
   return () => database.writes(nth)
 }
 
-/** As soon as the n-th commit that changes anything is to be seen: what a call has left to write after it is missing then. */
+/** After the n-th commit that changes anything. Writes of the same call that would follow it are then missing. */
 function atCommit(nth: number): Moment {
   const tables = ['users', 'registrations', 'emails', 'audit_events', 'one_time_links', 'sessions']
   const rows = tables.map((table) => `(select count(*) from ${table})`)
@@ -266,16 +269,16 @@ function atAnswer(answered: Promise<void>): Promise<void> {
 interface Calls<T> {
   path: string
   bodies: readonly T[]
-  /** From the start of one call to that of the next, so that the kill finds each at another place. */
+  /** Between the starts of two calls, so that the kill finds each of them at a different place. */
   pauseMs: number
-  /** Sees whether a call happened, and that it did as a whole. */
+  /** Whether a call took effect. Asserts that it did as a whole. */
   look: (body: T) => boolean
 }
 
 /**
  * Kills the Worker in the middle of calls.
  *
- * @returns which of them happened: all that were answered, and perhaps more
+ * @returns whether a call took effect. All that were answered did, and perhaps others.
  */
 async function kill<T extends object>(t: TestContext, moment: Moment, calls: Calls<T>): Promise<(body: T) => boolean> {
   const { path, bodies, pauseMs, look } = calls
@@ -284,7 +287,7 @@ async function kill<T extends object>(t: TestContext, moment: Moment, calls: Cal
   const answers = bodies.map(async (body, index) => {
     await delay(index * pauseMs)
     const answer = await api.send('POST', path, { body }).catch(() => undefined)
-    // What wrangler says in the Worker's stead, once that is dead, is no answer.
+    // Once the Worker is dead, wrangler answers in its place, without a request id.
     if (!answer?.headers.has('x-request-id')) return undefined
     answered.resolve()
     return answer
@@ -296,16 +299,16 @@ async function kill<T extends object>(t: TestContext, moment: Moment, calls: Cal
   const known = (await Promise.all(answers)).flatMap((answer, index) =>
     answer ? [{ answer, body: bodies[index] }] : [],
   )
-  t.diagnostic(`${path}: of ${bodies.length} calls ${happened} happened, ${known.length} were answered`)
+  t.diagnostic(`${path}: of ${bodies.length} calls ${happened} took effect, ${known.length} were answered`)
   lostAnswers.set(path, (lostAnswers.get(path) ?? 0) + bodies.length - known.length)
   for (const { answer, body } of known) {
     assert.ok(answer.status < 300, answer.text)
-    assert.ok(body && done.get(body), 'it was answered, and is lost')
+    assert.ok(body && done.get(body), 'a call was answered, and its effect is lost')
   }
   return (body) => done.get(body) ?? false
 }
 
-/** Starts the Worker, if it is dead, on what it left: ten minutes later, as far as mails under way can tell. */
+/** Starts the Worker, unless it runs, with the data that it left. Open deliveries are dated back ten minutes, so that they are due. */
 async function restart(): Promise<void> {
   if (worker.isRunning) return
   const tenMinutes = 10 * 60_000
@@ -313,7 +316,7 @@ async function restart(): Promise<void> {
   await worker.start()
 }
 
-/** Lets the job of every five minutes find what was stranded, and waits until nothing is open. */
+/** Fires the cron that rescues stranded emails, and waits until none is open. */
 async function deliverAll(): Promise<void> {
   const query = new URLSearchParams({ cron: '*/5 * * * *', format: 'json' })
   const answer = await fetch(`${api.url}/cdn-cgi/handler/scheduled?${query}`)
@@ -326,7 +329,7 @@ async function deliverAll(): Promise<void> {
   )
 }
 
-/** Somebody with Ada's password and a session, without the time it takes to sign up. */
+/** Inserts a user with Ada's password and a session, which is faster than a registration. */
 function cloneAda(address: string): void {
   const [ada] = database.rows('select * from users where email = ?', email)
   const id = uuidv7(new Date())
@@ -355,7 +358,7 @@ function mailsTo(address: string) {
   return mails().filter(({ to }) => to.includes(address))
 }
 
-/** The token in the only mail to an address that leads to a page. */
+/** The token of the only email to an address that links to a page. */
 async function linkTo(address: string, page: string): Promise<string> {
   const tokens = () =>
     mailsTo(address).flatMap(

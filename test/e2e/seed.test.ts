@@ -1,42 +1,46 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, test } from 'node:test'
 import { demoAdmin } from '../../tools/demo/demo-admin.ts'
+import { localDatabase } from '../../tools/dev/database.ts'
 import { readSeedArguments } from '../../tools/seed/arguments.ts'
 import { type Row, tables } from '../../tools/seed/rows.ts'
 import { putHistory } from '../../tools/seed/histories.ts'
 import { personAt } from '../../tools/seed/people.ts'
 import { Random } from '../../tools/seed/random.ts'
 import { CommandProcess } from './support/command-process.ts'
+import { stopCleanly } from './support/dev-server.ts'
 import { freePort } from './support/free-port.ts'
+import { prepareFreshState } from './support/prepare.ts'
 
 const timeout = 300_000
 let env: { PORT: string; MAILBOX_PORT: string; STATE_DIR: string }
 
 before(async () => {
-  const STATE_DIR = mkdtempSync(join(tmpdir(), 'postern-seed-'))
-  env = { PORT: String(await freePort()), MAILBOX_PORT: String(await freePort()), STATE_DIR }
+  env = {
+    PORT: String(await freePort()),
+    MAILBOX_PORT: String(await freePort()),
+    STATE_DIR: await prepareFreshState(),
+  }
 })
 
 after(() => rmSync(env.STATE_DIR, { recursive: true, force: true }))
 
-test('the same seed gives the same people, another seed others', () => {
+test('the seed decides the people', () => {
   const first = rowsOf(7)
   assert.deepEqual(rowsOf(7), first)
   assert.notDeepEqual(rowsOf(8), first)
 })
 
-test('a number that is none is refused before anything is touched', () => {
+test('invalid numbers are refused', () => {
   assert.deepEqual(readSeedArguments([]), { users: 500, seed: 1 })
   for (const args of [['--users', 'x'], ['--users', '0'], ['--users=-5'], ['--seed', '1.5'], ['--remote']]) {
     assert.throws(() => readSeedArguments(args), { name: 'Stop' }, args.join(' '))
   }
 })
 
-test('every status, role and fate is there, and nothing refers to what is not', { timeout }, async () => {
+test('a fresh database gets people of every status and role, and valid references', { timeout }, async () => {
   await seed()
   const database = openDatabase()
   const distinct = (column: string, table: string) =>
@@ -52,10 +56,10 @@ test('every status, role and fate is there, and nothing refers to what is not', 
   database.close()
 })
 
-test('a second run replaces the first and leaves alone who was not seeded', { timeout }, async () => {
+test('a second run replaces seeded people and keeps everybody else', { timeout }, async () => {
   const database = openDatabase()
   const before = count(database, 'users')
-  // Somebody of their own account, at an address that the seed would use.
+  // An account that was not seeded, at an address of the seed.
   database.exec(`DELETE FROM sessions WHERE user_id IN (SELECT id FROM users WHERE email = 'user@example.com')`)
   database.exec(
     `UPDATE users SET id = '01900000-0000-7000-8000-000000000001', bio = 'mine' WHERE email = 'user@example.com'`,
@@ -72,7 +76,7 @@ test('a second run replaces the first and leaves alone who was not seeded', { ti
   await seed()
 })
 
-test('seeded people sign in through the real server, and an ADMIN sees the others', { timeout }, async () => {
+test('seeded people sign in to the real server, and an ADMIN lists them', { timeout }, async () => {
   const dev = new CommandProcess('tools/dev.ts', env)
   try {
     await dev.untilSaid('Postern runs.')
@@ -104,8 +108,7 @@ test('seeded people sign in through the real server, and an ADMIN sees the other
     assert.equal(exitCode, 1)
     assert.match(inUse.output, /^The local database is in use: stop [^\n]*\n$/)
   } finally {
-    dev.signal('SIGTERM')
-    await dev.exitCode()
+    await stopCleanly(dev, 'SIGTERM')
   }
 })
 
@@ -116,9 +119,7 @@ async function seed(): Promise<string> {
 }
 
 function openDatabase(): DatabaseSync {
-  const folder = join(env.STATE_DIR, 'v3/d1/miniflare-D1DatabaseObject')
-  const file = readdirSync(folder).find((name) => /^[0-9a-f]{64}\.sqlite$/.test(name)) ?? ''
-  return new DatabaseSync(join(folder, file), { enableForeignKeyConstraints: false })
+  return new DatabaseSync(localDatabase(env.STATE_DIR), { enableForeignKeyConstraints: false })
 }
 
 function count(database: DatabaseSync, table: string): number {

@@ -4,15 +4,18 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
 import { projectRoot } from '../../../tools/wrangler.ts'
 
-/** One of our commands as a process of its own, with nobody at its keyboard. */
+/** Builds of the pages are skipped (prepare.ts). */
+const env = { ...process.env, npm_config_script_shell: join(import.meta.dirname, 'record-build.sh') }
+
+/** One of our commands as a process of its own, without a terminal. */
 export class CommandProcess {
   readonly #child: ChildProcess
   readonly #ended: Promise<number | null>
   output = ''
 
-  constructor(file: string, env: Record<string, string>) {
+  constructor(file: string, variables: Record<string, string>) {
     this.#child = spawn(process.execPath, [join(projectRoot, file)], {
-      env: { ...process.env, ...env },
+      env: { ...env, ...variables },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
@@ -34,14 +37,14 @@ export class CommandProcess {
     this.#child.kill(signal)
   }
 
-  /** Waits until the output has `text`. Fails with the whole output when the process ends before. */
+  /** Waits until the output contains `text`. Fails with the whole output when the process ends first. */
   async untilSaid(text: string, deadlineMs = 150_000): Promise<void> {
     const state = { hasEnded: false }
     void this.#ended.then(() => (state.hasEnded = true))
     await until(
       () => {
         if (!this.output.includes(text) && state.hasEnded)
-          throw new Error(`It ended without "${text}":\n${this.output}`)
+          throw new Error(`The command ended without "${text}":\n${this.output}`)
         return this.output.includes(text)
       },
       `"${text}"`,
@@ -51,7 +54,7 @@ export class CommandProcess {
   }
 }
 
-/** Polls until something is so. */
+/** Polls until `isSo` returns true. */
 export async function until(
   isSo: () => boolean | Promise<boolean>,
   what: string,
@@ -60,7 +63,7 @@ export async function until(
 ): Promise<void> {
   const deadline = Date.now() + deadlineMs
   while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`${what} did not come within ${deadlineMs} ms. ${describe()}`)
-    await delay(50)
+    if (Date.now() > deadline) throw new Error(`Timed out after ${deadlineMs} ms waiting for ${what}. ${describe()}`)
+    await delay(20)
   }
 }

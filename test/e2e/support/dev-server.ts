@@ -1,15 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
 import { CommandProcess, until } from './command-process.ts'
 import { freePort } from './free-port.ts'
+import { prepareState } from './prepare.ts'
+import { descendantsOf, runningOf } from './process-tree.ts'
 
 export interface Credentials {
   email: string
   password: string
 }
 
-/** The real `npm run dev` on ports of its own, with fresh data. */
+/** The real `npm run dev` on free ports, with an empty database. */
 export class DevServer {
   readonly #process: CommandProcess
   readonly #stateDir: string
@@ -17,28 +18,27 @@ export class DevServer {
   readonly port: number
   readonly origin: string
 
-  private constructor(port: number, mailboxPort: number) {
-    this.#stateDir = mkdtempSync(join(tmpdir(), 'postern-'))
+  private constructor(port: number, mailboxPort: number, stateDir: string) {
+    this.#stateDir = stateDir
     this.port = port
     this.origin = `http://127.0.0.1:${port}`
     this.#mailbox = `http://127.0.0.1:${mailboxPort}/emails`
-    const env = { PORT: String(port), MAILBOX_PORT: String(mailboxPort), STATE_DIR: this.#stateDir }
+    const env = { PORT: String(port), MAILBOX_PORT: String(mailboxPort), STATE_DIR: stateDir }
     this.#process = new CommandProcess('tools/dev.ts', env)
   }
 
   static async start(): Promise<DevServer> {
-    const server = new DevServer(await freePort(), await freePort())
+    const server = new DevServer(await freePort(), await freePort(), await prepareState())
     await server.#process.untilSaid('Postern runs.')
     return server
   }
 
   async stop(): Promise<void> {
-    this.#process.signal('SIGTERM')
-    await this.#process.exitCode()
-    rmSync(this.#stateDir, { recursive: true, force: true })
+    await stopCleanly(this.#process, 'SIGTERM')
+    await rm(this.#stateDir, { recursive: true, force: true })
   }
 
-  /** Registers and gives the token of the mailed link. */
+  /** Registers an account and returns the token of the emailed link. */
   async register({ email, password }: Credentials): Promise<string> {
     await this.#post('/auth/register', { email, password })
     return this.mailedToken(email)
@@ -82,4 +82,12 @@ export class DevServer {
     const answer = await fetch(this.origin + path, { method: 'POST', headers, body: JSON.stringify(body) })
     if (!answer.ok) throw new Error(`POST ${path} answered ${answer.status} ${await answer.text()}`)
   }
+}
+
+/** Sends a signal and checks that the command ends without an error and leaves no process behind. */
+export async function stopCleanly(command: CommandProcess, signal: NodeJS.Signals): Promise<void> {
+  const children = descendantsOf(command.pid)
+  command.signal(signal)
+  assert.equal(await command.exitCode(), 0, command.output)
+  assert.deepEqual(runningOf(children), [])
 }

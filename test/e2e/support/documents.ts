@@ -1,4 +1,4 @@
-/** The documents of the repository, to be read by tests. */
+/** Reads the documents of the repository. */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,14 +7,14 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('../../../', import.meta.url))
 export const read = (path: string) => readFileSync(join(root, path), 'utf8')
 export const pages = globSync(['*.md', 'docs/**/*.md', 'client/*.md', 'examples/*/*.md', '.github/*.md'], { cwd: root })
-/** What a page would have somebody type: a line of a block, or text between backticks. */
+/** The code of a page: its fenced blocks and inline code. */
 export const codeOf = (page: string) =>
   Array.from(
     read(page).matchAll(/^( *)```[^\n]*\n(.*?)^\1```|`([^`\n]+)`/gms),
     ([, , block, text]) => block ?? text ?? '',
   )
 
-/** What a page says between a heading and the next one. */
+/** The text between a heading and the next one. */
 export function section(path: string, heading: string): string {
   const [, text] = read(path).split(new RegExp(`\n#+ ${heading}\n`))
   assert.ok(text !== undefined, `${path} has a section "${heading}"`)
@@ -26,12 +26,12 @@ export function firstColumn(path: string, heading: string): string[] {
   return Array.from(section(path, heading).matchAll(/^\| `([^`]+)` \|/gm), ([, name = '']) => name)
 }
 
-/** Everything once, in order. */
+/** Sorted, without duplicates. */
 export function sorted(names: Iterable<string>): string[] {
   return [...new Set(names)].toSorted((a, b) => (a < b ? -1 : 1))
 }
 
-/** The anchors of a page as GitHub makes them. */
+/** The anchors of a page as GitHub generates them. */
 export function anchorsOf(page: string): Set<string> {
   const slug = (heading: string) =>
     heading

@@ -1,4 +1,4 @@
-/** What the pretended account holds, for a test to prepare and to look at. */
+/** The state of the pretended Cloudflare account. */
 export interface FakeAccount {
   databases: { uuid: string; name: string }[]
   namespaces: { id: string; title: string }[]

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { type IncomingMessage, createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { serveLocally } from '../../../tools/local-http.ts'
 import { type FakeAccount, emptyAccount } from './fake-account.ts'
 
 export interface FakeCloudflare {
   account: FakeAccount
   /** Method and path of every call, without the account. */
   calls: string[]
-  /** The variables that make wrangler talk to this and not to Cloudflare. */
+  /** The variables that make wrangler call this server instead of Cloudflare. */
   env: Record<string, string>
   stop: () => Promise<void>
 }
@@ -14,19 +15,19 @@ export interface FakeCloudflare {
 const accountId = 'f'.repeat(32)
 const queuesPerPage = 3
 
-/** As much of Cloudflare's API as provisioning asks the real wrangler for. */
+/** Stands in for the part of Cloudflare's API that the real wrangler calls during provisioning. */
 export async function startFakeCloudflare(): Promise<FakeCloudflare> {
   const account = emptyAccount()
   const calls: string[] = []
-  const server = createServer(async (request, response) => {
+  const { url: origin, stop } = await serveLocally(async (request, response) => {
     const url = new URL(request.url ?? '/', 'http://127.0.0.1')
     const path = url.pathname.replace(`/accounts/${accountId}`, '')
     const call = `${request.method} ${path}`
     calls.push(call)
-    const { status = 200, result, code } = answer(account, call, url, await read(request))
+    const { status = 200, result, code } = answer(account, call, url, await text(request))
     const errors = code === undefined ? [] : [{ code, message: 'refused by the test' }]
     response.writeHead(status, { 'content-type': 'application/json' })
-    // Lists are cut by the caller's page, and `total_count` is how its client knows when to end.
+    // wrangler's client stops reading pages when it has `total_count` items.
     const total = Array.isArray(result) ? result.length : 0
     response.end(
       JSON.stringify({
@@ -38,22 +39,15 @@ export async function startFakeCloudflare(): Promise<FakeCloudflare> {
       }),
     )
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  const port = typeof address === 'object' && address ? address.port : 0
   return {
     account,
     calls,
     env: {
-      CLOUDFLARE_API_BASE_URL: `http://127.0.0.1:${port}`,
+      CLOUDFLARE_API_BASE_URL: origin,
       CLOUDFLARE_API_TOKEN: 'a-token-of-the-test',
       CLOUDFLARE_ACCOUNT_ID: accountId,
     },
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
+    stop,
   }
 }
 
@@ -103,7 +97,7 @@ function answer(account: FakeAccount, call: string, url: URL, body: string): Ans
     case 'PATCH /workers/scripts/postern/secrets-bulk': {
       if (account.secrets === null) return { status: 404, code: 10007 }
       const secrets = JSON.parse(body).secrets as Record<string, { text: string }>
-      for (const [name, { text }] of Object.entries(secrets)) account.secrets[name] = text
+      for (const [name, { text: value }] of Object.entries(secrets)) account.secrets[name] = value
       return { result: Object.keys(secrets).map((name) => ({ name, type: 'secret_text' })) }
     }
     case 'PUT /workers/scripts/postern':
@@ -121,10 +115,4 @@ function queueRow(queue: { queue_id: string; queue_name: string }) {
 
 function uuidOf(hex: string): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-}
-
-async function read(request: IncomingMessage): Promise<string> {
-  let text = ''
-  for await (const chunk of request.setEncoding('utf8')) text += String(chunk)
-  return text
 }

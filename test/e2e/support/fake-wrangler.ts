@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { Outcome, Wrangler } from '../../../tools/wrangler.ts'
 import type { FakeAccount } from './fake-account.ts'
 
-/** A wrangler that answers out of a pretended account at once, where the real one takes seconds for each command. */
+/** Answers wrangler's commands from a pretended account. The real wrangler takes seconds for each command. */
 export function fakeWrangler(account: FakeAccount): { wrangler: Wrangler; commands: string[] } {
   const commands: string[] = []
   const wrangler: Wrangler = async (args, { stdin = '' } = {}) => {
@@ -39,7 +39,7 @@ function answer(account: FakeAccount, args: readonly string[], stdin: string): P
       account.queues.push({ queue_id: randomUUID(), queue_name: name })
       return {}
     default:
-      return { exitCode: 1, stderr: '✘ [ERROR] The test does not know this command.' }
+      return { exitCode: 1, stderr: '✘ [ERROR] The stand-in does not know this command.' }
   }
 }
 

@@ -1,7 +1,7 @@
 import { CommandProcess, until } from './command-process.ts'
 import { descendantsOf, runningOf } from './process-tree.ts'
 
-/** The Worker in wrangler, to be killed without a chance to tidy up, and started again on what it left. */
+/** The Worker in `wrangler dev`. It can be killed without a chance to clean up, and started again on the same data. */
 export class KillableWorker {
   readonly #env: Record<string, string>
   #process: CommandProcess | undefined
@@ -18,11 +18,11 @@ export class KillableWorker {
   async start(): Promise<void> {
     this.#process = new CommandProcess('test/e2e/support/worker-alone.ts', this.#env)
     await this.#process.untilSaid('The Worker runs.')
-    // Looked up now, since that takes longer than a call.
+    // Looked up in advance, because this takes longer than a call.
     this.#pids = treeOf(this.#process.pid)
   }
 
-  /** SIGKILL for every process of it, and for no other. */
+  /** Sends SIGKILL to every process of the Worker. */
   async kill(): Promise<void> {
     if (!this.#process) return
     const pids = this.#pids.length > 0 ? this.#pids : treeOf(this.#process.pid)
@@ -30,11 +30,11 @@ export class KillableWorker {
       try {
         process.kill(pid, 'SIGKILL')
       } catch {
-        // It went with the one before.
+        // It ended together with an earlier one.
       }
     }
     await this.#process.exitCode()
-    // Another one must not find the port, or the database, in the hands of this one.
+    // The next Worker needs the port and the database.
     await until(() => runningOf(pids).length === 0, 'the end of every process')
     this.#process = undefined
     this.#pids = []
@@ -45,7 +45,7 @@ export class KillableWorker {
   }
 }
 
-/** The runtime first: it is what writes. */
+/** The runtime comes first: it is the process that writes. */
 function treeOf(pid: number): number[] {
   return [pid, ...descendantsOf(pid)].toReversed()
 }

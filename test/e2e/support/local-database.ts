@@ -1,29 +1,30 @@
-import { readdirSync, watch } from 'node:fs'
-import { join } from 'node:path'
+import { watch } from 'node:fs'
+import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { localDatabase } from '../../../tools/dev/database.ts'
 
 export type Row = Record<string, SQLInputValue>
 
-/** The file in which `wrangler dev` keeps the D1 database. */
+/** The SQLite file in which `wrangler dev` keeps the D1 database. */
 export class LocalDatabase {
-  readonly #directory: string
+  readonly #stateDir: string
 
   constructor(stateDir: string) {
-    this.#directory = join(stateDir, 'v3/d1/miniflare-D1DatabaseObject')
+    this.#stateDir = stateDir
   }
 
-  /** Asks, also while the Worker runs. */
+  /** Reads rows, also while the Worker runs. */
   rows<T = Row>(sql: string, ...values: SQLInputValue[]): T[] {
     return this.#open(true, (database) => database.prepare(sql).all(...values) as T[])
   }
 
-  /** Changes rows, and only while nobody else has the file open. */
+  /** Changes rows. Only while no other process has the file open. */
   run(sql: string, ...values: SQLInputValue[]): void {
     this.#open(false, (database) => database.prepare(sql).run(...values))
   }
 
-  /** All of the rows, which have the same columns, at once. */
+  /** Inserts rows with the same columns in one transaction. */
   insert(table: string, rows: readonly Row[]): void {
     const names = Object.keys(rows[0] ?? {})
     this.#open(false, (database) => {
@@ -36,11 +37,11 @@ export class LocalDatabase {
     })
   }
 
-  /** Fulfilled when the file system has seen so many writes to the database from now on. */
+  /** Resolves after `count` further writes to the write-ahead log. */
   async writes(count: number): Promise<void> {
     await new Promise<void>((resolve) => {
       let seen = 0
-      const watcher = watch(this.#directory, { persistent: false }, (_, name) => {
+      const watcher = watch(dirname(localDatabase(this.#stateDir)), { persistent: false }, (_, name) => {
         if (!name?.endsWith('.sqlite-wal') || ++seen < count) return
         watcher.close()
         resolve()
@@ -48,7 +49,7 @@ export class LocalDatabase {
     })
   }
 
-  /** Fulfilled as soon as the answer to a question has been seen to change so many times from now on. */
+  /** Resolves as soon as the result of a query has changed `count` times. */
   async changes(sql: string, count: number): Promise<void> {
     const database = this.#connect(true)
     try {
@@ -74,7 +75,6 @@ export class LocalDatabase {
   }
 
   #connect(readOnly: boolean): DatabaseSync {
-    const name = readdirSync(this.#directory).find((each) => /^[0-9a-f]{64}\.sqlite$/.test(each)) ?? ''
-    return new DatabaseSync(join(this.#directory, name), { readOnly, timeout: 5_000 })
+    return new DatabaseSync(localDatabase(this.#stateDir), { readOnly, timeout: 5_000 })
   }
 }

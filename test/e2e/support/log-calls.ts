@@ -1,12 +1,11 @@
-/** What the code writes to the log, read from its text. */
+/** Finds the calls of `log` in source code. */
 
 export interface LogCall {
   event: string
-  /** By name; `error fields` for those that `describeError` gives. */
+  /** Names of fields; `error fields` stands for those of `describeError`. */
   fields: string[]
 }
 
-/** The calls of `log` in a file. */
 export function logCallsIn(source: string): LogCall[] {
   return Array.from(source.matchAll(/\blog\([^,()]+, '([a-z._]+)'/g), ({ 0: start, 1: event = '', index }) => ({
     event,
@@ -14,7 +13,7 @@ export function logCallsIn(source: string): LogCall[] {
   }))
 }
 
-/** Up to the parenthesis that ends the call. */
+/** The text up to the closing parenthesis. */
 function restOfCall(text: string): string {
   let depth = 0
   const end = Array.from(text).findIndex((character) => {

@@ -6,7 +6,7 @@ interface Process {
   isAlive: boolean
 }
 
-/** Every process below one, at any depth. Empty where there is no /proc. */
+/** Every descendant of a process. Empty on systems without /proc. */
 export function descendantsOf(root: number): number[] {
   const all = processes()
   const found: number[] = []
@@ -18,7 +18,7 @@ export function descendantsOf(root: number): number[] {
   return found
 }
 
-/** Which of these still run. One that has ended and only waits to be collected does not. */
+/** The processes that still run. A zombie does not. */
 export function runningOf(pids: readonly number[]): number[] {
   return processes()
     .filter(({ pid, isAlive }) => isAlive && pids.includes(pid))
@@ -37,7 +37,7 @@ function processes(): Process[] {
           .split(' ')
         return [{ pid: Number(name), parent: Number(parent), isAlive: !'ZX'.includes(state) }]
       } catch {
-        return [] // It ended while we looked.
+        return [] // It has ended meanwhile.
       }
     })
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 
 export interface Example {
   code: string
-  /** Whether it needs a page: marked with `browser` after the language. */
+  /** Whether it needs a browser: marked with `browser` after the language. */
   isForBrowsers: boolean
 }
 

@@ -8,24 +8,24 @@ import type { LocalDatabase, Row } from '../support/local-database.ts'
 export const kinds = ['unknown', 'pending', 'active', 'suspended'] as const
 export type Kind = (typeof kinds)[number]
 
-/** Two people whose rows the others are copies of. */
+/** Two accounts, whose rows are copied for all others. */
 export type Patterns = Record<'active' | 'pending', Person>
 
-/** Registers two people, and activates one of them. */
+/** Registers two accounts and activates one of them. */
 export async function signUpPatterns(url: string, mailboxUrl: string): Promise<Patterns> {
   const api = new Api(url)
   const [active, pending] = [newPerson(), newPerson()]
   for (const body of [active, pending]) await api.call('POST', '/auth/register', { body, expect: 202 })
-  const { token } = await nextLink(new Inbox(new Api(mailboxUrl), active.email), 'the mail', url, '/activate')
+  const { token } = await nextLink(new Inbox(new Api(mailboxUrl), active.email), 'the email', url, '/activate')
   await api.call<Tokens>('POST', '/auth/activate', { body: { token, password: active.password }, expect: 200 })
   return { active, pending }
 }
 
 /**
- * Addresses of one kind that nobody has asked about yet. All are of one length and in no order, so that nothing but the
- * account behind them differs.
+ * Makes unused addresses of one kind. All have the same length and are in random order, so that only the account behind
+ * them differs.
  *
- * @param isLocked with a series of wrong passwords behind them that makes them wait
+ * @param isLocked whether wrong passwords have locked them
  */
 export function makeAddresses(
   database: LocalDatabase,

@@ -1,18 +1,17 @@
 /**
- * `npm run check:timing`: does the time of an answer tell whether an address has an account?
+ * `npm run check:timing`: does the response time tell whether an address has an account?
  *
- * Starts a service of its own, with the real work factor, and asks about addresses of every kind in random order. Each
- * address is asked about once, so neither the limits on wrong passwords nor those on mails come into play. Each kind is
- * compared with addresses that are unknown. Takes a quarter of an hour, on a machine with nothing else to do; `SAMPLES`
- * is how often each kind is asked about.
+ * Starts its own service with the production work factor and sends requests about addresses of every kind in random
+ * order. It compares each kind with unknown addresses. Each address is used once, so the limits on wrong passwords and on
+ * emails do not apply. A run takes a quarter of an hour on an otherwise idle machine; `SAMPLES` is the number of requests
+ * for each kind.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { Stop, command } from '../../../tools/stop.ts'
 import { CommandProcess } from '../support/command-process.ts'
 import { freePort } from '../support/free-port.ts'
 import { LocalDatabase } from '../support/local-database.ts'
+import { prepareState } from '../support/prepare.ts'
 import { type Kind, type Patterns, kinds, makeAddresses, signUpPatterns } from './addresses.ts'
 import { compareByRanks } from './rank-test.ts'
 
@@ -43,13 +42,13 @@ const flows: Flow[] = [
   },
 ]
 
-/** For all the comparisons of a run together (Bonferroni): one run in a thousand cries wolf. */
+/** One false alarm in a thousand runs, for all comparisons of a run together (Bonferroni). */
 const falseAlarms = 0.001
 const comparisons = flows.length * (kinds.length - 1)
 /**
- * How far from a coin's 0.5 a comparison may be. An address gives five tries without a wait: who takes the mean of five
- * is right in 63 of 100 pairs where one try is right in 56, and that on one machine, with no network between. Smaller
- * differences are not told from noise by a thousand samples either.
+ * How far a comparison may be from 0.5, a coin toss. An address allows five attempts without a wait. An attacker who
+ * takes the mean of five is right in 63 of 100 pairs where a single attempt is right in 56, and only without a network
+ * in between. A thousand samples cannot tell smaller differences from noise.
  */
 const tolerance = 0.06
 
@@ -57,7 +56,7 @@ const samples = Number(process.env['SAMPLES'] || 1000)
 const warmUps = 20
 
 await command(async () => {
-  const stateDir = mkdtempSync(join(tmpdir(), 'postern-timing-'))
+  const stateDir = await prepareState()
   const [port, mailboxPort] = [await freePort(), await freePort()]
   const env = { PORT: `${port}`, MAILBOX_PORT: `${mailboxPort}`, STATE_DIR: stateDir }
   const url = `http://127.0.0.1:${port}`
@@ -76,7 +75,7 @@ await command(async () => {
     }
     const limit = (falseAlarms / comparisons).toExponential(1)
     console.log(`A difference: p < ${limit}, and "greater" not within 0.5 ± ${tolerance}.`)
-    if (suspects.length > 0) throw new Stop(`The time tells something about the address:\n${suspects.join('\n')}`)
+    if (suspects.length > 0) throw new Stop(`The response time depends on the account:\n${suspects.join('\n')}`)
     console.log('No difference.')
   } finally {
     await stop(server)
@@ -101,8 +100,8 @@ async function stop(server: CommandProcess): Promise<void> {
 }
 
 /**
- * In blocks with one address of each kind, in random order: what a call leaves to be done after its answer, and whatever
- * else the machine does, falls on all kinds alike.
+ * Measures in blocks with one address of each kind, in random order. Work that a call leaves for after its answer, and
+ * other load of the machine, then affects all kinds alike.
  */
 async function measureAll(url: string, flow: Flow, of: ReadonlyMap<Kind, string[]>): Promise<Map<Kind, number[]>> {
   const times = new Map<Kind, number[]>(kinds.map((kind) => [kind, []]))
@@ -128,7 +127,7 @@ async function measure(url: string, { path, body, status }: Flow, email: string)
   return end - begin
 }
 
-/** Prints what came of a flow; gives the lines that show a difference. */
+/** Prints the result of a flow and returns the lines that show a difference. */
 function report(flow: Flow, times: ReadonlyMap<Kind, number[]>): string[] {
   const reference = times.get('unknown') ?? []
   const suspects: string[] = []

@@ -1,17 +1,17 @@
 export interface Comparison {
   /**
-   * The chance that a value of the first sample is greater than one of the second, ties counting half: 0.5 when nothing
-   * tells them apart, 0 or 1 when everything does. Also the area under the ROC curve (AUC).
+   * The probability that a value of the first sample is greater than one of the second; a tie counts half. 0.5 means that
+   * the samples cannot be told apart, 0 or 1 that they always can. Equals the area under the ROC curve (AUC).
    */
   greater: number
-  /** The chance of a difference at least as large between samples of the same distribution, two-sided. */
+  /** The two-sided probability of a difference at least this large between samples of the same distribution. */
   p: number
 }
 
 /**
- * Compares two samples by the ranks of their values (Mann and Whitney, 1947), since times are far from normal and a few
- * outliers must not decide. Normal approximation with corrections for ties and for continuity: good from about twenty
- * values a sample on.
+ * Compares two samples by the ranks of their values (Mann and Whitney, 1947): response times are not normally distributed,
+ * and a few outliers must not decide. Uses the normal approximation with corrections for ties and continuity, which is
+ * good for about twenty values in each sample or more.
  */
 export function compareByRanks(first: readonly number[], second: readonly number[]): Comparison {
   const [n, m] = [first.length, second.length]
@@ -39,7 +39,7 @@ export function compareByRanks(first: readonly number[], second: readonly number
   return { greater: u / (n * m), p: distance === 0 ? 1 : complementaryError(distance / Math.sqrt(2 * variance)) }
 }
 
-/** erfc for x ≥ 0: near 0 one minus the series of erf, farther out the continued fraction, whose small values are exact. */
+/** erfc for x ≥ 0: for small x by the series of erf, otherwise by the continued fraction, which is exact for small results. */
 export function complementaryError(x: number): number {
   const weight = Math.exp(-x * x) / Math.sqrt(Math.PI)
   if (x < 2) {
