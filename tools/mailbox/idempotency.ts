@@ -1,19 +1,20 @@
 import { Refusal } from './refusal.ts'
 
-/** Resend forgets a key after a day. */
+/** Resend keeps a key for 24 hours. */
 const keptMs = 24 * 60 * 60 * 1000
 const maxKeyLength = 256
 
-/** What an idempotency key was first used for, and what was answered then. */
+/** The first use of an idempotency key, and its answer. */
 export interface KeyUse {
   path: string
   key: string
+  /** A hash of the payload. */
   fingerprint: string
   answer: unknown
   at: number
 }
 
-/** The keys of the last day. One key means one request per path, as at Resend. */
+/** The idempotency keys of the last 24 hours. As at Resend, a key stands for one request on each path. */
 export class IdempotencyKeys {
   readonly #uses = new Map<string, KeyUse>()
 
@@ -22,7 +23,7 @@ export class IdempotencyKeys {
   }
 
   /**
-   * The answer to repeat, or `undefined` when the request is new.
+   * The answer to repeat, or `undefined` for a new request.
    *
    * @throws {Refusal} when the key was used with another payload.
    */
@@ -39,7 +40,7 @@ export class IdempotencyKeys {
   }
 }
 
-/** The key of a request, if it has one. */
+/** @throws {Refusal} for a key that is empty or too long. */
 export function idempotencyKey(request: Request): string | null {
   const key = request.headers.get('idempotency-key')
   if (key !== null && (key.length === 0 || key.length > maxKeyLength)) {
@@ -49,12 +50,6 @@ export function idempotencyKey(request: Request): string | null {
     )
   }
   return key
-}
-
-/** Stands for a payload without keeping it a second time. */
-export async function fingerprintOf(payload: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(payload))
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function nameOf(path: string, key: string): string {

@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Entry } from './mailbox.ts'
 
-/** Reads back what `journal` wrote. A last line that a crash cut short is no entry: nobody was told it is kept. */
+/** Reads the entries that `journal` wrote. Skips a last line that a crash cut short: its request was never answered. */
 export function readJournal(path: string): Entry[] {
   if (!existsSync(path)) return []
   const lines = readFileSync(path, 'utf8').split('\n')
@@ -17,7 +17,7 @@ export function readJournal(path: string): Entry[] {
   })
 }
 
-/** Appends entries to a file, one JSON line each. The file is for its owner only: mails hold live links. */
+/** Appends entries to a file, one JSON line each. Only its owner can read the file: emails contain live links. */
 export function journal(path: string): (entry: Entry) => void {
   mkdirSync(dirname(path), { recursive: true })
   return (entry) => appendFileSync(path, `${JSON.stringify(entry)}\n`, { mode: 0o600 })

@@ -1,4 +1,4 @@
-/** A mail as the mailbox keeps it: what was sent, under Resend's own field names. */
+/** An email in the mailbox, with the field names of Resend's API. */
 export interface Mail {
   id: string
   created_at: string
@@ -15,32 +15,25 @@ export interface Mail {
   tags: { name: string; value: string }[]
 }
 
-/** What a caller decides about a mail; the mailbox adds the id and the time. */
+/** The part of an email that the caller sends. The mailbox adds the id and the time. */
 export type Draft = Omit<Mail, 'id' | 'created_at'>
 
 /** One row of `GET /emails`. */
-export function listed(mail: Mail) {
-  return {
-    id: mail.id,
-    message_id: `<${mail.id}@mailbox.local>`,
-    to: mail.to,
-    from: mail.from,
-    created_at: mail.created_at,
-    subject: mail.subject,
-    bcc: mail.bcc,
-    cc: mail.cc,
-    reply_to: mail.reply_to,
-    last_event: mail.scheduled_at === null ? 'delivered' : 'scheduled',
-    scheduled_at: mail.scheduled_at,
-  }
+export function listed({ id, to, from, created_at, subject, bcc, cc, reply_to, scheduled_at }: Mail) {
+  const last_event = scheduled_at === null ? 'delivered' : 'scheduled'
+  return { id, message_id: messageId(id), to, from, created_at, subject, bcc, cc, reply_to, last_event, scheduled_at }
 }
 
-/** The answer of `GET /emails/{id}`. */
+/** The answer to `GET /emails/{id}`. */
 export function retrieved(mail: Mail) {
   return { object: 'email', ...listed(mail), html: mail.html, text: mail.text, tags: mail.tags }
 }
 
-/** Resend writes microseconds and a numeric offset, not the `Z` of JavaScript. */
+export function messageId(id: string): string {
+  return `<${id}@mailbox.local>`
+}
+
+/** Resend writes microseconds and a numeric offset instead of JavaScript's `Z`. */
 export function resendTime(date: Date): string {
   return date.toISOString().replace('Z', '000+00:00')
 }

@@ -1,39 +1,41 @@
+import { type Context, Hono } from 'hono'
+import { sha256 } from '../../src/crypto/digest.ts'
 import { eventAbout } from './events.ts'
-import { IdempotencyKeys, type KeyUse, fingerprintOf, idempotencyKey } from './idempotency.ts'
+import { IdempotencyKeys, type KeyUse, idempotencyKey } from './idempotency.ts'
 import { type Draft, type Mail, listed, resendTime, retrieved } from './mail.ts'
-import { page } from './page.ts'
+import { createPages } from './page.ts'
 import { readDraft } from './payload.ts'
 import { Refusal } from './refusal.ts'
 
-/** What one accepted request adds to the mailbox: the unit that is written down and read back. */
+/** Everything that one accepted request adds to the mailbox. It is written and read back as one unit. */
 export interface Entry {
   mails: Mail[]
   use?: KeyUse
 }
 
 export interface MailboxOptions {
-  /** What an earlier mailbox wrote down. */
+  /** The entries of an earlier mailbox. */
   entries?: Iterable<Entry>
-  /** Writes an entry down; called before the request is answered. */
+  /** Stores an entry. Called before the request is answered. */
   append?: (entry: Entry) => void
   now?: () => Date
-  /** Tells the service what became of a mail, as Resend's webhooks do; gives the status of its answer. */
+  /** Sends an event to the service, as Resend's webhooks do, and returns the status of its answer. */
   tell?: (event: object) => Promise<number>
 }
 
 export interface Mailbox {
   handle: (request: Request) => Promise<Response>
-  /** Every mail, the newest first. */
+  /** Every email, the newest first. */
   mails: () => Mail[]
 }
 
 const maxBatch = 100
 
 /**
- * A stand-in for Resend that keeps mails instead of sending them.
+ * A stand-in for Resend that keeps emails instead of sending them.
  *
- * It speaks Resend's wire format, so that the service runs the same code in development as in production, and shows
- * the mails as a page at `/`. Only web-standard types: it runs in Node as well as in workerd.
+ * It speaks Resend's wire format, so that the service runs the same code in development as in production, and shows the
+ * emails as a page at `/`. It runs in Node and in workerd.
  */
 export function createMailbox({ entries = [], append, now = () => new Date(), tell }: MailboxOptions = {}): Mailbox {
   const mails: Mail[] = []
@@ -49,49 +51,21 @@ export function createMailbox({ entries = [], append, now = () => new Date(), te
     return mails.toReversed()
   }
 
-  function add(drafts: Draft[]): Mail[] {
-    return drafts.map((draft) => ({ id: crypto.randomUUID(), created_at: resendTime(now()), ...draft }))
-  }
-
   async function accept(request: Request, path: string, read: (payload: unknown) => Accepted): Promise<Response> {
     const key = idempotencyKey(request)
     const text = await request.text()
-    const fingerprint = await fingerprintOf(text)
-    // No `await` from here on: of two requests with one key, the second finds what the first has left.
+    const fingerprint = await sha256(text)
+    // No `await` after this line: of two concurrent requests with one key, the second must see the first.
     const repeated = key === null ? undefined : keys.replay(path, key, fingerprint, now().getTime())
     if (repeated !== undefined) return Response.json(repeated)
     const { drafts, answer } = read(parse(text))
-    const added = add(drafts)
+    const added = drafts.map((draft) => ({ id: crypto.randomUUID(), created_at: resendTime(now()), ...draft }))
     const body = answer(added.map(({ id }) => ({ id })))
-    const entry: Entry = {
-      mails: added,
-      ...(key !== null && { use: { path, key, fingerprint, answer: body, at: now().getTime() } }),
-    }
+    const use = key !== null && { path, key, fingerprint, answer: body, at: now().getTime() }
+    const entry: Entry = { mails: added, ...(use && { use }) }
     append?.(entry)
     keep(entry)
     return Response.json(body)
-  }
-
-  async function api(request: Request, url: URL): Promise<Response> {
-    const path = url.pathname
-    const [, id, isAboutEvents] = /^\/emails\/([^/]+)(\/events)?$/.exec(path) ?? []
-    if ((path !== '/emails' && id === undefined) || (isAboutEvents && !tell)) {
-      throw new Refusal('not_found', 'The requested endpoint does not exist.')
-    }
-    if (!/^Bearer +\S/i.test(request.headers.get('authorization') ?? '')) {
-      throw new Refusal('missing_api_key', 'Missing API Key')
-    }
-    if (path === '/emails' && request.method === 'POST') return accept(request, path, one)
-    if (path === '/emails/batch' && request.method === 'POST') {
-      const isPermissive = request.headers.get('x-batch-validation') === 'permissive'
-      return accept(request, path, (payload) => many(payload, isPermissive))
-    }
-    if (isAboutEvents && request.method === 'POST') return event(request, id!)
-    if (request.method !== 'GET' || id === 'batch' || isAboutEvents) {
-      throw new Refusal('method_not_allowed', `The method ${request.method} is not allowed for this endpoint.`)
-    }
-    if (id === undefined) return Response.json(list(newestFirst(), url.searchParams))
-    return Response.json(retrieved(find(id)))
   }
 
   function find(id: string): Mail {
@@ -100,23 +74,38 @@ export function createMailbox({ entries = [], append, now = () => new Date(), te
     return mail
   }
 
-  /** Not of Resend's API: at Resend events happen, here a developer makes them happen. */
-  async function event(request: Request, id: string): Promise<Response> {
-    const about = eventAbout(find(id), parse(await request.text()), now())
-    return Response.json({ event: about, answered: await tell!(about) })
+  const app = new Hono()
+    .route('/', createPages(newestFirst))
+    .use('/emails/*', async (c, next) => {
+      if (!/^Bearer +\S/i.test(c.req.header('authorization') ?? '')) {
+        throw new Refusal('missing_api_key', 'Missing API Key')
+      }
+      await next()
+    })
+    .post('/emails', (c) => accept(c.req.raw, c.req.path, one))
+    .get('/emails', (c) => c.json(list(newestFirst(), new URL(c.req.url).searchParams)))
+    .post('/emails/batch', (c) => {
+      const isPermissive = c.req.header('x-batch-validation') === 'permissive'
+      return accept(c.req.raw, c.req.path, (payload) => many(payload, isPermissive))
+    })
+    .all('/emails/batch', notAllowed)
+    .get('/emails/:id', (c) => c.json(retrieved(find(c.req.param('id')))))
+  if (tell) {
+    // Not part of Resend's API: there events happen, here a developer triggers them.
+    app.post('/emails/:id/events', async (c) => {
+      const about = eventAbout(find(c.req.param('id')), parse(await c.req.text()), now())
+      return c.json({ event: about, answered: await tell(about) })
+    })
+    app.all('/emails/:id/events', notAllowed)
   }
+  app.on('ALL', ['/emails', '/emails/:id'], notAllowed)
+  app.notFound(() => new Refusal('not_found', 'The requested endpoint does not exist.').toResponse())
+  app.onError((error) => {
+    if (error instanceof Refusal) return error.toResponse()
+    throw error
+  })
 
-  async function handle(request: Request): Promise<Response> {
-    const url = new URL(request.url)
-    try {
-      return page(request.method, url, newestFirst()) ?? (await api(request, url))
-    } catch (error) {
-      if (error instanceof Refusal) return error.toResponse()
-      throw error
-    }
-  }
-
-  return { handle, mails: newestFirst }
+  return { handle: async (request) => app.fetch(request), mails: newestFirst }
 }
 
 interface Accepted {
@@ -128,7 +117,7 @@ function one(payload: unknown): Accepted {
   return { drafts: [readDraft(payload)], answer: ([first]) => first }
 }
 
-/** A strict batch is all or nothing; a permissive one keeps what is good and names the rest by its place. */
+/** A strict batch is kept as a whole or not at all. A permissive one keeps the valid emails and lists the others by index. */
 function many(payload: unknown, isPermissive: boolean): Accepted {
   if (!Array.isArray(payload) || payload.length === 0) {
     throw new Refusal('validation_error', 'The batch must be a non-empty array of emails.')
@@ -178,4 +167,8 @@ function parse(text: string): unknown {
   } catch {
     throw new Refusal('validation_error', 'The payload is not valid JSON.')
   }
+}
+
+function notAllowed({ req }: Context): never {
+  throw new Refusal('method_not_allowed', `The method ${req.method} is not allowed for this endpoint.`)
 }

@@ -1,4 +1,4 @@
-/** The look of the mailbox. System fonts and colours only: nothing is fetched from anywhere. */
+/** The style of the mailbox. Only system fonts, so that nothing is fetched from another host. */
 export const style = `
 :root {
   color-scheme: light dark;
@@ -33,7 +33,7 @@ pre { margin: 0; padding: 1rem; border: 1px solid var(--line); border-radius: 8p
 @media (max-width: 40rem) { .mails a { grid-template-columns: 1fr } }
 `
 
-/** Keeps the list fresh by asking for the page again; says so quietly when the mailbox has stopped. */
+/** Refreshes the list by fetching the page again, and tells when the mailbox does not answer. */
 export const script = `
 const status = document.querySelector('header span')
 const calm = status.textContent

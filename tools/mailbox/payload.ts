@@ -1,101 +1,81 @@
+import * as z from 'zod'
 import type { Draft } from './mail.ts'
 import { Refusal } from './refusal.ts'
 
 const maxRecipients = 50
+/** `email@example.com` or `Name <email@example.com>`. */
+const addressPattern =
+  /^\s*[^\s@<>,;"]+@[^\s@<>,;"]+\.[^\s@<>,;"]+\s*$|^[^<>\r\n]*<\s*[^\s@<>,;"]+@[^\s@<>,;"]+\.[^\s@<>,;"]+\s*>\s*$/
+const invalidTags = 'Tags should only contain ASCII letters, numbers, underscores, or dashes.'
+const tagText = z.string(invalidTags).regex(/^[\w-]{1,256}$/, invalidTags)
+
+const draft = z
+  .object(
+    {
+      from: address('from'),
+      to: z.preprocess(toList, addressList('to')),
+      cc: optionalAddresses('cc'),
+      bcc: optionalAddresses('bcc'),
+      reply_to: optionalAddresses('reply_to'),
+      subject: text('subject'),
+      html: text('html').nullish().transform(orNull),
+      text: text('text').nullish().transform(orNull),
+      scheduled_at: text('scheduled_at').nullish().transform(orNull),
+      headers: z.record(z.string(), z.coerce.string()).catch({}),
+      tags: z
+        .array(z.object({ name: tagText, value: tagText }, invalidTags), invalidTags)
+        .nullish()
+        .transform((tags) => tags ?? []),
+    },
+    'The payload must be a JSON object.',
+  )
+  .refine((mail) => mail.html !== null || mail.text !== null, 'Missing `html` or `text` field.')
 
 /**
- * Reads the JSON of one mail, with Resend's rules and its wording.
+ * Reads the JSON of one email with Resend's rules and error messages. Unlike Resend it accepts addresses at example.com,
+ * which development uses.
  *
- * Unlike Resend it takes addresses at example.com: they are what development is made of.
- *
- * @throws {Refusal} for what Resend would refuse.
+ * @throws {Refusal} for an email that Resend would refuse.
  */
 export function readDraft(value: unknown): Draft {
-  if (!isRecord(value)) throw new Refusal('validation_error', 'The payload must be a JSON object.')
-  const from = requiredText(value, 'from')
-  if (!isAddress(from)) throw invalidAddress('from')
-  const to = addresses(value, 'to')
-  if (to === null || to.length === 0) throw missing('to')
-  const subject = requiredText(value, 'subject')
-  const html = optionalText(value, 'html')
-  const text = optionalText(value, 'text')
-  if (html === null && text === null) throw new Refusal('validation_error', 'Missing `html` or `text` field.')
-  return {
-    from,
-    to,
-    cc: addresses(value, 'cc'),
-    bcc: addresses(value, 'bcc'),
-    reply_to: addresses(value, 'reply_to'),
-    subject,
-    html,
-    text,
-    scheduled_at: optionalText(value, 'scheduled_at'),
-    headers: headers(value['headers']),
-    tags: tags(value['tags']),
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    const given = value as Record<string, unknown>
+    const missing = ['from', 'to', 'subject'].find((field) => isEmpty(given[field]))
+    if (missing !== undefined) throw new Refusal('missing_required_field', `Missing \`${missing}\` field.`)
   }
+  const parsed = draft.safeParse(value)
+  if (!parsed.success) throw new Refusal('validation_error', parsed.error.issues[0]!.message)
+  return parsed.data
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function isEmpty(field: unknown): boolean {
+  return field === undefined || field === null || field === '' || (Array.isArray(field) && field.length === 0)
 }
 
-function requiredText(value: Record<string, unknown>, field: string): string {
-  const text = optionalText(value, field)
-  if (text === null || text === '') throw missing(field)
-  return text
+function text(field: string) {
+  return z.string(`The \`${field}\` field must be a string.`)
 }
 
-function optionalText(value: Record<string, unknown>, field: string): string | null {
-  const text = value[field] ?? null
-  if (text !== null && typeof text !== 'string') {
-    throw new Refusal('validation_error', `The \`${field}\` field must be a string.`)
-  }
-  return text
+function address(field: string) {
+  const message = `Invalid \`${field}\` field. The email address needs to follow the \`email@example.com\` or \`Name <email@example.com>\` format.`
+  return z.string(message).regex(addressPattern, message)
 }
 
-/** A list of addresses; the wire allows one address as a plain string. */
-function addresses(value: Record<string, unknown>, field: string): string[] | null {
-  const given = value[field] ?? null
-  if (given === null) return null
-  const list: unknown[] = Array.isArray(given) ? given : [given]
-  if (list.length > maxRecipients) {
-    throw new Refusal('validation_error', `The \`${field}\` field accepts at most ${maxRecipients} addresses.`)
-  }
-  return list.map((address) => {
-    if (typeof address !== 'string' || !isAddress(address)) throw invalidAddress(field)
-    return address
-  })
+function addressList(field: string) {
+  return z
+    .array(address(field))
+    .max(maxRecipients, `The \`${field}\` field accepts at most ${maxRecipients} addresses.`)
 }
 
-/** `email@example.com` or `Name <email@example.com>`. */
-function isAddress(text: string): boolean {
-  const address = /^[^<>\r\n]*<([^<>]+)>\s*$/.exec(text)?.[1] ?? text
-  return /^[^\s@<>,;"]+@[^\s@<>,;"]+\.[^\s@<>,;"]+$/.test(address.trim())
+function optionalAddresses(field: string) {
+  return z.preprocess(toList, addressList(field).nullish().transform(orNull))
 }
 
-function headers(value: unknown): Record<string, string> {
-  if (!isRecord(value)) return {}
-  return Object.fromEntries(Object.entries(value).map(([name, text]) => [name, String(text)]))
+/** A single address may be sent as a plain string. */
+function toList(given: unknown): unknown {
+  return typeof given === 'string' ? [given] : given
 }
 
-function tags(value: unknown): Draft['tags'] {
-  if (value === undefined || value === null) return []
-  const isTag = (tag: unknown): tag is { name: string; value: string } =>
-    isRecord(tag) &&
-    [tag['name'], tag['value']].every((part) => typeof part === 'string' && /^[\w-]{1,256}$/.test(part))
-  if (!Array.isArray(value) || !value.every(isTag)) {
-    throw new Refusal('validation_error', 'Tags should only contain ASCII letters, numbers, underscores, or dashes.')
-  }
-  return value.map((tag) => ({ name: tag.name, value: tag.value }))
-}
-
-function missing(field: string): Refusal {
-  return new Refusal('missing_required_field', `Missing \`${field}\` field.`)
-}
-
-function invalidAddress(field: string): Refusal {
-  return new Refusal(
-    'validation_error',
-    `Invalid \`${field}\` field. The email address needs to follow the \`email@example.com\` or \`Name <email@example.com>\` format.`,
-  )
+function orNull<T>(value: T | null | undefined): T | null {
+  return value ?? null
 }

@@ -9,7 +9,7 @@ const statuses = {
   application_error: 500,
 } as const
 
-/** An error as Resend words it: a name out of its catalogue, with the status that goes with the name. */
+/** An error of Resend's API: a name from its catalogue, with the status of that name. */
 export class Refusal extends Error {
   override name = 'Refusal'
   readonly code: keyof typeof statuses
@@ -19,9 +19,8 @@ export class Refusal extends Error {
     this.code = code
   }
 
-  toResponse(headers?: Record<string, string>): Response {
+  toResponse(headers: Record<string, string> = {}): Response {
     const statusCode = statuses[this.code]
-    const body = { statusCode, name: this.code, message: this.message }
-    return Response.json(body, { status: statusCode, ...(headers && { headers }) })
+    return Response.json({ statusCode, name: this.code, message: this.message }, { status: statusCode, headers })
   }
 }

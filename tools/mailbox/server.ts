@@ -1,20 +1,19 @@
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
+import { type LocalHttp, serveLocally } from '../local-http.ts'
+import { messageOf } from '../stop.ts'
 import { journal, readJournal } from './journal.ts'
 import { type Mailbox, createMailbox } from './mailbox.ts'
 import { type Webhook, deliver } from './webhook.ts'
 
+export type MailboxServer = LocalHttp
+
 const maxBodyBytes = 10 * 1024 * 1024
 
-/** Names by which this machine calls itself. Another one means that a foreign page had its name point here (DNS rebinding). */
+/** Names of this machine. Any other means that a foreign page has its own name point here (DNS rebinding). */
 const ownNames = new Set(['127.0.0.1', 'localhost', '[::1]'])
 
-export interface MailboxServer {
-  url: string
-  stop: () => Promise<void>
-}
-
-/** Serves a mailbox to this machine only, and keeps its mails in `mailbox.jsonl` under `stateDir`. */
+/** Serves a mailbox to this machine only, and keeps its emails in `mailbox.jsonl` under `stateDir`. */
 export async function startMailbox(port: number, stateDir: string, webhook?: Webhook): Promise<MailboxServer> {
   const path = join(stateDir, 'mailbox.jsonl')
   const mailbox = createMailbox({
@@ -22,19 +21,16 @@ export async function startMailbox(port: number, stateDir: string, webhook?: Web
     append: journal(path),
     ...(webhook && { tell: (event) => deliver(webhook, event) }),
   })
-  const server = createServer((request, response) => {
+  return serveLocally((request, response) => {
     serve(mailbox, request, response).catch((error: unknown) => {
-      console.error(`The mailbox failed: ${error instanceof Error ? error.message : String(error)}`)
+      console.error(`The mailbox failed: ${messageOf(error)}`)
       if (!response.headersSent) response.writeHead(500)
       response.end()
     })
-  })
-  await listen(server, port)
-  const address = server.address()
-  const boundPort = typeof address === 'object' && address ? address.port : port
-  return { url: `http://127.0.0.1:${boundPort}`, stop: () => close(server) }
+  }, port)
 }
 
+/** Passes a request on. By hand, because `@hono/node-server` would be a dependency for this one function. */
 async function serve(mailbox: Mailbox, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const name = (incoming.headers.host ?? '').replace(/:\d+$/, '')
   if (!ownNames.has(name)) {
@@ -43,9 +39,9 @@ async function serve(mailbox: Mailbox, incoming: IncomingMessage, outgoing: Serv
       .end('This mailbox answers to 127.0.0.1 and localhost only.\n')
     return
   }
-  // Not relative to a base, of which a target like `//emails` would replace the host.
+  // Not resolved against a base: a target such as `//emails` would replace the host.
   const url = new URL(`http://${name}${incoming.url}`)
-  // Node leaves the body out of the answer to a HEAD.
+  // Node omits the body of an answer to HEAD.
   const method = incoming.method === 'HEAD' ? 'GET' : incoming.method!
   const body = await read(incoming)
   if (body === undefined) {
@@ -65,6 +61,7 @@ async function serve(mailbox: Mailbox, incoming: IncomingMessage, outgoing: Serv
   outgoing.end(Buffer.from(await response.arrayBuffer()))
 }
 
+/** `undefined` for a body that is too large. */
 async function read(incoming: IncomingMessage): Promise<Buffer<ArrayBuffer> | undefined> {
   const chunks: Buffer[] = []
   let length = 0
@@ -75,22 +72,4 @@ async function read(incoming: IncomingMessage): Promise<Buffer<ArrayBuffer> | un
     chunks.push(bytes)
   }
   return Buffer.concat(chunks)
-}
-
-function listen(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    // Browsers hold connections open that will carry nothing any more.
-    server.closeAllConnections()
-  })
 }

@@ -2,7 +2,7 @@ import { createHmac, randomBytes, randomUUID } from 'node:crypto'
 
 export interface Webhook {
   url: string
-  /** As Resend shows it: `whsec_` and base64. */
+  /** In Resend's form: `whsec_` and base64. */
   secret: string
 }
 
@@ -11,7 +11,7 @@ export function makeWebhookSecret(): string {
   return `whsec_${randomBytes(24).toString('base64')}`
 }
 
-/** The headers with which Svix delivers a body for Resend. */
+/** The headers with which Svix, Resend's webhook service, signs a body. */
 export function signedHeaders(body: string, secret: string, now: Date): Record<string, string> {
   const id = `msg_${randomUUID()}`
   const timestamp = String(Math.floor(now.getTime() / 1000))
@@ -20,7 +20,7 @@ export function signedHeaders(body: string, secret: string, now: Date): Record<s
   return { 'svix-id': id, 'svix-timestamp': timestamp, 'svix-signature': `v1,${signature}` }
 }
 
-/** Delivers an event once; gives the status that it was answered with. */
+/** Delivers an event once and returns the status of the answer. */
 export async function deliver({ url, secret }: Webhook, event: object): Promise<number> {
   const body = JSON.stringify(event)
   const headers = { 'content-type': 'application/json', ...signedHeaders(body, secret, new Date()) }
