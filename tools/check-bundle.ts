@@ -1,6 +1,6 @@
 /**
- * Holds the deployed bundle to its budget. Measured as `wrangler deploy` makes it, minified and gzipped, and without the
- * password dictionary, which is loaded only when a password is set.
+ * Fails when the deployed bundle is over its budget. Measures the output of `wrangler deploy`, minified and gzipped, without
+ * the password dictionary, which is loaded only when somebody sets a password.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

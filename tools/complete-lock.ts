@@ -1,7 +1,7 @@
 /**
- * Completes package-lock.json after `npm install` against a registry mirror that leaves out some platforms' binaries. npm
- * then records nothing for them, and `npm ci` refuses the lock file on every platform. An entry with the exact version
- * that its parent asks for is all it takes; the integrity is the registry's to add on the platform that needs it.
+ * Completes package-lock.json after `npm install` from a registry mirror that lacks the binaries of some platforms. npm
+ * then records no entry for them, and `npm ci` refuses the lock file on every platform. An entry with the exact version
+ * that its parent requires is enough. It has no integrity; npm verifies that of the registry where it installs the binary.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 
@@ -33,7 +33,7 @@ lock.packages = Object.fromEntries(Object.entries(packages).toSorted(([a], [b]) 
 writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`)
 console.log(`${added} entries added to ${path}`)
 
-/** The platform that a binary package's name ends in: `…-linux-arm64-musl`, `…-win32-x64-msvc`, `…-windows-64`. */
+/** The platform at the end of a package name: `…-linux-arm64-musl`, `…-win32-x64-msvc`, `…-windows-64`. */
 function platformOf(name: string): Pick<LockedPackage, 'os' | 'cpu' | 'libc'> {
   const match =
     /[/-](android|darwin|freebsd|linux|openharmony|win32|windows|aix|sunos|netbsd|openbsd)-([a-z0-9]+)(?:-([a-z0-9]+))?$/.exec(

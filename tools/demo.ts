@@ -6,7 +6,7 @@ import { Surprise } from './demo/surprise.ts'
 import { readLocalServer } from './dev/settings.ts'
 import { command } from './stop.ts'
 
-/** `npm run demo`: the main job over HTTP against a running `npm run dev`, with real mails from its mailbox. */
+/** `npm run demo`: runs the main flows over HTTP against a running `npm run dev`, with the emails in its mailbox. */
 await command(async () => {
   const { url, mailboxUrl } = readLocalServer(process.env)
   const api = new Api(url)
@@ -20,7 +20,7 @@ await command(async () => {
     console.log(`\nAll ${count()} steps as expected.`)
   } catch (error) {
     if (!(error instanceof Surprise)) throw error
-    console.error(`\n  expected  ${error.expected}\n  came      ${error.came}`)
+    console.error(`\n  expected  ${error.expected}\n  actual    ${error.actual}`)
     process.exitCode = 1
   }
 })

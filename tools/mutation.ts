@@ -1,6 +1,6 @@
 /**
- * Mutation tests: does a test fail for every small change of the code? `npm run mutation -- [part …]`, the parts of `parts.ts`.
- * docs/mutation.md says how it works and what came out.
+ * Mutation tests: does a test fail for every small change of the code? Run `npm run mutation -- [part …]` with parts of
+ * `parts.ts`. docs/mutation.md explains how it works and lists the results.
  */
 import { Stryker } from '@stryker-mutator/core'
 import { parts } from './mutation/parts.ts'
@@ -16,7 +16,7 @@ for (const [name, { mutate, tests }] of Object.entries(parts)) {
     ignorers: ['unobservable'],
     coverageAnalysis: 'perTest',
     concurrency: 1,
-    // A dry run is one job: all of the tests.
+    // A dry run is a single job: all tests.
     dryRunTimeoutMinutes: 20,
     ignorePatterns: ['.wrangler', '.state', 'docs', 'reports'],
     reporters: ['clear-text', 'json', 'html', 'dots'],
@@ -24,7 +24,7 @@ for (const [name, { mutate, tests }] of Object.entries(parts)) {
     htmlReporter: { fileName: `reports/mutation/${name}.html` },
     incremental: true,
     incrementalFile: `reports/mutation/${name}-incremental.json`,
-    // The rewriting of that file wants an API which TypeScript 7 does not have, and nothing here needs it.
+    // Stryker rewrites that file with an API that TypeScript 7 does not have. Nothing here needs it.
     tsconfigFile: 'none',
   }).runMutationTest()
 }

@@ -13,7 +13,7 @@ import { Random } from './seed/random.ts'
 import { command } from './stop.ts'
 import { projectRoot } from './wrangler.ts'
 
-/** `npm run seed`: invented people with everything that happens to people, in the database of this machine. */
+/** `npm run seed`: fills the database of this machine with invented people and their histories. */
 await command(async () => {
   const { users, seed } = readSeedArguments(process.argv.slice(2))
   const server = readLocalServer(process.env)
@@ -32,7 +32,7 @@ await command(async () => {
     for (let place = 0; place < users; place++) {
       const person = personAt(place, random, startedAt)
       if (place === 0) adminId = person.id
-      // Who is there and was not seeded stays as they are.
+      // An account that was not seeded stays unchanged.
       if (isTaken(person.email)) {
         left.push(person.email)
         continue

@@ -39,7 +39,7 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'keys-'))
   file = join(directory, 'keys.json')
   account = { ...emptyAccount(), secrets: { ...generateSecrets(), RESEND_API_KEY: 're_secret_of_the_test' } }
-  // The mail key was replaced since, in the dashboard.
+  // The API key was replaced in the dashboard since.
   writeFileSync(file, `${JSON.stringify({ ...account.secrets, RESEND_API_KEY: 're_old' }, null, 2)}\n`, { mode: 0o600 })
   now = Date.UTC(2026, 10, 22, 12)
   said = []
@@ -55,7 +55,7 @@ interface Run {
   localFile?: string
 }
 
-/** One call of the command, with the file of the deployed keys unless it names another. */
+/** Runs one command line, by default on the file of the deployed keys. */
 async function keys(line: string, { asker = null, wrangler, path = file, localFile = '/nowhere/.dev.vars' }: Run = {}) {
   const asked = readKeysArguments([...line.split(' '), '--file', path], localFile)
   assert.notEqual(asked, 'help')
@@ -85,7 +85,7 @@ function kids(name: SetName, path = file): string[] {
   return setOf(name, path).map(({ kid }) => kid)
 }
 
-/** What must never be seen: the private or symmetric part of every key there is or was. */
+/** The private or symmetric part of every key in a set, which must never be shown. */
 function* materialIn(value: unknown): Iterable<string> {
   for (const { d, k } of JSON.parse(String(value)).keys) yield d ?? k
 }
@@ -98,7 +98,7 @@ function agreeing(questions: string[] = [], answer = 'y'): Asker {
   return { text, secret: text }
 }
 
-test('a key is announced in second place, and promoted no sooner than everybody knows it', async () => {
+test('an announced key can be promoted once every verifier knows it', async () => {
   for (const name of setNames) {
     const [old = ''] = kids(name)
     await keys(`announce ${name}`)
@@ -107,16 +107,16 @@ test('a key is announced in second place, and promoted no sooner than everybody 
     assert.match(said.join('\n'), new RegExp(`promote ${name} ${announced} --file `))
 
     now += announcementMs - 1
-    await assert.rejects(keys(`promote ${name} ${announced}`), /somebody may not know it yet/)
+    await assert.rejects(keys(`promote ${name} ${announced}`), /some verifiers may not know it/)
     assert.deepEqual(kids(name), [old, announced])
     now += 1
     await keys(`promote ${name} ${announced}`)
     assert.deepEqual(kids(name), [announced, old])
-    await assert.rejects(keys(`promote ${name} ${announced}`), /makes already/)
+    await assert.rejects(keys(`promote ${name} ${announced}`), /already active/)
   }
 })
 
-test('a rotation puts a new key first, and the service reads every set that comes out', async () => {
+test('a rotation puts the new key first, and the service reads the set', async () => {
   for (const name of setNames) {
     const before = setOf(name)
     await keys(`rotate ${name}`)
@@ -125,7 +125,7 @@ test('a rotation puts a new key first, and the service reads every set that come
     const after = kids(name)
     assert.equal(new Set(after).size, 4)
     assert.equal(after.at(-1), before[0]?.kid)
-    // The old key is as it was, but for the note.
+    // Apart from `replaced`, the old key is unchanged.
     assert.deepEqual(setOf(name).at(-1), { ...before[0], replaced: new Date(now).toISOString() })
     const text = readKeyFile(file).secrets[name] ?? ''
     const ring = name === 'SIGNING_KEYS' ? await parseSigningKeys(text) : parseSecretKeys(text)
@@ -136,7 +136,7 @@ test('a rotation puts a new key first, and the service reads every set that come
   }
 })
 
-test('a new key has the day in its id, and the algorithm of the key that makes unless told otherwise', async () => {
+test('a new key has its day in the id and the algorithm of the active key', async () => {
   await keys('rotate TOKEN_KEYS')
   assert.match(kids('TOKEN_KEYS')[0] ?? '', /^2026-11-22-[0-9a-f]{8}$/)
   await keys('rotate SIGNING_KEYS --algorithm ES256')
@@ -151,24 +151,24 @@ test('a new key has the day in its id, and the algorithm of the key that makes u
 test('a key goes only when another one makes, and not by a wrong name', async () => {
   for (const name of setNames) {
     const [only = ''] = kids(name)
-    await assert.rejects(keys(`retire ${name} ${only} --yes`), /makes: rotate, or promote another one/)
+    await assert.rejects(keys(`retire ${name} ${only} --yes`), /is active: rotate, or promote another key/)
     await assert.rejects(
       keys(`retire ${name} nobody --yes`),
-      new RegExp(`There is no key nobody; there are ${only}\\.`),
+      new RegExp(`There is no key nobody; the set has ${only}\\.`),
     )
     await keys(`rotate ${name}`)
     const [making = ''] = kids(name)
-    await assert.rejects(keys(`retire ${name} ${making} --yes`), /makes: rotate/)
+    await assert.rejects(keys(`retire ${name} ${making} --yes`), /is active: rotate/)
     await keys(`retire ${name} ${only} --yes`)
     assert.deepEqual(kids(name), [making])
   }
 })
 
-test('nobody retires a key without hearing until when it is needed, and agreeing', async () => {
+test('retiring a key needs confirmation, after telling how long it is needed', async () => {
   const cases: [SetName, RegExp, RegExp, number][] = [
     ['SIGNING_KEYS', /needed until 2026-11-22 12:10 UTC/, /Access tokens that it signed are refused/, 10 * minute],
     ['TOKEN_KEYS', /needed until 2026-12-22 12:00 UTC/, /Refresh tokens, activation links and reset links/, 30 * day],
-    ['PASSWORD_PEPPER', /d1 execute DB --remote --command "SELECT/, /No password hashed under it/, 0],
+    ['PASSWORD_PEPPER', /d1 execute DB --remote --command "SELECT/, /Passwords hashed with it never match again/, 0],
   ]
   for (const [name, until, loss, ms] of cases) {
     now = Date.UTC(2026, 10, 22, 12)
@@ -186,17 +186,17 @@ test('nobody retires a key without hearing until when it is needed, and agreeing
     said = []
     await keys(`retire ${name} ${old}`, { asker: agreeing() })
     assert.equal(kids(name).length, 1)
-    if (ms > 0) assert.match(said.join('\n'), /Nothing that it made is good any more/)
+    if (ms > 0) assert.match(said.join('\n'), /Everything that it signed has expired/)
   }
 })
 
-test('a key that was announced and not promoted has made nothing', async () => {
+test('a key that was never promoted can be retired without loss', async () => {
   await keys('announce TOKEN_KEYS')
   await keys(`retire TOKEN_KEYS ${kids('TOKEN_KEYS')[1]}`, { asker: agreeing() })
-  assert.match(said.join('\n'), /has made nothing/)
+  assert.match(said.join('\n'), /has signed or hashed nothing/)
 })
 
-test('a list shows id, type, day and role of every key, and nothing of the key', async () => {
+test('the list shows id, type, day and state of every key, but no key', async () => {
   await keys('rotate SIGNING_KEYS --algorithm ES256')
   await keys('announce TOKEN_KEYS')
   await keys('rotate PASSWORD_PEPPER')
@@ -205,16 +205,16 @@ test('a list shows id, type, day and role of every key, and nothing of the key',
   const list = said.join('\n')
   for (const name of setNames) for (const kid of kids(name)) assert.ok(list.includes(kid), kid)
   const [making, replaced] = kids('SIGNING_KEYS')
-  assert.match(list, new RegExp(`${making} +ES256 pair +created 2026-11-22 +makes\n`))
+  assert.match(list, new RegExp(`${making} +ES256 pair +created 2026-11-22 +active\n`))
   assert.match(
     list,
     new RegExp(`${replaced} +EdDSA pair .* verifies; replaced at .*, needed until 2026-11-22 12:10 UTC`),
   )
-  assert.match(list, /HMAC, 256 bits .* verifies; announced at .*, to be promoted after 2026-11-22 12:10 UTC/)
-  assert.match(list, /verifies; replaced at .*, needed while passwords are hashed under it/)
+  assert.match(list, /HMAC, 256 bits .* verifies; announced at .*, can be promoted after 2026-11-22 12:10 UTC/)
+  assert.match(list, /verifies; replaced at .*, needed while passwords are hashed with it/)
 })
 
-test('not a character of a key is said, asked or given as an argument', async () => {
+test('no part of a key is printed, asked for or passed as an argument', async () => {
   const material = new Set<string>()
   const questions: string[] = []
   const note = () =>
@@ -235,7 +235,7 @@ test('not a character of a key is said, asked or given as an argument', async ()
   for (const each of material) assert.ok(!seen.includes(each))
 })
 
-test('an upload sends the changed set alone, through stdin, after a yes', async () => {
+test('an upload sends only the changed set, through stdin, once confirmed', async () => {
   const deployed = { ...account.secrets }
   await assert.rejects(keys('rotate TOKEN_KEYS --upload'), /Nothing was done/)
   await assert.rejects(keys('rotate TOKEN_KEYS --upload', { asker: agreeing([], '') }), /Nothing was done/)
@@ -250,7 +250,7 @@ test('an upload sends the changed set alone, through stdin, after a yes', async 
   assert.deepEqual(commands, ['whoami --json', 'secret list', 'secret bulk'])
 })
 
-test('what is not uploaded along can be uploaded later, one set or all', async () => {
+test('changes can be uploaded later, one set or all', async () => {
   await keys('rotate TOKEN_KEYS')
   await keys('rotate PASSWORD_PEPPER')
   assert.match(said.join('\n'), /Next: npm run keys -- upload PASSWORD_PEPPER --file /)
@@ -264,7 +264,7 @@ test('what is not uploaded along can be uploaded later, one set or all', async (
   assert.deepEqual({ ...account.secrets, ...kept }, account.secrets)
 })
 
-test('a failed upload leaves the new key in the file, and says how to go on', async () => {
+test('a failed upload leaves the new key in the file and tells how to retry', async () => {
   const { wrangler: working } = fakeWrangler(account)
   const failing: Wrangler = (args, options) =>
     args[1] === 'bulk'
@@ -272,12 +272,12 @@ test('a failed upload leaves the new key in the file, and says how to go on', as
       : working(args, options)
   await assert.rejects(
     keys('rotate TOKEN_KEYS --upload --yes', { wrangler: failing }),
-    /The network is away\.\n.* has the keys, Cloudflare may not\. Again: npm run keys -- upload TOKEN_KEYS --file /,
+    /The network is away\.\n.* has the keys, Cloudflare may not\. To try again: npm run keys -- upload TOKEN_KEYS --file /,
   )
   assert.equal(kids('TOKEN_KEYS').length, 2)
 })
 
-test('keys go to no Worker that has none yet, and not with nobody logged in', async () => {
+test('keys are not uploaded without a login or a provisioned Worker', async () => {
   const before = readFileSync(file, 'utf8')
   account.secrets = { PASSWORD_PEPPER: 'x' }
   await assert.rejects(keys('rotate TOKEN_KEYS --upload --yes'), /has no TOKEN_KEYS: `npm run provision`/)
@@ -286,7 +286,7 @@ test('keys go to no Worker that has none yet, and not with nobody logged in', as
   assert.equal(readFileSync(file, 'utf8'), before)
 })
 
-test("this machine's own keys change in .dev.vars, with all else in it as it was, and never go to Cloudflare", async () => {
+test('keys of this machine change in .dev.vars alone and are never uploaded', async () => {
   const path = join(directory, '.dev.vars')
   ensureLocalSecrets(path)
   writeFileSync(path, `# mine\nexport OTHER="a b" # c\n${readFileSync(path, 'utf8')}LAST=1\n`)
@@ -308,13 +308,13 @@ test("this machine's own keys change in .dev.vars, with all else in it as it was
 
   const untouched = readFileSync(path, 'utf8')
   for (const line of ['upload --yes', 'rotate TOKEN_KEYS --upload --yes']) {
-    await assert.rejects(keys(line, local), /keys of this machine do not go to Cloudflare/)
+    await assert.rejects(keys(line, local), /keys of this machine are not uploaded/)
   }
   assert.equal(readFileSync(path, 'utf8'), untouched)
   assert.deepEqual(commands, [])
 })
 
-test('the file is exchanged in one step, for the owner only, also behind a link', async () => {
+test('the file is replaced atomically and privately, also behind a symlink', async () => {
   chmodSync(file, 0o644)
   const link = join(directory, 'link.json')
   symlinkSync(file, link)
@@ -326,7 +326,7 @@ test('the file is exchanged in one step, for the owner only, also behind a link'
   assert.deepEqual(readdirSync(directory).toSorted(), ['keys.json', 'link.json'])
 })
 
-test('a file that the service could not serve with is not touched', async () => {
+test('a file that the service would refuse is not changed', async () => {
   const good = readKeyFile(file).secrets
   const short = JSON.stringify({ keys: [{ kty: 'oct', kid: 'a', k: Buffer.alloc(31, 1).toString('base64url') }] })
   const twice = JSON.stringify({
@@ -340,9 +340,9 @@ test('a file that the service could not serve with is not touched', async () => 
     [JSON.stringify({ ...good, TOKEN_KEYS: good['SIGNING_KEYS'] }), /not of type "oct"/],
     [JSON.stringify({ RESEND_API_KEY: 'x' }), /has no TOKEN_KEYS/],
     ['{"TOKEN_KEYS": ', /is not well-formed JSON/],
-    [JSON.stringify({ TOKEN_KEYS: { keys: [] } }), /is no JSON object of texts/],
-    [`TOKEN_KEYS='${(good['TOKEN_KEYS'] ?? '').replace(',', ',\n')}'\n`, /does not stand on one line/],
-    [`TOKEN_KEYS='${good['TOKEN_KEYS']}'\n`.repeat(2), /does not stand on one line/],
+    [JSON.stringify({ TOKEN_KEYS: { keys: [] } }), /is not a JSON object of strings/],
+    [`TOKEN_KEYS='${(good['TOKEN_KEYS'] ?? '').replace(',', ',\n')}'\n`, /is not on a single line/],
+    [`TOKEN_KEYS='${good['TOKEN_KEYS']}'\n`.repeat(2), /is not on a single line/],
   ]
   for (const [text, complaint] of cases) {
     writeFileSync(file, text)
@@ -368,10 +368,10 @@ test('a file may hold some of the sets', async () => {
   assert.notEqual(account.secrets?.['TOKEN_KEYS'], before['TOKEN_KEYS'])
   assert.deepEqual({ ...account.secrets, TOKEN_KEYS: '' }, { ...before, TOKEN_KEYS: '' })
   writeFileSync(file, '{"RESEND_API_KEY":"re_x"}')
-  await assert.rejects(keys('upload --yes'), /holds no set of keys/)
+  await assert.rejects(keys('upload --yes'), /has no key set/)
 })
 
-test('a command line that makes no sense is answered with the usage', () => {
+test('an invalid command line is answered with the usage', () => {
   for (const line of [
     '',
     'rotate',
@@ -394,7 +394,7 @@ test('a command line that makes no sense is answered with the usage', () => {
   }
 })
 
-test('the command itself reads a file and says what is in it', () => {
+test('the real command lists a file and reports errors on one line', () => {
   const script = join(projectRoot, 'tools/keys.ts')
   const output = execFileSync(process.execPath, [script, 'list', '--file', file], { encoding: 'utf8' })
   for (const name of setNames) assert.ok(output.includes(kids(name)[0] ?? '?'))

@@ -36,7 +36,10 @@ const momentsOfWrites = [atCommit(1), inWrite(1), atCommit(2)].slice(0, rounds)
 const momentsOfRefresh = [atAnswer, inWrite(1), atCommit(1)].slice(0, rounds)
 /** The progress of a delivery when the Worker is killed. The gate holds it there. */
 const places: { name: string; gateAt?: GatePosition }[] = [
-  { name: 'after the mailbox accepted an email, before the Worker was told', gateAt: 'closed after the mailbox' } as const,
+  {
+    name: 'after the mailbox accepted an email, before the Worker was told',
+    gateAt: 'closed after the mailbox',
+  } as const,
   { name: 'before the mailbox received the emails', gateAt: 'closed before the mailbox' } as const,
   { name: 'with the emails in the queue' },
   { name: 'while the Worker was told', gateAt: 'open' } as const,
@@ -93,111 +96,99 @@ test('a refresh token used before a restart is detected as replayed after it', {
   worker = new KillableWorker({ ...env, MAILBOX_URL: gate.url })
 })
 
-test(
-  'a killed registration took effect with its email, or not at all',
-  { skip, timeout },
-  async (t) => {
+test('a killed registration took effect with its email, or not at all', { skip, timeout }, async (t) => {
+  await restart()
+  for (const [round, moment] of momentsOfWrites.entries()) {
+    const people = crowd(`new.${round}`)
+    const isDone = await kill(t, moment, {
+      path: '/auth/register',
+      bodies: people,
+      pauseMs: 60,
+      look({ email: address }) {
+        const user = count('users where email = ?', address)
+        const traces = {
+          attempt: count('registrations where email = ?', address),
+          event: count(`${eventsOf} where type = 'user.registered' and email = ?`, address),
+          mail: count(`emails where template = 'registration' and recipient = ?`, address),
+        }
+        assert.deepEqual(traces, { attempt: user, event: user, mail: user })
+        return user === 1
+      },
+    })
     await restart()
-    for (const [round, moment] of momentsOfWrites.entries()) {
-      const people = crowd(`new.${round}`)
-      const isDone = await kill(t, moment, {
-        path: '/auth/register',
-        bodies: people,
-        pauseMs: 60,
-        look({ email: address }) {
-          const user = count('users where email = ?', address)
-          const traces = {
-            attempt: count('registrations where email = ?', address),
-            event: count(`${eventsOf} where type = 'user.registered' and email = ?`, address),
-            mail: count(`emails where template = 'registration' and recipient = ?`, address),
-          }
-          assert.deepEqual(traces, { attempt: user, event: user, mail: user })
-          return user === 1
-        },
-      })
-      await restart()
-      for (const person of people) if (!isDone(person)) await post('/auth/register', person, 202)
-      await deliverAll()
-      for (const person of people) {
-        assert.equal(mailsTo(person.email).length, 1)
-        const token = await linkTo(person.email, '/activate')
-        await tokensOf('/auth/activate', { token, password: person.password })
-      }
+    for (const person of people) if (!isDone(person)) await post('/auth/register', person, 202)
+    await deliverAll()
+    for (const person of people) {
+      assert.equal(mailsTo(person.email).length, 1)
+      const token = await linkTo(person.email, '/activate')
+      await tokensOf('/auth/activate', { token, password: person.password })
     }
-  },
-)
+  }
+})
 
-test(
-  'a killed reset leaves the old password and its link, or the new password',
-  { skip, timeout },
-  async (t) => {
-    await restart()
-    for (const [round, moment] of momentsOfWrites.entries()) {
-      const people: { email: string; token: string; new_password: string }[] = []
-      for (const { email: address, password: newOne } of crowd(`reset.${round}`)) {
-        await post('/auth/password-reset/request', { email: address }, 202)
-        people.push({ email: address, token: await linkTo(address, '/reset-password'), new_password: newOne })
-      }
-      // Waits until nothing but the calls will be written.
-      await deliverAll()
-      const isDone = await kill(t, moment, {
-        path: '/auth/password-reset/complete',
-        bodies: people,
-        pauseMs: 60,
-        look({ email: address }) {
-          const event = count(`${eventsOf} where type = 'user.password_reset' and email = ?`, address)
-          const traces = {
-            mail: count(`emails where template = 'password_changed' and recipient = ?`, address),
-            links: count('one_time_links join users on users.id = user_id where email = ?', address),
-            sessions: count('sessions join users on users.id = user_id where email = ?', address),
-          }
-          assert.deepEqual(traces, { mail: event, links: 1 - event, sessions: 1 - event })
-          return event === 1
-        },
-      })
-      await restart()
-      for (const person of people) {
-        const [withOld, withNew, withLink] = isDone(person) ? [401, 200, 400] : [200, 401, 204]
-        await post('/auth/login', { email: person.email, password }, withOld)
-        await post('/auth/login', { email: person.email, password: person.new_password }, withNew)
-        await post('/auth/password-reset/complete', person, withLink)
-      }
+test('a killed reset leaves the old password and its link, or the new password', { skip, timeout }, async (t) => {
+  await restart()
+  for (const [round, moment] of momentsOfWrites.entries()) {
+    const people: { email: string; token: string; new_password: string }[] = []
+    for (const { email: address, password: newOne } of crowd(`reset.${round}`)) {
+      await post('/auth/password-reset/request', { email: address }, 202)
+      people.push({ email: address, token: await linkTo(address, '/reset-password'), new_password: newOne })
     }
-  },
-)
+    // Waits until nothing but the calls will be written.
+    await deliverAll()
+    const isDone = await kill(t, moment, {
+      path: '/auth/password-reset/complete',
+      bodies: people,
+      pauseMs: 60,
+      look({ email: address }) {
+        const event = count(`${eventsOf} where type = 'user.password_reset' and email = ?`, address)
+        const traces = {
+          mail: count(`emails where template = 'password_changed' and recipient = ?`, address),
+          links: count('one_time_links join users on users.id = user_id where email = ?', address),
+          sessions: count('sessions join users on users.id = user_id where email = ?', address),
+        }
+        assert.deepEqual(traces, { mail: event, links: 1 - event, sessions: 1 - event })
+        return event === 1
+      },
+    })
+    await restart()
+    for (const person of people) {
+      const [withOld, withNew, withLink] = isDone(person) ? [401, 200, 400] : [200, 401, 204]
+      await post('/auth/login', { email: person.email, password }, withOld)
+      await post('/auth/login', { email: person.email, password: person.new_password }, withNew)
+      await post('/auth/password-reset/complete', person, withLink)
+    }
+  }
+})
 
-test(
-  'a client whose refresh was killed may repeat it with the same token',
-  { skip, timeout },
-  async (t) => {
+test('a client whose refresh was killed may repeat it with the same token', { skip, timeout }, async (t) => {
+  await restart()
+  const sessions: { refresh_token: string }[] = []
+  for (let index = 0; index < 8; index++) sessions.push(await tokensOf('/auth/login', { email, password }))
+  for (const moment of momentsOfRefresh) {
+    const start = Date.now()
+    await kill(t, moment, {
+      path: '/auth/refresh',
+      bodies: sessions,
+      pauseMs: 3,
+      look({ refresh_token: token }) {
+        const { sid, gen } = claimsOf(token)
+        const isOld = count('sessions where id = ? and generation = ?', sid, gen)
+        const isNew = count('sessions where id = ? and generation = ?', sid, gen + 1)
+        assert.equal(isOld + isNew, 1)
+        return isNew === 1
+      },
+    })
     await restart()
-    const sessions: { refresh_token: string }[] = []
-    for (let index = 0; index < 8; index++) sessions.push(await tokensOf('/auth/login', { email, password }))
-    for (const moment of momentsOfRefresh) {
-      const start = Date.now()
-      await kill(t, moment, {
-        path: '/auth/refresh',
-        bodies: sessions,
-        pauseMs: 3,
-        look({ refresh_token: token }) {
-          const { sid, gen } = claimsOf(token)
-          const isOld = count('sessions where id = ? and generation = ?', sid, gen)
-          const isNew = count('sessions where id = ? and generation = ?', sid, gen + 1)
-          assert.equal(isOld + isNew, 1)
-          return isNew === 1
-        },
-      })
-      await restart()
-      assert.ok(Date.now() - start < 25_000, 'the restart took longer than a client may take to repeat a refresh')
-      for (const session of sessions) {
-        const { sid, gen } = claimsOf(session.refresh_token)
-        session.refresh_token = (await tokensOf('/auth/refresh', session)).refresh_token
-        assert.deepEqual(claimsOf(session.refresh_token), { sid, gen: gen + 1 })
-      }
+    assert.ok(Date.now() - start < 25_000, 'the restart took longer than a client may take to repeat a refresh')
+    for (const session of sessions) {
+      const { sid, gen } = claimsOf(session.refresh_token)
+      session.refresh_token = (await tokensOf('/auth/refresh', session)).refresh_token
+      assert.deepEqual(claimsOf(session.refresh_token), { sid, gen: gen + 1 })
     }
-    assert.equal(count(`audit_events where type = 'session.reuse_detected'`), 1, 'the one of the first test')
-  },
-)
+  }
+  assert.equal(count(`audit_events where type = 'session.reuse_detected'`), 1, 'the one of the first test')
+})
 
 test('an email whose delivery is killed arrives once', { skip, timeout }, async (t) => {
   await restart()

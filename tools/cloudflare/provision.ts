@@ -77,7 +77,11 @@ async function createResources({ wrangler, toml, say }: Surroundings, plan: Plan
 }
 
 /** Ids of new resources come from the lists, which are JSON. The output of `create` is for people. */
-async function storeIds(wrangler: Wrangler, toml: string, plan: Plan): Promise<{ database: string; namespace: string }> {
+async function storeIds(
+  wrangler: Wrangler,
+  toml: string,
+  plan: Plan,
+): Promise<{ database: string; namespace: string }> {
   const isComplete = plan.database.id !== null && plan.namespace.id !== null
   const { database, namespace } = isComplete
     ? plan

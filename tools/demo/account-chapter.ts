@@ -4,7 +4,7 @@ import { type Person, newPassword, newPerson } from './person.ts'
 import type { Demo } from './steps.ts'
 import { expectThat } from './surprise.ts'
 
-/** An account from its registration to the end of its sessions. */
+/** The life of an account, from registration to sign-out. */
 export async function accountChapter(demo: Demo): Promise<Person> {
   const { email, password } = newPerson()
   const inbox = new Inbox(demo.mailbox, email)
@@ -24,16 +24,15 @@ async function becomeUser({ api, step }: Demo, { email, password }: Person, inbo
     api.call('POST', '/auth/login', { body: { email, password }, expect: 403, code: 'account_pending' }),
   )
   const { token } = await step(
-    'read the activation mail',
+    'read the activation email',
     () => nextLink(inbox, 'an activation link', api.url, '/activate'),
     subjectOf,
   )
-  await step('open the page its link leads to', async () => {
+  await step('open the page of its link', async () => {
     const { status, text } = await api.send('GET', '/activate', {})
-    // Static files redirect to their proper name; fetch follows.
     expectThat(status === 200 && text.includes('<'), 'an HTML page at /activate', `${status} ${text.slice(0, 80)}`)
   })
-  const tokens = await step('activate, which signs in', () =>
+  const tokens = await step('activate the account, which signs in', () =>
     api.call<Tokens>('POST', '/auth/activate', { body: { token, password }, expect: 200 }),
   )
   await step('the link works only once', () =>
@@ -57,13 +56,13 @@ async function useSession(
     },
     ({ role, status }) => `${status}, ${role}`,
   )
-  await step('a gateway has the token verified', async () => {
+  await step('verify the token as a gateway does', async () => {
     const { status, headers } = await api.send('GET', '/auth/verify', { token: access_token })
     expectThat(status === 204 && headers.get('x-auth-role') === 'USER', '204 with X-Auth-Role: USER', String(status))
   })
   return step('refresh', async () => {
     const fresh = await api.call<Tokens>('POST', '/auth/refresh', { body: { refresh_token }, expect: 200 })
-    expectThat(fresh.refresh_token !== refresh_token, 'another refresh token', 'the same one')
+    expectThat(fresh.refresh_token !== refresh_token, 'a new refresh token', 'the same one')
     return fresh
   })
 }
@@ -79,8 +78,8 @@ async function changePassword({ api, step }: Demo, person: Person, tokens: Token
     }),
   )
   await step(
-    'read the notice that it was changed',
-    () => inbox.next('a notice', ({ subject }) => /password/i.test(subject)),
+    'read the email about the change',
+    () => inbox.next('an email about the change', ({ subject }) => /password/i.test(subject)),
     subjectOf,
   )
   await step('the old password is refused', () =>
@@ -92,11 +91,11 @@ async function changePassword({ api, step }: Demo, person: Person, tokens: Token
 }
 
 async function resetPassword({ api, step }: Demo, email: string, tokens: Tokens, inbox: Inbox): Promise<Person> {
-  await step('forget it: ask for a reset', () =>
+  await step('forget the password: request a reset', () =>
     api.call('POST', '/auth/password-reset/request', { body: { email }, expect: 202 }),
   )
   const { token } = await step(
-    'read the reset mail',
+    'read the reset email',
     () => nextLink(inbox, 'a reset link', api.url, '/reset-password'),
     subjectOf,
   )
@@ -113,14 +112,14 @@ async function resetPassword({ api, step }: Demo, email: string, tokens: Tokens,
 }
 
 async function signOut({ api, step }: Demo, { email, password }: Person): Promise<void> {
-  const { access_token, refresh_token } = await step('sign in with the password that was set', () =>
+  const { access_token, refresh_token } = await step('sign in with the new password', () =>
     api.call<Tokens>('POST', '/auth/login', { body: { email, password }, expect: 200 }),
   )
   await step('log out', () => api.call('POST', '/auth/logout', { body: { refresh_token }, expect: 204 }))
-  await step('the old access token is dead', () =>
+  await step('the old access token is refused', () =>
     api.call('GET', '/users/me', { token: access_token, expect: 401, code: 'invalid_token' }),
   )
-  await step('the old refresh token is dead', () =>
+  await step('the old refresh token is refused', () =>
     api.call('POST', '/auth/refresh', { body: { refresh_token }, expect: 401, code: 'invalid_refresh_token' }),
   )
 }

@@ -5,7 +5,7 @@ import type { Person } from './person.ts'
 import type { Demo } from './steps.ts'
 import { expectThat } from './surprise.ts'
 
-/** What an ADMIN does with an account. */
+/** An ADMIN manages an account. */
 export async function adminChapter(demo: Demo, person: Person): Promise<void> {
   const { api, mailbox, step } = demo
   const { email, password } = person
@@ -23,19 +23,19 @@ export async function adminChapter(demo: Demo, person: Person): Promise<void> {
   const before = await step('the user signs in', () =>
     api.call<Tokens>('POST', '/auth/login', { body: { email, password }, expect: 200 }),
   )
-  await step('make it MODERATOR', async () => {
+  await step('make the user MODERATOR', async () => {
     const user = await api.call<User>('PUT', `/users/${id}/role`, { token, body: { role: 'MODERATOR' }, expect: 200 })
     expectThat(user.role === 'MODERATOR', 'role MODERATOR', user)
   })
   await step(
-    'read the mail about the role',
-    () => inbox.next('a mail about the role', ({ subject }) => /role/i.test(subject)),
+    'read the email about the role',
+    () => inbox.next('an email about the role', ({ subject }) => /role/i.test(subject)),
     subjectOf,
   )
-  await step('no token of the old role survives', () =>
+  await step('a token of the old role is refused', () =>
     api.call('GET', '/users/me', { token: before.access_token, expect: 401, code: 'invalid_token' }),
   )
-  const moderator = await step('as MODERATOR the user may list users, but not read audit events', async () => {
+  const moderator = await step('a MODERATOR may list users, but not read audit events', async () => {
     const tokens = await api.call<Tokens>('POST', '/auth/login', { body: { email, password }, expect: 200 })
     await api.call('GET', '/users?limit=1', { token: tokens.access_token, expect: 200 })
     const refusal = { token: tokens.access_token, expect: 403, code: 'insufficient_permission' }
@@ -55,16 +55,16 @@ async function suspend(
   inbox: Inbox,
 ): Promise<void> {
   await step('suspend the user', async () => {
-    const body = { reason: 'the demo says so' }
+    const body = { reason: 'suspended by the demo' }
     const user = await api.call<User>('POST', `/users/${id}/suspend`, { token, body, expect: 200 })
     expectThat(user.status === 'suspended', 'status suspended', user)
   })
   await step(
-    'read the mail about the suspension',
-    () => inbox.next('a mail about the suspension', ({ subject }) => /suspen/i.test(subject)),
+    'read the email about the suspension',
+    () => inbox.next('an email about the suspension', ({ subject }) => /suspen/i.test(subject)),
     subjectOf,
   )
-  await step('its session has ended, and it cannot sign in', async () => {
+  await step('the session has ended, and the user cannot sign in', async () => {
     await api.call('GET', '/users/me', { token: session.access_token, expect: 401, code: 'invalid_token' })
     await api.call('POST', '/auth/login', { body: { email, password }, expect: 403, code: 'account_suspended' })
   })

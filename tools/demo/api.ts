@@ -7,21 +7,21 @@ export interface User {
   status: string
 }
 
-/** What a sign-in, an activation and a refresh answer. */
+/** The answer of a sign-in, an activation and a refresh. */
 export interface Tokens {
   access_token: string
   refresh_token: string
   user: User
 }
 
-/** A call that must come out as the contract says. */
+/** A call and the answer that the contract requires. */
 export interface Call {
   body?: unknown
   /** An access token. */
   token?: string
-  /** The status that has to come. */
+  /** The required status. */
   expect: number
-  /** The problem code that has to come with it. */
+  /** The required problem code. */
   code?: string
 }
 
@@ -31,7 +31,7 @@ export interface Answer {
   text: string
 }
 
-/** Postern, as a client sees it: HTTP and JSON, nothing imported from the service. */
+/** A client of Postern that knows HTTP and JSON only: it imports nothing from the service. */
 export class Api {
   readonly url: string
 
@@ -39,14 +39,14 @@ export class Api {
     this.url = url
   }
 
-  /** @throws {Surprise} when another status or code comes than the caller said. */
+  /** @throws {Surprise} when the answer has another status or code. */
   async call<T>(method: string, path: string, call: Call): Promise<T> {
     const answer = await this.send(method, path, call)
     const { text } = requireAnswer(`${method} ${path}`, answer, call)
     return (text === '' ? undefined : JSON.parse(text)) as T
   }
 
-  /** Whatever comes, for steps that have more than one good end. */
+  /** Accepts any answer, for steps with more than one expected answer. */
   async send(method: string, path: string, { body, token }: Omit<Call, 'expect'>): Promise<Answer> {
     let response: Response
     try {
@@ -66,7 +66,7 @@ export class Api {
   }
 }
 
-/** The `code` of a problem answer, if it is one. */
+/** The `code` of a problem, or `undefined` for any other answer. */
 export function problemCode({ text }: Answer): string | undefined {
   try {
     const problem: unknown = JSON.parse(text)

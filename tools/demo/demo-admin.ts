@@ -5,11 +5,11 @@ import type { Person } from './person.ts'
 import type { Demo } from './steps.ts'
 import { Surprise } from './surprise.ts'
 
-/** Fixed, so that the next run can sign in again. It guards nothing: the account lives on a developer's machine. */
+/** Fixed, so that the next run can sign in again. It protects nothing: the account exists on a developer's machine only. */
 export const demoAdmin: Person = { email: localAdminEmail, password: 'heron-copper-lantern-41' }
 const { email, password } = demoAdmin
 
-/** Signs the demo's ADMIN in; on fresh data it registers it first. */
+/** Signs in the ADMIN of the demo, after registering the account on fresh data. */
 export async function signInAdmin(demo: Demo): Promise<Tokens> {
   const { api, mailbox, step } = demo
   const inbox = new Inbox(mailbox, email)
@@ -18,7 +18,7 @@ export async function signInAdmin(demo: Demo): Promise<Tokens> {
     const answer = await api.send('POST', '/auth/login', { body: { email, password } })
     if (answer.status === 200) return JSON.parse(answer.text) as Tokens
     const code = problemCode(answer)
-    // Registered by an earlier run that did not get to the activation: only the mail is missing.
+    // An earlier run registered the account, but did not activate it.
     if (code === 'account_pending') {
       await api.call('POST', '/auth/resend-activation', { body: { email }, expect: 202 })
       return activate(demo, inbox)
@@ -30,13 +30,13 @@ export async function signInAdmin(demo: Demo): Promise<Tokens> {
   if (tokens.user.role === 'ADMIN') return tokens
   throw new Surprise(
     `${email} to be ADMIN, as BOOTSTRAP_ADMIN_EMAIL says`,
-    `${tokens.user.role}: another ADMIN exists already. Have it make ${email} ADMIN, or start afresh (delete STATE_DIR)`,
+    `${tokens.user.role}: there is another ADMIN. Let it make ${email} ADMIN, or start afresh (delete STATE_DIR)`,
   )
 }
 
-/** Whether the address was free is told to its owner only: by the mail that comes. */
+/** Only the email tells whether the address was free: the API answers the same in both cases. */
 async function activate({ api }: Demo, inbox: Inbox): Promise<Tokens> {
-  const mail = await inbox.next('a mail about the registration')
+  const mail = await inbox.next('an email about the registration')
   const token = linkToken(mail, api.url, '/activate')
   if (token === undefined) {
     throw new Surprise(

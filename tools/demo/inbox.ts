@@ -8,11 +8,11 @@ export interface ReceivedMail {
   text: string
 }
 
-/** A mail goes through the queue first; on a busy machine that takes a moment. */
+/** On a busy machine the queue may take a while to deliver an email. */
 const deadlineMs = 30_000
 const intervalMs = 150
 
-/** One address's mails, as the mailbox has them. Each mail is read once. */
+/** The emails of one address in the mailbox. Each is read once. */
 export class Inbox {
   readonly #mailbox: Api
   readonly #address: string
@@ -23,15 +23,15 @@ export class Inbox {
     this.#address = address
   }
 
-  /** Leaves aside what is there already, from earlier runs. */
+  /** Ignores the emails of earlier runs. */
   async skipOld(): Promise<void> {
     for (const { id } of await this.#unread()) this.#read.add(id)
   }
 
   /**
-   * Waits for the next mail that fits; others are left for later.
+   * Waits for the next email that fits, and leaves others for later.
    *
-   * @throws {Surprise} when none comes in time.
+   * @throws {Surprise} when none arrives within 30 seconds.
    */
   async next(what: string, fits: (mail: ReceivedMail) => boolean = () => true): Promise<ReceivedMail> {
     const deadline = Date.now() + deadlineMs
@@ -60,14 +60,14 @@ export class Inbox {
   }
 }
 
-/** The token of the link to a page of Postern, or `undefined` when the mail has no such link. */
+/** The token of the link to a page of Postern, or `undefined` when the email has no such link. */
 export function linkToken(mail: ReceivedMail, publicUrl: string, page: string): string | undefined {
   const start = `${publicUrl}${page}#token=`
   const at = mail.text.indexOf(start)
   return at < 0 ? undefined : /^[\w.~%-]+/.exec(mail.text.slice(at + start.length))?.[0]
 }
 
-/** The next mail with a link to `page`, and the token in it. */
+/** Waits for the next email with a link to `page` and returns the token of the link. */
 export async function nextLink(
   inbox: Inbox,
   what: string,
@@ -78,7 +78,7 @@ export async function nextLink(
   return { subject: mail.subject, token: linkToken(mail, publicUrl, page) ?? '' }
 }
 
-/** How a step tells which mail it read. */
+/** Tells which email a step read. */
 export function subjectOf({ subject }: { subject: string }): string {
   return `"${subject}"`
 }

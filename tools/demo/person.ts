@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
-/** Somebody new at each run, so that runs never meet each other's data. */
+/** New for each run, so that runs do not share data. */
 export interface Person {
   email: string
   password: string

@@ -1,13 +1,13 @@
 import type { Api } from './api.ts'
 
-/** What the chapters of the demo share. */
+/** Shared by the chapters of the demo. */
 export interface Demo {
   api: Api
   mailbox: Api
   step: Step
 }
 
-/** Does one thing and prints it: a line that says what, then that it went well, and what came of it. */
+/** Prints a description, runs `act`, then prints `ok` and what `tell` says about the result. */
 export type Step = <T>(what: string, act: () => Promise<T>, tell?: (result: T) => string) => Promise<T>
 
 export function printedSteps(print: (text: string) => void): { step: Step; count: () => number } {
@@ -20,7 +20,7 @@ export function printedSteps(print: (text: string) => void): { step: Step; count
       print(tell ? `ok: ${tell(result)}\n` : 'ok\n')
       return result
     } catch (error) {
-      print('SURPRISE\n')
+      print('FAILED\n')
       throw error
     }
   }

@@ -1,16 +1,16 @@
-/** The demo met something other than the contract says: what was expected, and what came. */
+/** An answer that differs from the contract. */
 export class Surprise extends Error {
   override name = 'Surprise'
   readonly expected: string
-  readonly came: string
+  readonly actual: string
 
-  constructor(expected: string, came: string) {
-    super(`expected ${expected}, came ${came}`)
+  constructor(expected: string, actual: string) {
+    super(`expected ${expected}, got ${actual}`)
     this.expected = expected
-    this.came = came
+    this.actual = actual
   }
 }
 
-export function expectThat(isTrue: boolean, expected: string, came: unknown): void {
-  if (!isTrue) throw new Surprise(expected, typeof came === 'string' ? came : JSON.stringify(came))
+export function expectThat(isTrue: boolean, expected: string, actual: unknown): void {
+  if (!isTrue) throw new Surprise(expected, typeof actual === 'string' ? actual : JSON.stringify(actual))
 }

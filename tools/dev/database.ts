@@ -26,7 +26,8 @@ export async function applyLocalMigrations(stateDir: string, signal: AbortSignal
     ['d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', stateDir],
     { signal },
   )
-  if (exitCode !== 0) throw new Stop(`The local migrations failed.\n${stripVTControlCharacters(stdout + stderr).trim()}`)
+  if (exitCode !== 0)
+    throw new Stop(`The local migrations failed.\n${stripVTControlCharacters(stdout + stderr).trim()}`)
 }
 
 /** Looks into the file itself: wrangler takes several seconds to find out that it has nothing to apply. */
@@ -35,7 +36,12 @@ function isMigrated(stateDir: string): boolean {
   if (file === undefined || others.length > 0) return false
   try {
     using database = new DatabaseSync(file, { readOnly: true })
-    const applied = new Set(database.prepare('SELECT name FROM d1_migrations').all().map(({ name }) => name))
+    const applied = new Set(
+      database
+        .prepare('SELECT name FROM d1_migrations')
+        .all()
+        .map(({ name }) => name),
+    )
     return globSync('migrations/*.sql', { cwd: projectRoot }).every((path) => applied.has(basename(path)))
   } catch {
     // The table does not exist yet, or the file is locked: wrangler decides.

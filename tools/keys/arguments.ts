@@ -1,26 +1,25 @@
 import { resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import type { SigningAlgorithm } from '../../src/crypto/keys.ts'
-import { Stop } from '../stop.ts'
+import { Stop, readArguments } from '../stop.ts'
 import type { KeysAction, KeysOptions } from './command.ts'
 import { type SetName, setNames } from './key-set.ts'
 
 export const usage = `npm run keys -- COMMAND [--file FILE] [--upload] [--yes]
 
-  list                 show the keys: id, type, age, which one makes
-  announce SET         add a key that verifies and does not make yet
-  promote SET KID      let an announced key make
-  rotate SET           add a key that makes at once
-  retire SET KID       drop a key: nothing that it made is good any more
-  upload [SET …]       send the sets of the file to Cloudflare as they are
+  list                 show the keys: id, type, age and state
+  announce SET         add a key that only verifies for now
+  promote SET KID      make an announced key the active one
+  rotate SET           add a key and make it active at once
+  retire SET KID       remove a key: everything made with it becomes invalid
+  upload [SET …]       send the sets of the file to Cloudflare unchanged
 
-SET is SIGNING_KEYS (access tokens), TOKEN_KEYS (refresh tokens, links) or PASSWORD_PEPPER. In each set the first key
-makes and all verify. docs/keys.md goes through a rotation step by step.
+SET is SIGNING_KEYS (access tokens), TOKEN_KEYS (refresh tokens, links) or PASSWORD_PEPPER. The first key of a set is the
+active one, which signs or hashes; all keys verify. docs/keys.md shows a rotation step by step.
 
-  --file FILE          where the deployed keys are kept, as \`npm run provision -- --save-secrets FILE\` wrote them;
-                       without it the keys of this machine in .dev.vars
+  --file FILE          the deployed keys, as \`npm run provision -- --save-secrets FILE\` wrote them;
+                       by default the keys of this machine in .dev.vars
   --upload             send the changed set to Cloudflare as well
-  --algorithm ALG      EdDSA or ES256, for a new signing key; without it that of the key that makes
+  --algorithm ALG      EdDSA or ES256, for a new signing key; by default that of the active key
   --yes                go ahead without asking`
 
 export interface KeysArguments {
@@ -31,40 +30,30 @@ export interface KeysArguments {
 /**
  * Reads the command line.
  *
- * @param localFile the file of this machine's own keys
- * @throws {Stop} with the usage, when it asks for nothing there is
+ * @param localFile the file with the keys of this machine
+ * @throws {Stop} with the usage, when the arguments make no command
  */
 export function readKeysArguments(args: string[], localFile: string): KeysArguments | 'help' {
-  const { values, positionals } = parse(args)
+  const { values, positionals } = readArguments({ args, allowPositionals: true, options: flags }, usage)
   if (values.help) return 'help'
   const file = values.file ?? localFile
   const action = readAction(positionals, values.algorithm)
   const options = {
     file,
     isLocal: resolve(file) === resolve(localFile),
-    uploads: values.upload ?? false,
-    isConfirmed: values.yes ?? false,
+    uploads: values.upload,
+    isConfirmed: values.yes,
   }
   return { action, options }
 }
 
-function parse(args: string[]) {
-  try {
-    return parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        file: { type: 'string' },
-        upload: { type: 'boolean' },
-        yes: { type: 'boolean' },
-        algorithm: { type: 'string' },
-        help: { type: 'boolean' },
-      },
-    })
-  } catch (error) {
-    throw misused(error instanceof Error ? error.message : String(error))
-  }
-}
+const flags = {
+  file: { type: 'string' },
+  upload: { type: 'boolean', default: false },
+  yes: { type: 'boolean', default: false },
+  algorithm: { type: 'string' },
+  help: { type: 'boolean' },
+} as const
 
 function readAction([verb = '', ...rest]: string[], algorithm: string | undefined): KeysAction {
   const [name = '', kid, ...more] = rest
@@ -80,22 +69,22 @@ function readAction([verb = '', ...rest]: string[], algorithm: string | undefine
       return { verb, set: readSetName(name), algorithm: readAlgorithm(name, algorithm) }
     case 'promote':
     case 'retire':
-      if (kid === undefined || more.length > 0) throw misused(`${verb} takes a set and the id of a key.`)
+      if (kid === undefined || more.length > 0) throw misused(`${verb} needs a set and the id of a key.`)
       return { verb, set: readSetName(name), kid }
   }
-  throw misused(verb === '' ? 'What is to be done?' : `There is no command "${[verb, ...rest].join(' ')}".`)
+  throw misused(verb === '' ? 'COMMAND is missing.' : `There is no command "${[verb, ...rest].join(' ')}".`)
 }
 
 function readSetName(text: string): SetName {
   const name = setNames.find((each) => each === text)
-  if (!name) throw misused(`SET is one of ${setNames.join(', ')}, not "${text}".`)
+  if (!name) throw misused(`SET must be one of ${setNames.join(', ')}, not "${text}".`)
   return name
 }
 
 function readAlgorithm(set: string, text: string | undefined): SigningAlgorithm | undefined {
   if (text === undefined) return undefined
-  if (set !== 'SIGNING_KEYS') throw misused('--algorithm is for SIGNING_KEYS.')
-  if (text !== 'EdDSA' && text !== 'ES256') throw misused(`--algorithm is EdDSA or ES256, not "${text}".`)
+  if (set !== 'SIGNING_KEYS') throw misused('--algorithm applies to SIGNING_KEYS only.')
+  if (text !== 'EdDSA' && text !== 'ES256') throw misused(`--algorithm must be EdDSA or ES256, not "${text}".`)
   return text
 }
 

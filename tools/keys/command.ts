@@ -4,7 +4,7 @@ import { type Asker, confirm } from '../cloudflare/ask.ts'
 import { requireLogin } from '../cloudflare/login.ts'
 import { uploadSecrets } from '../cloudflare/secrets.ts'
 import { readLocalServer } from '../dev/settings.ts'
-import { Stop } from '../stop.ts'
+import { Stop, messageOf } from '../stop.ts'
 import type { Wrangler } from '../wrangler.ts'
 import { describeRetirement } from './dependents.ts'
 import { describeSet } from './describe.ts'
@@ -34,9 +34,9 @@ export interface KeysSurroundings {
 }
 
 export interface KeysOptions {
-  /** The owner's copy, since Cloudflare shows no secret again. */
+  /** The owner's copy of the keys: Cloudflare never shows a secret again. */
   file: string
-  /** The file is that of a developer's machine: its keys never go to Cloudflare. */
+  /** Whether the file belongs to a developer's machine. Its keys are never uploaded. */
   isLocal: boolean
   uploads: boolean
   isConfirmed: boolean
@@ -48,7 +48,7 @@ type Change =
 
 export type KeysAction = { verb: 'list' } | { verb: 'upload'; sets: readonly SetName[] | undefined } | Change
 
-/** Shows and changes key sets. Of a key itself not a character is shown. */
+/** Shows and changes key sets. Never prints any part of a key. */
 export async function manageKeys(around: KeysSurroundings, action: KeysAction, options: KeysOptions): Promise<void> {
   const file = readKeyFile(options.file)
   if (action.verb === 'list') {
@@ -63,7 +63,7 @@ export async function manageKeys(around: KeysSurroundings, action: KeysAction, o
   }
 }
 
-/** The file first: a key that is only at Cloudflare is lost to the next rotation. */
+/** Changes the file before Cloudflare: the next rotation would lose a key that only Cloudflare has. */
 async function change(around: KeysSurroundings, file: KeyFile, action: Change, options: KeysOptions): Promise<void> {
   const { set } = action
   const before = await setIn(file, set)
@@ -72,7 +72,7 @@ async function change(around: KeysSurroundings, file: KeyFile, action: Change, o
   await check(file, set, text)
   if (options.uploads) await requireDeployed(around, [set], options)
   for (const line of notes) around.say(line)
-  if (options.uploads) around.say(`The new ${set} goes to Cloudflare and is in use at once.`)
+  if (options.uploads) around.say(`The new ${set} will be uploaded to Cloudflare and used at once.`)
   if (options.uploads || action.verb === 'retire') await confirm(around.asker, options.isConfirmed)
 
   replaceSecret(file, set, text)
@@ -82,7 +82,7 @@ async function change(around: KeysSurroundings, file: KeyFile, action: Change, o
   else around.say(options.isLocal ? 'Restart `npm run dev` to use it.' : `Next: ${uploadCommand([set], file)}`)
 }
 
-/** What a change makes of a set, and what its operator should know before. */
+/** The set after a change, and notes for the operator to read before agreeing. */
 function decide(
   action: Change,
   keys: KeySet,
@@ -97,30 +97,30 @@ function decide(
       const promotion = `npm run keys -- promote ${action.set} ${key.kid}${options.isLocal ? '' : ` --file ${options.file}`}${options.uploads ? ' --upload' : ''}`
       return {
         after: announce(keys, key, now),
-        notes: [`The new key ${key.kid} verifies and does not make yet. After ${due}: ${promotion}`],
+        notes: [`The new key ${key.kid} only verifies for now. After ${due}, promote it: ${promotion}`],
       }
     }
     case 'rotate': {
       const key = newKey(action, keys, now)
-      const caches = action.set === 'SIGNING_KEYS' ? ', a service that has cached the JWKS for five minutes' : ''
-      const note = `Whoever does not know the new key yet (a location of Cloudflare's for some seconds${caches}) refuses what it makes. To spare them announce a key, and promote it later.`
-      return { after: rotate(keys, key, now), notes: [`The new key ${key.kid} makes at once. ${note}`] }
+      const caches = action.set === 'SIGNING_KEYS' ? ', and services that have cached the JWKS for five minutes' : ''
+      const note = `Locations of Cloudflare for some seconds${caches} refuse what it makes, because they do not know it yet. To avoid this, announce a key and promote it later.`
+      return { after: rotate(keys, key, now), notes: [`The new key ${key.kid} is active at once. ${note}`] }
     }
     case 'promote':
-      return { after: promote(keys, action.kid, now), notes: [`The key ${action.kid} makes from now on.`] }
+      return { after: promote(keys, action.kid, now), notes: [`The key ${action.kid} becomes the active one.`] }
     case 'retire': {
       const after = retire(keys, action.kid)
       const localState = options.isLocal ? readLocalServer(env).stateDir : undefined
       const retired = find(keys, action.kid)
       return {
         after,
-        notes: [`The key ${action.kid} goes.`, ...describeRetirement(action.set, retired, localState, now)],
+        notes: [`The key ${action.kid} will be removed.`, ...describeRetirement(action.set, retired, localState, now)],
       }
     }
   }
 }
 
-/** Of the same algorithm as the one that makes, unless another is asked for: not every verifier knows both. */
+/** Keeps the algorithm of the active key by default: some verifiers may support only that one. */
 function newKey({ set, algorithm }: Extract<Change, { verb: 'announce' | 'rotate' }>, [first]: KeySet, now: Date) {
   return generateKey(set, algorithm ?? (first.crv === 'P-256' ? 'ES256' : 'EdDSA'), now)
 }
@@ -131,28 +131,32 @@ async function upload(
   sets: readonly SetName[],
   options: KeysOptions,
 ): Promise<void> {
-  if (sets.length === 0) throw new Stop(`${file.path} holds no set of keys.`)
+  if (sets.length === 0) throw new Stop(`${file.path} has no key set.`)
   for (const name of sets) await show(around, file, name)
   await requireDeployed(around, sets, options)
-  around.say(`These go to Cloudflare from ${file.path} and are in use at once. A key that only Cloudflare has is lost.`)
+  around.say(
+    `These sets will be uploaded from ${file.path} and used at once. A key that only Cloudflare has will be lost.`,
+  )
   await confirm(around.asker, options.isConfirmed)
   await send(around, Object.fromEntries(sets.map((name) => [name, textOf(file, name)])), file)
 }
 
-/** @throws {Stop} before anything is done, when these keys cannot be meant for the Worker this login leads to */
+/** @throws {Stop} when these keys cannot belong to the Worker of this login. Nothing has been changed then. */
 async function requireDeployed(
   { wrangler, env }: KeysSurroundings,
   sets: readonly SetName[],
   { isLocal }: KeysOptions,
 ): Promise<void> {
   if (isLocal) {
-    throw new Stop('The keys of this machine do not go to Cloudflare: name the file of the deployed ones with --file.')
+    throw new Stop('The keys of this machine are not uploaded: name the file of the deployed keys with --file.')
   }
   await requireLogin(wrangler, env)
   const present = await listSecrets(wrangler)
   const absent = sets.filter((name) => !present.includes(name))
   if (absent.length > 0) {
-    throw new Stop(`The Worker at Cloudflare has no ${absent.join(', ')}: \`npm run provision\` makes the first ones.`)
+    throw new Stop(
+      `The Worker at Cloudflare has no ${absent.join(', ')}: \`npm run provision\` creates the first ones.`,
+    )
   }
 }
 
@@ -165,8 +169,9 @@ async function send(
   try {
     await uploadSecrets(wrangler, secrets)
   } catch (error) {
-    const reason = error instanceof Stop ? error.message : String(error)
-    throw new Stop(`${reason}\n${file.path} has the keys, Cloudflare may not. Again: ${uploadCommand(sets, file)}`)
+    throw new Stop(
+      `${messageOf(error)}\n${file.path} has the keys, Cloudflare may not. To try again: ${uploadCommand(sets, file)}`,
+    )
   }
   say(`uploaded ${sets.join(', ')}`)
 }
@@ -191,7 +196,7 @@ function textOf({ path, secrets }: KeyFile, name: SetName): string {
   return text
 }
 
-/** @throws {Stop} when the service would refuse to serve with it */
+/** @throws {Stop} when the service would refuse this set. */
 async function check({ path }: KeyFile, name: SetName, text: string): Promise<void> {
   try {
     await (name === 'SIGNING_KEYS' ? parseSigningKeys(text) : parseSecretKeys(text))

@@ -1,29 +1,29 @@
-/** What hangs on a key after another one took over, and for how long. */
+/** What still depends on a key after it was replaced, and for how long. */
 import { accessTokenSeconds, refreshTokenSeconds } from '../../src/config/policy.ts'
 import { type SetName, type StoredKey, minuteOf } from './key-set.ts'
 
 const neededSeconds: Record<Exclude<SetName, 'PASSWORD_PEPPER'>, number> = {
   SIGNING_KEYS: accessTokenSeconds,
-  // Each refresh makes its successor with the first key: only who stays away as long as a session may idle needs it.
+  // Each refresh signs with the active key, so only sessions that idle up to their limit still need an old one.
   TOKEN_KEYS: refreshTokenSeconds,
 }
 
 const loss: Record<SetName, string> = {
   SIGNING_KEYS:
-    'Access tokens that it signed are refused, for the ten minutes they live: clients refresh, and nobody is signed out.',
+    'Access tokens that it signed are refused for the rest of their ten minutes: clients refresh, and nobody is signed out.',
   TOKEN_KEYS:
-    'Refresh tokens, activation links and reset links that it made are dead: who did not refresh since is signed out. A device token that it made names a stranger.',
+    'Refresh tokens, activation links and reset links that it signed become invalid: clients that have not refreshed since are signed out. Devices with its device token are no longer recognized.',
   PASSWORD_PEPPER:
-    'No password hashed under it is ever right again: who did not sign in since needs a reset by mail, and a registration under it cannot be activated.',
+    'Passwords hashed with it never match again: users who have not signed in since need a reset by email, and pending registrations cannot be activated.',
 }
 
 /**
- * Whether a key may go, in words for who is about to retire it.
+ * Tells an operator whether a key is still needed.
  *
- * @param localState where the local database is, when the keys are those of this machine
+ * @param localState the state directory of the local database, for the keys of this machine
  */
 export function describeRetirement(name: SetName, key: StoredKey, localState: string | undefined, now: Date): string[] {
-  if (key.announced !== undefined) return ['It was announced and has made nothing.']
+  if (key.announced !== undefined) return ['It was announced only, and has signed or hashed nothing.']
   if (name === 'PASSWORD_PEPPER') {
     return [
       'It is needed until each of these counts is 0:',
@@ -32,23 +32,23 @@ export function describeRetirement(name: SetName, key: StoredKey, localState: st
     ]
   }
   const needed = neededUntil(name, key)
-  if (needed !== undefined && needed <= now.getTime()) return ['Nothing that it made is good any more.']
+  if (needed !== undefined && needed <= now.getTime()) return ['Everything that it signed has expired.']
   const until =
     needed === undefined
-      ? `It is needed for ${durationOf(neededSeconds[name])} after another key took over; when that was is not noted.`
+      ? `It is needed for ${durationOf(neededSeconds[name])} after it was replaced; the file does not say when that was.`
       : `It is needed until ${minuteOf(needed)}.`
   return [until, loss[name]]
 }
 
-/** The end of what a replaced key made; `undefined` for one that was never replaced, and for a pepper. */
+/** When everything that a replaced key signed has expired. `undefined` for a pepper and for a key that was not replaced. */
 export function neededUntil(name: SetName, { replaced }: StoredKey): number | undefined {
   if (name === 'PASSWORD_PEPPER' || replaced === undefined) return undefined
   return Date.parse(replaced) + neededSeconds[name] * 1000
 }
 
 /**
- * How many passwords still hang on a pepper. Without `$`, which a shell would take for itself, and without `LIKE`, to
- * which the `_` of an id is any character.
+ * SQL that counts the passwords hashed with a pepper. It contains no `$`, which a shell would expand, and no `LIKE`, for
+ * which the `_` of an id is a wildcard.
  */
 export function countHashesUnder(pepperId: string): string {
   const isUnder = `instr(password_hash, ',p=${pepperId}' || char(36)) > 0`

@@ -1,13 +1,13 @@
 import { neededUntil } from './dependents.ts'
 import { type KeySet, type SetName, type StoredKey, announcementMs, minuteOf } from './key-set.ts'
 
-/** A set as an operator sees it, a line for each key: everything but the key. */
+/** One line for each key of a set, without the key itself. */
 export function describeSet(name: SetName, keys: KeySet, now: Date): string[] {
   const width = Math.max(...keys.map(({ kid }) => kid.length))
   return [
     name,
     ...keys.map((key, place) => {
-      const state = place === 0 ? 'makes' : `verifies${describeHistory(name, key, now)}`
+      const state = place === 0 ? 'active' : `verifies${describeHistory(name, key, now)}`
       return `  ${key.kid.padEnd(width)}  ${describeType(key).padEnd(14)}  created ${createdOn(key)}  ${state}`
     }),
   ]
@@ -16,11 +16,11 @@ export function describeSet(name: SetName, keys: KeySet, now: Date): string[] {
 function describeHistory(name: SetName, key: StoredKey, now: Date): string {
   const { announced, replaced } = key
   if (announced !== undefined) {
-    return `; announced at ${minuteOf(announced)}, to be promoted after ${minuteOf(Date.parse(announced) + announcementMs)}`
+    return `; announced at ${minuteOf(announced)}, can be promoted after ${minuteOf(Date.parse(announced) + announcementMs)}`
   }
   if (replaced === undefined) return ''
   const needed = neededUntil(name, key)
-  if (needed === undefined) return `; replaced at ${minuteOf(replaced)}, needed while passwords are hashed under it`
+  if (needed === undefined) return `; replaced at ${minuteOf(replaced)}, needed while passwords are hashed with it`
   return `; replaced at ${minuteOf(replaced)}, ${needed > now.getTime() ? 'needed until' : 'not needed since'} ${minuteOf(needed)}`
 }
 
@@ -29,7 +29,7 @@ function describeType({ kty, crv, k }: StoredKey): string {
   return `HMAC, ${typeof k === 'string' ? Math.floor((k.length * 6) / 8) * 8 : '?'} bits`
 }
 
-/** Generated ids begin with their day. */
+/** Generated ids start with their day. */
 function createdOn({ kid }: StoredKey): string {
-  return /^\d{4}-\d\d-\d\d(?=-)/.exec(kid)?.[0] ?? 'some day'
+  return /^\d{4}-\d\d-\d\d(?=-)/.exec(kid)?.[0] ?? 'at an unknown time'
 }

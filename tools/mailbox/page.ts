@@ -50,31 +50,56 @@ function inbox(mails: Mail[]): Html {
   if (mails.length === 0)
     return html`<p class="empty">No email yet. Register an account, and its activation email arrives here.</p>`
   const rows = mails.slice(0, shown).map(
-    (mail) => html`<li><a href="/mails/${mail.id}">
-<span class="to">${mail.to.join(', ')}</span>
-<span class="subject">${mail.subject}</span>
-${time(mail)}
-</a></li>`,
+    (mail) =>
+      html`<li>
+        <a href="/mails/${mail.id}">
+          <span class="to">${mail.to.join(', ')}</span>
+          <span class="subject">${mail.subject}</span>
+          ${time(mail)}
+        </a>
+      </li>`,
   )
   const more = mails.length > shown && html`<p class="empty">The ${shown} newest of ${mails.length} emails.</p>`
-  return html`<ul class="mails">${rows}</ul>${more}`
+  return html`<ul class="mails">
+      ${rows}
+    </ul>
+    ${more}`
 }
 
 function letter(mail: Mail): Html {
   return html`<p><a href="/">All emails</a></p>
-<h1>${mail.subject}</h1>
-<dl>
-<dt>From</dt><dd>${mail.from}</dd>
-<dt>To</dt><dd>${mail.to.join(', ')}</dd>
-${mail.reply_to && html`<dt>Reply to</dt><dd>${mail.reply_to.join(', ')}</dd>`}
-<dt>Sent</dt><dd>${time(mail)}</dd>
-</dl>
-${
-  mail.html !== null &&
-  html`<section><h2>HTML</h2>
-<iframe title="The email as HTML" sandbox="allow-popups allow-top-navigation-by-user-activation" src="/mails/${mail.id}/html"></iframe></section>`
-}
-${mail.text !== null && html`<section><h2>Text</h2><pre>${linkify(mail.text)}</pre></section>`}`
+    <h1>${mail.subject}</h1>
+    <dl>
+      <dt>From</dt>
+      <dd>${mail.from}</dd>
+      <dt>To</dt>
+      <dd>${mail.to.join(', ')}</dd>
+      ${
+        mail.reply_to &&
+        html`<dt>Reply to</dt>
+          <dd>${mail.reply_to.join(', ')}</dd>`
+      }
+      <dt>Sent</dt>
+      <dd>${time(mail)}</dd>
+    </dl>
+    ${
+      mail.html !== null &&
+      html`<section>
+        <h2>HTML</h2>
+        <iframe
+          title="The email as HTML"
+          sandbox="allow-popups allow-top-navigation-by-user-activation"
+          src="/mails/${mail.id}/html"
+        ></iframe>
+      </section>`
+    }
+    ${
+      mail.text !== null &&
+      html`<section>
+        <h2>Text</h2>
+        <pre>${linkify(mail.text)}</pre>
+      </section>`
+    }`
 }
 
 /** Makes http links clickable. No other scheme: `javascript:` must stay text. */
@@ -99,20 +124,19 @@ function inFrame(mailHtml: string): string {
 
 function frame(title: string, main: Html): Html {
   return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title}</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/mailbox.css">
-<script src="/mailbox.js" defer></script>
-</head>
-<body>
-<header><a href="/">Postern mailbox</a><span>local emails; none leaves this machine</span></header>
-<main>${main}</main>
-</body>
-</html>
-`
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>${title}</title>
+        <link rel="icon" href="data:," />
+        <link rel="stylesheet" href="/mailbox.css" />
+        <script src="/mailbox.js" defer></script>
+      </head>
+      <body>
+        <header><a href="/">Postern mailbox</a><span>local emails; none leaves this machine</span></header>
+        <main>${main}</main>
+      </body>
+    </html> `
 }

@@ -1,6 +1,6 @@
 /**
- * What is mutated, and by which tests it should be found out: the first that fails is enough, so the likeliest stand first.
- * The races are in none: half a minute for each mutant that survives.
+ * The files to mutate and the tests that should detect it. One failing test is enough, so the most likely ones come first.
+ * Race tests are left out: they would add half a minute for each mutant that survives.
  */
 interface Part {
   mutate: string[]
@@ -9,7 +9,7 @@ interface Part {
 
 export const parts: Record<string, Part> = {
   crypto: {
-    // The words of strength-words.ts are prose.
+    // strength-words.ts is prose.
     mutate: ['src/crypto/!(strength-words).ts'],
     tests: [
       ...tests('crypto', 'digest', 'random', 'tokens', 'password', 'strength'),
@@ -19,7 +19,7 @@ export const parts: Record<string, Part> = {
     ],
   },
   http: {
-    // What lets in, limits and refuses. The rest of the folder puts headers and words into answers and the log.
+    // Access, limits and refusals. The other files of the folder only add headers and texts to answers and the log.
     mutate: ['src/http/{authenticate,body,client-address,cors,limit-rate,origin,problem,validate,with-context}.ts'],
     tests: [
       ...tests('http', 'problem', 'validate', 'conventions', 'failures', 'hostile-input'),

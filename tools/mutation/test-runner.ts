@@ -1,4 +1,4 @@
-/** Stryker's way to our tests. Its own runner for vitest cannot reach into workerd. */
+/** Runs our tests for Stryker. Its own runner for vitest cannot reach into workerd. */
 import { resolve } from 'node:path'
 import { PluginKind, commonTokens, declareClassPlugin, tokens } from '@stryker-mutator/api/plugin'
 import {
@@ -21,7 +21,7 @@ class WorkerdTestRunner implements TestRunner {
   static inject = tokens(commonTokens.options)
   #vitest: WarmVitest | undefined
   #testFiles: string[]
-  /** Something was loaded with a mutant on, and must not serve another. */
+  /** Whether modules were loaded while a mutant was active. They must not be used for another one. */
   #isSpoiled = false
 
   constructor(options: StrykerOptions) {
@@ -36,7 +36,7 @@ class WorkerdTestRunner implements TestRunner {
     this.#vitest = await startWarmVitest(this.#testFiles)
   }
 
-  /** Three times without a mutant, as mutants are run: what fails later shall be the mutant's doing. */
+  /** Runs all tests three times without a mutant, in the way mutants are run, so that later failures are due to a mutant. */
   async dryRun(_options: DryRunOptions): Promise<DryRunResult> {
     const first = await this.#vitest!.run({ loads: false })
     const again = await this.#vitest!.run({ loads: false })
@@ -71,7 +71,7 @@ class WorkerdTestRunner implements TestRunner {
   }
 }
 
-/** A mutant that keeps the modules from loading does not get past any test. */
+/** Reported for a mutant with which the modules do not load: it counts as detected. */
 const notLoaded: TestReport = {
   id: 'loading',
   file: '',
@@ -85,7 +85,7 @@ function result({ tests }: Report) {
 }
 
 function testResult({ id, file, name, milliseconds, failure }: TestReport): TestResult {
-  // By the file Stryker knows, the next time, which tests have changed.
+  // Stryker needs the file to find out in its next run which tests have changed.
   const about = { id, fileName: resolve(file), name, timeSpentMs: milliseconds }
   return failure === undefined
     ? { ...about, status: TestStatus.Success }

@@ -1,7 +1,7 @@
-/** Left as they are: the reasons of refusals, which stand in no answer, no row and no line of the log. */
+/** Ignores the reasons of refusals: they appear in no answer, no row and no log line. */
 import { PluginKind, declareValuePlugin } from '@stryker-mutator/api/plugin'
 
-/** What we look at of a node of Babel's. */
+/** The properties of a Babel node that are used here. */
 interface Syntax {
   type: string
   name?: string
@@ -23,7 +23,7 @@ export const strykerPlugins = [
   }),
 ]
 
-/** `invalidToken(…)`, `new AppError(…, { reason: … })` alone, or `reason: …` among other things that an `AppError` is given. */
+/** Whether a node is an argument of `invalidToken(…)` or the `reason` of a `new AppError(…)`. */
 function isReason({ node, parent, parentPath, listKey }: SyntaxPath): boolean {
   if (listKey === 'arguments' && parent?.callee?.name === 'invalidToken') return true
   if (parent?.callee?.name === 'AppError') return node.properties?.every(isCalledReason) === true

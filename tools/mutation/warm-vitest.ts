@@ -1,4 +1,4 @@
-/** A vitest whose tests stay loaded in workerd and run once for each job. See `test/mutation/loop.ts` for the other end. */
+/** A vitest whose tests stay loaded in workerd and run once for each job. `test/mutation/loop.ts` is its counterpart. */
 import { once } from 'node:events'
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -7,7 +7,7 @@ import { type Vitest, createVitest } from 'vitest/node'
 import type { Job, Report } from '../../test/mutation/protocol.ts'
 
 export interface WarmVitest {
-  /** Runs one job. Gives nothing when the tests could not even be loaded. */
+  /** Runs one job. Returns `undefined` when the tests cannot be loaded. */
   run: (job: Job) => Promise<Report | undefined>
   close: () => Promise<void>
 }
@@ -30,7 +30,7 @@ export async function startWarmVitest(testFiles: string[]): Promise<WarmVitest> 
     silent: true,
     include: ['test/mutation/every-test.ts'],
     runner: './test/mutation/loop.ts',
-    // A mutant that makes a test wait for ever is found out sooner.
+    // Shorter than usual: a mutant may make a test wait forever.
     testTimeout: 15_000,
     provide: { mutation: { url: await listen(server), testFiles } },
   })

@@ -4,24 +4,24 @@ import type { Random } from './random.ts'
 import type { Put, Row } from './rows.ts'
 import { places, userAgents } from './words.ts'
 
-/** What the histories of all people share. */
+/** Shared by the histories of all people. */
 export interface World {
   random: Random
   nowMs: number
   passwordHash: string
-  /** Who acts when an account is suspended or given a role. */
+  /** The actor of suspensions and changes of role. */
   adminId: string
   put: Put
 }
 
-/** A session lives this long after it was last used; finished mails and the trail are kept so long (src/jobs/cleanup.ts). */
+/** How long a session lives after its last use, and how long finished emails and audit events are kept (src/jobs/cleanup.ts). */
 const sessionLifeMs = 30 * dayMs
 const keptMailsMs = 29 * dayMs
 const keptTrailMs = 399 * dayMs
-/** What waits is not to be taken up: no cron of `npm run dev` sends two thousand mails to invented people. */
+/** Queued emails are due in a year, so that the crons of `npm run dev` do not send them. */
 const heldMs = 365 * dayMs
 
-/** Writes one person with everything that has happened to them. */
+/** Writes one person and their history. */
 export function putHistory(world: World, person: SeededPerson): void {
   const { random, nowMs, put } = world
   const lastLoginAt = person.activatedAt === null ? null : random.between(person.activatedAt, nowMs)
@@ -50,7 +50,7 @@ export function putHistory(world: World, person: SeededPerson): void {
   if (problem) putUndeliverable(world, person, problem)
 }
 
-/** Registered once or, while nobody has activated, several times; each attempt with its mail and, for a day, its link. */
+/** A pending address may have several registrations. Each has its email and, for a day, its link. */
 function putRegistration(world: World, person: SeededPerson): void {
   const { random, nowMs, put } = world
   const isPending = person.status === 'pending'
@@ -84,7 +84,7 @@ function putRegistration(world: World, person: SeededPerson): void {
   }
 }
 
-/** Sign-ins, open sessions and what people do besides. */
+/** Writes sign-ins, open sessions and the other activity of a person. */
 function putUse(world: World, person: SeededPerson, activatedAt: number, lastLoginAt: number): void {
   const { random, nowMs, put } = world
   putEvent(world, 'user.activated', activatedAt, person.id, person.id)
@@ -163,7 +163,7 @@ function putEvent(
   })
 }
 
-/** Gives the id, or nothing when such an old mail has been cleaned up. */
+/** Returns the id, or `undefined` for an email so old that the cleanup has deleted it. */
 function putMail(
   { random, nowMs, put }: World,
   person: SeededPerson,

@@ -1,6 +1,6 @@
 import type { Random } from './random.ts'
 
-/** What became of a mail. */
+/** The final state of an email. */
 export interface MailEnd {
   status: string
   fate?: string
@@ -19,7 +19,7 @@ const ends: readonly MailEnd[] = [
   { status: 'sent', fate: 'soft_bounced' },
 ]
 
-/** Most mails arrive; every other end is there to be looked at, too. */
+/** Most emails are delivered. The others cover every other state. */
 export function mailEnd(random: Random): MailEnd {
   return random.is(0.85) ? { status: 'sent', fate: 'delivered' } : random.of(ends)
 }

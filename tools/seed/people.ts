@@ -4,7 +4,7 @@ import { localAdminEmail } from '../dev/settings.ts'
 import { type Random } from './random.ts'
 import { bios, domains, firstNames, lastNames, locales } from './words.ts'
 
-/** The accounts to sign in with; more follow by chance. */
+/** The accounts to sign in with. All others are random. */
 export const knownPeople: readonly { email: string; role: Role; firstName: string; lastName: string }[] = [
   { email: localAdminEmail, role: 'ADMIN', firstName: 'Grace', lastName: 'Hopper' },
   { email: 'moderator@example.com', role: 'MODERATOR', firstName: 'Alan', lastName: 'Turing' },
@@ -25,11 +25,11 @@ export interface SeededPerson {
 }
 
 export const dayMs = 24 * 60 * 60 * 1000
-/** Accounts are up to three years old; a pending one is removed after seven days, so it is younger. */
+/** Accounts are up to three years old. Pending ones are younger, because they are removed after seven days. */
 const oldestMs = 3 * 365 * dayMs
 const oldestPendingMs = 6 * dayMs
 
-/** The person at a place: the first are the known ones, then one for every status, then by chance. */
+/** The person at an index: first the known ones, then one for each status, then random ones. */
 export function personAt(place: number, random: Random, nowMs: number): SeededPerson {
   const known = knownPeople[place]
   const status = known ? 'active' : statusAt(place - knownPeople.length, random)
@@ -64,7 +64,7 @@ function roleOf(share: number): Role {
   return share < 0.005 ? 'MODERATOR' : 'USER'
 }
 
-/** Letters outside ASCII make valid addresses that many a mail client refuses. */
+/** Many email clients refuse addresses with other letters, although they are valid. */
 function asciiOf(name: string): string {
   return name
     .normalize('NFD')

@@ -1,4 +1,4 @@
-/** Random choices that one number decides: the same number gives the same people, and a bug can be looked at again. */
+/** Random choices from a seed: the same seed gives the same people, so that a bug can be reproduced. */
 export class Random {
   #state: number
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0
   }
 
-  /** At least 0, less than 1 (mulberry32: quick, and good enough for what nobody has to guess). */
+  /** At least 0, less than 1 (mulberry32: fast; not for secrets). */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0
     let mixed = this.#state
@@ -15,7 +15,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 
-  /** A whole number of at least 0, less than `end`. */
+  /** A whole number from 0 to `end` - 1. */
   below(end: number): number {
     return Math.floor(this.next() * end)
   }
@@ -28,12 +28,12 @@ export class Random {
     return items[this.below(items.length)]!
   }
 
-  /** A moment between two, in ms. */
+  /** A time between two others, in ms. */
   between(from: number, to: number): number {
     return from + this.below(Math.max(1, to - from))
   }
 
-  /** A UUIDv7 of a moment that ends in `seededEnding`, by which the next run knows what it may replace. */
+  /** A UUIDv7 that ends in `seededEnding`. The next run may replace rows with such ids. */
   id(atMs: number): string {
     const time = atMs.toString(16).padStart(12, '0')
     const bits = (count: number) => this.below(2 ** count)
@@ -42,5 +42,5 @@ export class Random {
   }
 }
 
-/** What ids of seeded rows end in. An id made by the service does so once in four thousand million. */
+/** The end of every seeded id. One in four billion ids of the service ends in it by chance. */
 export const seededEnding = '5eed5eed'

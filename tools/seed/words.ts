@@ -1,4 +1,4 @@
-/** What seeded people are made of. Addresses are of domains and networks that are reserved for documentation (RFC 2606, RFC 5737, RFC 3849). */
+/** Parts of invented people. Domains and networks are reserved for documentation (RFC 2606, RFC 5737, RFC 3849). */
 export const firstNames =
   'Ada Amara Ayşe Björn Chidi Chloé Dmitri Elif Esra Femi Grace Hanna Hiro Ines Ivan Jamal Jürgen Kenji Lars Leïla Linh Lucía Mei Minh Nadia Noor Olu Oskar Priya Quentin Rosa Samir Sofía Tariq Uma Viktor Wanjiru Ximena Yuki Zoë'.split(
     ' ',

@@ -1,13 +1,13 @@
 /**
- * A Worker behind Postern: notes that anybody who is signed in may write and read. One's own can be deleted; those of others
- * only with the permission `content:manage`, which MODERATORs and ADMINs have.
+ * An example of a Worker behind Postern. Signed-in users write and read notes and delete their own. Deleting the notes of
+ * others needs the permission `content:manage`, which MODERATORs and ADMINs have.
  */
 import { type PosternEnv, postern } from '@postern/client/hono'
 import { Hono } from 'hono'
 
 interface Bindings {
   NOTES: KVNamespace
-  /** Read by the middleware: the PUBLIC_URL of Postern. */
+  /** The PUBLIC_URL of Postern. The middleware reads it. */
   POSTERN_ISSUER: string
 }
 
@@ -31,7 +31,7 @@ const notes = new Hono<PosternEnv & { Bindings: Bindings }>()
       return c.json({ error: `text must be 1 to ${maxTextLength} characters` }, 422)
     }
     const note: Note = { id: crypto.randomUUID(), author: c.var.postern.userId, text, at: new Date().toISOString() }
-    // In the metadata, so that a list is one read.
+    // In the metadata, so that listing needs only one read.
     await c.env.NOTES.put(`note:${note.id}`, '', { metadata: note })
     return c.json(note, 201)
   })
@@ -41,7 +41,7 @@ const notes = new Hono<PosternEnv & { Bindings: Bindings }>()
     if (!note) return c.json({ error: 'There is no such note.' }, 404)
     const { userId, permissions } = c.var.postern
     if (note.author !== userId && !permissions.includes('content:manage')) {
-      return c.json({ error: 'The note is somebody else’s.' }, 403)
+      return c.json({ error: 'The note belongs to another user.' }, 403)
     }
     await c.env.NOTES.delete(key)
     return c.body(null, 204)
