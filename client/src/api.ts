@@ -9,7 +9,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -21,7 +21,7 @@ export interface paths {
         put?: never;
         /**
          * Register
-         * @description Takes an attempt to register, and mails what to do next to the address. The answer and the work are the same whether the address is new, waits to be activated or is taken. Each attempt keeps its own password and names, which count only when its own link is followed. A weak password is refused before the address is looked up; `errors[].code` is `too_short`, `too_guessable` or `breached`. Where the operator asks for a Turnstile challenge, `turnstile_token` is needed: without a good one it is `turnstile_required` or `turnstile_failed` at that field.
+         * @description Registers an address and emails it what to do next. The answer and the work are the same whether the address is new, pending or taken. Each registration keeps its own password and names; they take effect only when its own link is used. A weak password is refused before the address is looked up; `errors[].code` is `too_short`, `too_guessable` or `breached`. If the operator has turned on Turnstile, `turnstile_token` is required: without a valid one, `errors[].code` at that field is `turnstile_required` or `turnstile_failed`.
          */
         post: operations["register"];
         delete?: never;
@@ -35,7 +35,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -47,7 +47,7 @@ export interface paths {
         put?: never;
         /**
          * Activate an account and sign in
-         * @description Takes the token of an activation link and the password of that registration: activation is the first sign-in. A link is good for 24 hours, once. After a wrong password it stays good. With `transport: cookie` the refresh token is answered in a cookie.
+         * @description Needs the token of an activation link and the password of that registration. Activation is the first sign-in. A link works once, within 24 hours; a wrong password does not use it up. With `transport: cookie` the refresh token is set as a cookie.
          */
         post: operations["activate"];
         delete?: never;
@@ -61,7 +61,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -72,8 +72,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ask for another activation link
-         * @description Mails a link for the newest registration of the address, if it waits to be activated. The answer is the same for every address.
+         * Request another activation link
+         * @description Emails a link for the newest registration of the address, if the account is pending. The answer is the same for every address.
          */
         post: operations["resendActivation"];
         delete?: never;
@@ -87,7 +87,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -98,8 +98,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Change the own password
-         * @description Every other session of the user ends, this one stays. A notice is mailed.
+         * Change your own password
+         * @description Ends every other session of the user and emails a notice. This session continues.
          */
         post: operations["changePassword"];
         delete?: never;
@@ -113,7 +113,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -124,8 +124,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ask for a reset link
-         * @description Mails a link to set a new password, if there is an account with the address. The answer is the same for every address. Where the operator asks for a Turnstile challenge, `turnstile_token` is needed as for registering.
+         * Request a reset link
+         * @description Emails a link to set a new password, if the address has an account. The answer is the same for every address. If the operator has turned on Turnstile, `turnstile_token` is required, as for registration.
          */
         post: operations["requestPasswordReset"];
         delete?: never;
@@ -139,7 +139,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -151,7 +151,7 @@ export interface paths {
         put?: never;
         /**
          * Set a new password with a reset link
-         * @description Every session of the user ends, and a notice is mailed. An account that waited to be activated becomes active, for the link proves the mailbox. A link is good for an hour, once. After a weak password it stays good.
+         * @description Ends every session of the user and emails a notice. A pending account becomes active, because the link proves control of the mailbox. A link works once, within an hour; a weak password does not use it up.
          */
         post: operations["completePasswordReset"];
         delete?: never;
@@ -165,7 +165,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -177,7 +177,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description An unknown address and a wrong password get the same answer after the same time. Only who knows the password learns that the account waits to be activated or is suspended. After five wrong passwords in a row each further try has to wait, from a second doubling up to a quarter of an hour; after a hundred, until a reset by mail. A device that sends the `device_token` of an earlier sign-in is counted apart from everybody else. Where the operator asks for Turnstile challenges, a device that is not known needs a `turnstile_token` after three wrong passwords: get one when the answer is `turnstile_required` at that field. A user has at most 50 sessions; beyond that the oldest ends. A sign-in from a device and a place that the account was not used from before is mailed to its user. With `transport: cookie` the refresh token is answered in a cookie.
+         * @description An unknown address and a wrong password get the same answer after the same time. Only the right password reveals that the account is pending or suspended. After five consecutive wrong passwords, each further attempt has to wait: 1 second, then doubling up to 15 minutes. After a hundred, password sign-in is off until a reset by email. Attempts from a device that sends the `device_token` of an earlier sign-in are counted separately. If the operator has turned on Turnstile, an unknown device needs a `turnstile_token` after three wrong passwords: request one when the answer is `turnstile_required` at that field. A user has at most 50 sessions; another sign-in ends the oldest. A sign-in from a new device and a new place is reported to the user by email. With `transport: cookie` the refresh token is set as a cookie.
          */
         post: operations["login"];
         delete?: never;
@@ -191,7 +191,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -203,7 +203,7 @@ export interface paths {
         put?: never;
         /**
          * Renew both tokens
-         * @description Gives a new access token and a new refresh token; keep the new one. A session lasts 30 days from its last refresh and 90 days from its sign-in at the most. The token presented last may be presented again for 30 seconds and gets the same successor, for an answer that was lost or two tabs at once. Any earlier one is taken for stolen: the session ends and the user is mailed. With `transport: cookie` the token comes from the cookie, and the new one goes there; a refusal leaves the cookie as it is, because another tab may have a newer one.
+         * @description Returns a new access token and a new refresh token, which replaces the old one. A session lasts at most 30 days from its last refresh and 90 days from its sign-in. For 30 seconds, the last used refresh token may be used again and gets the same successor: an answer may be lost, or two tabs may refresh at once. Any other use of an old token counts as theft: the session ends and the user gets an email. With `transport: cookie` the token is read from the cookie and the new one is set as a cookie. A refusal leaves the cookie unchanged, because another tab may have a newer one.
          */
         post: operations["refresh"];
         delete?: never;
@@ -217,7 +217,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -229,7 +229,7 @@ export interface paths {
         put?: never;
         /**
          * Sign out
-         * @description Ends the session of a refresh token. A token that is no longer good is no failure (RFC 7009). With `transport: cookie` the token comes from the cookie; the answer deletes the cookie and has `Clear-Site-Data: "cache"`.
+         * @description Ends the session of a refresh token. An invalid token is not an error (RFC 7009). With `transport: cookie` the token is read from the cookie; the answer deletes the cookie and has `Clear-Site-Data: "cache"`.
          */
         post: operations["logout"];
         delete?: never;
@@ -243,7 +243,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -255,7 +255,7 @@ export interface paths {
         put?: never;
         /**
          * Sign out everywhere
-         * @description Ends every session of the user, this one too.
+         * @description Ends every session of the user, including this one.
          */
         post: operations["logoutAll"];
         delete?: never;
@@ -269,7 +269,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -279,7 +279,7 @@ export interface paths {
         };
         /**
          * Verify an access token at the edge
-         * @description For gateways and sibling Workers. Checks signature, claims and the revocation list, but no database: an ended session may pass for about a minute. Role and scope are those of the token.
+         * @description For gateways and other Workers. Checks the signature, the claims and the revocation list, but not the database: the token of an ended session is still accepted for about a minute. Role and scope are those of the token.
          */
         get: operations["verify"];
         put?: never;
@@ -295,7 +295,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -304,22 +304,22 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read the own account
-         * @description The user as it is now, whatever the token says.
+         * Read your own account
+         * @description Returns the current state of the user, which may be newer than the claims of the token.
          */
         get: operations["getMe"];
         put?: never;
         post?: never;
         /**
-         * Delete the own account
-         * @description Account, sessions and links are gone at once; a last mail says so. The last active ADMIN cannot be deleted.
+         * Delete your own account
+         * @description Deletes the account, its sessions and its links at once, and sends a last email about it. The last active ADMIN cannot be deleted.
          */
         delete: operations["deleteMe"];
         options?: never;
         head?: never;
         /**
-         * Change the own profile
-         * @description Changes the fields that are there. `null` clears one.
+         * Change your own profile
+         * @description Changes the given fields. `null` clears a field.
          */
         patch: operations["updateMe"];
         trace?: never;
@@ -329,7 +329,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -338,8 +338,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read what happened to the own account
-         * @description Its events in the audit trail, newest first: sign-ins, the refused ones too, changes, and what administrators did. Refreshes are not in it.
+         * Read the activity of your own account
+         * @description Returns the events of the account in the audit trail, newest first: sign-ins and refused sign-ins, changes, and acts of administrators. Refreshes are not included.
          */
         get: operations["listMyActivity"];
         put?: never;
@@ -355,7 +355,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -364,15 +364,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the own sessions
-         * @description Every device that is signed in, newest first.
+         * List your own sessions
+         * @description Lists the devices that are signed in, newest first.
          */
         get: operations["listMySessions"];
         put?: never;
         post?: never;
         /**
          * Sign out everywhere else
-         * @description Ends every session of the user but the one that asks.
+         * @description Ends every session of the user except the one of this request.
          */
         delete: operations["endMyOtherSessions"];
         options?: never;
@@ -385,7 +385,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -397,8 +397,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * End one of the own sessions
-         * @description Another user's session is `not_found`.
+         * End one of your own sessions
+         * @description A session of another user is answered with `not_found`.
          */
         delete: operations["endMySession"];
         options?: never;
@@ -411,7 +411,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -421,7 +421,7 @@ export interface paths {
         };
         /**
          * List users
-         * @description Newest first, or ordered by address when filtered by a prefix of it.
+         * @description Newest first, or ordered by address when filtered by `email`.
          *
          *     Needs the permission `users:read`.
          */
@@ -439,7 +439,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -449,7 +449,7 @@ export interface paths {
         };
         /**
          * Read a user
-         * @description The user as it is now.
+         * @description Returns the current state of the user.
          *
          *     Needs the permission `users:read`.
          */
@@ -458,7 +458,7 @@ export interface paths {
         post?: never;
         /**
          * Delete an account
-         * @description Account, sessions and links are gone at once; a last mail says so.
+         * @description Deletes the account, its sessions and its links at once, and sends a last email about it.
          *
          *     Needs the permission `users:delete`.
          */
@@ -473,7 +473,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -489,7 +489,7 @@ export interface paths {
         head?: never;
         /**
          * Correct a user's profile
-         * @description Changes the fields that are there. `null` clears one. A MODERATOR may do this to a USER only.
+         * @description Changes the given fields. `null` clears a field. A MODERATOR may do this only to a USER.
          *
          *     Needs the permission `profiles:moderate`.
          */
@@ -501,7 +501,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -512,8 +512,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Activate an account by hand
-         * @description The password of the only registration becomes that of the account. When there were several nobody can tell whose is right: the account gets none, and a mail to set one. An account that is active stays as it is.
+         * Activate an account without its link
+         * @description If the account has one registration, its password becomes that of the account. If it has several, none of them can be trusted: the account gets no password, and the user an email to set one. An active account does not change.
          *
          *     Needs the permission `users:activate`.
          */
@@ -529,7 +529,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -540,7 +540,7 @@ export interface paths {
         get?: never;
         /**
          * Give a user another role
-         * @description Every session of the user ends when the role really changes, so that no token of the old one survives. The last active ADMIN stays one.
+         * @description Ends every session of the user if the role changes, so that no token of the old role stays valid. The last active ADMIN cannot be given another role.
          *
          *     Needs the permission `users:assign-role`.
          */
@@ -557,7 +557,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -569,7 +569,7 @@ export interface paths {
         put?: never;
         /**
          * Suspend a user
-         * @description Every session of the user ends, and signing in is refused. The reason is kept in the audit trail and mailed to the user. A MODERATOR may do this to a USER only.
+         * @description Ends every session of the user and refuses sign-in. The reason is kept in the audit trail and emailed to the user. A MODERATOR may do this only to a USER.
          *
          *     Needs the permission `users:suspend`.
          */
@@ -585,7 +585,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -597,7 +597,7 @@ export interface paths {
         put?: never;
         /**
          * End a suspension
-         * @description The account is what it was before: active, or waiting to be activated. A MODERATOR may do this to a USER only.
+         * @description Restores the status from before the suspension: active or pending. A MODERATOR may do this only to a USER.
          *
          *     Needs the permission `users:suspend`.
          */
@@ -613,7 +613,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -625,7 +625,7 @@ export interface paths {
         put?: never;
         /**
          * Have a user set a new password
-         * @description Mails the user a link to set a new password, good for an hour, once. Who asks for it sees no link, and the answer does not tell whether it is used; the audit trail does. Until it is used, the password and the sessions stay as they are. At most five such mails an hour and 20 a day go to one user; the answer is the same.
+         * @description Emails the user a link to set a new password. It works once, within an hour. The caller does not see the link, and only the audit trail tells whether it was used. Until then the password and the sessions do not change. A user gets at most five such emails an hour and 20 a day; beyond that, the answer is the same and no email is sent.
          *
          *     Needs the permission `users:reset-password`.
          */
@@ -641,7 +641,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -651,7 +651,7 @@ export interface paths {
         };
         /**
          * List a user's sessions
-         * @description Every device that the user is signed in on, newest first. `current` is the session that asks.
+         * @description Lists the devices on which the user is signed in, newest first. `current` marks the session of this request.
          *
          *     Needs the permission `users:revoke-sessions`.
          */
@@ -675,7 +675,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -685,7 +685,7 @@ export interface paths {
         };
         /**
          * Read the audit trail
-         * @description Newest first. What was refused is in it, too; refreshes are not.
+         * @description Newest first. Includes refused attempts, but no refreshes.
          *
          *     Needs the permission `audit:read`.
          */
@@ -703,7 +703,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -713,7 +713,7 @@ export interface paths {
         };
         /**
          * List the roles and their permissions
-         * @description For any signed-in user. `content:manage` is for the services behind this one, which read it from the `scope` of a token. Touches no database, so an ended session may pass for about a minute.
+         * @description For any signed-in user. `content:manage` is meant for the services behind this one, which read it from the `scope` of a token. Reads no database, so the token of an ended session is still accepted for about a minute.
          */
         get: operations["listRoles"];
         put?: never;
@@ -729,7 +729,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -738,8 +738,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Look into the outbox
-         * @description Newest first, without contents: no text, no link, no address it was caused from. Finished mails are kept for 30 days, and none of a deleted account but the farewell.
+         * List the emails of the outbox
+         * @description Newest first, without their contents: no text, no link and no IP address of the request that caused them. Finished emails are kept for 30 days. Of a deleted account, only the last email is kept.
          *
          *     Needs the permission `emails:read`.
          */
@@ -757,7 +757,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -769,8 +769,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Let mail go to an address again
-         * @description After a bounce or a complaint nothing more is mailed to the address, until its owner registers again or this call. When Resend has the address on its own list of suppressions it has to be taken off there first. What was skipped meanwhile is not sent later.
+         * Allow emails to an address again
+         * @description After a bounce or a complaint, no more email is sent to the address until its owner registers again or this call is made. If the address is on the suppression list of Resend, remove it there first. Emails that were skipped in between are not sent later.
          *
          *     Needs the permission `emails:manage`.
          */
@@ -785,7 +785,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -796,8 +796,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Take what Resend tells about mails
-         * @description For Resend alone. The body is an event of Resend (`email.delivered`, `email.delivery_delayed`, `email.failed`, `email.bounced`, `email.suppressed`, `email.complained`; any other is taken and ignored) and is signed as Standard Webhooks has it, in `svix-id`, `svix-timestamp` and `svix-signature`. A signature that is missing, wrong or more than five minutes from now is refused, without saying which. Any event may come twice, late, and in any order. Not found when the service has no `RESEND_WEBHOOK_SECRET`.
+         * Receive events about emails from Resend
+         * @description Only for Resend. The body is an event (`email.delivered`, `email.delivery_delayed`, `email.failed`, `email.bounced`, `email.suppressed` or `email.complained`; others are accepted and ignored). It is signed as Standard Webhooks specifies, in `svix-id`, `svix-timestamp` and `svix-signature`. A signature that is missing, wrong or more than five minutes from now is refused with one and the same answer. Events may arrive twice, late and in any order. The path is `not_found` when the service has no `RESEND_WEBHOOK_SECRET`.
          */
         post: operations["receiveResendWebhook"];
         delete?: never;
@@ -811,7 +811,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -821,7 +821,7 @@ export interface paths {
         };
         /**
          * Read the public keys of access tokens
-         * @description A JWK Set (RFC 7517). Accept a token only with the `alg` of the key that its `kid` names, `typ: at+jwt`, and your `iss` and `aud` (RFC 9068 §4).
+         * @description A JWK Set (RFC 7517). Accept a token only if its `alg` is that of the key named by its `kid`, its `typ` is `at+jwt`, and `iss` and `aud` are the ones you expect (RFC 9068 §4).
          */
         get: operations["getKeys"];
         put?: never;
@@ -837,7 +837,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -846,7 +846,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Find the page where a password is changed
+         * Find the page for changing the password
          * @description For password managers (W3C, A Well-Known URL for Changing Passwords).
          */
         get: operations["findChangePasswordPage"];
@@ -867,7 +867,7 @@ export interface paths {
         };
         /**
          * Read this document
-         * @description A static file, made from the schemas that validate when the service was built.
+         * @description A static file, generated from the schemas that validate requests when the service is built.
          */
         get: operations["getDescription"];
         put?: never;
@@ -883,7 +883,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -892,8 +892,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Ask whether the service runs
-         * @description Touches no store and needs no configuration.
+         * Check whether the service runs
+         * @description Reads no store and needs no configuration.
          */
         get: operations["getHealth"];
         put?: never;
@@ -909,7 +909,7 @@ export interface paths {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -918,8 +918,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Ask whether the service can do its work
-         * @description Asks each store the smallest question there is.
+         * Check whether the service can do its work
+         * @description Checks the configuration and sends each store a minimal query.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -934,7 +934,7 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description A user. Absent values are `null`; no secret and no hash is ever in it. */
+        /** @description A user. Absent values are `null`. It never contains a secret or a hash. */
         User: {
             /**
              * Format: uuid
@@ -943,7 +943,7 @@ export interface components {
             id: string;
             /**
              * Format: email
-             * @description Lower case, the domain in punycode.
+             * @description In lower case, with the domain in Punycode.
              */
             email: string;
             /** @enum {string} */
@@ -969,7 +969,7 @@ export interface components {
             activated_at: string | null;
             last_login_at: string | null;
         };
-        /** @description A user, as those see it who look after users. */
+        /** @description A user, as shown to administrators. */
         AdministeredUser: {
             /**
              * Format: uuid
@@ -978,7 +978,7 @@ export interface components {
             id: string;
             /**
              * Format: email
-             * @description Lower case, the domain in punycode.
+             * @description In lower case, with the domain in Punycode.
              */
             email: string;
             /** @enum {string} */
@@ -1003,10 +1003,10 @@ export interface components {
             updated_at: string;
             activated_at: string | null;
             last_login_at: string | null;
-            /** @description False when a mail to the address bounced for good or was complained about: nothing more is mailed there. */
+            /** @description False after a permanent bounce or a complaint. No more email is sent to the address then. */
             email_deliverable: boolean;
         };
-        /** @description Both tokens of a session, and who is signed in (RFC 6749 §5.1). */
+        /** @description Both tokens of a session, and the user who is signed in (RFC 6749 §5.1). */
         TokenAnswer: {
             /** @description A JWT. */
             access_token: string;
@@ -1014,13 +1014,13 @@ export interface components {
             token_type: "Bearer";
             /** @description Seconds. */
             expires_in: number;
-            /** @description A JWT. Absent when it is in the cookie. */
+            /** @description A JWT. Absent when it is set as a cookie. */
             refresh_token?: string;
             /** @description Seconds. */
             refresh_expires_in: number;
             user: components["schemas"]["User"];
         };
-        /** @description What a sign-in gives: both tokens of a session, who is signed in, and how the device is known again. */
+        /** @description The answer to a sign-in: both tokens of a session, the user who is signed in, and a token by which the device is recognized. */
         SignInAnswer: {
             /** @description A JWT. */
             access_token: string;
@@ -1028,12 +1028,12 @@ export interface components {
             token_type: "Bearer";
             /** @description Seconds. */
             expires_in: number;
-            /** @description A JWT. Absent when it is in the cookie. */
+            /** @description A JWT. Absent when it is set as a cookie. */
             refresh_token?: string;
             /** @description Seconds. */
             refresh_expires_in: number;
             user: components["schemas"]["User"];
-            /** @description Keep it on the device and send it with the next sign-in or reset request. It is no credential: it gives the device a budget of wrong passwords of its own. */
+            /** @description Keep it on the device and send it with the next sign-in or reset request. It is not a credential: it only gives the device its own count of wrong passwords. */
             device_token: string;
         };
         /** @description A device that is signed in. */
@@ -1050,7 +1050,7 @@ export interface components {
             created_at: string;
             /**
              * Format: date-time
-             * @description The sign-in, or the last refresh.
+             * @description The time of the last refresh, or of the sign-in.
              */
             last_used_at: string;
             /**
@@ -1058,13 +1058,13 @@ export interface components {
              * @description RFC 3339, in UTC with milliseconds.
              */
             expires_at: string;
-            /** @description The IPv4 or IPv6 address the request came from, when known. */
+            /** @description The IPv4 or IPv6 address of the client, if known. */
             ip: string | null;
-            /** @description Where that address is, as Cloudflare sees it: ISO 3166-1 alpha-2, `T1` for Tor, or unknown. */
+            /** @description The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown. */
             country: string | null;
-            /** @description What the program called itself. */
+            /** @description The `User-Agent` of the client. */
             user_agent: string | null;
-            /** @description Whether it is the session that asks. */
+            /** @description Whether this request belongs to the session. */
             current: boolean;
         };
         SessionList: {
@@ -1072,10 +1072,10 @@ export interface components {
         };
         UserPage: {
             users: components["schemas"]["AdministeredUser"][];
-            /** @description `cursor` of the next page; `null` on the last one. */
+            /** @description The `cursor` of the next page; `null` on the last page. */
             next_cursor: string | null;
         };
-        /** @description Something that happened. Ids only: no address, no name, no secret. */
+        /** @description An event. It refers to users by id and contains no email address, name or secret. */
         AuditEvent: {
             /**
              * Format: uuid
@@ -1089,28 +1089,28 @@ export interface components {
             at: string;
             /** @enum {string} */
             type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted";
-            /** @description Who did it, when known. */
+            /** @description The user who acted, if known. */
             actor_id: string | null;
-            /** @description Whom it was done to, when known. */
+            /** @description The user who is affected, if known. */
             user_id: string | null;
-            /** @description The IPv4 or IPv6 address the request came from, when known. */
+            /** @description The IPv4 or IPv6 address of the client, if known. */
             ip: string | null;
-            /** @description Where that address is, as Cloudflare sees it: ISO 3166-1 alpha-2, `T1` for Tor, or unknown. */
+            /** @description The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown. */
             country: string | null;
-            /** @description What the program called itself. */
+            /** @description The `User-Agent` of the client. */
             user_agent: string | null;
             request_id: string | null;
-            /** @description More about it, depending on its type. */
+            /** @description Details, which depend on the type. */
             detail: {
                 [key: string]: string | number | boolean | null;
             } | null;
         };
         AuditEventPage: {
             events: components["schemas"]["AuditEvent"][];
-            /** @description `cursor` of the next page; `null` on the last one. */
+            /** @description The `cursor` of the next page; `null` on the last page. */
             next_cursor: string | null;
         };
-        /** @description Something that happened to the own account. */
+        /** @description An event of your own account. */
         Activity: {
             /**
              * Format: uuid
@@ -1124,26 +1124,26 @@ export interface components {
             at: string;
             /** @enum {string} */
             type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted";
-            /** @description The IPv4 or IPv6 address the request came from, when known. */
+            /** @description The IPv4 or IPv6 address of the client, if known. */
             ip: string | null;
-            /** @description Where that address is, as Cloudflare sees it: ISO 3166-1 alpha-2, `T1` for Tor, or unknown. */
+            /** @description The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown. */
             country: string | null;
-            /** @description What the program called itself. */
+            /** @description The `User-Agent` of the client. */
             user_agent: string | null;
             request_id: string | null;
-            /** @description More about it, depending on its type. */
+            /** @description Details, which depend on the type. */
             detail: {
                 [key: string]: string | number | boolean | null;
             } | null;
-            /** @description Who did it; `null` when nobody is known, as of a refused sign-in. Of an administrator there is nothing else: neither who nor from where. */
+            /** @description Who acted, or `null` if unknown, as after a refused sign-in. Nothing else is told about an administrator: neither who it was nor from where. */
             actor: ("you" | "administrator") | null;
         };
         ActivityPage: {
             events: components["schemas"]["Activity"][];
-            /** @description `cursor` of the next page; `null` on the last one. */
+            /** @description The `cursor` of the next page; `null` on the last page. */
             next_cursor: string | null;
         };
-        /** @description A mail of the outbox, without what it says. */
+        /** @description An email of the outbox, without its contents. */
         OutboxEmail: {
             /**
              * Format: uuid
@@ -1152,19 +1152,19 @@ export interface components {
             id: string;
             /** @enum {string} */
             template: "registration" | "activation" | "account_activated" | "password_reset" | "set_password" | "password_changed" | "account_suspended" | "account_reinstated" | "account_deleted" | "role_changed" | "session_reuse" | "sign_in_attempts" | "new_sign_in";
-            /** @description Whose mail it is. Unknown until delivery for what anybody may ask for. */
+            /** @description The user who receives the email. Unknown until delivery for emails that anybody may request. */
             user_id: string | null;
-            /** @description `null` once the farewell of a deleted account is over. */
+            /** @description `null` once the last email to a deleted account is finished. */
             recipient: string | null;
             /**
-             * @description `skipped`: there was nothing to say any more, or nobody to say it to. `unknown`: it may have been accepted, and is never sent again.
+             * @description `skipped`: at delivery there was no reason left to send it, or no address to send it to. `unknown`: Resend may have accepted it, so it is never sent again.
              * @enum {string}
              */
             status: "queued" | "sending" | "sent" | "skipped" | "failed" | "unknown";
             attempts: number;
-            /** @description What Resend calls it. */
+            /** @description The id of the email at Resend. */
             provider_id: string | null;
-            /** @description What Resend has told about it, the last word first. `bounced` is for good, `soft_bounced` is not. */
+            /** @description The latest state that Resend has reported. `bounced` is permanent, `soft_bounced` is not. */
             fate: ("delivery_delayed" | "delivered" | "failed" | "soft_bounced" | "suppressed" | "bounced" | "complained") | null;
             last_error: string | null;
             /**
@@ -1172,14 +1172,14 @@ export interface components {
              * @description RFC 3339, in UTC with milliseconds.
              */
             created_at: string;
-            /** @description The next try, for a mail that is not finished. */
+            /** @description The next attempt, for an email that is not finished. */
             due_at: string | null;
             finished_at: string | null;
             delivered_at: string | null;
         };
         OutboxPage: {
             emails: components["schemas"]["OutboxEmail"][];
-            /** @description `cursor` of the next page; `null` on the last one. */
+            /** @description The `cursor` of the next page; `null` on the last page. */
             next_cursor: string | null;
         };
         RoleList: {
@@ -1190,7 +1190,7 @@ export interface components {
             }[];
         };
         Acceptance: {
-            /** @description For a person. The same for every address. */
+            /** @description For people to read. The same for every address. */
             message: string;
         };
         Health: {
@@ -1252,7 +1252,7 @@ export interface components {
             [key: string]: unknown;
         };
         /**
-         * @description Why a request was refused (RFC 9457).
+         * @description The reason why a request was refused (RFC 9457).
          * @example {
          *       "type": "/problems/method_not_allowed",
          *       "title": "Method not allowed",
@@ -1270,17 +1270,17 @@ export interface components {
             type: string;
             title: string;
             status: number;
-            /** @description For a person. */
+            /** @description For people to read. */
             detail: string;
             /**
-             * @description For a program. The list is closed.
+             * @description For programs. The list is complete.
              * @enum {string}
              */
             code: "malformed_json" | "invalid_link" | "invalid_credentials" | "invalid_token" | "invalid_refresh_token" | "refresh_token_reused" | "account_pending" | "account_suspended" | "wrong_password" | "insufficient_permission" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "last_admin" | "own_account" | "body_too_large" | "unsupported_media_type" | "validation_failed" | "weak_password" | "rate_limited" | "internal_error" | "service_unavailable";
             /** @description The same as the header `X-Request-Id`. */
             request_id: string;
         };
-        /** @description A problem with the fields of a request. */
+        /** @description A problem with fields of a request. */
         ValidationProblem: {
             /**
              * Format: uri-reference
@@ -1289,10 +1289,10 @@ export interface components {
             type: string;
             title: string;
             status: number;
-            /** @description For a person. */
+            /** @description For people to read. */
             detail: string;
             /**
-             * @description For a program. The list is closed.
+             * @description For programs. The list is complete.
              * @enum {string}
              */
             code: "malformed_json" | "invalid_link" | "invalid_credentials" | "invalid_token" | "invalid_refresh_token" | "refresh_token_reused" | "account_pending" | "account_suspended" | "wrong_password" | "insufficient_permission" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "last_admin" | "own_account" | "body_too_large" | "unsupported_media_type" | "validation_failed" | "weak_password" | "rate_limited" | "internal_error" | "service_unavailable";
@@ -1303,12 +1303,12 @@ export interface components {
         FieldError: {
             /**
              * Format: json-pointer
-             * @description RFC 6901, into the body or to the query parameter. Empty for the body as a whole.
+             * @description A JSON Pointer (RFC 6901) to a member of the body or to a query parameter. Empty for the whole body.
              */
             pointer: string;
-            /** @description The rule that it breaks, for a program. */
+            /** @description The broken rule, for programs. */
             code: string;
-            /** @description What to do about it, for a person. */
+            /** @description How to correct it, for people to read. */
             message: string;
         };
     };
@@ -1645,7 +1645,7 @@ export interface components {
     };
     parameters: {
         /**
-         * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+         * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
          * @example checkout-7f3a
          */
         RequestId: string;
@@ -1653,42 +1653,42 @@ export interface components {
     requestBodies: never;
     headers: {
         /**
-         * @description The id of the request: its own when it sent a good one, else a new one.
+         * @description The id of the request: the one that it sent, if valid, or a new one.
          * @example checkout-7f3a
          */
         RequestId: string;
         /**
-         * @description No cache may keep this answer.
+         * @description No cache may store this answer.
          * @example no-store
          */
         NoStore: "no-store";
         /**
-         * @description Any cache may keep the keys for five minutes.
+         * @description Any cache may store the keys for five minutes.
          * @example public, max-age=300
          */
         FiveMinutes: "public, max-age=300";
         /**
-         * @description The challenge of RFC 6750. It names no error when the request had no bearer token at all.
+         * @description The challenge of RFC 6750. It has no `error` when the request had no bearer token.
          * @example Bearer realm="postern", error="invalid_token"
          */
         Challenge: string;
         /**
-         * @description Seconds to wait before the next try.
+         * @description Seconds to wait before the next attempt.
          * @example 5
          */
         RetryAfter: number;
         /**
-         * @description The page where a password is changed.
+         * @description The page for changing the password.
          * @example /reset-password
          */
         ChangePasswordPage: string;
         /**
-         * @description The `sub` of the token: who it is.
+         * @description The `sub` of the token: the id of the user.
          * @example 01a2048f-08e0-7a41-9c55-2f8d6e01b7aa
          */
         UserId: string;
         /**
-         * @description The `sid` of the token: the session it belongs to.
+         * @description The `sid` of the token: the id of the session.
          * @example 01a2048f-10b0-7c19-8e2b-51d90cc3f4e6
          */
         SessionId: string;
@@ -1712,7 +1712,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -1750,7 +1750,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Taken. The mail says the rest. */
+            /** @description Accepted. The email tells how to continue. */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -1780,7 +1780,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -1809,7 +1809,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Active and signed in. */
+            /** @description The account is active, and the user is signed in. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -1861,7 +1861,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -1886,7 +1886,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Taken. The mail says the rest. */
+            /** @description Accepted. The email tells how to continue. */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -1916,7 +1916,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -1944,7 +1944,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Changed. */
+            /** @description The password is changed. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -1969,7 +1969,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -1996,7 +1996,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Taken. The mail says the rest. */
+            /** @description Accepted. The email tells how to continue. */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2026,7 +2026,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2053,7 +2053,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Set. Sign in with it. */
+            /** @description The password is set. Sign in with it. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2076,7 +2076,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2111,7 +2111,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Signed in. */
+            /** @description The user is signed in. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2163,7 +2163,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2190,7 +2190,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Renewed. */
+            /** @description Both tokens are renewed. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2241,7 +2241,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2291,7 +2291,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2321,7 +2321,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2331,7 +2331,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Good. */
+            /** @description The token is valid. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2355,7 +2355,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2404,7 +2404,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2426,7 +2426,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Deleted. */
+            /** @description The account is deleted. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2452,7 +2452,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2478,7 +2478,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The user as it is now. */
+            /** @description The updated user. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2518,14 +2518,14 @@ export interface operations {
     listMyActivity: {
         parameters: {
             query?: {
-                /** @description How many on a page. */
+                /** @description The maximum number of items on a page. */
                 limit?: number;
-                /** @description `next_cursor` of the page before. */
+                /** @description `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2602,7 +2602,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2660,7 +2660,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2670,7 +2670,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Only this session is left. */
+            /** @description Every other session has ended. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2690,7 +2690,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2722,20 +2722,20 @@ export interface operations {
     listUsers: {
         parameters: {
             query?: {
-                /** @description Only addresses that begin with this. */
+                /** @description Only users whose address starts with this. */
                 email?: string;
                 /** @description Only users with this role. */
                 role?: "USER" | "MODERATOR" | "ADMIN";
                 /** @description Only users with this status. */
                 status?: "pending" | "active" | "suspended";
-                /** @description How many on a page. */
+                /** @description The maximum number of items on a page. */
                 limit?: number;
-                /** @description `next_cursor` of the page before, with the same filters. */
+                /** @description `next_cursor` of the previous page. Use the same filters. */
                 cursor?: string;
             };
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2792,7 +2792,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2847,7 +2847,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2860,7 +2860,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Deleted. */
+            /** @description The account is deleted. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2883,7 +2883,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2910,7 +2910,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The user as it is now. */
+            /** @description The updated user. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2955,7 +2955,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -2968,7 +2968,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user as it is now. */
+            /** @description The updated user. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3010,7 +3010,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3035,7 +3035,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The user as it is now. */
+            /** @description The updated user. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3081,7 +3081,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3105,7 +3105,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The user as it is now. */
+            /** @description The updated user. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3151,7 +3151,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3164,7 +3164,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user as it is now. */
+            /** @description The updated user. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3206,7 +3206,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3219,7 +3219,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Taken. The mail says the rest. */
+            /** @description Accepted. The email tells how to continue. */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3248,7 +3248,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3301,7 +3301,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3334,18 +3334,18 @@ export interface operations {
     listAuditEvents: {
         parameters: {
             query?: {
-                /** @description Only what was done to this user. */
+                /** @description Only events that affected this user. */
                 user_id?: string;
                 /** @description Only events of this type. */
                 type?: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted";
-                /** @description How many on a page. */
+                /** @description The maximum number of items on a page. */
                 limit?: number;
-                /** @description `next_cursor` of the page before, with the same filters. */
+                /** @description `next_cursor` of the previous page. Use the same filters. */
                 cursor?: string;
             };
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3400,7 +3400,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3466,18 +3466,18 @@ export interface operations {
     listEmails: {
         parameters: {
             query?: {
-                /** @description Only mails of this user. */
+                /** @description Only emails to this user. */
                 user_id?: string;
-                /** @description Only mails in this state. */
+                /** @description Only emails with this status. */
                 status?: "queued" | "sending" | "sent" | "skipped" | "failed" | "unknown";
-                /** @description How many on a page. */
+                /** @description The maximum number of items on a page. */
                 limit?: number;
-                /** @description `next_cursor` of the page before, with the same filters. */
+                /** @description `next_cursor` of the previous page. Use the same filters. */
                 cursor?: string;
             };
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3487,7 +3487,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of mails. */
+            /** @description A page of emails. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3533,7 +3533,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3546,7 +3546,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The address takes mail, as far as anybody knows. */
+            /** @description Emails are sent to the address again. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3568,7 +3568,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3578,7 +3578,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Taken. */
+            /** @description Accepted. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3607,7 +3607,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3652,7 +3652,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3662,7 +3662,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description There it is. */
+            /** @description A redirect to the page. */
             302: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3712,7 +3712,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3722,7 +3722,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It runs. */
+            /** @description The service runs. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3748,7 +3748,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The id to find this request by, in the answer and in the logs. One of another form is replaced.
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
                  * @example checkout-7f3a
                  */
                 "X-Request-Id"?: components["parameters"]["RequestId"];
@@ -3758,7 +3758,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It can. */
+            /** @description The service can do its work. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3781,7 +3781,7 @@ export interface operations {
             };
             413: components["responses"]["BodyTooLarge"];
             500: components["responses"]["InternalError"];
-            /** @description It cannot, and which store is to blame. */
+            /** @description The service cannot do its work. `checks` tells what is unavailable. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];

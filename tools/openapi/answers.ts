@@ -1,6 +1,6 @@
 /**
- * What the service answers, written by hand as its wire functions are, and held to them by the compiler. Strict: a field
- * that is not here must not be in an answer, and every answer of every test is checked against these.
+ * Schemas of the answers. The compiler checks them against the functions that build the answers, and every answer in every
+ * test is validated against them. They are strict: an answer must not have a field that is missing here.
  */
 import * as z from 'zod'
 import { accessTokenSeconds, refreshTokenSeconds } from '../../src/config/policy.ts'
@@ -47,18 +47,17 @@ const user = exactly<ReturnType<typeof userAnswer>>()(
     activated_at: time.nullable(),
     last_login_at: time.nullable(),
   }),
-).meta({ description: 'A user. Absent values are `null`; no secret and no hash is ever in it.' })
+).meta({ description: 'A user. Absent values are `null`. It never contains a secret or a hash.' })
 
 const administeredUser = exactly<ReturnType<typeof administeredUserAnswer>>()(
   user.extend({
     email_deliverable: z.boolean().meta({
-      description:
-        'False when a mail to the address bounced for good or was complained about: nothing more is mailed there.',
+      description: 'False after a permanent bounce or a complaint. No more email is sent to the address then.',
     }),
   }),
-).meta({ description: 'A user, as those see it who look after users.' })
+).meta({ description: 'A user, as shown to administrators.' })
 
-/** What a route answers, for whom the refresh token may be in the cookie. */
+/** With the cookie transport, the answer has no refresh token. */
 type MaybeInCookie<Answer> = Omit<Answer, 'refresh_token'> & { refresh_token?: string | undefined }
 
 const token = exactly<MaybeInCookie<ReturnType<typeof tokenAnswer>>>()(
@@ -66,33 +65,34 @@ const token = exactly<MaybeInCookie<ReturnType<typeof tokenAnswer>>>()(
     access_token: jwt,
     token_type: z.literal('Bearer'),
     expires_in: z.int().min(1).max(accessTokenSeconds).meta({ description: 'Seconds.' }),
-    refresh_token: jwt.optional().meta({ description: 'A JWT. Absent when it is in the cookie.' }),
+    refresh_token: jwt.optional().meta({ description: 'A JWT. Absent when it is set as a cookie.' }),
     refresh_expires_in: z.int().min(0).max(refreshTokenSeconds).meta({ description: 'Seconds.' }),
     user,
   }),
-).meta({ description: 'Both tokens of a session, and who is signed in (RFC 6749 §5.1).' })
+).meta({ description: 'Both tokens of a session, and the user who is signed in (RFC 6749 §5.1).' })
 
 const signIn = exactly<MaybeInCookie<ReturnType<typeof signInAnswer>>>()(
   token.extend({
     device_token: jwt.meta({
       description:
-        'Keep it on the device and send it with the next sign-in or reset request. It is no credential: it gives the device a budget of wrong passwords of its own.',
+        'Keep it on the device and send it with the next sign-in or reset request. It is not a credential: it only gives the device its own count of wrong passwords.',
     }),
   }),
 ).meta({
-  description: 'What a sign-in gives: both tokens of a session, who is signed in, and how the device is known again.',
+  description:
+    'The answer to a sign-in: both tokens of a session, the user who is signed in, and a token by which the device is recognized.',
 })
 
 const session = exactly<ReturnType<typeof sessionAnswer>>()(
   z.strictObject({
     id,
     created_at: time,
-    last_used_at: time.meta({ description: 'The sign-in, or the last refresh.' }),
+    last_used_at: time.meta({ description: 'The time of the last refresh, or of the sign-in.' }),
     expires_at: time,
     ip,
     country,
     user_agent: userAgent,
-    current: z.boolean().meta({ description: 'Whether it is the session that asks.' }),
+    current: z.boolean().meta({ description: 'Whether this request belongs to the session.' }),
   }),
 ).meta({ description: 'A device that is signed in.' })
 
@@ -101,8 +101,8 @@ const auditEvent = exactly<ReturnType<typeof auditEventAnswer> & { type: AuditTy
     id,
     at: time,
     type: z.enum(auditTypes),
-    actor_id: id.nullable().meta({ description: 'Who did it, when known.' }),
-    user_id: id.nullable().meta({ description: 'Whom it was done to, when known.' }),
+    actor_id: id.nullable().meta({ description: 'The user who acted, if known.' }),
+    user_id: id.nullable().meta({ description: 'The user who is affected, if known.' }),
     ip,
     country,
     user_agent: userAgent,
@@ -110,19 +110,19 @@ const auditEvent = exactly<ReturnType<typeof auditEventAnswer> & { type: AuditTy
     detail: z
       .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
       .nullable()
-      .meta({ description: 'More about it, depending on its type.' }),
+      .meta({ description: 'Details, which depend on the type.' }),
   }),
-).meta({ description: 'Something that happened. Ids only: no address, no name, no secret.' })
+).meta({ description: 'An event. It refers to users by id and contains no email address, name or secret.' })
 
 const activity = exactly<ReturnType<typeof activityAnswer> & { type: AuditType }>()(
   z.strictObject({
     ...auditEvent.omit({ actor_id: true, user_id: true }).shape,
     actor: z.enum(['you', 'administrator']).nullable().meta({
       description:
-        'Who did it; `null` when nobody is known, as of a refused sign-in. Of an administrator there is nothing else: neither who nor from where.',
+        'Who acted, or `null` if unknown, as after a refused sign-in. Nothing else is told about an administrator: neither who it was nor from where.',
     }),
   }),
-).meta({ description: 'Something that happened to the own account.' })
+).meta({ description: 'An event of your own account.' })
 
 const userPage = exactly<Output<typeof administrationRoutes, '/', '$get'>>()(
   z.strictObject({ users: z.array(administeredUser), next_cursor: nextCursor }),
@@ -145,7 +145,7 @@ const roleList = z.strictObject({
 }) satisfies z.ZodType<Output<typeof roleRoutes, '/', '$get'>>
 
 const acceptance = exactly<(typeof accepted)[keyof typeof accepted]>()(
-  z.strictObject({ message: z.string().meta({ description: 'For a person. The same for every address.' }) }),
+  z.strictObject({ message: z.string().meta({ description: 'For people to read. The same for every address.' }) }),
 )
 
 const health = exactly<Output<typeof healthRoutes, '/healthz', '$get'> & { status: 'ok' }>()(

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import type { Json } from './json.ts'
 
-/** Named schemas as components, that refer to each other by name. */
+/** Converts named schemas to components that refer to each other by name. */
 export function toComponents(schemas: Record<string, z.ZodType>): Record<string, Json> {
   const registry = z.registry<{ id: string }>()
   for (const [name, schema] of Object.entries(schemas)) registry.add(schema, { id: name })

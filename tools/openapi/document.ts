@@ -1,4 +1,4 @@
-/** The whole document: what the routes enforce and what people wrote about them, put together. */
+/** Builds the OpenAPI document from the routes and the prose about them. */
 import { version } from '../../src/version.ts'
 import { answerComponents } from './answers.ts'
 import { headerComponents } from './headers.ts'
@@ -10,7 +10,7 @@ import { ProblemResponses, problemComponents } from './problems.ts'
 import type { Prose } from './prose.ts'
 import { type Route, readRoutes } from './routes.ts'
 
-/** @throws {Error} when a route has no prose, or prose is about no route. */
+/** @throws {Error} when a route has no prose, or prose has no route. */
 export function describeService(): Json {
   const problemResponses = new ProblemResponses()
   const paths: Record<string, Record<string, Json>> = {}
@@ -23,7 +23,7 @@ export function describeService(): Json {
   return {
     openapi: '3.1.0',
     info: { title: 'Postern', version, summary, description, license: { name: 'MIT', identifier: 'MIT' } },
-    servers: [{ url: '/', description: 'The origin that this document was loaded from.' }],
+    servers: [{ url: '/', description: 'The origin from which this document was loaded.' }],
     tags,
     paths,
     components: {
@@ -41,18 +41,19 @@ const bearer = {
   scheme: 'bearer',
   bearerFormat: 'JWT',
   description:
-    'The `access_token` of a token answer: a JWT after RFC 9068, verified as RFC8725 advises, good for ten minutes.',
+    'The `access_token` of a token answer: a JWT as in RFC 9068, verified as RFC 8725 advises, valid for ten minutes.',
 }
 
 const requestId = {
   name: 'X-Request-Id',
   in: 'header',
-  description: 'The id to find this request by, in the answer and in the logs. One of another form is replaced.',
+  description:
+    'An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.',
   schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,128}$' },
   example: 'checkout-7f3a',
 }
 
-/** In the order of the prose, which is the order to read in. */
+/** In the order of the prose, which is made for reading. */
 function describedRoutes(): [Route, Prose][] {
   const routes = new Map(readRoutes().map((route) => [`${route.method} ${route.path}`, route]))
   const described = Object.entries(operations).map(([name, prose]): [Route, Prose] => {
@@ -65,7 +66,7 @@ function describedRoutes(): [Route, Prose][] {
   return described
 }
 
-/** Answered by the platform: what the Worker promises of its answers does not hold for it. */
+/** The platform answers for static files, so the guarantees about the Worker's answers do not hold for them. */
 function staticFile(name: string): Route {
   const [method = '', path = ''] = name.split(' ')
   return { method, path, isStaticFile: true, isBearer: false, isLimited: false, needsContext: false }

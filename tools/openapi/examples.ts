@@ -1,4 +1,4 @@
-/** What the examples of headers and problems are about. Those of calls are recorded, see recorded.ts. */
+/** Values for the examples of headers and problems. Those of calls are recorded (recorded.ts). */
 export const ids = {
   ada: '01a2048f-08e0-7a41-9c55-2f8d6e01b7aa',
   session: '01a2048f-10b0-7c19-8e2b-51d90cc3f4e6',

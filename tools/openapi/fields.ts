@@ -1,4 +1,4 @@
-/** The kinds of field that answers are made of. */
+/** Schemas of the fields in answers. */
 import * as z from 'zod'
 
 export const id = z
@@ -11,26 +11,29 @@ export const time = z
   .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
   .meta({ format: 'date-time', description: 'RFC 3339, in UTC with milliseconds.' })
 
-export const email = z.string().max(254).meta({ format: 'email', description: 'Lower case, the domain in punycode.' })
+export const email = z
+  .string()
+  .max(254)
+  .meta({ format: 'email', description: 'In lower case, with the domain in Punycode.' })
 
 export const jwt = z
   .string()
   .regex(/^[\w-]+\.[\w-]+\.[\w-]+$/)
   .meta({ description: 'A JWT.' })
 
-export const ip = z
-  .string()
-  .nullable()
-  .meta({ description: 'The IPv4 or IPv6 address the request came from, when known.' })
+export const ip = z.string().nullable().meta({ description: 'The IPv4 or IPv6 address of the client, if known.' })
 
 export const country = z
   .string()
   .nullable()
-  .meta({ description: 'Where that address is, as Cloudflare sees it: ISO 3166-1 alpha-2, `T1` for Tor, or unknown.' })
+  .meta({
+    description:
+      'The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown.',
+  })
 
-export const userAgent = z.string().max(256).nullable().meta({ description: 'What the program called itself.' })
+export const userAgent = z.string().max(256).nullable().meta({ description: 'The `User-Agent` of the client.' })
 
 export const nextCursor = z
   .string()
   .nullable()
-  .meta({ description: '`cursor` of the next page; `null` on the last one.' })
+  .meta({ description: 'The `cursor` of the next page; `null` on the last page.' })

@@ -1,4 +1,4 @@
-/** The headers of answers that a client may rely on. */
+/** Headers of answers on which clients may rely. */
 import { roles } from '../../src/permissions.ts'
 import { ids } from './examples.ts'
 import type { Json } from './json.ts'
@@ -13,49 +13,49 @@ interface Header {
 const headers = {
   RequestId: {
     name: 'X-Request-Id',
-    description: 'The id of the request: its own when it sent a good one, else a new one.',
+    description: 'The id of the request: the one that it sent, if valid, or a new one.',
     schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,128}$' },
     example: 'checkout-7f3a',
   },
   NoStore: {
     name: 'Cache-Control',
-    description: 'No cache may keep this answer.',
+    description: 'No cache may store this answer.',
     schema: { const: 'no-store' },
     example: 'no-store',
   },
   FiveMinutes: {
     name: 'Cache-Control',
-    description: 'Any cache may keep the keys for five minutes.',
+    description: 'Any cache may store the keys for five minutes.',
     schema: { const: 'public, max-age=300' },
     example: 'public, max-age=300',
   },
   Challenge: {
     name: 'WWW-Authenticate',
-    description: 'The challenge of RFC 6750. It names no error when the request had no bearer token at all.',
+    description: 'The challenge of RFC 6750. It has no `error` when the request had no bearer token.',
     schema: { type: 'string', pattern: '^Bearer realm="postern"' },
     example: 'Bearer realm="postern", error="invalid_token"',
   },
   RetryAfter: {
     name: 'Retry-After',
-    description: 'Seconds to wait before the next try.',
+    description: 'Seconds to wait before the next attempt.',
     schema: { type: 'integer', minimum: 1 },
     example: 5,
   },
   ChangePasswordPage: {
     name: 'Location',
-    description: 'The page where a password is changed.',
+    description: 'The page for changing the password.',
     schema: { type: 'string', format: 'uri-reference' },
     example: '/reset-password',
   },
   UserId: {
     name: 'X-Auth-User-Id',
-    description: 'The `sub` of the token: who it is.',
+    description: 'The `sub` of the token: the id of the user.',
     schema: { type: 'string', format: 'uuid' },
     example: ids.ada,
   },
   SessionId: {
     name: 'X-Auth-Session-Id',
-    description: 'The `sid` of the token: the session it belongs to.',
+    description: 'The `sid` of the token: the id of the session.',
     schema: { type: 'string', format: 'uuid' },
     example: ids.session,
   },
@@ -82,7 +82,7 @@ export function headerComponents(): Record<string, Json> {
   )
 }
 
-/** The headers of an answer of the Worker. Of two with one name the later counts. */
+/** The headers of an answer. A later one replaces an earlier one of the same name. */
 export function describeHeaders(more: readonly HeaderName[] = []): Record<string, Json> {
   const names: HeaderName[] = ['RequestId', 'NoStore', ...more]
   return Object.fromEntries(names.map((key) => [headers[key].name, { $ref: `#/components/headers/${key}` }]))

@@ -1,2 +1,2 @@
-/** What is written into the document. */
+/** A value of the document. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined }

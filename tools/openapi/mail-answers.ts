@@ -1,4 +1,4 @@
-/** The answers about mail. */
+/** Schemas of the answers about emails. */
 import * as z from 'zod'
 import type { emailAnswer } from '../../src/routes/answers.ts'
 import type { emailRoutes } from '../../src/routes/emails.ts'
@@ -14,24 +14,26 @@ export const outboxEmail = exactly<ReturnType<typeof emailAnswer> & { template: 
     template: z.enum(emailTemplates),
     user_id: id
       .nullable()
-      .meta({ description: 'Whose mail it is. Unknown until delivery for what anybody may ask for.' }),
-    recipient: email.nullable().meta({ description: '`null` once the farewell of a deleted account is over.' }),
+      .meta({
+        description: 'The user who receives the email. Unknown until delivery for emails that anybody may request.',
+      }),
+    recipient: email.nullable().meta({ description: '`null` once the last email to a deleted account is finished.' }),
     status: z.enum(emailStatuses).meta({
       description:
-        '`skipped`: there was nothing to say any more, or nobody to say it to. `unknown`: it may have been accepted, and is never sent again.',
+        '`skipped`: at delivery there was no reason left to send it, or no address to send it to. `unknown`: Resend may have accepted it, so it is never sent again.',
     }),
     attempts: z.int().min(0),
-    provider_id: z.string().nullable().meta({ description: 'What Resend calls it.' }),
+    provider_id: z.string().nullable().meta({ description: 'The id of the email at Resend.' }),
     fate: z.enum(emailFates).nullable().meta({
-      description: 'What Resend has told about it, the last word first. `bounced` is for good, `soft_bounced` is not.',
+      description: 'The latest state that Resend has reported. `bounced` is permanent, `soft_bounced` is not.',
     }),
     last_error: z.string().nullable(),
     created_at: time,
-    due_at: time.nullable().meta({ description: 'The next try, for a mail that is not finished.' }),
+    due_at: time.nullable().meta({ description: 'The next attempt, for an email that is not finished.' }),
     finished_at: time.nullable(),
     delivered_at: time.nullable(),
   }),
-).meta({ description: 'A mail of the outbox, without what it says.' })
+).meta({ description: 'An email of the outbox, without its contents.' })
 
 export const outboxPage = z.strictObject({ emails: z.array(outboxEmail), next_cursor: nextCursor }) satisfies z.ZodType<
   Output<typeof emailRoutes, '/', '$get'>

@@ -1,4 +1,4 @@
-/** One operation: what its middleware enforces, and the prose about it. */
+/** Describes one operation: what its middleware enforces, and the prose about it. */
 import * as z from 'zod'
 import type { ProblemCode } from '../../src/errors.ts'
 import { describeHeaders } from './headers.ts'
@@ -30,10 +30,10 @@ export function describeOperation(route: Route, prose: Prose, problemResponses: 
   }
 }
 
-/** What the middleware of a route refuses. */
+/** The problems that the middleware of a route answers with. */
 function* problemsOf(route: Route): Iterable<ProblemCode> {
   if (route.isStaticFile) return
-  // Of a GET, too: HTTP lets it have a body.
+  // Also for GET, which may have a body in HTTP.
   yield 'body_too_large'
   yield 'internal_error'
   if (route.needsContext) yield 'service_unavailable'
@@ -56,7 +56,7 @@ function describeParameters(route: Route, { operationId, parameters: meanings = 
   return described.map(({ name, schema, ...rest }) => {
     const { description: own, ...plain } = schema
     const description = meanings[name] ?? own
-    if (description === undefined) throw new Error(`Nobody says what the parameter ${name} of ${operationId} means.`)
+    if (description === undefined) throw new Error(`The parameter ${name} of ${operationId} has no description.`)
     return { name, ...rest, description, schema: plain }
   })
 }
@@ -91,13 +91,13 @@ function propertiesOf(schema: z.ZodType | undefined): [string, ObjectSchema, boo
   return Object.entries(properties).map(([name, property]) => [name, property, required.includes(name)])
 }
 
-/** A schema that a validator enforces, as what a client may send. */
+/** The JSON Schema of what a client may send. */
 function describeInput(schema: z.ZodType): ObjectSchema {
   const { $schema: _dialect, ...described } = z.toJSONSchema(schema, {
     target: 'draft-2020-12',
     io: 'input',
     override({ zodSchema, jsonSchema }) {
-      // zod describes a number in a query as the text it is, and drops the default of what it transforms.
+      // zod describes a number in a query by the pattern of its text, and omits the default of a transformed value.
       if (jsonSchema.type !== 'integer') return
       delete jsonSchema.pattern
       Object.assign(jsonSchema, { default: z.globalRegistry.get(zodSchema)?.['default'] })

@@ -1,4 +1,4 @@
-/** What people wrote about every operation, in the order to read it in. */
+/** The prose about every operation, in reading order. */
 import { accountOperations } from './operations/accounts.ts'
 import { administrationOperations } from './operations/administration.ts'
 import { mailOperations } from './operations/mail.ts'

@@ -1,4 +1,4 @@
-/** Refusals: RFC 9457 problems, whose codes, statuses and texts are those of the service's own catalogue. */
+/** Problems (RFC 9457), with the codes, statuses and texts of the service's catalogue. */
 import * as z from 'zod'
 import { type FieldError, type ProblemCode, problems } from '../../src/errors.ts'
 import { toComponents } from './components.ts'
@@ -9,7 +9,7 @@ import { exactly } from './wire.ts'
 
 const codes = Object.keys(problems) as ProblemCode[]
 
-/** What may be listed in `errors`: an example for each kind of it, the first under the name of the code itself. */
+/** Examples of `errors` for each code. The first has the name of the code itself. */
 const errorsOf: Partial<Record<ProblemCode, [FieldError, ...FieldError[]]>> = {
   validation_failed: [{ pointer: '/email', code: 'invalid_email', message: 'must be one e-mail address' }],
   weak_password: [
@@ -28,26 +28,30 @@ const problem = z
     type: z.string().meta({ format: 'uri-reference', description: '`/problems/` and the code.' }),
     title: z.string(),
     status: z.int().min(400).max(599),
-    detail: z.string().meta({ description: 'For a person.' }),
-    code: z.enum(codes).meta({ description: 'For a program. The list is closed.' }),
+    detail: z.string().meta({ description: 'For people to read.' }),
+    code: z.enum(codes).meta({ description: 'For programs. The list is complete.' }),
     request_id: z.string().meta({ description: 'The same as the header `X-Request-Id`.' }),
   })
-  .meta({ description: 'Why a request was refused (RFC 9457).', examples: [problemOf('method_not_allowed')] })
+  .meta({
+    description: 'The reason why a request was refused (RFC 9457).',
+    examples: [problemOf('method_not_allowed')],
+  })
 
 const fieldError = exactly<FieldError>()(
   z.strictObject({
     pointer: z.string().meta({
       format: 'json-pointer',
-      description: 'RFC 6901, into the body or to the query parameter. Empty for the body as a whole.',
+      description:
+        'A JSON Pointer (RFC 6901) to a member of the body or to a query parameter. Empty for the whole body.',
     }),
-    code: z.string().meta({ description: 'The rule that it breaks, for a program.' }),
-    message: z.string().meta({ description: 'What to do about it, for a person.' }),
+    code: z.string().meta({ description: 'The broken rule, for programs.' }),
+    message: z.string().meta({ description: 'How to correct it, for people to read.' }),
   }),
 )
 
 const validationProblem = problem
   .safeExtend({ errors: z.array(fieldError).min(1) })
-  .meta({ description: 'A problem with the fields of a request.' })
+  .meta({ description: 'A problem with fields of a request.' })
 
 export function problemComponents(): Record<string, Json> {
   return toComponents({ Problem: problem, ValidationProblem: validationProblem, FieldError: fieldError })
@@ -59,11 +63,11 @@ const headersOf: Partial<Record<ProblemCode, HeaderName[]>> = {
   service_unavailable: ['RetryAfter'],
 }
 
-/** The refusals of the operations, a component for each set of codes that share a status somewhere. */
+/** Collects the responses with problems, one component for each set of codes that share a status in an operation. */
 export class ProblemResponses {
   readonly #components = new Map<string, Json>()
 
-  /** The responses of one operation, by status. */
+  /** References to the responses of one operation, by status. */
   refer(possible: Iterable<ProblemCode>): Record<number, Json> {
     const asked = new Set(possible)
     const groups = Map.groupBy(

@@ -1,4 +1,4 @@
-/** What people write about an operation. Everything else follows from its route. */
+/** The texts about an operation. Everything else in the document follows from its route. */
 import type { ProblemCode } from '../../src/errors.ts'
 import type { AnswerExample, AnswerName } from './answers.ts'
 import type { HeaderName } from './headers.ts'
@@ -9,11 +9,11 @@ export interface Prose {
   tag: TagName
   summary: string
   description: string
-  /** What each parameter means. */
+  /** A description of each parameter. */
   parameters?: Record<string, string>
-  /** What is answered when all goes well, by status. */
+  /** The successful answers, by status. */
   answers: Record<number, Answer>
-  /** What only this operation refuses. What its middleware refuses goes without saying. */
+  /** The problems of this operation, except those of its middleware. */
   problems?: readonly ProblemCode[]
   isStaticFile?: true
 }
@@ -30,7 +30,7 @@ interface JsonAnswer<Name extends AnswerName> {
   description: string
   headers?: readonly HeaderName[]
   schema: Name
-  /** Where none is recorded, see recorded.ts. */
+  /** Only if none is recorded (recorded.ts). */
   example?: AnswerExample<Name>
 }
 

@@ -1,4 +1,4 @@
-/** One real call of each operation, recorded by test/reference: what was sent, by which curl line, and what was answered. */
+/** One real call of each operation with its answer and its curl command, recorded by test/reference. */
 import type { Json } from './json.ts'
 import text from './recorded.json' with { type: 'json' }
 
@@ -9,9 +9,9 @@ interface Recording {
   answer?: Json
 }
 
-/** @throws {Error} for an operation that nobody has recorded; a static file never reaches the service */
+/** @throws {Error} for an operation without a recording. Static files have none: they never reach the service. */
 export function recordingOf(operationId: string): Recording {
   const recording = (text as Record<string, Recording>)[operationId]
-  if (!recording) throw new Error(`Tell ${operationId} in test/reference/story.ts and run \`npm run examples\`.`)
+  if (!recording) throw new Error(`Add ${operationId} to test/reference/story.ts and run \`npm run examples\`.`)
   return recording
 }

@@ -1,4 +1,4 @@
-/** What the app itself says about its routes, read from their middleware. */
+/** Reads the routes of the app and the rules of their middleware. */
 import type { ZodType } from 'zod'
 import { createApp } from '../../src/app.ts'
 import { production } from '../../src/context.ts'
@@ -10,16 +10,16 @@ import type { Permission } from '../../src/permissions.ts'
 
 export interface Route {
   method: string
-  /** As OpenAPI spells it: `/users/{id}`. */
+  /** In OpenAPI's notation: `/users/{id}`. */
   path: string
   json?: ZodType
   query?: ZodType
   param?: ZodType
   permission?: Permission
   isBearer: boolean
-  /** Whether it is counted how often a client calls it. */
+  /** Whether it has a rate limit. */
   isLimited: boolean
-  /** Whether it needs the configuration, without which it answers 503. */
+  /** Whether it needs the configuration, and answers 503 without it. */
   needsContext: boolean
   isStaticFile: boolean
 }
@@ -30,7 +30,7 @@ interface Tagged {
   [limits]?: string
 }
 
-/** Every route of the app, in its order. Each middleware of a route is an entry of its own in the app's list. */
+/** Every route, in the order of the app. The app lists each middleware of a route as a separate entry. */
 export function readRoutes(): Route[] {
   const routes = new Map<string, Route>()
   let hasContext = false

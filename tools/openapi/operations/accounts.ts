@@ -6,11 +6,11 @@ export const accountOperations: Operations = {
     tag: 'Accounts',
     summary: 'Register',
     description:
-      'Takes an attempt to register, and mails what to do next to the address. The answer and the work are the same whether the address is new, waits to be activated or is taken. Each attempt keeps its own password and names, which count only when its own link is followed. A weak password is refused before the address is looked up; `errors[].code` is `too_short`, `too_guessable` or `breached`. Where the operator asks for a Turnstile challenge, `turnstile_token` is needed: without a good one it is `turnstile_required` or `turnstile_failed` at that field.',
+      'Registers an address and emails it what to do next. The answer and the work are the same whether the address is new, pending or taken. Each registration keeps its own password and names; they take effect only when its own link is used. A weak password is refused before the address is looked up; `errors[].code` is `too_short`, `too_guessable` or `breached`. If the operator has turned on Turnstile, `turnstile_token` is required: without a valid one, `errors[].code` at that field is `turnstile_required` or `turnstile_failed`.',
 
     answers: {
       202: {
-        description: 'Taken. The mail says the rest.',
+        description: 'Accepted. The email tells how to continue.',
         schema: 'Acceptance',
       },
     },
@@ -21,41 +21,41 @@ export const accountOperations: Operations = {
     tag: 'Accounts',
     summary: 'Activate an account and sign in',
     description:
-      'Takes the token of an activation link and the password of that registration: activation is the first sign-in. A link is good for 24 hours, once. After a wrong password it stays good. With `transport: cookie` the refresh token is answered in a cookie.',
+      'Needs the token of an activation link and the password of that registration. Activation is the first sign-in. A link works once, within 24 hours; a wrong password does not use it up. With `transport: cookie` the refresh token is set as a cookie.',
 
-    answers: { 200: { description: 'Active and signed in.', schema: 'SignInAnswer' } },
+    answers: { 200: { description: 'The account is active, and the user is signed in.', schema: 'SignInAnswer' } },
     problems: ['invalid_link', 'invalid_credentials', 'origin_not_allowed', 'rate_limited'],
   },
   'POST /auth/resend-activation': {
     operationId: 'resendActivation',
     tag: 'Accounts',
-    summary: 'Ask for another activation link',
+    summary: 'Request another activation link',
     description:
-      'Mails a link for the newest registration of the address, if it waits to be activated. The answer is the same for every address.',
+      'Emails a link for the newest registration of the address, if the account is pending. The answer is the same for every address.',
 
     answers: {
-      202: { description: 'Taken. The mail says the rest.', schema: 'Acceptance' },
+      202: { description: 'Accepted. The email tells how to continue.', schema: 'Acceptance' },
     },
     problems: ['rate_limited'],
   },
   'POST /auth/change-password': {
     operationId: 'changePassword',
     tag: 'Accounts',
-    summary: 'Change the own password',
-    description: 'Every other session of the user ends, this one stays. A notice is mailed.',
+    summary: 'Change your own password',
+    description: 'Ends every other session of the user and emails a notice. This session continues.',
 
-    answers: { 204: { description: 'Changed.' } },
+    answers: { 204: { description: 'The password is changed.' } },
     problems: ['wrong_password', 'weak_password', 'rate_limited'],
   },
   'POST /auth/password-reset/request': {
     operationId: 'requestPasswordReset',
     tag: 'Accounts',
-    summary: 'Ask for a reset link',
+    summary: 'Request a reset link',
     description:
-      'Mails a link to set a new password, if there is an account with the address. The answer is the same for every address. Where the operator asks for a Turnstile challenge, `turnstile_token` is needed as for registering.',
+      'Emails a link to set a new password, if the address has an account. The answer is the same for every address. If the operator has turned on Turnstile, `turnstile_token` is required, as for registration.',
 
     answers: {
-      202: { description: 'Taken. The mail says the rest.', schema: 'Acceptance' },
+      202: { description: 'Accepted. The email tells how to continue.', schema: 'Acceptance' },
     },
     problems: ['rate_limited'],
   },
@@ -64,9 +64,9 @@ export const accountOperations: Operations = {
     tag: 'Accounts',
     summary: 'Set a new password with a reset link',
     description:
-      'Every session of the user ends, and a notice is mailed. An account that waited to be activated becomes active, for the link proves the mailbox. A link is good for an hour, once. After a weak password it stays good.',
+      'Ends every session of the user and emails a notice. A pending account becomes active, because the link proves control of the mailbox. A link works once, within an hour; a weak password does not use it up.',
 
-    answers: { 204: { description: 'Set. Sign in with it.' } },
+    answers: { 204: { description: 'The password is set. Sign in with it.' } },
     problems: ['invalid_link', 'weak_password', 'rate_limited'],
   },
 }

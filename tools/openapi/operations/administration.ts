@@ -1,20 +1,20 @@
 import type { Operations } from '../prose.ts'
 
 const userId = { id: 'The id of the user.' }
-const reach = 'A MODERATOR may do this to a USER only.'
+const reach = 'A MODERATOR may do this only to a USER.'
 
 export const administrationOperations: Operations = {
   'GET /users': {
     operationId: 'listUsers',
     tag: 'Administration',
     summary: 'List users',
-    description: 'Newest first, or ordered by address when filtered by a prefix of it.',
+    description: 'Newest first, or ordered by address when filtered by `email`.',
     parameters: {
-      email: 'Only addresses that begin with this.',
+      email: 'Only users whose address starts with this.',
       role: 'Only users with this role.',
       status: 'Only users with this status.',
-      limit: 'How many on a page.',
-      cursor: '`next_cursor` of the page before, with the same filters.',
+      limit: 'The maximum number of items on a page.',
+      cursor: '`next_cursor` of the previous page. Use the same filters.',
     },
     answers: {
       200: {
@@ -27,7 +27,7 @@ export const administrationOperations: Operations = {
     operationId: 'getUser',
     tag: 'Administration',
     summary: 'Read a user',
-    description: 'The user as it is now.',
+    description: 'Returns the current state of the user.',
     parameters: userId,
     answers: { 200: { description: 'The user.', schema: 'AdministeredUser' } },
   },
@@ -35,12 +35,12 @@ export const administrationOperations: Operations = {
     operationId: 'moderateProfile',
     tag: 'Administration',
     summary: "Correct a user's profile",
-    description: `Changes the fields that are there. \`null\` clears one. ${reach}`,
+    description: `Changes the given fields. \`null\` clears a field. ${reach}`,
     parameters: userId,
 
     answers: {
       200: {
-        description: 'The user as it is now.',
+        description: 'The updated user.',
         schema: 'AdministeredUser',
       },
     },
@@ -48,23 +48,23 @@ export const administrationOperations: Operations = {
   'POST /users/{id}/activate': {
     operationId: 'activateUser',
     tag: 'Administration',
-    summary: 'Activate an account by hand',
+    summary: 'Activate an account without its link',
     description:
-      'The password of the only registration becomes that of the account. When there were several nobody can tell whose is right: the account gets none, and a mail to set one. An account that is active stays as it is.',
+      'If the account has one registration, its password becomes that of the account. If it has several, none of them can be trusted: the account gets no password, and the user an email to set one. An active account does not change.',
     parameters: userId,
-    answers: { 200: { description: 'The user as it is now.', schema: 'AdministeredUser' } },
+    answers: { 200: { description: 'The updated user.', schema: 'AdministeredUser' } },
   },
   'PUT /users/{id}/role': {
     operationId: 'assignRole',
     tag: 'Administration',
     summary: 'Give a user another role',
     description:
-      'Every session of the user ends when the role really changes, so that no token of the old one survives. The last active ADMIN stays one.',
+      'Ends every session of the user if the role changes, so that no token of the old role stays valid. The last active ADMIN cannot be given another role.',
     parameters: userId,
 
     answers: {
       200: {
-        description: 'The user as it is now.',
+        description: 'The updated user.',
         schema: 'AdministeredUser',
       },
     },
@@ -74,12 +74,12 @@ export const administrationOperations: Operations = {
     operationId: 'suspendUser',
     tag: 'Administration',
     summary: 'Suspend a user',
-    description: `Every session of the user ends, and signing in is refused. The reason is kept in the audit trail and mailed to the user. ${reach}`,
+    description: `Ends every session of the user and refuses sign-in. The reason is kept in the audit trail and emailed to the user. ${reach}`,
     parameters: userId,
 
     answers: {
       200: {
-        description: 'The user as it is now.',
+        description: 'The updated user.',
         schema: 'AdministeredUser',
       },
     },
@@ -89,26 +89,27 @@ export const administrationOperations: Operations = {
     operationId: 'reinstateUser',
     tag: 'Administration',
     summary: 'End a suspension',
-    description: `The account is what it was before: active, or waiting to be activated. ${reach}`,
+    description: `Restores the status from before the suspension: active or pending. ${reach}`,
     parameters: userId,
-    answers: { 200: { description: 'The user as it is now.', schema: 'AdministeredUser' } },
+    answers: { 200: { description: 'The updated user.', schema: 'AdministeredUser' } },
   },
   'POST /users/{id}/password-reset': {
     operationId: 'startPasswordReset',
     tag: 'Administration',
     summary: 'Have a user set a new password',
     description:
-      'Mails the user a link to set a new password, good for an hour, once. Who asks for it sees no link, and the answer does not tell whether it is used; the audit trail does. Until it is used, the password and the sessions stay as they are. At most five such mails an hour and 20 a day go to one user; the answer is the same.',
+      'Emails the user a link to set a new password. It works once, within an hour. The caller does not see the link, and only the audit trail tells whether it was used. Until then the password and the sessions do not change. A user gets at most five such emails an hour and 20 a day; beyond that, the answer is the same and no email is sent.',
     parameters: userId,
     answers: {
-      202: { description: 'Taken. The mail says the rest.', schema: 'Acceptance' },
+      202: { description: 'Accepted. The email tells how to continue.', schema: 'Acceptance' },
     },
   },
   'GET /users/{id}/sessions': {
     operationId: 'listSessionsOfUser',
     tag: 'Administration',
     summary: "List a user's sessions",
-    description: 'Every device that the user is signed in on, newest first. `current` is the session that asks.',
+    description:
+      'Lists the devices on which the user is signed in, newest first. `current` marks the session of this request.',
     parameters: userId,
     answers: {
       200: {
@@ -129,21 +130,21 @@ export const administrationOperations: Operations = {
     operationId: 'deleteUser',
     tag: 'Administration',
     summary: 'Delete an account',
-    description: 'Account, sessions and links are gone at once; a last mail says so.',
+    description: 'Deletes the account, its sessions and its links at once, and sends a last email about it.',
     parameters: userId,
-    answers: { 204: { description: 'Deleted.' } },
+    answers: { 204: { description: 'The account is deleted.' } },
     problems: ['own_account', 'last_admin'],
   },
   'GET /audit-events': {
     operationId: 'listAuditEvents',
     tag: 'Administration',
     summary: 'Read the audit trail',
-    description: 'Newest first. What was refused is in it, too; refreshes are not.',
+    description: 'Newest first. Includes refused attempts, but no refreshes.',
     parameters: {
-      user_id: 'Only what was done to this user.',
+      user_id: 'Only events that affected this user.',
       type: 'Only events of this type.',
-      limit: 'How many on a page.',
-      cursor: '`next_cursor` of the page before, with the same filters.',
+      limit: 'The maximum number of items on a page.',
+      cursor: '`next_cursor` of the previous page. Use the same filters.',
     },
     answers: {
       200: {
@@ -157,7 +158,7 @@ export const administrationOperations: Operations = {
     tag: 'Administration',
     summary: 'List the roles and their permissions',
     description:
-      'For any signed-in user. `content:manage` is for the services behind this one, which read it from the `scope` of a token. Touches no database, so an ended session may pass for about a minute.',
+      'For any signed-in user. `content:manage` is meant for the services behind this one, which read it from the `scope` of a token. Reads no database, so the token of an ended session is still accepted for about a minute.',
     answers: {
       200: {
         description: 'The roles.',

@@ -4,18 +4,18 @@ export const mailOperations: Operations = {
   'GET /emails': {
     operationId: 'listEmails',
     tag: 'Administration',
-    summary: 'Look into the outbox',
+    summary: 'List the emails of the outbox',
     description:
-      'Newest first, without contents: no text, no link, no address it was caused from. Finished mails are kept for 30 days, and none of a deleted account but the farewell.',
+      'Newest first, without their contents: no text, no link and no IP address of the request that caused them. Finished emails are kept for 30 days. Of a deleted account, only the last email is kept.',
     parameters: {
-      user_id: 'Only mails of this user.',
-      status: 'Only mails in this state.',
-      limit: 'How many on a page.',
-      cursor: '`next_cursor` of the page before, with the same filters.',
+      user_id: 'Only emails to this user.',
+      status: 'Only emails with this status.',
+      limit: 'The maximum number of items on a page.',
+      cursor: '`next_cursor` of the previous page. Use the same filters.',
     },
     answers: {
       200: {
-        description: 'A page of mails.',
+        description: 'A page of emails.',
         schema: 'OutboxPage',
       },
     },
@@ -23,19 +23,19 @@ export const mailOperations: Operations = {
   'DELETE /users/{id}/email-suppression': {
     operationId: 'liftEmailSuppression',
     tag: 'Administration',
-    summary: 'Let mail go to an address again',
+    summary: 'Allow emails to an address again',
     description:
-      'After a bounce or a complaint nothing more is mailed to the address, until its owner registers again or this call. When Resend has the address on its own list of suppressions it has to be taken off there first. What was skipped meanwhile is not sent later.',
+      'After a bounce or a complaint, no more email is sent to the address until its owner registers again or this call is made. If the address is on the suppression list of Resend, remove it there first. Emails that were skipped in between are not sent later.',
     parameters: { id: 'The id of the user.' },
-    answers: { 204: { description: 'The address takes mail, as far as anybody knows.' } },
+    answers: { 204: { description: 'Emails are sent to the address again.' } },
   },
   'POST /webhooks/resend': {
     operationId: 'receiveResendWebhook',
     tag: 'Service',
-    summary: 'Take what Resend tells about mails',
+    summary: 'Receive events about emails from Resend',
     description:
-      'For Resend alone. The body is an event of Resend (`email.delivered`, `email.delivery_delayed`, `email.failed`, `email.bounced`, `email.suppressed`, `email.complained`; any other is taken and ignored) and is signed as Standard Webhooks has it, in `svix-id`, `svix-timestamp` and `svix-signature`. A signature that is missing, wrong or more than five minutes from now is refused, without saying which. Any event may come twice, late, and in any order. Not found when the service has no `RESEND_WEBHOOK_SECRET`.',
-    answers: { 200: { description: 'Taken.', schema: 'WebhookReceipt' } },
+      'Only for Resend. The body is an event (`email.delivered`, `email.delivery_delayed`, `email.failed`, `email.bounced`, `email.suppressed` or `email.complained`; others are accepted and ignored). It is signed as Standard Webhooks specifies, in `svix-id`, `svix-timestamp` and `svix-signature`. A signature that is missing, wrong or more than five minutes from now is refused with one and the same answer. Events may arrive twice, late and in any order. The path is `not_found` when the service has no `RESEND_WEBHOOK_SECRET`.',
+    answers: { 200: { description: 'Accepted.', schema: 'WebhookReceipt' } },
     problems: ['malformed_json', 'invalid_credentials', 'not_found'],
   },
 }

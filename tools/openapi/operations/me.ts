@@ -4,35 +4,35 @@ export const meOperations: Operations = {
   'GET /users/me': {
     operationId: 'getMe',
     tag: 'Me',
-    summary: 'Read the own account',
-    description: 'The user as it is now, whatever the token says.',
+    summary: 'Read your own account',
+    description: 'Returns the current state of the user, which may be newer than the claims of the token.',
     answers: { 200: { description: 'The user.', schema: 'User' } },
   },
   'PATCH /users/me': {
     operationId: 'updateMe',
     tag: 'Me',
-    summary: 'Change the own profile',
-    description: 'Changes the fields that are there. `null` clears one.',
+    summary: 'Change your own profile',
+    description: 'Changes the given fields. `null` clears a field.',
 
-    answers: { 200: { description: 'The user as it is now.', schema: 'User' } },
+    answers: { 200: { description: 'The updated user.', schema: 'User' } },
   },
   'DELETE /users/me': {
     operationId: 'deleteMe',
     tag: 'Me',
-    summary: 'Delete the own account',
+    summary: 'Delete your own account',
     description:
-      'Account, sessions and links are gone at once; a last mail says so. The last active ADMIN cannot be deleted.',
+      'Deletes the account, its sessions and its links at once, and sends a last email about it. The last active ADMIN cannot be deleted.',
 
-    answers: { 204: { description: 'Deleted.' } },
+    answers: { 204: { description: 'The account is deleted.' } },
     problems: ['wrong_password', 'last_admin', 'rate_limited'],
   },
   'GET /users/me/activity': {
     operationId: 'listMyActivity',
     tag: 'Me',
-    summary: 'Read what happened to the own account',
+    summary: 'Read the activity of your own account',
     description:
-      'Its events in the audit trail, newest first: sign-ins, the refused ones too, changes, and what administrators did. Refreshes are not in it.',
-    parameters: { limit: 'How many on a page.', cursor: '`next_cursor` of the page before.' },
+      'Returns the events of the account in the audit trail, newest first: sign-ins and refused sign-ins, changes, and acts of administrators. Refreshes are not included.',
+    parameters: { limit: 'The maximum number of items on a page.', cursor: '`next_cursor` of the previous page.' },
     answers: {
       200: {
         description: 'A page of events.',
@@ -43,8 +43,8 @@ export const meOperations: Operations = {
   'GET /users/me/sessions': {
     operationId: 'listMySessions',
     tag: 'Me',
-    summary: 'List the own sessions',
-    description: 'Every device that is signed in, newest first.',
+    summary: 'List your own sessions',
+    description: 'Lists the devices that are signed in, newest first.',
     answers: {
       200: { description: 'The sessions.', schema: 'SessionList' },
     },
@@ -53,14 +53,14 @@ export const meOperations: Operations = {
     operationId: 'endMyOtherSessions',
     tag: 'Me',
     summary: 'Sign out everywhere else',
-    description: 'Ends every session of the user but the one that asks.',
-    answers: { 204: { description: 'Only this session is left.' } },
+    description: 'Ends every session of the user except the one of this request.',
+    answers: { 204: { description: 'Every other session has ended.' } },
   },
   'DELETE /users/me/sessions/{id}': {
     operationId: 'endMySession',
     tag: 'Me',
-    summary: 'End one of the own sessions',
-    description: "Another user's session is `not_found`.",
+    summary: 'End one of your own sessions',
+    description: 'A session of another user is answered with `not_found`.',
     parameters: { id: 'The id of the session.' },
     answers: { 204: { description: 'The session has ended.' } },
   },

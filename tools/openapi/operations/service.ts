@@ -7,7 +7,7 @@ export const serviceOperations: Operations = {
     tag: 'Service',
     summary: 'Read the public keys of access tokens',
     description:
-      'A JWK Set (RFC 7517). Accept a token only with the `alg` of the key that its `kid` names, `typ: at+jwt`, and your `iss` and `aud` (RFC 9068 §4).',
+      'A JWK Set (RFC 7517). Accept a token only if its `alg` is that of the key named by its `kid`, its `typ` is `at+jwt`, and `iss` and `aud` are the ones you expect (RFC 9068 §4).',
     answers: {
       200: {
         description: 'The keys.',
@@ -19,15 +19,15 @@ export const serviceOperations: Operations = {
   'GET /.well-known/change-password': {
     operationId: 'findChangePasswordPage',
     tag: 'Service',
-    summary: 'Find the page where a password is changed',
+    summary: 'Find the page for changing the password',
     description: 'For password managers (W3C, A Well-Known URL for Changing Passwords).',
-    answers: { 302: { description: 'There it is.', headers: ['ChangePasswordPage'] } },
+    answers: { 302: { description: 'A redirect to the page.', headers: ['ChangePasswordPage'] } },
   },
   'GET /openapi.json': {
     operationId: 'getDescription',
     tag: 'Service',
     summary: 'Read this document',
-    description: 'A static file, made from the schemas that validate when the service was built.',
+    description: 'A static file, generated from the schemas that validate requests when the service is built.',
     isStaticFile: true,
     answers: {
       200: {
@@ -41,24 +41,24 @@ export const serviceOperations: Operations = {
   'GET /healthz': {
     operationId: 'getHealth',
     tag: 'Service',
-    summary: 'Ask whether the service runs',
-    description: 'Touches no store and needs no configuration.',
+    summary: 'Check whether the service runs',
+    description: 'Reads no store and needs no configuration.',
     answers: {
-      200: { description: 'It runs.', schema: 'Health' },
+      200: { description: 'The service runs.', schema: 'Health' },
     },
   },
   'GET /readyz': {
     operationId: 'getReadiness',
     tag: 'Service',
-    summary: 'Ask whether the service can do its work',
-    description: 'Asks each store the smallest question there is.',
+    summary: 'Check whether the service can do its work',
+    description: 'Checks the configuration and sends each store a minimal query.',
     answers: {
       200: {
-        description: 'It can.',
+        description: 'The service can do its work.',
         schema: 'Readiness',
       },
       503: {
-        description: 'It cannot, and which store is to blame.',
+        description: 'The service cannot do its work. `checks` tells what is unavailable.',
         schema: 'Readiness',
         example: { status: 'unavailable', checks: { config: 'ok', d1: 'unavailable', kv: 'ok' } },
       },

@@ -6,10 +6,10 @@ export const tokenOperations: Operations = {
     tag: 'Tokens',
     summary: 'Sign in',
     description:
-      'An unknown address and a wrong password get the same answer after the same time. Only who knows the password learns that the account waits to be activated or is suspended. After five wrong passwords in a row each further try has to wait, from a second doubling up to a quarter of an hour; after a hundred, until a reset by mail. A device that sends the `device_token` of an earlier sign-in is counted apart from everybody else. Where the operator asks for Turnstile challenges, a device that is not known needs a `turnstile_token` after three wrong passwords: get one when the answer is `turnstile_required` at that field. A user has at most 50 sessions; beyond that the oldest ends. A sign-in from a device and a place that the account was not used from before is mailed to its user. With `transport: cookie` the refresh token is answered in a cookie.',
+      'An unknown address and a wrong password get the same answer after the same time. Only the right password reveals that the account is pending or suspended. After five consecutive wrong passwords, each further attempt has to wait: 1 second, then doubling up to 15 minutes. After a hundred, password sign-in is off until a reset by email. Attempts from a device that sends the `device_token` of an earlier sign-in are counted separately. If the operator has turned on Turnstile, an unknown device needs a `turnstile_token` after three wrong passwords: request one when the answer is `turnstile_required` at that field. A user has at most 50 sessions; another sign-in ends the oldest. A sign-in from a new device and a new place is reported to the user by email. With `transport: cookie` the refresh token is set as a cookie.',
 
     answers: {
-      200: { description: 'Signed in.', schema: 'SignInAnswer' },
+      200: { description: 'The user is signed in.', schema: 'SignInAnswer' },
     },
     problems: ['invalid_credentials', 'account_pending', 'account_suspended', 'origin_not_allowed', 'rate_limited'],
   },
@@ -18,9 +18,9 @@ export const tokenOperations: Operations = {
     tag: 'Tokens',
     summary: 'Renew both tokens',
     description:
-      'Gives a new access token and a new refresh token; keep the new one. A session lasts 30 days from its last refresh and 90 days from its sign-in at the most. The token presented last may be presented again for 30 seconds and gets the same successor, for an answer that was lost or two tabs at once. Any earlier one is taken for stolen: the session ends and the user is mailed. With `transport: cookie` the token comes from the cookie, and the new one goes there; a refusal leaves the cookie as it is, because another tab may have a newer one.',
+      'Returns a new access token and a new refresh token, which replaces the old one. A session lasts at most 30 days from its last refresh and 90 days from its sign-in. For 30 seconds, the last used refresh token may be used again and gets the same successor: an answer may be lost, or two tabs may refresh at once. Any other use of an old token counts as theft: the session ends and the user gets an email. With `transport: cookie` the token is read from the cookie and the new one is set as a cookie. A refusal leaves the cookie unchanged, because another tab may have a newer one.',
 
-    answers: { 200: { description: 'Renewed.', schema: 'TokenAnswer' } },
+    answers: { 200: { description: 'Both tokens are renewed.', schema: 'TokenAnswer' } },
     problems: ['invalid_refresh_token', 'refresh_token_reused', 'origin_not_allowed'],
   },
   'POST /auth/logout': {
@@ -28,7 +28,7 @@ export const tokenOperations: Operations = {
     tag: 'Tokens',
     summary: 'Sign out',
     description:
-      'Ends the session of a refresh token. A token that is no longer good is no failure (RFC 7009). With `transport: cookie` the token comes from the cookie; the answer deletes the cookie and has `Clear-Site-Data: "cache"`.',
+      'Ends the session of a refresh token. An invalid token is not an error (RFC 7009). With `transport: cookie` the token is read from the cookie; the answer deletes the cookie and has `Clear-Site-Data: "cache"`.',
 
     answers: { 204: { description: 'The session has ended.' } },
     problems: ['origin_not_allowed'],
@@ -37,7 +37,7 @@ export const tokenOperations: Operations = {
     operationId: 'logoutAll',
     tag: 'Tokens',
     summary: 'Sign out everywhere',
-    description: 'Ends every session of the user, this one too.',
+    description: 'Ends every session of the user, including this one.',
     answers: { 204: { description: 'Every session has ended.' } },
   },
   'GET /auth/verify': {
@@ -45,9 +45,9 @@ export const tokenOperations: Operations = {
     tag: 'Tokens',
     summary: 'Verify an access token at the edge',
     description:
-      'For gateways and sibling Workers. Checks signature, claims and the revocation list, but no database: an ended session may pass for about a minute. Role and scope are those of the token.',
+      'For gateways and other Workers. Checks the signature, the claims and the revocation list, but not the database: the token of an ended session is still accepted for about a minute. Role and scope are those of the token.',
     answers: {
-      204: { description: 'Good.', headers: ['UserId', 'SessionId', 'Role', 'Scope'] },
+      204: { description: 'The token is valid.', headers: ['UserId', 'SessionId', 'Role', 'Scope'] },
     },
   },
 }
