@@ -1,4 +1,4 @@
-/** docs/asvs.md against the standard, whose numbers are here, and against the tests that it names. */
+/** Checks docs/asvs.md against the numbers of the standard and against the tests that it names. */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -6,7 +6,7 @@ import { test } from 'node:test'
 const root = new URL('../../', import.meta.url)
 const page = readFileSync(new URL('docs/asvs.md', root), 'utf8')
 
-/** Every requirement of ASVS 5.0.0 on level 1 or 2, as sections and their numbers on each of the two. */
+/** Every requirement of ASVS 5.0.0 on level 1 or 2: the section, then its numbers on each level. */
 const sections: [section: string, level1: number[], level2: number[]][] = [
   ['6.1', [1], [2, 3]],
   ['6.2', [1, 2, 3, 4, 5, 6, 7, 8], [9, 10, 11, 12]],
@@ -68,7 +68,7 @@ const rows = Array.from(page.matchAll(/^\| (\d+\.\d+\.\d+) \| (.*) \|$/gm), ([, 
   return { number, level, verdict, grounds }
 })
 
-/** `[name](../test/…) "title", "title"`: a file and what it is cited for. */
+/** `[name](../test/…) "title", "title"`: a test file and the titles that are cited from it. */
 function citations({ grounds }: Row): { file: string; titles: string[] }[] {
   const files = grounds.matchAll(/\]\(\.\.\/(test\/[^)]+)\)((?:,? "[^"]+")*)/g)
   return Array.from(files, ([, file = '', quoted = '']) => ({
@@ -77,13 +77,13 @@ function citations({ grounds }: Row): { file: string; titles: string[] }[] {
   }))
 }
 
-/** Whether a text is the title of a test that runs, or of a `describe`, and not only somewhere in the file. */
+/** Whether the file has a `describe` or a test with this title that is not skipped. */
 function isTitle(source: string, title: string): boolean {
   const literal = title.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
   return new RegExp(`(?<!skip|todo)\\(\\s*(['"\`])${literal}\\1,`).test(source)
 }
 
-test('every requirement of level 1 and 2 has one row, under its number and level', () => {
+test('every requirement of level 1 and 2 has one row', () => {
   assert.equal(required.length, 126)
   assert.deepEqual(
     rows.map(({ number, level }) => `${number} L${level}`),
@@ -93,7 +93,7 @@ test('every requirement of level 1 and 2 has one row, under its number and level
   )
 })
 
-test('every row has a verdict, a met one names tests, and any other says why', () => {
+test('every row has a verdict, with tests if met and a reason if not', () => {
   for (const row of rows) {
     assert.match(row.verdict, /^(met|partly|open|n\.a\.)$/, row.number)
     if (row.verdict === 'met') assert.notDeepEqual(citations(row), [], row.number)
@@ -101,7 +101,7 @@ test('every row has a verdict, a met one names tests, and any other says why', (
   }
 })
 
-test('every test that is named is there, under its title', () => {
+test('every cited test exists under its title', () => {
   const missing: string[] = []
   for (const row of rows) {
     for (const { file, titles } of citations(row)) {
@@ -110,14 +110,14 @@ test('every test that is named is there, under its title', () => {
       if (titles.length === 0 || source === '') missing.push(`${row.number}: ${file}`)
       for (const title of titles) if (!isTitle(source, title)) missing.push(`${row.number}: ${file}: ${title}`)
     }
-    // A quotation that follows no file would be looked for nowhere.
+    // A quotation without a file would not be checked.
     const cited = citations(row).flatMap(({ titles }) => titles).length
     assert.equal(cited * 2, row.grounds.split('"').length - 1, `${row.number} quotes titles of tests only`)
   }
   assert.deepEqual(missing, [])
 })
 
-test('what is not met is told at the top, and nothing else', () => {
+test('the summary lists exactly the requirements that are not met', () => {
   const told = /\*\*What is open, in short\.\*\*[^#]*/.exec(page)![0].match(/\d+\.\d+\.\d+/g)
   const unmet = rows.filter(({ verdict }) => verdict === 'open' || verdict === 'partly').map(({ number }) => number)
   assert.deepEqual(told, unmet)

@@ -1,4 +1,4 @@
-/** The client as it is published: what is in the package, how large it is, and that what its README shows compiles and works. */
+/** The published client: the contents and the size of the package, and the examples of its README. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ const run = promisify(execFile)
 const browserBudgetBytes = 6_000
 const timeout = 300_000
 
-/** The people of the examples. */
+/** The users in the examples. */
 const ada = { email: 'ada@example.com', password: 'nine quiet lanterns drift' }
 const grace = { email: 'grace@example.com', password: 'seven copper kettles hum' }
 
@@ -42,7 +42,7 @@ describe('@postern/client', { timeout }, () => {
   })
   after(() => rmSync(folder, { recursive: true, force: true }))
 
-  /** What a bundler makes of a page that imports this. */
+  /** Bundles code as for a page. */
   async function bundle(contents: string): Promise<{ bytes: number; text: string }> {
     const stdin = { contents, resolveDir: folder }
     const result = await build({ stdin, bundle: true, minify: true, format: 'esm', write: false, platform: 'browser' })
@@ -50,7 +50,7 @@ describe('@postern/client', { timeout }, () => {
     return { bytes: gzipSync(text, { level: 9 }).length, text }
   }
 
-  test('has code, types, sources, a README and a license, and nothing else', () => {
+  test('contains code, types, sources, a README and a license only', () => {
     const other = packed.filter((path) => !/^(dist\/\w+\.(js|js\.map|d\.ts)|src\/\w+\.ts)$/.test(path))
     assert.deepEqual(other.toSorted(), ['LICENSE', 'README.md', 'package.json'])
     for (const entry of ['index', 'verifier', 'hono']) {
@@ -58,7 +58,7 @@ describe('@postern/client', { timeout }, () => {
     }
   })
 
-  test(`is at most ${browserBudgetBytes} bytes gzipped in a browser, and brings nothing that is not asked for`, async () => {
+  test(`is at most ${browserBudgetBytes} bytes gzipped in a browser, without unused parts`, async () => {
     const whole = await bundle(`export * from '@postern/client'`)
     console.log(`the browser entry, gzipped: ${whole.bytes} bytes of ${browserBudgetBytes}`)
     assert.ok(whole.bytes <= browserBudgetBytes, `${whole.bytes} bytes`)
@@ -67,7 +67,7 @@ describe('@postern/client', { timeout }, () => {
     assert.ok(error.bytes < 600, `${error.bytes} bytes for the error alone`)
   })
 
-  test('shows examples that compile as they stand', async () => {
+  test('has README examples that compile', async () => {
     const examples = examplesIn(join(projectRoot, 'client/README.md'))
     assert.ok(examples.length >= 9)
     examples.forEach(({ code }, index) => writeFileSync(join(folder, `example-${index}.ts`), code))
@@ -86,7 +86,7 @@ describe('@postern/client', { timeout }, () => {
     assert.equal(stdout, '')
   })
 
-  test('shows examples that work, with the development server', async () => {
+  test('has README examples that work against the development server', async () => {
     const server = await DevServer.start()
     const { origin } = server
     try {

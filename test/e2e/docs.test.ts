@@ -1,4 +1,4 @@
-/** What the documents say of the code, held to the code. */
+/** Checks what the documents say about the code. */
 import assert from 'node:assert/strict'
 import { existsSync, globSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -22,7 +22,7 @@ function filesWith(pattern: RegExp): string[] {
   return [...sources].filter(([, source]) => pattern.test(source)).map(([path]) => path)
 }
 
-test('every link of a document leads to a file that is there, and to a heading in it', () => {
+test('every link of a document leads to an existing file and heading', () => {
   const broken: string[] = []
   for (const page of pages) {
     for (const [, target = ''] of read(page).matchAll(/\]\(([^)\s]+)\)/g)) {
@@ -36,7 +36,7 @@ test('every link of a document leads to a file that is there, and to a heading i
   assert.deepEqual(broken, [])
 })
 
-test('every npm script that a document names is there', () => {
+test('every npm script that a document names exists', () => {
   const scriptsOf = (path: string) => Object.keys((JSON.parse(read(path)) as { scripts: object }).scripts)
   const scripts = { root: scriptsOf('package.json'), client: scriptsOf('client/package.json') }
   const named = pages.flatMap((page) =>
@@ -54,7 +54,7 @@ test('every npm script that a document names is there', () => {
   )
 })
 
-test('every key command of a document is one that the command takes', () => {
+test('every `npm run keys` command of a document is valid', () => {
   const lines = pages.flatMap((page) =>
     codeOf(page).flatMap((code) => Array.from(code.matchAll(/\bnpm run keys -- ([^`#\n]+)/g), ([, line = '']) => line)),
   )
@@ -68,7 +68,7 @@ test('every key command of a document is one that the command takes', () => {
   }
 })
 
-test('no command of a document reaches into a module of the repository, which may change without a word', () => {
+test('no command of a document imports a module of the repository', () => {
   const reaching = pages.flatMap((page) =>
     codeOf(page)
       .filter((code) => /\b(?:import|require)\(\s*['"]\.|\bnode (?:-\S+ )*\S+\.ts\b/.test(code))
@@ -77,7 +77,7 @@ test('no command of a document reaches into a module of the repository, which ma
   assert.deepEqual(reaching, [])
 })
 
-test('every path of the repository that a document names is there', () => {
+test('every path of the repository that a document names exists', () => {
   const folders = 'src|test|tools|docs|web|client|emails|examples|migrations|public|\\.ci'
   const isPath = new RegExp(`^(?:(?:${folders})(?:/[\\w.*-]+)*/?|[\\w-]+(?:/[\\w.-]+)*\\.(?:ts|tsx|toml|md))$`)
   const named = pages.flatMap((page) =>
@@ -87,7 +87,7 @@ test('every path of the repository that a document names is there', () => {
       .map((path) => ({ page, path })),
   )
   assert.ok(named.length > 100)
-  // A name without a folder is one of a folder that the sentence is about.
+  // A file name without a folder refers to the folder that the sentence is about.
   const placesOf = (page: string, path: string) => [path, join('src/**', path), join(dirname(page), path)]
   const missing = named.filter(({ page, path }) => globSync(placesOf(page, path), { cwd: root }).length === 0)
   assert.deepEqual(missing, [])
@@ -106,7 +106,7 @@ test("the operator's table of log events is what the code writes", () => {
   assert.deepEqual(new Map(told), new Map(written))
 })
 
-test("the operator's table says every reason of a 503", () => {
+test('the table of log events lists every reason of a 503', () => {
   const [, told = ''] = /^\| `request\.unavailable` \|[^|]*\|[^|]*\|([^|]*)\|/m.exec(read('docs/operations.md')) ?? []
   const reasons = [...sources.values()].flatMap((source) => [...source.matchAll(/\bunavailable\('([a-z0-9_]+)'/g)])
   assert.ok(reasons.length > 5)
@@ -116,7 +116,7 @@ test("the operator's table says every reason of a 503", () => {
   )
 })
 
-test('the tables of variables and secrets are those of wrangler.toml, and of the secrets that one may do without', () => {
+test('the tables of variables and secrets match the configuration', () => {
   const toml = read('wrangler.toml')
   const [, vars = ''] = /^\[vars\]$(.*?)^\[/ms.exec(toml) ?? []
   const variables = Array.from(vars.matchAll(/^([A-Z_]+) =/gm), ([, name = '']) => name)
@@ -132,7 +132,7 @@ test('the tables of variables and secrets are those of wrangler.toml, and of the
   assert.deepEqual(sorted([...required, ...optional].filter((name) => !leaked.includes(`\n| \`${name}\` |`))), [])
 })
 
-test('the page about how it works knows every table, kind of token and template', () => {
+test('the architecture page lists every table, kind of token and template', () => {
   const names = (path: string, pattern: RegExp) => Array.from(read(path).matchAll(pattern), ([, name = '']) => name)
   const tables = globSync('src/store/schema/*.ts', { cwd: root }).flatMap((path) =>
     names(path, /sqliteTable\(\s*'([a-z_]+)'/g),
@@ -175,7 +175,7 @@ test('one place writes the log', () => {
 
 test('the ways in are the calls that answer with an access token', () => {
   const { paths, components } = JSON.parse(read('public/openapi.json')) as Description
-  /** A schema as text, with everything that it refers to. */
+  /** A schema as text, with all references resolved. */
   const inFull = (schema: unknown): string =>
     JSON.stringify(schema).replaceAll(/"#\/components\/schemas\/(\w+)"/g, (_, name: string) =>
       inFull(components.schemas[name]),

@@ -11,7 +11,7 @@ import { readLocalServer } from '../../tools/dev/settings.ts'
 import { localVariables } from '../../tools/dev/wrangler-dev.ts'
 import { worthShowing } from '../../tools/dev/worker-output.ts'
 
-test('local secrets are made once, for the owner only, and never written over', (context) => {
+test('local secrets are generated once, privately, and never overwritten', (context) => {
   const directory = mkdtempSync(join(tmpdir(), 'secrets-'))
   context.after(() => rmSync(directory, { recursive: true }))
   const path = join(directory, '.dev.vars')
@@ -31,7 +31,7 @@ test('local secrets are made once, for the owner only, and never written over', 
   assert.equal(readFileSync(path, 'utf8'), partial)
 })
 
-test('a port in use is said in one line that names the way out', async (context) => {
+test('a port in use is reported on one line with a way out', async (context) => {
   const holder = createServer()
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve))
   context.after(() => holder.close())
@@ -42,27 +42,27 @@ test('a port in use is said in one line that names the way out', async (context)
   })
 })
 
-test('ports that are none are refused', () => {
+test('invalid ports are refused', () => {
   assert.equal(readLocalServer({}).url, 'http://127.0.0.1:8787')
   assert.equal(readLocalServer({ PORT: '9000', MAILBOX_PORT: '' }).mailboxUrl, 'http://127.0.0.1:8788')
   for (const PORT of ['x', '0', '70000', '80.5', '8788'])
     assert.throws(() => readLocalServer({ PORT }), { name: 'Stop' }, PORT)
 })
 
-test('what is off on this machine can be tried out, and nothing else of the environment reaches the Worker', () => {
+test('only the listed variables of the environment reach the Worker', () => {
   assert.deepEqual(readLocalServer({ HOME: '/', ENVIRONMENT: 'x', CORS_ORIGINS: '' }).passedOn, {})
   const tried = { CORS_ORIGINS: 'http://localhost:5173', TURNSTILE_SECRET: '1x', TURNSTILE_URL: 'http://127.0.0.1:9' }
   assert.deepEqual(readLocalServer({ ...tried, RESEND_API_KEY: 'x' }).passedOn, tried)
 })
 
-test('client addresses are counted only when asked for', () => {
+test('rate limits are off unless the environment turns them on', () => {
   assert.equal(readLocalServer({}).rateLimits, 'off')
   assert.equal(readLocalServer({ RATE_LIMITS: '' }).rateLimits, 'off')
   assert.equal(readLocalServer({ RATE_LIMITS: 'on' }).rateLimits, 'on')
   assert.throws(() => readLocalServer({ RATE_LIMITS: 'yes' }), { name: 'Stop' })
 })
 
-test("no password is looked up anywhere from a developer's machine, unless the environment says where", () => {
+test('passwords are looked up in no breach list unless the environment names one', () => {
   const server = readLocalServer({})
   const off = localVariables(server, {})
   assert.deepEqual([off['PWNED_PASSWORDS_URL'], off['PWNED_PASSWORDS_REQUIRED']], ['', ''])
@@ -71,7 +71,7 @@ test("no password is looked up anywhere from a developer's machine, unless the e
   assert.deepEqual({ ...on, ...env }, on)
 })
 
-test('a cron is due in the minutes its five fields name, in UTC', () => {
+test('a cron is due in the minutes that its fields match, in UTC', () => {
   const at = (time: string) => new Date(`2026-11-22T${time}:30Z`) // A Sunday.
   const cases: [string, string, boolean][] = [
     ['*/5 * * * *', '10:05', true],
@@ -90,7 +90,7 @@ test('a cron is due in the minutes its five fields name, in UTC', () => {
   for (const [cron, time, expected] of cases) assert.equal(isDue(cron, at(time)), expected, `${cron} at ${time}`)
 })
 
-test("the Worker's log lines and errors are shown, wrangler's own chatter is not", () => {
+test("log lines and errors are shown, and wrangler's own messages are not", () => {
   const shown = {
     '{"event":"request"}': '{"event":"request"}',
     '\x1b[31m✘ \x1b[41;31m[\x1b[41;97mERROR\x1b[41;31m]\x1b[0m \x1b[1m{"level":"error"}\x1b[0m': '{"level":"error"}',

@@ -23,7 +23,7 @@ async function mailboxWithMail(tell?: (event: object) => Promise<number>) {
   return { handle: mailbox.handle, id }
 }
 
-test('a developer can have a mail bounce, and the service hears of it as from Resend', async () => {
+test('a developer can trigger a bounce, with the event that Resend sends', async () => {
   const told: object[] = []
   const { handle, id } = await mailboxWithMail(async (event) => {
     told.push(event)
@@ -50,7 +50,7 @@ test('a developer can have a mail bounce, and the service hears of it as from Re
   assert.equal((told[1] as typeof event).data.bounce.type, 'Permanent')
 })
 
-test('an event of another kind, or about a mail that is not there, is refused', async () => {
+test('events of unknown types or about unknown emails are refused', async () => {
   const { handle, id } = await mailboxWithMail(async () => 200)
   for (const wish of [{}, null, { type: 'email.opened' }, { type: 'constructor' }]) {
     assert.equal((await handle(post(`/emails/${id}/events`, wish))).status, 422)
@@ -62,7 +62,7 @@ test('an event of another kind, or about a mail that is not there, is refused', 
   assert.equal((await deaf.handle(post(`/emails/${deaf.id}/events`, { type: 'email.delivered' }))).status, 404)
 })
 
-test('what is sent is signed as the SDK of Resend verifies it', () => {
+test("events are signed so that Resend's SDK verifies them", () => {
   const secret = makeWebhookSecret()
   const payload = JSON.stringify({ type: 'email.delivered' })
   const signed = signedHeaders(payload, secret, new Date())

@@ -24,7 +24,7 @@ async function withMail(payload: unknown) {
   return { get, id }
 }
 
-test('the list and a mail are shown with everything of the mail escaped', async () => {
+test('every part of an email is escaped in the list and on its page', async () => {
   const { get, id } = await withMail(hostile)
   for (const path of ['/', `/mails/${id}`]) {
     const page = await (await get(path)).text()
@@ -33,14 +33,14 @@ test('the list and a mail are shown with everything of the mail escaped', async 
   }
 })
 
-test('links in the text of a mail can be clicked, and only http links', async () => {
+test('http links in the text of an email can be clicked, and no others', async () => {
   const { get, id } = await withMail(hostile)
   const page = await (await get(`/mails/${id}`)).text()
   assert.ok(page.includes('<a href="http://127.0.0.1/activate#token=a.b&amp;c=">'))
   assert.ok(!page.includes('href="javascript:'))
 })
 
-test('the HTML of a mail is framed without scripts, and its links leave the frame', async () => {
+test('the HTML of an email runs no script, and its links leave the frame', async () => {
   const { get, id } = await withMail(hostile)
   const page = await (await get(`/mails/${id}`)).text()
   assert.match(page, /<iframe [^>]*sandbox="allow-popups allow-top-navigation-by-user-activation"/)
@@ -52,7 +52,7 @@ test('the HTML of a mail is framed without scripts, and its links leave the fram
   assert.ok((await framed.text()).startsWith('<html><head><base target="_top"><title>'))
 })
 
-test('no page asks anything of another host', async () => {
+test('no page fetches anything from another host', async () => {
   const { get, id } = await withMail({ ...hostile, html: '<p>Hi</p>', text: 'Hi' })
   for (const path of ['/', `/mails/${id}`, '/mailbox.css', '/mailbox.js']) {
     const answer = await get(path)
@@ -63,7 +63,7 @@ test('no page asks anything of another host', async () => {
   assert.ok(policy.startsWith("default-src 'none'"))
 })
 
-test('an unknown mail is a page with a way back', async () => {
+test('the page for an unknown email links back to the list', async () => {
   const { get } = await withMail(hostile)
   const answer = await get('/mails/nothing')
   assert.equal(answer.status, 404)

@@ -22,7 +22,7 @@ afterEach(async () => {
 
 const mail = { from: 'Postern <accounts@example.com>', to: 'ada@example.com', subject: 'Hello', text: 'Hi — ✓' }
 
-test("Resend's own client sends, lists and reads mails", async () => {
+test("Resend's SDK sends, lists and reads emails", async () => {
   const resend = new Resend('re_local', { baseUrl: server.url })
   const sent = await resend.emails.send({ ...mail, html: '<p>Hi</p>' }, { idempotencyKey: 'one' })
   assert.equal(sent.error, null)
@@ -39,7 +39,7 @@ test("Resend's own client sends, lists and reads mails", async () => {
   assert.deepEqual(read.data?.to, [mail.to])
 })
 
-test("Resend's own client understands refusals and batches", async () => {
+test("Resend's SDK understands refusals and batches", async () => {
   const resend = new Resend('re_local', { baseUrl: server.url })
   const refused = await resend.emails.send({ ...mail, to: 'nobody' })
   assert.deepEqual([refused.error?.name, refused.error?.statusCode], ['validation_error', 422])
@@ -53,7 +53,7 @@ test("Resend's own client understands refusals and batches", async () => {
   assert.deepEqual([permissive.data?.data.length, permissive.data?.errors.map(({ index }) => index)], [1, [1]])
 })
 
-test('mails outlive the server, in a file for the owner only; a torn last line does no harm', async () => {
+test('emails survive a restart and a torn last line, in a private file', async () => {
   const resend = new Resend('re_local', { baseUrl: server.url })
   await resend.emails.send(mail, { idempotencyKey: 'one' })
   await server.stop()
@@ -72,7 +72,7 @@ test('mails outlive the server, in a file for the owner only; a torn last line d
   assert.equal(readFileSync(path, 'utf8').trim().split('\n').length, 3)
 })
 
-test('a request under a foreign name is refused: another site may not read the mails through the browser', async () => {
+test('requests under a foreign host name are refused (DNS rebinding)', async () => {
   for (const [host, status] of [
     ['evil.example', 403],
     ['127.0.0.1.evil.example:80', 403],
@@ -84,14 +84,14 @@ test('a request under a foreign name is refused: another site may not read the m
   }
 })
 
-test('only this machine is listened to', () => {
+test('the server listens on the loopback address only', () => {
   assert.match(server.url, /^http:\/\/127\.0\.0\.1:\d+$/)
 })
 
-test('a body of unreasonable size is refused', async () => {
+test('a body over 10 MiB is refused', async () => {
   const answer = await fetch(`${server.url}/emails`, { method: 'POST', body: 'x'.repeat(11 * 1024 * 1024) }).then(
     ({ status }) => status,
-    () => 413, // The server may hang up before it has read all.
+    () => 413, // The server may close the connection before it has read the whole body.
   )
   assert.equal(answer, 413)
 })
@@ -107,7 +107,7 @@ function statusFor(host: string): Promise<number | undefined> {
   })
 }
 
-test('a target is a path, whatever it looks like, and HEAD is GET without a body', async () => {
+test('a request target cannot name another host, and HEAD is answered', async () => {
   const { port } = new URL(server.url)
   const statusOf = (method: string, path: string) =>
     new Promise<number | undefined>((resolve, reject) => {

@@ -29,7 +29,7 @@ async function refusal(response: Response): Promise<{ statusCode: number; name: 
   return body
 }
 
-test('a sent mail can be listed and read as Resend shows it', async () => {
+test('a sent email is listed and read in the format of Resend', async () => {
   const { handle } = createMailbox({ now: () => new Date('2026-11-22T18:40:12.512Z') })
   const sent = await handle(
     post({ ...mail, html: '<p>Hi</p>', reply_to: 'help@example.com', tags: [{ name: 'a', value: 'b' }] }),
@@ -57,7 +57,7 @@ test('a sent mail can be listed and read as Resend shows it', async () => {
   assert.deepEqual(whole, { object: 'email', ...row, html: '<p>Hi</p>', text: 'Hi', tags: [{ name: 'a', value: 'b' }] })
 })
 
-test('every call of the API needs a key', async () => {
+test('every API call needs a key', async () => {
   const { handle } = createMailbox()
   for (const authorization of ['', 'Bearer ', 'Basic abc']) {
     for (const request of [post(mail, { authorization }), call('/emails', { headers: { authorization } })]) {
@@ -66,7 +66,7 @@ test('every call of the API needs a key', async () => {
   }
 })
 
-test('a mail that Resend would refuse is refused with its status and name, and not kept', async () => {
+test('an invalid email is refused as Resend refuses it, and not kept', async () => {
   const { handle, mails } = createMailbox()
   const { text: _, ...bare } = mail
   const cases: [unknown, string, RegExp][] = [
@@ -94,7 +94,7 @@ test('a mail that Resend would refuse is refused with its status and name, and n
   assert.deepEqual(mails(), [])
 })
 
-test('one idempotency key sends one mail, and refuses another payload', async () => {
+test('an idempotency key sends one email and refuses another payload', async () => {
   const { handle, mails } = createMailbox()
   const first = await (await handle(post(mail, { 'idempotency-key': 'k1' }))).json()
   const again = await handle(post(mail, { 'idempotency-key': 'k1' }))
@@ -105,7 +105,7 @@ test('one idempotency key sends one mail, and refuses another payload', async ()
   assert.equal(mails().length, 1)
 })
 
-test('of twenty requests with one key at once, one is kept and all get its answer', async () => {
+test('twenty concurrent requests with one key send one email', async () => {
   const { handle, mails } = createMailbox()
   const answers = await Promise.all(
     Array.from({ length: 20 }, async () => (await handle(post(mail, { 'idempotency-key': 'k' }))).json()),
@@ -114,7 +114,7 @@ test('of twenty requests with one key at once, one is kept and all get its answe
   assert.equal(mails().length, 1)
 })
 
-test('an idempotency key is forgotten after a day, and a refused request does not use it up', async () => {
+test('an idempotency key lasts a day, and a refused request does not use it', async () => {
   let now = new Date('2026-11-22T00:00:00Z')
   const { handle, mails } = createMailbox({ now: () => now })
   assert.equal((await handle(post({ ...mail, to: 'x' }, { 'idempotency-key': 'k' }))).status, 422)
@@ -160,7 +160,7 @@ test('a strict batch is kept as a whole or not at all', async () => {
   )
 })
 
-test('a permissive batch keeps what is good and names the rest by its place', async () => {
+test('a permissive batch keeps valid emails and lists the others by index', async () => {
   const { handle, mails } = createMailbox()
   const permissive = { 'x-batch-validation': 'permissive' }
   const answer = await (await handle(post([{ ...mail, to: 'x' }, mail], permissive, '/emails/batch'))).json()
@@ -171,7 +171,7 @@ test('a permissive batch keeps what is good and names the rest by its place', as
   assert.equal(mails().length, 1)
 })
 
-test('the list is paged by cursor, the newest mail first', async () => {
+test('the list is paged by cursor, newest first', async () => {
   const { handle } = createMailbox()
   for (let n = 1; n <= 25; n++) await handle(post({ ...mail, subject: `Mail ${n}` }))
   const page = async (query: string) => (await handle(call(`/emails${query}`))).json()
@@ -190,7 +190,7 @@ test('the list is paged by cursor, the newest mail first', async () => {
   }
 })
 
-test('an unknown path or mail is 404, a wrong method 405', async () => {
+test('an unknown path or email is 404, a wrong method 405', async () => {
   const { handle } = createMailbox()
   for (const path of ['/domains', '/emails/', '/emails/a/b', '/emails/nothing']) {
     assert.equal((await refusal(await handle(call(path)))).name, 'not_found', path)
@@ -205,7 +205,7 @@ test('an unknown path or mail is 404, a wrong method 405', async () => {
   }
 })
 
-test('a mailbox goes on from what an earlier one wrote down, keys included', async () => {
+test('a mailbox continues from the entries of an earlier one, keys included', async () => {
   const entries: Entry[] = []
   const before = createMailbox({ append: (entry) => entries.push(JSON.parse(JSON.stringify(entry))) })
   const { id } = await (await before.handle(post(mail, { 'idempotency-key': 'k' }))).json()

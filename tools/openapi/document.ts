@@ -41,7 +41,7 @@ const bearer = {
   scheme: 'bearer',
   bearerFormat: 'JWT',
   description:
-    'The `access_token` of a token answer: a JWT as in RFC 9068, verified as RFC 8725 advises, valid for ten minutes.',
+    'The `access_token` of a token answer: a JWT as in RFC 9068, verified as RFC8725 advises, valid for ten minutes.',
 }
 
 const requestId = {

@@ -23,13 +23,10 @@ export const jwt = z
 
 export const ip = z.string().nullable().meta({ description: 'The IPv4 or IPv6 address of the client, if known.' })
 
-export const country = z
-  .string()
-  .nullable()
-  .meta({
-    description:
-      'The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown.',
-  })
+export const country = z.string().nullable().meta({
+  description:
+    'The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown.',
+})
 
 export const userAgent = z.string().max(256).nullable().meta({ description: 'The `User-Agent` of the client.' })
 

@@ -12,11 +12,9 @@ export const outboxEmail = exactly<ReturnType<typeof emailAnswer> & { template: 
   z.strictObject({
     id,
     template: z.enum(emailTemplates),
-    user_id: id
-      .nullable()
-      .meta({
-        description: 'The user who receives the email. Unknown until delivery for emails that anybody may request.',
-      }),
+    user_id: id.nullable().meta({
+      description: 'The user who receives the email. Unknown until delivery for emails that anybody may request.',
+    }),
     recipient: email.nullable().meta({ description: '`null` once the last email to a deleted account is finished.' }),
     status: z.enum(emailStatuses).meta({
       description:
