@@ -43,7 +43,7 @@ test('http links in the text of an email can be clicked, and no others', async (
 test('the HTML of an email runs no script, and its links leave the frame', async () => {
   const { get, id } = await withMail(hostile)
   const page = await (await get(`/mails/${id}`)).text()
-  assert.match(page, /<iframe [^>]*sandbox="allow-popups allow-top-navigation-by-user-activation"/)
+  assert.match(page, /<iframe\s[^>]*sandbox="allow-popups allow-top-navigation-by-user-activation"/)
   const framed = await get(`/mails/${id}/html`)
   const policy = framed.headers.get('content-security-policy') ?? ''
   for (const part of ["default-src 'none'", 'sandbox allow-popups', "frame-ancestors 'self'"]) {
