@@ -12,6 +12,8 @@ export default defineConfig(async () => ({
         bindings: {
           TEST_MIGRATIONS: await readD1Migrations('./migrations'),
           MODEL: modelSettings,
+          // CI runs more of them.
+          RACE_ROUNDS: Number(process.env['RACE_ROUNDS'] ?? 2),
           ENVIRONMENT: 'development',
           PUBLIC_URL: 'https://accounts.example.com',
           BOOTSTRAP_ADMIN_EMAIL: 'admin@example.com',

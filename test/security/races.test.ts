@@ -1,102 +1,95 @@
-/** Twenty callers at once, ten rounds: how many succeed, and what is there afterwards. */
+/** Twenty callers at once, in as many rounds as RACE_ROUNDS says: how many succeed, and what is stored afterwards. */
 import { env } from 'cloudflare:workers'
 import { decodeJwt } from 'jose'
-import { expect, it } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { mailBudget } from '../../src/config/policy.ts'
 import { expectProblem } from '../support/answers.ts'
+import type { Success } from '../support/api.ts'
+import type { Caller } from '../support/caller.ts'
 import { minute } from '../support/clock.ts'
-import {
-  type SignedIn,
-  goodPassword,
-  mailsTo,
-  newestMail,
-  otherPassword,
-  register,
-  resetToken,
-  signIn,
-  signUp,
-  signUpAdmin,
-  signUpAs,
-  tokenIn,
-} from '../support/people.ts'
-import { type Answer, type Service, startService } from '../support/service.ts'
+import { it } from '../support/fixtures.ts'
+import { linkTokenIn } from '../support/inbox.ts'
+import { type Person, goodPassword, otherPassword } from '../support/person.ts'
+import type { People } from '../support/population.ts'
+import { setAttempts } from '../support/rows.ts'
+import type { Answer } from '../support/service.ts'
+import { revokedSessions, rowOf, rowsOf } from '../support/state.ts'
+
+type Sent = Promise<Answer<unknown>>
+type Tokens = Success<'refresh'>
 
 const callers = 20
-const rounds = 10
 
 /** Runs a race per round, each with people of its own. */
-async function race(service: Service, run: (service: Service, email: string) => Promise<void>): Promise<void> {
-  for (let round = 0; round < rounds; round++) await run(service, `racer-${round}@example.com`)
+async function race(run: (email: string) => Promise<void>): Promise<void> {
+  for (let round = 0; round < env.RACE_ROUNDS; round++) await run(`racer-${round}@example.com`)
 }
 
-function atOnce(call: (index: number) => Promise<Answer>): Promise<Answer[]> {
-  return Promise.all(Array.from({ length: callers }, (_, index) => call(index)))
+function atOnce(send: (index: number) => Sent): Promise<Answer<unknown>[]> {
+  return Promise.all(Array.from({ length: callers }, (_, index) => send(index)))
 }
 
-/** The same, but each comes one question to D1 later: what takes several is met by others between any two of them. */
-function inARow(call: (index: number) => Promise<Answer>): Promise<Answer[]> {
+/** The same, but each caller starts one D1 query later, so that some meet an act of several queries between two of them. */
+function inARow(send: (index: number) => Sent): Promise<Answer<unknown>[]> {
   return atOnce(async (index) => {
-    for (let questions = 0; questions < index; questions++) await env.DB.prepare('select 1').run()
-    return call(index)
+    for (let queries = 0; queries < index; queries++) await env.DB.prepare('select 1').run()
+    return send(index)
   })
 }
 
-function countStatus(answers: Answer[], status: number): number {
+function countStatus(answers: Answer<unknown>[], status: number): number {
   return answers.filter((answer) => answer.status === status).length
 }
 
-async function count(sql: string, ...values: unknown[]): Promise<number> {
-  return (
-    (await env.DB.prepare(sql)
-      .bind(...values)
-      .first<number>('n')) ?? 0
-  )
+function countCode(answers: Answer<unknown>[], code: string): number {
+  return answers.filter(({ json }) => (json as { code?: string } | undefined)?.code === code).length
 }
 
-/** Nothing that anybody was given lets anybody in: not in D1, not by the revocation list, and no refresh token. */
-async function expectDead(service: Service, answers: Answer[]): Promise<void> {
-  const given = answers.filter(({ json }) => json?.access_token !== undefined)
-  for (const token of new Set(given.map(({ json }) => json.access_token))) {
-    for (const path of ['/users/me', '/auth/verify']) {
-      expect((await service.call('GET', path, { token })).status, path).toBe(401)
-    }
+/** The tokens that were given to the callers. */
+function tokensIn(answers: Answer<unknown>[]): Tokens[] {
+  const isTokens = (json: unknown): json is Tokens =>
+    typeof json === 'object' && json !== null && 'access_token' in json
+  return answers.map(({ json }) => json).filter(isTokens)
+}
+
+/** Expects the tokens to be refused by D1 and by the revocation list, and the refresh tokens with them. */
+async function expectDead(anonymous: Caller, given: Tokens[]): Promise<void> {
+  for (const token of new Set(given.map(({ access_token }) => access_token))) {
+    await anonymous.from({ token }).me().refused(401, 'invalid_token')
+    await anonymous.from({ token }).verify().refused(401, 'invalid_token')
   }
-  for (const refresh_token of new Set(given.map(({ json }) => json.refresh_token))) {
-    expect((await service.call('POST', '/auth/refresh', { body: { refresh_token } })).status).toBe(401)
+  for (const token of new Set(given.map(({ refresh_token }) => refresh_token!))) {
+    expect((await anonymous.refresh(token).answer).status).toBe(401)
   }
 }
 
-/** So many tries at once are over everybody's budget; here it is not the budget that is to decide. */
-async function grantTries(email: string): Promise<void> {
-  await env.DB.prepare('insert or replace into attempt_counters values (?, -1000, 0, 0)').bind(`account:${email}`).run()
-}
+/** Enough tries for all callers, so that the budget for wrong passwords does not decide the race. */
+const grantTries = (email: string) => setAttempts(email, -1000)
 
-const sessionsOf = (email: string) =>
-  count('select count(*) as n from sessions where user_id = (select id from users where email = ?)', email)
+const ofEmail = 'user_id = (select id from users where email = ?)'
+const countSessions = async (email: string) => (await rowsOf('sessions', ofEmail, email)).length
+const countRegistrations = async (email: string) => (await rowsOf('registrations', 'email = ?', email)).length
 
-it('lets one of twenty callers with the same activation link in', async () => {
-  await race(startService(), async (service, email) => {
-    const token = await register(service, email)
+it('lets one of twenty callers with the same activation link in', async ({ service, inbox, people, anonymous }) => {
+  await race(async (email) => {
+    const token = await people.register(email)
     await grantTries(email)
-    const answers = await atOnce(() =>
-      service.call('POST', '/auth/activate', { body: { token, password: goodPassword } }),
-    )
+    const answers = await atOnce(() => anonymous.activate({ token, password: goodPassword }).answer)
     expect(countStatus(answers, 200)).toBe(1)
-    expect(answers.filter(({ json }) => json.code === 'invalid_link')).toHaveLength(callers - 1)
-    expect(await sessionsOf(email)).toBe(1)
-    expect(
-      await count(
-        "select count(*) as n from audit_events where type = 'user.activated' and user_id = (select id from users where email = ?)",
-        email,
-      ),
-    ).toBe(1)
+    expect(countCode(answers, 'invalid_link')).toBe(callers - 1)
+    expect(await countSessions(email)).toBe(1)
+    expect(await rowsOf('audit_events', `type = 'user.activated' and ${ofEmail}`, email)).toHaveLength(1)
     await service.deliver()
-    expect(mailsTo(service, email)).toHaveLength(2)
+    expect(inbox.all(email)).toHaveLength(2)
   })
 })
 
-it('makes one account of twenty registrations of one address in several spellings, and each link leads to its own password', async () => {
-  await race(startService(), async (service, email) => {
+it('makes one account of twenty registrations, and each link takes only its own password', async ({
+  service,
+  inbox,
+  anonymous,
+}) => {
+  await race(async (email) => {
     const [local, domain] = email.split('@') as [string, string]
     const spellings = [
       email,
@@ -106,278 +99,268 @@ it('makes one account of twenty registrations of one address in several spelling
       `${local.toUpperCase()}@${domain}`,
     ]
     const passwordOf = (index: number) => `${goodPassword} ${index}`
-    const answers = await atOnce((index) =>
-      service.call('POST', '/auth/register', {
-        body: { email: spellings[index % spellings.length], password: passwordOf(index) },
-      }),
+    const answers = await atOnce(
+      (index) =>
+        anonymous.register({ email: spellings[index % spellings.length]!, password: passwordOf(index) }).answer,
     )
     expect(countStatus(answers, 202)).toBe(callers)
-    expect(await count('select count(*) as n from users where email = ?', email)).toBe(1)
-    expect(await count('select count(*) as n from registrations where email = ?', email)).toBe(mailBudget.perHour)
+    expect(await rowsOf('users', 'email = ?', email)).toHaveLength(1)
+    expect(await countRegistrations(email)).toBe(mailBudget.perHour)
 
     await service.deliver()
-    const tokens = mailsTo(service, email).map(tokenIn)
+    const tokens = inbox.all(email).map(linkTokenIn)
     expect(new Set(tokens).size).toBe(mailBudget.perHour)
-    // Every link with every password at once: only a link with the password of its own attempt fits, and one of those wins.
+    // Every link with every password at once: a link fits only with the password of its own registration, and one of
+    // those wins.
     await grantTries(email)
     const activations = await Promise.all(
-      tokens.flatMap((token) =>
-        Array.from({ length: callers }, (_, index) =>
-          service.call('POST', '/auth/activate', { body: { token, password: passwordOf(index) } }),
-        ),
-      ),
+      tokens.map((token) => atOnce((index) => anonymous.activate({ token, password: passwordOf(index) }).answer)),
     )
-    expect(countStatus(activations, 200)).toBe(1)
-    expect(await sessionsOf(email)).toBe(1)
-    expect(await count('select count(*) as n from registrations where email = ?', email)).toBe(0)
+    expect(countStatus(activations.flat(), 200)).toBe(1)
+    expect(await countSessions(email)).toBe(1)
+    expect(await countRegistrations(email)).toBe(0)
   })
 })
 
-it('sets one password when twenty callers use the same reset link, and ends every session', async () => {
-  await race(startService(), async (service, email) => {
-    await signUp(service, email)
-    const token = await resetToken(service, email)
+it('sets one password when twenty callers use the same reset link, and ends every session', async ({
+  people,
+  anonymous,
+}) => {
+  await race(async (email) => {
+    await people.signUp(email)
+    const token = await people.resetToken(email)
     const passwordOf = (index: number) => `${otherPassword} ${index}`
-    const answers = await atOnce((index) =>
-      service.call('POST', '/auth/password-reset/complete', { body: { token, new_password: passwordOf(index) } }),
+    const answers = await atOnce(
+      (index) => anonymous.completePasswordReset({ token, new_password: passwordOf(index) }).answer,
     )
     expect(countStatus(answers, 204)).toBe(1)
     expect(countStatus(answers, 400)).toBe(callers - 1)
-    expect(await sessionsOf(email)).toBe(0)
+    expect(await countSessions(email)).toBe(0)
     const winner = answers.findIndex(({ status }) => status === 204)
-    await signIn(service, email, passwordOf(winner))
+    await people.signIn(email, passwordOf(winner))
   })
 })
 
-it('sets one password when twenty callers use two reset links of one account, and both are used up', async () => {
-  await race(startService(), async (service, email) => {
-    const { id } = await signUp(service, email)
-    const links = [await resetToken(service, email), await resetToken(service, email)]
+it('sets one password when twenty callers use two reset links of one account, and uses up both', async ({
+  people,
+  anonymous,
+}) => {
+  await race(async (email) => {
+    const { id } = await people.signUp(email)
+    const links = [await people.resetToken(email), await people.resetToken(email)]
     const passwordOf = (index: number) => `${otherPassword} ${index}`
-    const complete = (index: number) =>
-      service.call('POST', '/auth/password-reset/complete', {
-        body: { token: links[index % 2], new_password: passwordOf(index) },
-      })
-    const answers = await atOnce(complete)
+    const answers = await atOnce(
+      (index) => anonymous.completePasswordReset({ token: links[index % 2]!, new_password: passwordOf(index) }).answer,
+    )
     expect(countStatus(answers, 204)).toBe(1)
-    expect(answers.filter(({ json }) => json?.code === 'invalid_link')).toHaveLength(callers - 1)
-    expect(await sessionsOf(email)).toBe(0)
-    expect(await count('select count(*) as n from one_time_links where user_id = ?', id)).toBe(0)
+    expect(countCode(answers, 'invalid_link')).toBe(callers - 1)
+    expect(await countSessions(email)).toBe(0)
+    expect(await rowsOf('one_time_links', 'user_id = ?', id)).toEqual([])
     const winner = answers.findIndex(({ status }) => status === 204)
-    await signIn(service, email, passwordOf(winner))
+    await people.signIn(email, passwordOf(winner))
   })
 })
 
-it('lets a reset have the last word when it races the activation of the same account', async () => {
-  await race(startService(), async (service, email) => {
-    const activation = await register(service, email)
-    const reset = await resetToken(service, email)
+it('keeps the password of a reset that races the activation of the same account', async ({ people, anonymous }) => {
+  await race(async (email) => {
+    const activation = await people.register(email)
+    const reset = await people.resetToken(email)
     await grantTries(email)
     const answers = await atOnce((index) =>
       index % 2 === 0
-        ? service.call('POST', '/auth/activate', { body: { token: activation, password: goodPassword } })
-        : service.call('POST', '/auth/password-reset/complete', {
-            body: { token: reset, new_password: otherPassword },
-          }),
+        ? anonymous.activate({ token: activation, password: goodPassword }).answer
+        : anonymous.completePasswordReset({ token: reset, new_password: otherPassword }).answer,
     )
     expect(countStatus(answers, 204)).toBe(1)
     expect(countStatus(answers, 200)).toBeLessThanOrEqual(1)
-    expect(answers.filter(({ json }) => json?.code === 'invalid_link').length).toBeGreaterThanOrEqual(callers - 2)
-    expect(await sessionsOf(email)).toBe(0)
-    await expectDead(service, answers)
-    expect(await count('select count(*) as n from registrations where email = ?', email)).toBe(0)
-    await signIn(service, email, otherPassword)
+    expect(countCode(answers, 'invalid_link')).toBeGreaterThanOrEqual(callers - 2)
+    expect(await countSessions(email)).toBe(0)
+    await expectDead(anonymous, tokensIn(answers))
+    expect(await countRegistrations(email)).toBe(0)
+    await people.signIn(email, otherPassword)
   })
 })
 
-it('keeps nothing of twenty registrations that race an activation of their address', async () => {
-  await race(startService(), async (service, email) => {
-    const token = await register(service, email)
+it('keeps nothing of twenty registrations that race an activation of their address', async ({
+  service,
+  inbox,
+  people,
+  anonymous,
+}) => {
+  await race(async (email) => {
+    const token = await people.register(email)
     await grantTries(email)
     const passwordOf = (index: number) => `${otherPassword} ${index}`
     const answers = await inARow((index) =>
       index === 1
-        ? service.call('POST', '/auth/activate', { body: { token, password: goodPassword } })
-        : service.call('POST', '/auth/register', { body: { email, password: passwordOf(index) } }),
+        ? anonymous.activate({ token, password: goodPassword }).answer
+        : anonymous.register({ email, password: passwordOf(index) }).answer,
     )
     expect(answers[1]!.status).toBe(200)
     expect(countStatus(answers, 202)).toBe(callers - 1)
-    expect(await count('select count(*) as n from users where email = ?', email)).toBe(1)
-    expect(await count('select count(*) as n from registrations where email = ?', email)).toBe(0)
-    // Their mails were asked for before it, and say what is true after it.
+    expect(await rowsOf('users', 'email = ?', email)).toHaveLength(1)
+    expect(await countRegistrations(email)).toBe(0)
+    // Their emails were queued before the activation, and are composed after it.
     await service.deliver()
-    const links = mailsTo(service, email).filter(({ text }) => text?.includes('#token='))
-    expect(links.map(tokenIn)).toEqual([token])
-    expect(await sessionsOf(email)).toBe(1)
-    await signIn(service, email, goodPassword)
+    const links = inbox.all(email).filter(({ text }) => text?.includes('#token='))
+    expect(links.map(linkTokenIn)).toEqual([token])
+    expect(await countSessions(email)).toBe(1)
+    await people.signIn(email, goodPassword)
   })
 })
 
-it('gives twenty callers with the same refresh token the same successor, and the family lives on', async () => {
-  await race(startService(), async (service, email) => {
-    const { refreshToken } = await signUp(service, email)
-    const answers = await atOnce(() => service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } }))
+it('gives twenty callers with the same refresh token the same successor, and keeps the session', async ({
+  people,
+  anonymous,
+}) => {
+  await race(async (email) => {
+    const ada = await people.signUp(email)
+    const answers = await atOnce(() => ada.refresh().answer)
     expect(countStatus(answers, 200)).toBe(callers)
-    const successors = new Set(answers.map(({ json }) => json.refresh_token))
+    const successors = new Set(tokensIn(answers).map(({ refresh_token }) => refresh_token!))
     expect(successors.size).toBe(1)
-    expect(
-      await count('select generation as n from sessions where user_id = (select id from users where email = ?)', email),
-    ).toBe(2)
+    expect(await rowOf('sessions', ofEmail, email)).toMatchObject({ generation: 2 })
 
     const [successor] = successors
-    expect((await service.call('POST', '/auth/refresh', { body: { refresh_token: successor } })).status).toBe(200)
-    // The first one is two generations old now: theft.
-    const theft = await service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } })
-    expect(theft.json.code).toBe('refresh_token_reused')
-    expect(await sessionsOf(email)).toBe(0)
+    await anonymous.refresh(successor!)
+    // The first token is two generations old now: theft.
+    await ada.refresh().refused(401, 'refresh_token_reused')
+    expect(await countSessions(email)).toBe(0)
   })
 })
 
-it('ends a stolen session once, with one mail, however often the old token is presented', async () => {
-  await race(startService(), async (service, email) => {
-    const { refreshToken } = await signUp(service, email)
-    await service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } })
-    service.clock.advance(minute)
-    const before = mailsTo(service, email).length
-    const answers = await atOnce(() => service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } }))
+it('ends a stolen session once, with one email, however often the old token is presented', async ({
+  service,
+  clock,
+  inbox,
+  people,
+}) => {
+  await race(async (email) => {
+    const ada = await people.signUp(email)
+    await ada.refresh()
+    clock.advance(minute)
+    const before = inbox.all(email).length
+    const answers = await atOnce(() => ada.refresh().answer)
     expect(countStatus(answers, 200)).toBe(0)
-    expect(answers.some(({ json }) => json.code === 'refresh_token_reused')).toBe(true)
+    expect(countCode(answers, 'refresh_token_reused')).toBeGreaterThan(0)
     await service.deliver()
-    expect(mailsTo(service, email)).toHaveLength(before + 1)
-    expect(await sessionsOf(email)).toBe(0)
+    expect(inbox.all(email)).toHaveLength(before + 1)
+    expect(await countSessions(email)).toBe(0)
   })
 })
 
-it('leaves no live session when refreshes race a log-out', async () => {
-  await race(startService(), async (service, email) => {
-    const { refreshToken, accessToken } = await signUp(service, email)
-    const body = { refresh_token: refreshToken }
-    await atOnce((index) => service.call('POST', index === 7 ? '/auth/logout' : '/auth/refresh', { body }))
-    expect(await sessionsOf(email)).toBe(0)
-    expect((await service.call('GET', '/users/me', { token: accessToken })).status).toBe(401)
-    expect((await service.call('POST', '/auth/refresh', { body })).json.code).toBe('invalid_refresh_token')
+it('leaves no live session when refreshes race a log-out', async ({ people }) => {
+  await race(async (email) => {
+    const ada = await people.signUp(email)
+    await atOnce((index) => (index === 7 ? ada.logout().answer : ada.refresh().answer))
+    expect(await countSessions(email)).toBe(0)
+    await ada.me().refused(401, 'invalid_token')
+    await ada.refresh().refused(401, 'invalid_refresh_token')
   })
 })
 
-it('never lets the last two administrators remove each other', async () => {
-  const service = startService()
-  let admin = await signUpAdmin(service)
-  for (let round = 0; round < rounds; round++) {
-    let other: SignedIn = await signUpAs(service, 'ADMIN', `other-${round}@example.com`, admin)
-    const acts = [
-      (id: string) => ['PUT', `/users/${id}/role`, { role: 'USER' }] as const,
-      (id: string) => ['POST', `/users/${id}/suspend`, { reason: 'race' }] as const,
-      (id: string) => ['DELETE', `/users/${id}`, undefined] as const,
+/** Signs somebody up and has an ADMIN make them one, too. */
+async function signUpAdmin(people: People, giver: Person, email: string): Promise<Person> {
+  await giver.assignRole(await people.signUp(email), 'ADMIN')
+  return people.signIn(email)
+}
+
+const activeAdmin = () => rowOf('users', "role = 'ADMIN' and status = 'active'")
+
+it('never lets the last two administrators remove each other', async ({ people, admin: first }) => {
+  let admin = first
+  await race(async (email) => {
+    const other = await signUpAdmin(people, admin, email)
+    const acts: ((actor: Person, target: Person) => Sent)[] = [
+      (actor, target) => actor.assignRole(target, 'USER').answer,
+      (actor, target) => actor.suspend(target).answer,
+      (actor, target) => actor.deleteUser(target).answer,
     ]
     await atOnce((index) => {
       const [actor, target] = index % 2 === 0 ? [admin, other] : [other, admin]
-      const [method, path, body] = acts[index % 3]!(target.id)
-      return service.call(method, path, { token: actor.accessToken, body })
+      return acts[index % 3]!(actor, target)
     })
-    const survivors = await env.DB.prepare("select email from users where role = 'ADMIN' and status = 'active'").all<{
-      email: string
-    }>()
-    expect(survivors.results).toHaveLength(1)
-    admin = await signIn(service, survivors.results[0]!.email)
-    other = admin
-  }
+    admin = await people.signIn(String((await activeAdmin())['email']))
+  })
 })
 
-it('never lets the last two administrators delete themselves together', async () => {
-  const service = startService()
-  let admin = await signUpAdmin(service)
-  for (let round = 0; round < rounds; round++) {
-    const other = await signUpAs(service, 'ADMIN', `other-${round}@example.com`, admin)
+it('never lets the last two administrators delete themselves together', async ({ people, admin: first }) => {
+  let admin = first
+  await race(async (email) => {
+    const other = await signUpAdmin(people, admin, email)
     await grantTries(admin.email)
     await grantTries(other.email)
-    const answers = await atOnce((index) => {
-      const { accessToken: token, password } = index % 2 === 0 ? admin : other
-      return service.call('DELETE', '/users/me', { token, body: { password } })
-    })
+    const answers = await atOnce((index) => (index % 2 === 0 ? admin : other).deleteMe().answer)
     expect(countStatus(answers, 204)).toBe(1)
-    expect(answers.some(({ json }) => json?.code === 'last_admin')).toBe(true)
-    const survivors = await env.DB.prepare("select email from users where role = 'ADMIN' and status = 'active'").all<{
-      email: string
-    }>()
-    expect(survivors.results).toHaveLength(1)
-    admin = await signIn(service, survivors.results[0]!.email)
-  }
+    expect(countCode(answers, 'last_admin')).toBeGreaterThan(0)
+    admin = await people.signIn(String((await activeAdmin())['email']))
+  })
 })
 
-/** What ends sessions while somebody begins one or goes on with one. */
+/** Something that ends sessions while somebody begins one or refreshes one. */
 interface End {
-  prepare: (service: Service, person: SignedIn, admin: SignedIn) => Promise<() => Promise<Answer>>
+  name: string
+  prepare: (person: Person, admin: Person, people: People) => Promise<() => Sent>
   /** How many sessions there are afterwards. */
   left: number
-  /** What a sign-in is answered whose password was right. */
-  refusal: string
+  /** The answer to a sign-in whose password was right. */
+  refusal: readonly [401, 'invalid_credentials'] | readonly [403, 'account_suspended']
 }
 
-const ends: Record<string, End> = {
-  reset: {
-    async prepare(service, { email }) {
-      const body = { token: await resetToken(service, email), new_password: otherPassword }
-      return () => service.call('POST', '/auth/password-reset/complete', { body })
+const ends: End[] = [
+  {
+    name: 'reset',
+    async prepare(person, _, people) {
+      const token = await people.resetToken(person.email)
+      return () => person.completePasswordReset({ token, new_password: otherPassword }).answer
     },
     left: 0,
-    refusal: 'invalid_credentials',
+    refusal: [401, 'invalid_credentials'],
   },
-  suspension: {
-    prepare:
-      async (service, { id }, { accessToken: token }) =>
-      () =>
-        service.call('POST', `/users/${id}/suspend`, { token, body: { reason: 'race' } }),
+  {
+    name: 'suspension',
+    prepare: async (person, admin) => () => admin.suspend(person).answer,
     left: 0,
-    refusal: 'account_suspended',
+    refusal: [403, 'account_suspended'],
   },
-  deletion: {
-    prepare:
-      async (service, { id }, { accessToken: token }) =>
-      () =>
-        service.call('DELETE', `/users/${id}`, { token }),
+  {
+    name: 'deletion',
+    prepare: async (person, admin) => () => admin.deleteUser(person).answer,
     left: 0,
-    refusal: 'invalid_credentials',
+    refusal: [401, 'invalid_credentials'],
   },
-  'change of the password': {
-    prepare:
-      async (service, { accessToken: token }) =>
-      () =>
-        service.call('POST', '/auth/change-password', {
-          token,
-          body: { old_password: goodPassword, new_password: otherPassword },
-        }),
-    // The one that asked for it.
+  {
+    name: 'change of the password',
+    prepare: async (person) => () =>
+      person.changePassword({ old_password: goodPassword, new_password: otherPassword }).answer,
+    // The session that changed the password.
     left: 1,
-    refusal: 'invalid_credentials',
+    refusal: [401, 'invalid_credentials'],
   },
-}
+]
 
-const sessionsOfUser = (id: string) => count('select count(*) as n from sessions where user_id = ?', id)
-
-for (const [name, { prepare, left, refusal }] of Object.entries(ends)) {
-  it(`leaves no session when sign-ins race a ${name}`, async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    await race(service, async (_, email) => {
-      const person = await signUp(service, email)
-      const end = await prepare(service, person, admin)
+it.for(ends)(
+  'leaves no session when sign-ins race a $name',
+  async ({ prepare, left }, { people, anonymous, admin }) => {
+    await race(async (email) => {
+      const person = await people.signUp(email)
+      const end = await prepare(person, admin, people)
       await grantTries(email)
       const answers = await inARow((index) =>
-        index === 3 ? end() : service.call('POST', '/auth/login', { body: { email, password: goodPassword } }),
+        index === 3 ? end() : anonymous.login({ email, password: goodPassword }).answer,
       )
       expect(answers[3]!.status).toBeLessThan(300)
-      expect(await sessionsOfUser(person.id)).toBe(left)
-      await expectDead(service, answers)
+      expect(await rowsOf('sessions', 'user_id = ?', person.id)).toHaveLength(left)
+      await expectDead(anonymous, tokensIn(answers))
     })
-  })
+  },
+)
 
-  it(`refuses a sign-in whose password was right when a ${name} commits while it is being hashed`, async () => {
-    // The password work is where a sign-in waits longest: end the account exactly there.
-    const plain = startService()
-    const admin = await signUpAdmin(plain)
-    const person = await signUp(plain, 'slow@example.com')
-    const { email, id } = person
-    const end = await prepare(plain, person, admin)
+it.for(ends)(
+  'refuses a sign-in with the right password when a $name commits while it is hashed',
+  async ({ prepare, left, refusal: [status, code] }, { people, ada, admin }) => {
+    const end = await prepare(ada, admin, people)
+    // A sign-in waits longest for the hash of its password.
     const deriveBits = crypto.subtle.deriveBits.bind(crypto.subtle)
     let isEnding = false
     crypto.subtle.deriveBits = async (...parameters) => {
@@ -388,126 +371,118 @@ for (const [name, { prepare, left, refusal }] of Object.entries(ends)) {
       return deriveBits(...parameters)
     }
     try {
-      const answer = await plain.call('POST', '/auth/login', { body: { email, password: goodPassword } })
-      expectProblem(answer, refusal === 'account_suspended' ? 403 : 401, refusal)
+      expectProblem(await ada.login({ email: ada.email, password: goodPassword }).answer, status, code)
     } finally {
       crypto.subtle.deriveBits = deriveBits
     }
-    expect(await sessionsOfUser(id)).toBe(left)
-  })
-}
+    expect(await rowsOf('sessions', 'user_id = ?', ada.id)).toHaveLength(left)
+  },
+)
 
-it.each(['reset', 'suspension', 'deletion'])('leaves no session when refreshes race a %s', async (name) => {
-  const service = startService()
-  const admin = await signUpAdmin(service)
-  await race(service, async (_, email) => {
-    const person = await signUp(service, email)
-    const phone = await signIn(service, email)
-    const end = await ends[name]!.prepare(service, person, admin)
-    const answers = await atOnce((index) =>
-      index === 9 ? end() : service.call('POST', '/auth/refresh', { body: { refresh_token: phone.refreshToken } }),
-    )
-    expect(answers[9]!.status).toBeLessThan(300)
-    expect(await sessionsOfUser(person.id)).toBe(0)
-    await expectDead(service, answers)
-    expect((await service.call('GET', '/auth/verify', { token: phone.accessToken })).status).toBe(401)
-  })
-})
+it.for(ends.filter(({ left }) => left === 0))(
+  'leaves no session when refreshes race a $name',
+  async ({ prepare }, { people, anonymous, admin }) => {
+    await race(async (email) => {
+      const person = await people.signUp(email)
+      const phone = await person.signIn()
+      const end = await prepare(person, admin, people)
+      const answers = await atOnce((index) => (index === 9 ? end() : phone.refresh().answer))
+      expect(answers[9]!.status).toBeLessThan(300)
+      expect(await rowsOf('sessions', 'user_id = ?', person.id)).toEqual([])
+      await expectDead(anonymous, tokensIn(answers))
+      await phone.verify().refused(401, 'invalid_token')
+    })
+  },
+)
 
-it('lets nobody guess at a registration for ever by giving tries back with the password of another', async () => {
-  const service = startService()
+it('counts guesses at a registration although the password of another one gives tries back', async ({
+  clock,
+  people,
+  anonymous,
+}) => {
   const email = 'pending@example.com'
-  const token = await register(service, email)
-  service.clock.advance(minute)
-  await service.call('POST', '/auth/register', { body: { email, password: otherPassword } })
-  const guesses: Answer[] = []
-  for (let round = 0; round < rounds; round++) {
+  const token = await people.register(email)
+  clock.advance(minute)
+  await anonymous.register({ email, password: otherPassword })
+  const guesses: Answer<unknown>[] = []
+  // Not a race repeated, but one long attack.
+  for (let round = 0; round < 10; round++) {
     const answers = await atOnce((index) =>
       index % 7 === round % 7
-        ? service.call('POST', '/auth/login', { body: { email, password: otherPassword } })
-        : service.call('POST', '/auth/activate', { body: { token, password: `wrong ${index}` } }),
+        ? anonymous.login({ email, password: otherPassword }).answer
+        : anonymous.activate({ token, password: `wrong ${index}` }).answer,
     )
     guesses.push(...answers.filter((_, index) => index % 7 !== round % 7))
   }
-  const looked = countStatus(guesses, 401)
-  expect(looked).toBeGreaterThan(0)
-  expect(looked).toBeLessThanOrEqual(5)
-  expect(countStatus(guesses, 429)).toBe(guesses.length - looked)
-  expect(await count('select count as n from attempt_counters')).toBeGreaterThanOrEqual(looked)
+  const compared = countStatus(guesses, 401)
+  expect(compared).toBeGreaterThan(0)
+  expect(compared).toBeLessThanOrEqual(5)
+  expect(countStatus(guesses, 429)).toBe(guesses.length - compared)
+  const counted = await env.DB.prepare('select count from attempt_counters').first<number>('count')
+  expect(counted).toBeGreaterThanOrEqual(compared)
 })
 
-it('lets nobody act in the old role, or keep a session of it, once the role has changed', async () => {
-  const service = startService()
-  const admin = await signUpAdmin(service)
-  const other = await signUp(service, 'other@example.com')
-  // Only the database knows what was committed after what.
+it('refuses acts and sessions of the old role once the role has changed', async ({ people, anonymous, admin, eve }) => {
+  // Only the database knows the order of commits.
+  onTestFinished(async () => void (await env.DB.exec('drop trigger late')))
   await env.DB.exec(
     "create trigger late before insert on audit_events when new.type = 'user.profile_updated' and (select role from users where id = new.actor_id) <> 'MODERATOR' begin select raise(abort, 'an act in the old role'); end",
   )
-  await race(service, async (_, email) => {
-    const { id, accessToken: token, refreshToken } = await signUpAs(service, 'MODERATOR', email, admin)
+  await race(async (email) => {
+    const moderator = await people.signUpAs('MODERATOR', email)
     await grantTries(email)
-    const uses = [
-      (index: number) => service.call('PATCH', `/users/${other.id}/profile`, { token, body: { bio: `${index}` } }),
-      () => service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } }),
-      () => service.call('POST', '/auth/login', { body: { email, password: goodPassword } }),
+    const uses: ((index: number) => Sent)[] = [
+      (index) => moderator.moderateProfile(eve, { bio: `${index}` }).answer,
+      () => moderator.refresh().answer,
+      () => anonymous.login({ email, password: goodPassword }).answer,
     ]
     const answers = await atOnce((index) =>
-      index === 10
-        ? service.call('PUT', `/users/${id}/role`, { token: admin.accessToken, body: { role: 'USER' } })
-        : uses[index % 3]!(index),
+      index === 10 ? admin.assignRole(moderator, 'USER').answer : uses[index % 3]!(index),
     )
     expect(answers[10]!.status).toBe(200)
     expect(answers.filter(({ status }) => status !== 200 && status !== 401)).toEqual([])
-    const acts = answers.filter((_answer, index) => index % 3 === 0)
-    expect(
-      await count("select count(*) as n from audit_events where type = 'user.profile_updated' and actor_id = ?", id),
-    ).toBe(countStatus(acts, 200))
+    const acts = answers.filter((_, index) => index % 3 === 0)
+    expect(await rowsOf('audit_events', "type = 'user.profile_updated' and actor_id = ?", moderator.id)).toHaveLength(
+      countStatus(acts, 200),
+    )
 
-    // Whoever signed in after it is in the new role.
-    const given = answers.filter(({ json }) => json.access_token !== undefined)
-    const isOld = ({ json }: Answer) => decodeJwt(json.access_token)['role'] === 'MODERATOR'
-    await expectDead(service, given.filter(isOld))
-    expect(await sessionsOf(email)).toBe(given.filter((answer) => !isOld(answer)).length)
-    expect((await service.call('GET', '/users', { token })).status).toBe(401)
+    // A sign-in after the change gets the new role.
+    const given = tokensIn(answers)
+    const isOld = ({ access_token }: Tokens) => decodeJwt(access_token)['role'] === 'MODERATOR'
+    await expectDead(anonymous, given.filter(isOld))
+    expect(await countSessions(email)).toBe(given.filter((tokens) => !isOld(tokens)).length)
+    await moderator.users().refused(401, 'invalid_token')
   })
 })
 
-it('keeps at most fifty sessions of a user, however many sign in at once, and lists the others as ended', async () => {
-  const service = startService()
-  const { email } = await signUp(service, 'busy@example.com')
+it('keeps at most 50 sessions of a user, and lists the others as revoked', async ({ ada }) => {
   for (let round = 0; round < 3; round++) {
-    await grantTries(email)
-    const answers = await atOnce(() => service.call('POST', '/auth/login', { body: { email, password: goodPassword } }))
+    await grantTries(ada.email)
+    const answers = await atOnce(() => ada.login({ email: ada.email, password: goodPassword }).answer)
     expect(countStatus(answers, 200)).toBe(callers)
   }
-  expect(await sessionsOf(email)).toBe(50)
-  const { keys } = await env.REVOCATIONS.list({ prefix: 'session:' })
-  expect(keys).toHaveLength(11)
+  expect(await countSessions(ada.email)).toBe(50)
+  expect(await revokedSessions()).toHaveLength(11)
 })
 
-it('lets a password change and its refreshes end in one living session', async () => {
-  await race(startService(), async (service, email) => {
-    const { accessToken, refreshToken } = await signUp(service, email)
-    const other = await signIn(service, email)
+it('leaves only the session that changed the password when refreshes race the change', async ({
+  inbox,
+  people,
+  anonymous,
+}) => {
+  await race(async (email) => {
+    const person = await people.signUp(email)
+    const other = await person.signIn()
     const answers = await atOnce((index) =>
       index === 5
-        ? service.call('POST', '/auth/change-password', {
-            token: accessToken,
-            body: { old_password: goodPassword, new_password: otherPassword },
-          })
-        : service.call('POST', '/auth/refresh', {
-            body: { refresh_token: index % 2 === 0 ? refreshToken : other.refreshToken },
-          }),
+        ? person.changePassword({ old_password: goodPassword, new_password: otherPassword }).answer
+        : (index % 2 === 0 ? person : other).refresh().answer,
     )
     expect(answers[5]!.status).toBe(204)
-    expect(await sessionsOf(email)).toBe(1)
-    await expectDead(
-      service,
-      answers.filter((_answer, index) => index % 2 === 1),
-    )
-    expect((await service.call('GET', '/users/me', { token: other.accessToken })).status).toBe(401)
-    expect((await service.call('GET', '/users/me', { token: accessToken })).status).toBe(200)
-    expect(newestMail(service, email)).toBeDefined()
+    expect(await countSessions(email)).toBe(1)
+    await expectDead(anonymous, tokensIn(answers.filter((_, index) => index % 2 === 1)))
+    await other.me().refused(401, 'invalid_token')
+    await person.me()
+    expect(inbox.newest(email)).toBeDefined()
   })
 })

@@ -3,6 +3,8 @@ declare namespace Cloudflare {
     TEST_MIGRATIONS: import('@cloudflare/vitest-pool-workers').D1Migration[]
     /** How long the model-based test runs, and which failure it shows again. */
     MODEL: { commands: number; seed: number; path?: string; replayPath?: string }
+    /** How often each race is run, from the variable of that name. */
+    RACE_ROUNDS: number
   }
 }
 
