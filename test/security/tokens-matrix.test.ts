@@ -1,23 +1,17 @@
-/** Every wrong access token on every route that asks for one (OWASP ASVS V9; RFC 7515, 8725, 9068). */
+/** Every wrong access token on every route that requires one (OWASP ASVS V9; RFC 7515, 8725, 9068). */
 import { decodeJwt } from 'jose'
 import * as oauth from 'oauth4webapi'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, vi } from 'vitest'
 import { bytesOf, expectProblem } from '../support/answers.ts'
+import type { OperationId } from '../support/api.ts'
+import type { Caller } from '../support/caller.ts'
 import { second } from '../support/clock.ts'
 import { description } from '../support/description.ts'
+import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
-import {
-  goodPassword,
-  mailsTo,
-  newestMail,
-  otherPassword,
-  register,
-  resetToken,
-  signUp,
-  signUpAdmin,
-  tokenIn,
-} from '../support/people.ts'
-import { type Answer, type Service, startService } from '../support/service.ts'
+import { goodPassword, otherPassword } from '../support/person.ts'
+import { peopleOf } from '../support/population.ts'
+import { type Answer, type Call, type Service, startService } from '../support/service.ts'
 import { takeImage } from '../support/store-image.ts'
 import {
   forge,
@@ -28,37 +22,47 @@ import {
   wrongTokens,
 } from '../support/wrong-tokens.ts'
 
-interface BearerCall {
-  method: string
-  path: string
-  body: unknown
-}
-
-/** Every operation of the document that asks for an access token, with a body that fits. */
-const bearerCalls = Object.entries(description.paths).flatMap(([path, item]) =>
-  Object.entries(item)
-    .filter(([, { security }]) => (security ?? []).some(({ bearer }) => bearer !== undefined))
-    .map(([method, { requestBody }]): BearerCall => ({
-      method: method.toUpperCase(),
-      path: path.replaceAll(/\{\w+\}/g, '01936f6e-0000-7000-8000-000000000000'),
-      body: requestBody?.content['application/json']?.example,
-    })),
-)
-
 const email = 'ada@example.com'
 const requestId = 'same-for-all'
 
-/** Only the header as it is: the wrong tokens are more than a token can be. */
-function present(service: Service, { method, path, body }: BearerCall, authorization: string): Promise<Answer> {
-  return service.call(method, path, {
-    ...(body !== undefined && { body }),
-    headers: { 'X-Request-Id': requestId, Authorization: authorization },
-  })
+interface BearerCall {
+  operation: OperationId
+  body?: unknown
 }
 
-function start(keys = signingKeys): Service {
-  return startService({ env: { SIGNING_KEYS: keys } })
+/** Every operation of the document that requires an access token, with a body that fits. */
+const bearerCalls = Object.values(description.paths)
+  .flatMap((item) => Object.values(item))
+  .filter(({ security }) => (security ?? []).some(({ bearer }) => bearer !== undefined))
+  .map(({ operationId, requestBody }): BearerCall => {
+    const body = requestBody?.content['application/json']?.example
+    return { operation: operationId as OperationId, ...(body !== undefined && { body }) }
+  })
+
+function send(
+  anonymous: Caller,
+  { operation, body }: BearerCall,
+  more: Call & { query?: object } = {},
+): Promise<Answer<unknown>> {
+  const input = { id: '01936f6e-0000-7000-8000-000000000000', ...(body !== undefined && { body }), ...more }
+  return anonymous.call(operation, input).answer
 }
+
+/** Presents any text as a token: the wrong ones are more than a token can be. */
+function present(anonymous: Caller, call: BearerCall, token: string): Promise<Answer<unknown>> {
+  return send(anonymous, call, { headers: { 'X-Request-Id': requestId, Authorization: `Bearer ${token}` } })
+}
+
+const it = base
+  .extend('options', async () => ({ env: { SIGNING_KEYS: signingKeys } }))
+  /** One token of each kind. */
+  .extend('tokens', async ({ people, ada }) => ({
+    access: ada.accessToken,
+    refresh: ada.refreshToken,
+    activation: await people.register('pending@example.com'),
+    reset: await people.resetToken(ada.email),
+    device: (await ada.login({ email, password: goodPassword })).device_token,
+  }))
 
 function expectNoFetch(): void {
   expect(
@@ -69,9 +73,7 @@ function expectNoFetch(): void {
 beforeEach(() => void captureLog())
 
 describe('a wrong access token', () => {
-  it('is refused on every route with the same 401, without a request to anywhere', async () => {
-    const service = start()
-    const admin = await signUpAdmin(service)
+  it('is refused on every route with the same 401, without a request to anywhere', async ({ anonymous, admin }) => {
     const tokens = await wrongTokens(admin.accessToken)
     expect(new Set(tokens.map(([name]) => name)).size).toBe(tokens.length)
     expect(tokens.length).toBeGreaterThan(300)
@@ -79,107 +81,100 @@ describe('a wrong access token', () => {
 
     const claims = decodeJwt(admin.accessToken)
     for (const [name, token] of await rightTokens(claims)) {
-      expect((await service.call('GET', '/auth/verify', { token })).status, name).toBe(204)
-      expect((await service.call('GET', '/users/me', { token })).status, name).toBe(200)
+      expect((await anonymous.from({ token }).verify().answer).status, name).toBe(204)
+      expect((await anonymous.from({ token }).me().answer).status, name).toBe(200)
     }
     const before = await takeImage()
     vi.mocked(globalThis.fetch).mockClear()
 
     const different: string[] = []
     for (const call of bearerCalls) {
-      const reference = await present(service, call, 'Bearer x')
+      const reference = await present(anonymous, call, 'x')
       expectProblem(reference, 401, 'invalid_token')
       expect(reference.headers.get('WWW-Authenticate')).toBe('Bearer realm="postern", error="invalid_token"')
       const expected = JSON.stringify(bytesOf(reference))
       for (const [name, token] of tokens) {
-        const answer = await present(service, call, `Bearer ${token}`)
-        if (JSON.stringify(bytesOf(answer)) !== expected)
-          different.push(`${call.method} ${call.path}: ${name}: ${answer.status}`)
+        const answer = await present(anonymous, call, token)
+        if (JSON.stringify(bytesOf(answer)) !== expected) different.push(`${call.operation}: ${name}: ${answer.status}`)
       }
     }
     expect(different).toEqual([])
     expectNoFetch()
     expect(await takeImage()).toEqual(before)
   }, 240_000)
+})
 
-  it('is not looked for anywhere but in one Authorization header', async () => {
-    const service = start()
-    const { accessToken } = await signUpAdmin(service)
-    const carriers: [string, Record<string, string>, string?][] = [
-      ['no header', {}],
-      ['the query', {}, `?access_token=${accessToken}&token=${accessToken}`],
-      ['a cookie', { Cookie: `access_token=${accessToken}; Authorization=Bearer ${accessToken}` }],
-      [
-        'another header',
-        {
+describe('an access token', () => {
+  it('is read from a single Authorization header and from nowhere else', async ({ anonymous, admin }) => {
+    const { accessToken } = admin
+    const carriers: { carrier: string; headers: Record<string, string>; query?: object }[] = [
+      { carrier: 'no header', headers: {} },
+      { carrier: 'the query', headers: {}, query: { access_token: accessToken, token: accessToken } },
+      {
+        carrier: 'a cookie',
+        headers: { Cookie: `access_token=${accessToken}; Authorization=Bearer ${accessToken}` },
+      },
+      {
+        carrier: 'another header',
+        headers: {
           'X-Authorization': `Bearer ${accessToken}`,
           'X-Access-Token': accessToken,
           'Proxy-Authorization': `Bearer ${accessToken}`,
         },
-      ],
-      ['the scheme missing', { Authorization: accessToken }],
-      ['another scheme', { Authorization: `Basic ${accessToken}` }],
-      ['DPoP', { Authorization: `DPoP ${accessToken}` }],
-      ['the scheme with a colon', { Authorization: `Bearer: ${accessToken}` }],
-      ['no space', { Authorization: `Bearer${accessToken}` }],
-      ['an empty token', { Authorization: 'Bearer ' }],
-      ['two headers', { Authorization: `Bearer ${accessToken}, Bearer ${accessToken}` }],
-      ['a parameter', { Authorization: `Bearer token="${accessToken}"` }],
+      },
+      { carrier: 'the scheme missing', headers: { Authorization: accessToken } },
+      { carrier: 'another scheme', headers: { Authorization: `Basic ${accessToken}` } },
+      { carrier: 'DPoP', headers: { Authorization: `DPoP ${accessToken}` } },
+      { carrier: 'the scheme with a colon', headers: { Authorization: `Bearer: ${accessToken}` } },
+      { carrier: 'no space', headers: { Authorization: `Bearer${accessToken}` } },
+      { carrier: 'an empty token', headers: { Authorization: 'Bearer ' } },
+      { carrier: 'two headers', headers: { Authorization: `Bearer ${accessToken}, Bearer ${accessToken}` } },
+      { carrier: 'a parameter', headers: { Authorization: `Bearer token="${accessToken}"` } },
     ]
-    for (const { method, path, body } of bearerCalls) {
-      for (const [name, headers, query = ''] of carriers) {
-        const answer = await service.call(method, path + query, { ...(body !== undefined && { body }), headers })
-        expect(answer.status, `${method} ${path}: ${name}`).toBe(401)
+    for (const call of bearerCalls) {
+      for (const { carrier, ...more } of carriers) {
+        const answer = await send(anonymous, call, more)
+        expect(answer.status, `${call.operation}: ${carrier}`).toBe(401)
         expectProblem(answer, 401, 'invalid_token')
-        // RFC 6750 §3.1: who sent nothing of this scheme is told of no error.
-        const isBearer = headers['Authorization']?.startsWith('Bearer ') === true
+        // RFC 6750 §3.1: no error code in the challenge when the request has no credentials of this scheme.
+        const isBearer = more.headers['Authorization']?.startsWith('Bearer ') === true
         const challenge = `Bearer realm="postern"${isBearer ? ', error="invalid_token"' : ''}`
-        expect(answer.headers.get('WWW-Authenticate'), name).toBe(challenge)
+        expect(answer.headers.get('WWW-Authenticate'), carrier).toBe(challenge)
       }
     }
   })
 
-  it('is one that expired, from the very second on', async () => {
-    const service = start()
-    const { accessToken: token } = await signUpAdmin(service)
-    service.clock.advance(599 * second)
-    expect((await service.call('GET', '/auth/verify', { token })).status).toBe(204)
-    service.clock.advance(second)
-    for (const call of bearerCalls) expectProblem(await present(service, call, `Bearer ${token}`), 401, 'invalid_token')
+  it('is refused from the second at which it expires', async ({ clock, anonymous, admin }) => {
+    clock.advance(599 * second)
+    await admin.verify()
+    clock.advance(second)
+    for (const call of bearerCalls) {
+      expectProblem(await present(anonymous, call, admin.accessToken), 401, 'invalid_token')
+    }
   })
 
-  it('is one whose key was retired', async () => {
-    const service = start()
-    const { accessToken: token } = await signUpAdmin(service)
+  it('is refused once its key is retired', async ({ service, anonymous, admin }) => {
     const retired = startService({
       beside: service,
       env: { SIGNING_KEYS: JSON.stringify({ keys: JSON.parse(signingKeys).keys.slice(1) }) },
     })
-    for (const call of bearerCalls) expectProblem(await present(retired, call, `Bearer ${token}`), 401, 'invalid_token')
+    for (const call of bearerCalls) {
+      expectProblem(await present(anonymous.at(retired), call, admin.accessToken), 401, 'invalid_token')
+    }
   })
 })
 
 describe('a token of another kind', () => {
-  async function tokensOf(service: Service) {
-    const activation = await register(service, 'pending@example.com')
-    const { accessToken: access, refreshToken: refresh } = await signUp(service, email)
-    const reset = await resetToken(service, email)
-    const { json } = await service.call('POST', '/auth/login', { body: { email, password: goodPassword } })
-    return { access, refresh, activation, reset, device: String(json.device_token) }
-  }
-
-  it('is no access token', async () => {
-    const service = start()
-    const { access: _, ...others } = await tokensOf(service)
+  it('is refused as an access token', async ({ anonymous, tokens: { access: _, ...others } }) => {
     vi.mocked(globalThis.fetch).mockClear()
     for (const [kind, token] of Object.entries(others)) {
-      // Neither as it is nor under another type: the keys are not the same.
+      // Relabelled as an access token, it is still signed by a key that access tokens do not have.
       const [, payload, signature] = token.split('.')
       const relabelled = `${btoa('{"alg":"HS256","typ":"at+jwt","kid":"test-token"}').replaceAll('=', '')}.${payload}.${signature}`
       for (const call of bearerCalls) {
         for (const text of [token, relabelled]) {
-          const answer = await present(service, call, `Bearer ${text}`)
-          expect(answer.json?.code, `${kind} at ${call.method} ${call.path}`).toBe('invalid_token')
+          const answer = await present(anonymous, call, text)
+          expect(answer.json, `${kind} at ${call.operation}`).toMatchObject({ code: 'invalid_token' })
           expectProblem(answer, 401, 'invalid_token')
         }
       }
@@ -187,106 +182,73 @@ describe('a token of another kind', () => {
     expectNoFetch()
   })
 
-  it('is taken by no call that asks for one in its body', async () => {
-    const service = start()
-    const tokens = await tokensOf(service)
+  it('is accepted by no call that takes a token in its body', async ({ anonymous, tokens }) => {
     const wrong = (except: keyof typeof tokens) => Object.entries(tokens).filter(([kind]) => kind !== except)
     const before = await takeImage()
 
-    for (const [kind, refresh_token] of wrong('refresh')) {
-      expectProblem(
-        await service.call('POST', '/auth/refresh', { body: { refresh_token } }),
-        401,
-        'invalid_refresh_token',
-      )
-      expect((await service.call('POST', '/auth/logout', { body: { refresh_token } })).status, kind).toBe(204)
+    for (const [kind, token] of wrong('refresh')) {
+      await anonymous.refresh(token).refused(401, 'invalid_refresh_token')
+      expect((await anonymous.logout(token).answer).status, kind).toBe(204)
     }
     for (const [, token] of wrong('activation')) {
-      const body = { token, password: goodPassword }
-      expectProblem(await service.call('POST', '/auth/activate', { body }), 400, 'invalid_link')
+      await anonymous.activate({ token, password: goodPassword }).refused(400, 'invalid_link')
     }
     for (const [, token] of wrong('reset')) {
-      const body = { token, new_password: otherPassword }
-      expectProblem(await service.call('POST', '/auth/password-reset/complete', { body }), 400, 'invalid_link')
+      await anonymous.completePasswordReset({ token, new_password: otherPassword }).refused(400, 'invalid_link')
     }
     expect(await takeImage()).toEqual(before)
 
-    // A device token is a budget and nothing else: those who have none stay with everybody's.
+    // A device token is a budget and nothing else: without a good one, the budget is that of all unknown devices.
     for (const [kind, device_token] of wrong('device')) {
       for (let tries = 0; tries < 7; tries++) {
-        await service.call('POST', '/auth/login', { body: { email, password: otherPassword, device_token } })
+        await anonymous.login({ email, password: otherPassword, device_token }).answer
       }
-      const answer = await service.call('POST', '/auth/login', {
-        body: { email, password: goodPassword, device_token },
-      })
-      expect(answer.json.code, kind).toBe('rate_limited')
+      const answer = await anonymous.login({ email, password: goodPassword, device_token }).answer
+      expect(answer.json, kind).toMatchObject({ code: 'rate_limited' })
     }
-    const body = { email, password: goodPassword, device_token: tokens.device }
-    expect((await service.call('POST', '/auth/login', { body })).status).toBe(200)
+    await anonymous.login({ email, password: goodPassword, device_token: tokens.device })
   })
 })
 
-it('is over after log-out in whatever letters it is spelled', async () => {
-  const service = start()
-  const { accessToken, refreshToken } = await signUpAdmin(service)
-  const verify = (authorization: string) =>
-    service.call('GET', '/auth/verify', { headers: { Authorization: authorization } })
-  const takenBefore = []
-  for (const [name, token] of respellings(accessToken)) {
-    if ((await verify(`Bearer ${token}`)).status === 204) takenBefore.push(name)
+it('refuses the tokens of a session after log-out, however they are spelled', async ({ anonymous, admin }) => {
+  const acceptedBefore = []
+  for (const [name, token] of respellings(admin.accessToken)) {
+    const caller = anonymous.from({ headers: { Authorization: `Bearer ${token}` } })
+    if ((await caller.verify().answer).status === 204) acceptedBefore.push(name)
   }
-  // Several spellings are good, or this would show nothing.
-  expect(takenBefore.length).toBeGreaterThan(2)
+  // If only one spelling were good, this test would show nothing.
+  expect(acceptedBefore.length).toBeGreaterThan(2)
 
-  const refreshSpellings = respellings(refreshToken).filter(([name]) => !/space|tab/.test(name))
-  expect((await service.call('POST', '/auth/logout', { body: { refresh_token: refreshToken } })).status).toBe(204)
-  for (const [name, token] of respellings(accessToken)) {
+  const refreshSpellings = respellings(admin.refreshToken).filter(([name]) => !/space|tab/.test(name))
+  await admin.logout()
+  for (const [name, token] of respellings(admin.accessToken)) {
     for (const call of bearerCalls) {
-      const answer = await present(service, call, `Bearer ${token}`)
-      expect(answer.json?.code, `${name} at ${call.method} ${call.path}`).toBe('invalid_token')
+      const answer = await present(anonymous, call, token)
+      expect(answer.json, `${name} at ${call.operation}`).toMatchObject({ code: 'invalid_token' })
       expectProblem(answer, 401, 'invalid_token')
     }
   }
-  for (const [name, refresh_token] of refreshSpellings) {
-    const answer = await service.call('POST', '/auth/refresh', { body: { refresh_token } })
-    expect(answer.json.code, name).toBe('invalid_refresh_token')
+  for (const [name, token] of refreshSpellings) {
+    const { json } = await anonymous.refresh(token).answer
+    expect(json, name).toMatchObject({ code: 'invalid_refresh_token' })
   }
 })
 
-it('uses up a link in whatever letters it is spelled', async () => {
-  const service = start()
-  const activation = await register(service, email)
-  expect(
-    (await service.call('POST', '/auth/activate', { body: { token: activation, password: goodPassword } })).status,
-  ).toBe(200)
-  await service.call('POST', '/auth/password-reset/request', { body: { email } })
+it('uses up a link, however its token is spelled', async ({ service, inbox, people, anonymous }) => {
+  const activation = await people.register(email)
+  await anonymous.activate({ token: activation, password: goodPassword })
+  const reset = await people.resetToken(email)
+  await anonymous.completePasswordReset({ token: reset, new_password: otherPassword })
   await service.deliver()
-  const reset = tokenIn(newestMail(service, email))
-  expect(
-    (
-      await service.call('POST', '/auth/password-reset/complete', {
-        body: { token: reset, new_password: otherPassword },
-      })
-    ).status,
-  ).toBe(204)
-  await service.deliver()
-  const mails = mailsTo(service, email).length
+  const emails = inbox.all(email).length
   for (const [, token] of respellings(activation)) {
-    expectProblem(
-      await service.call('POST', '/auth/activate', { body: { token, password: goodPassword } }),
-      400,
-      'invalid_link',
-    )
+    await anonymous.activate({ token, password: goodPassword }).refused(400, 'invalid_link')
   }
   for (const [, token] of respellings(reset)) {
-    expectProblem(
-      await service.call('POST', '/auth/password-reset/complete', { body: { token, new_password: goodPassword } }),
-      400,
-      'invalid_link',
-    )
+    await anonymous.completePasswordReset({ token, new_password: goodPassword }).refused(400, 'invalid_link')
   }
   await service.deliver()
-  expect(mailsTo(service, email)).toHaveLength(mails)
+  expect(inbox.all(email)).toHaveLength(emails)
 })
 
 describe('an independent implementation of RFC 9068', () => {
@@ -296,25 +258,24 @@ describe('an independent implementation of RFC 9068', () => {
   function validate(service: Service, token: string, audience = 'postern') {
     const asked: string[] = []
     const request = new Request('https://files.example.com/', { headers: { Authorization: `Bearer ${token}` } })
-    // A new object each time: keys that were fetched are remembered by it.
+    // A new object each time, since it caches the keys that were fetched.
     const server: oauth.AuthorizationServer = { issuer, jwks_uri: jwksUri }
     const claims = oauth.validateJwtAccessToken(server, request, audience, {
       [oauth.clockSkew]: Math.round((service.clock.now().getTime() - Date.now()) / 1000),
       [oauth.customFetch]: async (url) => {
         asked.push(url)
-        const { status, headers, text } = await service.call('GET', new URL(url).pathname)
-        return new Response(text, { status, headers })
+        return service.fetch(url)
       },
     })
     return claims.then((found) => ({ found, asked }))
   }
 
-  it.each([
-    ['Ed25519', signingKeys, 'EdDSA'],
-    ['P-256', signingKeysOtherFirst, 'ES256'],
-  ])('accepts our access tokens, signed by %s, with our JWKS', async (_, keys, alg) => {
-    const service = start(keys)
-    const { accessToken, id } = await signUpAdmin(service)
+  it.for([
+    { curve: 'Ed25519', keys: signingKeys, alg: 'EdDSA' },
+    { curve: 'P-256', keys: signingKeysOtherFirst, alg: 'ES256' },
+  ])('accepts our access tokens, signed by $curve, with our JWKS', async ({ keys, alg }) => {
+    const service = startService({ env: { SIGNING_KEYS: keys } })
+    const { accessToken, id } = await peopleOf(service).admin()
     expect(JSON.parse(atob(accessToken.split('.')[0]!))).toEqual({
       alg,
       typ: 'at+jwt',
@@ -332,14 +293,12 @@ describe('an independent implementation of RFC 9068', () => {
     expect(asked).toEqual([jwksUri])
   })
 
-  it('refuses our refresh, link and device tokens, and an access token for another audience', async () => {
-    const service = start()
-    const link = await register(service, 'pending@example.com')
-    const { accessToken, refreshToken } = await signUp(service, email)
-    const { json } = await service.call('POST', '/auth/login', { body: { email, password: goodPassword } })
-    for (const token of [refreshToken, link, json.device_token])
-      await expect(validate(service, token)).rejects.toThrow()
-    await expect(validate(service, accessToken, 'another')).rejects.toThrow()
-    await expect(validate(service, await forge(decodeJwt(accessToken), { header: { typ: 'JWT' } }))).rejects.toThrow()
+  it('refuses our refresh, link and device tokens, and an access token for another audience', async ({
+    service,
+    tokens: { access, refresh, activation, device },
+  }) => {
+    for (const token of [refresh, activation, device]) await expect(validate(service, token)).rejects.toThrow()
+    await expect(validate(service, access, 'another')).rejects.toThrow()
+    await expect(validate(service, await forge(decodeJwt(access), { header: { typ: 'JWT' } }))).rejects.toThrow()
   })
 })

@@ -12,9 +12,9 @@ type SuccessStatus<Id extends OperationId> = Extract<keyof Responses<Id>, 200 | 
 type RefusalStatus<Id extends OperationId> = Exclude<keyof Responses<Id>, SuccessStatus<Id>> & number
 
 /** Every documented answer to an operation, told apart by `status`. */
-export type AnswerTo<Id extends OperationId> = {
-  [Status in keyof Responses<Id>]: Answer<Json<Responses<Id>[Status]>> & { status: Status }
-}[keyof Responses<Id>]
+export type AnswerTo<Id extends OperationId> = Id extends OperationId
+  ? { [Status in keyof Responses<Id>]: Answer<Json<Responses<Id>[Status]>> & { status: Status } }[keyof Responses<Id>]
+  : never
 
 export type Success<Id extends OperationId> = Json<Responses<Id>[SuccessStatus<Id>]>
 type Refusal<Id extends OperationId, Status> = Status extends keyof Responses<Id> ? Json<Responses<Id>[Status]> : never
