@@ -1,44 +1,39 @@
 /**
- * What was read at the beginning of a request may be over when it writes. Here something else is done exactly between the
- * two, which a race meets only by luck: the write has to decide, and nothing of the late request may be left.
+ * What a request read at its beginning may have changed by the time it writes. These tests do another act exactly between
+ * the two, which a race meets only by luck: the write has to decide, and the late request must leave nothing behind.
  */
 import { decodeJwt } from 'jose'
-import { describe, expect, it } from 'vitest'
-import { expectNoContent, expectProblem, sessionOf } from '../support/answers.ts'
+import { describe, expect } from 'vitest'
+import { expectNoContent, expectOk, expectProblem } from '../support/answers.ts'
+import { Caller } from '../support/caller.ts'
+import { it as base } from '../support/fixtures.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
 import { consume } from '../support/mail-consumer.ts'
-import {
-  type SignedIn,
-  goodPassword,
-  otherPassword,
-  register,
-  resetToken,
-  signIn,
-  signUp,
-  signUpAdmin,
-  signUpAs,
-} from '../support/people.ts'
-import { type Answer, type Call, type Service, startService } from '../support/service.ts'
+import { type Person, goodPassword, otherPassword } from '../support/person.ts'
+import type { People } from '../support/population.ts'
+import { type Answer, type Service, startService } from '../support/service.ts'
 import { type Row, rowOf, rowsOf, snapshot, write } from '../support/state.ts'
 
 const thirdPassword = 'eleven wooden bridges sway'
 
-/** A claimed try stays claimed, whatever becomes of the request. */
+/** Without the attempt counters: a claimed try stays claimed, whatever becomes of the request. */
 async function tables() {
   const all = await snapshot()
   all.delete('attempt_counters')
   return all
 }
 
-/** Takes them out of the trail. */
+/** Deletes events, and gives them. */
 async function deletedEvents(where: string): Promise<Row[]> {
   const rows = await rowsOf('audit_events', where)
   await write(`delete from audit_events where ${where}`)
   return rows
 }
 
-/** A service where something is done before the statement that would record an act, and the tables as they were then. */
-function interrupting(service: Service, meanwhile: () => Promise<Answer>) {
+type Act = () => Promise<Answer<unknown>>
+
+/** A service that does something before the statement that would record an act, and the tables as they were then. */
+function interrupting(service: Service, meanwhile: Act) {
   let before: Awaited<ReturnType<typeof tables>> | undefined
   const db = hookedD1(service.env.DB, async (statements) => {
     if (before || !statements.some((sql) => /^insert into "audit_events"/i.test(sql))) return
@@ -46,71 +41,73 @@ function interrupting(service: Service, meanwhile: () => Promise<Answer>) {
     before = await tables()
   })
   const tablesThen = () => {
-    expect(before, 'it came to a write').toBeDefined()
+    expect(before, 'the call came to its write').toBeDefined()
     return before!
   }
   return { late: startService({ env: { DB: db }, beside: service }), tablesThen }
 }
 
-/** Calls, does something meanwhile, and tells what the call itself then left behind. */
-async function interrupted(
+/** Calls the late service, does something meanwhile, and tells what the call itself then left behind. */
+async function interrupted<A extends Answer<unknown>>(
   service: Service,
-  call: [method: string, path: string, call: Call],
-  meanwhile: () => Promise<Answer>,
+  call: (late: Service) => Promise<A>,
+  meanwhile: Act,
 ) {
   const { late, tablesThen } = interrupting(service, meanwhile)
-  const answer = await late.call(...call)
+  const answer = await call(late)
   const before = tablesThen()
   return { answer, leavesNothing: async () => expect(await tables()).toEqual(before), queued: late.queued }
 }
 
-interface People {
-  admin: SignedIn
-  ada: SignedIn
-  phone: SignedIn
-  other: SignedIn
+/** Everybody in these tests. `phone` is another session of `ada`. */
+interface Cast {
+  people: People
+  admin: Person
+  ada: Person
+  phone: Person
+  eve: Person
 }
 
-async function people(service: Service): Promise<People> {
-  const admin = await signUpAdmin(service)
-  const ada = await signUp(service, 'ada@example.com')
-  const phone = await signIn(service, 'ada@example.com')
-  const other = await signUp(service, 'other@example.com')
-  return { admin, ada, phone, other }
+const it = base.extend('cast', async ({ people, admin, ada, eve }): Promise<Cast> => ({
+  people,
+  admin,
+  ada,
+  phone: await ada.signIn(),
+  eve,
+}))
+
+interface ActOf<Actor> {
+  act: string
+  run: (actor: Actor, cast: Cast) => Promise<Answer<unknown>>
 }
 
-const ownActs: Record<string, (of: People) => [string, string, unknown?]> = {
-  'a change of the profile': () => ['PATCH', '/users/me', { bio: 'late' }],
-  'the end of another session': ({ phone }) => ['DELETE', `/users/me/sessions/${sessionOf(phone.accessToken)}`],
-  'the end of all other sessions': () => ['DELETE', '/users/me/sessions'],
-  'a log-out everywhere': () => ['POST', '/auth/logout-all'],
-  'a change of the password': () => [
-    'POST',
-    '/auth/change-password',
-    { old_password: goodPassword, new_password: otherPassword },
-  ],
-  'a deletion of the account': () => ['DELETE', '/users/me', { password: goodPassword }],
-}
+const change = { old_password: goodPassword, new_password: otherPassword }
 
-const ends: Record<string, (service: Service, of: People) => Promise<Answer>> = {
-  'its session was ended': (service, { ada }) =>
-    service.call('POST', '/auth/logout', { body: { refresh_token: ada.refreshToken } }),
-  'its user was suspended': (service, { ada, admin }) =>
-    service.call('POST', `/users/${ada.id}/suspend`, { token: admin.accessToken, body: { reason: 'spam' } }),
-  'its user was deleted': (service, { ada, admin }) =>
-    service.call('DELETE', `/users/${ada.id}`, { token: admin.accessToken }),
-}
+const passwordActs: ActOf<Person>[] = [
+  { act: 'a change of the password', run: (ada) => ada.changePassword(change).answer },
+  { act: 'a deletion of the account', run: (ada) => ada.deleteMe(goodPassword).answer },
+]
+const ownActs: ActOf<Person>[] = [
+  { act: 'a change of the profile', run: (ada) => ada.updateMe({ bio: 'late' }).answer },
+  { act: 'the end of another session', run: (ada, { phone }) => ada.endSession(phone).answer },
+  { act: 'the end of all other sessions', run: (ada) => ada.endOtherSessions().answer },
+  { act: 'a log-out everywhere', run: (ada) => ada.logoutAll().answer },
+  ...passwordActs,
+]
+
+const ends: { end: string; run: (cast: Cast) => Promise<Answer<unknown>> }[] = [
+  { end: 'its session was ended', run: ({ ada }) => ada.logout().answer },
+  { end: 'its user was suspended', run: ({ ada, admin }) => admin.suspend(ada).answer },
+  { end: 'its user was deleted', run: ({ ada, admin }) => admin.deleteUser(ada).answer },
+]
 
 describe('an act on the own account', () => {
-  for (const [act, request] of Object.entries(ownActs)) {
-    it.each(Object.entries(ends))(`(${act}) is refused when meanwhile %s`, async (_, end) => {
-      const service = startService()
-      const everybody = await people(service)
-      const [method, path, body] = request(everybody)
+  for (const { act, run } of ownActs) {
+    it.for(ends)(`(${act}) is refused when $end meanwhile`, async ({ run: end }, { service, cast }) => {
       const { answer, leavesNothing, queued } = await interrupted(
         service,
-        [method, path, { token: everybody.ada.accessToken, body }],
-        () => end(service, everybody),
+        (late) => run(cast.ada.at(late), cast),
+        () => end(cast),
       )
       expectProblem(answer, 401, 'invalid_token')
       await leavesNothing()
@@ -118,68 +115,64 @@ describe('an act on the own account', () => {
     })
   }
 
-  const changedTo = (service: Service, { ada }: People) =>
-    service.call('POST', '/auth/change-password', {
-      token: ada.accessToken,
-      body: { old_password: goodPassword, new_password: thirdPassword },
-    })
-
-  it.each(['a change of the password', 'a deletion of the account'])(
-    '(%s) is refused when the same session has changed the password it gave meanwhile',
-    async (act) => {
-      const service = startService()
-      const everybody = await people(service)
-      const [method, path, body] = ownActs[act]!(everybody)
+  it.for(passwordActs)(
+    '($act) is refused when the same session has changed its password meanwhile',
+    async ({ run }, { service, people, cast }) => {
+      const { ada } = cast
       const { answer, leavesNothing } = await interrupted(
         service,
-        [method, path, { token: everybody.ada.accessToken, body }],
-        () => changedTo(service, everybody),
+        (late) => run(ada.at(late), cast),
+        () => ada.changePassword({ old_password: goodPassword, new_password: thirdPassword }).answer,
       )
       expectProblem(answer, 401, 'invalid_token')
       await leavesNothing()
-      await signIn(service, everybody.ada.email, thirdPassword)
+      await people.signIn(ada.email, thirdPassword)
     },
   )
 })
 
-describe('a sign-in with what was the right password', () => {
-  const changes: Record<string, (service: Service, of: People) => Promise<Answer>> = {
-    'was changed': (service, { phone }) =>
-      service.call('POST', '/auth/change-password', {
-        token: phone.accessToken,
-        body: { old_password: goodPassword, new_password: otherPassword },
-      }),
-    'was reset': async (service, { ada }) =>
-      service.call('POST', '/auth/password-reset/complete', {
-        body: { token: await resetToken(service, ada.email), new_password: otherPassword },
-      }),
-    'lost its account': ends['its user was deleted']!,
-    'has its account suspended': ends['its user was suspended']!,
-    'was reset and has its account suspended': async (service, of) => {
-      await changes['was reset']!(service, of)
-      return changes['has its account suspended']!(service, of)
-    },
+describe('a sign-in with the right password', () => {
+  const reset = async ({ people, ada }: Cast) => {
+    const token = await people.resetToken(ada.email)
+    return ada.completePasswordReset({ token, new_password: otherPassword }).answer
   }
+  const suspend = ({ admin, ada }: Cast) => admin.suspend(ada).answer
 
-  it.each([
-    ['was changed', 401, 'invalid_credentials'],
-    ['was reset', 401, 'invalid_credentials'],
-    ['lost its account', 401, 'invalid_credentials'],
-    ['has its account suspended', 403, 'account_suspended'],
-    ['was reset and has its account suspended', 401, 'invalid_credentials'],
-  ] as const)(
-    'which %s meanwhile is refused, and leaves nothing but that in the trail',
-    async (change, status, code) => {
-      const service = startService()
-      const everybody = await people(service)
-      const { email, id } = everybody.ada
+  it.for<{ change: string; run: (cast: Cast) => Promise<Answer<unknown>>; status: number; code: string }>([
+    {
+      change: 'it was changed',
+      run: ({ phone }) => phone.changePassword(change).answer,
+      status: 401,
+      code: 'invalid_credentials',
+    },
+    { change: 'it was reset', run: reset, status: 401, code: 'invalid_credentials' },
+    {
+      change: 'its account was deleted',
+      run: ({ admin, ada }) => admin.deleteUser(ada).answer,
+      status: 401,
+      code: 'invalid_credentials',
+    },
+    { change: 'its account was suspended', run: suspend, status: 403, code: 'account_suspended' },
+    {
+      change: 'it was reset and its account suspended',
+      run: async (cast) => {
+        await reset(cast)
+        return suspend(cast)
+      },
+      status: 401,
+      code: 'invalid_credentials',
+    },
+  ])(
+    'is refused when $change meanwhile, and leaves only a refusal in the trail',
+    async ({ change: name, run, status, code }, { service, anonymous, cast }) => {
+      const { email, id } = cast.ada
       const { answer, leavesNothing } = await interrupted(
         service,
-        ['POST', '/auth/login', { body: { email, password: goodPassword } }],
-        () => changes[change]!(service, everybody),
+        (late) => anonymous.at(late).login({ email, password: goodPassword }).answer,
+        () => run(cast),
       )
       expectProblem(answer, status, code)
-      const userId = change === 'lost its account' ? null : id
+      const userId = name === 'its account was deleted' ? null : id
       const detail = JSON.stringify({ reason: 'changed_meanwhile' })
       expect(await deletedEvents("type = 'user.sign_in_refused'")).toMatchObject([
         { actor_id: null, user_id: userId, detail },
@@ -188,121 +181,117 @@ describe('a sign-in with what was the right password', () => {
     },
   )
 
-  it('whose user was given another role meanwhile succeeds, with that role', async () => {
-    const service = startService()
-    const { admin, ada } = await people(service)
+  it('gets the role that its user was given meanwhile', async ({ service, anonymous, admin, ada }) => {
     const { answer } = await interrupted(
       service,
-      ['POST', '/auth/login', { body: { email: ada.email, password: goodPassword } }],
-      () => service.call('PUT', `/users/${ada.id}/role`, { token: admin.accessToken, body: { role: 'MODERATOR' } }),
+      (late) => anonymous.at(late).login({ email: ada.email, password: goodPassword }).answer,
+      () => admin.assignRole(ada, 'MODERATOR').answer,
     )
-    expect(answer.status).toBe(200)
-    expect(answer.json.user.role).toBe('MODERATOR')
-    expect(decodeJwt(answer.json.access_token)['role']).toBe('MODERATOR')
+    const { user, access_token: token } = expectOk(answer)
+    expect(user.role).toBe('MODERATOR')
+    expect(decodeJwt(token)['role']).toBe('MODERATOR')
   })
 })
 
-const acts: Record<string, (of: People) => [string, string, unknown?]> = {
-  'a change of a profile': ({ other }) => ['PATCH', `/users/${other.id}/profile`, { bio: 'late' }],
-  'a change of a role': ({ other }) => ['PUT', `/users/${other.id}/role`, { role: 'ADMIN' }],
-  'a suspension': ({ other }) => ['POST', `/users/${other.id}/suspend`, { reason: 'late' }],
-  'a reset for somebody': ({ other }) => ['POST', `/users/${other.id}/password-reset`],
-  'the end of somebody’s sessions': ({ other }) => ['DELETE', `/users/${other.id}/sessions`],
-  'a deletion': ({ other }) => ['DELETE', `/users/${other.id}`],
-}
+const actsOnEve: ActOf<Person>[] = [
+  { act: 'a change of a profile', run: (actor, { eve }) => actor.moderateProfile(eve, { bio: 'late' }).answer },
+  { act: 'a change of a role', run: (actor, { eve }) => actor.assignRole(eve, 'ADMIN').answer },
+  { act: 'a suspension', run: (actor, { eve }) => actor.suspend(eve, 'late').answer },
+  { act: 'a reset for somebody', run: (actor, { eve }) => actor.startPasswordReset(eve).answer },
+  { act: 'the end of somebody’s sessions', run: (actor, { eve }) => actor.endSessionsOf(eve).answer },
+  { act: 'a deletion', run: (actor, { eve }) => actor.deleteUser(eve).answer },
+]
 
 describe('an act on somebody else', () => {
-  const losses: Record<string, (service: Service, of: People, actor: SignedIn) => Promise<Answer>> = {
-    'lost the role': (service, { admin }, actor) =>
-      service.call('PUT', `/users/${actor.id}/role`, { token: admin.accessToken, body: { role: 'USER' } }),
-    'was suspended': (service, { admin }, actor) =>
-      service.call('POST', `/users/${actor.id}/suspend`, { token: admin.accessToken, body: { reason: 'x' } }),
-    'logged out': (service, _, actor) =>
-      service.call('POST', '/auth/logout', { body: { refresh_token: actor.refreshToken } }),
-  }
-  for (const [act, request] of Object.entries(acts)) {
-    it.each(Object.entries(losses))(`(${act}) is refused when the ADMIN %s meanwhile`, async (_, lose) => {
-      const service = startService()
-      const everybody = await people(service)
-      const actor = await signUpAs(service, 'ADMIN', 'second@example.com', everybody.admin)
-      await service.deliver()
-      const [method, path, body] = request(everybody)
-      const { answer, leavesNothing, queued } = await interrupted(
-        service,
-        [method, path, { token: actor.accessToken, body }],
-        () => lose(service, everybody, actor),
-      )
-      expectProblem(answer, 401, 'invalid_token')
-      await leavesNothing()
-      expect(queued).toEqual([])
-    })
+  const losses: { loss: string; lose: (actor: Person, admin: Person) => Promise<Answer<unknown>> }[] = [
+    { loss: 'lost the role', lose: (actor, admin) => admin.assignRole(actor, 'USER').answer },
+    { loss: 'was suspended', lose: (actor, admin) => admin.suspend(actor, 'x').answer },
+    { loss: 'logged out', lose: (actor) => actor.logout().answer },
+  ]
+  for (const { act, run } of actsOnEve) {
+    it.for(losses)(
+      `(${act}) is refused when the ADMIN $loss meanwhile`,
+      async ({ lose }, { service, people, cast }) => {
+        const actor = await people.signUpAs('ADMIN', 'second@example.com')
+        await service.deliver()
+        const { answer, leavesNothing, queued } = await interrupted(
+          service,
+          (late) => run(actor.at(late), cast),
+          () => lose(actor, cast.admin),
+        )
+        expectProblem(answer, 401, 'invalid_token')
+        await leavesNothing()
+        expect(queued).toEqual([])
+      },
+    )
   }
 
-  it.each([
-    ['a change of a profile', 'PATCH', 'profile', { bio: 'late' }],
-    ['a suspension', 'POST', 'suspend', { reason: 'late' }],
-  ])('(%s) by a MODERATOR is refused when its target became one meanwhile', async (_, method, what, body) => {
-    const service = startService()
-    const { admin, other } = await people(service)
-    const moderator = await signUpAs(service, 'MODERATOR', 'moderator@example.com', admin)
-    const { answer, leavesNothing } = await interrupted(
-      service,
-      [method, `/users/${other.id}/${what}`, { token: moderator.accessToken, body }],
-      () => service.call('PUT', `/users/${other.id}/role`, { token: admin.accessToken, body: { role: 'MODERATOR' } }),
-    )
-    expectProblem(answer, 403, 'insufficient_permission')
-    await leavesNothing()
-  })
+  it.for(actsOnEve.filter(({ act }) => ['a change of a profile', 'a suspension'].includes(act)))(
+    '($act) by a MODERATOR is refused when its target became one meanwhile',
+    async ({ run }, { service, moderator, cast }) => {
+      const { answer, leavesNothing } = await interrupted(
+        service,
+        (late) => run(moderator.at(late), cast),
+        () => cast.admin.assignRole(cast.eve, 'MODERATOR').answer,
+      )
+      expectProblem(answer, 403, 'insufficient_permission')
+      await leavesNothing()
+    },
+  )
 })
 
 const email = 'new@example.com'
-const byAdmin: Record<string, (id: string) => [string, string, unknown?]> = {
-  suspended: (id) => ['POST', `/users/${id}/suspend`, { reason: 'spam' }],
-  deleted: (id) => ['DELETE', `/users/${id}`],
-  activated: (id) => ['POST', `/users/${id}/activate`],
+
+type Done = 'suspended' | 'deleted' | 'activated'
+
+const byAdmin: Record<Done, (admin: Person, id: string) => Promise<Answer<unknown>>> = {
+  suspended: (admin, id) => admin.suspend(id).answer,
+  deleted: (admin, id) => admin.deleteUser(id).answer,
+  activated: (admin, id) => admin.activateUser(id).answer,
 }
 
-/** What the owner of a pending account does with a link, after its password was hashed. */
-const linkActs: Record<string, (service: Service, email: string) => Promise<[string, string, unknown]>> = {
-  'an activation': async (service, email) => [
-    'POST',
-    '/auth/activate',
-    { token: await register(service, email), password: goodPassword },
-  ],
-  'a reset': async (service, email) => {
-    await register(service, email)
-    const token = await resetToken(service, email)
-    return ['POST', '/auth/password-reset/complete', { token, new_password: otherPassword }]
+/** The id of the account with that address. */
+const idOfAccount = async () => String((await rowOf('users', 'email = ?', email))['id'])
+
+/** What the owner of a pending account does with a link, once it has been mailed. */
+const linkActs: Record<string, (people: People) => Promise<(late: Caller) => Promise<Answer<unknown>>>> = {
+  'an activation': async (people) => {
+    const token = await people.register(email)
+    return (late) => late.activate({ token, password: goodPassword }).answer
+  },
+  'a reset': async (people) => {
+    await people.register(email)
+    const token = await people.resetToken(email)
+    return (late) => late.completePasswordReset({ token, new_password: otherPassword }).answer
   },
 }
 
 describe('an act by a link', () => {
   /** The act, in the middle of which an ADMIN does something to the account. */
-  async function whileAdmin(act: string, done: string) {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
-    const [method, path, body] = await linkActs[act]!(service, email)
-    const { id } = await rowOf('users', 'email = ?', email)
-    const [adminsMethod, adminsPath, adminsBody] = byAdmin[done]!(String(id))
-    return interrupted(service, [method, path, { body }], () =>
-      service.call(adminsMethod, adminsPath, { token, body: adminsBody }),
+  const linked = it.extend('whileAdmin', async ({ service, people, admin }) => async (act: string, done: Done) => {
+    const send = await linkActs[act]!(people)
+    const id = await idOfAccount()
+    return interrupted(
+      service,
+      (late) => send(new Caller(late)),
+      () => byAdmin[done](admin, id),
     )
-  }
+  })
 
-  it.each([
-    ['an activation', 'suspended'],
-    ['an activation', 'deleted'],
-    ['an activation', 'activated'],
-    ['a reset', 'deleted'],
-    ['a reset', 'activated'],
-  ])('(%s) is refused when an ADMIN has %s the account meanwhile', async (act, done) => {
+  linked.for<{ act: string; done: Done }>([
+    { act: 'an activation', done: 'suspended' },
+    { act: 'an activation', done: 'deleted' },
+    { act: 'an activation', done: 'activated' },
+    { act: 'a reset', done: 'deleted' },
+    { act: 'a reset', done: 'activated' },
+  ])('($act) is refused when an ADMIN has $done the account meanwhile', async ({ act, done }, { whileAdmin }) => {
     const { answer, leavesNothing, queued } = await whileAdmin(act, done)
     expectProblem(answer, 400, 'invalid_link')
     await leavesNothing()
     expect(queued).toEqual([])
   })
 
-  it('that sets a password leaves the account suspended when an ADMIN has suspended it meanwhile', async () => {
+  linked('(a reset) leaves an account suspended that an ADMIN has suspended meanwhile', async ({ whileAdmin }) => {
     const { answer } = await whileAdmin('a reset', 'suspended')
     expectNoContent(answer)
     expect(await rowOf('users', 'email = ?', email)).toMatchObject({
@@ -313,71 +302,71 @@ describe('an act by a link', () => {
 })
 
 describe('a link', () => {
-  const requests: Record<string, (service: Service) => Promise<unknown>> = {
-    'a registration': (service) => service.call('POST', '/auth/register', { body: { email, password: goodPassword } }),
-    'another activation mail': async (service) => (
-      await register(service, email),
-      service.call('POST', '/auth/resend-activation', { body: { email } })
-    ),
-    'a reset': async (service) => (
-      await register(service, email),
-      service.call('POST', '/auth/password-reset/request', { body: { email } })
-    ),
+  const requests: Record<string, (anonymous: Caller, people: People) => Promise<unknown>> = {
+    'a registration': (anonymous) => anonymous.register({ email, password: goodPassword }),
+    'another activation email': async (anonymous, people) => {
+      await people.register(email)
+      await anonymous.resendActivation(email)
+    },
+    'a reset': async (anonymous, people) => {
+      await people.register(email)
+      await anonymous.requestPasswordReset({ email })
+    },
   }
 
-  it.each([
-    ['a registration', 'activated'],
-    ['a registration', 'deleted'],
-    ['another activation mail', 'activated'],
-    ['another activation mail', 'deleted'],
-    ['a reset', 'deleted'],
+  it.for<{ request: string; done: Done }>([
+    { request: 'a registration', done: 'activated' },
+    { request: 'a registration', done: 'deleted' },
+    { request: 'another activation email', done: 'activated' },
+    { request: 'another activation email', done: 'deleted' },
+    { request: 'a reset', done: 'deleted' },
   ])(
-    '(of %s) is neither made nor mailed when an ADMIN has %s the account since its mail was begun',
-    async (name, done) => {
-      const service = startService()
-      const { accessToken: token } = await signUpAdmin(service)
-      await requests[name]!(service)
-      const mailsBefore = service.mailbox.mails()
-      const { id } = await rowOf('users', 'email = ?', email)
-      const [method, path, body] = byAdmin[done]!(String(id))
+    '(of $request) is neither made nor sent when an ADMIN has $done the account since delivery began',
+    async ({ request, done }, { service, people, anonymous, admin }) => {
+      await requests[request]!(anonymous, people)
+      const emailsBefore = service.mailbox.mails()
+      const id = await idOfAccount()
       const jobs = service.queued.splice(0)
-      const { late, tablesThen } = interrupting(service, () => service.call(method, path, { token, body }))
+      const { late, tablesThen } = interrupting(service, () => byAdmin[done](admin, id))
       expect(await consume(late, jobs)).toEqual(['acked'])
 
       const [before, after] = [tablesThen(), await tables()]
       for (const each of [before, after]) each.delete('emails')
       expect(after).toEqual(before)
-      expect(service.mailbox.mails()).toEqual(mailsBefore)
+      expect(service.mailbox.mails()).toEqual(emailsBefore)
     },
   )
 })
 
-describe('the first ADMIN', () => {
-  const admin = 'admin@example.com'
-  const nobodyYet = () => startService({ env: { BOOTSTRAP_ADMIN_EMAIL: '' } })
+describe('the role of the first ADMIN', () => {
+  const address = 'admin@example.com'
 
-  it('is nobody whose password was changed while it was signing in', async () => {
-    const service = nobodyYet()
-    const { accessToken: token } = await signUp(service, admin)
-    const body = { old_password: goodPassword, new_password: otherPassword }
+  // Only the interrupted service has the bootstrap address.
+  it.override('options', { env: { BOOTSTRAP_ADMIN_EMAIL: '' } })
+
+  it('is not given when the password changes during the sign-in', async ({ service, people, anonymous }) => {
+    const person = await people.signUp(address)
     const { answer } = await interrupted(
       service,
-      ['POST', '/auth/login', { body: { email: admin, password: goodPassword } }],
-      () => service.call('POST', '/auth/change-password', { token, body }),
+      (late) => anonymous.at(late).login({ email: address, password: goodPassword }).answer,
+      () => person.changePassword(change).answer,
     )
     expectProblem(answer, 401, 'invalid_credentials')
     expect(await rowOf('users')).toMatchObject({ role: 'USER', status: 'active' })
     expect(await rowsOf('audit_events', "type = 'user.role_changed'")).toEqual([])
   })
 
-  it('is nobody whose account became active by a reset while it was being activated', async () => {
-    const service = nobodyYet()
-    const token = await register(service, admin)
-    const reset = { token: await resetToken(service, admin), new_password: otherPassword }
+  it('is not given when a reset activates the account during its activation', async ({
+    service,
+    people,
+    anonymous,
+  }) => {
+    const token = await people.register(address)
+    const resetToken = await people.resetToken(address)
     const { answer, leavesNothing } = await interrupted(
       service,
-      ['POST', '/auth/activate', { body: { token, password: goodPassword } }],
-      () => service.call('POST', '/auth/password-reset/complete', { body: reset }),
+      (late) => anonymous.at(late).activate({ token, password: goodPassword }).answer,
+      () => anonymous.completePasswordReset({ token: resetToken, new_password: otherPassword }).answer,
     )
     expectProblem(answer, 400, 'invalid_link')
     await leavesNothing()
