@@ -1,6 +1,6 @@
-/** The outer ring: who calls too often is turned away before anything costs anything. */
+/** Limits by client address: a client that calls too often is refused before the call costs anything. */
 import { env } from 'cloudflare:workers'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import securityPage from '../../docs/security.md?raw'
 import wranglerToml from '../../wrangler.toml?raw'
 import { createApp } from '../../src/app.ts'
@@ -10,31 +10,34 @@ import { clientKey } from '../../src/http/client-address.ts'
 import { limits } from '../../src/http/limit-rate.ts'
 import { ratePeriodSeconds, rateLimits } from '../../src/config/rate-limits.ts'
 import { expectProblem } from '../support/answers.ts'
+import { Caller } from '../support/caller.ts'
 import { countCosts } from '../support/counting.ts'
 import { limitedCalls, limitersThat } from '../support/limiters.ts'
+import { it } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { hashesDuring } from '../support/password-work.ts'
-import { goodPassword, signIn, signUp } from '../support/people.ts'
+import { goodPassword } from '../support/person.ts'
+import { peopleOf } from '../support/population.ts'
 import { type Service, startService } from '../support/service.ts'
 
 const email = 'ada@example.com'
 
 function login(service: Service, headers: Record<string, string>) {
-  return service.call('POST', '/auth/login', { body: { email, password: goodPassword }, headers })
+  return new Caller(service).from({ headers }).login({ email, password: goodPassword }).answer
 }
 
 describe('a client that calls too often', () => {
-  it.each(limitedCalls)('is told to wait a minute by %s %s', async (method, path, limit) => {
+  it.for(limitedCalls)('is told to wait a minute by $method $path', async ({ operation, limit }) => {
     const { env, asked } = limitersThat(() => false)
-    const answer = await startService({ env }).call(method, path, { body: {} })
+    const answer = await new Caller(startService({ env })).call(operation, { body: {} }).answer
     expectProblem(answer, 429, 'rate_limited')
     expect(answer.headers.get('Retry-After')).toBe('60')
     expect(asked).toEqual([{ binding: rateLimits[limit].binding, key: '203.0.113.7' }])
   })
 
-  it.each(limitedCalls)('costs no look at the body, no password and no store at %s %s', async (method, path) => {
+  it.for(limitedCalls)('causes no parsing, hashing or query at $method $path', async ({ operation }) => {
     const meter = countCosts(env)
-    const service = startService({ env: { ...limitersThat(() => false).env, ...meter.bindings } })
+    const caller = new Caller(startService({ env: { ...limitersThat(() => false).env, ...meter.bindings } }))
     const calls = [
       { raw: '{"email":' },
       { raw: 'x', headers: { 'Content-Type': 'text/plain' } },
@@ -42,7 +45,7 @@ describe('a client that calls too often', () => {
       { token: 'x' },
     ]
     const hashes = await hashesDuring(async () => {
-      for (const call of calls) expect((await service.call(method, path, call)).status).toBe(429)
+      for (const call of calls) expect((await caller.call(operation, call).answer).status).toBe(429)
     })
     expect(hashes).toBe(0)
     expect(meter.take()).toEqual({
@@ -56,36 +59,37 @@ describe('a client that calls too often', () => {
     })
   })
 
-  it('is turned away at every route that is marked, and no other route is', () => {
+  it('is limited at exactly the routes that are marked', () => {
     const marked = createApp(production)
       .routes.filter(({ handler }) => limits in handler)
       .map(({ method, path, handler }) => [method, path, (handler as { [limits]?: string })[limits]])
-    expect(new Set(marked.map(String))).toEqual(new Set(limitedCalls.map(String)))
+    expect(new Set(marked.map(String))).toEqual(
+      new Set(limitedCalls.map(({ method, path, limit }) => `${method},${path},${limit}`)),
+    )
   })
 
-  it.each(Object.entries(rateLimits))(
-    'gets what the table says through the real binding: %s',
-    async (name, { perMinute }) => {
-      const service = startService({ env: { RATE_LIMITS: 'on' } })
-      const [method, path] = limitedCalls.find(([, , limit]) => limit === name)!
-      const call = { raw: '{', headers: { 'CF-Connecting-IP': '198.51.100.1' } }
+  it.for(Object.entries(rateLimits).map(([limit, { perMinute }]) => ({ limit, perMinute })))(
+    'gets what the table says through the real binding: $limit',
+    async ({ limit: name, perMinute }) => {
+      const { operation } = limitedCalls.find(({ limit }) => limit === name)!
+      const caller = new Caller(startService({ env: { RATE_LIMITS: 'on' } }), { raw: '{' })
+      const statusFrom = async (address: string) =>
+        (await caller.call(operation, { headers: { 'CF-Connecting-IP': address } }).answer).status
       let passed = 0
-      // The binding counts in windows by the clock, and the next one may begin meanwhile; not two of them.
-      while (passed <= 2 * perMinute && (await service.call(method, path, call)).status !== 429) passed++
+      // The binding counts in windows of the clock, and one more may start meanwhile, but not two.
+      while (passed <= 2 * perMinute && (await statusFrom('198.51.100.1')) !== 429) passed++
       expect(passed).toBeGreaterThanOrEqual(perMinute)
       expect(passed).toBeLessThanOrEqual(2 * perMinute)
-      const other = { ...call, headers: { 'CF-Connecting-IP': '198.51.100.2' } }
-      expect((await service.call(method, path, other)).status, 'another client').not.toBe(429)
+      expect(await statusFrom('198.51.100.2'), 'another client').not.toBe(429)
     },
   )
 
-  it('who sprays one password over many accounts is one client', async () => {
-    const service = startService({ env: { RATE_LIMITS: 'on' } })
+  it('is one client when it sprays one password over many accounts', async () => {
+    const caller = new Caller(startService({ env: { RATE_LIMITS: 'on' } }))
     const answers = await Promise.all(
-      Array.from({ length: 2 * rateLimits.login.perMinute + 1 }, (_, index) =>
-        service.call('POST', '/auth/login', {
-          body: { email: `victim-${index}@example.com`, password: 'Winter2026!' },
-        }),
+      Array.from(
+        { length: 2 * rateLimits.login.perMinute + 1 },
+        (_, index) => caller.login({ email: `victim-${index}@example.com`, password: 'Winter2026!' }).answer,
       ),
     )
     const statuses = new Set(answers.map(({ status }) => status))
@@ -95,33 +99,33 @@ describe('a client that calls too often', () => {
 })
 
 describe('the client', () => {
-  it.each([
-    ['203.0.113.7', '203.0.113.7'],
-    ['::ffff:203.0.113.7', '203.0.113.7'],
-    ['::FFFF:203.0.113.7', '203.0.113.7'],
-    ['::ffff:cb00:7107', '203.0.113.7'],
-    ['0:0:0:0:0:ffff:CB00:7107', '203.0.113.7'],
-    ['0000:0000:0000:0000:0000:ffff:203.0.113.7', '203.0.113.7'],
-    ['2001:db8:1:2::1', '2001:db8:1:2::/64'],
-    ['2001:0DB8:0001:0002:ffff:FFFF:ffff:ffff', '2001:db8:1:2::/64'],
-    ['2001:db8:1:2:0:0:192.0.2.1', '2001:db8:1:2::/64'],
-    ['2001:db8::', '2001:db8:0:0::/64'],
-    ['2001:db8::1:2:3:4', '2001:db8:0:0::/64'],
-    ['2001:db8:0:1::', '2001:db8:0:1::/64'],
-    ['::1', '0:0:0:0::/64'],
-    ['::', '0:0:0:0::/64'],
-    ['1:2:3:4:5:6:7::', '1:2:3:4::/64'],
-    ['::2:3:4:5:6:7:8', '0:2:3:4::/64'],
-    ['1:0:0:4:5:6:7:8', '1:0:0:4::/64'],
-    ['unknown', 'unreadable'],
-    ['203.0.113.7, 198.51.100.1', 'unreadable'],
-    ['x]/@[::1', 'unreadable'],
-    ['', 'unreadable'],
-  ])('%j is counted as %s', (address, key) => {
+  it.for([
+    { address: '203.0.113.7', key: '203.0.113.7' },
+    { address: '::ffff:203.0.113.7', key: '203.0.113.7' },
+    { address: '::FFFF:203.0.113.7', key: '203.0.113.7' },
+    { address: '::ffff:cb00:7107', key: '203.0.113.7' },
+    { address: '0:0:0:0:0:ffff:CB00:7107', key: '203.0.113.7' },
+    { address: '0000:0000:0000:0000:0000:ffff:203.0.113.7', key: '203.0.113.7' },
+    { address: '2001:db8:1:2::1', key: '2001:db8:1:2::/64' },
+    { address: '2001:0DB8:0001:0002:ffff:FFFF:ffff:ffff', key: '2001:db8:1:2::/64' },
+    { address: '2001:db8:1:2:0:0:192.0.2.1', key: '2001:db8:1:2::/64' },
+    { address: '2001:db8::', key: '2001:db8:0:0::/64' },
+    { address: '2001:db8::1:2:3:4', key: '2001:db8:0:0::/64' },
+    { address: '2001:db8:0:1::', key: '2001:db8:0:1::/64' },
+    { address: '::1', key: '0:0:0:0::/64' },
+    { address: '::', key: '0:0:0:0::/64' },
+    { address: '1:2:3:4:5:6:7::', key: '1:2:3:4::/64' },
+    { address: '::2:3:4:5:6:7:8', key: '0:2:3:4::/64' },
+    { address: '1:0:0:4:5:6:7:8', key: '1:0:0:4::/64' },
+    { address: 'unknown', key: 'unreadable' },
+    { address: '203.0.113.7, 198.51.100.1', key: 'unreadable' },
+    { address: 'x]/@[::1', key: 'unreadable' },
+    { address: '', key: 'unreadable' },
+  ])('with the address "$address" is counted as $key', ({ address, key }) => {
     expect(clientKey(address)).toBe(key)
   })
 
-  it('has one budget for a whole /64, whatever the spelling, and the neighbour another', async () => {
+  it('has one budget for a whole /64, however it is spelled, and the next /64 another', async () => {
     const { env, asked } = limitersThat(() => true)
     const service = startService({ env })
     const addresses = ['2001:db8:0:1::1', '2001:DB8::1:0:0:0:2', '2001:0db8:0000:0001:ffff:ffff:ffff:ffff']
@@ -131,41 +135,40 @@ describe('the client', () => {
     expect(new Set(asked.map(({ key }) => key)).size).toBe(2)
   })
 
-  it.each([
-    ['X-Forwarded-For', '198.51.100.9'],
-    ['X-Real-IP', '198.51.100.9'],
-    ['True-Client-IP', '198.51.100.9'],
-    ['Forwarded', 'for=198.51.100.9'],
-    ['X-Client-IP', '198.51.100.9'],
-    ['Cf-Connecting-IPv6', '2001:db8::9'],
-    ['CF-Pseudo-IPv4', '240.0.0.9'],
-    ['User-Agent', 'another'],
-  ])('cannot choose its budget, or the address that is recorded, by %s', async (name, value) => {
+  it.for([
+    { name: 'X-Forwarded-For', value: '198.51.100.9' },
+    { name: 'X-Real-IP', value: '198.51.100.9' },
+    { name: 'True-Client-IP', value: '198.51.100.9' },
+    { name: 'Forwarded', value: 'for=198.51.100.9' },
+    { name: 'X-Client-IP', value: '198.51.100.9' },
+    { name: 'Cf-Connecting-IPv6', value: '2001:db8::9' },
+    { name: 'CF-Pseudo-IPv4', value: '240.0.0.9' },
+    { name: 'User-Agent', value: 'another' },
+  ])('cannot choose its budget, or the address that is recorded, by $name', async ({ name, value }) => {
     const { env: limiters, asked } = limitersThat(() => true)
     const service = startService({ env: limiters })
-    await signUp(service, email)
+    await peopleOf(service).signUp(email)
     await login(service, { [name]: value })
     expect(new Set(asked.map(({ key }) => key))).toEqual(new Set(['203.0.113.7']))
     const { results } = await env.DB.prepare('select distinct ip from audit_events').all()
     expect(results).toEqual([{ ip: '203.0.113.7' }])
   })
 
-  it('without an address is not counted: only what does not come over the internet has none', async () => {
+  it('is not counted without an address, which only calls inside Cloudflare lack', async () => {
     const { env, asked } = limitersThat(() => false)
-    const service = startService({ env })
-    const answer = await service.call('POST', '/auth/refresh', { raw: '{', withoutAddress: true })
-    expect(answer.status).toBe(400)
+    const caller = new Caller(startService({ env }), { raw: '{', withoutAddress: true })
+    expect((await caller.call('refresh').answer).status).toBe(400)
     expect(asked).toEqual([])
   })
 })
 
 describe('a limiter that fails', () => {
-  it('ends nobody’s sign-in: the call goes on, and the log says so without an address', async () => {
+  it('refuses no sign-in: the call goes on, and the log says so without an address', async () => {
     const { env } = limitersThat(() => Promise.reject(new Error('no counter for 203.0.113.7')))
-    const service = startService({ env })
-    await signUp(service, email)
+    const people = peopleOf(startService({ env }))
+    await people.signUp(email)
     const log = captureLog()
-    await signIn(service, email)
+    await people.signIn(email)
     expect(log.entries('rate_limit.failed')).toEqual([
       expect.objectContaining({ level: 'error', limit: 'login', error: 'Error', request_id: expect.any(String) }),
     ])
@@ -197,37 +200,40 @@ describe('the limits', () => {
       ([, calls, perMinute]) => Array.from(calls!.matchAll(/`([A-Z]+ \S+)`/g), ([, call]) => `${call}: ${perMinute}`),
     )
     expect(documented.toSorted()).toEqual(
-      limitedCalls.map(([method, path, limit]) => `${method} ${path}: ${rateLimits[limit].perMinute}`).toSorted(),
+      limitedCalls.map(({ method, path, limit }) => `${method} ${path}: ${rateLimits[limit].perMinute}`).toSorted(),
     )
   })
 
-  it.each(Object.values(rateLimits))('are not served without: the binding $binding', async ({ binding }) => {
-    vi.spyOn(console, 'error').mockImplementation(() => undefined)
-    const service = startService({ env: { [binding]: undefined } as unknown as Partial<Env> })
-    expectProblem(await service.call('POST', '/auth/login', { body: {} }), 503, 'service_unavailable')
-    await expect(readSettings({ ...service.env })).rejects.toThrow(`the binding ${binding} is missing`)
-  })
+  it.for(Object.values(rateLimits))(
+    'are required: without the binding $binding nothing is served',
+    async ({ binding }) => {
+      vi.spyOn(console, 'error').mockImplementation(() => undefined)
+      const service = startService({ env: { [binding]: undefined } as unknown as Partial<Env> })
+      await new Caller(service).call('login', { body: {} }).refused(503, 'service_unavailable')
+      await expect(readSettings({ ...service.env })).rejects.toThrow(`the binding ${binding} is missing`)
+    },
+  )
 
-  it.each<[ENVIRONMENT: string, RATE_LIMITS: string | undefined, isOn: boolean | RegExp]>([
-    ['production', undefined, true],
-    ['production', '', true],
-    ['production', 'on', true],
-    ['production', 'off', /^RATE_LIMITS must be "on"/],
-    ['', 'off', /^RATE_LIMITS must be "on"/],
-    ['development', undefined, true],
-    ['development', 'on', true],
-    ['development', 'off', false],
-    ['development', 'no', /^RATE_LIMITS must be "on"/],
-  ])('in %j with RATE_LIMITS = %j are on: %s', async (ENVIRONMENT, RATE_LIMITS, isOn) => {
-    const settings = readSettings({ ...env, ENVIRONMENT, RATE_LIMITS } as Env)
+  it.for<{ environment: string; setting: string | undefined; isOn: boolean | RegExp }>([
+    { environment: 'production', setting: undefined, isOn: true },
+    { environment: 'production', setting: '', isOn: true },
+    { environment: 'production', setting: 'on', isOn: true },
+    { environment: 'production', setting: 'off', isOn: /^RATE_LIMITS must be "on"/ },
+    { environment: '', setting: 'off', isOn: /^RATE_LIMITS must be "on"/ },
+    { environment: 'development', setting: undefined, isOn: true },
+    { environment: 'development', setting: 'on', isOn: true },
+    { environment: 'development', setting: 'off', isOn: false },
+    { environment: 'development', setting: 'no', isOn: /^RATE_LIMITS must be "on"/ },
+  ])('in "$environment" with RATE_LIMITS = $setting are on: $isOn', async ({ environment, setting, isOn }) => {
+    const settings = readSettings({ ...env, ENVIRONMENT: environment, RATE_LIMITS: setting } as Env)
     if (isOn instanceof RegExp) await expect(settings).rejects.toThrow(isOn)
     else expect((await settings).config.limitsRates).toBe(isOn)
   })
 
-  it('are off where everybody has one address: in the other tests', async () => {
+  it('are off in other tests, where everybody has one address', async () => {
     const { env, asked } = limitersThat(() => false)
     const service = startService({ env: { ...env, RATE_LIMITS: 'off' } })
-    await signUp(service, email)
+    await peopleOf(service).signUp(email)
     expect(asked).toEqual([])
   })
 })

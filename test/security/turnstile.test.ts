@@ -1,50 +1,61 @@
-/** The optional challenge: a machine gets no further, a person hardly meets it, and its failure opens nothing. */
+/** The optional Turnstile challenge: machines stop at it, people hardly meet it, and its failure opens nothing. */
 import { env } from 'cloudflare:workers'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, vi } from 'vitest'
 import { readSettings } from '../../src/config/settings.ts'
 import { passwordAttempts } from '../../src/config/policy.ts'
-import { expectProblem } from '../support/answers.ts'
+import { expectInvalid, expectProblem } from '../support/answers.ts'
+import type { BodyOf } from '../support/api.ts'
+import { Caller } from '../support/caller.ts'
 import { second } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
+import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { hashesDuring } from '../support/password-work.ts'
-import { goodPassword, mailsTo, otherPassword, resetToken, signUp } from '../support/people.ts'
-import { type Answer, type Service, type ServiceOptions, startService } from '../support/service.ts'
+import { goodPassword, otherPassword } from '../support/person.ts'
+import { type Answer, startService } from '../support/service.ts'
 import { nothing, observe } from '../support/state.ts'
 import { scriptTurnstile, startTurnstile, turnstileEnv } from '../support/turnstile.ts'
 
 const email = 'ada@example.com'
 const site = 'https://app.example.com'
 
-/** A service that asks for it, and beside it one that does not, for what must have happened before. */
-function startChallenging(options: ServiceOptions = {}): { service: Service; plain: Service } {
-  const plain = startService()
-  const service = startService({ ...options, beside: plain, env: { ...turnstileEnv, ...options.env } })
-  return { service, plain }
+/** `service` requires no challenge. `challenging` does, on the same stores. */
+const it = base
+  .extend('challenging', async ({ service }) => startService({ beside: service, env: turnstileEnv }))
+  .extend('client', async ({ challenging }) => new Caller(challenging))
+  .extend('turnstile', async ({ challenging: _ }) => startTurnstile())
+
+interface Guarded {
+  name: string
+  action: string
+  ask: (caller: Caller, token?: unknown) => Promise<Answer<unknown>>
 }
 
-const guarded: [name: string, action: string, ask: (service: Service, token?: unknown) => Promise<Answer>][] = [
-  [
-    'registration',
-    'register',
-    (service, token) =>
-      service.call('POST', '/auth/register', { body: { email, password: goodPassword, turnstile_token: token } }),
-  ],
-  [
-    'a reset request',
-    'password_reset',
-    (service, token) =>
-      service.call('POST', '/auth/password-reset/request', { body: { email, turnstile_token: token } }),
-  ],
+const guarded: Guarded[] = [
+  {
+    name: 'a registration',
+    action: 'register',
+    ask: (caller, token) =>
+      caller.call('register', { body: { email, password: goodPassword, turnstile_token: token } }).answer,
+  },
+  {
+    name: 'a reset request',
+    action: 'password_reset',
+    ask: (caller, token) => caller.call('requestPasswordReset', { body: { email, turnstile_token: token } }).answer,
+  },
 ]
 
-function login(service: Service, password: string, more: Record<string, unknown> = {}): Promise<Answer> {
-  return service.call('POST', '/auth/login', { body: { email, password, ...more } })
+function login(caller: Caller, password: string, more: Partial<BodyOf<'login'>> = {}) {
+  return caller.login({ email, password, ...more })
 }
 
-function expectNotHuman(answer: Answer, code: 'turnstile_required' | 'turnstile_failed'): void {
+async function failThreeTimes(caller: Caller, more: Partial<BodyOf<'login'>> = {}): Promise<void> {
+  for (let index = 0; index < 3; index++) await login(caller, 'wrong', more).refused(401, 'invalid_credentials')
+}
+
+function expectNotHuman(answer: Answer<unknown>, code: 'turnstile_required' | 'turnstile_failed'): void {
   expectProblem(answer, 422, 'validation_failed')
-  expect(answer.json.errors).toEqual([{ pointer: '/turnstile_token', code, message: expect.any(String) }])
+  expect(answer.json).toMatchObject({ errors: [{ pointer: '/turnstile_token', code, message: expect.any(String) }] })
 }
 
 beforeEach(() => {
@@ -53,50 +64,50 @@ beforeEach(() => {
   vi.spyOn(console, 'error').mockImplementation(() => undefined)
 })
 
-describe('where nobody asks for a challenge', () => {
-  it.each([undefined, '', ' '])('with TURNSTILE_SECRET = %j, none is needed and nobody is asked', async (secret) => {
-    const service = startService({ env: { ...turnstileEnv, TURNSTILE_SECRET: secret } })
-    const { questions } = startTurnstile()
-    for (const [, , ask] of guarded) {
-      for (const token of [undefined, null, '', 'x']) expect((await ask(service, token)).status).toBe(202)
-    }
-    for (let index = 0; index < 5; index++) expect((await login(service, 'wrong')).status).toBe(401)
-    expect(questions).toEqual([])
-  })
+describe('a service without a Turnstile secret', () => {
+  it.for([{ secret: undefined }, { secret: '' }, { secret: ' ' }])(
+    'needs no challenge and asks nobody with TURNSTILE_SECRET = "$secret"',
+    async ({ secret }) => {
+      const caller = new Caller(startService({ env: { ...turnstileEnv, TURNSTILE_SECRET: secret } }))
+      const { questions } = startTurnstile()
+      for (const { ask } of guarded) {
+        for (const token of [undefined, null, '', 'x']) expect((await ask(caller, token)).status).toBe(202)
+      }
+      for (let index = 0; index < 5; index++) await login(caller, 'wrong').refused(401, 'invalid_credentials')
+      expect(questions).toEqual([])
+    },
+  )
 })
 
-describe.each(guarded)('%s', (_name, action, ask) => {
-  it.each([
-    ['none', undefined, 'turnstile_required'],
-    ['null', null, 'turnstile_required'],
-    ['nothing', '', 'turnstile_required'],
-    ['a forged one', 'XXXX.DUMMY.TOKEN.XXXX', 'turnstile_failed'],
-  ] as const)('with %s for a token does nothing at all', async (_token, token, code) => {
-    const { service } = startChallenging()
-    startTurnstile()
+describe.for(guarded)('$name', ({ action, ask }) => {
+  it.for([
+    { kind: 'no token', token: undefined, code: 'turnstile_required' },
+    { kind: 'null', token: null, code: 'turnstile_required' },
+    { kind: 'an empty token', token: '', code: 'turnstile_required' },
+    { kind: 'a forged token', token: 'XXXX.DUMMY.TOKEN.XXXX', code: 'turnstile_failed' },
+  ] as const)('does nothing with $kind', async ({ token, code }, { challenging, client, turnstile: _ }) => {
     const hashes = await hashesDuring(async () => {
-      const { answer, effects } = await observe(service, () => ask(service, token))
+      const { answer, effects } = await observe(challenging, () => ask(client, token))
       expectNotHuman(answer, code)
       expect(effects).toEqual(nothing)
     })
     expect(hashes).toBe(0)
-    expect(service.queued).toEqual([])
+    expect(challenging.queued).toEqual([])
   })
 
-  it('with a good token goes on, once', async () => {
-    const { service } = startChallenging()
-    const { solve, questions } = startTurnstile()
+  it('goes on with a good token, once', async ({ client, turnstile: { solve, questions } }) => {
     const token = solve()
-    expect((await ask(service, token)).status).toBe(202)
-    expectNotHuman(await ask(service, token), 'turnstile_failed')
+    expect((await ask(client, token)).status).toBe(202)
+    expectNotHuman(await ask(client, token), 'turnstile_failed')
     expect(questions).toHaveLength(2)
   })
 
-  it('tells siteverify the token and the address, and nothing about the account', async () => {
-    const { service } = startChallenging()
-    const { solve, questions } = startTurnstile()
+  it('tells siteverify the token and the address, and nothing about the account', async ({
+    client,
+    turnstile: { solve, questions },
+  }) => {
     const token = solve()
-    await ask(service, token)
+    await ask(client, token)
     expect(questions).toEqual([
       {
         method: 'POST',
@@ -107,53 +118,68 @@ describe.each(guarded)('%s', (_name, action, ask) => {
     ])
   })
 
-  it.each([
-    [{ hostname: 'app.example.com' }, true],
-    [{ action }, true],
-    [{ action: '' }, true],
-    [{ action: action === 'register' ? 'password_reset' : 'register' }, false],
-    [{ action: 'login' }, false],
-    [{ hostname: 'evil.example' }, false],
-    [{ hostname: 'accounts.example.com.evil.example' }, false],
-    [{ hostname: 'example.com' }, false],
-    [{ hostname: '' }, false],
-    [{ hostname: 'evil.example', action }, false],
-  ])('solved as %j is taken: %s', async (solved, isTaken) => {
-    const { service } = startChallenging({ env: { CORS_ORIGINS: site } })
+  it.for([
+    { solved: { hostname: 'app.example.com' }, isAccepted: true },
+    { solved: { action }, isAccepted: true },
+    { solved: { action: '' }, isAccepted: true },
+    { solved: { action: action === 'register' ? 'password_reset' : 'register' }, isAccepted: false },
+    { solved: { action: 'login' }, isAccepted: false },
+    { solved: { hostname: 'evil.example' }, isAccepted: false },
+    { solved: { hostname: 'accounts.example.com.evil.example' }, isAccepted: false },
+    { solved: { hostname: 'example.com' }, isAccepted: false },
+    { solved: { hostname: '' }, isAccepted: false },
+    { solved: { hostname: 'evil.example', action }, isAccepted: false },
+  ])('accepts a challenge solved as $solved: $isAccepted', async ({ solved, isAccepted }, { service }) => {
+    const env = { ...turnstileEnv, CORS_ORIGINS: site }
+    const client = new Caller(startService({ beside: service, env }))
     const { solve } = startTurnstile()
-    const answer = await ask(service, solve(solved))
-    if (isTaken) expect(answer.status).toBe(202)
+    const answer = await ask(client, solve(solved))
+    if (isAccepted) expect(answer.status).toBe(202)
     else expectNotHuman(answer, 'turnstile_failed')
   })
 
   const yes = { success: true, hostname: 'accounts.example.com' }
   const no = (...codes: unknown[]) => ({ success: false, 'error-codes': codes })
-  it.each<[name: string, respond: () => Response | Promise<Response>, status: number]>([
-    ['that the token is forged', () => Response.json(no('invalid-input-response')), 422],
-    ['that the token is spent', () => Response.json(no('timeout-or-duplicate')), 422],
-    ['no, with another status', () => Response.json(no('invalid-input-response'), { status: 400 }), 422],
-    ['no, without a word', () => Response.json({ success: false }), 422],
-    ['no, with words nobody knows', () => Response.json(no('no-such-code', { x: 1 })), 422],
-    ['that it failed itself', () => Response.json(no('internal-error')), 503],
-    ['that our secret is wrong', () => Response.json(no('invalid-input-secret')), 503],
-    ['yes, with another status', () => Response.json(yes, { status: 500 }), 503],
-    ['yes, from elsewhere', () => Response.json(yes, { status: 302, headers: { Location: 'https://x.test' } }), 503],
-    ['yes, in another spelling', () => Response.json({ ...yes, success: 'true' }), 503],
-    ['nothing', () => new Response(null), 503],
-    ['null', () => Response.json(null), 503],
-    ['a page', () => new Response('<!doctype html>'), 503],
-    ['by hanging up', () => Promise.reject(new TypeError('Network connection lost.')), 503],
-  ])('is refused when siteverify answers %s', async (_what, respond, status) => {
-    const { service } = startChallenging()
+  it.for<{ answered: string; respond: () => Response | Promise<Response>; status: 422 | 503 }>([
+    { answered: 'that the token is forged', respond: () => Response.json(no('invalid-input-response')), status: 422 },
+    { answered: 'that the token is spent', respond: () => Response.json(no('timeout-or-duplicate')), status: 422 },
+    {
+      answered: 'no, with another status',
+      respond: () => Response.json(no('invalid-input-response'), { status: 400 }),
+      status: 422,
+    },
+    { answered: 'no, without error codes', respond: () => Response.json({ success: false }), status: 422 },
+    {
+      answered: 'no, with unknown error codes',
+      respond: () => Response.json(no('no-such-code', { x: 1 })),
+      status: 422,
+    },
+    { answered: 'that it failed itself', respond: () => Response.json(no('internal-error')), status: 503 },
+    { answered: 'that our secret is wrong', respond: () => Response.json(no('invalid-input-secret')), status: 503 },
+    { answered: 'yes, with another status', respond: () => Response.json(yes, { status: 500 }), status: 503 },
+    {
+      answered: 'yes, from elsewhere',
+      respond: () => Response.json(yes, { status: 302, headers: { Location: 'https://x.test' } }),
+      status: 503,
+    },
+    { answered: 'yes, in another spelling', respond: () => Response.json({ ...yes, success: 'true' }), status: 503 },
+    { answered: 'nothing', respond: () => new Response(null), status: 503 },
+    { answered: 'null', respond: () => Response.json(null), status: 503 },
+    { answered: 'a page', respond: () => new Response('<!doctype html>'), status: 503 },
+    {
+      answered: 'by hanging up',
+      respond: () => Promise.reject(new TypeError('Network connection lost.')),
+      status: 503,
+    },
+  ])('is refused when siteverify answers $answered', async ({ respond, status }, { challenging, client }) => {
     scriptTurnstile(respond)
-    const { answer, effects } = await observe(service, () => ask(service, 'a token'))
+    const { answer, effects } = await observe(challenging, () => ask(client, 'a token'))
     if (status === 422) expectNotHuman(answer, 'turnstile_failed')
     else expectProblem(answer, 503, 'service_unavailable')
     expect(effects).toEqual(nothing)
   })
 
-  it('is refused when siteverify does not answer within three seconds', async () => {
-    const { service } = startChallenging()
+  it('is refused when siteverify does not answer within three seconds', async ({ client }) => {
     scriptTurnstile(
       (_token, signal) =>
         new Promise((_resolve, reject) => {
@@ -161,24 +187,22 @@ describe.each(guarded)('%s', (_name, action, ask) => {
         }),
     )
     const start = Date.now()
-    expectProblem(await ask(service, 'a token'), 503, 'service_unavailable')
+    expectProblem(await ask(client, 'a token'), 503, 'service_unavailable')
     expect(Date.now() - start).toBeLessThan(10 * second)
   })
 
-  it.each([['a'.repeat(2049)], [7], [['a']], [{}], ['a\0']])(
-    'asks nobody about what is no token: %j',
-    async (token) => {
-      const { service } = startChallenging()
-      const { questions } = startTurnstile()
-      const answer = await ask(service, token)
-      expectProblem(answer, 422, 'validation_failed')
-      expect(answer.json.errors[0].pointer).toBe('/turnstile_token')
-      expect(questions).toEqual([])
-    },
-  )
+  it.for([
+    { form: '2,049 characters', token: 'a'.repeat(2049) },
+    { form: 'a number', token: 7 },
+    { form: 'an array', token: ['a'] },
+    { form: 'an object', token: {} },
+    { form: 'a NUL character', token: 'a\0' },
+  ])('asks nobody about a malformed token: $form', async ({ token }, { client, turnstile: { questions } }) => {
+    expectInvalid(await ask(client, token), '/turnstile_token')
+    expect(questions).toEqual([])
+  })
 
-  it('leaves neither token nor secret in the log, and says there what was wrong', async () => {
-    const { service } = startChallenging()
+  it('leaves neither token nor secret in the log, which says what was wrong', async ({ client }) => {
     const respond = [
       () => Response.json(no('invalid-input-secret')),
       () => Response.json(no('timeout-or-duplicate')),
@@ -187,71 +211,67 @@ describe.each(guarded)('%s', (_name, action, ask) => {
     ]
     scriptTurnstile(() => respond.shift()!())
     const { lines, entries } = captureLog()
-    for (let left = respond.length; left > 0; left--) await ask(service, 'canary-token')
+    for (let left = respond.length; left > 0; left--) await ask(client, 'canary-token')
     expect(lines.join('\n')).not.toContain('canary')
     expect(entries('turnstile.unavailable').map(({ reason }) => reason)).toEqual(['invalid-input-secret', 'no_answer'])
     expect(entries('turnstile.refused').map(({ reason }) => reason)).toEqual(['timeout-or-duplicate', 'hostname'])
   })
 })
 
-describe('signing in', () => {
-  const count = () => env.DB.prepare('select count from attempt_counters').first<number>('count')
+describe('a sign-in', () => {
+  const countAttempts = () => env.DB.prepare('select count from attempt_counters').first<number>('count')
 
-  it('needs no challenge for the first three tries, and one from then on, which is not even counted', async () => {
-    const { service, plain } = startChallenging()
-    await signUp(plain, email)
-    const { solve } = startTurnstile()
-    for (let index = 0; index < 3; index++) expect((await login(service, 'wrong')).status).toBe(401)
+  it('needs no challenge for the first three tries, and then one, without which no try is counted', async ({
+    client,
+    ada: _,
+    turnstile: { solve },
+  }) => {
+    await failThreeTimes(client)
     const hashes = await hashesDuring(async () => {
       for (const token of [undefined, 'forged', 'forged', 'forged']) {
-        const answer = await login(service, goodPassword, { turnstile_token: token })
-        expectNotHuman(answer, token ? 'turnstile_failed' : 'turnstile_required')
+        const { answer } = login(client, goodPassword, token === undefined ? {} : { turnstile_token: token })
+        expectNotHuman(await answer, token ? 'turnstile_failed' : 'turnstile_required')
       }
     })
     expect(hashes).toBe(0)
-    expect(await count()).toBe(3)
-    expectNotHuman(
-      await login(service, goodPassword, { turnstile_token: solve({ action: 'register' }) }),
-      'turnstile_failed',
-    )
-    expect((await login(service, goodPassword, { turnstile_token: solve({ action: 'login' }) })).status).toBe(200)
-    expect((await login(service, goodPassword)).status, 'a good sign-in ends the series').toBe(200)
+    expect(await countAttempts()).toBe(3)
+    const solved = login(client, goodPassword, { turnstile_token: solve({ action: 'register' }) })
+    expectNotHuman(await solved.answer, 'turnstile_failed')
+    await login(client, goodPassword, { turnstile_token: solve({ action: 'login' }) })
+    expect((await login(client, goodPassword).answer).status, 'a successful sign-in ends the series').toBe(200)
   })
 
-  it('looks at three of fifty that come at once without a token', async () => {
-    const { service, plain } = startChallenging()
-    await signUp(plain, email)
-    startTurnstile()
-    const answers = await Promise.all(Array.from({ length: 50 }, () => login(service, 'wrong')))
+  it('is compared three times when fifty come at once without a token', async ({ client, ada: _, turnstile: __ }) => {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => login(client, 'wrong').answer))
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(3)
     expect(answers.filter(({ status }) => status === 422)).toHaveLength(47)
   })
 
-  it('goes on counting with a token: five in a row, then a pause, which no challenge shortens', async () => {
-    const { service, plain } = startChallenging()
-    await signUp(plain, email)
-    const { solve } = startTurnstile()
+  it('is counted with a token, too: five in a row, then a pause that no challenge shortens', async ({
+    clock,
+    client,
+    ada: _,
+    turnstile: { solve },
+  }) => {
     for (let index = 0; index < passwordAttempts.free; index++) {
-      expect((await login(service, 'wrong', { turnstile_token: solve() })).status).toBe(401)
+      await login(client, 'wrong', { turnstile_token: solve() }).refused(401, 'invalid_credentials')
     }
-    for (const token of [solve(), 'forged', undefined]) {
-      expectProblem(await login(service, goodPassword, { turnstile_token: token }), 429, 'rate_limited')
+    for (const more of [{ turnstile_token: solve() }, { turnstile_token: 'forged' }, {}]) {
+      await login(client, goodPassword, more).refused(429, 'rate_limited')
     }
-    service.clock.advance(second)
-    expectNotHuman(await login(service, goodPassword), 'turnstile_required')
-    expect((await login(service, goodPassword, { turnstile_token: solve() })).status).toBe(200)
+    clock.advance(second)
+    expectNotHuman(await login(client, goodPassword).answer, 'turnstile_required')
+    await login(client, goodPassword, { turnstile_token: solve() })
   })
 
-  it('asks the same of an address without an account', async () => {
-    const { service, plain } = startChallenging()
-    await signUp(plain, email)
-    startTurnstile()
+  it('needs the same challenges for an address without an account', async ({ client, ada, turnstile: _ }) => {
     const patterns = await Promise.all(
-      [email, 'nobody@example.com'].map(async (address) => {
+      [ada.email, 'nobody@example.com'].map(async (address) => {
         const pattern: string[] = []
         for (const token of [undefined, undefined, 'forged', undefined, 'forged']) {
-          const answer = await login(service, 'wrong', { email: address, turnstile_token: token })
-          pattern.push(`${answer.status} ${JSON.stringify(answer.json.errors)}`)
+          const body = { email: address, password: 'wrong', ...(token !== undefined && { turnstile_token: token }) }
+          const { status, json } = await client.login(body).answer
+          pattern.push(`${status} ${JSON.stringify('errors' in json ? json.errors : undefined)}`)
         }
         return pattern
       }),
@@ -260,86 +280,90 @@ describe('signing in', () => {
     expect(patterns[0]!.map((text) => text.slice(0, 3))).toEqual(['401', '401', '401', '422', '422'])
   })
 
-  it('asks nothing of a device that is known, so a stranger cannot put a challenge in the way of the owner', async () => {
-    const { service, plain } = startChallenging()
-    await signUp(plain, email)
-    const { device_token: device } = (await login(service, goodPassword)).json
-    for (let index = 0; index < 3; index++) await login(service, 'wrong')
-    const { questions } = startTurnstile()
-    expectNotHuman(await login(service, goodPassword), 'turnstile_required')
-    expect((await login(service, goodPassword, { device_token: device })).status).toBe(200)
+  it('needs no challenge from a known device, so a stranger cannot make the owner solve one', async ({
+    client,
+    ada: _,
+    turnstile: { questions },
+  }) => {
+    const { device_token } = await login(client, goodPassword)
+    await failThreeTimes(client)
+    expectNotHuman(await login(client, goodPassword).answer, 'turnstile_required')
+    await login(client, goodPassword, { device_token })
     expect(questions).toEqual([])
-    // One that brings a token all the same is in whatever siteverify says of it.
-    expect((await login(service, goodPassword, { device_token: device, turnstile_token: 'x' })).status).toBe(200)
+    // With a token all the same, a known device gets in whatever siteverify says.
+    await login(client, goodPassword, { device_token, turnstile_token: 'x' })
     scriptTurnstile(() => Promise.reject(new TypeError('Network connection lost.')))
-    expect((await login(service, goodPassword, { device_token: device, turnstile_token: 'x' })).status).toBe(200)
+    await login(client, goodPassword, { device_token, turnstile_token: 'x' })
   })
 
-  it('asks a device that knew the password before the last one, like any stranger', async () => {
-    const { service, plain } = startChallenging()
-    await signUp(plain, email)
-    const { device_token: device } = (await login(service, goodPassword)).json
-    const token = await resetToken(plain, email)
-    await plain.call('POST', '/auth/password-reset/complete', { body: { token, new_password: otherPassword } })
-    startTurnstile()
-    for (let index = 0; index < 3; index++) await login(service, 'wrong', { device_token: device })
-    expectNotHuman(await login(service, otherPassword, { device_token: device }), 'turnstile_required')
+  it('needs a challenge from a device that knew an earlier password', async ({
+    people,
+    anonymous,
+    client,
+    ada,
+    turnstile: _,
+  }) => {
+    const { device_token } = await login(client, goodPassword)
+    const token = await people.resetToken(ada.email)
+    await anonymous.completePasswordReset({ token, new_password: otherPassword })
+    await failThreeTimes(client, { device_token })
+    expectNotHuman(await login(client, otherPassword, { device_token }).answer, 'turnstile_required')
   })
 
-  it('goes on while siteverify is down, but after three wrong passwords it is refused', async () => {
-    const { service, plain } = startChallenging()
-    await signUp(plain, email)
+  it('goes on while siteverify is down, but not after three wrong passwords', async ({ client, ada: _ }) => {
     scriptTurnstile(() => Promise.reject(new TypeError('Network connection lost.')))
-    expect((await login(service, goodPassword, { turnstile_token: 'x' })).status).toBe(200)
-    for (let index = 0; index < 3; index++) await login(service, 'wrong')
+    await login(client, goodPassword, { turnstile_token: 'x' })
+    await failThreeTimes(client)
     const hashes = await hashesDuring(async () => {
-      expectProblem(await login(service, goodPassword, { turnstile_token: 'x' }), 503, 'service_unavailable')
+      await login(client, goodPassword, { turnstile_token: 'x' }).refused(503, 'service_unavailable')
     })
     expect(hashes).toBe(0)
-    expect(await count()).toBe(3)
+    expect(await countAttempts()).toBe(3)
   })
 
-  it('is decided in the round trip that reads the account: two in all, one for a refusal', async () => {
+  it('takes two round trips to the database with its challenge, and one when it is refused', async ({
+    service,
+    ada: _,
+  }) => {
     const meter = countCosts(env)
-    const { service, plain } = startChallenging({ env: meter.bindings })
-    await signUp(plain, email)
+    const client = new Caller(startService({ beside: service, env: { ...turnstileEnv, ...meter.bindings } }))
     const { solve } = startTurnstile()
-    for (let index = 0; index < 3; index++) await login(service, 'wrong')
+    await failThreeTimes(client)
     meter.take()
-    expectNotHuman(await login(service, goodPassword), 'turnstile_required')
+    expectNotHuman(await login(client, goodPassword).answer, 'turnstile_required')
     expect(meter.take()).toMatchObject({ roundTrips: 1, rowsWritten: 0 })
-    expect((await login(service, goodPassword, { turnstile_token: solve() })).status).toBe(200)
+    await login(client, goodPassword, { turnstile_token: solve() })
     expect(meter.take().roundTrips).toBe(2)
   })
 })
 
-it('is no part of what a link or a session allows: those calls ask for no challenge', async () => {
-  const { service, plain } = startChallenging()
-  const { accessToken, refreshToken } = await signUp(plain, email)
-  const { questions } = startTurnstile()
-  const calls = [
-    await service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } }),
-    await service.call('POST', '/auth/resend-activation', { body: { email } }),
-    await service.call('GET', '/users/me', { token: accessToken }),
-  ]
-  expect(calls.map(({ status }) => status)).toEqual([200, 202, 200])
-  expect(mailsTo(service, email).length).toBeGreaterThan(0)
+it('requires no challenge for a refresh, a new activation link or the own profile', async ({
+  inbox,
+  challenging,
+  ada,
+  turnstile: { questions },
+}) => {
+  const caller = ada.at(challenging)
+  await caller.refresh()
+  await caller.resendActivation(email)
+  await caller.me()
+  expect(inbox.all(ada).length).toBeGreaterThan(0)
   expect(questions).toEqual([])
 })
 
 describe('the address of siteverify', () => {
-  it.each([
-    ['production', 'http://challenges.cloudflare.com/turnstile/v0/siteverify'],
-    ['production', 'challenges.cloudflare.com'],
-    ['production', 'https://user:password@challenges.cloudflare.com/'],
-    ['production', ''],
-    ['development', 'ftp://127.0.0.1/'],
-  ])('in %s is never %j', async (ENVIRONMENT, TURNSTILE_URL) => {
-    const settings = readSettings({ ...env, ENVIRONMENT, TURNSTILE_URL, RATE_LIMITS: 'on' })
+  it.for([
+    { environment: 'production', url: 'http://challenges.cloudflare.com/turnstile/v0/siteverify' },
+    { environment: 'production', url: 'challenges.cloudflare.com' },
+    { environment: 'production', url: 'https://user:password@challenges.cloudflare.com/' },
+    { environment: 'production', url: '' },
+    { environment: 'development', url: 'ftp://127.0.0.1/' },
+  ])('cannot be "$url" in $environment', async ({ environment, url }) => {
+    const settings = readSettings({ ...env, ENVIRONMENT: environment, TURNSTILE_URL: url, RATE_LIMITS: 'on' })
     await expect(settings).rejects.toThrow(/^TURNSTILE_URL /)
   })
 
-  it('is Cloudflare’s unless said otherwise, and may be local in development', async () => {
+  it('is Cloudflare’s by default, and may be local in development', async () => {
     const { config } = await readSettings({ ...env })
     expect(config.turnstileUrl).toBe('https://challenges.cloudflare.com/turnstile/v0/siteverify')
     const local = await readSettings({ ...env, TURNSTILE_URL: 'http://127.0.0.1:9000/siteverify' })

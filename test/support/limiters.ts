@@ -1,8 +1,9 @@
 import { type RateLimitName, rateLimits } from '../../src/config/rate-limits.ts'
+import type { OperationId } from './api.ts'
 
 const bindings = Object.values(rateLimits).map(({ binding }) => binding)
 
-/** Rate limit bindings that all answer by one function, and note the keys that they were asked for. */
+/** Rate limit bindings that all answer by one function and record the keys that they are asked for. */
 export function limitersThat(answer: (key: string) => boolean | Promise<boolean>) {
   const asked: { binding: string; key: string }[] = []
   const limiters = bindings.map((binding): [string, RateLimit] => [
@@ -18,14 +19,14 @@ export function limitersThat(answer: (key: string) => boolean | Promise<boolean>
 }
 
 /** The calls that are counted, and the limit that each draws on. */
-export const limitedCalls: [method: string, path: string, limit: RateLimitName][] = [
-  ['POST', '/auth/register', 'register'],
-  ['POST', '/auth/activate', 'activate'],
-  ['POST', '/auth/login', 'login'],
-  ['POST', '/auth/refresh', 'refresh'],
-  ['POST', '/auth/resend-activation', 'resendActivation'],
-  ['POST', '/auth/password-reset/request', 'requestReset'],
-  ['POST', '/auth/password-reset/complete', 'completeReset'],
-  ['POST', '/auth/change-password', 'ownPassword'],
-  ['DELETE', '/users/me', 'ownPassword'],
+export const limitedCalls: { operation: OperationId; method: string; path: string; limit: RateLimitName }[] = [
+  { operation: 'register', method: 'POST', path: '/auth/register', limit: 'register' },
+  { operation: 'activate', method: 'POST', path: '/auth/activate', limit: 'activate' },
+  { operation: 'login', method: 'POST', path: '/auth/login', limit: 'login' },
+  { operation: 'refresh', method: 'POST', path: '/auth/refresh', limit: 'refresh' },
+  { operation: 'resendActivation', method: 'POST', path: '/auth/resend-activation', limit: 'resendActivation' },
+  { operation: 'requestPasswordReset', method: 'POST', path: '/auth/password-reset/request', limit: 'requestReset' },
+  { operation: 'completePasswordReset', method: 'POST', path: '/auth/password-reset/complete', limit: 'completeReset' },
+  { operation: 'changePassword', method: 'POST', path: '/auth/change-password', limit: 'ownPassword' },
+  { operation: 'deleteMe', method: 'DELETE', path: '/users/me', limit: 'ownPassword' },
 ]
