@@ -1,11 +1,24 @@
+/** The hourly cleanup, and the emails that were lost on the way to the queue. */
 import { env } from 'cloudflare:workers'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect } from 'vitest'
 import { isUuidv7, uuidv7, uuidv7Floor } from '../../src/crypto/random.ts'
+import type { EmailStatus } from '../../src/store/schema.ts'
+import { expectOk } from '../support/answers.ts'
 import { Clock, day, hour, minute } from '../support/clock.ts'
+import { it as base } from '../support/fixtures.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
 import { captureLog } from '../support/log-lines.ts'
-import { goodPassword, newestMail, register, signIn, signUp, tokenIn } from '../support/people.ts'
+import { goodPassword } from '../support/person.ts'
+import {
+  insertAuditEvents,
+  insertEmails,
+  insertLinks,
+  insertRegistrations,
+  insertSessions,
+  insertUsers,
+} from '../support/rows.ts'
 import { startService } from '../support/service.ts'
+import { rowOf, rowsOf, write } from '../support/state.ts'
 
 const cleanup = '0 * * * *'
 const requeue = '*/5 * * * *'
@@ -18,16 +31,9 @@ const idBefore = (moment: number) => uuidv7(new Date(moment - 1))
 const idAt = (moment: number) => uuidv7(new Date(moment))
 const count = (table: string) => env.DB.prepare(`select count(*) as n from ${table}`).first<number>('n')
 
-async function insert(table: string, row: Record<string, unknown>): Promise<string> {
-  const columns = Object.keys(row)
-  const marks = columns.map(() => '?').join(', ')
-  await env.DB.prepare(`insert into ${table} (${columns.join(', ')}) values (${marks})`)
-    .bind(...Object.values(row))
-    .run()
-  return String(row['id'])
-}
+const it = base.extend('log', async ({ service: _service }) => captureLog())
 
-/** Rows of one table by the hundred thousand. `n` counts them; each id is of the moment given for it. */
+/** Inserts up to a hundred thousand rows. Columns are SQL in which `n` counts the rows; ids are made from `moment` on. */
 async function insertMany(table: string, rows: number, columns: Record<string, string>, moment: number, stepMs = 0) {
   // An id's 48 bits of time as 12 digits, then what makes it a UUIDv7, and the count.
   const digits = `printf('%012x', ${moment} + n * ${stepMs})`
@@ -39,240 +45,225 @@ async function insertMany(table: string, rows: number, columns: Record<string, s
   ).run()
 }
 
-const user = (more: object = {}) => ({
-  id: idAt(ago(500 * day)),
-  email: `${crypto.randomUUID()}@example.com`,
-  role: 'USER',
-  status: 'active',
-  created_at: 0,
-  updated_at: 0,
-  ...more,
-})
-const session = (user_id: string, id: string, expires_at: number) => ({
-  id,
-  user_id,
-  generation: 1,
-  created_at: 0,
-  last_used_at: 0,
-  expires_at,
-})
-const link = (user_id: string, id: string, expires_at: number) => ({
-  id,
-  purpose: 'reset',
-  user_id,
-  created_at: 0,
-  expires_at,
-})
-const registration = (email: string, id: string) => ({ id, email, password_hash: '', created_at: 0 })
-const email = (id: string, status: string, due_at = time) => ({
-  id,
-  template: 'account_activated',
-  recipient: 'ada@example.com',
-  params: '{}',
-  status,
-  attempts: 0,
-  due_at,
-  created_at: 0,
-})
-const auditEvent = (id: string) => ({ id, at: 0, type: 'user.signed_in' })
+/** Rows with a name each, for `left`. */
+type Named<Row> = Record<string, Row>
 
-/** Which of some rows are still there. */
-async function left(table: string, ids: Record<string, string>): Promise<string[]> {
-  const { results } = await env.DB.prepare(`select id from ${table}`).all<{ id: string }>()
-  const present = new Set(results.map(({ id }) => id))
-  return Object.entries(ids).flatMap(([name, id]) => (present.has(id) ? [name] : []))
+/** Inserts a user that is older than everything that a cleanup deletes. */
+async function insertOwner(): Promise<string> {
+  const [owner] = await insertUsers([{ id: idAt(ago(500 * day)) }])
+  return owner!.id
+}
+
+/** The names of the rows that are still there. */
+async function left(table: string, ids: Named<{ id: string }>): Promise<string[]> {
+  const present = new Set((await rowsOf(table)).map(({ id }) => id))
+  return Object.entries(ids).flatMap(([name, { id }]) => (present.has(id) ? [name] : []))
 }
 
 /** The count that was logged for each table. */
 const counted = ({ entries }: ReturnType<typeof captureLog>) =>
   Object.fromEntries(entries('cleanup').map(({ table, deleted }) => [table, deleted]))
 
-let log: ReturnType<typeof captureLog>
-beforeEach(() => {
-  log = captureLog()
-})
-afterEach(() => void vi.restoreAllMocks())
-
-describe('what has run its course goes, and nothing earlier', () => {
-  it('links, when they expire and no mail is still to carry them', async () => {
-    const owner = await insert('users', user())
+describe('the cleanup', () => {
+  it('deletes links that have expired, unless an email is still to carry them', async ({ service }) => {
+    const userId = await insertOwner()
+    const link = (id: string, expiresAt: number) => ({
+      id,
+      userId,
+      purpose: 'reset' as const,
+      expiresAt: new Date(expiresAt),
+    })
     const ids = {
-      expired: await insert('one_time_links', link(owner, idAt(ago(2 * hour)), time)),
-      expiredLongAgo: await insert('one_time_links', link(owner, idAt(ago(300 * day)), ago(299 * day))),
-      live: await insert('one_time_links', link(owner, idAt(ago(2 * hour)), time + 1)),
-      young: await insert('one_time_links', link(owner, idAt(ago(minute)), time + hour)),
-      mailed: await insert('one_time_links', link(owner, idAt(ago(2 * hour)), time)),
-      refused: await insert('one_time_links', link(owner, idAt(ago(2 * hour)), time)),
-      inDelivery: await insert('one_time_links', link(owner, idAt(ago(2 * hour)), time)),
+      expired: link(idAt(ago(2 * hour)), time),
+      expiredLongAgo: link(idAt(ago(300 * day)), ago(299 * day)),
+      live: link(idAt(ago(2 * hour)), time + 1),
+      young: link(idAt(ago(minute)), time + hour),
+      mailed: link(idAt(ago(2 * hour)), time),
+      refused: link(idAt(ago(2 * hour)), time),
+      inDelivery: link(idAt(ago(2 * hour)), time),
     }
-    // The next delivery of a mail may renew its link.
-    await insert('emails', email(ids.mailed, 'sent'))
-    await insert('emails', email(ids.refused, 'queued'))
-    await insert('emails', email(ids.inDelivery, 'sending'))
-    await startService().runCron(cleanup)
+    await insertLinks(Object.values(ids))
+    // The next delivery of an email may renew its link.
+    const recipient = 'ada@example.com'
+    await insertEmails([
+      { recipient, id: ids.mailed.id, status: 'sent' },
+      { recipient, id: ids.refused.id, status: 'queued' },
+      { recipient, id: ids.inDelivery.id, status: 'sending' },
+    ])
+    await service.runCron(cleanup)
     expect(await left('one_time_links', ids)).toEqual(['live', 'young', 'refused', 'inDelivery'])
   })
 
-  it('sessions, when their refresh token expires, at whatever place among live ones', async () => {
-    const owner = await insert('users', user())
+  it('deletes sessions whose refresh token has expired, wherever they lie among live ones', async ({ service }) => {
+    const userId = await insertOwner()
+    const session = (id: string, expiresAt: number) => ({ id, userId, expiresAt: new Date(expiresAt) })
     const ids = {
-      expired: await insert('sessions', session(owner, idBefore(ago(30 * day)), time)),
-      expiredLongAgo: await insert('sessions', session(owner, idAt(ago(90 * day)), ago(day))),
-      refreshed: await insert('sessions', session(owner, idAt(ago(89 * day)), time + 1)),
-      live: await insert('sessions', session(owner, idBefore(ago(30 * day)), time + 1)),
-      young: await insert('sessions', session(owner, idAt(time), time + 30 * day)),
+      expired: session(idBefore(ago(30 * day)), time),
+      expiredLongAgo: session(idAt(ago(90 * day)), ago(day)),
+      refreshed: session(idAt(ago(89 * day)), time + 1),
+      live: session(idBefore(ago(30 * day)), time + 1),
+      young: session(idAt(time), time + 30 * day),
     }
-    await startService().runCron(cleanup)
+    await insertSessions(Object.values(ids))
+    await service.runCron(cleanup)
     expect(await left('sessions', ids)).toEqual(['refreshed', 'live', 'young'])
   })
 
-  it('attempts to register, seven days after the last one of their address', async () => {
+  it('deletes registrations seven days after the last one of their address', async ({ service }) => {
     const week = ago(7 * day)
-    await insert('users', user({ email: 'active@example.com' }))
-    await insert('users', user({ id: idAt(time), email: 'pending@example.com', status: 'pending' }))
+    await insertUsers([
+      { id: idAt(ago(500 * day)), email: 'active@example.com' },
+      { id: idAt(time), email: 'pending@example.com', status: 'pending' },
+    ])
     const ids = {
-      old: await insert('registrations', registration('active@example.com', idBefore(week))),
-      ofNobody: await insert('registrations', registration('gone@example.com', idBefore(week))),
-      seventhDay: await insert('registrations', registration('late@example.com', uuidv7Floor(new Date(week)))),
-      firstOfTwo: await insert('registrations', registration('again@example.com', idBefore(week))),
-      secondOfTwo: await insert('registrations', registration('again@example.com', idAt(week))),
-      stillPending: await insert('registrations', registration('pending@example.com', idBefore(week))),
+      old: { email: 'active@example.com', id: idBefore(week) },
+      ofNobody: { email: 'gone@example.com', id: idBefore(week) },
+      seventhDay: { email: 'late@example.com', id: uuidv7Floor(new Date(week)) },
+      firstOfTwo: { email: 'again@example.com', id: idBefore(week) },
+      secondOfTwo: { email: 'again@example.com', id: idAt(week) },
+      stillPending: { email: 'pending@example.com', id: idBefore(week) },
     }
-    await startService().runCron(cleanup)
+    await insertRegistrations(Object.values(ids))
+    await service.runCron(cleanup)
     expect(await left('registrations', ids)).toEqual(['seventhDay', 'firstOfTwo', 'secondOfTwo', 'stillPending'])
   })
 
-  it('finished mails, after thirty days, and none that is still to be sent', async () => {
+  it('deletes finished emails after 30 days, and none that is still to be sent', async ({ service }) => {
     const month = ago(30 * day)
-    const ids: Record<string, string> = {}
-    for (const status of ['queued', 'sending', 'sent', 'skipped', 'failed', 'unknown']) {
-      ids[`old ${status}`] = await insert('emails', email(idBefore(month), status))
-      ids[`young ${status}`] = await insert('emails', email(idAt(month), status))
+    const ids: Named<{ id: string; recipient: string; status: EmailStatus }> = {}
+    for (const status of ['queued', 'sending', 'sent', 'skipped', 'failed', 'unknown'] as const) {
+      ids[`old ${status}`] = { id: idBefore(month), recipient: 'ada@example.com', status }
+      ids[`young ${status}`] = { id: idAt(month), recipient: 'ada@example.com', status }
     }
-    await startService().runCron(cleanup)
+    await insertEmails(Object.values(ids))
+    await service.runCron(cleanup)
     const kept = await left('emails', ids)
     expect(kept.filter((name) => name.startsWith('old'))).toEqual(['old queued', 'old sending'])
     expect(kept.filter((name) => name.startsWith('young'))).toHaveLength(6)
   })
 
-  it('audit events, after four hundred days', async () => {
+  it('deletes audit events after 400 days', async ({ service }) => {
+    const event = (id: string) => ({ id, type: 'user.signed_in' as const })
     const ids = {
-      old: await insert('audit_events', auditEvent(idBefore(ago(400 * day)))),
-      inTime: await insert('audit_events', auditEvent(uuidv7Floor(new Date(ago(400 * day))))),
-      fresh: await insert('audit_events', auditEvent(idAt(time))),
+      old: event(idBefore(ago(400 * day))),
+      inTime: event(uuidv7Floor(new Date(ago(400 * day)))),
+      fresh: event(idAt(time)),
     }
-    await startService().runCron(cleanup)
+    await insertAuditEvents(Object.values(ids))
+    await service.runCron(cleanup)
     expect(await left('audit_events', ids)).toEqual(['inTime', 'fresh'])
   })
 
-  it('active and suspended accounts never', async () => {
+  it('never deletes active or suspended accounts', async ({ service }) => {
     const ids = {
-      active: await insert('users', user()),
-      suspended: await insert('users', user({ status: 'suspended' })),
-      admin: await insert('users', user({ role: 'ADMIN' })),
+      active: { id: idAt(ago(500 * day)) },
+      suspended: { id: idAt(ago(500 * day)), status: 'suspended' as const },
+      admin: { id: idAt(ago(500 * day)), role: 'ADMIN' as const },
     }
-    await startService().runCron(cleanup)
+    await insertUsers(Object.values(ids))
+    await service.runCron(cleanup)
     expect(await left('users', ids)).toEqual(['active', 'suspended', 'admin'])
   })
 })
 
 describe('an account that nobody activates', () => {
   const week = ago(7 * day)
-  const pending = (address: string, id = idBefore(week)) => user({ id, email: address, status: 'pending' })
+  const pending = (email: string, id = idBefore(week)) => ({ id, email, status: 'pending' as const })
 
-  it('goes after seven days with its attempts and its links, and leaves one event', async () => {
+  it('is deleted after seven days with its registrations and links, and leaves one event', async ({ service, log }) => {
     const addresses = ['a@example.com', 'b@example.com', 'c@example.com']
-    const ids = []
-    for (const address of addresses) {
-      const id = await insert('users', pending(address))
-      ids.push(id)
-      await insert('registrations', registration(address, idBefore(week)))
-      await insert('registrations', registration(address, idBefore(week)))
-      await insert('one_time_links', link(id, idBefore(week), ago(6 * day)))
-    }
+    const stored = await insertUsers(addresses.map((address) => pending(address)))
+    const ids = stored.map(({ id }) => id)
+    await insertRegistrations([...addresses, ...addresses].map((email) => ({ email, id: idBefore(week) })))
+    await insertLinks(
+      ids.map((userId) => ({ userId, id: idBefore(week), purpose: 'reset', expiresAt: new Date(ago(6 * day)) })),
+    )
     // An ADMIN may have given a role to somebody who never came.
-    await env.DB.prepare(`update users set role = 'MODERATOR' where email = 'b@example.com'`).run()
-    await startService().runCron(cleanup)
+    await write(`update users set role = 'MODERATOR' where email = 'b@example.com'`)
+    await service.runCron(cleanup)
     expect(await Promise.all(['users', 'registrations', 'one_time_links'].map(count))).toEqual([0, 0, 0])
-    const { results: events } = await env.DB.prepare('select * from audit_events').all()
+    const events = await rowsOf('audit_events')
     expect(new Set(events.map(({ user_id }) => user_id))).toEqual(new Set(ids))
     expect(events).toHaveLength(3)
     expect(new Set(events.map(({ id }) => id)).size).toBe(3)
     const nothing = { actor_id: null, ip: null, country: null, user_agent: null, request_id: null, detail: null }
     for (const event of events) {
       expect(event).toMatchObject({ ...nothing, at: time, type: 'user.expired' })
-      expect(isUuidv7(event['id'] as string)).toBe(true)
-      expect((event['id'] as string).slice(0, 13)).toBe(uuidv7(now()).slice(0, 13))
+      expect(isUuidv7(String(event['id']))).toBe(true)
+      expect(String(event['id']).slice(0, 13)).toBe(uuidv7(now()).slice(0, 13))
     }
     expect(counted(log)).toMatchObject({ users: 3 })
   })
 
-  it('stays when it is younger, when somebody tried again, or when a link could still activate it', async () => {
+  it('stays when it is younger, was registered again, or has a link that could still activate it', async ({
+    service,
+  }) => {
     const ids = {
-      stale: await insert('users', pending('stale@example.com')),
-      young: await insert('users', pending('young@example.com', uuidv7Floor(new Date(week)))),
-      tried: await insert('users', pending('tried@example.com')),
-      linked: await insert('users', pending('linked@example.com')),
-      overdue: await insert('users', pending('overdue@example.com')),
+      stale: pending('stale@example.com'),
+      young: pending('young@example.com', uuidv7Floor(new Date(week))),
+      tried: pending('tried@example.com'),
+      linked: pending('linked@example.com'),
+      overdue: pending('overdue@example.com'),
     }
-    for (const name of Object.keys(ids))
-      await insert('registrations', registration(`${name}@example.com`, idBefore(week)))
-    await insert('registrations', registration('tried@example.com', idAt(week)))
-    await insert('one_time_links', link(ids.linked, idAt(ago(day)), time + 1))
-    await insert('one_time_links', link(ids.overdue, idAt(ago(day)), time))
-    await startService().runCron(cleanup)
+    await insertUsers(Object.values(ids))
+    await insertRegistrations(Object.values(ids).map(({ email }) => ({ email, id: idBefore(week) })))
+    await insertRegistrations([{ email: 'tried@example.com', id: idAt(week) }])
+    await insertLinks([
+      { userId: ids.linked.id, id: idAt(ago(day)), purpose: 'reset', expiresAt: new Date(time + 1) },
+      { userId: ids.overdue.id, id: idAt(ago(day)), purpose: 'reset', expiresAt: new Date(time) },
+    ])
+    await service.runCron(cleanup)
     expect(await left('users', ids)).toEqual(['young', 'tried', 'linked'])
-    const { results } = await env.DB.prepare('select distinct email from registrations order by email').all()
-    expect(results.map((row) => row['email'])).toEqual(['linked@example.com', 'tried@example.com', 'young@example.com'])
+    const emails = new Set((await rowsOf('registrations')).map((row) => row['email']))
+    expect(emails).toEqual(new Set(['linked@example.com', 'tried@example.com', 'young@example.com']))
   })
 
-  it('can be had again by the same person afterwards', async () => {
-    const service = startService()
-    await register(service, 'ada@example.com')
-    service.clock.advance(6 * day + 23 * hour)
+  it('can be registered again by the same person afterwards', async ({ service, clock, inbox, people, anonymous }) => {
+    const email = 'ada@example.com'
+    await people.register(email)
+    clock.advance(6 * day + 23 * hour)
     await service.runCron(cleanup)
     expect(await count('users')).toBe(1)
-    // The link of a mail that was asked for late is good for its whole day.
-    await service.call('POST', '/auth/resend-activation', { body: { email: 'ada@example.com' } })
+    // The link of an email that was requested late is valid for its whole day.
+    await anonymous.resendActivation(email)
     await service.deliver()
-    service.clock.advance(23 * hour)
+    clock.advance(23 * hour)
     await service.runCron(cleanup)
     expect(await count('users')).toBe(1)
-    service.clock.advance(hour)
+    clock.advance(hour)
     await service.runCron(cleanup)
     expect(await Promise.all(['users', 'registrations', 'one_time_links'].map(count))).toEqual([0, 0, 0])
-    const late = { token: tokenIn(newestMail(service, 'ada@example.com')), password: goodPassword }
-    expect((await service.call('POST', '/auth/activate', { body: late })).json).toMatchObject({ code: 'invalid_link' })
-    await signUp(service, 'ada@example.com')
+    const token = inbox.linkToken(email)
+    await anonymous.activate({ token, password: goodPassword }).refused(400, 'invalid_link')
+    await people.signUp(email)
   })
 
-  it('is never taken from under the feet of who activates it at that moment', async () => {
-    const service = startService()
-    const outcomes = []
+  it('is never deleted while somebody activates it', async ({ service, clock, inbox, people, anonymous }) => {
+    const statuses = []
     for (let round = 0; round < 10; round++) {
-      const address = `round-${round}@example.com`
-      await register(service, address)
-      service.clock.advance(7 * day)
-      await service.call('POST', '/auth/resend-activation', { body: { email: address } })
+      const email = `round-${round}@example.com`
+      await people.register(email)
+      clock.advance(7 * day)
+      await anonymous.resendActivation(email)
       await service.deliver()
-      const body = { token: tokenIn(newestMail(service, address)), password: goodPassword }
+      const token = inbox.linkToken(email)
       const [activated] = await Promise.all([
-        service.call('POST', '/auth/activate', { body }),
+        anonymous.activate({ token, password: goodPassword }).answer,
         service.runCron(cleanup),
       ])
-      outcomes.push(activated.status)
+      statuses.push(activated.status)
       await service.deliver()
     }
-    // The link in hand is live, so each of them gets through.
-    expect(outcomes).toEqual(Array(10).fill(200))
+    // The link is live, so every activation succeeds.
+    expect(statuses).toEqual(Array(10).fill(200))
     expect(await count('users')).toBe(10)
   })
 })
 
-describe('a run', () => {
+describe('a run of the cleanup', () => {
   /** A little of everything, expired and live. */
   async function populate() {
-    const owner = await insert('users', user())
+    const owner = await insertOwner()
     const ownerColumn = { user_id: `'${owner}'`, created_at: '0' }
     const sessionColumns = { ...ownerColumn, generation: '1', last_used_at: '0' }
     const old = ago(500 * day)
@@ -289,7 +280,7 @@ describe('a run', () => {
       { email: `iif(n % 3, n, 'kept') || '@example.com'`, password_hash: `''`, created_at: '0' },
       old,
     )
-    await insert('registrations', registration('kept@example.com', idAt(time)))
+    await insertRegistrations([{ email: 'kept@example.com', id: idAt(time) }])
     await insertMany(
       'emails',
       60,
@@ -335,9 +326,8 @@ describe('a run', () => {
     audit_events: 60,
   }
 
-  it('says for each table how much it deleted, in a line, and a second one deletes nothing', async () => {
+  it('logs a line with the count for each table, and a second run deletes nothing', async ({ service, log }) => {
     await populate()
-    const service = startService()
     await service.runCron(cleanup)
     expect(await rest()).toEqual(live)
     const entries = log.entries('cleanup')
@@ -351,54 +341,56 @@ describe('a run', () => {
     expect(Object.values(counted(log))).toEqual([0, 0, 0, 0, 0, 0, 0])
   })
 
-  it('does no harm beside another', async () => {
+  it('does no harm beside another run', async () => {
     await populate()
     const services = Array.from({ length: 5 }, () => startService())
     await Promise.all(services.map((service) => service.runCron(cleanup)))
     expect(await rest()).toEqual(live)
-    const { results } = await env.DB.prepare(`select user_id from audit_events where type = 'user.expired'`).all()
-    expect(results).toHaveLength(40)
-    expect(new Set(results.map((row) => row['user_id'])).size).toBe(40)
+    const events = await rowsOf('audit_events', "type = 'user.expired'")
+    expect(events).toHaveLength(40)
+    expect(new Set(events.map((row) => row['user_id'])).size).toBe(40)
   })
 
-  it.each(['one_time_links', 'sessions', 'users', 'registrations', 'emails', 'audit_events'] as const)(
-    'goes on when %s fails, says so, and fails in the end',
-    async (broken) => {
-      await populate()
-      const DB = hookedD1(env.DB, (statements) => {
-        // The tables of a stale account go in one batch, so that one counts for `users` alone.
-        const isTarget = statements.at(-1)!.startsWith(`delete from "${broken}"`)
-        if (isTarget) throw new Error('D1_ERROR: no such thing: SQLITE_ERROR')
-      })
-      const service = startService({ env: { DB } })
-      await expect(service.runCron(cleanup)).rejects.toThrow()
-      const { [broken]: _, ...others } = await rest()
-      // What a stale account would have taken along is still wanted.
-      expect(others).toMatchObject(
-        Object.fromEntries(
-          Object.entries(live).filter(
-            ([table]) => table !== broken && (broken !== 'users' || table !== 'audit_events'),
-          ),
-        ),
-      )
-      const { [broken]: failed, ...done } = counted(log)
-      expect(failed).toBeUndefined()
-      expect(Object.keys(done)).toHaveLength(6)
-      expect(log.entries('cleanup.failed')).toMatchObject([
-        { level: 'error', table: broken, error_message: 'D1_ERROR: no such thing: SQLITE_ERROR' },
-      ])
-      expect(log.entries('job.failed')).toMatchObject([{ level: 'error', job: 'cleanup' }])
+  it.for([
+    { broken: 'one_time_links' },
+    { broken: 'sessions' },
+    { broken: 'users' },
+    { broken: 'registrations' },
+    { broken: 'emails' },
+    { broken: 'audit_events' },
+  ] as const)('goes on when $broken fails, logs that, and fails in the end', async ({ broken }, { service, log }) => {
+    await populate()
+    const DB = hookedD1(env.DB, (statements) => {
+      // The tables of a stale account go in one batch, so that one counts for `users` alone.
+      const isTarget = statements.at(-1)!.startsWith(`delete from "${broken}"`)
+      if (isTarget) throw new Error('D1_ERROR: no such thing: SQLITE_ERROR')
+    })
+    const failing = startService({ env: { DB } })
+    await expect(failing.runCron(cleanup)).rejects.toThrow()
+    const { [broken]: _, ...others } = await rest()
+    // The rows that would be deleted with a stale account are still needed.
+    expect(others).toMatchObject(
+      Object.fromEntries(
+        Object.entries(live).filter(([table]) => table !== broken && (broken !== 'users' || table !== 'audit_events')),
+      ),
+    )
+    const { [broken]: failed, ...done } = counted(log)
+    expect(failed).toBeUndefined()
+    expect(Object.keys(done)).toHaveLength(6)
+    expect(log.entries('cleanup.failed')).toMatchObject([
+      { level: 'error', table: broken, error_message: 'D1_ERROR: no such thing: SQLITE_ERROR' },
+    ])
+    expect(log.entries('job.failed')).toMatchObject([{ level: 'error', job: 'cleanup' }])
 
-      await startService().runCron(cleanup)
-      expect(await rest()).toEqual(live)
-    },
-  )
+    await service.runCron(cleanup)
+    expect(await rest()).toEqual(live)
+  })
 
-  it('deletes 100,000 expired sessions and as much besides, within the queries of one invocation', async () => {
-    const owner = await insert('users', user())
+  it('deletes 100,000 expired sessions and more within the queries of one invocation', async ({ log }) => {
+    const owner = await insertOwner()
     const ownerColumn = { user_id: `'${owner}'`, created_at: '0' }
     const sessionColumns = { ...ownerColumn, generation: '1', last_used_at: '0' }
-    // Every fifth is live, so they lie among one another as in life.
+    // Every fifth session is live, so that live and expired ones are mixed.
     await insertMany(
       'sessions',
       125_000,
@@ -449,7 +441,7 @@ describe('a run', () => {
     expect(statements).toBeLessThan(1000)
   })
 
-  it('asks less than 1,000 things of D1 however much there is to do', async () => {
+  it('sends fewer than 1,000 statements to D1, however much there is to delete', async () => {
     let statements = 0
     const full = { results: [], success: true, meta: { changes: 5000 } }
     let chunk = 0
@@ -468,60 +460,66 @@ describe('a run', () => {
     expect(statements).toBeLessThan(1000)
   })
 
-  it('leaves people signed in', async () => {
-    const service = startService()
-    await signUp(service, 'ada@example.com')
-    let { refreshToken } = await signIn(service, 'ada@example.com')
+  it('leaves people signed in', async ({ service, clock, ada }) => {
+    let current = await ada.signIn()
     for (let week = 0; week < 12; week++) {
-      service.clock.advance(7 * day)
+      clock.advance(7 * day)
       await service.runCron(cleanup)
-      const answer = await service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } })
+      const answer = await current.refresh().answer
       expect(answer.status, `week ${week}`).toBe(200)
-      refreshToken = answer.json.refresh_token
+      current = current.holding(expectOk(answer))
     }
   })
 })
 
-describe('a mail that was lost on the way to the queue', () => {
+describe('an email that was lost on the way to the queue', () => {
   const stranded = ago(5 * minute)
-  const statusOf = (id: string) => env.DB.prepare('select status, due_at from emails where id = ?').bind(id).first()
+  const queuedEmail = {
+    template: `''`,
+    recipient: `''`,
+    params: `'{}'`,
+    status: `'queued'`,
+    attempts: '0',
+    created_at: '0',
+  }
 
-  it('is queued again after five minutes, and not before', async () => {
-    const ids = {
-      queued: await insert('emails', email(idAt(stranded), 'queued', stranded)),
-      claimLapsed: await insert('emails', email(idAt(stranded), 'sending', stranded)),
-      longLost: await insert('emails', email(idAt(ago(3 * day)), 'queued', ago(3 * day))),
+  it('is queued again after five minutes, and not before', async ({ service, log }) => {
+    const email = (status: EmailStatus, id: string, dueAt: number) => ({
+      recipient: 'ada@example.com',
+      status,
+      id,
+      dueAt: new Date(dueAt),
+    })
+    const lost = {
+      queued: email('queued', idAt(stranded), stranded),
+      claimLapsed: email('sending', idAt(stranded), stranded),
+      longLost: email('queued', idAt(ago(3 * day)), ago(3 * day)),
     }
-    await insert('emails', email(idAt(stranded), 'queued', stranded + 1))
-    await insert('emails', email(idAt(stranded), 'sending', stranded + 1))
-    await insert('emails', email(idAt(time), 'queued', time))
-    await insert('emails', email(idAt(stranded), 'queued', time + hour))
-    for (const status of ['sent', 'skipped', 'failed', 'unknown'])
-      await insert('emails', email(idAt(stranded), status, stranded))
-    const service = startService()
+    const finished = (['sent', 'skipped', 'failed', 'unknown'] as const).map((status) =>
+      email(status, idAt(stranded), stranded),
+    )
+    await insertEmails([
+      ...Object.values(lost),
+      email('queued', idAt(stranded), stranded + 1),
+      email('sending', idAt(stranded), stranded + 1),
+      email('queued', idAt(time), time),
+      email('queued', idAt(stranded), time + hour),
+      ...finished,
+    ])
     await service.runCron(requeue)
-    expect(service.queued.map(({ id }) => id).toSorted()).toEqual(Object.values(ids).toSorted())
+    expect(service.queued.map(({ id }) => id).toSorted()).toEqual(
+      Object.values(lost)
+        .map(({ id }) => id)
+        .toSorted(),
+    )
     expect(log.entries('mail.requeued')).toMatchObject([{ count: 3 }])
-    expect(await statusOf(ids.queued)).toEqual({ status: 'queued', due_at: time })
+    expect(await rowOf('emails', 'id = ?', lost.queued.id)).toMatchObject({ status: 'queued', due_at: time })
     await service.runCron(requeue)
     expect(service.queued, 'not again at once').toHaveLength(3)
   })
 
-  it('goes to the queue a hundred at a time, the longest waiting first', async () => {
-    await insertMany(
-      'emails',
-      250,
-      {
-        template: `''`,
-        recipient: `''`,
-        params: `'{}'`,
-        status: `'queued'`,
-        attempts: '0',
-        due_at: `${ago(day)} - n`,
-        created_at: '0',
-      },
-      ago(day),
-    )
+  it('is queued in batches of 100, the longest waiting first', async ({ log }) => {
+    await insertMany('emails', 250, { ...queuedEmail, due_at: `${ago(day)} - n` }, ago(day))
     const batches: string[][] = []
     const sendBatch = async (messages: Iterable<{ body: { id: string } }>) => {
       batches.push(Array.from(messages, ({ body }) => body.id))
@@ -539,22 +537,8 @@ describe('a mail that was lost on the way to the queue', () => {
     expect(log.entries('mail.requeued')).toMatchObject([{ count: 250 }])
   })
 
-  it('is not lost when the queue fails again', async () => {
-    const service = startService()
-    await insertMany(
-      'emails',
-      150,
-      {
-        template: `''`,
-        recipient: `''`,
-        params: `'{}'`,
-        status: `'queued'`,
-        attempts: '0',
-        due_at: `${ago(day)}`,
-        created_at: '0',
-      },
-      ago(day),
-    )
+  it('is kept when the queue fails again', async ({ service, log }) => {
+    await insertMany('emails', 150, { ...queuedEmail, due_at: `${ago(day)}` }, ago(day))
     const queued = new Set<string>()
     let failures = 1
     const sendBatch = async (messages: Iterable<{ body: { id: string } }>) => {
@@ -575,30 +559,34 @@ describe('a mail that was lost on the way to the queue', () => {
     expect(queued.size).toBe(150)
   })
 
-  it('reaches its person in the end, when the queue was down at the time of the request', async () => {
+  it('reaches its recipient when the queue was down at the request', async ({
+    service,
+    clock,
+    inbox,
+    anonymous,
+    log,
+  }) => {
     let isDown = true
-    const service = startService()
     const send = async (job: { id: string }) => {
       if (isDown) throw new Error('Queue send failed: overloaded')
       service.queued.push(job)
     }
-    const original = service.env.MAIL_QUEUE
-    service.env.MAIL_QUEUE = { ...original, send } as unknown as Env['MAIL_QUEUE']
-    const body = { email: 'ada@example.com', password: goodPassword }
-    expect((await service.call('POST', '/auth/register', { body })).status).toBe(202)
+    service.env.MAIL_QUEUE = { ...service.env.MAIL_QUEUE, send } as unknown as Env['MAIL_QUEUE']
+    const email = 'ada@example.com'
+    await anonymous.register({ email, password: goodPassword })
     expect(log.entries('mail.queue_failed')).toMatchObject([
       { level: 'warn', error_message: 'Queue send failed: overloaded' },
     ])
     isDown = false
-    service.clock.advance(5 * minute)
+    clock.advance(5 * minute)
     await service.runCron(requeue)
     await service.deliver()
-    expect(tokenIn(newestMail(service, 'ada@example.com'))).toBeDefined()
+    expect(inbox.linkToken(email)).toBeDefined()
   })
 })
 
-describe('a cron trigger', () => {
-  it('that nobody knows is logged and does nothing', async () => {
+describe('an unknown cron trigger', () => {
+  it('is logged and does nothing', async ({ log }) => {
     let statements = 0
     const DB = hookedD1(env.DB, () => void statements++)
     await startService({ env: { DB } }).runCron('7 7 * * *')

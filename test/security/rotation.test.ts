@@ -214,7 +214,7 @@ describe('the keys of refresh tokens and links', () => {
     await anonymous.at(retired).activate({ token, password: goodPassword })
   })
 
-  it('make a known device unknown when they are retired, and still let it sign in', async ({ service, ada: _ }) => {
+  it('make a known device unknown when they are retired, and still let it sign in', async ({ service, ada: _ada }) => {
     const { promoted, retired } = await rotateInSteps(service, 'TOKEN_KEYS')
     const { device_token } = await login(service)
     const { device_token: known } = await login(promoted, goodPassword, { device_token })
@@ -252,7 +252,7 @@ describe('the peppers of passwords', () => {
   it('change with the next sign-in, once, and are counted to tell when the old one may go', async ({
     service,
     people,
-    ada: _,
+    ada: _ada,
   }) => {
     await people.register('bob@example.com')
     const before = await storedHash()
@@ -309,7 +309,7 @@ describe('the peppers of passwords', () => {
     await login(promoted).refused(401, 'invalid_credentials')
   })
 
-  it('can be compared at a location that does not know of the promotion yet', async ({ service, ada: _ }) => {
+  it('can be compared at a location that does not know of the promotion yet', async ({ service, ada: _ada }) => {
     const { announced, promoted } = await rotateInSteps(service, 'PASSWORD_PEPPER')
     await login(promoted)
     await login(announced)

@@ -165,7 +165,7 @@ describe('an access token', () => {
 })
 
 describe('a token of another kind', () => {
-  it('is refused as an access token', async ({ anonymous, tokens: { access: _, ...others } }) => {
+  it('is refused as an access token', async ({ anonymous, tokens: { access: _access, ...others } }) => {
     vi.mocked(globalThis.fetch).mockClear()
     for (const [kind, token] of Object.entries(others)) {
       // Relabelled as an access token, it is still signed by a key that access tokens do not have.

@@ -23,7 +23,7 @@ const site = 'https://app.example.com'
 const it = base
   .extend('challenging', async ({ service }) => startService({ beside: service, env: turnstileEnv }))
   .extend('client', async ({ challenging }) => new Caller(challenging))
-  .extend('turnstile', async ({ challenging: _ }) => startTurnstile())
+  .extend('turnstile', async ({ challenging: _challenging }) => startTurnstile())
 
 interface Guarded {
   name: string
@@ -85,7 +85,7 @@ describe.for(guarded)('$name', ({ action, ask }) => {
     { kind: 'null', token: null, code: 'turnstile_required' },
     { kind: 'an empty token', token: '', code: 'turnstile_required' },
     { kind: 'a forged token', token: 'XXXX.DUMMY.TOKEN.XXXX', code: 'turnstile_failed' },
-  ] as const)('does nothing with $kind', async ({ token, code }, { challenging, client, turnstile: _ }) => {
+  ] as const)('does nothing with $kind', async ({ token, code }, { challenging, client, turnstile: _turnstile }) => {
     const hashes = await hashesDuring(async () => {
       const { answer, effects } = await observe(challenging, () => ask(client, token))
       expectNotHuman(answer, code)
@@ -223,7 +223,7 @@ describe('a sign-in', () => {
 
   it('needs no challenge for the first three tries, and then one, without which no try is counted', async ({
     client,
-    ada: _,
+    ada: _ada,
     turnstile: { solve },
   }) => {
     await failThreeTimes(client)
@@ -241,7 +241,11 @@ describe('a sign-in', () => {
     expect((await login(client, goodPassword).answer).status, 'a successful sign-in ends the series').toBe(200)
   })
 
-  it('is compared three times when fifty come at once without a token', async ({ client, ada: _, turnstile: __ }) => {
+  it('is compared three times when fifty come at once without a token', async ({
+    client,
+    ada: _ada,
+    turnstile: _turnstile,
+  }) => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => login(client, 'wrong').answer))
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(3)
     expect(answers.filter(({ status }) => status === 422)).toHaveLength(47)
@@ -250,7 +254,7 @@ describe('a sign-in', () => {
   it('is counted with a token, too: five in a row, then a pause that no challenge shortens', async ({
     clock,
     client,
-    ada: _,
+    ada: _ada,
     turnstile: { solve },
   }) => {
     for (let index = 0; index < passwordAttempts.free; index++) {
@@ -264,7 +268,7 @@ describe('a sign-in', () => {
     await login(client, goodPassword, { turnstile_token: solve() })
   })
 
-  it('needs the same challenges for an address without an account', async ({ client, ada, turnstile: _ }) => {
+  it('needs the same challenges for an address without an account', async ({ client, ada, turnstile: _turnstile }) => {
     const patterns = await Promise.all(
       [ada.email, 'nobody@example.com'].map(async (address) => {
         const pattern: string[] = []
@@ -282,7 +286,7 @@ describe('a sign-in', () => {
 
   it('needs no challenge from a known device, so a stranger cannot make the owner solve one', async ({
     client,
-    ada: _,
+    ada: _ada,
     turnstile: { questions },
   }) => {
     const { device_token } = await login(client, goodPassword)
@@ -301,7 +305,7 @@ describe('a sign-in', () => {
     anonymous,
     client,
     ada,
-    turnstile: _,
+    turnstile: _turnstile,
   }) => {
     const { device_token } = await login(client, goodPassword)
     const token = await people.resetToken(ada.email)
@@ -310,7 +314,7 @@ describe('a sign-in', () => {
     expectNotHuman(await login(client, otherPassword, { device_token }).answer, 'turnstile_required')
   })
 
-  it('goes on while siteverify is down, but not after three wrong passwords', async ({ client, ada: _ }) => {
+  it('goes on while siteverify is down, but not after three wrong passwords', async ({ client, ada: _ada }) => {
     scriptTurnstile(() => Promise.reject(new TypeError('Network connection lost.')))
     await login(client, goodPassword, { turnstile_token: 'x' })
     await failThreeTimes(client)
@@ -323,7 +327,7 @@ describe('a sign-in', () => {
 
   it('takes two round trips to the database with its challenge, and one when it is refused', async ({
     service,
-    ada: _,
+    ada: _ada,
   }) => {
     const meter = countCosts(env)
     const client = new Caller(startService({ beside: service, env: { ...turnstileEnv, ...meter.bindings } }))
