@@ -1,12 +1,15 @@
-/** Many mails in one request to Resend: each goes out once, whatever breaks in between and however messages come back. */
+/** Many emails in one request to Resend: each is sent once, whatever fails in between and however messages return. */
 import { env } from 'cloudflare:workers'
 import * as fc from 'fast-check'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, vi } from 'vitest'
 import operations from '../../docs/operations.md?raw'
 import { uuidv7 } from '../../src/crypto/random.ts'
+import { Caller } from '../support/caller.ts'
 import { hour, minute, second } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
+import { it } from '../support/fixtures.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
+import { inboxOf } from '../support/inbox.ts'
 import {
   type Sent,
   type Step,
@@ -18,7 +21,8 @@ import {
   refuse,
   scriptResend,
 } from '../support/mail-consumer.ts'
-import { goodPassword, mailsTo, newestMail, tokenIn } from '../support/people.ts'
+import { goodPassword } from '../support/person.ts'
+import { insertEmails } from '../support/rows.ts'
 import { type Service, startService } from '../support/service.ts'
 import { rowOf, rowsOf, write } from '../support/state.ts'
 
@@ -27,32 +31,30 @@ interface Job {
   to: string
 }
 
-/** A mail without a link, to somebody whom nobody looks up. */
+/** Emails without a link, to somebody whom nobody looks up. */
+async function notices(service: Service, count: number, prefix = 'person'): Promise<Job[]> {
+  const now = service.clock.now()
+  const recipients = Array.from({ length: count }, (_, index) => `${prefix}-${index}@example.com`)
+  const rows = await insertEmails(
+    recipients.map((recipient) => ({ recipient, id: uuidv7(now), dueAt: now, createdAt: now })),
+  )
+  return rows.map(({ id, recipient }) => ({ id, to: recipient }))
+}
+
 async function notice(service: Service, to: string): Promise<Job> {
   const now = service.clock.now()
   const id = uuidv7(now)
-  await write(
-    `insert into emails (id, template, recipient, params, status, attempts, due_at, created_at)
-    values (?, 'account_activated', ?, '{}', 'queued', 0, ?, ?)`,
-    id,
-    to,
-    now.getTime(),
-    now.getTime(),
-  )
+  await insertEmails([{ recipient: to, id, dueAt: now, createdAt: now }])
   return { id, to }
 }
 
-/** A mail with an activation link. */
+/** An email with an activation link. */
 async function registration(service: Service, to: string): Promise<Job> {
-  await service.call('POST', '/auth/register', { body: { email: to, password: goodPassword } })
+  await new Caller(service).register({ email: to, password: goodPassword })
   return { id: service.queued.pop()!.id, to }
 }
 
-async function notices(service: Service, count: number, prefix = 'person'): Promise<Job[]> {
-  const jobs: Job[] = []
-  for (let index = 0; index < count; index++) jobs.push(await notice(service, `${prefix}-${index}@example.com`))
-  return jobs
-}
+const setParams = ({ id }: Job, params: string) => write('update emails set params = ? where id = ?', params, id)
 
 async function rowsFor(jobs: readonly Job[]) {
   const rows = await rowsOf('emails')
@@ -92,8 +94,7 @@ function dyingBeforeItWrites(times = 1) {
 afterEach(() => void vi.restoreAllMocks())
 
 describe('a hundred messages', () => {
-  it('are one request to Resend and four round trips to D1', async () => {
-    const plain = startService()
+  it('take one request to Resend and four round trips to D1', async ({ service: plain, inbox, anonymous }) => {
     const jobs: Job[] = []
     for (let index = 0; index < 50; index++) jobs.push(await registration(plain, `new-${index}@example.com`))
     jobs.push(...(await notices(plain, 50)))
@@ -107,32 +108,30 @@ describe('a hundred messages', () => {
     expect(paths(requests)).toEqual(['/emails/batch'])
     expect(rowsIn(requests[0]!)).toEqual(jobs.map(({ id }) => id))
     for (const { id, to } of jobs) {
-      expect(mailsTo(service, to)).toHaveLength(1)
+      expect(inbox.all(to)).toHaveLength(1)
       expect(await rowOf('emails', 'id = ?', id)).toMatchObject({
         status: 'sent',
         attempts: 1,
-        provider_id: newestMail(service, to).id,
+        provider_id: inbox.newest(to).id,
         in_doubt_since: null,
         finished_at: service.clock.now().getTime(),
       })
     }
-    const { json } = await service.call('POST', '/auth/activate', {
-      body: { token: tokenIn(newestMail(service, 'new-7@example.com')), password: goodPassword },
-    })
-    expect(json.user.email).toBe('new-7@example.com')
+    const token = inbox.linkToken('new-7@example.com')
+    const { user } = await anonymous.activate({ token, password: goodPassword })
+    expect(user.email).toBe('new-7@example.com')
   })
 
-  it('that are the same one hundred times are one mail by itself', async () => {
-    const service = startService()
+  it('send one email by itself when all are the same', async ({ service, inbox }) => {
     const job = await notice(service, 'ada@example.com')
     const requests = scriptResend()
     expect(await consume(service, Array(100).fill(job))).toEqual(Array(100).fill('acked'))
     expect(requests).toMatchObject([{ path: '/emails', key: `email/${job.id}` }])
-    expect(mailsTo(service, job.to)).toHaveLength(1)
+    expect(inbox.all(job.to)).toHaveLength(1)
   })
 })
 
-/** What certain work costs while that many mails wait for a quota, and as many have gone out. */
+/** The rows that some work reads while that many emails wait for a quota, and as many were sent. */
 async function rowsReadBehind(waiting: number, work: (service: Service) => Promise<unknown>): Promise<number> {
   const plain = startService()
   await write('delete from emails')
@@ -155,35 +154,42 @@ async function rowsReadBehind(waiting: number, work: (service: Service) => Promi
 }
 
 describe('a backlog', () => {
-  const works: Record<string, (service: Service) => Promise<unknown>> = {
-    'a delivery': async (service) =>
-      expect(await consume(service, service.queued.splice(0))).toEqual(Array(20).fill('acked')),
-    'a repetition': async (service) => {
-      scriptResend(loseConnection)
-      const jobs = service.queued.splice(0)
-      await consume(service, jobs)
-      service.clock.advance(minute)
-      expect(await consume(service, jobs)).toEqual(Array(20).fill('acked'))
+  const works: { work: string; run: (service: Service) => Promise<unknown> }[] = [
+    {
+      work: 'a delivery',
+      run: async (service) => expect(await consume(service, service.queued.splice(0))).toEqual(Array(20).fill('acked')),
     },
-    'the five-minute job': async (service) => {
-      service.clock.advance(10 * minute)
-      service.queued.length = 0
-      await service.runCron('*/5 * * * *')
-      expect(service.queued).toHaveLength(20)
+    {
+      work: 'a repetition',
+      run: async (service) => {
+        scriptResend(loseConnection)
+        const jobs = service.queued.splice(0)
+        await consume(service, jobs)
+        service.clock.advance(minute)
+        expect(await consume(service, jobs)).toEqual(Array(20).fill('acked'))
+      },
     },
-  }
+    {
+      work: 'the five-minute job',
+      run: async (service) => {
+        service.clock.advance(10 * minute)
+        service.queued.length = 0
+        await service.runCron('*/5 * * * *')
+        expect(service.queued).toHaveLength(20)
+      },
+    },
+  ]
 
-  it.each(Object.keys(works))('makes %s read no more rows', async (work) => {
-    const few = await rowsReadBehind(100, works[work]!)
-    const many = await rowsReadBehind(1000, works[work]!)
+  it.for(works)('makes $work read no more rows', async ({ run }) => {
+    const few = await rowsReadBehind(100, run)
+    const many = await rowsReadBehind(1000, run)
     expect(few).toBeGreaterThan(20)
     expect(many).toBeLessThanOrEqual(few + 5)
   })
 })
 
-describe('the answer about each mail', () => {
-  it('is honoured: refused ones are failed and audited, the others sent under their own ids', async () => {
-    const service = startService()
+describe('the answer about each email', () => {
+  it('fails and audits the refused ones, and gives the others their own ids', async ({ service, inbox }) => {
     const jobs = [
       ...(await notices(service, 2, 'good')),
       await notice(service, 'not an address'),
@@ -197,7 +203,7 @@ describe('the answer about each mail', () => {
     const rows = await rowsFor(jobs)
     for (const [place, { to }] of jobs.entries()) {
       const isRefused = [2, 5].includes(place)
-      expect(rows[place]!['provider_id']).toBe(isRefused ? null : newestMail(service, to).id)
+      expect(rows[place]!['provider_id']).toBe(isRefused ? null : inbox.newest(to).id)
       expect(rows[place]!['last_error']).toBe(isRefused ? 'validation_error' : null)
     }
     const events = await rowsOf('audit_events', 'type = ?', 'email.failed')
@@ -207,43 +213,46 @@ describe('the answer about each mail', () => {
   })
 
   const id = (n: number) => ({ id: `id-${n}` })
-  it.each<[string, unknown]>([
-    ['nothing', ''],
-    ['no JSON', '<h1>OK</h1>'],
-    ['null', null],
-    ['no list', {}],
-    ['too few ids', { data: [id(0), id(1)] }],
-    ['too many ids', { data: [id(0), id(1), id(2), id(3)], errors: [] }],
-    ['an id that is no text', { data: [id(0), { id: 7 }, id(2)], errors: [] }],
-    ['an id that is null', { data: [id(0), null, id(2)], errors: [] }],
-    ['errors that are no list', { data: [id(0), id(1), id(2)], errors: {} }],
-    ['an error about nobody', { data: [id(0), id(1)], errors: [{ index: 3, message: 'no' }] }],
-    ['an error without a place', { data: [id(0), id(1)], errors: [{ message: 'no' }] }],
-    ['two errors about one', { data: [id(0)], errors: [{ index: 1 }, { index: 1 }] }],
-  ])('is waited for when it can’t be read, under the same key: %s', async (_, body) => {
-    const service = startService()
-    const jobs = await notices(service, 3)
-    const requests = scriptResend(answer(200, body))
-    expect(await consume(service, jobs)).toEqual(jobs.map(() => ({ retryAfter: 15 })))
-    expect(await rowsFor(jobs)).toEqual(
-      jobs.map(() => expect.objectContaining({ status: 'queued', in_doubt_since: service.clock.now().getTime() })),
-    )
-    service.clock.advance(15 * second)
-    expect(await consume(service, jobs)).toEqual(jobs.map(() => 'acked'))
-    expect(requests[1]).toEqual(requests[0])
-    expect(await statusesOf(jobs)).toEqual(['sent', 'sent', 'sent'])
-  })
+  it.for<{ answered: string; body: unknown }>([
+    { answered: 'nothing', body: '' },
+    { answered: 'no JSON', body: '<h1>OK</h1>' },
+    { answered: 'null', body: null },
+    { answered: 'no list', body: {} },
+    { answered: 'too few ids', body: { data: [id(0), id(1)] } },
+    { answered: 'too many ids', body: { data: [id(0), id(1), id(2), id(3)], errors: [] } },
+    { answered: 'an id that is no text', body: { data: [id(0), { id: 7 }, id(2)], errors: [] } },
+    { answered: 'an id that is null', body: { data: [id(0), null, id(2)], errors: [] } },
+    { answered: 'errors that are no list', body: { data: [id(0), id(1), id(2)], errors: {} } },
+    { answered: 'an error about nobody', body: { data: [id(0), id(1)], errors: [{ index: 3, message: 'no' }] } },
+    { answered: 'an error without a place', body: { data: [id(0), id(1)], errors: [{ message: 'no' }] } },
+    { answered: 'two errors about one', body: { data: [id(0)], errors: [{ index: 1 }, { index: 1 }] } },
+  ])(
+    'makes the batch wait under the same key when it can’t be read: $answered',
+    async ({ body }, { service, clock }) => {
+      const jobs = await notices(service, 3)
+      const requests = scriptResend(answer(200, body))
+      expect(await consume(service, jobs)).toEqual(jobs.map(() => ({ retryAfter: 15 })))
+      expect(await rowsFor(jobs)).toEqual(
+        jobs.map(() => expect.objectContaining({ status: 'queued', in_doubt_since: clock.now().getTime() })),
+      )
+      clock.advance(15 * second)
+      expect(await consume(service, jobs)).toEqual(jobs.map(() => 'acked'))
+      expect(requests[1]).toEqual(requests[0])
+      expect(await statusesOf(jobs)).toEqual(['sent', 'sent', 'sent'])
+    },
+  )
 })
 
-describe('a batch whose fate is in doubt', () => {
-  it.each([
-    ['in one batch again', (jobs: Job[]) => [jobs]],
-    ['one by one', (jobs: Job[]) => jobs.map((job) => [job])],
-    ['in another order', (jobs: Job[]) => [jobs.toReversed()]],
-    ['in halves that overlap', (jobs: Job[]) => [jobs.slice(3), jobs.slice(0, 5)]],
-    ['by one message of all', (jobs: Job[]) => [jobs.slice(4, 5)]],
-  ])('after a crash between Resend’s answer and our write is repeated as it was: redelivered %s', async (_, group) => {
+describe('a batch in doubt', () => {
+  it.for([
+    { order: 'in one batch again', group: (jobs: Job[]) => [jobs] },
+    { order: 'one by one', group: (jobs: Job[]) => jobs.map((job) => [job]) },
+    { order: 'in another order', group: (jobs: Job[]) => [jobs.toReversed()] },
+    { order: 'in halves that overlap', group: (jobs: Job[]) => [jobs.slice(3), jobs.slice(0, 5)] },
+    { order: 'by one message of all', group: (jobs: Job[]) => [jobs.slice(4, 5)] },
+  ])('is repeated unchanged after a crash before our write: redelivered $order', async ({ group }) => {
     const service = startService({ env: { DB: dyingBeforeItWrites() } })
+    const inbox = inboxOf(service)
     const jobs = [...(await notices(service, 4)), await registration(service, 'ada@example.com')]
     jobs.push(...(await notices(service, 3, 'other')))
     const requests = scriptResend()
@@ -262,27 +271,25 @@ describe('a batch whose fate is in doubt', () => {
     expect(others).toHaveLength(2)
     expect(await statusesOf([...jobs, stranger])).toEqual([...jobs, stranger].map(() => 'sent'))
     for (const [place, row] of (await rowsFor(jobs)).entries()) {
-      expect(mailsTo(service, jobs[place]!.to)).toHaveLength(1)
-      expect(row['provider_id']).toBe(newestMail(service, jobs[place]!.to).id)
+      expect(inbox.all(jobs[place]!.to)).toHaveLength(1)
+      expect(row['provider_id']).toBe(inbox.newest(jobs[place]!.to).id)
     }
   })
 
-  it('waits until it is due, so that a hundred messages about it are not a hundred tries', async () => {
-    const service = startService()
+  it('is not tried before it is due, however many of its messages come', async ({ service, clock }) => {
     const jobs = await notices(service, 6)
     const requests = scriptResend(loseConnection, loseConnection)
     await consume(service, jobs)
-    service.clock.advance(10 * second)
+    clock.advance(10 * second)
     expect(await consume(service, jobs.slice(0, 3))).toEqual(three({ retryAfter: 5 }))
-    service.clock.advance(5 * second)
+    clock.advance(5 * second)
     expect(await consume(service, jobs.slice(0, 3))).toEqual(three({ retryAfter: 30 }))
     expect(await consume(service, jobs.slice(3))).toEqual(three({ retryAfter: 30 }))
     expect(requests).toHaveLength(2)
     expect(await rowsFor(jobs)).toEqual(jobs.map(() => expect.objectContaining({ attempts: 2 })))
   })
 
-  it('that becomes shorter, since a link in it was used, tells by its conflict that the others arrived', async () => {
-    const service = startService()
+  it('has arrived if it conflicts after a used link made it shorter', async ({ service, clock, inbox, anonymous }) => {
     const [ada, bob] = [
       await registration(service, 'ada@example.com'),
       await registration(service, 'bob@example.com'),
@@ -290,32 +297,29 @@ describe('a batch whose fate is in doubt', () => {
     const last = await notice(service, 'carla@example.com')
     const requests = scriptResend(acceptAndLose)
     await consume(service, [ada, bob, last])
-    const body = { token: tokenIn(newestMail(service, ada.to)), password: goodPassword }
-    expect((await service.call('POST', '/auth/activate', { body })).status).toBe(200)
+    await anonymous.activate({ token: inbox.linkToken(ada.to), password: goodPassword })
     service.queued.length = 0
-    service.clock.advance(minute)
+    clock.advance(minute)
     expect(await consume(service, [ada, bob, last])).toEqual(['acked', 'acked', 'acked'])
     expect(requests.map(rowsIn)).toEqual([
       [ada.id, bob.id, last.id],
       [bob.id, last.id],
     ])
     expect(await statusesOf([ada, bob, last])).toEqual(['skipped', 'sent', 'sent'])
-    for (const { to } of [ada, bob, last]) expect(mailsTo(service, to)).toHaveLength(1)
+    for (const { to } of [ada, bob, last]) expect(inbox.all(to)).toHaveLength(1)
   })
 
-  it('is shorter by an account that was deleted meanwhile, and goes on without it', async () => {
-    const service = startService()
+  it('goes on without an account that was deleted meanwhile', async ({ service, clock, inbox }) => {
     const jobs = await notices(service, 3)
     scriptResend(loseConnection)
     await consume(service, jobs)
     await write('delete from emails where id = ?', jobs[1]!.id)
-    service.clock.advance(minute)
+    clock.advance(minute)
     await consume(service, jobs)
-    expect(jobs.map(({ to }) => mailsTo(service, to).length)).toEqual([1, 0, 1])
+    expect(jobs.map(({ to }) => inbox.all(to).length)).toEqual([1, 0, 1])
   })
 
-  it('is what a request is that had no answer after thirty seconds', async () => {
-    const service = startService()
+  it('comes from a request without an answer after 30 seconds', async ({ service, clock }) => {
     const jobs = await notices(service, 3)
     const hanging = new AbortController()
     const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(hanging.signal)
@@ -331,62 +335,63 @@ describe('a batch whose fate is in doubt', () => {
     expect(await consume(service, jobs)).toEqual(three({ retryAfter: 15 }))
     expect(timeout.mock.calls).toEqual([[30_000]])
     expect(signals[0]).toBe(hanging.signal)
-    const doubt = { status: 'queued', in_doubt_since: service.clock.now().getTime() }
+    const doubt = { status: 'queued', in_doubt_since: clock.now().getTime() }
     expect(await rowsFor(jobs)).toEqual(three(expect.objectContaining(doubt)))
   })
 
-  it('is unknown after 23 hours, all of it, and never sent again', async () => {
-    const service = startService()
+  it('is unknown as a whole after 23 hours, and never sent again', async ({ service, clock }) => {
     const jobs = await notices(service, 3)
     const requests = scriptResend(loseConnection, refuse(429, 'rate_limit_exceeded'))
     await consume(service, jobs)
-    service.clock.advance(hour)
+    clock.advance(hour)
     expect(await consume(service, jobs), 'still the same request').toEqual(three({ retryAfter: 30 }))
     expect(requests[1]).toEqual(requests[0])
-    service.clock.advance(22 * hour)
+    clock.advance(22 * hour)
     expect(await consume(service, jobs)).toEqual(['acked', 'acked', 'acked'])
     expect(await statusesOf(jobs)).toEqual(['unknown', 'unknown', 'unknown'])
     expect(await rowsOf('audit_events', 'type = ?', 'email.failed')).toHaveLength(3)
-    service.clock.advance(24 * hour)
+    clock.advance(24 * hour)
     await service.runCron('*/5 * * * *')
     expect(await consume(service, jobs)).toEqual(['acked', 'acked', 'acked'])
     expect(requests).toHaveLength(2)
   })
 
-  it('and that is then refused as a whole is not taken apart: it is repeated until it is unknown', async () => {
-    const service = startService()
+  it('is not taken apart when it is refused as a whole, but repeated until it is unknown', async ({
+    service,
+    clock,
+    inbox,
+  }) => {
     const jobs = await notices(service, 3)
     const requests = scriptResend(acceptAndLose, refuse(422, 'validation_error'), refuse(400, 'validation_error'))
     await consume(service, jobs)
     for (const pause of [minute, 22 * hour]) {
-      service.clock.advance(pause)
+      clock.advance(pause)
       expect(await consume(service, jobs)).toEqual(three({ retryAfter: expect.any(Number) }))
     }
     expect(requests).toEqual(three(requests[0]))
-    service.clock.advance(hour)
+    clock.advance(hour)
     expect(await consume(service, jobs)).toEqual(three('acked'))
     expect(await statusesOf(jobs)).toEqual(three('unknown'))
-    for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
+    for (const { to } of jobs) expect(inbox.all(to)).toHaveLength(1)
   })
 
-  it('is repeated whole or not at all when only a part of it is due', async () => {
-    const service = startService()
+  it('is repeated whole or not at all when only a part of it is due', async ({ service, clock }) => {
     const jobs = await notices(service, 3)
     const requests = scriptResend(acceptAndLose)
     await consume(service, jobs)
-    service.clock.advance(minute)
-    await write('update emails set due_at = ? where id = ?', service.clock.now().getTime() + 1, jobs[2]!.id)
+    clock.advance(minute)
+    await write('update emails set due_at = ? where id = ?', clock.now().getTime() + 1, jobs[2]!.id)
     expect(await consume(service, jobs)).toEqual(three('acked'))
     expect(requests, 'a shorter list would be refused under its key').toHaveLength(1)
     expect(await statusesOf(jobs)).toEqual(three('queued'))
-    service.clock.advance(5 * minute + 1)
+    clock.advance(5 * minute + 1)
     await service.runCron('*/5 * * * *')
     await service.deliver()
     expect(requests).toEqual([requests[0], requests[0]])
     expect(await statusesOf(jobs)).toEqual(three('sent'))
   })
 
-  it('is due at one moment after the five-minute job, though that takes it in two pieces', async () => {
+  it('becomes due at one moment, although the five-minute job takes it in two pieces', async () => {
     const clocks: Service['clock'][] = []
     const DB = hookedD1(env.DB, ([sql]) => {
       if (sql!.startsWith('update "emails" set "due_at"')) for (const clock of clocks) clock.advance(second)
@@ -405,42 +410,39 @@ describe('a batch whose fate is in doubt', () => {
     expect(service.queued.map(({ id }) => id).toSorted()).toEqual([...stranded, ...jobs].map(({ id }) => id).toSorted())
   })
 
-  it('is claimed by one of twenty consumers', async () => {
-    const service = startService()
+  it('is claimed by one of twenty consumers', async ({ service, clock, inbox }) => {
     const requests = scriptResend()
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < env.RACE_ROUNDS; round++) {
       const jobs = await notices(service, 4, `round-${round}`)
       requests.length = 0
       const steps = scriptResend(loseConnection)
       await consume(service, jobs)
-      service.clock.advance(minute)
+      clock.advance(minute)
       const verdicts = await Promise.all(
         Array.from({ length: 20 }, (_, index) => consume(service, jobs.slice(index % 4))),
       )
       expect(new Set(verdicts.flat())).toEqual(new Set(['acked']))
       expect(steps).toHaveLength(2)
       expect(steps[1]).toEqual(steps[0])
-      for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
+      for (const { to } of jobs) expect(inbox.all(to)).toHaveLength(1)
     }
   })
 
-  it('is not repeated any more in a run that has taken a hundred mails', async () => {
-    const service = startService()
+  it('is not repeated in a run that has taken 100 emails', async ({ service, clock }) => {
     const batches = [await notices(service, 60, 'a'), await notices(service, 60, 'b'), await notices(service, 2, 'c')]
     const requests = scriptResend(loseConnection, loseConnection, loseConnection)
     for (const jobs of batches) await consume(service, jobs)
-    service.clock.advance(minute)
+    clock.advance(minute)
     const firsts = batches.map(([first]) => first!)
     expect(await consume(service, firsts)).toEqual(['acked', 'acked', { retryAfter: 15 }])
     expect(requests).toHaveLength(5)
-    service.clock.advance(15 * second)
+    clock.advance(15 * second)
     await consume(service, firsts)
     expect(await statusesOf(batches.flat())).toEqual(batches.flat().map(() => 'sent'))
     expect(service.mailbox.mails()).toHaveLength(122)
   })
 
-  it('is not repeated any more in a run that might make more statements than D1 allows it', async () => {
-    const plain = startService()
+  it('is not repeated in a run that might exceed the statements that D1 allows', async ({ service: plain }) => {
     const jobs: Job[] = []
     for (let index = 0; index < 100; index++) jobs.push(await registration(plain, `new-${index}@example.com`))
     const meter = countCosts(env)
@@ -455,16 +457,15 @@ describe('a batch whose fate is in doubt', () => {
     expect(await consume(service, jobs)).toEqual(Array(100).fill('acked'))
   })
 
-  it('is not repeated any more in a run that has taken longer than a minute', async () => {
-    const service = startService()
+  it('is not repeated in a run that has taken longer than a minute', async ({ service, clock }) => {
     const batches = [await notices(service, 2, 'a'), await notices(service, 2, 'b'), await notices(service, 2, 'c')]
     scriptResend(loseConnection, loseConnection, loseConnection)
     for (const jobs of batches) await consume(service, jobs)
-    service.clock.advance(minute)
+    clock.advance(minute)
     const after =
       (ms: number): Step =>
       (toMailbox) => {
-        service.clock.advance(ms)
+        clock.advance(ms)
         return toMailbox()
       }
     vi.restoreAllMocks()
@@ -473,45 +474,46 @@ describe('a batch whose fate is in doubt', () => {
     const later = { retryAfter: 15 }
     expect(await consume(service, batches.flat())).toEqual(['acked', 'acked', 'acked', 'acked', later, later])
     expect(requests).toHaveLength(2)
-    service.clock.advance(15 * second)
+    clock.advance(15 * second)
     expect(await consume(service, batches.flat())).toEqual(Array(6).fill('acked'))
     expect(await statusesOf(batches.flat())).toEqual(Array(6).fill('sent'))
   })
 })
 
 describe('a batch that was certainly not accepted', () => {
-  it.each<[string, Step, number]>([
-    ['429', refuse(429, 'rate_limit_exceeded', { 'Retry-After': '40' }), 40],
-    ['the daily quota', refuse(429, 'daily_quota_exceeded'), 3600],
-    ['401', refuse(401, 'restricted_api_key'), 15],
-    ['403', refuse(403, 'invalid_api_key'), 15],
-  ])('binds nobody: its mails go later, with whatever others: %s', async (_, step, seconds) => {
-    const service = startService()
-    const jobs = await notices(service, 4)
-    const requests = scriptResend(step)
-    expect(await consume(service, jobs)).toEqual(jobs.map(() => ({ retryAfter: seconds })))
-    expect(await rowsFor(jobs)).toEqual(
-      jobs.map(() => expect.objectContaining({ status: 'queued', in_doubt_since: null, batch_id: null })),
-    )
-    service.clock.advance(seconds * second)
-    const [ada, bob, carla, dov] = jobs as [Job, Job, Job, Job]
-    const eve = await notice(service, 'eve@example.com')
-    await consume(service, [dov, eve, ada])
-    await consume(service, [carla, bob])
-    expect(requests.slice(1).map(rowsIn)).toEqual([
-      [dov.id, eve.id, ada.id],
-      [carla.id, bob.id],
-    ])
-    expect(new Set(requests.map(({ key }) => key)).size).toBe(3)
-    for (const { to } of [...jobs, eve]) expect(mailsTo(service, to)).toHaveLength(1)
-  })
+  it.for<{ answered: string; step: Step; seconds: number }>([
+    { answered: '429', step: refuse(429, 'rate_limit_exceeded', { 'Retry-After': '40' }), seconds: 40 },
+    { answered: 'the daily quota', step: refuse(429, 'daily_quota_exceeded'), seconds: 3600 },
+    { answered: '401', step: refuse(401, 'restricted_api_key'), seconds: 15 },
+    { answered: '403', step: refuse(403, 'invalid_api_key'), seconds: 15 },
+  ])(
+    'leaves its emails free to be sent later with others: $answered',
+    async ({ step, seconds }, { service, clock, inbox }) => {
+      const jobs = await notices(service, 4)
+      const requests = scriptResend(step)
+      expect(await consume(service, jobs)).toEqual(jobs.map(() => ({ retryAfter: seconds })))
+      expect(await rowsFor(jobs)).toEqual(
+        jobs.map(() => expect.objectContaining({ status: 'queued', in_doubt_since: null, batch_id: null })),
+      )
+      clock.advance(seconds * second)
+      const [ada, bob, carla, dov] = jobs as [Job, Job, Job, Job]
+      const eve = await notice(service, 'eve@example.com')
+      await consume(service, [dov, eve, ada])
+      await consume(service, [carla, bob])
+      expect(requests.slice(1).map(rowsIn)).toEqual([
+        [dov.id, eve.id, ada.id],
+        [carla.id, bob.id],
+      ])
+      expect(new Set(requests.map(({ key }) => key)).size).toBe(3)
+      for (const { to } of [...jobs, eve]) expect(inbox.all(to)).toHaveLength(1)
+    },
+  )
 
-  it('since one of its mails is impossible is taken apart, and only that one fails', async () => {
-    const service = startService()
+  it('is taken apart when one of its emails is invalid, and only that one fails', async ({ service, clock }) => {
     const jobs = await notices(service, 4)
     scriptResend(refuse(422, 'validation_error'))
     expect(await consume(service, jobs)).toEqual(jobs.map(() => ({ retryAfter: 15 })))
-    service.clock.advance(15 * second)
+    clock.advance(15 * second)
     const requests = scriptResend(accept, refuse(422, 'invalid_attachment'))
     expect(await consume(service, jobs)).toEqual(jobs.map(() => 'acked'))
     expect(requests.map(({ path, key }) => [path, key])).toEqual(jobs.map(({ id }) => ['/emails', `email/${id}`]))
@@ -520,101 +522,94 @@ describe('a batch that was certainly not accepted', () => {
 })
 
 describe('one row', () => {
-  it('that can’t be read is taken out before the others are offered, and tried by itself', async () => {
-    const service = startService()
+  it('is taken out of the batch when it can’t be read, and tried by itself', async ({ service, clock, inbox }) => {
     const jobs = await notices(service, 3)
-    await write(`update emails set params = '{' where id = ?`, jobs[1]!.id)
+    await setParams(jobs[1]!, '{')
     const requests = scriptResend(acceptAndLose)
     const verdicts = await consume(service, jobs)
     expect(verdicts[1]).toEqual({ retryAfter: 150 })
     expect(await rowOf('emails', 'id = ?', jobs[1]!.id)).toMatchObject({ batch_id: null, in_doubt_since: null })
-    await write(`update emails set params = '{}' where id = ?`, jobs[1]!.id)
-    service.clock.advance(150 * second)
+    await setParams(jobs[1]!, '{}')
+    clock.advance(150 * second)
     expect(await consume(service, jobs)).toEqual(['acked', 'acked', 'acked'])
     expect(requests.map(rowsIn)).toEqual([[jobs[0]!.id, jobs[2]!.id], [jobs[1]!.id], [jobs[0]!.id, jobs[2]!.id]])
-    for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
+    for (const { to } of jobs) expect(inbox.all(to)).toHaveLength(1)
   })
 
-  it('that can’t be read any more when its request is repeated holds up no other, and is not sent twice', async () => {
-    const service = startService()
+  it('delays no other when it can’t be read at a repetition, and is not sent twice', async ({
+    service,
+    clock,
+    inbox,
+  }) => {
     const jobs = await notices(service, 3)
     const [, bad] = jobs as [Job, Job, Job]
     const requests = scriptResend(acceptAndLose)
     await consume(service, jobs)
-    await write(`update emails set params = '{' where id = ?`, bad.id)
-    service.clock.advance(minute)
+    await setParams(bad, '{')
+    clock.advance(minute)
     expect(await consume(service, jobs)).toEqual(['acked', { retryAfter: 150 }, 'acked'])
     expect(await statusesOf(jobs)).toEqual(['sent', 'queued', 'sent'])
-    await write(`update emails set params = '{}' where id = ?`, bad.id)
-    service.clock.advance(150 * second)
+    await setParams(bad, '{}')
+    clock.advance(150 * second)
     expect(await consume(service, jobs)).toEqual(['acked', 'acked', 'acked'])
     expect(await statusesOf(jobs)).toEqual(['sent', 'sent', 'sent'])
     expect(new Set(requests.map(({ key }) => key)).size).toBe(1)
-    for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
+    for (const { to } of jobs) expect(inbox.all(to)).toHaveLength(1)
   })
 
-  it('that can’t be read any more, of a request that was not accepted before, is free to go later', async () => {
-    const service = startService()
+  it('is sent later when it can’t be read and its request was not accepted', async ({ service, clock, inbox }) => {
     const jobs = await notices(service, 3)
     const [, bad] = jobs as [Job, Job, Job]
     scriptResend(loseConnection)
     await consume(service, jobs)
-    await write(`update emails set params = '{' where id = ?`, bad.id)
-    service.clock.advance(minute)
+    await setParams(bad, '{')
+    clock.advance(minute)
     expect(await consume(service, jobs)).toEqual(['acked', { retryAfter: 150 }, 'acked'])
     expect(await rowOf('emails', 'id = ?', bad.id)).toMatchObject({ batch_id: null, in_doubt_since: null })
-    await write(`update emails set params = '{}' where id = ?`, bad.id)
-    service.clock.advance(150 * second)
+    await setParams(bad, '{}')
+    clock.advance(150 * second)
     await consume(service, jobs)
-    for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
+    for (const { to } of jobs) expect(inbox.all(to)).toHaveLength(1)
   })
 
-  it('that can’t be read and came in a request that no answer is known of waits along with it', async () => {
-    const service = startService()
+  it('waits with its request when it can’t be read and the request has no answer', async ({ service, clock }) => {
     const jobs = await notices(service, 3)
     scriptResend(loseConnection, loseConnection)
     await consume(service, jobs)
-    await write(`update emails set params = '{' where id = ?`, jobs[1]!.id)
-    service.clock.advance(minute)
+    await setParams(jobs[1]!, '{')
+    clock.advance(minute)
     await consume(service, jobs)
     expect(new Set((await rowsFor(jobs)).map(({ due_at: due, batch_id: id }) => `${due} ${id}`)).size).toBe(1)
-    service.clock.advance(23 * hour)
+    clock.advance(23 * hour)
     await consume(service, jobs)
     expect(await statusesOf(jobs)).toEqual(['unknown', 'unknown', 'unknown'])
   })
 
-  it('that has nothing to say is taken out before, and is not in the list of a repetition when it would have', async () => {
-    const service = startService()
+  it('stays out of a repetition when it was skipped at first', async ({ service, clock, anonymous }) => {
     const [ada, bob] = await notices(service, 2)
-    await service.call('POST', '/auth/password-reset/request', { body: { email: 'late@example.com' } })
+    await anonymous.requestPasswordReset({ email: 'late@example.com' })
     const reset = service.queued.pop()!
     const requests = scriptResend(acceptAndLose)
     await consume(service, [ada, reset, bob])
     expect(await rowOf('emails', 'id = ?', reset.id)).toMatchObject({ status: 'skipped', user_id: null })
     await registration(service, 'late@example.com')
-    service.clock.advance(minute)
+    clock.advance(minute)
     await consume(service, [ada, reset, bob])
     expect(requests[1]).toEqual(requests[0])
   })
 
-  it('that the version before has offered by itself stays by itself, under its old key', async () => {
-    const service = startService()
+  it('stays by itself, under its old key, when the previous version offered it', async ({ service, clock }) => {
     const jobs = await notices(service, 3)
     const [, old] = jobs as [Job, Job, Job]
-    await write(
-      'update emails set attempts = 1, in_doubt_since = ? where id = ?',
-      service.clock.now().getTime(),
-      old.id,
-    )
-    service.clock.advance(minute)
+    await write('update emails set attempts = 1, in_doubt_since = ? where id = ?', clock.now().getTime(), old.id)
+    clock.advance(minute)
     const requests = scriptResend()
     expect(await consume(service, jobs)).toEqual(['acked', 'acked', 'acked'])
     expect(requests.map(({ key }) => key)).toContain(`email/${old.id}`)
     expect(requests.map(rowsIn)).toEqual([[jobs[0]!.id, jobs[2]!.id], [old.id]])
   })
 
-  it('of an unknown account learns at delivery whose it is', async () => {
-    const service = startService()
+  it('gets its user at delivery when the account was not known before', async ({ service }) => {
     const job = await registration(service, 'ada@example.com')
     expect(await rowOf('emails', 'id = ?', job.id)).toMatchObject({ user_id: null })
     await consume(service, [job])
@@ -623,49 +618,50 @@ describe('one row', () => {
   })
 })
 
-describe('each mail is accepted once', () => {
-  it.each<[string, Step]>([
-    ['refused for certain', refuse(429, 'rate_limit_exceeded')],
-    ['refused together', refuse(422, 'validation_error')],
-    ['refused for good', answer(200, { data: [], errors: [{ index: 0 }, { index: 1 }] })],
-    ['in doubt', loseConnection],
-  ])('when a consumer wakes up after its claim and another is sending: it was %s', async (_, lateAnswer) => {
-    const service = startService()
-    const jobs = await notices(service, 2)
-    const [wake, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    const requests = scriptResend(
-      async (toMailbox, signal) => {
-        await wake.promise
-        return lateAnswer(toMailbox, signal)
-      },
-      async (toMailbox) => {
-        const response = await toMailbox()
-        await answered.promise
-        return response
-      },
-    )
-    const late = consume(service, jobs)
-    await vi.waitFor(() => expect(requests).toHaveLength(1))
-    service.clock.advance(2 * minute)
-    const other = consume(service, jobs)
-    await vi.waitFor(() => expect(requests).toHaveLength(2))
-    const claimed = await rowsFor(jobs)
-    wake.resolve()
-    await late
-    expect(await rowsFor(jobs), 'the claim of the other').toEqual(claimed)
-    service.clock.advance(30 * second)
-    await consume(service, jobs)
-    answered.resolve()
-    await other
-    expect(requests).toHaveLength(2)
-    expect(await statusesOf(jobs)).toEqual(['sent', 'sent'])
-    for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
-    expect(await rowsOf('audit_events', 'type = ?', 'email.failed')).toEqual([])
-  })
+describe('an email in batches', () => {
+  it.for<{ late: string; lateAnswer: Step }>([
+    { late: 'refused for certain', lateAnswer: refuse(429, 'rate_limit_exceeded') },
+    { late: 'refused together', lateAnswer: refuse(422, 'validation_error') },
+    { late: 'refused for good', lateAnswer: answer(200, { data: [], errors: [{ index: 0 }, { index: 1 }] }) },
+    { late: 'in doubt', lateAnswer: loseConnection },
+  ])(
+    'is accepted once when a consumer wakes up after its claim and was $late',
+    async ({ lateAnswer }, { service, clock, inbox }) => {
+      const jobs = await notices(service, 2)
+      const [wake, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      const requests = scriptResend(
+        async (toMailbox, signal) => {
+          await wake.promise
+          return lateAnswer(toMailbox, signal)
+        },
+        async (toMailbox) => {
+          const response = await toMailbox()
+          await answered.promise
+          return response
+        },
+      )
+      const late = consume(service, jobs)
+      await vi.waitFor(() => expect(requests).toHaveLength(1))
+      clock.advance(2 * minute)
+      const other = consume(service, jobs)
+      await vi.waitFor(() => expect(requests).toHaveLength(2))
+      const claimed = await rowsFor(jobs)
+      wake.resolve()
+      await late
+      expect(await rowsFor(jobs), 'the claim of the other').toEqual(claimed)
+      clock.advance(30 * second)
+      await consume(service, jobs)
+      answered.resolve()
+      await other
+      expect(requests).toHaveLength(2)
+      expect(await statusesOf(jobs)).toEqual(['sent', 'sent'])
+      for (const { to } of jobs) expect(inbox.all(to)).toHaveLength(1)
+      expect(await rowsOf('audit_events', 'type = ?', 'email.failed')).toEqual([])
+    },
+  )
 
-  it('with twenty consumers at once, whose batches overlap', async () => {
-    const service = startService()
-    for (let round = 0; round < 10; round++) {
+  it('is accepted once by twenty consumers at once, whose batches overlap', async ({ service, inbox }) => {
+    for (let round = 0; round < env.RACE_ROUNDS; round++) {
       const jobs = await notices(service, 12, `round-${round}`)
       const requests = scriptResend()
       const verdicts = await Promise.all(
@@ -677,10 +673,10 @@ describe('each mail is accepted once', () => {
         ),
       )
       expect(new Set(verdicts.flat())).toEqual(new Set(['acked']))
-      // The mailbox would hide a repetition behind the key, so what it was asked counts.
+      // The mailbox hides repetitions of a key, so the requests are counted.
       const offered = requests.flatMap(rowsIn)
       expect(offered.toSorted()).toEqual(jobs.map(({ id }) => id).toSorted())
-      for (const { to } of jobs) expect(mailsTo(service, to)).toHaveLength(1)
+      for (const { to } of jobs) expect(inbox.all(to)).toHaveLength(1)
     }
   })
 
@@ -698,9 +694,10 @@ describe('each mail is accepted once', () => {
     concurrent: refuse(409, 'concurrent_idempotent_requests'),
   }
 
-  it('whatever Resend answers, D1 fails and the queue repeats', { timeout: 240_000 }, async () => {
+  it('is accepted once, whatever Resend answers, D1 fails and the queue repeats', { timeout: 240_000 }, async () => {
     const { DB, failAt } = breakable()
     const service = startService({ env: { DB } })
+    const inbox = inboxOf(service)
     let run = 0
     const visit = fc.record({
       messages: fc.uniqueArray(fc.nat(7), { minLength: 1 }),
@@ -715,7 +712,7 @@ describe('each mail is accepted once', () => {
         const jobs = await notices(service, 5, `run-${run}`)
         for (let index = 0; index < 3; index++)
           jobs.push(await registration(service, `new-${run}-${index}@example.com`))
-        // A refusal of one mail is final, so only requests of several are refused so.
+        // The refusal of a single email is final, so only requests with several are refused this way.
         const apart = (name: string): Step =>
           name === 'refusedTogether'
             ? (toMailbox, signal) => (rowsIn(requests.at(-1)!).length === 1 ? accept : steps[name]!)(toMailbox, signal)
@@ -739,7 +736,7 @@ describe('each mail is accepted once', () => {
         startService({ beside: service })
         const before = requests
         requests = scriptResend()
-        // What was never asked for, or whose message was taken by a consumer that failed, comes back with the cron.
+        // The cron job requeues rows that were never queued, or whose consumer failed.
         for (let round = 0; round < 4; round++) {
           service.clock.advance(2 * hour)
           await service.runCron('*/5 * * * *')
@@ -747,8 +744,8 @@ describe('each mail is accepted once', () => {
         }
         requests.unshift(...before)
         expect(await statusesOf(jobs)).toEqual(jobs.map(() => 'sent'))
-        for (const { to } of jobs) expect(mailsTo(service, to), to).toHaveLength(1)
-        // One key, one list; it may become shorter, and never longer.
+        for (const { to } of jobs) expect(inbox.all(to), to).toHaveLength(1)
+        // One key, one list: it may become shorter, never longer.
         for (const [key, same] of Map.groupBy(requests, (request) => request.key)) {
           for (const [index, request] of same.entries()) {
             const earlier = same[index - 1]
@@ -761,28 +758,31 @@ describe('each mail is accepted once', () => {
   })
 })
 
-it('that were given up, and certainly not accepted, go out when an operator queues them again in the words of docs/operations.md', async () => {
-  const service = startService()
+it('sends failed emails when an operator requeues them as docs/operations.md says', async ({
+  service,
+  clock,
+  inbox,
+}) => {
   const jobs = await notices(service, 3)
   scriptResend(...Array.from({ length: 30 }, () => refuse(401, 'invalid_api_key')))
   for (let attempt = 0; attempt < 30; attempt++) {
     await consume(service, jobs)
-    service.clock.advance(hour)
+    clock.advance(hour)
   }
   expect(await statusesOf(jobs)).toEqual(three('failed'))
-  // The version before called it failed when an earlier offer may have been accepted.
+  // The previous version marked a row as failed even if an earlier offer may have been accepted.
   const old = await notice(service, 'old@example.com')
   const [unknown] = await notices(service, 1, 'unknown')
   const doubtful = 'update emails set status = ?, attempts = 2, in_doubt_since = created_at where id = ?'
   await write(doubtful, 'failed', old.id)
   await write(doubtful, 'unknown', unknown!.id)
 
-  service.clock.advance(24 * hour)
+  clock.advance(24 * hour)
   const [, command] = /"(UPDATE emails SET status = 'queued'[^"]+)"/.exec(operations)!
-  await write(command!.replace('unixepoch()', String(service.clock.now().getTime() / 1000)).replace('86400', '864000'))
+  await write(command!.replace('unixepoch()', String(clock.now().getTime() / 1000)).replace('86400', '864000'))
   await service.runCron('*/5 * * * *')
   await service.deliver()
   expect(await statusesOf(jobs)).toEqual(three('sent'))
-  for (const { to } of jobs) expect(mailsTo(service, to), to).toHaveLength(1)
+  for (const { to } of jobs) expect(inbox.all(to), to).toHaveLength(1)
   expect(await statusesOf([old, unknown!])).toEqual(['failed', 'unknown'])
 })

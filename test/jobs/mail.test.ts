@@ -1,9 +1,13 @@
+/** Delivery of emails: what becomes of an email for each answer of Resend, each crash and each delay. */
 import { env } from 'cloudflare:workers'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, vi } from 'vitest'
 import { emailTemplates } from '../../src/services/mail/kinds.ts'
-import type { Email } from '../../src/store/schema/emails.ts'
+import { expectProblem } from '../support/answers.ts'
+import { Caller } from '../support/caller.ts'
 import { day, hour, minute, second } from '../support/clock.ts'
+import { it as base } from '../support/fixtures.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
+import { inboxOf } from '../support/inbox.ts'
 import { captureLog } from '../support/log-lines.ts'
 import {
   type Step,
@@ -15,55 +19,22 @@ import {
   refuse,
   scriptResend,
 } from '../support/mail-consumer.ts'
-import {
-  goodPassword,
-  mailsTo,
-  newestMail,
-  otherPassword,
-  register,
-  resetToken,
-  signIn,
-  signUp,
-  signUpAdmin,
-  tokenIn,
-} from '../support/people.ts'
+import { goodPassword, otherPassword } from '../support/person.ts'
+import { peopleOf } from '../support/population.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
+import { rowOf, rowsOf, write } from '../support/state.ts'
 
-const ada = 'ada@example.com'
+const address = 'ada@example.com'
 const requeue = '*/5 * * * *'
+const changeOfPassword = { old_password: goodPassword, new_password: otherPassword }
 
-interface Row {
-  id: string
-  template: Email['template']
-  recipient: string
-  user_id: string | null
-  status: Email['status']
-  attempts: number
-  due_at: number
-  in_doubt_since: number | null
-  provider_id: string | null
-  last_error: string | null
-  finished_at: number | null
-}
-
-async function rowOf(id: string): Promise<Row> {
-  const row = await env.DB.prepare('select * from emails where id = ?').bind(id).first<Row>()
-  expect(row, `the row ${id}`).not.toBeNull()
-  return row!
-}
-
-async function rowsTo(recipient: string): Promise<Row[]> {
-  return (await env.DB.prepare('select * from emails where recipient = ? order by id').bind(recipient).all<Row>())
-    .results
-}
+const emailRow = (id: string) => rowOf('emails', 'id = ?', id)
 
 async function eventsOf(type: string) {
-  const { results } = await env.DB.prepare(
-    'select user_id, detail from audit_events where type = ? order by json_extract(detail, ?)',
-  )
-    .bind(type, '$.email_id')
-    .all<{ user_id: string | null; detail: string }>()
-  return results.map((event) => ({ ...event, detail: JSON.parse(event.detail) as Record<string, unknown> }))
+  const events = await rowsOf('audit_events', 'type = ?', type)
+  return events
+    .map(({ user_id, detail }) => ({ user_id, detail: JSON.parse(String(detail)) as Record<string, unknown> }))
+    .toSorted((a, b) => (String(a.detail['email_id']) < String(b.detail['email_id']) ? -1 : 1))
 }
 
 /** The one job that something put into the queue, taken out of it. */
@@ -72,160 +43,289 @@ function takeJob(service: Service) {
   return service.queued.splice(0)[0]!
 }
 
-async function registerOnly(service: Service, email = ada) {
-  await service.call('POST', '/auth/register', { body: { email, password: goodPassword } })
+async function registerOnly(service: Service, email = address) {
+  await new Caller(service).register({ email, password: goodPassword })
   return takeJob(service)
 }
 
-async function requestReset(service: Service, email = ada) {
-  await service.call('POST', '/auth/password-reset/request', { body: { email } })
+async function requestReset(service: Service, email = address) {
+  await new Caller(service).requestPasswordReset({ email })
   return takeJob(service)
 }
 
-/** As after thirty tries of which no end was written down. */
+/** As after 30 tries whose outcome was never stored. */
 async function useUp(...jobs: { id: string }[]) {
-  for (const { id } of jobs) await env.DB.prepare('update emails set attempts = 30 where id = ?').bind(id).run()
+  for (const { id } of jobs) await write('update emails set attempts = 30 where id = ?', id)
 }
+
+const makeUnreadable = ({ id }: { id: string }) => write(`update emails set params = '{' where id = ?`, id)
+
+/** The two emails with a link: how each is caused, and how its link is used. */
+const linkEmails = {
+  activation: {
+    cause: (service: Service) => registerOnly(service),
+    follow: (service: Service, token: string) => new Caller(service).activate({ token, password: goodPassword }),
+    life: day,
+  },
+  reset: {
+    cause: async (service: Service) => {
+      await peopleOf(service).signUp(address)
+      return requestReset(service)
+    },
+    follow: (service: Service, token: string) =>
+      new Caller(service).completePasswordReset({ token, new_password: otherPassword }),
+    life: hour,
+  },
+}
+
+const it = base.extend('leaver', async ({ service, anonymous, ada }) => {
+  await anonymous.requestPasswordReset({ email: address })
+  const pending = service.queued.splice(0)
+  await ada.deleteMe()
+  return { pending, farewell: takeJob(service) }
+})
 
 afterEach(() => void vi.restoreAllMocks())
 
-describe('what Resend answers', () => {
+describe('an answer of Resend', () => {
   const later = { status: 'queued', finished_at: null } as const
-  // A refusal for now is certain: nothing was accepted. All else is in doubt and repeated under the same key only.
-  it.each<[string, Step, number, string, boolean]>([
-    [
-      '429 with Retry-After',
-      refuse(429, 'rate_limit_exceeded', { 'Retry-After': '120' }),
-      120,
-      'rate_limit_exceeded',
-      false,
-    ],
-    [
-      '429 with a shorter Retry-After than ours',
-      refuse(429, 'rate_limit_exceeded', { 'Retry-After': '1' }),
-      15,
-      'rate_limit_exceeded',
-      false,
-    ],
-    ['429 without', refuse(429, 'rate_limit_exceeded'), 15, 'rate_limit_exceeded', false],
-    [
-      '429 with a date',
-      refuse(429, 'rate_limit_exceeded', { 'Retry-After': 'Sun, 22 Nov 2026 13:00:00 GMT' }),
-      15,
-      'rate_limit_exceeded',
-      false,
-    ],
-    [
-      '429 with a negative Retry-After',
-      refuse(429, 'rate_limit_exceeded', { 'Retry-After': '-5' }),
-      15,
-      'rate_limit_exceeded',
-      false,
-    ],
-    [
-      '429 with a Retry-After beyond what the queue takes',
-      refuse(429, 'rate_limit_exceeded', { 'Retry-After': '1e300' }),
-      43_200,
-      'rate_limit_exceeded',
-      false,
-    ],
-    [
-      'the daily quota',
-      refuse(429, 'daily_quota_exceeded', { 'Retry-After': '1' }),
-      3600,
-      'daily_quota_exceeded',
-      false,
-    ],
-    ['the monthly quota', refuse(429, 'monthly_quota_exceeded'), 3600, 'monthly_quota_exceeded', false],
-    ['401', refuse(401, 'restricted_api_key'), 15, 'restricted_api_key', false],
-    ['403', refuse(403, 'invalid_api_key'), 15, 'invalid_api_key', false],
-    ['403 of a firewall', answer(403, '<h1>Forbidden</h1>'), 15, 'application_error', false],
-    ['500', refuse(500, 'internal_server_error'), 15, 'internal_server_error', true],
-    ['503 with Retry-After', refuse(503, 'application_error', { 'Retry-After': '60' }), 60, 'application_error', true],
-    ['502 of a proxy', answer(502, '<h1>Bad gateway</h1>'), 15, 'application_error', true],
-    ['500 with null', answer(500, 'null'), 15, 'unreadable_answer', true],
-    [
-      '500 with an error of another shape',
-      answer(500, { name: 'ada@example.com', statusCode: '500' }),
-      15,
-      'unnamed_error',
-      true,
-    ],
-    ['408', refuse(408, 'application_error'), 15, 'application_error', true],
-    ['409 concurrent', refuse(409, 'concurrent_idempotent_requests'), 15, 'concurrent_idempotent_requests', true],
-    ['200 that is no JSON', answer(200, '<h1>OK</h1>'), 15, 'application_error', true],
-    ['200 with nothing in it', answer(200, ''), 15, 'application_error', true],
-    ['200 with null', answer(200, 'null'), 15, 'unreadable_answer', true],
-    ['200 without an id', answer(200, {}), 15, 'unreadable_answer', true],
-    ['200 with an id that is no text', answer(200, { id: 7 }), 15, 'unreadable_answer', true],
-    ['no answer', loseConnection, 15, 'application_error', true],
-  ])('keeps the mail for later: %s', async (_, step, seconds, lastError, isInDoubt) => {
-    const service = startService()
-    const job = await registerOnly(service)
-    scriptResend(step)
-    expect(await consume(service, [job])).toEqual([{ retryAfter: seconds }])
-    const now = service.clock.now().getTime()
-    expect(await rowOf(job.id)).toMatchObject({
-      ...later,
-      attempts: 1,
-      last_error: lastError,
-      due_at: now + seconds * second,
-      in_doubt_since: isInDoubt ? now : null,
-    })
-    expect(await eventsOf('email.failed')).toEqual([])
+  // After a refusal for now, nothing was accepted for certain. Any other answer leaves doubt: only the same key may be
+  // sent again.
+  it.for<{ answered: string; step: Step; seconds: number; lastError: string; isInDoubt: boolean }>([
+    {
+      answered: '429 with Retry-After',
+      step: refuse(429, 'rate_limit_exceeded', { 'Retry-After': '120' }),
+      seconds: 120,
+      lastError: 'rate_limit_exceeded',
+      isInDoubt: false,
+    },
+    {
+      answered: '429 with a shorter Retry-After than ours',
+      step: refuse(429, 'rate_limit_exceeded', { 'Retry-After': '1' }),
+      seconds: 15,
+      lastError: 'rate_limit_exceeded',
+      isInDoubt: false,
+    },
+    {
+      answered: '429 without',
+      step: refuse(429, 'rate_limit_exceeded'),
+      seconds: 15,
+      lastError: 'rate_limit_exceeded',
+      isInDoubt: false,
+    },
+    {
+      answered: '429 with a date',
+      step: refuse(429, 'rate_limit_exceeded', { 'Retry-After': 'Sun, 22 Nov 2026 13:00:00 GMT' }),
+      seconds: 15,
+      lastError: 'rate_limit_exceeded',
+      isInDoubt: false,
+    },
+    {
+      answered: '429 with a negative Retry-After',
+      step: refuse(429, 'rate_limit_exceeded', { 'Retry-After': '-5' }),
+      seconds: 15,
+      lastError: 'rate_limit_exceeded',
+      isInDoubt: false,
+    },
+    {
+      answered: '429 with a Retry-After beyond what the queue takes',
+      step: refuse(429, 'rate_limit_exceeded', { 'Retry-After': '1e300' }),
+      seconds: 43_200,
+      lastError: 'rate_limit_exceeded',
+      isInDoubt: false,
+    },
+    {
+      answered: 'the daily quota',
+      step: refuse(429, 'daily_quota_exceeded', { 'Retry-After': '1' }),
+      seconds: 3600,
+      lastError: 'daily_quota_exceeded',
+      isInDoubt: false,
+    },
+    {
+      answered: 'the monthly quota',
+      step: refuse(429, 'monthly_quota_exceeded'),
+      seconds: 3600,
+      lastError: 'monthly_quota_exceeded',
+      isInDoubt: false,
+    },
+    {
+      answered: '401',
+      step: refuse(401, 'restricted_api_key'),
+      seconds: 15,
+      lastError: 'restricted_api_key',
+      isInDoubt: false,
+    },
+    {
+      answered: '403',
+      step: refuse(403, 'invalid_api_key'),
+      seconds: 15,
+      lastError: 'invalid_api_key',
+      isInDoubt: false,
+    },
+    {
+      answered: '403 of a firewall',
+      step: answer(403, '<h1>Forbidden</h1>'),
+      seconds: 15,
+      lastError: 'application_error',
+      isInDoubt: false,
+    },
+    {
+      answered: '500',
+      step: refuse(500, 'internal_server_error'),
+      seconds: 15,
+      lastError: 'internal_server_error',
+      isInDoubt: true,
+    },
+    {
+      answered: '503 with Retry-After',
+      step: refuse(503, 'application_error', { 'Retry-After': '60' }),
+      seconds: 60,
+      lastError: 'application_error',
+      isInDoubt: true,
+    },
+    {
+      answered: '502 of a proxy',
+      step: answer(502, '<h1>Bad gateway</h1>'),
+      seconds: 15,
+      lastError: 'application_error',
+      isInDoubt: true,
+    },
+    {
+      answered: '500 with null',
+      step: answer(500, 'null'),
+      seconds: 15,
+      lastError: 'unreadable_answer',
+      isInDoubt: true,
+    },
+    {
+      answered: '500 with an error of another shape',
+      step: answer(500, { name: 'ada@example.com', statusCode: '500' }),
+      seconds: 15,
+      lastError: 'unnamed_error',
+      isInDoubt: true,
+    },
+    {
+      answered: '408',
+      step: refuse(408, 'application_error'),
+      seconds: 15,
+      lastError: 'application_error',
+      isInDoubt: true,
+    },
+    {
+      answered: '409 concurrent',
+      step: refuse(409, 'concurrent_idempotent_requests'),
+      seconds: 15,
+      lastError: 'concurrent_idempotent_requests',
+      isInDoubt: true,
+    },
+    {
+      answered: '200 that is no JSON',
+      step: answer(200, '<h1>OK</h1>'),
+      seconds: 15,
+      lastError: 'application_error',
+      isInDoubt: true,
+    },
+    {
+      answered: '200 with nothing in it',
+      step: answer(200, ''),
+      seconds: 15,
+      lastError: 'application_error',
+      isInDoubt: true,
+    },
+    {
+      answered: '200 with null',
+      step: answer(200, 'null'),
+      seconds: 15,
+      lastError: 'unreadable_answer',
+      isInDoubt: true,
+    },
+    {
+      answered: '200 without an id',
+      step: answer(200, {}),
+      seconds: 15,
+      lastError: 'unreadable_answer',
+      isInDoubt: true,
+    },
+    {
+      answered: '200 with an id that is no text',
+      step: answer(200, { id: 7 }),
+      seconds: 15,
+      lastError: 'unreadable_answer',
+      isInDoubt: true,
+    },
+    { answered: 'no answer', step: loseConnection, seconds: 15, lastError: 'application_error', isInDoubt: true },
+  ])(
+    'keeps the email for later: $answered',
+    async ({ step, seconds, lastError, isInDoubt }, { service, clock, inbox }) => {
+      const job = await registerOnly(service)
+      scriptResend(step)
+      expect(await consume(service, [job])).toEqual([{ retryAfter: seconds }])
+      const now = clock.now().getTime()
+      expect(await emailRow(job.id)).toMatchObject({
+        ...later,
+        attempts: 1,
+        last_error: lastError,
+        due_at: now + seconds * second,
+        in_doubt_since: isInDoubt ? now : null,
+      })
+      expect(await eventsOf('email.failed')).toEqual([])
 
-    service.clock.advance(seconds * second)
-    expect(await consume(service, [job])).toEqual(['acked'])
-    const sent = {
-      status: 'sent',
-      attempts: 2,
-      last_error: null,
-      in_doubt_since: null,
-      finished_at: now + seconds * second,
-    }
-    expect(await rowOf(job.id)).toMatchObject({ ...sent, provider_id: newestMail(service, ada).id })
-    expect(mailsTo(service, ada)).toHaveLength(1)
-  })
+      clock.advance(seconds * second)
+      expect(await consume(service, [job])).toEqual(['acked'])
+      const sent = {
+        status: 'sent',
+        attempts: 2,
+        last_error: null,
+        in_doubt_since: null,
+        finished_at: now + seconds * second,
+      }
+      expect(await emailRow(job.id)).toMatchObject({ ...sent, provider_id: inbox.newest(address).id })
+      expect(inbox.all(address)).toHaveLength(1)
+    },
+  )
 
-  it.each<[string, Step, string]>([
-    ['422', refuse(422, 'validation_error'), 'validation_error'],
-    ['400', refuse(400, 'validation_error'), 'validation_error'],
-    ['404', refuse(404, 'not_found'), 'not_found'],
-    ['422 that is no JSON', answer(422, '<h1>No</h1>'), 'application_error'],
-    ['451 with a name that is not one of Resend’s', refuse(451, 'Mail to ada@example.com refused'), 'unnamed_error'],
-  ])('gives the mail up and says so in the audit trail: %s', async (_, step, lastError) => {
-    const service = startService()
-    const { id: userId } = await signUp(service, ada)
-    await service.call('POST', '/auth/login', { body: { email: ada, password: goodPassword } })
-    const { accessToken } = await signIn(service, ada)
-    const change = { old_password: goodPassword, new_password: otherPassword }
-    expect((await service.call('POST', '/auth/change-password', { token: accessToken, body: change })).status).toBe(204)
-    const job = takeJob(service)
-    const requests = scriptResend(step)
-    expect(await consume(service, [job])).toEqual(['acked'])
-    const finishedAt = service.clock.now().getTime()
-    expect(await rowOf(job.id)).toMatchObject({
-      status: 'failed',
-      attempts: 1,
-      last_error: lastError,
-      in_doubt_since: null,
-      finished_at: finishedAt,
-    })
-    expect(await eventsOf('email.failed')).toEqual([
-      { user_id: userId, detail: { email_id: job.id, template: 'password_changed', reason: lastError } },
-    ])
-    service.clock.advance(day)
-    expect(await consume(service, [job])).toEqual(['acked'])
-    await service.runCron(requeue)
-    expect([requests.length, service.queued.length]).toEqual([1, 0])
-  })
+  it.for<{ answered: string; step: Step; lastError: string }>([
+    { answered: '422', step: refuse(422, 'validation_error'), lastError: 'validation_error' },
+    { answered: '400', step: refuse(400, 'validation_error'), lastError: 'validation_error' },
+    { answered: '404', step: refuse(404, 'not_found'), lastError: 'not_found' },
+    { answered: '422 that is no JSON', step: answer(422, '<h1>No</h1>'), lastError: 'application_error' },
+    {
+      answered: '451 with a name that is not one of Resend’s',
+      step: refuse(451, 'Mail to ada@example.com refused'),
+      lastError: 'unnamed_error',
+    },
+  ])(
+    'ends the email as failed, with an audit event: $answered',
+    async ({ step, lastError }, { service, clock, ada }) => {
+      await ada.signIn()
+      const session = await ada.signIn()
+      await session.changePassword(changeOfPassword)
+      const job = takeJob(service)
+      const requests = scriptResend(step)
+      expect(await consume(service, [job])).toEqual(['acked'])
+      const finishedAt = clock.now().getTime()
+      expect(await emailRow(job.id)).toMatchObject({
+        status: 'failed',
+        attempts: 1,
+        last_error: lastError,
+        in_doubt_since: null,
+        finished_at: finishedAt,
+      })
+      expect(await eventsOf('email.failed')).toEqual([
+        { user_id: ada.id, detail: { email_id: job.id, template: 'password_changed', reason: lastError } },
+      ])
+      clock.advance(day)
+      expect(await consume(service, [job])).toEqual(['acked'])
+      await service.runCron(requeue)
+      expect([requests.length, service.queued.length]).toEqual([1, 0])
+    },
+  )
 
-  it('takes a key that was used for another payload as a mail that was accepted before', async () => {
-    const service = startService()
+  it('means an earlier success when the key was used for another payload', async ({ service }) => {
     const job = await registerOnly(service)
     scriptResend(refuse(409, 'invalid_idempotent_request'))
     expect(await consume(service, [job])).toEqual(['acked'])
-    expect(await rowOf(job.id)).toMatchObject({
+    expect(await emailRow(job.id)).toMatchObject({
       status: 'sent',
       provider_id: null,
       in_doubt_since: null,
@@ -234,8 +334,7 @@ describe('what Resend answers', () => {
     expect(await eventsOf('email.failed')).toEqual([])
   })
 
-  it('is waited for ten seconds', async () => {
-    const service = startService()
+  it('is awaited for ten seconds', async ({ service, clock }) => {
     const job = await registerOnly(service)
     const hanging = new AbortController()
     const timeout = vi.spyOn(AbortSignal, 'timeout').mockReturnValue(hanging.signal)
@@ -251,16 +350,15 @@ describe('what Resend answers', () => {
     expect(await consume(service, [job])).toEqual([{ retryAfter: 15 }])
     expect(timeout.mock.calls).toEqual([[10_000]])
     expect(signals[0]).toBe(hanging.signal)
-    expect(await rowOf(job.id)).toMatchObject({ status: 'queued', in_doubt_since: service.clock.now().getTime() })
+    expect(await emailRow(job.id)).toMatchObject({ status: 'queued', in_doubt_since: clock.now().getTime() })
   })
 
-  it('stays out of the log, where it names people', async () => {
-    const service = startService()
+  it('is not logged, since it may name people', async ({ service }) => {
     const { lines } = captureLog()
     for (const step of [
       refuse(422, 'validation_error'),
-      refuse(429, ada),
-      answer(500, { name: ada }),
+      refuse(429, address),
+      answer(500, { name: address }),
       loseConnection,
     ]) {
       const job = await registerOnly(service)
@@ -272,9 +370,8 @@ describe('what Resend answers', () => {
   })
 })
 
-describe('a mail that cannot be sent', () => {
-  it('is tried thirty times, twice as late each time up to an hour, and is then failed', async () => {
-    const service = startService()
+describe('an email that cannot be sent', () => {
+  it('is tried 30 times, after pauses that double up to an hour, and has failed then', async ({ service, clock }) => {
     const job = await registerOnly(service)
     const requests = scriptResend(...Array.from({ length: 40 }, () => refuse(429, 'rate_limit_exceeded')))
     const pauses: unknown[] = []
@@ -282,39 +379,38 @@ describe('a mail that cannot be sent', () => {
       const [verdict] = await consume(service, [job])
       const { retryAfter } = verdict as { retryAfter: number }
       pauses.push(retryAfter)
-      service.clock.advance(retryAfter * second)
+      clock.advance(retryAfter * second)
     }
     expect(pauses).toEqual([15, 30, 60, 120, 240, 480, 960, 1920, ...Array(21).fill(3600)])
     expect(await consume(service, [job])).toEqual(['acked'])
-    expect(await rowOf(job.id)).toMatchObject({ status: 'failed', attempts: 30, last_error: 'rate_limit_exceeded' })
+    expect(await emailRow(job.id)).toMatchObject({ status: 'failed', attempts: 30, last_error: 'rate_limit_exceeded' })
     expect(await eventsOf('email.failed')).toHaveLength(1)
     await consume(service, [job])
     expect(requests).toHaveLength(30)
   })
 
-  it('is unknown after 23 hours of doubt, and never sent again', async () => {
-    const service = startService()
+  it('is unknown after 23 hours of doubt, and never sent again', async ({ service, clock }) => {
     const job = await registerOnly(service)
     const requests = scriptResend(loseConnection, refuse(429, 'rate_limit_exceeded'), loseConnection)
-    const start = service.clock.now().getTime()
+    const start = clock.now().getTime()
     await consume(service, [job])
     // A certain refusal settles nothing about the attempt before it.
-    service.clock.advance(hour)
+    clock.advance(hour)
     await consume(service, [job])
-    expect(await rowOf(job.id)).toMatchObject({ status: 'queued', in_doubt_since: start })
-    service.clock.advance(22 * hour - 1)
+    expect(await emailRow(job.id)).toMatchObject({ status: 'queued', in_doubt_since: start })
+    clock.advance(22 * hour - 1)
     await consume(service, [job])
     expect(new Set(requests.map(({ key }) => key))).toEqual(new Set([`email/${job.id}`]))
     expect(new Set(requests.map(({ payload }) => payload)).size).toBe(1)
     expect(requests).toHaveLength(3)
 
-    service.clock.advance(1)
+    clock.advance(1)
     expect(await consume(service, [job])).toEqual(['acked'])
-    expect(await rowOf(job.id)).toMatchObject({ status: 'unknown', last_error: 'in_doubt_too_long' })
+    expect(await emailRow(job.id)).toMatchObject({ status: 'unknown', last_error: 'in_doubt_too_long' })
     const [event] = await eventsOf('email.failed')
     expect(event!.detail).toMatchObject({ email_id: job.id, reason: 'in_doubt_too_long' })
     for (let later = 0; later < 3; later++) {
-      service.clock.advance(day)
+      clock.advance(day)
       await service.runCron(requeue)
       expect(service.queued).toEqual([])
       expect(await consume(service, [job])).toEqual(['acked'])
@@ -323,72 +419,73 @@ describe('a mail that cannot be sent', () => {
     expect(await eventsOf('email.failed')).toHaveLength(1)
   })
 
-  it('is unknown, not failed, when its last try may have been accepted', async () => {
-    const service = startService()
+  it('is unknown, not failed, when its last try may have been accepted', async ({ service, inbox }) => {
     const job = await registerOnly(service)
     scriptResend(...Array.from({ length: 29 }, () => refuse(429, 'rate_limit_exceeded')), acceptAndLose)
     for (let attempt = 1; attempt <= 30; attempt++) await consume(service, [job])
-    expect(await rowOf(job.id)).toMatchObject({ status: 'unknown', attempts: 30 })
-    expect(mailsTo(service, ada)).toHaveLength(1)
+    expect(await emailRow(job.id)).toMatchObject({ status: 'unknown', attempts: 30 })
+    expect(inbox.all(address)).toHaveLength(1)
   })
 
-  it('is unknown, not failed, when it is refused for good after an answer was lost', async () => {
-    const service = startService()
+  it('is unknown, not failed, when it is refused for good after an answer was lost', async ({ service, clock }) => {
     const job = await registerOnly(service)
-    const start = service.clock.now().getTime()
+    const start = clock.now().getTime()
     scriptResend(acceptAndLose, refuse(422, 'validation_error'))
     await consume(service, [job])
-    service.clock.advance(minute)
+    clock.advance(minute)
     expect(await consume(service, [job])).toEqual(['acked'])
     const row = { status: 'unknown', attempts: 2, last_error: 'validation_error', in_doubt_since: start }
-    expect(await rowOf(job.id)).toMatchObject({ ...row, finished_at: service.clock.now().getTime() })
+    expect(await emailRow(job.id)).toMatchObject({ ...row, finished_at: clock.now().getTime() })
     expect(await eventsOf('email.failed')).toHaveLength(1)
   })
 })
 
-describe('nothing is sent twice', () => {
-  it('by twenty consumers that get the same message at once', async () => {
-    const service = startService()
+describe('an email', () => {
+  it('is sent once by twenty consumers that get the same message at once', async ({ service, inbox }) => {
     const requests = scriptResend()
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < env.RACE_ROUNDS; round++) {
       const email = `round-${round}@example.com`
       const job = await registerOnly(service, email)
       const verdicts = await Promise.all(Array.from({ length: 20 }, () => consume(service, [job])))
       expect(verdicts.flat()).toEqual(Array(20).fill('acked'))
-      expect(await rowOf(job.id)).toMatchObject({ status: 'sent', attempts: 1 })
-      expect(mailsTo(service, email)).toHaveLength(1)
+      expect(await emailRow(job.id)).toMatchObject({ status: 'sent', attempts: 1 })
+      expect(inbox.all(email)).toHaveLength(1)
       // The mailbox would hide a repetition behind the key, so what it was asked counts.
       expect(requests).toHaveLength(round + 1)
     }
   })
 
-  it('after a crash between the answer of Resend and our write', async () => {
+  it('is sent once after a crash between the answer of Resend and our write', async () => {
     let crashes = 1
     const DB = hookedD1(env.DB, ([sql]) => {
       if (/^update "emails" set .*"provider_id" = /.test(sql!) && crashes-- > 0)
         throw new Error('D1_ERROR: Network connection lost.')
     })
     const service = startService({ env: { DB } })
+    const inbox = inboxOf(service)
     const job = await registerOnly(service)
     const requests = scriptResend()
     const start = service.clock.now().getTime()
     const [verdict] = await consume(service, [job])
-    expect(await rowOf(job.id)).toMatchObject({ status: 'sending', attempts: 1, in_doubt_since: start })
+    expect(await emailRow(job.id)).toMatchObject({ status: 'sending', attempts: 1, in_doubt_since: start })
     // Later than the claim, or the next try would be turned away and the mail would wait for the five-minute job.
     const { retryAfter } = verdict as { retryAfter: number }
     expect(retryAfter * second).toBeGreaterThan(2 * minute)
 
     service.clock.advance(retryAfter * second)
     expect(await consume(service, [job])).toEqual(['acked'])
-    expect(await rowOf(job.id)).toMatchObject({ status: 'sent', attempts: 2, provider_id: newestMail(service, ada).id })
+    expect(await emailRow(job.id)).toMatchObject({ status: 'sent', attempts: 2, provider_id: inbox.newest(address).id })
     expect(requests).toHaveLength(2)
     expect(requests[1]).toEqual(requests[0])
     expect(requests[0]!.key).toBe(`email/${job.id}`)
-    expect(mailsTo(service, ada)).toHaveLength(1)
+    expect(inbox.all(address)).toHaveLength(1)
   })
 
-  it('when the consumer dies with its message: the claim lapses and the five-minute job brings the mail back', async () => {
-    const service = startService()
+  it('is sent once when its consumer dies: the claim lapses and the five-minute job requeues it', async ({
+    service,
+    clock,
+    inbox,
+  }) => {
     const job = await registerOnly(service)
     const requests = scriptResend(async (toMailbox) => {
       await toMailbox()
@@ -397,139 +494,136 @@ describe('nothing is sent twice', () => {
     void consume(service, [job])
     await vi.waitFor(() => expect(requests).toHaveLength(1))
 
-    service.clock.advance(2 * minute - 1)
+    clock.advance(2 * minute - 1)
     expect(await consume(service, [job]), 'still claimed').toEqual(['acked'])
     expect(requests).toHaveLength(1)
-    service.clock.advance(5 * minute)
+    clock.advance(5 * minute)
     await service.runCron(requeue)
     expect(service.queued, 'not stranded yet').toEqual([])
-    service.clock.advance(1)
+    clock.advance(1)
     await service.runCron(requeue)
     expect(service.queued).toEqual([job])
     await service.deliver()
     expect(requests).toHaveLength(2)
     expect(requests[1]).toEqual(requests[0])
-    expect(mailsTo(service, ada)).toHaveLength(1)
-    expect(await rowOf(job.id)).toMatchObject({ status: 'sent', attempts: 2 })
+    expect(inbox.all(address)).toHaveLength(1)
+    expect(await emailRow(job.id)).toMatchObject({ status: 'sent', attempts: 2 })
   })
 
-  it.each<[string, Step]>([
-    ['accepted', accept],
-    ['refused', refuse(422, 'validation_error')],
-    ['put off', refuse(429, 'rate_limit_exceeded')],
-  ])('by a consumer that wakes up after its claim: it was %s, and another had the row', async (_, lateAnswer) => {
-    const service = startService()
-    const job = await registerOnly(service)
-    const wake = Promise.withResolvers<void>()
-    const requests = scriptResend(async (toMailbox, signal) => {
-      await wake.promise
-      return lateAnswer(toMailbox, signal)
-    })
-    const late = consume(service, [job])
-    await vi.waitFor(() => expect(requests).toHaveLength(1))
-    service.clock.advance(2 * minute)
-    expect(await consume(service, [job]), 'the claim has lapsed').toEqual(['acked'])
-    const sent = await rowOf(job.id)
-    expect(sent).toMatchObject({ status: 'sent', attempts: 2 })
-    wake.resolve()
-    await late
-    expect(await rowOf(job.id)).toEqual(sent)
-    expect(mailsTo(service, ada)).toHaveLength(1)
-    expect(await eventsOf('email.failed')).toEqual([])
-  })
+  it.for<{ late: string; lateAnswer: Step }>([
+    { late: 'accepted', lateAnswer: accept },
+    { late: 'refused', lateAnswer: refuse(422, 'validation_error') },
+    { late: 'postponed', lateAnswer: refuse(429, 'rate_limit_exceeded') },
+  ])(
+    'is sent once when a consumer wakes up after its claim, and Resend $late it',
+    async ({ lateAnswer }, { service, clock, inbox }) => {
+      const job = await registerOnly(service)
+      const wake = Promise.withResolvers<void>()
+      const requests = scriptResend(async (toMailbox, signal) => {
+        await wake.promise
+        return lateAnswer(toMailbox, signal)
+      })
+      const late = consume(service, [job])
+      await vi.waitFor(() => expect(requests).toHaveLength(1))
+      clock.advance(2 * minute)
+      expect(await consume(service, [job]), 'the claim has lapsed').toEqual(['acked'])
+      const sent = await emailRow(job.id)
+      expect(sent).toMatchObject({ status: 'sent', attempts: 2 })
+      wake.resolve()
+      await late
+      expect(await emailRow(job.id)).toEqual(sent)
+      expect(inbox.all(address)).toHaveLength(1)
+      expect(await eventsOf('email.failed')).toEqual([])
+    },
+  )
 })
 
 describe('a link', () => {
-  const links = async () => (await env.DB.prepare('select id from one_time_links').all<{ id: string }>()).results
-  const times = async () => (await env.DB.prepare('select created_at, expires_at from one_time_links').all()).results
+  const links = async () => (await rowsOf('one_time_links')).map(({ id }) => id)
+  const times = async () =>
+    (await rowsOf('one_time_links')).map(({ created_at, expires_at }) => ({ created_at, expires_at }))
 
-  it.each([
-    ['activation', (token: string) => ['/auth/activate', { token, password: goodPassword }] as const],
-    ['reset', (token: string) => ['/auth/password-reset/complete', { token, new_password: otherPassword }] as const],
-  ])('that was used between two deliveries of its mail does not come back to life: %s', async (kind, use) => {
-    const service = startService()
-    if (kind === 'reset') await signUp(service, ada)
-    const job = await (kind === 'reset' ? requestReset(service) : registerOnly(service))
+  it.for([
+    { kind: 'activation', ...linkEmails.activation },
+    { kind: 'reset', ...linkEmails.reset },
+  ])('stays used up when its email is delivered again: $kind', async ({ cause, follow }, { service, clock, inbox }) => {
+    const job = await cause(service)
     scriptResend(acceptAndLose)
     await consume(service, [job])
-    const token = tokenIn(newestMail(service, ada))
-    const [path, body] = use(token)
-    expect((await service.call('POST', path, { body })).status).toBeLessThan(300)
+    const token = inbox.linkToken(address)
+    await follow(service, token)
     await service.deliver()
-    const before = mailsTo(service, ada).length
+    const before = inbox.all(address).length
 
-    service.clock.advance(minute)
+    clock.advance(minute)
     expect(await consume(service, [job])).toEqual(['acked'])
-    expect((await rowOf(job.id)).finished_at).not.toBeNull()
+    expect((await emailRow(job.id))['finished_at']).not.toBeNull()
     expect(await links()).toEqual([])
-    expect(mailsTo(service, ada)).toHaveLength(before)
-    expect((await service.call('POST', path, { body })).json).toMatchObject({ code: 'invalid_link' })
+    expect(inbox.all(address)).toHaveLength(before)
+    expectProblem(await follow(service, token).answer, 400, 'invalid_link')
   })
 
-  it('is not followed by "you already have an account" when the account came about by another mail meanwhile', async () => {
-    const service = startService()
+  it('is not followed by "you already have an account" after another email activated the account', async ({
+    service,
+    clock,
+    inbox,
+    anonymous,
+  }) => {
     const job = await registerOnly(service)
     scriptResend(loseConnection)
     await consume(service, [job])
-    await service.call('POST', '/auth/resend-activation', { body: { email: ada } })
+    await anonymous.resendActivation(address)
     await service.deliver()
-    const body = { token: tokenIn(newestMail(service, ada)), password: goodPassword }
-    expect((await service.call('POST', '/auth/activate', { body })).status).toBe(200)
+    await anonymous.activate({ token: inbox.linkToken(address), password: goodPassword })
     await service.deliver()
-    const subjects = mailsTo(service, ada).map(({ subject }) => subject)
+    const subjects = inbox.subjects(address)
 
-    service.clock.advance(minute)
+    clock.advance(minute)
     expect(await consume(service, [job])).toEqual(['acked'])
-    expect(mailsTo(service, ada).map(({ subject }) => subject)).toEqual(subjects)
-    expect((await rowOf(job.id)).status).toBe('skipped')
+    expect(inbox.subjects(address)).toEqual(subjects)
+    expect((await emailRow(job.id))['status']).toBe('skipped')
   })
 
-  it('that has expired while its mail is in doubt is not mailed', async () => {
-    const service = startService()
-    await signUp(service, ada)
+  it('is not mailed once it has expired while its email was in doubt', async ({ service, clock, ada: _ada }) => {
     const job = await requestReset(service)
     const requests = scriptResend(loseConnection)
     await consume(service, [job])
     expect(await links()).toHaveLength(1)
-    service.clock.advance(hour)
+    clock.advance(hour)
     expect(await consume(service, [job])).toEqual(['acked'])
-    expect(await rowOf(job.id)).toMatchObject({ status: 'skipped', finished_at: service.clock.now().getTime() })
+    expect(await emailRow(job.id)).toMatchObject({ status: 'skipped', finished_at: clock.now().getTime() })
     expect(requests).toHaveLength(1)
   })
 
-  it.each<[string, Step]>([
-    ['activation', refuse(429, 'daily_quota_exceeded')],
-    ['reset', refuse(429, 'daily_quota_exceeded')],
-    ['reset', refuse(401, 'restricted_api_key')],
-    ['reset', refuse(403, 'invalid_api_key')],
-  ])('begins to live with the first delivery that is not refused for certain: %s', async (kind, refusal) => {
-    const service = startService()
-    if (kind === 'reset') await signUp(service, ada)
-    const job = await (kind === 'reset' ? requestReset(service) : registerOnly(service))
-    const life = kind === 'reset' ? hour : day
-    scriptResend(refusal, refusal)
-    for (let attempt = 1; attempt <= 2; attempt++) {
-      await consume(service, [job])
-      service.clock.advance(life)
-      await service.runCron('0 * * * *')
-    }
-    expect(await consume(service, [job])).toEqual(['acked'])
-    expect(await rowOf(job.id)).toMatchObject({ status: 'sent', attempts: 3 })
-    expect(await links()).toEqual([{ id: job.id }])
-    expect(await eventsOf('user.password_reset_requested'), 'no event for a try').toHaveLength(kind === 'reset' ? 1 : 0)
+  it.for<{ kind: 'activation' | 'reset'; refusal: string; step: Step }>([
+    { kind: 'activation', refusal: 'over quota', step: refuse(429, 'daily_quota_exceeded') },
+    { kind: 'reset', refusal: 'over quota', step: refuse(429, 'daily_quota_exceeded') },
+    { kind: 'reset', refusal: 'a restricted key', step: refuse(401, 'restricted_api_key') },
+    { kind: 'reset', refusal: 'a wrong key', step: refuse(403, 'invalid_api_key') },
+  ])(
+    'starts its lifetime at the first delivery that is not surely refused: $kind, $refusal',
+    async ({ kind, step }, { service, clock, inbox }) => {
+      const { cause, follow, life } = linkEmails[kind]
+      const job = await cause(service)
+      scriptResend(step, step)
+      for (let attempt = 1; attempt <= 2; attempt++) {
+        await consume(service, [job])
+        clock.advance(life)
+        await service.runCron('0 * * * *')
+      }
+      expect(await consume(service, [job])).toEqual(['acked'])
+      expect(await emailRow(job.id)).toMatchObject({ status: 'sent', attempts: 3 })
+      expect(await links()).toEqual([job.id])
+      expect(await eventsOf('user.password_reset_requested'), 'no event for a try').toHaveLength(
+        kind === 'reset' ? 1 : 0,
+      )
 
-    service.clock.advance(life - second)
-    const token = tokenIn(newestMail(service, ada))
-    const [path, body] =
-      kind === 'reset'
-        ? ['/auth/password-reset/complete', { token, new_password: otherPassword }]
-        : ['/auth/activate', { token, password: goodPassword }]
-    expect((await service.call('POST', path, { body })).status).toBeLessThan(300)
-  })
+      clock.advance(life - second)
+      await follow(service, inbox.linkToken(address))
+    },
+  )
 
-  it('is mailed with the same times again once its mail may have been accepted', async () => {
-    const service = startService()
-    await signUp(service, ada)
+  it('keeps its times once its email may have been accepted', async ({ service, clock, ada: _ada }) => {
     const job = await requestReset(service)
     const requests = scriptResend(
       refuse(429, 'daily_quota_exceeded'),
@@ -538,7 +632,7 @@ describe('a link', () => {
     )
     for (const pause of [hour, minute, minute, minute]) {
       await consume(service, [job])
-      service.clock.advance(pause)
+      clock.advance(pause)
     }
     const [refused, ...offered] = requests.map(({ payload }) => payload)
     expect(offered).toEqual(offered.map(() => offered[0]))
@@ -546,23 +640,21 @@ describe('a link', () => {
     expect(offered[0]).not.toBe(refused)
   })
 
-  it('that is gone when its mail is no longer refused stays gone', async () => {
-    const service = startService()
-    await signUp(service, ada)
+  it('stays deleted when its email is no longer refused', async ({ service, clock, people, anonymous, ada: _ada }) => {
     const job = await requestReset(service)
     const requests = scriptResend(refuse(429, 'daily_quota_exceeded'))
     await consume(service, [job])
-    const body = { token: await resetToken(service, ada), new_password: otherPassword }
-    expect((await service.call('POST', '/auth/password-reset/complete', { body })).status).toBe(204)
+    const token = await people.resetToken(address)
+    await anonymous.completePasswordReset({ token, new_password: otherPassword })
     await service.deliver()
     const before = requests.length
-    service.clock.advance(hour)
+    clock.advance(hour)
     expect(await consume(service, [job])).toEqual(['acked'])
-    expect(await rowOf(job.id)).toMatchObject({ status: 'skipped' })
+    expect(await emailRow(job.id)).toMatchObject({ status: 'skipped' })
     expect([await links(), requests.length]).toEqual([[], before])
   })
 
-  it('is not given other times by a consumer that wakes up after its claim, when another offers its mail', async () => {
+  it('keeps its times when a consumer wakes up after its claim and another offers the email', async () => {
     const [wake, hang] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     let sleeps = false
     const DB = hookedD1(env.DB, async (statements) => {
@@ -571,8 +663,7 @@ describe('a link', () => {
       await wake.promise
     })
     const service = startService({ env: { DB } })
-    await signUp(service, ada)
-    const job = await requestReset(service)
+    const job = await linkEmails.reset.cause(service)
     const requests = scriptResend(refuse(429, 'rate_limit_exceeded'), async (toMailbox) => {
       await hang.promise
       return toMailbox()
@@ -594,188 +685,180 @@ describe('a link', () => {
     await other
   })
 
-  it('is as young as its first delivery, however long the mail lay', async () => {
-    const service = startService()
-    await signUp(service, ada)
+  it('is as old as its first delivery, however long its email was queued', async ({
+    service,
+    clock,
+    inbox,
+    anonymous,
+    ada: _ada,
+  }) => {
     const job = await requestReset(service)
-    service.clock.advance(10 * hour)
+    clock.advance(10 * hour)
     await consume(service, [job])
-    service.clock.advance(hour - second)
-    const body = { token: tokenIn(newestMail(service, ada)), new_password: otherPassword }
-    expect((await service.call('POST', '/auth/password-reset/complete', { body })).status).toBe(204)
+    clock.advance(hour - second)
+    await anonymous.completePasswordReset({ token: inbox.linkToken(address), new_password: otherPassword })
   })
 })
 
-describe('who gets what', () => {
-  const ask = (service: Service, path: string, email: string) =>
-    service.call('POST', path, { body: { email, password: goodPassword } }).then(() => takeJob(service))
-
-  async function suspended(service: Service, email: string) {
-    const admin = await signUpAdmin(service)
-    const { id } = await signUp(service, email)
-    await service.call('POST', `/users/${id}/suspend`, { token: admin.accessToken, body: { reason: 'spam' } })
-    await service.deliver()
+describe('delivery', () => {
+  const requests = {
+    reset: (caller: Caller, email: string) => caller.requestPasswordReset({ email }),
+    activation: (caller: Caller, email: string) => caller.resendActivation(email),
+    registration: (caller: Caller, email: string) => caller.register({ email, password: goodPassword }),
   }
 
-  it.each(['/auth/password-reset/request', '/auth/resend-activation'])(
-    'an unknown address gets nothing: %s',
-    async (path) => {
-      const service = startService()
-      const requests = scriptResend()
-      const job = await ask(service, path, 'nobody@example.com')
+  async function request(service: Service, kind: keyof typeof requests, email: string) {
+    await requests[kind](new Caller(service), email)
+    return takeJob(service)
+  }
+
+  it.for([{ kind: 'reset' }, { kind: 'activation' }] as const)(
+    'sends nothing to an unknown address: $kind',
+    async ({ kind }, { service, clock }) => {
+      const sent = scriptResend()
+      const job = await request(service, kind, 'nobody@example.com')
       expect(await consume(service, [job])).toEqual(['acked'])
-      expect(await rowOf(job.id)).toMatchObject({ status: 'skipped', finished_at: service.clock.now().getTime() })
-      expect(requests).toEqual([])
+      expect(await emailRow(job.id)).toMatchObject({ status: 'skipped', finished_at: clock.now().getTime() })
+      expect(sent).toEqual([])
       expect(await eventsOf('user.password_reset_requested')).toEqual([])
     },
   )
 
-  it('a suspended account can have its password reset, is told that it exists, and is not activated', async () => {
-    const service = startService()
-    await suspended(service, ada)
-    const before = mailsTo(service, ada).length
+  it('sends a suspended account a reset and a notice that it exists, and no activation link', async ({
+    service,
+    inbox,
+    admin,
+    ada,
+  }) => {
+    await admin.suspend(ada)
+    await service.deliver()
+    const before = inbox.all(address).length
     const outcomes = []
-    for (const path of ['/auth/password-reset/request', '/auth/register', '/auth/resend-activation']) {
-      const job = await ask(service, path, ada)
+    for (const kind of ['reset', 'registration', 'activation'] as const) {
+      const job = await request(service, kind, address)
       await consume(service, [job])
-      outcomes.push((await rowOf(job.id)).status)
+      outcomes.push((await emailRow(job.id))['status'])
     }
     expect(outcomes).toEqual(['sent', 'sent', 'skipped'])
-    const [exists, reset] = mailsTo(service, ada)
-    expect(mailsTo(service, ada)).toHaveLength(before + 2)
+    const [exists, reset] = inbox.all(address)
+    expect(inbox.all(address)).toHaveLength(before + 2)
     expect(reset!.text).toContain('/reset-password#token=')
     expect(exists!.subject).toMatch(/already/i)
     expect(exists!.text).not.toContain('#token=')
   })
 
-  it('an active account gets no activation link, and a pending one no second account', async () => {
-    const service = startService()
-    await signUp(service, ada)
-    await consume(service, [await ask(service, '/auth/resend-activation', ada)])
-    await consume(service, [await ask(service, '/auth/register', ada)])
-    expect(newestMail(service, ada).subject).toMatch(/already/i)
-    const first = await register(service, 'bob@example.com')
-    const second = await register(service, 'bob@example.com')
-    expect(first).not.toBe(second)
+  it('sends an active account no activation link, and a pending one another link', async ({
+    service,
+    inbox,
+    people,
+    ada: _ada,
+  }) => {
+    await consume(service, [await request(service, 'activation', address)])
+    await consume(service, [await request(service, 'registration', address)])
+    expect(inbox.newest(address).subject).toMatch(/already/i)
+    const first = await people.register('bob@example.com')
+    const another = await people.register('bob@example.com')
+    expect(first).not.toBe(another)
   })
 
-  it('a template that nobody knows any more is skipped', async () => {
-    const service = startService()
+  it('skips an unknown template', async ({ service }) => {
     const job = await registerOnly(service)
-    await env.DB.prepare(`update emails set template = 'retired' where id = ?`).bind(job.id).run()
+    await write(`update emails set template = 'retired' where id = ?`, job.id)
     const requests = scriptResend()
     expect(await consume(service, [job])).toEqual(['acked'])
-    expect([(await rowOf(job.id)).status, requests.length]).toEqual(['skipped', 0])
+    expect([(await emailRow(job.id))['status'], requests.length]).toEqual(['skipped', 0])
   })
 })
 
 describe('a deleted account', () => {
-  async function deleteAda(service: Service) {
-    const { accessToken: token } = await signUp(service, ada)
-    await service.call('POST', '/auth/password-reset/request', { body: { email: ada } })
-    const pending = service.queued.splice(0)
-    expect((await service.call('DELETE', '/users/me', { token, body: { password: goodPassword } })).status).toBe(204)
-    return { pending, farewell: takeJob(service) }
-  }
-  const subjectsTo = (service: Service) => mailsTo(service, ada).map(({ subject }) => subject)
-
-  it('gets none of the mails that were on their way, and a farewell', async () => {
-    const service = startService()
-    const { pending, farewell } = await deleteAda(service)
-    expect((await rowsTo(ada)).map(({ id }) => id)).toEqual([farewell.id])
-    const before = subjectsTo(service)
+  it('gets a farewell and none of the emails that were queued before', async ({ service, inbox, leaver }) => {
+    const { pending, farewell } = leaver
+    expect((await rowsOf('emails', 'recipient = ?', address)).map(({ id }) => id)).toEqual([farewell.id])
+    const before = inbox.subjects(address)
     expect(await consume(service, [...pending, farewell])).toEqual(['acked', 'acked'])
-    expect(subjectsTo(service)).toHaveLength(before.length + 1)
-    expect(subjectsTo(service)[0]).toMatch(/deleted/i)
-    expect(await rowOf(farewell.id)).toMatchObject({ status: 'sent', recipient: '' })
-    expect(await rowsTo(ada)).toEqual([])
+    expect(inbox.subjects(address)).toHaveLength(before.length + 1)
+    expect(inbox.subjects(address)[0]).toMatch(/deleted/i)
+    expect(await emailRow(farewell.id)).toMatchObject({ status: 'sent', recipient: '' })
+    expect(await rowsOf('emails', 'recipient = ?', address)).toEqual([])
   })
 
-  it.each<[string, Step, string]>([
-    ['refused', refuse(422, 'validation_error'), 'failed'],
-    ['accepted under the same key before', refuse(409, 'invalid_idempotent_request'), 'sent'],
-  ])('is forgotten when the farewell was %s', async (_, step, status) => {
-    const service = startService()
-    const { farewell } = await deleteAda(service)
+  it.for<{ outcome: string; step: Step; status: string }>([
+    { outcome: 'refused', step: refuse(422, 'validation_error'), status: 'failed' },
+    { outcome: 'accepted under the same key before', step: refuse(409, 'invalid_idempotent_request'), status: 'sent' },
+  ])('is forgotten when the farewell was $outcome', async ({ step, status }, { service, leaver }) => {
+    const { farewell } = leaver
     scriptResend(step)
     await consume(service, [farewell])
-    expect(await rowOf(farewell.id)).toMatchObject({ status, recipient: '' })
+    expect(await emailRow(farewell.id)).toMatchObject({ status, recipient: '' })
   })
 
-  it('is remembered for as long as the farewell is still to be sent, and forgotten when the queue gives up', async () => {
-    const service = startService()
-    const { farewell } = await deleteAda(service)
+  it('is remembered while the farewell is still to be sent, and forgotten when the queue gives up', async ({
+    service,
+    leaver,
+  }) => {
+    const { farewell } = leaver
     scriptResend(refuse(429, 'rate_limit_exceeded'))
     await consume(service, [farewell])
-    expect(await rowOf(farewell.id)).toMatchObject({ status: 'queued', recipient: ada })
+    expect(await emailRow(farewell.id)).toMatchObject({ status: 'queued', recipient: address })
     await useUp(farewell)
     await consume(service, [farewell], 'postern-mail-dead')
-    expect(await rowOf(farewell.id)).toMatchObject({ status: 'failed', recipient: '' })
+    expect(await emailRow(farewell.id)).toMatchObject({ status: 'failed', recipient: '' })
   })
 
-  it('is forgotten after 23 hours of doubt', async () => {
-    const service = startService()
-    const { farewell } = await deleteAda(service)
+  it('is forgotten after 23 hours of doubt', async ({ service, clock, leaver }) => {
+    const { farewell } = leaver
     scriptResend(loseConnection)
     await consume(service, [farewell])
-    service.clock.advance(23 * hour)
+    clock.advance(23 * hour)
     await consume(service, [farewell])
-    expect(await rowOf(farewell.id)).toMatchObject({ status: 'unknown', recipient: '' })
+    expect(await emailRow(farewell.id)).toMatchObject({ status: 'unknown', recipient: '' })
   })
 })
 
 describe('a dead letter', () => {
   const bury = (service: Service, ...jobs: unknown[]) => consume(service, jobs, 'postern-mail-dead')
 
-  it('marks its row and is in the audit trail, once', async () => {
-    const service = startService()
-    const { id: userId } = await signUp(service, ada)
-    await service.call('POST', '/auth/password-reset/request', { body: { email: ada } })
-    const reset = takeJob(service)
+  it('ends its row and is recorded, once', async ({ service, clock, ada }) => {
+    const reset = await requestReset(service)
     scriptResend(refuse(401, 'missing_api_key'), loseConnection)
     await consume(service, [reset])
-    const { accessToken: token } = await signIn(service, ada)
-    service.clock.advance(second)
-    await service.call('POST', '/auth/change-password', {
-      token,
-      body: { old_password: goodPassword, new_password: otherPassword },
-    })
+    const session = await ada.signIn()
+    clock.advance(second)
+    await session.changePassword(changeOfPassword)
     const changed = takeJob(service)
     await consume(service, [changed])
 
     await useUp(reset, changed)
     expect(await bury(service, reset, changed)).toEqual(['acked', 'acked'])
-    const finished = { last_error: 'dead_letter', finished_at: service.clock.now().getTime() }
-    expect(await rowOf(reset.id)).toMatchObject({ ...finished, status: 'failed' })
-    expect(await rowOf(changed.id), 'it may have been accepted').toMatchObject({ ...finished, status: 'unknown' })
+    const finished = { last_error: 'dead_letter', finished_at: clock.now().getTime() }
+    expect(await emailRow(reset.id)).toMatchObject({ ...finished, status: 'failed' })
+    expect(await emailRow(changed.id), 'it may have been accepted').toMatchObject({ ...finished, status: 'unknown' })
     const about = (email_id: string, template: string) => ({ email_id, template, reason: 'dead_letter' })
     const events = [
-      { user_id: userId, detail: about(reset.id, 'password_reset') },
-      { user_id: userId, detail: about(changed.id, 'password_changed') },
+      { user_id: ada.id, detail: about(reset.id, 'password_reset') },
+      { user_id: ada.id, detail: about(changed.id, 'password_changed') },
     ]
     expect(await eventsOf('email.failed')).toEqual(events)
-    service.clock.advance(day)
+    clock.advance(day)
     await bury(service, reset, changed)
     expect(await eventsOf('email.failed')).toEqual(events)
-    expect(await rowOf(reset.id)).toMatchObject(finished)
+    expect(await emailRow(reset.id)).toMatchObject(finished)
   })
 
-  it('leaves a mail alone that got through in the end', async () => {
-    const service = startService()
+  it('leaves an email alone that was sent in the end', async ({ service }) => {
     const job = await registerOnly(service)
     await consume(service, [job])
-    const sent = await rowOf(job.id)
+    const sent = await emailRow(job.id)
     expect(await bury(service, job, { id: 'nobody' })).toEqual(['acked', 'acked'])
-    expect(await rowOf(job.id)).toEqual(sent)
+    expect(await emailRow(job.id)).toEqual(sent)
     expect(await eventsOf('email.failed')).toEqual([])
   })
 
-  it('of a row with tries to spare loses no mail: the five-minute job has it sent', async () => {
+  it('leaves a row with tries left, which the five-minute job requeues', async ({ service: plain, inbox }) => {
     let isDown = true
     const DB = hookedD1(env.DB, () => {
       if (isDown) throw new Error('D1_ERROR: Network connection lost.')
     })
-    const plain = startService()
     const job = await registerOnly(plain)
     const service = startService({ env: { DB }, beside: plain })
     for (let retry = 0; retry <= 40; retry++) {
@@ -783,43 +866,43 @@ describe('a dead letter', () => {
       service.clock.advance(150 * second)
     }
     isDown = false
-    const before = await rowOf(job.id)
+    const before = await emailRow(job.id)
     expect(await bury(service, job)).toEqual(['acked'])
-    expect(await rowOf(job.id)).toEqual(before)
+    expect(await emailRow(job.id)).toEqual(before)
     expect(await eventsOf('email.failed')).toEqual([])
     await service.runCron(requeue)
     expect(service.queued).toEqual([job])
     await service.deliver()
-    expect(await rowOf(job.id)).toMatchObject({ status: 'sent', attempts: 1 })
-    expect(mailsTo(service, ada)).toHaveLength(1)
+    expect(await emailRow(job.id)).toMatchObject({ status: 'sent', attempts: 1 })
+    expect(inbox.all(address)).toHaveLength(1)
   })
 
-  it('of a row with one try left leaves it that one', async () => {
-    const service = startService()
+  it('leaves a row with one try left', async ({ service }) => {
     const job = await registerOnly(service)
     await useUp(job)
-    await env.DB.prepare('update emails set attempts = attempts - 1').run()
+    await write('update emails set attempts = attempts - 1')
     await bury(service, job)
-    expect(await rowOf(job.id)).toMatchObject({ status: 'queued', attempts: 29 })
+    expect(await emailRow(job.id)).toMatchObject({ status: 'queued', attempts: 29 })
   })
 
-  it.each(['can’t be read', 'breaks its consumer after each claim'])('ends a row that %s', async (kind) => {
-    const isUnreadable = kind === 'can’t be read'
+  it.for([
+    { kind: 'can’t be read', isUnreadable: true },
+    { kind: 'breaks its consumer after each claim', isUnreadable: false },
+  ])('ends a row that $kind', async ({ isUnreadable }, { service: plain }) => {
     const DB = hookedD1(env.DB, (statements) => {
       const isAfterClaim = statements.some((sql) => /from "registrations"/.test(sql))
       if (!isUnreadable && isAfterClaim) throw new Error('D1_ERROR: Network connection lost.')
     })
-    const plain = startService()
     const job = await registerOnly(plain)
-    if (isUnreadable) await env.DB.prepare(`update emails set params = '{'`).run()
+    if (isUnreadable) await makeUnreadable(job)
     const service = startService({ env: { DB }, beside: plain })
     for (let retry = 0; retry <= 40; retry++) {
       expect(await consume(service, [job])).toEqual([{ retryAfter: 150 }])
       service.clock.advance(150 * second)
     }
-    expect(await rowOf(job.id), 'a claim is a try').toMatchObject({ attempts: 41, finished_at: null })
+    expect(await emailRow(job.id), 'a claim is a try').toMatchObject({ attempts: 41, finished_at: null })
     await bury(service, job)
-    expect(await rowOf(job.id)).toMatchObject({
+    expect(await emailRow(job.id)).toMatchObject({
       status: isUnreadable ? 'failed' : 'unknown',
       last_error: 'dead_letter',
     })
@@ -839,28 +922,29 @@ describe('a dead letter', () => {
     expect(entries('mail.dead_letter_failed')).toHaveLength(1)
     isDown = false
     expect(await bury(service, job)).toEqual(['acked'])
-    expect((await rowOf(job.id)).status).toBe('failed')
+    expect((await emailRow(job.id))['status']).toBe('failed')
   })
 
-  it('of any form harms no other', async () => {
-    const service = startService()
+  it('affects no other message, whatever its form', async ({ service }) => {
     const job = await registerOnly(service)
     const unreadable = await registerOnly(service)
-    await env.DB.prepare(`update emails set params = '{' where id = ?`).bind(unreadable.id).run()
+    await makeUnreadable(unreadable)
     await useUp(unreadable, job)
     const strange = [null, undefined, {}, 'text', { id: null }, { id: { $ne: 1 } }]
     expect(new Set(await bury(service, ...strange, unreadable, job))).toEqual(new Set(['acked']))
-    expect([(await rowOf(unreadable.id)).status, (await rowOf(job.id)).status]).toEqual(['failed', 'failed'])
+    expect([(await emailRow(unreadable.id))['status'], (await emailRow(job.id))['status']]).toEqual([
+      'failed',
+      'failed',
+    ])
   })
 })
 
 describe('a batch', () => {
-  it('is not held up by a message that cannot be delivered', async () => {
-    const service = startService()
+  it('is not held up by a message that cannot be delivered', async ({ service }) => {
     const jobs = []
     for (let index = 0; index < 4; index++) jobs.push(await registerOnly(service, `person-${index}@example.com`))
     const [first, broken, third, last] = jobs
-    await env.DB.prepare(`update emails set params = '{' where id = ?`).bind(broken!.id).run()
+    await makeUnreadable(broken!)
     const { lines } = captureLog()
     const strange = [null, undefined, 'text', 7, {}, { id: 7 }, { id: null }, { id: ['a'] }, { id: 'nobody' }]
     const verdicts = await consume(service, [first, broken, ...strange, third, last])
@@ -868,18 +952,18 @@ describe('a batch', () => {
     expect(verdicts[1]).toEqual({ retryAfter: 150 })
     expect(verdicts.slice(2, -2)).toEqual(strange.map(() => 'acked'))
     expect(verdicts.slice(-2)).toEqual(['acked', 'acked'])
-    const statuses = await Promise.all(jobs.map(async (job) => (await rowOf(job.id)).status))
+    const statuses = await Promise.all(jobs.map(async (job) => (await emailRow(job.id))['status']))
     expect(statuses).toEqual(['sent', 'queued', 'sent', 'sent'])
     expect(lines.join('\n')).not.toContain('@example.com')
   })
 
-  it('comes back whole when D1 is down, and nothing was sent', async () => {
+  it('comes back whole when D1 is down, with nothing sent', async () => {
     let isDown = false
     const DB = hookedD1(env.DB, () => {
       if (isDown) throw new Error('D1_ERROR: Network connection lost.')
     })
     const service = startService({ env: { DB } })
-    const jobs = [await registerOnly(service, ada), await registerOnly(service, 'bob@example.com')]
+    const jobs = [await registerOnly(service, address), await registerOnly(service, 'bob@example.com')]
     isDown = true
     const requests = scriptResend()
     expect(await consume(service, jobs)).toEqual([{ retryAfter: 150 }, { retryAfter: 150 }])
@@ -889,7 +973,7 @@ describe('a batch', () => {
   })
 })
 
-describe('in the whole life of accounts', () => {
+describe('the emails of a whole account life', () => {
   const passwords = [goodPassword, otherPassword, 'three amber kites wander']
   const spoofed = {
     Host: 'evil.example',
@@ -901,10 +985,9 @@ describe('in the whole life of accounts', () => {
     'User-Agent': 'https://evil.example/agent',
   }
 
-  /** Everything that causes a mail, with every answer kept. */
-  async function live() {
-    const service = startService()
-    const answers: Answer[] = []
+  /** Everything that causes an email, with every answer kept. */
+  async function live(service: Service) {
+    const answers: Answer<unknown>[] = []
     const jobs = vi.spyOn(service.queued, 'push')
     const telling: Service = {
       ...service,
@@ -914,44 +997,39 @@ describe('in the whole life of accounts', () => {
         return each
       },
     }
-    const admin = await signUpAdmin(telling)
-    const asAdmin = (method: string, path: string, body?: object) =>
-      telling.call(method, path, { token: admin.accessToken, ...(body && { body }) })
-    await register(telling, ada)
-    const { id } = await signUp(telling, ada)
-    await register(telling, 'bob@example.com')
-    await register(telling, 'bob@example.com', otherPassword)
-    const { json } = await asAdmin('GET', '/users?email=bob')
-    await asAdmin('POST', `/users/${json.users[0].id}/activate`)
-    await telling.call('POST', '/auth/register', { body: { email: ada, password: otherPassword } })
-    await telling.call('POST', '/auth/resend-activation', { body: { email: ada } })
-    await telling.call('POST', '/auth/password-reset/complete', {
-      body: { token: await resetToken(telling, ada), new_password: passwords[1] },
-    })
-    const { accessToken: token, refreshToken } = await signIn(telling, ada, passwords[1])
-    await telling.call('POST', '/auth/change-password', {
-      token,
-      body: { old_password: passwords[1], new_password: passwords[2] },
-    })
+    const [caller, people] = [new Caller(telling), peopleOf(telling)]
+    const bob = 'bob@example.com'
+    const admin = await people.admin()
+    await people.register(address)
+    const ada = await people.signUp(address)
+    await people.register(bob)
+    await people.register(bob, otherPassword)
+    const { users } = await admin.users({ email: 'bob' })
+    await admin.activateUser(users[0]!)
+    await caller.register({ email: address, password: otherPassword })
+    await caller.resendActivation(address)
+    await caller.completePasswordReset({ token: await people.resetToken(address), new_password: passwords[1]! })
+    const session = await people.signIn(address, passwords[1])
+    await session.changePassword({ old_password: passwords[1]!, new_password: passwords[2]! })
     for (let turn = 0; turn < 3; turn++) {
-      await telling.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } })
+      await session.refresh().answer
       service.clock.advance(minute)
     }
-    const elsewhere = { country: 'FR', headers: { 'CF-Connecting-IP': '198.51.100.9' } }
-    await telling.call('POST', '/auth/login', { ...elsewhere, body: { email: ada, password: passwords[2] } })
+    const elsewhere = caller.from({ country: 'FR', headers: { 'CF-Connecting-IP': '198.51.100.9' } })
+    await elsewhere.login({ email: address, password: passwords[2]! }).answer
     for (let turn = 0; turn < 10; turn++) {
-      await telling.call('POST', '/auth/login', { body: { email: ada, password: 'not it' } })
+      await caller.login({ email: address, password: 'not it' }).answer
       service.clock.advance(20 * second)
     }
-    await asAdmin('PUT', `/users/${id}/role`, { role: 'MODERATOR' })
-    await asAdmin('POST', `/users/${id}/suspend`, { reason: 'For a while.' })
-    await asAdmin('POST', `/users/${id}/reinstate`)
+    await admin.assignRole(ada, 'MODERATOR')
+    await admin.suspend(ada, 'For a while.')
+    await admin.reinstate(ada)
     await service.deliver()
     const before = await dump()
-    await asAdmin('DELETE', `/users/${id}`)
+    await admin.deleteUser(ada)
     await service.deliver()
     const sent = jobs.mock.calls.flat()
-    return { service, answers, before, after: await dump(), jobs: sent }
+    return { answers, before, after: await dump(), jobs: sent }
   }
 
   /** Every row of every table, and every key of the revocation list. */
@@ -971,9 +1049,9 @@ describe('in the whole life of accounts', () => {
     return tables
   }
 
-  it('every mail there is was sent, and links to nowhere but PUBLIC_URL', async () => {
-    const { service, before, after } = await live()
-    const templates = [...before['emails']!, ...after['emails']!].map((row) => (row as Row).template)
+  it('cover every template, and link only to PUBLIC_URL', async ({ service }) => {
+    const { before, after } = await live(service)
+    const templates = [...before['emails']!, ...after['emails']!].map((row) => (row as { template: string }).template)
     expect([...new Set(templates)].toSorted()).toEqual(emailTemplates.toSorted())
     const mails = service.mailbox.mails()
     expect(mails.some(({ subject }) => /already/i.test(subject))).toBe(true)
@@ -989,8 +1067,8 @@ describe('in the whole life of accounts', () => {
     }
   })
 
-  it('no token, password or link lies in a row, in the revocation list or in a queue message', async () => {
-    const { service, answers, before, after, jobs } = await live()
+  it('leave no token, password or link in a row, the revocation list or a queue message', async ({ service }) => {
+    const { answers, before, after, jobs } = await live(service)
     const jwtPattern = /eyJ[\w-]+\.[\w-]+\.[\w-]+/g
     const texts = [...answers.map(({ text }) => text), ...service.mailbox.mails().map(({ text }) => text!)]
     const tokens = new Set(texts.flatMap((text) => text.match(jwtPattern) ?? []))
@@ -1016,13 +1094,14 @@ describe('in the whole life of accounts', () => {
 describe('the real queue', () => {
   it('takes a registration to the mailbox through the Worker of the test runtime', async () => {
     const service = startService({ env: { MAIL_QUEUE: env.MAIL_QUEUE } })
-    await service.call('POST', '/auth/register', { body: { email: ada, password: goodPassword } })
-    const [row] = await rowsTo(ada)
-    await vi.waitFor(async () => expect(await rowOf(row!.id)).toMatchObject({ status: 'sent', attempts: 1 }), {
+    const inbox = inboxOf(service)
+    await new Caller(service).register({ email: address, password: goodPassword })
+    const { id } = await rowOf('emails', 'recipient = ?', address)
+    await vi.waitFor(async () => expect(await emailRow(String(id))).toMatchObject({ status: 'sent', attempts: 1 }), {
       timeout: 10_000,
       interval: 50,
     })
-    expect(mailsTo(service, ada)).toHaveLength(1)
-    expect(tokenIn(newestMail(service, ada))).toMatch(/^eyJ/)
+    expect(inbox.all(address)).toHaveLength(1)
+    expect(inbox.linkToken(address)).toMatch(/^eyJ/)
   })
 })
