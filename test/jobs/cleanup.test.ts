@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect } from 'vitest'
 import { isUuidv7, uuidv7, uuidv7Floor } from '../../src/crypto/random.ts'
-import type { EmailStatus } from '../../src/store/schema.ts'
+import type { EmailStatus } from '../../src/store/schema/emails.ts'
 import { expectOk } from '../support/answers.ts'
 import { Clock, day, hour, minute } from '../support/clock.ts'
 import { it as base } from '../support/fixtures.ts'
