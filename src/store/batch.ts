@@ -18,7 +18,7 @@ type RowsOf<S> = S extends readonly (infer Each extends Statement)[]
 
 type UnionToIntersection<U> = (U extends unknown ? (each: U) => void : never) extends (all: infer I) => void ? I : never
 
-/** The rows of each statement by its name; the type of a write without `returning` is D1's own result. */
+/** The rows of each statement by its name. A write without `returning` gives D1's own result, with `meta.changes`. */
 export type BatchRows<G extends readonly Statements[]> = UnionToIntersection<
   { [I in keyof G]: { [Name in keyof G[I]]: RowsOf<G[I][Name]> } }[number]
 >
@@ -31,18 +31,16 @@ export type BatchRows<G extends readonly Statements[]> = UnionToIntersection<
  */
 export async function batch<const G extends readonly Statements[]>(db: Db, ...groups: G): Promise<BatchRows<G>> {
   const slots = groups.flatMap((group) => Object.entries(group))
-  const rows = new Map<string, unknown[]>()
-  for (const [name] of slots) {
-    if (rows.has(name)) throw new Error(`two statements of a batch are called ${name}`)
-    rows.set(name, [])
-  }
-  const statements = slots.flatMap(([name, slot]) => listOf(slot).map((statement) => ({ name, statement })))
-  const [first, ...others] = statements.map(({ statement }) => statement)
+  const names = slots.map(([name]) => name)
+  const repeated = names.find((name, place) => names.indexOf(name) !== place)
+  if (repeated !== undefined) throw new Error(`two statements of a batch are called ${repeated}`)
+  const [first, ...others] = slots.flatMap(([, slot]) => listOf(slot))
   const results: unknown[] = first ? await db.batch([first, ...others]) : []
-  for (const [place, { name }] of statements.entries()) {
-    const result = results[place]
-    if (Array.isArray(result)) rows.get(name)?.push(...(result as unknown[]))
-  }
+  const rows = slots.map(([name, slot]) => {
+    const own = results.splice(0, listOf(slot).length)
+    // A list of statements gives one list of rows, and so does a statement that was left out.
+    return [name, slot !== undefined && !Array.isArray(slot) ? own[0] : own.flat()] as const
+  })
   return Object.fromEntries(rows) as BatchRows<G>
 }
 

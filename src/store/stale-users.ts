@@ -38,9 +38,9 @@ export async function expireStaleUsers(db: Db, beforeId: string, now: Date, limi
       null, null, null, null, null from ${users} where id in ${stale()}`),
     links: db.delete(oneTimeLinks).where(inArray(oneTimeLinks.userId, stale())),
     registrations: db.delete(registrations).where(inArray(registrations.email, staleAddresses)),
-    deleted: db.delete(users).where(inArray(users.id, stale())).returning({ id: users.id }),
+    deleted: db.delete(users).where(inArray(users.id, stale())),
   })
-  return deleted.length
+  return deleted.meta.changes
 }
 
 /** An SQL expression that gives each row a new UUIDv7 of this moment. */
