@@ -1,143 +1,74 @@
 /** What ADMIN and MODERATOR do to others: who may, what it does, and what it must never do. */
-import { describe, expect, it } from 'vitest'
-import {
-  expectInvalid,
-  expectNoContent,
-  expectOk,
-  expectProblem,
-  sessionOf,
-  administeredUser,
-} from '../support/answers.ts'
+import { describe, expect } from 'vitest'
+import { expectInvalid, expectNoContent, expectOk, expectProblem, administeredUser } from '../support/answers.ts'
+import type { OperationId } from '../support/api.ts'
 import { day, minute } from '../support/clock.ts'
 import { subjects } from '../support/mails.ts'
-import {
-  type SignedIn,
-  goodPassword,
-  mailsTo,
-  newestMail,
-  otherPassword,
-  register,
-  resetToken,
-  signIn,
-  signUp,
-  signUpAdmin,
-  signUpAs,
-  tokenIn,
-} from '../support/people.ts'
-import { type Service, startService } from '../support/service.ts'
+import { description } from '../support/description.ts'
+import { it } from '../support/fixtures.ts'
+import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import { nothing, observe, rowOf, rowsOf, whereIs, write } from '../support/state.ts'
 
 const email = 'ada@example.com'
 const nobody = '01936f6e-0000-7000-8000-000000000000'
 
-interface Act {
-  call: string
-  method: string
-  path: (id: string) => string
-  body?: unknown
-  /** Who has the permission. */
-  by: ('MODERATOR' | 'ADMIN')[]
-  status: number
+type Act = Extract<
+  OperationId,
+  | 'getUser'
+  | 'deleteUser'
+  | 'moderateProfile'
+  | 'activateUser'
+  | 'assignRole'
+  | 'suspendUser'
+  | 'reinstateUser'
+  | 'startPasswordReset'
+  | 'listSessionsOfUser'
+  | 'endSessionsOfUser'
+  | 'liftEmailSuppression'
+>
+
+/** What each act takes, and the roles that have its permission. */
+const terms: Record<Act, { by: readonly ('MODERATOR' | 'ADMIN')[]; body?: object }> = {
+  getUser: { by: ['MODERATOR', 'ADMIN'] },
+  deleteUser: { by: ['ADMIN'] },
+  moderateProfile: { by: ['MODERATOR', 'ADMIN'], body: { bio: 'x' } },
+  activateUser: { by: ['ADMIN'] },
+  assignRole: { by: ['ADMIN'], body: { role: 'MODERATOR' } },
+  suspendUser: { by: ['MODERATOR', 'ADMIN'], body: { reason: 'spam' } },
+  reinstateUser: { by: ['MODERATOR', 'ADMIN'] },
+  startPasswordReset: { by: ['ADMIN'] },
+  listSessionsOfUser: { by: ['ADMIN'] },
+  endSessionsOfUser: { by: ['ADMIN'] },
+  liftEmailSuppression: { by: ['ADMIN'] },
 }
 
-/** Every act of the contract's table on one user. */
-const acts: Act[] = [
-  { call: 'GET /users/{id}', method: 'GET', path: (id) => `/users/${id}`, by: ['MODERATOR', 'ADMIN'], status: 200 },
-  {
-    call: 'PATCH /users/{id}/profile',
-    method: 'PATCH',
-    path: (id) => `/users/${id}/profile`,
-    body: { bio: 'x' },
-    by: ['MODERATOR', 'ADMIN'],
-    status: 200,
-  },
-  {
-    call: 'POST /users/{id}/activate',
-    method: 'POST',
-    path: (id) => `/users/${id}/activate`,
-    by: ['ADMIN'],
-    status: 200,
-  },
-  {
-    call: 'PUT /users/{id}/role',
-    method: 'PUT',
-    path: (id) => `/users/${id}/role`,
-    body: { role: 'MODERATOR' },
-    by: ['ADMIN'],
-    status: 200,
-  },
-  {
-    call: 'POST /users/{id}/suspend',
-    method: 'POST',
-    path: (id) => `/users/${id}/suspend`,
-    body: { reason: 'spam' },
-    by: ['MODERATOR', 'ADMIN'],
-    status: 200,
-  },
-  {
-    call: 'POST /users/{id}/reinstate',
-    method: 'POST',
-    path: (id) => `/users/${id}/reinstate`,
-    by: ['MODERATOR', 'ADMIN'],
-    status: 200,
-  },
-  {
-    call: 'GET /users/{id}/sessions',
-    method: 'GET',
-    path: (id) => `/users/${id}/sessions`,
-    by: ['ADMIN'],
-    status: 200,
-  },
-  {
-    call: 'DELETE /users/{id}/sessions',
-    method: 'DELETE',
-    path: (id) => `/users/${id}/sessions`,
-    by: ['ADMIN'],
-    status: 204,
-  },
-  { call: 'DELETE /users/{id}', method: 'DELETE', path: (id) => `/users/${id}`, by: ['ADMIN'], status: 204 },
-]
+/** Every documented act on one user. */
+const acts = Object.entries(description.paths)
+  .filter(([template]) => template.startsWith('/users/{id}'))
+  .flatMap(([template, item]) =>
+    Object.entries(item).map(([verb, { operationId, responses }]) => ({
+      call: `${verb.toUpperCase()} ${template}`,
+      isRead: verb === 'get',
+      act: operationId as Act,
+      ...terms[operationId as Act],
+      status: Number(Object.keys(responses).find((status) => status.startsWith('2'))),
+    })),
+  )
 
-function perform(service: Service, { accessToken: token }: SignedIn, { method, path, body }: Act, id: string) {
-  return service.call(method, path(id), { token, ...(body !== undefined && { body }) })
-}
+it('the acts under test are all that the OpenAPI document has', () => {
+  expect(acts.map(({ act }) => act).toSorted()).toEqual(Object.keys(terms).toSorted())
+})
 
-const suspend = (service: Service, { accessToken: token }: SignedIn, id: string, reason = 'spam') =>
-  service.call('POST', `/users/${id}/suspend`, { token, body: { reason } })
+describe.each(acts)('$call', ({ act, by, body, status }) => {
+  const perform = (actor: Person, id: string) => actor.call(act, { id, body })
 
-const reinstate = (service: Service, { accessToken: token }: SignedIn, id: string) =>
-  service.call('POST', `/users/${id}/reinstate`, { token })
-
-const activate = (service: Service, { accessToken: token }: SignedIn, id: string) =>
-  service.call('POST', `/users/${id}/activate`, { token })
-
-const assign = (service: Service, { accessToken: token }: SignedIn, id: string, role: string) =>
-  service.call('PUT', `/users/${id}/role`, { token, body: { role } })
-
-const login = (service: Service, password: string, address = email) =>
-  service.call('POST', '/auth/login', { body: { email: address, password } })
-
-async function staff(service: Service) {
-  const admin = await signUpAdmin(service)
-  return { admin, moderator: await signUpAs(service, 'MODERATOR', 'mod@example.com', admin) }
-}
-
-/** A pending account; gives its id and the token of its link. */
-async function pending(service: Service, address = email, password = goodPassword) {
-  const token = await register(service, address, password)
-  return { id: String((await rowOf('users', 'email = ?', address))['id']), token }
-}
-
-describe.each(acts)('$call', (act) => {
-  it('is refused to who is not permitted, by role, with 403, and nothing happens', async () => {
-    const service = startService()
-    const { moderator } = await staff(service)
-    const user = await signUp(service, 'user@example.com')
-    const target = await signUp(service, email)
-    const refused = act.by.includes('MODERATOR') ? [user] : [user, moderator]
+  it('is refused with 403 without the permission, and nothing happens', async ({ service, people, moderator }) => {
+    const user = await people.signUp('user@example.com')
+    const target = await people.signUp(email)
+    const refused = by.includes('MODERATOR') ? [user] : [user, moderator]
     for (const actor of refused) {
       for (const id of [target.id, actor.id, nobody, 'x']) {
-        const { answer, effects } = await observe(service, () => perform(service, actor, act, id))
+        const { answer, effects } = await observe(service, () => perform(actor, id))
         expectProblem(answer, 403, 'insufficient_permission')
         expect(answer.headers.get('WWW-Authenticate')).toMatch(
           /^Bearer realm="postern", error="insufficient_scope", scope="[a-z:-]+"$/,
@@ -145,34 +76,25 @@ describe.each(acts)('$call', (act) => {
         expect(effects).toEqual(nothing)
       }
     }
-    expectOk(await service.call('GET', '/users/me', { token: target.accessToken }))
+    await target.me()
   })
 
-  it.each(act.by)('is done for %s', async (role) => {
-    const service = startService()
-    const { admin, moderator } = await staff(service)
-    const { id } = await signUp(service, email)
-    const answer = await perform(service, role === 'ADMIN' ? admin : moderator, act, id)
-    expect(answer.status, answer.text).toBe(act.status)
+  it.for(by)('is done for %s', async (role, { ada, admin, moderator }) => {
+    const answer = await perform(role === 'ADMIN' ? admin : moderator, ada.id).answer
+    expect(answer.status, answer.text).toBe(status)
   })
 
-  it('goes by the role in the database, whatever the token says', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { id } = await signUp(service, email)
+  it('goes by the role in the database, whatever the token says', async ({ service, ada, admin }) => {
     await write("update users set role = 'USER' where id = ?", admin.id)
-    const { answer, effects } = await observe(service, () => perform(service, admin, act, id))
+    const { answer, effects } = await observe(service, () => perform(admin, ada.id))
     expectProblem(answer, 403, 'insufficient_permission')
     expect(effects).toEqual(nothing)
   })
 
-  it('answers 404 for a user that is not there, and for what is no id', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const gone = await signUp(service, email)
-    expectNoContent(await service.call('DELETE', `/users/${gone.id}`, { token: admin.accessToken }))
-    for (const id of [gone.id, nobody, 'x', admin.id.toUpperCase(), `${admin.id}%00`, "1'--"]) {
-      const { answer, effects } = await observe(service, () => perform(service, admin, act, id))
+  it('answers 404 for a user that does not exist, and for an id of another form', async ({ service, ada, admin }) => {
+    await admin.deleteUser(ada)
+    for (const id of [ada.id, nobody, 'x', admin.id.toUpperCase(), `${admin.id}%00`, "1'--"]) {
+      const { answer, effects } = await observe(service, () => perform(admin, id))
       expectProblem(answer, 404, 'not_found')
       expect(effects, id).toEqual(nothing)
     }
@@ -180,59 +102,51 @@ describe.each(acts)('$call', (act) => {
 })
 
 describe('a MODERATOR', () => {
-  it.each(acts.filter(({ by, method }) => by.includes('MODERATOR') && method !== 'GET'))(
+  it.for(acts.filter(({ by, isRead }) => by.includes('MODERATOR') && !isRead))(
     'is refused $call of a MODERATOR or an ADMIN with 403, and nothing happens',
-    async (act) => {
-      const service = startService()
-      const { admin, moderator } = await staff(service)
-      const peer = await signUpAs(service, 'MODERATOR', 'peer@example.com', admin)
+    async ({ act, body }, { service, people, admin, moderator }) => {
+      const peer = await people.signUpAs('MODERATOR', 'peer@example.com')
       await write("update users set status = 'suspended' where id = ?", peer.id)
       for (const id of [admin.id, peer.id]) {
-        const { answer, effects } = await observe(service, () => perform(service, moderator, act, id))
+        const { answer, effects } = await observe(service, () => moderator.call(act, { id, body }))
         expectProblem(answer, 403, 'insufficient_permission')
         expect(effects).toEqual(nothing)
       }
-      expectOk(await service.call('GET', '/users/me', { token: admin.accessToken }))
+      await admin.me()
     },
   )
 
-  it('may read an ADMIN', async () => {
-    const service = startService()
-    const { admin, moderator } = await staff(service)
-    const user = expectOk(await service.call('GET', `/users/${admin.id}`, { token: moderator.accessToken }))
+  it('may read an ADMIN', async ({ admin, moderator }) => {
+    const user = await moderator.user(admin)
     expect(user).toMatchObject({ id: admin.id, role: 'ADMIN' })
   })
 })
 
 describe('GET /users/{id}', () => {
-  it('gives the user with every field of the contract and no other, and does nothing', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { id } = await signUp(service, email)
-    const { answer, effects } = await observe(service, () =>
-      service.call('GET', `/users/${id}`, { token: admin.accessToken }),
-    )
-    expect(expectOk(answer)).toEqual(administeredUser({ email, id }))
+  it('gives the user with every field of the contract and no other, and does nothing', async ({
+    service,
+    ada,
+    admin,
+  }) => {
+    const { answer, effects } = await observe(service, () => admin.user(ada))
+    expect(expectOk(answer)).toEqual(administeredUser({ email, id: ada.id }))
     expect(effects).toEqual(nothing)
   })
 })
 
 describe('PATCH /users/{id}/profile', () => {
-  const moderate = (service: Service, { accessToken: token }: SignedIn, id: string, body: unknown) =>
-    service.call('PATCH', `/users/${id}/profile`, { token, body })
-
-  it('changes the profile, but not the locale nor anything else, and records who did it', async () => {
-    const service = startService()
-    const { moderator } = await staff(service)
-    const ada = await signUp(service, email)
-    service.clock.advance(minute)
+  it('changes the profile, but not the locale nor anything else, and records who did it', async ({
+    service,
+    clock,
+    ada,
+    moderator,
+  }) => {
+    clock.advance(minute)
     const changes = { first_name: 'A.', last_name: null, bio: 'removed', avatar_url: 'https://a.example/x.png' }
     const more = { locale: 'de', role: 'ADMIN', email: 'eve@example.com', status: 'suspended', password: 'x' }
-    const { answer, effects } = await observe(service, () =>
-      moderate(service, moderator, ada.id, { ...changes, ...more }),
-    )
+    const { answer, effects } = await observe(service, () => moderator.moderateProfile(ada, { ...changes, ...more }))
     expect(expectOk(answer)).toEqual(
-      administeredUser({ email, id: ada.id, ...changes, updated_at: service.clock.now().toISOString() }),
+      administeredUser({ email, id: ada.id, ...changes, updated_at: clock.now().toISOString() }),
     )
     expect(effects).toEqual({
       ...nothing,
@@ -246,43 +160,43 @@ describe('PATCH /users/{id}/profile', () => {
         },
       ],
     })
-    expectOk(await service.call('GET', '/users/me', { token: ada.accessToken }))
+    await ada.me()
   })
 
-  it('does and records nothing when there is nothing to change', async () => {
-    const service = startService()
-    const { moderator } = await staff(service)
-    const { id } = await signUp(service, email)
+  it('does and records nothing when there is nothing to change', async ({ service, ada, moderator }) => {
     for (const body of [{}, { locale: 'de', role: 'ADMIN' }]) {
-      const { answer, effects } = await observe(service, () => moderate(service, moderator, id, body))
-      expect(expectOk(answer)).toMatchObject({ id, locale: null })
+      const { answer, effects } = await observe(service, () => moderator.call('moderateProfile', { id: ada.id, body }))
+      expect(expectOk(answer)).toMatchObject({ id: ada.id, locale: null })
       expect(effects).toEqual(nothing)
     }
   })
 
-  it('refuses what breaks a rule with 422 and does nothing', async () => {
-    const service = startService()
-    const { moderator } = await staff(service)
-    const { id } = await signUp(service, email)
+  it('refuses what breaks a rule with 422 and does nothing', async ({ service, ada, moderator }) => {
     const broken = { first_name: '', last_name: 7, avatar_url: 'http://a.example', bio: 'x'.repeat(501) }
-    const { answer, effects } = await observe(service, () => moderate(service, moderator, id, broken))
+    const { answer, effects } = await observe(service, () =>
+      moderator.call('moderateProfile', { id: ada.id, body: broken }),
+    )
     expectInvalid(answer, '/first_name', '/last_name', '/avatar_url', '/bio')
     expect(effects).toEqual(nothing)
   })
 })
 
 describe('POST /users/{id}/activate', () => {
-  it('makes the only attempt the account, password and names, kills its link and mails that it is active', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
+  it('makes the only attempt the account, password and names, kills its link and mails that it is active', async ({
+    service,
+    clock,
+    inbox,
+    anonymous,
+    admin,
+  }) => {
     const registration = { email, password: goodPassword, first_name: 'Ada', last_name: 'Lovelace', locale: 'en-GB' }
-    await service.call('POST', '/auth/register', { body: registration })
+    await anonymous.register(registration).answer
     await service.deliver()
-    const link = tokenIn(newestMail(service, email))
+    const link = inbox.linkToken(email)
     const { id } = await rowOf('users', 'email = ?', email)
-    service.clock.advance(minute)
-    const now = service.clock.now().toISOString()
-    const { answer, effects } = await observe(service, () => activate(service, admin, String(id)))
+    clock.advance(minute)
+    const now = clock.now().toISOString()
+    const { answer, effects } = await observe(service, () => admin.activateUser(String(id)))
     const names = { first_name: 'Ada', last_name: 'Lovelace', locale: 'en-GB' }
     const times = { activated_at: now, updated_at: now, last_login_at: null }
     expect(expectOk(answer)).toEqual(administeredUser({ email, id, ...names, ...times }))
@@ -292,18 +206,22 @@ describe('POST /users/{id}/activate', () => {
       revoked: [],
       mails: [`${email}: ${subjects.accountActivated}`],
     })
-    expectOk(await login(service, goodPassword))
-    const later = await service.call('POST', '/auth/activate', { body: { token: link, password: goodPassword } })
+    await anonymous.login({ email, password: goodPassword })
+    const later = await anonymous.activate({ token: link, password: goodPassword }).answer
     expectProblem(later, 400, 'invalid_link')
   })
 
-  it('gives an account with several attempts nobody’s password and names, and mails a link to set one', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
+  it('gives an account with several attempts no password and no names, and mails a link to set one', async ({
+    service,
+    inbox,
+    people,
+    anonymous,
+    admin,
+  }) => {
     const mallory = { email, password: otherPassword, first_name: 'Mallory', locale: 'de' }
-    await service.call('POST', '/auth/register', { body: mallory })
-    const { id } = await pending(service)
-    const { answer, effects } = await observe(service, () => activate(service, admin, id))
+    await anonymous.register(mallory).answer
+    const { id } = await people.pending(email)
+    const { answer, effects } = await observe(service, () => admin.activateUser(id))
     expect(expectOk(answer)).toMatchObject({ status: 'active', first_name: null, last_name: null, locale: null })
     expect(effects.rows).toEqual({
       users: '~1',
@@ -317,232 +235,227 @@ describe('POST /users/{id}/activate', () => {
     const invitation = await rowOf('emails', "template = 'set_password'")
     expect(JSON.parse(String(invitation['params']))).toEqual({ byAdministrator: true })
     for (const password of [goodPassword, otherPassword]) {
-      expectProblem(await login(service, password), 401, 'invalid_credentials')
+      await anonymous.login({ email, password }).refused(401, 'invalid_credentials')
     }
-    const token = tokenIn(newestMail(service, email))
-    const body = { token, new_password: goodPassword }
-    expectNoContent(await service.call('POST', '/auth/password-reset/complete', { body }))
-    await signIn(service, email)
-    expectProblem(await login(service, otherPassword), 401, 'invalid_credentials')
+    await anonymous.completePasswordReset({ token: inbox.linkToken(email), new_password: goodPassword })
+    await people.signIn(email)
+    await anonymous.login({ email, password: otherPassword }).refused(401, 'invalid_credentials')
   })
 
-  it('counts attempts that were mailed the same link or none as attempts', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { id } = await pending(service)
-    await service.call('POST', '/auth/register', { body: { email, password: goodPassword } })
-    expectOk(await activate(service, admin, id))
+  it('counts attempts that were mailed the same link or none as attempts', async ({ people, anonymous, admin }) => {
+    const { id } = await people.pending(email)
+    await anonymous.register({ email, password: goodPassword })
+    await admin.activateUser(id)
     expect(await rowOf('users', 'id = ?', id)).toMatchObject({ password_hash: null })
   })
 
-  it('does nothing twice: an account that is active already is answered and left as it is', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const ada = await signUp(service, email)
-    service.clock.advance(minute)
-    const { answer, effects } = await observe(service, () => activate(service, admin, ada.id))
+  it('does nothing twice: an account that is active already is answered and left as it is', async ({
+    service,
+    clock,
+    anonymous,
+    ada,
+    admin,
+  }) => {
+    clock.advance(minute)
+    const { answer, effects } = await observe(service, () => admin.activateUser(ada))
     expect(expectOk(answer)).toMatchObject({ id: ada.id, status: 'active' })
     expect(effects).toEqual(nothing)
-    expectOk(await service.call('GET', '/users/me', { token: ada.accessToken }))
-    expectOk(await login(service, goodPassword))
+    await ada.me()
+    await anonymous.login({ email, password: goodPassword })
   })
 
-  it('does not reinstate who is suspended', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { id } = await signUp(service, email)
-    await suspend(service, admin, id)
-    const { answer, effects } = await observe(service, () => activate(service, admin, id))
+  it('does not reinstate a suspended user', async ({ service, ada, admin }) => {
+    await admin.suspend(ada)
+    const { answer, effects } = await observe(service, () => admin.activateUser(ada))
     expect(expectOk(answer)).toMatchObject({ status: 'suspended' })
     expect(effects).toEqual(nothing)
   })
 })
 
 describe('PUT /users/{id}/role', () => {
-  it('changes the role, ends every session of the user, and mails which role it is', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const sessions = [await signUp(service, email), await signIn(service, email)]
-    const { id } = sessions[0]!
-    service.clock.advance(minute)
-    const { answer, effects } = await observe(service, () => assign(service, admin, id, 'MODERATOR'))
-    const updated_at = service.clock.now().toISOString()
+  it('changes the role, ends every session of the user, and mails which role it is', async ({
+    service,
+    clock,
+    inbox,
+    ada,
+    admin,
+  }) => {
+    const sessions = [ada, await ada.signIn()]
+    const { id } = ada
+    clock.advance(minute)
+    const { answer, effects } = await observe(service, () => admin.assignRole(id, 'MODERATOR'))
+    const updated_at = clock.now().toISOString()
     expect(expectOk(answer)).toEqual(administeredUser({ email, id, role: 'MODERATOR', updated_at }))
     expect(effects).toEqual({
       rows: { users: '~1', sessions: '-2', emails: '+1', audit_events: '+1' },
       events: [{ type: 'user.role_changed', actor: admin.id, user: id, detail: { role: 'MODERATOR' } }],
-      revoked: sessions.map(({ accessToken }) => sessionOf(accessToken)).toSorted(),
+      revoked: sessions.map(({ sessionId }) => sessionId).toSorted(),
       mails: [`${email}: ${subjects.roleChanged}`],
     })
-    expect(newestMail(service, email).text).toMatch(/MODERATOR|moderator/i)
-    for (const { accessToken: token } of sessions) {
-      expectProblem(await service.call('GET', '/users/me', { token }), 401, 'invalid_token')
-      expectProblem(await service.call('GET', '/auth/verify', { token }), 401, 'invalid_token')
+    expect(inbox.newest(email).text).toMatch(/MODERATOR|moderator/i)
+    for (const session of sessions) {
+      await session.me().refused(401, 'invalid_token')
+      await session.verify().refused(401, 'invalid_token')
     }
-    const { accessToken: token } = await signIn(service, email)
-    expectOk(await service.call('GET', '/users', { token }))
+    await (await ada.signIn()).users()
   })
 
-  it('does nothing when the user has that role already, and ends no session', async () => {
-    const service = startService()
-    const { admin, moderator } = await staff(service)
-    for (const [person, role] of [
-      [moderator, 'MODERATOR'],
-      [admin, 'ADMIN'],
+  it('does nothing when the user has that role already, and ends no session', async ({ service, admin, moderator }) => {
+    for (const { person, role } of [
+      { person: moderator, role: 'MODERATOR' },
+      { person: admin, role: 'ADMIN' },
     ] as const) {
-      const { answer, effects } = await observe(service, () => assign(service, admin, person.id, role))
+      const { answer, effects } = await observe(service, () => admin.assignRole(person.id, role))
       expect(expectOk(answer)).toMatchObject({ id: person.id, role })
       expect(effects).toEqual(nothing)
-      expectOk(await service.call('GET', '/users/me', { token: person.accessToken }))
+      await person.me()
     }
   })
 
-  it.each(['USER', 'MODERATOR'])('refuses an ADMIN to make itself a %s with 409, and nothing happens', async (role) => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    await signUpAs(service, 'ADMIN', 'other@example.com', admin)
-    const { answer, effects } = await observe(service, () => assign(service, admin, admin.id, role))
-    expectProblem(answer, 409, 'own_account')
-    expect(effects).toEqual(nothing)
-  })
-
-  it('lets one ADMIN demote another', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const other = await signUpAs(service, 'ADMIN', 'other@example.com', admin)
-    expect(expectOk(await assign(service, other, admin.id, 'USER'))).toMatchObject({ role: 'USER' })
-    expectProblem(await service.call('GET', '/users/me', { token: admin.accessToken }), 401, 'invalid_token')
-  })
-
-  it('changes the role of an account that is pending without writing to a mailbox nobody has proven', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { id, token } = await pending(service)
-    const { answer, effects } = await observe(service, () => assign(service, admin, id, 'MODERATOR'))
-    expect(expectOk(answer)).toMatchObject({ role: 'MODERATOR', status: 'pending' })
-    expect(effects.rows).toEqual({ users: '~1', audit_events: '+1' })
-    expect(effects.mails).toEqual([])
-    const activation = await service.call('POST', '/auth/activate', { body: { token, password: goodPassword } })
-    expect(expectOk(activation).user).toMatchObject({ role: 'MODERATOR', status: 'active' })
-  })
-
-  it.each([[{}], [{ role: 'admin' }], [{ role: 'ROOT' }], [{ role: null }], [{ role: ['ADMIN'] }]])(
-    'refuses %j with 422 and nothing happens',
-    async (body) => {
-      const service = startService()
-      const admin = await signUpAdmin(service)
-      const { id } = await signUp(service, email)
-      const { answer, effects } = await observe(service, () =>
-        service.call('PUT', `/users/${id}/role`, { token: admin.accessToken, body }),
-      )
-      expectInvalid(answer, '/role')
-      expect(effects).toEqual(nothing)
-    },
-  )
-})
-
-describe('POST /users/{id}/suspend', () => {
-  it('ends every session at once, keeps the reason for the trail and mails it', async () => {
-    const service = startService()
-    const { moderator } = await staff(service)
-    const sessions = [await signUp(service, email), await signIn(service, email)]
-    const { id } = sessions[0]!
-    service.clock.advance(minute)
-    const reason = 'Selling lanterns <b>that</b> do not drift'
-    const { answer, effects } = await observe(service, () => suspend(service, moderator, id, `  ${reason} `))
-    const updated_at = service.clock.now().toISOString()
-    expect(expectOk(answer)).toEqual(administeredUser({ email, id, status: 'suspended', updated_at }))
-    expect(effects).toEqual({
-      rows: { users: '~1', sessions: '-2', emails: '+1', audit_events: '+1' },
-      events: [{ type: 'user.suspended', actor: moderator.id, user: id, detail: { reason } }],
-      revoked: sessions.map(({ accessToken }) => sessionOf(accessToken)).toSorted(),
-      mails: [`${email}: ${subjects.accountSuspended}`],
-    })
-    const { text, html } = newestMail(service, email)
-    expect(text).toContain(reason)
-    expect(html).toContain('&lt;b&gt;that&lt;/b&gt;')
-    for (const { accessToken: token, refreshToken } of sessions) {
-      expectProblem(await service.call('GET', '/users/me', { token }), 401, 'invalid_token')
-      expectProblem(await service.call('GET', '/auth/verify', { token }), 401, 'invalid_token')
-      const refresh = await service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } })
-      expectProblem(refresh, 401, 'invalid_refresh_token')
-    }
-    expectProblem(await login(service, goodPassword), 403, 'account_suspended')
-  })
-
-  it('does nothing to who is suspended already, and leaves the first reason', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { id } = await signUp(service, email)
-    await suspend(service, admin, id)
-    const { answer, effects } = await observe(service, () => suspend(service, admin, id, 'another reason'))
-    expect(expectOk(answer)).toMatchObject({ status: 'suspended' })
-    expect(effects).toEqual(nothing)
-  })
-
-  it('suspends an account nobody activated without writing to it; its link is dead meanwhile', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { id, token } = await pending(service)
-    const { answer, effects } = await observe(service, () => suspend(service, admin, id))
-    expect(expectOk(answer)).toMatchObject({ status: 'suspended', activated_at: null })
-    expect(effects.rows).toEqual({ users: '~1', audit_events: '+1' })
-    expect(effects.mails).toEqual([])
-    const use = () => service.call('POST', '/auth/activate', { body: { token, password: goodPassword } })
-    expectProblem(await use(), 400, 'invalid_link')
-    expect(expectOk(await reinstate(service, admin, id))).toMatchObject({ status: 'pending' })
-    expectOk(await use())
-  })
-
-  it.each(['the only ADMIN', 'one ADMIN of two'])(
-    'refuses %s to suspend itself with 409 own_account',
-    async (which) => {
-      const service = startService()
-      const admin = await signUpAdmin(service)
-      if (which !== 'the only ADMIN') await signUpAs(service, 'ADMIN', 'other@example.com', admin)
-      const { answer, effects } = await observe(service, () => suspend(service, admin, admin.id))
+  it.for(['USER', 'MODERATOR'] as const)(
+    'refuses an ADMIN to make itself a %s with 409, and nothing happens',
+    async (role, { service, people, admin }) => {
+      await people.signUpAs('ADMIN', 'other@example.com')
+      const { answer, effects } = await observe(service, () => admin.assignRole(admin, role))
       expectProblem(answer, 409, 'own_account')
       expect(effects).toEqual(nothing)
     },
   )
 
-  it('lets one ADMIN suspend another, who can do nothing from then on', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const other = await signUpAs(service, 'ADMIN', 'other@example.com', admin)
-    expectOk(await suspend(service, admin, other.id))
-    expectProblem(await suspend(service, other, admin.id), 401, 'invalid_token')
+  it('lets one ADMIN demote another', async ({ people, admin }) => {
+    const other = await people.signUpAs('ADMIN', 'other@example.com')
+    expect(await other.assignRole(admin, 'USER')).toMatchObject({ role: 'USER' })
+    await admin.me().refused(401, 'invalid_token')
+  })
+
+  it('changes the role of an account that is pending without writing to a mailbox nobody has proven', async ({
+    service,
+    people,
+    anonymous,
+    admin,
+  }) => {
+    const { id, link } = await people.pending(email)
+    const { answer, effects } = await observe(service, () => admin.assignRole(id, 'MODERATOR'))
+    expect(expectOk(answer)).toMatchObject({ role: 'MODERATOR', status: 'pending' })
+    expect(effects.rows).toEqual({ users: '~1', audit_events: '+1' })
+    expect(effects.mails).toEqual([])
+    const activation = await anonymous.activate({ token: link, password: goodPassword }).answer
+    expect(expectOk(activation).user).toMatchObject({ role: 'MODERATOR', status: 'active' })
+  })
+
+  it.for([
+    { body: {} },
+    { body: { role: 'admin' } },
+    { body: { role: 'ROOT' } },
+    { body: { role: null } },
+    { body: { role: ['ADMIN'] } },
+  ])('refuses $body with 422 and nothing happens', async ({ body }, { service, ada, admin }) => {
+    const { answer, effects } = await observe(service, () => admin.call('assignRole', { id: ada.id, body }))
+    expectInvalid(answer, '/role')
+    expect(effects).toEqual(nothing)
+  })
+})
+
+describe('POST /users/{id}/suspend', () => {
+  it('ends every session at once, keeps the reason for the trail and mails it', async ({
+    service,
+    clock,
+    inbox,
+    anonymous,
+    ada,
+    moderator,
+  }) => {
+    const sessions = [ada, await ada.signIn()]
+    const { id } = ada
+    clock.advance(minute)
+    const reason = 'Selling lanterns <b>that</b> do not drift'
+    const { answer, effects } = await observe(service, () => moderator.suspend(id, `  ${reason} `))
+    const updated_at = clock.now().toISOString()
+    expect(expectOk(answer)).toEqual(administeredUser({ email, id, status: 'suspended', updated_at }))
+    expect(effects).toEqual({
+      rows: { users: '~1', sessions: '-2', emails: '+1', audit_events: '+1' },
+      events: [{ type: 'user.suspended', actor: moderator.id, user: id, detail: { reason } }],
+      revoked: sessions.map(({ sessionId }) => sessionId).toSorted(),
+      mails: [`${email}: ${subjects.accountSuspended}`],
+    })
+    const { text, html } = inbox.newest(email)
+    expect(text).toContain(reason)
+    expect(html).toContain('&lt;b&gt;that&lt;/b&gt;')
+    for (const session of sessions) {
+      await session.me().refused(401, 'invalid_token')
+      await session.verify().refused(401, 'invalid_token')
+      await session.refresh().refused(401, 'invalid_refresh_token')
+    }
+    await anonymous.login({ email, password: goodPassword }).refused(403, 'account_suspended')
+  })
+
+  it('does nothing to a user who is suspended already, and keeps the first reason', async ({ service, ada, admin }) => {
+    await admin.suspend(ada)
+    const { answer, effects } = await observe(service, () => admin.suspend(ada, 'another reason'))
+    expect(expectOk(answer)).toMatchObject({ status: 'suspended' })
+    expect(effects).toEqual(nothing)
+  })
+
+  it('suspends an account nobody activated without writing to it; its link is dead meanwhile', async ({
+    service,
+    people,
+    anonymous,
+    admin,
+  }) => {
+    const { id, link } = await people.pending(email)
+    const { answer, effects } = await observe(service, () => admin.suspend(id))
+    expect(expectOk(answer)).toMatchObject({ status: 'suspended', activated_at: null })
+    expect(effects.rows).toEqual({ users: '~1', audit_events: '+1' })
+    expect(effects.mails).toEqual([])
+    const use = () => anonymous.activate({ token: link, password: goodPassword })
+    await use().refused(400, 'invalid_link')
+    expect(await admin.reinstate(id)).toMatchObject({ status: 'pending' })
+    await use()
+  })
+
+  it.for(['the only ADMIN', 'one ADMIN of two'])(
+    'refuses %s to suspend itself with 409 own_account',
+    async (which, { service, people, admin }) => {
+      if (which !== 'the only ADMIN') await people.signUpAs('ADMIN', 'other@example.com')
+      const { answer, effects } = await observe(service, () => admin.suspend(admin))
+      expectProblem(answer, 409, 'own_account')
+      expect(effects).toEqual(nothing)
+    },
+  )
+
+  it('lets one ADMIN suspend another, who can do nothing from then on', async ({ people, admin }) => {
+    const other = await people.signUpAs('ADMIN', 'other@example.com')
+    await admin.suspend(other)
+    await other.suspend(admin).refused(401, 'invalid_token')
     expect(await rowOf('users', 'id = ?', admin.id)).toMatchObject({ status: 'active' })
   })
 
-  it.each([
-    ['nothing', {}],
-    ['an empty reason', { reason: ' ' }],
-    ['a reason of 501 code points', { reason: '🦊'.repeat(501) }],
-    ['a reason of two lines', { reason: 'spam\r\nBcc: eve@example.com' }],
-    ['a NUL', { reason: 'a\0' }],
-    ['a number', { reason: 7 }],
-  ])('refuses %s with 422 and nothing happens', async (_, body) => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { id } = await signUp(service, email)
-    const { answer, effects } = await observe(service, () =>
-      service.call('POST', `/users/${id}/suspend`, { token: admin.accessToken, body }),
-    )
+  it.for([
+    { sent: 'nothing', body: {} },
+    { sent: 'an empty reason', body: { reason: ' ' } },
+    { sent: 'a reason of 501 code points', body: { reason: '🦊'.repeat(501) } },
+    { sent: 'a reason of two lines', body: { reason: 'spam\r\nBcc: eve@example.com' } },
+    { sent: 'a NUL', body: { reason: 'a\0' } },
+    { sent: 'a number', body: { reason: 7 } },
+  ])('refuses $sent with 422 and nothing happens', async ({ body }, { service, ada, admin }) => {
+    const { answer, effects } = await observe(service, () => admin.call('suspendUser', { id: ada.id, body }))
     expectInvalid(answer, '/reason')
     expect(effects).toEqual(nothing)
   })
 })
 
 describe('POST /users/{id}/reinstate', () => {
-  it('makes an account active again with its password, but brings no session back, and mails that', async () => {
-    const service = startService()
-    const { moderator } = await staff(service)
-    const ada = await signUp(service, email)
-    await suspend(service, moderator, ada.id)
-    service.clock.advance(minute)
-    const { answer, effects } = await observe(service, () => reinstate(service, moderator, ada.id))
-    const updated_at = service.clock.now().toISOString()
+  it('makes an account active again with its password, but brings no session back, and mails that', async ({
+    service,
+    clock,
+    anonymous,
+    ada,
+    moderator,
+  }) => {
+    await moderator.suspend(ada)
+    clock.advance(minute)
+    const { answer, effects } = await observe(service, () => moderator.reinstate(ada))
+    const updated_at = clock.now().toISOString()
     expect(expectOk(answer)).toEqual(administeredUser({ email, id: ada.id, updated_at }))
     expect(effects).toEqual({
       rows: { users: '~1', emails: '+1', audit_events: '+1' },
@@ -550,177 +463,169 @@ describe('POST /users/{id}/reinstate', () => {
       revoked: [],
       mails: [`${email}: ${subjects.accountReinstated}`],
     })
-    expectProblem(await service.call('GET', '/users/me', { token: ada.accessToken }), 401, 'invalid_token')
-    const refresh = await service.call('POST', '/auth/refresh', { body: { refresh_token: ada.refreshToken } })
+    await ada.me().refused(401, 'invalid_token')
+    const refresh = await ada.refresh().answer
     expectProblem(refresh, 401, 'invalid_refresh_token')
-    expectOk(await login(service, goodPassword))
+    await anonymous.login({ email, password: goodPassword })
   })
 
-  it('makes an account that was never activated pending, and writes to nobody', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { id } = await pending(service)
-    await suspend(service, admin, id)
-    const { answer, effects } = await observe(service, () => reinstate(service, admin, id))
+  it('makes an account that was never activated pending, and writes to nobody', async ({
+    service,
+    people,
+    anonymous,
+    admin,
+  }) => {
+    const { id } = await people.pending(email)
+    await admin.suspend(id)
+    const { answer, effects } = await observe(service, () => admin.reinstate(id))
     expect(expectOk(answer)).toMatchObject({ status: 'pending', activated_at: null })
     expect(effects).toEqual({
       ...nothing,
       rows: { users: '~1', audit_events: '+1' },
       events: [{ type: 'user.reinstated', actor: admin.id, user: id, detail: null }],
     })
-    expectProblem(await login(service, goodPassword), 403, 'account_pending')
+    await anonymous.login({ email, password: goodPassword }).refused(403, 'account_pending')
   })
 
-  it.each(['active', 'pending'])('does nothing to an account that is %s', async (status) => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { id } = status === 'active' ? await signUp(service, email) : await pending(service)
-    const { answer, effects } = await observe(service, () => reinstate(service, admin, id))
+  it.for(['active', 'pending'])('does nothing to an account that is %s', async (status, { service, people, admin }) => {
+    const { id } = status === 'active' ? await people.signUp(email) : await people.pending(email)
+    const { answer, effects } = await observe(service, () => admin.reinstate(id))
     expect(expectOk(answer)).toMatchObject({ status })
     expect(effects).toEqual(nothing)
   })
 })
 
 describe('GET /users/{id}/sessions', () => {
-  const sessionsOf = (service: Service, { accessToken: token }: SignedIn, id: string) =>
-    service.call('GET', `/users/${id}/sessions`, { token })
-
-  it('gives the live sessions of the user and of nobody else, newest first, as the user sees them', async () => {
-    const service = startService()
-    const { admin } = await staff(service)
-    const ada = await signUp(service, email)
-    service.clock.advance(minute)
-    const newer = await signIn(service, email)
-    await service.call('POST', '/auth/logout', { body: { refresh_token: (await signIn(service, email)).refreshToken } })
-    const { answer, effects } = await observe(service, () => sessionsOf(service, admin, ada.id))
+  it('gives the live sessions of the user and of nobody else, newest first, as the user sees them', async ({
+    service,
+    clock,
+    ada,
+    admin,
+  }) => {
+    clock.advance(minute)
+    const newer = await ada.signIn()
+    await (await ada.signIn()).logout()
+    const { answer, effects } = await observe(service, () => admin.sessionsOf(ada))
     const { sessions } = expectOk(answer)
-    expect(sessions.map(({ id }: { id: string }) => id)).toEqual(
-      [newer, ada].map(({ accessToken }) => sessionOf(accessToken)),
-    )
-    const own = expectOk(await service.call('GET', '/users/me/sessions', { token: ada.accessToken }))
+    expect(sessions.map(({ id }) => id)).toEqual([newer.sessionId, ada.sessionId])
+    const own = await ada.sessions()
     const seen = (list: { current: boolean }[]) => list.map((session) => ({ ...session, current: false }))
     expect(sessions).toEqual(seen(own.sessions))
     expect(effects).toEqual(nothing)
   })
 
-  it('marks the session that asks, among the own', async () => {
-    const service = startService()
-    const { admin } = await staff(service)
-    const { sessions } = expectOk(await sessionsOf(service, admin, admin.id))
-    expect(sessions).toMatchObject([{ id: sessionOf(admin.accessToken), current: true }])
+  it('marks the session that asks, among the own', async ({ admin }) => {
+    const { sessions } = await admin.sessionsOf(admin)
+    expect(sessions).toMatchObject([{ id: admin.sessionId, current: true }])
   })
 
-  it('gives none of a session that has run out, and 404 where nobody is', async () => {
-    const service = startService()
-    const { admin } = await staff(service)
-    const { id } = await signUp(service, email)
-    service.clock.advance(31 * day)
-    const { accessToken } = await signIn(service, admin.email)
-    const again = { ...admin, accessToken }
-    expect(expectOk(await sessionsOf(service, again, id))).toEqual({ sessions: [] })
-    expectProblem(await sessionsOf(service, again, nobody), 404, 'not_found')
+  it('leaves out expired sessions, and answers 404 for an unknown user', async ({ clock, ada, admin }) => {
+    clock.advance(31 * day)
+    const again = await admin.signIn()
+    expect(await again.sessionsOf(ada.id)).toEqual({ sessions: [] })
+    await again.sessionsOf(nobody).refused(404, 'not_found')
   })
 })
 
 describe('DELETE /users/{id}/sessions', () => {
-  const endSessions = (service: Service, { accessToken: token }: SignedIn, id: string) =>
-    service.call('DELETE', `/users/${id}/sessions`, { token })
-
-  it('ends every session of that user and of nobody else, and mails nothing', async () => {
-    const service = startService()
-    const { admin, moderator } = await staff(service)
-    const sessions = [await signUp(service, email), await signIn(service, email)]
-    const { id } = sessions[0]!
-    const { answer, effects } = await observe(service, () => endSessions(service, admin, id))
+  it('ends every session of that user and of nobody else, and mails nothing', async ({
+    service,
+    anonymous,
+    ada,
+    admin,
+    moderator,
+  }) => {
+    const sessions = [ada, await ada.signIn()]
+    const { id } = ada
+    const { answer, effects } = await observe(service, () => admin.endSessionsOf(id))
     expectNoContent(answer)
     expect(effects).toEqual({
       rows: { sessions: '-2', audit_events: '+1' },
       events: [{ type: 'session.ended', actor: admin.id, user: id, detail: { sessions: 'all' } }],
-      revoked: sessions.map(({ accessToken }) => sessionOf(accessToken)).toSorted(),
+      revoked: sessions.map(({ sessionId }) => sessionId).toSorted(),
       mails: [],
     })
-    for (const { accessToken: token } of sessions) {
-      expectProblem(await service.call('GET', '/users/me', { token }), 401, 'invalid_token')
+    for (const session of sessions) {
+      await session.me().refused(401, 'invalid_token')
     }
-    expectOk(await service.call('GET', '/users/me', { token: moderator.accessToken }))
-    expectOk(await login(service, goodPassword))
+    await moderator.me()
+    await anonymous.login({ email, password: goodPassword })
   })
 
-  it('lets an ADMIN end its own', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    expectNoContent(await endSessions(service, admin, admin.id))
-    expectProblem(await service.call('GET', '/users/me', { token: admin.accessToken }), 401, 'invalid_token')
+  it('lets an ADMIN end its own', async ({ admin }) => {
+    await admin.endSessionsOf(admin)
+    await admin.me().refused(401, 'invalid_token')
   })
 })
 
 describe('DELETE /users/{id}', () => {
-  const erase = (service: Service, { accessToken: token }: SignedIn, id: string) =>
-    service.call('DELETE', `/users/${id}`, { token })
-
-  it('leaves nothing of the account but ids in the audit trail, and mails a farewell', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const ada = await signUp(service, email)
-    await resetToken(service, email)
-    const { answer, effects } = await observe(service, () => erase(service, admin, ada.id))
+  it('leaves nothing of the account but ids in the audit trail, and mails a farewell', async ({
+    service,
+    people,
+    anonymous,
+    ada,
+    admin,
+  }) => {
+    await people.resetToken(email)
+    const { answer, effects } = await observe(service, () => admin.deleteUser(ada))
     expectNoContent(answer)
     expect(effects).toEqual({
       rows: { users: '-1', sessions: '-1', one_time_links: '-1', emails: expect.any(String), audit_events: '+1' },
       events: [{ type: 'user.deleted', actor: admin.id, user: ada.id, detail: null }],
-      revoked: [sessionOf(ada.accessToken)],
+      revoked: [ada.sessionId],
       mails: [`${email}: ${subjects.accountDeleted}`],
     })
     expect(await whereIs(email)).toEqual([])
-    expectProblem(await service.call('GET', '/users/me', { token: ada.accessToken }), 401, 'invalid_token')
-    expectProblem(await login(service, goodPassword), 401, 'invalid_credentials')
+    await ada.me().refused(401, 'invalid_token')
+    await anonymous.login({ email, password: goodPassword }).refused(401, 'invalid_credentials')
   })
 
-  it('deletes an account nobody activated, attempts and links too, without writing to it', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { id, token } = await pending(service)
-    const mailsBefore = mailsTo(service, email).length
-    const { answer, effects } = await observe(service, () => erase(service, admin, id))
+  it('deletes an account nobody activated, attempts and links too, without writing to it', async ({
+    service,
+    inbox,
+    people,
+    anonymous,
+    admin,
+  }) => {
+    const { id, link } = await people.pending(email)
+    const mailsBefore = inbox.all(email).length
+    const { answer, effects } = await observe(service, () => admin.deleteUser(id))
     expectNoContent(answer)
     expect(effects.mails).toEqual([])
-    expect(mailsTo(service, email)).toHaveLength(mailsBefore)
+    expect(inbox.all(email)).toHaveLength(mailsBefore)
     expect(await whereIs(email)).toEqual([])
     expect(await rowsOf('registrations')).toEqual([])
-    const use = await service.call('POST', '/auth/activate', { body: { token, password: goodPassword } })
+    const use = await anonymous.activate({ token: link, password: goodPassword }).answer
     expectProblem(use, 400, 'invalid_link')
   })
 
-  it.each(['the only ADMIN', 'one ADMIN of two'])('refuses %s to delete itself with 409 own_account', async (which) => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    if (which !== 'the only ADMIN') await signUpAs(service, 'ADMIN', 'other@example.com', admin)
-    const { answer, effects } = await observe(service, () => erase(service, admin, admin.id))
-    expectProblem(answer, 409, 'own_account')
-    expect(effects).toEqual(nothing)
-  })
+  it.for(['the only ADMIN', 'one ADMIN of two'])(
+    'refuses %s to delete itself with 409 own_account',
+    async (which, { service, people, admin }) => {
+      if (which !== 'the only ADMIN') await people.signUpAs('ADMIN', 'other@example.com')
+      const { answer, effects } = await observe(service, () => admin.deleteUser(admin))
+      expectProblem(answer, 409, 'own_account')
+      expect(effects).toEqual(nothing)
+    },
+  )
 
-  it('lets one ADMIN delete another', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const other = await signUpAs(service, 'ADMIN', 'other@example.com', admin)
-    expectNoContent(await erase(service, other, admin.id))
-    const last = { token: other.accessToken, body: { password: goodPassword } }
-    expectProblem(await service.call('DELETE', '/users/me', last), 409, 'last_admin')
+  it('lets one ADMIN delete another', async ({ people, admin }) => {
+    const other = await people.signUpAs('ADMIN', 'other@example.com')
+    await other.deleteUser(admin)
+    await other.deleteMe().refused(409, 'last_admin')
   })
 })
 
 describe('a suspended account that was never activated', () => {
-  it('is active once it is reinstated, when its mailbox was proven by a reset meanwhile', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
-    await register(service, email)
-    const { json } = await service.call('GET', `/users?email=${email}`, { token })
-    const { id } = json.users[0]
-    expectOk(await service.call('POST', `/users/${id}/suspend`, { token, body: { reason: 'spam' } }))
-    const reset = { token: await resetToken(service, email), new_password: otherPassword }
-    expectNoContent(await service.call('POST', '/auth/password-reset/complete', { body: reset }))
-    expect(expectOk(await service.call('POST', `/users/${id}/reinstate`, { token })).status).toBe('active')
-    await signIn(service, email, otherPassword)
+  it('is active once it is reinstated, when its mailbox was proven by a reset meanwhile', async ({
+    people,
+    anonymous,
+    admin,
+  }) => {
+    const { id } = await people.pending(email)
+    await admin.suspend(id)
+    await anonymous.completePasswordReset({ token: await people.resetToken(email), new_password: otherPassword })
+    expect((await admin.reinstate(id)).status).toBe('active')
+    await people.signIn(email, otherPassword)
   })
 })

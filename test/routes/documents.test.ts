@@ -1,7 +1,8 @@
 /** The documents and the health checks. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect } from 'vitest'
 import { expectOk, expectProblem } from '../support/answers.ts'
 import { description } from '../support/description.ts'
+import { it } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { startService } from '../support/service.ts'
 import { nothing, observe } from '../support/state.ts'
@@ -9,13 +10,16 @@ import { nothing, observe } from '../support/state.ts'
 const failing = () => Promise.reject(new Error('D1_ERROR: no such table: secret_table'))
 
 describe('GET /.well-known/jwks.json', () => {
-  it('publishes the public half of every signing key, may be cached for five minutes, and holds no private part', async () => {
+  it('publishes every public key and no private part, and may be cached for five minutes', async ({
+    service,
+    anonymous,
+  }) => {
     const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
     const jwk = (await crypto.subtle.exportKey('jwk', (pair as CryptoKeyPair).privateKey)) as JsonWebKey
-    const [present] = JSON.parse(startService().env.SIGNING_KEYS).keys
+    const [present] = JSON.parse(service.env.SIGNING_KEYS).keys
     const keys = JSON.stringify({ keys: [{ ...jwk, kid: 'new' }, present] })
-    const service = startService({ env: { SIGNING_KEYS: keys } })
-    const { answer, effects } = await observe(service, () => service.call('GET', '/.well-known/jwks.json'))
+    const rotated = startService({ env: { SIGNING_KEYS: keys }, beside: service })
+    const { answer, effects } = await observe(service, () => anonymous.at(rotated).getKeys())
     expect(expectOk(answer)).toEqual({
       keys: [
         { kty: 'EC', crv: 'P-256', x: jwk.x, y: jwk.y, kid: 'new', alg: 'ES256', use: 'sig' },
@@ -46,11 +50,14 @@ describe('GET /openapi.json', () => {
     expect(asked).toEqual(['"of another"'])
   })
 
-  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('answers %s with 405 and Allow', async (method) => {
-    const answer = await startService().call(method, '/openapi.json')
-    expectProblem(answer, 405, 'method_not_allowed')
-    expect(answer.headers.get('Allow')).toBe('HEAD, GET')
-  })
+  it.for(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
+    'answers %s with 405 and Allow',
+    async (method, { service }) => {
+      const answer = await service.call(method, '/openapi.json')
+      expectProblem(answer, 405, 'method_not_allowed')
+      expect(answer.headers.get('Allow')).toBe('HEAD, GET')
+    },
+  )
 
   it('is not for pages of other origins, on the list or not', async () => {
     const site = 'https://app.example.com'
@@ -62,17 +69,17 @@ describe('GET /openapi.json', () => {
 })
 
 describe('GET /.well-known/change-password', () => {
-  it('leads to the page where a password is changed', async () => {
-    const answer = await startService().call('GET', '/.well-known/change-password')
+  it('leads to the page where a password is changed', async ({ service }) => {
+    const answer = await service.call('GET', '/.well-known/change-password')
     expect(answer.status).toBe(302)
     const target = new URL(answer.headers.get('Location')!, 'https://accounts.example.com')
     expect(target.href).toBe('https://accounts.example.com/reset-password')
     expect(answer.headers.get('Cache-Control')).toBe('no-store')
   })
 
-  it('is not what every path under /.well-known/ answers', async () => {
+  it('is not what every path under /.well-known/ answers', async ({ service }) => {
     const path = '/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200'
-    expect((await startService().call('GET', path)).status).toBe(404)
+    expect((await service.call('GET', path)).status).toBe(404)
   })
 })
 
@@ -87,23 +94,22 @@ describe('GET /healthz', () => {
 })
 
 describe('GET /readyz', () => {
-  it('is ready when both stores answer, and changes nothing in them', async () => {
-    const service = startService()
+  it('is ready when both stores answer, and changes nothing in them', async ({ service }) => {
     const { answer, effects } = await observe(service, () => service.call('GET', '/readyz'))
     expect(expectOk(answer)).toEqual({ status: 'ok', checks: { config: 'ok', d1: 'ok', kv: 'ok' } })
     expect(effects).toEqual(nothing)
   })
 
-  it.each([
-    ['D1 fails', { DB: { prepare: () => ({ all: failing }) } }, { d1: 'unavailable' }],
-    ['KV fails', { REVOCATIONS: { get: failing } }, { kv: 'unavailable' }],
-    [
-      'both fail',
-      { DB: undefined, REVOCATIONS: { get: failing } },
-      { config: 'unavailable', d1: 'unavailable', kv: 'unavailable' },
-    ],
-    ['the configuration is not fit to serve', { TOKEN_KEYS: '' }, { config: 'unavailable' }],
-  ])('is not when %s, says which check failed and not why', async (_, env, checks) => {
+  it.for([
+    { what: 'D1 fails', env: { DB: { prepare: () => ({ all: failing }) } }, checks: { d1: 'unavailable' } },
+    { what: 'KV fails', env: { REVOCATIONS: { get: failing } }, checks: { kv: 'unavailable' } },
+    {
+      what: 'both fail',
+      env: { DB: undefined, REVOCATIONS: { get: failing } },
+      checks: { config: 'unavailable', d1: 'unavailable', kv: 'unavailable' },
+    },
+    { what: 'the configuration is not fit to serve', env: { TOKEN_KEYS: '' }, checks: { config: 'unavailable' } },
+  ])('is not when $what, says which check failed and not why', async ({ env, checks }) => {
     const service = startService({ env: env as unknown as Partial<Env> })
     const log = captureLog()
     const answer = await service.call('GET', '/readyz')

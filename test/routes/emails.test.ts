@@ -1,45 +1,41 @@
 /** The outbox, as an ADMIN sees it: what is in a row, what is not, and what reading it costs. */
 import { env } from 'cloudflare:workers'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { describe, expect } from 'vitest'
 import { emailTemplates } from '../../src/services/mail/kinds.ts'
 import { connect } from '../../src/store/db.ts'
 import { type EmailFilter, selectEmailPages } from '../../src/store/email-list.ts'
 import { emailStatuses } from '../../src/store/schema/emails.ts'
-import { expectInvalid, expectOk, expectProblem, instant, uuidv7 } from '../support/answers.ts'
+import { expectInvalid, expectOk, instant, uuidv7 } from '../support/answers.ts'
+import type { Success } from '../support/api.ts'
 import { minute } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
 import { consume, loseConnection, refuse, scriptResend } from '../support/mail-consumer.ts'
-import { goodPassword, newestMail, register, signUp, signUpAdmin, signUpAs } from '../support/people.ts'
-import { type Service, startService } from '../support/service.ts'
+import { it } from '../support/fixtures.ts'
+import { goodPassword } from '../support/person.ts'
+import { startService } from '../support/service.ts'
 import { write } from '../support/state.ts'
 import { eventOf, tell, webhookSecret } from '../support/webhooks.ts'
 
-const ada = 'ada@example.com'
+const email = 'ada@example.com'
 
-const list = async (service: Service, token: string, query = '') =>
-  expectOk(await service.call('GET', `/emails?${query}`, { token })).emails as Record<string, unknown>[]
+describe('an email in the list', () => {
+  it.override('options', { env: { RESEND_WEBHOOK_SECRET: webhookSecret } })
 
-afterEach(() => void vi.restoreAllMocks())
-
-describe('a mail in the list', () => {
-  it('tells its state and its fate, and nothing of what it says', async () => {
-    const service = startService({ env: { RESEND_WEBHOOK_SECRET: webhookSecret } })
-    const { accessToken: token } = await signUpAdmin(service)
-    service.clock.advance(minute)
-    await register(service, ada)
-    const mail = newestMail(service, ada)
-    service.clock.advance(minute)
+  it('tells its state and its fate, and nothing of what it says', async ({ service, clock, inbox, people, admin }) => {
+    clock.advance(minute)
+    const { id } = await people.pending(email)
+    const mail = inbox.newest(email)
+    clock.advance(minute)
     await tell(service, eventOf('delivered', mail))
-    const { json } = await service.call('GET', '/users?email=ada', { token })
-    const at = (ms: number) => new Date(service.clock.now().getTime() - ms).toISOString()
-    const answer = await service.call('GET', '/emails?limit=1', { token })
+    const at = (ms: number) => new Date(clock.now().getTime() - ms).toISOString()
+    const answer = await admin.emails({ limit: 1 }).answer
     expect(expectOk(answer)).toEqual({
       emails: [
         {
           id: uuidv7,
           template: 'registration',
-          user_id: json.users[0].id,
-          recipient: ada,
+          user_id: id,
+          recipient: email,
           status: 'sent',
           attempts: 1,
           provider_id: mail.id,
@@ -56,26 +52,29 @@ describe('a mail in the list', () => {
     expect(answer.text).not.toMatch(/token|203\.0\.113|eyJ|http/)
   })
 
-  it('that is not finished says when it is tried again, and why it was not sent', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
-    service.clock.advance(minute)
-    await service.call('POST', '/auth/register', { body: { email: ada, password: goodPassword } })
+  it('that is not finished says when it is tried again, and why it was not sent', async ({
+    service,
+    clock,
+    anonymous,
+    admin,
+  }) => {
+    clock.advance(minute)
+    await anonymous.register({ email, password: goodPassword })
     const job = service.queued.pop()!
-    const [queued] = await list(service, token)
-    const now = service.clock.now()
+    const [queued] = (await admin.emails()).emails
+    const now = clock.now()
     expect(queued).toMatchObject({ status: 'queued', attempts: 0, user_id: null, due_at: now.toISOString() })
     scriptResend(loseConnection)
     await consume(service, [job])
-    const [postponed] = await list(service, token)
+    const [postponed] = (await admin.emails()).emails
     const later = new Date(now.getTime() + 15_000).toISOString()
     expect(postponed).toMatchObject({ status: 'queued', attempts: 1, due_at: later, finished_at: null })
     expect(postponed).toMatchObject({ last_error: 'application_error', user_id: uuidv7 })
     scriptResend(refuse(422, 'validation_error'))
-    service.clock.advance(minute)
+    clock.advance(minute)
     await consume(service, [job])
     // The first may have been accepted all the same.
-    const [refused] = await list(service, token)
+    const [refused] = (await admin.emails()).emails
     expect(refused).toMatchObject({
       status: 'unknown',
       last_error: 'validation_error',
@@ -84,44 +83,34 @@ describe('a mail in the list', () => {
     })
   })
 
-  it('of a deleted account is its farewell, which names no address any more', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
-    const { id } = await signUp(service, ada)
-    await service.call('DELETE', `/users/${id}`, { token })
-    expect(await list(service, token, `user_id=${id}`)).toMatchObject([{ template: 'account_deleted', recipient: ada }])
+  it('of a deleted account is its farewell, which names no address any more', async ({ service, ada, admin }) => {
+    await admin.deleteUser(ada)
+    const mine = () => admin.emails({ user_id: ada.id })
+    expect(await mine()).toMatchObject({ emails: [{ template: 'account_deleted', recipient: email }] })
     await service.deliver()
-    expect(await list(service, token, `user_id=${id}`)).toMatchObject([{ status: 'sent', recipient: null }])
-    expect((await service.call('GET', '/emails', { token })).text).not.toContain(ada)
+    expect(await mine()).toMatchObject({ emails: [{ status: 'sent', recipient: null }] })
+    expect((await admin.emails().answer).text).not.toContain(email)
   })
 })
 
-it('is for ADMINs only', async () => {
-  const service = startService()
-  const admin = await signUpAdmin(service)
-  const moderator = await signUpAs(service, 'MODERATOR', 'moderator@example.com', admin)
-  const user = await signUp(service, ada)
-  for (const { accessToken: token } of [moderator, user]) {
-    expectProblem(await service.call('GET', '/emails', { token }), 403, 'insufficient_permission')
-  }
-  expectProblem(await service.call('GET', '/emails'), 401, 'invalid_token')
-  const { json } = await service.call('GET', '/roles', { token: user.accessToken })
-  const holders = json.roles.filter((role: { permissions: string[] }) => role.permissions.includes('emails:read'))
-  expect(holders.map(({ role }: { role: string }) => role)).toEqual(['ADMIN'])
+it('the list is for ADMINs only', async ({ anonymous, ada, moderator }) => {
+  for (const person of [moderator, ada]) await person.emails().refused(403, 'insufficient_permission')
+  await anonymous.emails().refused(401, 'invalid_token')
+  const { roles } = await ada.roles()
+  const holders = roles.filter(({ permissions }) => permissions.includes('emails:read'))
+  expect(holders.map(({ role }) => role)).toEqual(['ADMIN'])
 })
 
-it.each([
-  ['user_id=7', '/user_id'],
-  ['user_id=', '/user_id'],
-  ['status=lost', '/status'],
-  ['limit=0', '/limit'],
-  ['limit=101', '/limit'],
-  ['cursor=x', '/cursor'],
-  [`cursor=${btoa('ada@example.com')}`, '/cursor'],
-])('refuses %s', async (query, pointer) => {
-  const service = startService()
-  const { accessToken: token } = await signUpAdmin(service)
-  expectInvalid(await service.call('GET', `/emails?${query}`, { token }), pointer)
+it.for([
+  { query: 'user_id=7', pointer: '/user_id' },
+  { query: 'user_id=', pointer: '/user_id' },
+  { query: 'status=lost', pointer: '/status' },
+  { query: 'limit=0', pointer: '/limit' },
+  { query: 'limit=101', pointer: '/limit' },
+  { query: 'cursor=x', pointer: '/cursor' },
+  { query: `cursor=${btoa('ada@example.com')}`, pointer: '/cursor' },
+])('the list refuses $query with 422', async ({ query, pointer }, { admin }) => {
+  expectInvalid(await admin.call('listEmails', { query }).answer, pointer)
 })
 
 describe('among 60,000 mails', () => {
@@ -147,17 +136,18 @@ describe('among 60,000 mails', () => {
     'user_id=01a20320-a200-7000-8000-00000000000c',
   ]
 
-  it('a page costs two round trips and a small constant times its rows, whatever the filter', async () => {
-    const plain = startService()
-    const { accessToken: token } = await signUpAdmin(plain)
+  it('a page costs two round trips and a small constant times its rows, whatever the filter', async ({
+    service,
+    admin,
+  }) => {
     await populate(60_000)
     const meter = countCosts(env)
-    const service = startService({ env: meter.bindings, beside: plain })
+    const metered = admin.at(startService({ env: meter.bindings, beside: service }))
     for (const filter of filters) {
       let cursor: string | null = ''
       for (let page = 0; page < 3 && cursor !== null; page++) {
-        const query: string = `/emails?${filter}&limit=50${cursor ? `&cursor=${cursor}` : ''}`
-        const { next_cursor: next } = expectOk(await service.call('GET', query, { token }))
+        const query: string = `${filter}&limit=50${cursor ? `&cursor=${cursor}` : ''}`
+        const { next_cursor: next } = await metered.call('listEmails', { query })
         const { rowsRead, roundTrips } = meter.take()
         expect(roundTrips, query).toBe(2)
         expect(rowsRead, query).toBeLessThanOrEqual(2 * 51 + 2 * emailStatuses.length + 10)
@@ -166,10 +156,8 @@ describe('among 60,000 mails', () => {
     }
   })
 
-  it('every one of them is on one page of each list it belongs to, newest first', async () => {
+  it('every one of them is on one page of each list it belongs to, newest first', async ({ admin }) => {
     await populate(1500)
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
     const { results } = await env.DB.prepare('select id, user_id, status from emails order by id desc').all<{
       id: string
       user_id: string | null
@@ -183,10 +171,8 @@ describe('among 60,000 mails', () => {
       const seen: unknown[] = []
       let cursor: string | null = ''
       while (cursor !== null) {
-        const query: string = `/emails?${filter}&limit=100${cursor ? `&cursor=${cursor}` : ''}`
-        const page: { emails: { id: string }[]; next_cursor: string | null } = expectOk(
-          await service.call('GET', query, { token }),
-        )
+        const query: string = `${filter}&limit=100${cursor ? `&cursor=${cursor}` : ''}`
+        const page: Success<'listEmails'> = await admin.call('listEmails', { query })
         seen.push(...page.emails.map(({ id }) => id))
         cursor = page.next_cursor
       }

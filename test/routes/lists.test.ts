@@ -1,77 +1,74 @@
 /** GET /users, GET /audit-events and GET /roles: filters, orders and pages. */
-import { env } from 'cloudflare:workers'
-import { describe, expect, it } from 'vitest'
+import { describe, expect } from 'vitest'
+import type { User } from '../../client/src/types.ts'
 import { uuidv7 as newId } from '../../src/crypto/random.ts'
-import { expectInvalid, expectOk, expectProblem, instant, administeredUser, uuidv7 } from '../support/answers.ts'
+import { expectInvalid, expectOk, instant, administeredUser, uuidv7 } from '../support/answers.ts'
+import type { QueryOf } from '../support/api.ts'
+import type { Caller } from '../support/caller.ts'
 import { hour, minute } from '../support/clock.ts'
-import { type SignedIn, goodPassword, signUp, signUpAdmin, signUpAs } from '../support/people.ts'
-import { type Answer, type Service, startService } from '../support/service.ts'
+import { it } from '../support/fixtures.ts'
+import { insertUsers } from '../support/rows.ts'
 import { nothing, observe, rowsOf, write } from '../support/state.ts'
 
-interface Listed {
-  id: string
-  email: string
-  role: string
-  status: string
-}
-
-const list = (service: Service, { accessToken: token }: SignedIn, path: string) => service.call('GET', path, { token })
+type Listed = Pick<User, 'id' | 'email' | 'role' | 'status'>
 
 /** Every page of a list, put together. */
-async function walk(service: Service, actor: SignedIn, path: string, member: 'users' | 'events', limit: number) {
-  const items: Listed[] = []
+async function walk<Item>(limit: number, read: (page: Page) => Promise<{ items: Item[]; next_cursor: string | null }>) {
+  const items: Item[] = []
   const sizes: number[] = []
-  const base = `${path}${path.includes('?') ? '&' : '?'}limit=${limit}`
-  for (let cursor: string | null = ''; cursor !== null;) {
-    const answer: Answer = await list(
-      service,
-      actor,
-      cursor === '' ? base : `${base}&cursor=${encodeURIComponent(cursor)}`,
-    )
-    const page = expectOk(answer)
-    expect(Object.keys(page).toSorted()).toEqual([member, 'next_cursor'].toSorted())
-    items.push(...page[member])
-    sizes.push(page[member].length)
+  let cursor: string | undefined
+  do {
+    const page = await read({ limit, ...(cursor !== undefined && { cursor }) })
+    items.push(...page.items)
+    sizes.push(page.items.length)
     expect(sizes.length, 'the pages come to an end').toBeLessThan(200)
-    cursor = page.next_cursor
-  }
+    cursor = page.next_cursor ?? undefined
+  } while (cursor !== undefined)
   return { items, sizes }
 }
 
-/** 45 users besides the ADMIN who asks: of every role and status, with addresses in another order than their ages. */
-async function crowd(service: Service) {
-  const admin = await signUpAdmin(service)
+interface Page {
+  limit: number
+  cursor?: string
+}
+
+const walkUsers = (actor: Caller, filter: QueryOf<'listUsers'>, limit: number) =>
+  walk(limit, async (page) => {
+    const { users, ...rest } = await actor.users({ ...filter, ...page })
+    expect(Object.keys(rest)).toEqual(['next_cursor'])
+    return { items: users, ...rest }
+  })
+
+const walkEvents = (actor: Caller, filter: QueryOf<'listAuditEvents'>, limit: number) =>
+  walk(limit, async (page) => {
+    const { events, ...rest } = await actor.auditEvents({ ...filter, ...page })
+    expect(Object.keys(rest)).toEqual(['next_cursor'])
+    return { items: events, ...rest }
+  })
+
+/** 45 users besides the ADMIN: of every role and status, with addresses in another order than their ages. */
+const withCrowd = it.extend('all', async ({ clock, admin }) => {
   const users = Array.from({ length: 45 }, (_, number): Listed => {
-    service.clock.advance(1)
+    clock.advance(1)
     const place = (number * 17) % 45
     return {
-      id: newId(service.clock.now()),
+      id: newId(clock.now()),
       email: `${['ann', 'anna', 'bob'][place % 3]}${place}@${place % 2 ? 'example.com' : 'example.org'}`,
-      role: ['USER', 'USER', 'MODERATOR', 'ADMIN'][number % 4]!,
-      status: ['pending', 'active', 'suspended'][number % 3]!,
+      role: (['USER', 'USER', 'MODERATOR', 'ADMIN'] as const)[number % 4]!,
+      status: (['pending', 'active', 'suspended'] as const)[number % 3]!,
     }
   })
-  const now = service.clock.now().getTime()
-  await env.DB.batch(
-    users.map(({ id, email, role, status }) =>
-      env.DB.prepare(
-        'insert into users (id, email, role, status, created_at, updated_at) values (?, ?, ?, ?, ?, ?)',
-      ).bind(id, email, role, status, now, now),
-    ),
-  )
-  const all = [...users, { id: admin.id, email: admin.email, role: 'ADMIN', status: 'active' }]
-  return { admin, all }
-}
+  await insertUsers(users)
+  return [...users, await admin.me()]
+})
 
 const newestFirst = (users: Listed[]) => users.toSorted((a, b) => (a.id > b.id ? -1 : 1))
 const byAddress = (users: Listed[]) => users.toSorted((a, b) => (a.email < b.email ? -1 : 1))
 const ids = (users: { id: string }[]) => users.map(({ id }) => id)
 
 describe('GET /users', () => {
-  it('gives users with every field of the contract and no other, and does nothing', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { answer, effects } = await observe(service, () => list(service, admin, '/users'))
+  it('gives users with every field of the contract and no other, and does nothing', async ({ service, admin }) => {
+    const { answer, effects } = await observe(service, () => admin.users())
     expect(expectOk(answer)).toEqual({
       users: [administeredUser({ email: admin.email, id: admin.id, role: 'ADMIN' })],
       next_cursor: null,
@@ -79,242 +76,206 @@ describe('GET /users', () => {
     expect(effects).toEqual(nothing)
   })
 
-  it('gives every user once, newest first, however long the pages are', async () => {
-    const service = startService()
-    const { admin, all } = await crowd(service)
+  withCrowd('gives every user once, newest first, however long the pages are', async ({ admin, all }) => {
     for (const limit of [1, 7, 23, 45, 46, 100]) {
-      const { items, sizes } = await walk(service, admin, '/users', 'users', limit)
+      const { items, sizes } = await walkUsers(admin, {}, limit)
       expect(ids(items), `pages of ${limit}`).toEqual(ids(newestFirst(all)))
       expect(sizes.slice(0, -1).every((size) => size === limit)).toBe(true)
       expect(sizes.at(-1), 'no empty page at the end').toBeGreaterThan(0)
     }
   })
 
-  it('gives 20 where no limit is said', async () => {
-    const service = startService()
-    const { admin } = await crowd(service)
-    expect(expectOk(await list(service, admin, '/users')).users).toHaveLength(20)
+  withCrowd('gives 20 where no limit is said', async ({ admin, all }) => {
+    expect(all).toHaveLength(46)
+    expect((await admin.users()).users).toHaveLength(20)
   })
 
-  it('filters by role, status and prefix of the address, alone and together, page by page', async () => {
-    const service = startService()
-    const { admin, all } = await crowd(service)
-    for (const role of [undefined, 'USER', 'MODERATOR', 'ADMIN']) {
-      for (const status of [undefined, 'pending', 'active', 'suspended']) {
-        for (const email of [undefined, 'an', 'anna1', ' BOB ', 'zoe']) {
-          const query = new URLSearchParams({
-            ...(role && { role }),
-            ...(status && { status }),
-            ...(email && { email }),
-          })
-          const matching = all.filter(
-            (user) =>
-              (!role || user.role === role) &&
-              (!status || user.status === status) &&
-              (!email || user.email.startsWith(email.trim().toLowerCase())),
-          )
-          const expected = email ? byAddress(matching) : newestFirst(matching)
-          const { items } = await walk(service, admin, `/users?${query.toString()}`, 'users', 6)
-          expect(ids(items), query.toString()).toEqual(ids(expected))
+  withCrowd(
+    'filters by role, status and prefix of the address, alone and together, page by page',
+    async ({ admin, all }) => {
+      for (const role of [undefined, 'USER', 'MODERATOR', 'ADMIN'] as const) {
+        for (const status of [undefined, 'pending', 'active', 'suspended'] as const) {
+          for (const email of [undefined, 'an', 'anna1', ' BOB ', 'zoe']) {
+            const filter = { ...(role && { role }), ...(status && { status }), ...(email && { email }) }
+            const matching = all.filter(
+              (user) =>
+                (!role || user.role === role) &&
+                (!status || user.status === status) &&
+                (!email || user.email.startsWith(email.trim().toLowerCase())),
+            )
+            const expected = email ? byAddress(matching) : newestFirst(matching)
+            const { items } = await walkUsers(admin, filter, 6)
+            expect(ids(items), JSON.stringify(filter)).toEqual(ids(expected))
+          }
         }
       }
-    }
-  })
+    },
+  )
 
-  it('takes the characters of an address for themselves: no pattern reaches the database', async () => {
-    const service = startService()
-    const { admin } = await crowd(service)
+  withCrowd('takes the characters of an address for themselves: no pattern reaches the database', async ({ admin }) => {
     for (const email of ['%', '_nn', 'a*', "' or 1=1 --", 'ann\\', '🦊', 'a'.repeat(254)]) {
-      const page = expectOk(await list(service, admin, `/users?${new URLSearchParams({ email }).toString()}`))
+      const page = await admin.users({ email })
       expect(page, email).toEqual({ users: [], next_cursor: null })
     }
-    const whole = expectOk(await list(service, admin, '/users?email=admin@example.com'))
+    const whole = await admin.users({ email: admin.email })
     expect(ids(whole.users)).toEqual([admin.id])
   })
 
-  it('finds a whole address in every spelling of its domain', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { id } = await signUp(service, 'ada@xn--bcher-kva.example')
+  it('finds a whole address in every spelling of its domain', async ({ people, admin }) => {
+    const { id } = await people.signUp('ada@xn--bcher-kva.example')
     for (const email of ['ada@BÜCHER.example', ' ADA@bücher.Example ', 'ada@xn--bcher-kva.example', 'ada@xn--bch']) {
-      const page = expectOk(await list(service, admin, `/users?${new URLSearchParams({ email }).toString()}`))
+      const page = await admin.users({ email })
       expect(ids(page.users), email).toEqual([id])
     }
   })
 
-  it('goes on where the page before ended, whoever came or went meanwhile', async () => {
-    const service = startService()
-    const { admin, all } = await crowd(service)
-    const first = expectOk(await list(service, admin, '/users?limit=10'))
-    service.clock.advance(hour / 12)
-    await signUp(service, 'late@example.com')
-    await write('delete from users where id = ?', first.users.at(-1).id)
-    const second = expectOk(await list(service, admin, `/users?limit=10&cursor=${first.next_cursor}`))
-    expect(ids(second.users)).toEqual(ids(newestFirst(all)).slice(10, 20))
-  })
+  withCrowd(
+    'goes on where the page before ended, also when users came or went meanwhile',
+    async ({ clock, people, admin, all }) => {
+      const first = await admin.users({ limit: 10 })
+      clock.advance(hour / 12)
+      await people.signUp('late@example.com')
+      await write('delete from users where id = ?', first.users.at(-1)!.id)
+      const second = await admin.users({ limit: 10, cursor: first.next_cursor! })
+      expect(ids(second.users)).toEqual(ids(newestFirst(all)).slice(10, 20))
+    },
+  )
 
-  it.each([
-    ['limit=0', '/limit'],
-    ['limit=101', '/limit'],
-    ['limit=-1', '/limit'],
-    ['limit=1.5', '/limit'],
-    ['limit=1e1', '/limit'],
-    ['limit=', '/limit'],
-    ['limit=%2010', '/limit'],
-    ['limit=9999999999999999999999', '/limit'],
-    ['limit=5&limit=6', '/limit'],
-    ['role=user', '/role'],
-    ['role=ROOT', '/role'],
-    ['role=', '/role'],
-    ['role=USER&role=ADMIN', '/role'],
-    ['status=deleted', '/status'],
-    ['email=', '/email'],
-    ['email=%00', '/email'],
-    ['email=a&email=b', '/email'],
-    [`email=${'a'.repeat(255)}`, '/email'],
-    ['cursor=', '/cursor'],
-    ['cursor=x', '/cursor'],
-    ['cursor=%00', '/cursor'],
-    [`cursor=${'a'.repeat(401)}`, '/cursor'],
-    [`cursor=${btoa('01936f6e-0000-4000-8000-000000000000')}`, '/cursor'],
-    ['email=a&cursor=MDE5MzZmNmUtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAw', '/cursor'],
-    ['cursor=YWRhQGV4YW1wbGUuY29t', '/cursor'],
-  ])('refuses ?%s with 422', async (query, pointer) => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const answer = await list(service, admin, `/users?${query}`)
+  it.for([
+    { query: 'limit=0', pointer: '/limit' },
+    { query: 'limit=101', pointer: '/limit' },
+    { query: 'limit=-1', pointer: '/limit' },
+    { query: 'limit=1.5', pointer: '/limit' },
+    { query: 'limit=1e1', pointer: '/limit' },
+    { query: 'limit=', pointer: '/limit' },
+    { query: 'limit=%2010', pointer: '/limit' },
+    { query: 'limit=9999999999999999999999', pointer: '/limit' },
+    { query: 'limit=5&limit=6', pointer: '/limit' },
+    { query: 'role=user', pointer: '/role' },
+    { query: 'role=ROOT', pointer: '/role' },
+    { query: 'role=', pointer: '/role' },
+    { query: 'role=USER&role=ADMIN', pointer: '/role' },
+    { query: 'status=deleted', pointer: '/status' },
+    { query: 'email=', pointer: '/email' },
+    { query: 'email=%00', pointer: '/email' },
+    { query: 'email=a&email=b', pointer: '/email' },
+    { query: `email=${'a'.repeat(255)}`, pointer: '/email' },
+    { query: 'cursor=', pointer: '/cursor' },
+    { query: 'cursor=x', pointer: '/cursor' },
+    { query: 'cursor=%00', pointer: '/cursor' },
+    { query: `cursor=${'a'.repeat(401)}`, pointer: '/cursor' },
+    { query: `cursor=${btoa('01936f6e-0000-4000-8000-000000000000')}`, pointer: '/cursor' },
+    { query: 'email=a&cursor=MDE5MzZmNmUtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAw', pointer: '/cursor' },
+    { query: 'cursor=YWRhQGV4YW1wbGUuY29t', pointer: '/cursor' },
+  ])('refuses ?$query with 422', async ({ query, pointer }, { admin }) => {
+    const answer = await admin.call('listUsers', { query }).answer
     expectInvalid(answer, pointer)
-    expect(answer.json.errors).toHaveLength(1)
+    expect(answer.json).toMatchObject({ errors: [{ pointer }] })
   })
 
-  it('ignores what it does not know', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    expectOk(await list(service, admin, '/users?sort=password_hash&offset=7&__proto__=x'))
+  it('ignores what it does not know', async ({ admin }) => {
+    await admin.call('listUsers', { query: 'sort=password_hash&offset=7&__proto__=x' })
   })
 
-  it('is for who may read users: MODERATOR and ADMIN', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    expectOk(await list(service, await signUpAs(service, 'MODERATOR', 'mod@example.com', admin), '/users'))
-    const user = await signUp(service, 'user@example.com')
-    expectProblem(await list(service, user, '/users'), 403, 'insufficient_permission')
-    expectProblem(await service.call('GET', '/users'), 401, 'invalid_token')
+  it('is for roles that may read users: MODERATOR and ADMIN', async ({ anonymous, ada, moderator }) => {
+    await moderator.users()
+    await ada.users().refused(403, 'insufficient_permission')
+    await anonymous.users().refused(401, 'invalid_token')
   })
 })
 
 describe('GET /audit-events', () => {
   /** A few people, and what they did, minute by minute. */
-  async function history(service: Service) {
-    const admin = await signUpAdmin(service)
-    const ada = await signUp(service, 'ada@example.com')
+  const withHistory = it.extend('ada', async ({ clock, people, admin }) => {
+    const ada = await people.signUp('ada@example.com')
     for (let failure = 0; failure < 9; failure++) {
-      service.clock.advance(minute / 20)
-      await service.call('POST', '/auth/login', { body: { email: 'ada@example.com', password: 'wrong' } })
+      clock.advance(minute / 20)
+      await ada.login({ email: ada.email, password: 'wrong' }).answer
     }
-    service.clock.advance(minute / 20)
+    clock.advance(minute / 20)
     const headers = { 'User-Agent': 'Netscape/4', 'CF-Connecting-IP': '198.51.100.9', 'X-Request-Id': 'suspend-1' }
-    const suspension = { token: admin.accessToken, body: { reason: 'spam' }, headers }
-    expectOk(await service.call('POST', `/users/${ada.id}/suspend`, suspension))
-    return { admin, ada }
-  }
-
-  it('gives what happened, newest first, with every field of the contract and no address', async () => {
-    const service = startService()
-    const { admin, ada } = await history(service)
-    const { events, next_cursor } = expectOk(await list(service, admin, '/audit-events?limit=100'))
-    expect(next_cursor).toBeNull()
-    expect(events[0]).toEqual({
-      id: uuidv7,
-      at: service.clock.now().toISOString(),
-      type: 'user.suspended',
-      actor_id: admin.id,
-      user_id: ada.id,
-      ip: '198.51.100.9',
-      country: null,
-      user_agent: 'Netscape/4',
-      request_id: 'suspend-1',
-      detail: { reason: 'spam' },
-    })
-    expect(events).toHaveLength((await rowsOf('audit_events')).length)
-    for (const event of events) expect(event).toMatchObject({ id: uuidv7, at: instant })
-    expect(events.map(({ at }: { at: string }) => at)).toEqual(
-      events
-        .map(({ at }: { at: string }) => at)
-        .toSorted()
-        .toReversed(),
-    )
-    expect(JSON.stringify(events)).not.toContain('@example.com')
+    await admin.from({ headers }).suspend(ada)
+    return ada
   })
 
-  it('gives every event once, however long the pages are, with each filter and both', async () => {
-    const service = startService()
-    const { admin, ada } = await history(service)
-    const all = (await rowsOf('audit_events')).toReversed()
-    const filters = [
-      {},
-      { user_id: ada.id },
-      { user_id: admin.id },
-      { type: 'user.sign_in_refused' },
-      { type: 'user.registered' },
-      { type: 'user.sign_in_refused', user_id: ada.id },
-      { type: 'user.sign_in_refused', user_id: admin.id },
-      { type: 'user.expired' },
-    ]
-    for (const filter of filters) {
-      const expected = all.filter((row) => Object.entries(filter).every(([column, value]) => row[column] === value))
-      for (const limit of [1, 4, 100]) {
-        const path = `/audit-events?${new URLSearchParams(filter as Record<string, string>).toString()}`
-        const { items, sizes } = await walk(service, admin, path, 'events', limit)
-        expect(ids(items), `${path} ${limit}`).toEqual(expected.map(({ id }) => id))
-        if (expected.length > 0) expect(sizes.at(-1)).toBeGreaterThan(0)
+  withHistory(
+    'gives what happened, newest first, with every field of the contract and no address',
+    async ({ clock, ada, admin }) => {
+      const { events, next_cursor } = await admin.auditEvents({ limit: 100 })
+      expect(next_cursor).toBeNull()
+      expect(events[0]).toEqual({
+        id: uuidv7,
+        at: clock.now().toISOString(),
+        type: 'user.suspended',
+        actor_id: admin.id,
+        user_id: ada.id,
+        ip: '198.51.100.9',
+        country: null,
+        user_agent: 'Netscape/4',
+        request_id: 'suspend-1',
+        detail: { reason: 'spam' },
+      })
+      expect(events).toHaveLength((await rowsOf('audit_events')).length)
+      for (const event of events) expect(event).toMatchObject({ id: uuidv7, at: instant })
+      const times = events.map(({ at }) => at)
+      expect(times).toEqual(times.toSorted().toReversed())
+      expect(JSON.stringify(events)).not.toContain('@example.com')
+    },
+  )
+
+  withHistory(
+    'gives every event once, however long the pages are, with each filter and both',
+    async ({ ada, admin }) => {
+      const all = (await rowsOf('audit_events')).toReversed()
+      const filters: QueryOf<'listAuditEvents'>[] = [
+        {},
+        { user_id: ada.id },
+        { user_id: admin.id },
+        { type: 'user.sign_in_refused' },
+        { type: 'user.registered' },
+        { type: 'user.sign_in_refused', user_id: ada.id },
+        { type: 'user.sign_in_refused', user_id: admin.id },
+        { type: 'user.expired' },
+      ]
+      for (const filter of filters) {
+        const expected = all.filter((row) => Object.entries(filter).every(([column, value]) => row[column] === value))
+        for (const limit of [1, 4, 100]) {
+          const { items, sizes } = await walkEvents(admin, filter, limit)
+          expect(ids(items), `${JSON.stringify(filter)} ${limit}`).toEqual(expected.map(({ id }) => id))
+          if (expected.length > 0) expect(sizes.at(-1)).toBeGreaterThan(0)
+        }
       }
-    }
+    },
+  )
+
+  it('still tells what was done to an account that is gone', async ({ ada, admin }) => {
+    await ada.deleteMe()
+    const { events } = await admin.auditEvents({ user_id: ada.id, type: 'user.deleted' })
+    expect(events).toMatchObject([{ type: 'user.deleted', actor_id: ada.id, user_id: ada.id }])
   })
 
-  it('still tells what was done to an account that is gone', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { id, accessToken: token } = await signUp(service, 'ada@example.com')
-    await service.call('DELETE', '/users/me', { token, body: { password: goodPassword } })
-    const { events } = expectOk(await list(service, admin, `/audit-events?user_id=${id}&type=user.deleted`))
-    expect(events).toMatchObject([{ type: 'user.deleted', actor_id: id, user_id: id }])
+  it.for([
+    { query: 'user_id=x', pointer: '/user_id' },
+    { query: 'user_id=', pointer: '/user_id' },
+    { query: 'type=user.flew', pointer: '/type' },
+    { query: 'type=', pointer: '/type' },
+    { query: 'limit=0', pointer: '/limit' },
+    { query: 'limit=101', pointer: '/limit' },
+    { query: 'cursor=x', pointer: '/cursor' },
+    { query: 'cursor=YWRhQGV4YW1wbGUuY29t', pointer: '/cursor' },
+  ])('refuses ?$query with 422', async ({ query, pointer }, { admin }) => {
+    expectInvalid(await admin.call('listAuditEvents', { query }).answer, pointer)
   })
 
-  it.each([
-    ['user_id=x', '/user_id'],
-    ['user_id=', '/user_id'],
-    ['type=user.flew', '/type'],
-    ['type=', '/type'],
-    ['limit=0', '/limit'],
-    ['limit=101', '/limit'],
-    ['cursor=x', '/cursor'],
-    ['cursor=YWRhQGV4YW1wbGUuY29t', '/cursor'],
-  ])('refuses ?%s with 422', async (query, pointer) => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    expectInvalid(await list(service, admin, `/audit-events?${query}`), pointer)
-  })
-
-  it('is for ADMIN alone', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const others = [
-      await signUpAs(service, 'MODERATOR', 'mod@example.com', admin),
-      await signUp(service, 'user@example.com'),
-    ]
-    for (const other of others) {
-      expectProblem(await list(service, other, '/audit-events'), 403, 'insufficient_permission')
-    }
-    expectProblem(await service.call('GET', '/audit-events'), 401, 'invalid_token')
+  it('is for ADMIN alone', async ({ anonymous, ada, moderator }) => {
+    for (const other of [moderator, ada]) await other.auditEvents().refused(403, 'insufficient_permission')
+    await anonymous.auditEvents().refused(401, 'invalid_token')
   })
 })
 
 describe('GET /roles', () => {
-  it('tells any signed-in user what each role may do', async () => {
-    const service = startService()
-    const user = await signUp(service, 'user@example.com')
-    const { roles } = expectOk(await list(service, user, '/roles'))
+  it('tells any signed-in user what each role may do', async ({ anonymous, ada }) => {
+    const { roles } = await ada.roles()
     const moderator = ['content:manage', 'users:read', 'profiles:moderate', 'users:suspend']
     const admin = [
       'users:activate',
@@ -331,6 +292,6 @@ describe('GET /roles', () => {
       { role: 'MODERATOR', permissions: moderator },
       { role: 'ADMIN', permissions: [...moderator, ...admin] },
     ])
-    expectProblem(await service.call('GET', '/roles'), 401, 'invalid_token')
+    await anonymous.roles().refused(401, 'invalid_token')
   })
 })

@@ -1,31 +1,13 @@
 /** What the signed-in user sees and does of its own account. */
-import { describe, expect, it } from 'vitest'
-import { expectInvalid, expectNoContent, expectOk, expectProblem, sessionOf, userObject } from '../support/answers.ts'
+import { describe, expect } from 'vitest'
+import { expectInvalid, expectNoContent, expectOk, expectProblem, userObject } from '../support/answers.ts'
 import { minute } from '../support/clock.ts'
 import { subjects } from '../support/mails.ts'
-import {
-  type SignedIn,
-  goodPassword,
-  otherPassword,
-  register,
-  resetToken,
-  signIn,
-  signUp,
-  signUpAdmin,
-  signUpAs,
-} from '../support/people.ts'
-import { type Service, startService } from '../support/service.ts'
+import { it } from '../support/fixtures.ts'
+import { goodPassword, otherPassword } from '../support/person.ts'
 import { nothing, observe, rowOf, rowsOf, whereIs, write } from '../support/state.ts'
 
 const email = 'ada@example.com'
-
-const me = (service: Service, { accessToken: token }: SignedIn) => service.call('GET', '/users/me', { token })
-
-const patch = (service: Service, { accessToken: token }: SignedIn, body: unknown) =>
-  service.call('PATCH', '/users/me', { token, body })
-
-const erase = (service: Service, { accessToken: token }: SignedIn, password = goodPassword) =>
-  service.call('DELETE', '/users/me', { token, body: { password } })
 
 const full = {
   first_name: 'Ada',
@@ -36,33 +18,35 @@ const full = {
 }
 
 describe('GET /users/me', () => {
-  it('gives the user with every field of the contract and no other, and does nothing', async () => {
-    const service = startService()
-    const ada = await signUp(service, email)
-    const { answer, effects } = await observe(service, () => me(service, ada))
-    const now = service.clock.now().toISOString()
+  it('gives the user with every field of the contract and no other, and does nothing', async ({
+    service,
+    clock,
+    ada,
+  }) => {
+    const { answer, effects } = await observe(service, () => ada.me())
+    const now = clock.now().toISOString()
     const times = { created_at: now, updated_at: now, activated_at: now, last_login_at: now }
     expect(expectOk(answer)).toEqual(userObject({ email, id: ada.id, ...times }))
     expect(effects).toEqual(nothing)
   })
 
-  it('gives the role as it is now, whatever the token says', async () => {
-    const service = startService()
-    const ada = await signUp(service, email)
+  it('gives the role as it is now, whatever the token says', async ({ ada }) => {
     await write("update users set role = 'MODERATOR' where id = ?", ada.id)
-    expect(expectOk(await me(service, ada)).role).toBe('MODERATOR')
+    expect((await ada.me()).role).toBe('MODERATOR')
   })
 })
 
 describe('PATCH /users/me', () => {
-  it('changes what is sent, all of it at once, records which fields and mails nothing', async () => {
-    const service = startService()
-    const ada = await signUp(service, email)
-    service.clock.advance(minute)
-    const { answer, effects } = await observe(service, () => patch(service, ada, full))
-    const expected = userObject({ email, id: ada.id, ...full, updated_at: service.clock.now().toISOString() })
+  it('changes what is sent, all of it at once, records which fields and mails nothing', async ({
+    service,
+    clock,
+    ada,
+  }) => {
+    clock.advance(minute)
+    const { answer, effects } = await observe(service, () => ada.updateMe(full))
+    const expected = userObject({ email, id: ada.id, ...full, updated_at: clock.now().toISOString() })
     expect(expectOk(answer)).toEqual(expected)
-    expect(expectOk(await me(service, ada))).toEqual(expected)
+    expect(await ada.me()).toEqual(expected)
     expect(effects).toEqual({
       ...nothing,
       rows: { users: '~1', audit_events: '+1' },
@@ -72,59 +56,66 @@ describe('PATCH /users/me', () => {
     expect(fields.split(' ').toSorted()).toEqual(['avatar_url', 'bio', 'first_name', 'last_name', 'locale'])
   })
 
-  it('changes each field alone, leaves the others as they are, and clears it with null', async () => {
-    const service = startService()
-    const ada = await signUp(service, email)
+  it('changes each field alone, leaves the others as they are, and clears it with null', async ({ ada }) => {
     let profile: Record<string, string | null> = {}
     for (const [field, value] of Object.entries(full)) {
       profile = { ...profile, [field]: value }
-      expect(expectOk(await patch(service, ada, { [field]: value }))).toMatchObject(profile)
+      expect(await ada.updateMe({ [field]: value })).toMatchObject(profile)
     }
     for (const field of Object.keys(full)) {
       profile = { ...profile, [field]: null }
-      expect(expectOk(await patch(service, ada, { [field]: null }))).toMatchObject(profile)
+      expect(await ada.updateMe({ [field]: null })).toMatchObject(profile)
     }
-    expect(expectOk(await me(service, ada))).toMatchObject(profile)
+    expect(await ada.me()).toMatchObject(profile)
   })
 
-  it.each([
-    ['names trimmed', { first_name: '  Ada  ' }, { first_name: 'Ada' }],
-    ['a name of 100 code points', { last_name: '🦊'.repeat(100) }, {}],
-    ['a bio of 500 code points', { bio: '🦊'.repeat(500) }, {}],
-    ['a bio with line breaks of Windows', { bio: 'one\r\ntwo' }, {}],
-    ['an avatar URL of 2048 characters', { avatar_url: `https://a.example/${'x'.repeat(2030)}` }, {}],
-    [
-      'an avatar URL with a port, a query and escapes',
-      { avatar_url: "https://a.example:8443/~x/%C3%A4.png?a=b&c=(d)*'!#e" },
-      {},
-    ],
-    ['a locale with script and region', { locale: 'zh-Hant-TW' }, {}],
-    ['markup, which is text like any other', { bio: '<script>alert(1)</script>', first_name: "Robert'); --" }, {}],
-  ])('takes %s', async (_, body, kept) => {
-    const service = startService()
-    const ada = await signUp(service, email)
-    expect(expectOk(await patch(service, ada, body))).toMatchObject({ ...body, ...kept })
+  it.for([
+    { what: 'names trimmed', body: { first_name: '  Ada  ' }, kept: { first_name: 'Ada' } },
+    { what: 'a name of 100 code points', body: { last_name: '🦊'.repeat(100) }, kept: {} },
+    { what: 'a bio of 500 code points', body: { bio: '🦊'.repeat(500) }, kept: {} },
+    { what: 'a bio with line breaks of Windows', body: { bio: 'one\r\ntwo' }, kept: {} },
+    {
+      what: 'an avatar URL of 2048 characters',
+      body: { avatar_url: `https://a.example/${'x'.repeat(2030)}` },
+      kept: {},
+    },
+    {
+      what: 'an avatar URL with a port, a query and escapes',
+      body: { avatar_url: "https://a.example:8443/~x/%C3%A4.png?a=b&c=(d)*'!#e" },
+      kept: {},
+    },
+    { what: 'a locale with script and region', body: { locale: 'zh-Hant-TW' }, kept: {} },
+    {
+      what: 'markup, which is text like any other',
+      body: { bio: '<script>alert(1)</script>', first_name: "Robert'); --" },
+      kept: {},
+    },
+  ])('takes $what', async ({ body, kept }, { ada }) => {
+    expect(await ada.updateMe(body)).toMatchObject({ ...body, ...kept })
   })
 
-  it('ignores what a user has no say in, and records nothing when nothing else is sent', async () => {
-    const service = startService()
-    const ada = await signUp(service, email)
+  it('ignores fields that a user may not change, and records nothing when nothing else is sent', async ({
+    service,
+    ada,
+  }) => {
     const before = await rowOf('users')
     const { answer, effects } = await observe(service, () =>
-      patch(service, ada, {
-        id: '01936f6e-0000-7000-8000-000000000000',
-        email: 'eve@example.com',
-        role: 'ADMIN',
-        status: 'suspended',
-        password: otherPassword,
-        password_hash: 'x',
-        passwordHash: 'x',
-        created_at: '2020-01-01T00:00:00.000Z',
-        activated_at: null,
-        activatedAt: null,
-        last_login_at: null,
-        firstName: 'Eve',
-        constructor: { prototype: { role: 'ADMIN' } },
+      ada.call('updateMe', {
+        body: {
+          id: '01936f6e-0000-7000-8000-000000000000',
+          email: 'eve@example.com',
+          role: 'ADMIN',
+          status: 'suspended',
+          password: otherPassword,
+          password_hash: 'x',
+          passwordHash: 'x',
+          created_at: '2020-01-01T00:00:00.000Z',
+          activated_at: null,
+          activatedAt: null,
+          last_login_at: null,
+          firstName: 'Eve',
+          constructor: { prototype: { role: 'ADMIN' } },
+        },
       }),
     )
     expect(expectOk(answer)).toMatchObject({ id: ada.id, email, role: 'USER', first_name: null })
@@ -132,55 +123,53 @@ describe('PATCH /users/me', () => {
     expect(effects).toEqual(nothing)
   })
 
-  it('refuses what breaks a rule with 422, names the field, and changes nothing', async () => {
-    const service = startService()
-    const ada = await signUp(service, email)
-    const broken: [Record<string, unknown>, string][] = [
-      [{ first_name: '' }, '/first_name'],
-      [{ first_name: ' \u00a0 ' }, '/first_name'],
-      [{ first_name: '🦊'.repeat(101) }, '/first_name'],
-      [{ first_name: 'A\0' }, '/first_name'],
-      [{ first_name: 'A\ud83e' }, '/first_name'],
-      [{ first_name: 'A\nB' }, '/first_name'],
-      [{ first_name: 'A\u001bB' }, '/first_name'],
-      [{ first_name: 'A\u2028B' }, '/first_name'],
-      [{ first_name: 'A\u202eB' }, '/first_name'],
-      [{ last_name: '\u2066A' }, '/last_name'],
-      [{ first_name: 7 }, '/first_name'],
-      [{ last_name: ['Lovelace'] }, '/last_name'],
-      [{ last_name: 'x'.repeat(101) }, '/last_name'],
-      [{ bio: '🦊'.repeat(501) }, '/bio'],
-      [{ bio: 'a\u0007' }, '/bio'],
-      [{ bio: '\udd8a' }, '/bio'],
-      [{ bio: true }, '/bio'],
-      [{ avatar_url: 'http://images.example.com/ada.png' }, '/avatar_url'],
-      [{ avatar_url: 'javascript:alert(1)' }, '/avatar_url'],
-      [{ avatar_url: 'data:text/html,x' }, '/avatar_url'],
-      [{ avatar_url: '//images.example.com/ada.png' }, '/avatar_url'],
-      [{ avatar_url: 'https://ada:secret@images.example.com/' }, '/avatar_url'],
-      [{ avatar_url: 'https://images.example.com/a b' }, '/avatar_url'],
-      [{ avatar_url: 'https://images.example.com/a\nb' }, '/avatar_url'],
-      [{ avatar_url: '\u0001https://images.example.com/' }, '/avatar_url'],
-      [{ avatar_url: 'https:' }, '/avatar_url'],
-      [{ avatar_url: 'https:images.example.com' }, '/avatar_url'],
-      [{ avatar_url: 'https:\\\\images.example.com' }, '/avatar_url'],
-      [{ avatar_url: 'https://bücher.example/ä.png' }, '/avatar_url'],
-      [{ avatar_url: 'https://images.example.com/"><script>' }, '/avatar_url'],
-      [{ avatar_url: 'https://images.example.com/%zz' }, '/avatar_url'],
-      [{ avatar_url: 'https://[::1]/[x]' }, '/avatar_url'],
-      [{ avatar_url: 'https:///images.example.com/' }, '/avatar_url'],
-      [{ avatar_url: 'https://images.example.com:/' }, '/avatar_url'],
-      [{ avatar_url: 'https://@images.example.com/' }, '/avatar_url'],
-      [{ avatar_url: '' }, '/avatar_url'],
-      [{ avatar_url: `https://a.example/${'x'.repeat(2031)}` }, '/avatar_url'],
-      [{ locale: 'en_GB' }, '/locale'],
-      [{ locale: '' }, '/locale'],
-      [{ locale: 'x'.repeat(36) }, '/locale'],
-      [{ locale: ['en'] }, '/locale'],
+  it('refuses what breaks a rule with 422, names the field, and changes nothing', async ({ service, ada }) => {
+    const broken: { body: Record<string, unknown>; pointer: string }[] = [
+      { body: { first_name: '' }, pointer: '/first_name' },
+      { body: { first_name: ' \u00a0 ' }, pointer: '/first_name' },
+      { body: { first_name: '🦊'.repeat(101) }, pointer: '/first_name' },
+      { body: { first_name: 'A\0' }, pointer: '/first_name' },
+      { body: { first_name: 'A\ud83e' }, pointer: '/first_name' },
+      { body: { first_name: 'A\nB' }, pointer: '/first_name' },
+      { body: { first_name: 'A\u001bB' }, pointer: '/first_name' },
+      { body: { first_name: 'A\u2028B' }, pointer: '/first_name' },
+      { body: { first_name: 'A\u202eB' }, pointer: '/first_name' },
+      { body: { last_name: '\u2066A' }, pointer: '/last_name' },
+      { body: { first_name: 7 }, pointer: '/first_name' },
+      { body: { last_name: ['Lovelace'] }, pointer: '/last_name' },
+      { body: { last_name: 'x'.repeat(101) }, pointer: '/last_name' },
+      { body: { bio: '🦊'.repeat(501) }, pointer: '/bio' },
+      { body: { bio: 'a\u0007' }, pointer: '/bio' },
+      { body: { bio: '\udd8a' }, pointer: '/bio' },
+      { body: { bio: true }, pointer: '/bio' },
+      { body: { avatar_url: 'http://images.example.com/ada.png' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'javascript:alert(1)' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'data:text/html,x' }, pointer: '/avatar_url' },
+      { body: { avatar_url: '//images.example.com/ada.png' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'https://ada:secret@images.example.com/' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'https://images.example.com/a b' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'https://images.example.com/a\nb' }, pointer: '/avatar_url' },
+      { body: { avatar_url: '\u0001https://images.example.com/' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'https:' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'https:images.example.com' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'https:\\\\images.example.com' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'https://bücher.example/ä.png' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'https://images.example.com/"><script>' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'https://images.example.com/%zz' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'https://[::1]/[x]' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'https:///images.example.com/' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'https://images.example.com:/' }, pointer: '/avatar_url' },
+      { body: { avatar_url: 'https://@images.example.com/' }, pointer: '/avatar_url' },
+      { body: { avatar_url: '' }, pointer: '/avatar_url' },
+      { body: { avatar_url: `https://a.example/${'x'.repeat(2031)}` }, pointer: '/avatar_url' },
+      { body: { locale: 'en_GB' }, pointer: '/locale' },
+      { body: { locale: '' }, pointer: '/locale' },
+      { body: { locale: 'x'.repeat(36) }, pointer: '/locale' },
+      { body: { locale: ['en'] }, pointer: '/locale' },
     ]
     const { effects } = await observe(service, async () => {
-      for (const [body, pointer] of broken) {
-        const answer = await patch(service, ada, { last_name: 'Lovelace', ...body })
+      for (const { body, pointer } of broken) {
+        const answer = await ada.call('updateMe', { body: { last_name: 'Lovelace', ...body } }).answer
         expect(answer.status, JSON.stringify(body)).toBe(422)
         expectInvalid(answer, pointer)
       }
@@ -188,28 +177,27 @@ describe('PATCH /users/me', () => {
     expect(effects).toEqual(nothing)
   })
 
-  it.each([['[]'], ['null'], ['"x"'], ['7']])('refuses %s, which is no object, with 422', async (raw) => {
-    const service = startService()
-    const { accessToken: token } = await signUp(service, email)
-    expectInvalid(await service.call('PATCH', '/users/me', { token, raw }), '')
-  })
+  it.for([{ raw: '[]' }, { raw: 'null' }, { raw: '"x"' }, { raw: '7' }])(
+    'refuses $raw, which is no object, with 422',
+    async ({ raw }, { service, ada }) => {
+      expectInvalid(await service.call('PATCH', '/users/me', { token: ada.accessToken, raw }), '')
+    },
+  )
 })
 
 describe('DELETE /users/me', () => {
-  it('leaves nothing of the account but ids in the audit trail', async () => {
-    const service = startService()
-    const ada = await signUp(service, email)
-    await signIn(service, email)
-    expectOk(await patch(service, ada, full))
-    await register(service, 'pending@example.com')
-    const eve = await signUp(service, 'eve@example.com')
-    await service.call('POST', '/auth/register', { body: { email, password: otherPassword } })
-    await service.call('POST', '/auth/login', { body: { email, password: otherPassword } })
-    const reset = await resetToken(service, email)
+  it('leaves nothing of the account but ids in the audit trail', async ({ service, people, anonymous, ada }) => {
+    await ada.signIn()
+    await ada.updateMe(full)
+    await people.register('pending@example.com')
+    const eve = await people.signUp('eve@example.com')
+    await anonymous.register({ email, password: otherPassword })
+    await anonymous.login({ email, password: otherPassword }).refused(401, 'invalid_credentials')
+    const reset = await people.resetToken(email)
     expect(await whereIs(email)).not.toEqual([])
     const sessions = await rowsOf('sessions', 'user_id = ?', ada.id)
 
-    const { answer, effects } = await observe(service, () => erase(service, ada))
+    const { answer, effects } = await observe(service, () => ada.deleteMe())
     expectNoContent(answer)
     expect(effects).toEqual({
       rows: {
@@ -227,75 +215,66 @@ describe('DELETE /users/me', () => {
     for (const text of [email, 'Lovelace', 'Mathematician', 'images.example.com'])
       expect(await whereIs(text)).toEqual([])
     expect(await whereIs(ada.id)).toEqual(expect.arrayContaining(['audit_events.actor_id', 'audit_events.user_id']))
-    expectProblem(await me(service, ada), 401, 'invalid_token')
-    const refresh = { body: { refresh_token: ada.refreshToken } }
-    expectProblem(await service.call('POST', '/auth/refresh', refresh), 401, 'invalid_refresh_token')
-    const login = { body: { email, password: goodPassword } }
-    expectProblem(await service.call('POST', '/auth/login', login), 401, 'invalid_credentials')
-    const use = { body: { token: reset, new_password: otherPassword } }
-    expectProblem(await service.call('POST', '/auth/password-reset/complete', use), 400, 'invalid_link')
-    expectOk(await me(service, eve))
+    await ada.me().refused(401, 'invalid_token')
+    await ada.refresh().refused(401, 'invalid_refresh_token')
+    await anonymous.login({ email, password: goodPassword }).refused(401, 'invalid_credentials')
+    await anonymous.completePasswordReset({ token: reset, new_password: otherPassword }).refused(400, 'invalid_link')
+    await eve.me()
   })
 
-  it('leaves the address free for a new account, with which the old one has nothing in common', async () => {
-    const service = startService()
-    const ada = await signUp(service, email)
-    expectOk(await patch(service, ada, full))
-    expectNoContent(await erase(service, ada))
-    const again = await signUp(service, email, otherPassword)
+  it('leaves the address free for a new account, with which the old one has nothing in common', async ({
+    people,
+    ada,
+  }) => {
+    await ada.updateMe(full)
+    await ada.deleteMe()
+    const again = await people.signUp(email, otherPassword)
     expect(again.id).not.toBe(ada.id)
-    expect(expectOk(await me(service, again))).toMatchObject({ first_name: null, bio: null })
-    expectProblem(await me(service, ada), 401, 'invalid_token')
+    expect(await again.me()).toMatchObject({ first_name: null, bio: null })
+    await ada.me().refused(401, 'invalid_token')
   })
 
-  it('refuses a wrong password with 403, records that, and deletes nothing', async () => {
-    const service = startService()
-    const ada = await signUp(service, email)
-    const { answer, effects } = await observe(service, () => erase(service, ada, otherPassword))
+  it('refuses a wrong password with 403, records that, and deletes nothing', async ({ service, ada }) => {
+    const { answer, effects } = await observe(service, () => ada.deleteMe(otherPassword))
     expectProblem(answer, 403, 'wrong_password')
     expect(effects).toEqual({
       ...nothing,
       rows: { audit_events: '+1', attempt_counters: '+1' },
       events: [{ type: 'user.deletion_refused', actor: ada.id, user: ada.id, detail: null }],
     })
-    expectOk(await me(service, ada))
+    await ada.me()
   })
 
-  it('refuses to delete the last active ADMIN with 409, and deletes nothing', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    await signUpAs(service, 'ADMIN', 'other@example.com', admin)
+  it('refuses to delete the last active ADMIN with 409, and deletes nothing', async ({ service, people, admin }) => {
+    await people.signUpAs('ADMIN', 'other@example.com')
     await write("update users set status = 'suspended' where email = 'other@example.com'")
-    const { answer, effects } = await observe(service, () => erase(service, admin))
+    const { answer, effects } = await observe(service, () => admin.deleteMe())
     expectProblem(answer, 409, 'last_admin')
     expect(effects).toEqual(nothing)
-    expectOk(await me(service, admin))
+    await admin.me()
   })
 
-  it('deletes an ADMIN while another one is active', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const other = await signUpAs(service, 'ADMIN', 'other@example.com', admin)
-    expectNoContent(await erase(service, admin))
-    expectProblem(await erase(service, other), 409, 'last_admin')
+  it('deletes an ADMIN while another one is active', async ({ people, admin }) => {
+    const other = await people.signUpAs('ADMIN', 'other@example.com')
+    await admin.deleteMe()
+    await other.deleteMe().refused(409, 'last_admin')
   })
 
-  it.each([[{}], [{ password: '' }], [{ password: null }], [{ password: [goodPassword] }]])(
-    'refuses %j with 422 and deletes nothing',
-    async (body) => {
-      const service = startService()
-      const { accessToken: token } = await signUp(service, email)
-      const { answer, effects } = await observe(service, () => service.call('DELETE', '/users/me', { token, body }))
-      expectInvalid(answer, '/password')
-      expect(effects).toEqual(nothing)
-    },
-  )
+  it.for([
+    { body: {} },
+    { body: { password: '' } },
+    { body: { password: null } },
+    { body: { password: [goodPassword] } },
+  ])('refuses $body with 422 and deletes nothing', async ({ body }, { service, ada }) => {
+    const { answer, effects } = await observe(service, () => ada.call('deleteMe', { body }))
+    expectInvalid(answer, '/password')
+    expect(effects).toEqual(nothing)
+  })
 
-  it('ends every session, and lists each', async () => {
-    const service = startService()
-    const [ada, phone] = [await signUp(service, email), await signIn(service, email)]
-    const { effects } = await observe(service, () => erase(service, ada))
-    expect(effects.revoked).toEqual([ada, phone].map(({ accessToken }) => sessionOf(accessToken)).toSorted())
-    expectProblem(await service.call('GET', '/auth/verify', { token: phone.accessToken }), 401, 'invalid_token')
+  it('ends every session, and lists each', async ({ service, ada }) => {
+    const phone = await ada.signIn()
+    const { effects } = await observe(service, () => ada.deleteMe())
+    expect(effects.revoked).toEqual([ada.sessionId, phone.sessionId].toSorted())
+    await phone.verify().refused(401, 'invalid_token')
   })
 })

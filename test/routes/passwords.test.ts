@@ -1,89 +1,52 @@
 /** POST /auth/change-password and the reset by mail. */
-import { describe, expect, it } from 'vitest'
-import {
-  bytesOf,
-  expectInvalid,
-  expectNoContent,
-  expectOk,
-  expectProblem,
-  expectWeak,
-  sessionOf,
-} from '../support/answers.ts'
+import { describe, expect } from 'vitest'
+import { bytesOf, expectInvalid, expectNoContent, expectProblem, expectWeak } from '../support/answers.ts'
 import { hour, minute, second } from '../support/clock.ts'
 import { subjects } from '../support/mails.ts'
 import { hashesDuring } from '../support/password-work.ts'
-import {
-  type SignedIn,
-  goodPassword,
-  newestMail,
-  otherPassword,
-  register,
-  resetToken,
-  signIn,
-  signUp,
-  signUpAdmin,
-  tokenIn,
-} from '../support/people.ts'
-import { type Service, startService } from '../support/service.ts'
+import { it } from '../support/fixtures.ts'
+import { expectEnded, goodPassword, otherPassword } from '../support/person.ts'
 import { nothing, observe, rowOf, rowsOf } from '../support/state.ts'
 
 const email = 'ada@example.com'
 const newPassword = 'eleven amber owls whisper'
 
-const login = (service: Service, password: string, address = email) =>
-  service.call('POST', '/auth/login', { body: { email: address, password } })
-
-const change = (service: Service, token: string, oldPassword: string, password = newPassword) =>
-  service.call('POST', '/auth/change-password', { token, body: { old_password: oldPassword, new_password: password } })
-
-const complete = (service: Service, token: string, password = newPassword) =>
-  service.call('POST', '/auth/password-reset/complete', { body: { token, new_password: password } })
-
-async function suspend(service: Service, id: string): Promise<SignedIn> {
-  const admin = await signUpAdmin(service)
-  const suspension = { token: admin.accessToken, body: { reason: 'spam' } }
-  expectOk(await service.call('POST', `/users/${id}/suspend`, suspension))
-  return admin
-}
-
-async function expectEnded(service: Service, { accessToken, refreshToken }: SignedIn): Promise<void> {
-  expectProblem(await service.call('GET', '/users/me', { token: accessToken }), 401, 'invalid_token')
-  const answer = await service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } })
-  expectProblem(answer, 401, 'invalid_refresh_token')
-}
-
 describe('POST /auth/change-password', () => {
-  it('ends every other session, leaves this one alone, kills the reset links on their way and mails a notice', async () => {
-    const service = startService()
-    const ada = await signUp(service, email)
-    const phone = await signIn(service, email)
-    const eve = await signUp(service, 'eve@example.com')
-    const reset = await resetToken(service, email)
-    service.clock.advance(minute)
-    const { answer, effects } = await observe(service, () => change(service, ada.accessToken, goodPassword))
+  it('ends every other session, revokes pending reset links and mails a notice', async ({
+    service,
+    clock,
+    people,
+    anonymous,
+    ada,
+  }) => {
+    const phone = await ada.signIn()
+    const eve = await people.signUp('eve@example.com')
+    const reset = await people.resetToken(email)
+    clock.advance(minute)
+    const { answer, effects } = await observe(service, () =>
+      ada.changePassword({ old_password: goodPassword, new_password: newPassword }),
+    )
     expectNoContent(answer)
     expect(effects).toEqual({
       rows: { users: '~1', sessions: '-1', one_time_links: '-1', emails: '+1', audit_events: '+1' },
       events: [{ type: 'user.password_changed', actor: ada.id, user: ada.id, detail: null }],
-      revoked: [sessionOf(phone.accessToken)],
+      revoked: [phone.sessionId],
       mails: [`${email}: ${subjects.passwordChanged}`],
     })
-    expect(await rowOf('users', 'id = ?', ada.id)).toMatchObject({ updated_at: service.clock.now().getTime() })
-    await expectEnded(service, phone)
-    expectOk(await service.call('GET', '/users/me', { token: ada.accessToken }))
-    expectOk(await service.call('POST', '/auth/refresh', { body: { refresh_token: ada.refreshToken } }))
-    expectOk(await service.call('GET', '/users/me', { token: eve.accessToken }))
-    expectProblem(await login(service, goodPassword), 401, 'invalid_credentials')
-    expectOk(await login(service, newPassword))
-    expectProblem(await complete(service, reset, otherPassword), 400, 'invalid_link')
+    expect(await rowOf('users', 'id = ?', ada.id)).toMatchObject({ updated_at: clock.now().getTime() })
+    await expectEnded(phone)
+    await ada.me()
+    await ada.refresh()
+    await eve.me()
+    await anonymous.login({ email, password: goodPassword }).refused(401, 'invalid_credentials')
+    await anonymous.login({ email, password: newPassword })
+    await anonymous.completePasswordReset({ token: reset, new_password: otherPassword }).refused(400, 'invalid_link')
   })
 
-  it('mails no password and no link to change it without asking', async () => {
-    const service = startService()
-    const { accessToken } = await signUp(service, email)
-    await change(service, accessToken, goodPassword)
+  it('mails no password and no link to change it without asking', async ({ service, inbox, ada }) => {
+    await ada.changePassword({ old_password: goodPassword, new_password: newPassword }).answer
     await service.deliver()
-    const { text, html } = newestMail(service, email)
+    const { text, html } = inbox.newest(email)
     for (const part of [text, html]) {
       expect(part).not.toContain(goodPassword)
       expect(part).not.toContain(newPassword)
@@ -91,78 +54,91 @@ describe('POST /auth/change-password', () => {
     }
   })
 
-  it('refuses a wrong old password with 403, records that, and changes nothing', async () => {
-    const service = startService()
-    const { accessToken, id } = await signUp(service, email)
-    const { answer, effects } = await observe(service, () => change(service, accessToken, otherPassword))
+  it('refuses a wrong old password with 403, records that, and changes nothing', async ({
+    service,
+    anonymous,
+    ada,
+  }) => {
+    const { answer, effects } = await observe(service, () =>
+      ada.changePassword({ old_password: otherPassword, new_password: newPassword }),
+    )
     expectProblem(answer, 403, 'wrong_password')
     expect(effects).toEqual({
       ...nothing,
       rows: { audit_events: '+1', attempt_counters: '+1' },
-      events: [{ type: 'user.password_change_refused', actor: id, user: id, detail: null }],
+      events: [{ type: 'user.password_change_refused', actor: ada.id, user: ada.id, detail: null }],
     })
-    expectOk(await login(service, goodPassword))
+    await anonymous.login({ email, password: goodPassword })
   })
 
-  it.each(['password123', 'ada@example.com', 'short', ''])(
+  it.for(['password123', 'ada@example.com', 'short', ''])(
     'refuses the weak password “%s” and does nothing',
-    async (weak) => {
-      const service = startService()
-      const { accessToken } = await signUp(service, email)
-      const { answer, effects } = await observe(service, () => change(service, accessToken, goodPassword, weak))
+    async (weak, { service, anonymous, ada }) => {
+      const { answer, effects } = await observe(service, () =>
+        ada.changePassword({ old_password: goodPassword, new_password: weak }),
+      )
       expectWeak(answer, '/new_password')
       expect(effects).toEqual(nothing)
-      expectOk(await login(service, goodPassword))
+      await anonymous.login({ email, password: goodPassword })
     },
   )
 
-  it('judges the new password by the names in the profile', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUp(service, email)
+  it('judges the new password by the names in the profile', async ({ ada }) => {
     const password = 'HeliosphereQuaternion'
-    expectOk(
-      await service.call('PATCH', '/users/me', { token, body: { first_name: 'Heliosphere', last_name: 'Quaternion' } }),
-    )
-    expectWeak(await change(service, token, goodPassword, password), '/new_password')
+    await ada.updateMe({ first_name: 'Heliosphere', last_name: 'Quaternion' })
+    expectWeak(await ada.changePassword({ old_password: goodPassword, new_password: password }).answer, '/new_password')
   })
 
-  it('says that the old password is wrong before it says that the new one is weak', async () => {
-    const service = startService()
-    const { accessToken } = await signUp(service, email)
-    expectProblem(await change(service, accessToken, otherPassword, 'weak'), 403, 'wrong_password')
+  it('says that the old password is wrong before it says that the new one is weak', async ({ ada }) => {
+    await ada.changePassword({ old_password: otherPassword, new_password: 'weak' }).refused(403, 'wrong_password')
   })
 
-  it.each([
-    ['nothing', {}, ['/old_password', '/new_password']],
-    ['no old password', { new_password: newPassword }, ['/old_password']],
-    ['an empty old password', { old_password: '', new_password: newPassword }, ['/old_password']],
-    ['an old password in an array', { old_password: [goodPassword], new_password: newPassword }, ['/old_password']],
-    ['a new password of 129 code points', { old_password: 'x', new_password: 'ü'.repeat(129) }, ['/new_password']],
-    ['a NUL in the new password', { old_password: 'x', new_password: `${newPassword}\0` }, ['/new_password']],
-  ])('refuses %s with 422 and does nothing', async (_, body, pointers) => {
-    const service = startService()
-    const { accessToken: token } = await signUp(service, email)
-    const { answer, effects } = await observe(service, () =>
-      service.call('POST', '/auth/change-password', { token, body }),
-    )
+  it.for([
+    { sent: 'nothing', body: {}, pointers: ['/old_password', '/new_password'] },
+    { sent: 'no old password', body: { new_password: newPassword }, pointers: ['/old_password'] },
+    {
+      sent: 'an empty old password',
+      body: { old_password: '', new_password: newPassword },
+      pointers: ['/old_password'],
+    },
+    {
+      sent: 'an old password in an array',
+      body: { old_password: [goodPassword], new_password: newPassword },
+      pointers: ['/old_password'],
+    },
+    {
+      sent: 'a new password of 129 code points',
+      body: { old_password: 'x', new_password: 'ü'.repeat(129) },
+      pointers: ['/new_password'],
+    },
+    {
+      sent: 'a NUL in the new password',
+      body: { old_password: 'x', new_password: `${newPassword}\0` },
+      pointers: ['/new_password'],
+    },
+  ])('refuses $sent with 422 and does nothing', async ({ body, pointers }, { service, ada }) => {
+    const { answer, effects } = await observe(service, () => ada.call('changePassword', { body }))
     expectInvalid(answer, ...pointers)
     expect(effects).toEqual(nothing)
   })
 })
 
 describe('POST /auth/password-reset/request', () => {
-  const request = (service: Service, address: string, headers = {}) =>
-    service.call('POST', '/auth/password-reset/request', { body: { email: address }, headers })
-
-  it('answers the same bytes, after the same work, whoever asks; only who has an account gets a mail', async () => {
-    const service = startService()
-    await signUp(service, email)
-    await register(service, 'pending@example.com')
-    await suspend(service, (await signUp(service, 'suspended@example.com')).id)
+  it('answers the same bytes after the same work for every address, and mails only accounts', async ({
+    service,
+    people,
+    anonymous,
+    ada,
+    admin,
+  }) => {
+    await people.register('pending@example.com')
+    await admin.suspend(await people.signUp('suspended@example.com'))
     await service.deliver()
     const answers = []
-    for (const address of ['nobody@example.com', email, 'pending@example.com', 'suspended@example.com']) {
-      const { answer, effects } = await observe(service, () => request(service, address, { 'X-Request-Id': 'same' }))
+    for (const address of ['nobody@example.com', ada.email, 'pending@example.com', 'suspended@example.com']) {
+      const { answer, effects } = await observe(service, () =>
+        anonymous.from({ headers: { 'X-Request-Id': 'same' } }).requestPasswordReset({ email: address }),
+      )
       answers.push(bytesOf(answer))
       expect(effects, address).toEqual({
         ...nothing,
@@ -172,75 +148,88 @@ describe('POST /auth/password-reset/request', () => {
     }
     expect(answers[0]!.status).toBe(202)
     for (const answer of answers) expect(answer).toEqual(answers[0])
-    expect(await hashesDuring(() => request(service, email))).toBe(0)
+    expect(await hashesDuring(() => anonymous.requestPasswordReset({ email }))).toBe(0)
     expect(await rowsOf('users'), 'asking makes no user').toHaveLength(4)
   })
 
-  it('records the request, with where it came from, when the mail is written, and only for an account', async () => {
-    const service = startService()
-    const { id } = await signUp(service, email)
+  it('records the request, with where it came from, when the mail is written, and only for an account', async ({
+    service,
+    anonymous,
+    ada,
+  }) => {
     const headers = { 'CF-Connecting-IP': '198.51.100.9', 'X-Request-Id': 'reset-1' }
-    await request(service, email, headers)
-    await request(service, 'nobody@example.com', headers)
+    await anonymous.from({ headers }).requestPasswordReset({ email: ada.email })
+    await anonymous.from({ headers }).requestPasswordReset({ email: 'nobody@example.com' })
     await service.deliver()
     expect(await rowsOf('audit_events', "type = 'user.password_reset_requested'")).toMatchObject([
-      { user_id: id, actor_id: null, ip: '198.51.100.9', request_id: 'reset-1' },
+      { user_id: ada.id, actor_id: null, ip: '198.51.100.9', request_id: 'reset-1' },
     ])
   })
 
-  it('ends nothing and leaves the password good', async () => {
-    const service = startService()
-    const { accessToken } = await signUp(service, email)
-    await resetToken(service, email)
-    expectOk(await service.call('GET', '/users/me', { token: accessToken }))
-    expectOk(await login(service, goodPassword))
+  it('ends nothing and leaves the password good', async ({ people, anonymous, ada }) => {
+    await people.resetToken(email)
+    await ada.me()
+    await anonymous.login({ email, password: goodPassword })
   })
 
-  it.each([[{}], [{ email: 'ada' }], [{ email: [email] }], [{ email: `${email}, eve@example.com` }]])(
-    'refuses %j with 422 and does nothing',
-    async (body) => {
-      const service = startService()
-      const { answer, effects } = await observe(service, () =>
-        service.call('POST', '/auth/password-reset/request', { body }),
-      )
-      expectInvalid(answer, '/email')
-      expect(effects).toEqual(nothing)
-    },
-  )
+  it.for([
+    { body: {} },
+    { body: { email: 'ada' } },
+    { body: { email: [email] } },
+    { body: { email: `${email}, eve@example.com` } },
+  ])('refuses $body with 422 and does nothing', async ({ body }, { service, anonymous }) => {
+    const { answer, effects } = await observe(service, () => anonymous.call('requestPasswordReset', { body }))
+    expectInvalid(answer, '/email')
+    expect(effects).toEqual(nothing)
+  })
 })
 
 describe('POST /auth/password-reset/complete', () => {
-  it('sets the password, ends every session, kills the link and mails a notice, and signs nobody in', async () => {
-    const service = startService()
-    const sessions = [await signUp(service, email), await signIn(service, email)]
-    const eve = await signUp(service, 'eve@example.com')
-    const token = await resetToken(service, email)
-    const { id } = sessions[0]!
-    service.clock.advance(minute)
-    const { answer, effects } = await observe(service, () => complete(service, token))
+  it('sets the password, ends every session, kills the link and mails a notice, and signs nobody in', async ({
+    service,
+    clock,
+    people,
+    anonymous,
+    ada,
+  }) => {
+    const sessions = [ada, await ada.signIn()]
+    const eve = await people.signUp('eve@example.com')
+    const token = await people.resetToken(email)
+    const { id } = ada
+    clock.advance(minute)
+    const { answer, effects } = await observe(service, () =>
+      anonymous.completePasswordReset({ token, new_password: newPassword }),
+    )
     expectNoContent(answer)
     expect(effects).toEqual({
       rows: { users: '~1', sessions: '-2', one_time_links: '-1', emails: '+1', audit_events: '+1' },
       events: [{ type: 'user.password_reset', actor: id, user: id, detail: null }],
-      revoked: sessions.map(({ accessToken }) => sessionOf(accessToken)).toSorted(),
+      revoked: sessions.map(({ sessionId }) => sessionId).toSorted(),
       mails: [`${email}: ${subjects.passwordChanged}`],
     })
-    for (const session of sessions) await expectEnded(service, session)
-    expectOk(await service.call('GET', '/users/me', { token: eve.accessToken }))
-    expectProblem(await login(service, goodPassword), 401, 'invalid_credentials')
-    expectOk(await login(service, newPassword))
-    expectProblem(await complete(service, token, otherPassword), 400, 'invalid_link')
+    for (const session of sessions) await expectEnded(session)
+    await eve.me()
+    await anonymous.login({ email, password: goodPassword }).refused(401, 'invalid_credentials')
+    await anonymous.login({ email, password: newPassword })
+    await anonymous.completePasswordReset({ token, new_password: otherPassword }).refused(400, 'invalid_link')
   })
 
-  it('makes a pending account active with the new password and nothing of what anybody registered', async () => {
-    const service = startService()
+  it('makes a pending account active with the new password and nothing of what anybody registered', async ({
+    service,
+    clock,
+    inbox,
+    people,
+    anonymous,
+  }) => {
     const body = { email, password: otherPassword, first_name: 'Mallory', locale: 'de' }
-    await service.call('POST', '/auth/register', { body })
+    await anonymous.call('register', { body }).answer
     await service.deliver()
-    const activation = tokenIn(newestMail(service, email))
-    const token = await resetToken(service, email)
-    service.clock.advance(minute)
-    const { answer, effects } = await observe(service, () => complete(service, token))
+    const activation = inbox.linkToken(email)
+    const token = await people.resetToken(email)
+    clock.advance(minute)
+    const { answer, effects } = await observe(service, () =>
+      anonymous.completePasswordReset({ token, new_password: newPassword }),
+    )
     expectNoContent(answer)
     expect(effects.rows).toEqual({
       users: '~1',
@@ -251,97 +240,122 @@ describe('POST /auth/password-reset/complete', () => {
     })
     expect(await rowOf('users')).toMatchObject({
       status: 'active',
-      activated_at: service.clock.now().getTime(),
+      activated_at: clock.now().getTime(),
       first_name: null,
       locale: null,
     })
-    const later = await service.call('POST', '/auth/activate', { body: { token: activation, password: otherPassword } })
-    expectProblem(later, 400, 'invalid_link')
-    expectProblem(await login(service, otherPassword), 401, 'invalid_credentials')
-    expectOk(await login(service, newPassword))
+    await anonymous.activate({ token: activation, password: otherPassword }).refused(400, 'invalid_link')
+    await anonymous.login({ email, password: otherPassword }).refused(401, 'invalid_credentials')
+    await anonymous.login({ email, password: newPassword })
   })
 
-  it('changes the password of a suspended account and leaves it suspended', async () => {
-    const service = startService()
-    const { id } = await signUp(service, email)
-    const admin = await suspend(service, id)
-    const token = await resetToken(service, email)
-    expectNoContent(await complete(service, token))
-    expect(await rowOf('users', 'id = ?', id)).toMatchObject({ status: 'suspended' })
-    expectProblem(await login(service, newPassword), 403, 'account_suspended')
-    expectProblem(await login(service, goodPassword), 401, 'invalid_credentials')
-    expectOk(await service.call('POST', `/users/${id}/reinstate`, { token: admin.accessToken }))
-    expectOk(await login(service, newPassword))
+  it('changes the password of a suspended account and leaves it suspended', async ({
+    people,
+    anonymous,
+    ada,
+    admin,
+  }) => {
+    await admin.suspend(ada)
+    const token = await people.resetToken(email)
+    await anonymous.completePasswordReset({ token, new_password: newPassword })
+    expect(await rowOf('users', 'id = ?', ada.id)).toMatchObject({ status: 'suspended' })
+    await anonymous.login({ email, password: newPassword }).refused(403, 'account_suspended')
+    await anonymous.login({ email, password: goodPassword }).refused(401, 'invalid_credentials')
+    await admin.reinstate(ada)
+    await anonymous.login({ email, password: newPassword })
   })
 
-  it.each([
-    ['too short', 'short'],
-    ['empty', ''],
-    ['easy to guess', 'password123'],
-    ['the own address', email],
-  ])('refuses a password that is %s, does nothing, and the link stays good', async (_, weak) => {
-    const service = startService()
-    await signUp(service, email)
-    const token = await resetToken(service, email)
-    const { answer, effects } = await observe(service, () => complete(service, token, weak))
-    expectWeak(answer, '/new_password')
-    expect(effects).toEqual(nothing)
-    expectNoContent(await complete(service, token))
-  })
+  it.for([
+    { what: 'too short', weak: 'short' },
+    { what: 'empty', weak: '' },
+    { what: 'easy to guess', weak: 'password123' },
+    { what: 'the own address', weak: email },
+  ])(
+    'refuses a password that is $what, does nothing, and the link stays good',
+    async ({ weak }, { service, people, anonymous, ada }) => {
+      const token = await people.resetToken(ada.email)
+      const { answer, effects } = await observe(service, () =>
+        anonymous.completePasswordReset({ token, new_password: weak }),
+      )
+      expectWeak(answer, '/new_password')
+      expect(effects).toEqual(nothing)
+      await anonymous.completePasswordReset({ token, new_password: newPassword })
+    },
+  )
 
-  it('takes a link until an hour after it was made, and not at that moment', async () => {
-    const service = startService()
-    await signUp(service, email)
-    await signUp(service, 'eve@example.com')
-    const [early, late] = [await resetToken(service, email), await resetToken(service, 'eve@example.com')]
-    service.clock.advance(hour - second)
-    expectNoContent(await complete(service, early))
-    service.clock.advance(second)
-    const { answer, effects } = await observe(service, () => complete(service, late))
+  it('takes a link until an hour after it was made, and not at that moment', async ({
+    service,
+    clock,
+    people,
+    anonymous,
+    ada,
+  }) => {
+    await people.signUp('eve@example.com')
+    const [early, late] = [await people.resetToken(ada.email), await people.resetToken('eve@example.com')]
+    clock.advance(hour - second)
+    await anonymous.completePasswordReset({ token: early, new_password: newPassword })
+    clock.advance(second)
+    const { answer, effects } = await observe(service, () =>
+      anonymous.completePasswordReset({ token: late, new_password: newPassword }),
+    )
     expectProblem(answer, 400, 'invalid_link')
     expect(effects).toEqual(nothing)
-    expectOk(await login(service, goodPassword, 'eve@example.com'))
+    await anonymous.login({ email: 'eve@example.com', password: goodPassword })
   })
 
-  it('leaves an older link good when a newer one is asked for; using either kills the other', async () => {
-    const service = startService()
-    await signUp(service, email)
-    const older = await resetToken(service, email)
-    service.clock.advance(minute)
-    const newer = await resetToken(service, email)
+  it('leaves an older link good when a newer one is asked for; using either kills the other', async ({
+    service,
+    clock,
+    people,
+    anonymous,
+    ada,
+  }) => {
+    const older = await people.resetToken(ada.email)
+    clock.advance(minute)
+    const newer = await people.resetToken(ada.email)
     expect(newer).not.toBe(older)
-    expectNoContent(await complete(service, older))
-    const { answer, effects } = await observe(service, () => complete(service, newer, otherPassword))
+    await anonymous.completePasswordReset({ token: older, new_password: newPassword })
+    const { answer, effects } = await observe(service, () =>
+      anonymous.completePasswordReset({ token: newer, new_password: otherPassword }),
+    )
     expectProblem(answer, 400, 'invalid_link')
     expect(effects).toEqual(nothing)
-    expectOk(await login(service, newPassword))
+    await anonymous.login({ email: ada.email, password: newPassword })
   })
 
-  it('leaves the links of others alone', async () => {
-    const service = startService()
-    await signUp(service, email)
-    await signUp(service, 'eve@example.com')
-    const [mine, hers] = [await resetToken(service, email), await resetToken(service, 'eve@example.com')]
-    expectNoContent(await complete(service, mine))
-    expectNoContent(await complete(service, hers))
+  it('leaves the links of others alone', async ({ people, anonymous, ada }) => {
+    await people.signUp('eve@example.com')
+    const [mine, hers] = [await people.resetToken(ada.email), await people.resetToken('eve@example.com')]
+    await anonymous.completePasswordReset({ token: mine, new_password: newPassword })
+    await anonymous.completePasswordReset({ token: hers, new_password: newPassword })
   })
 
-  it('gives one answer for a link that is used, unknown, forged or of another kind, and does nothing', async () => {
-    const service = startService()
-    const { accessToken, refreshToken } = await signUp(service, email)
-    const used = await resetToken(service, email)
-    expectNoContent(await complete(service, used))
-    const activation = await register(service, 'pending@example.com')
+  it('gives one answer for a link that is used, unknown, forged or of another kind, and does nothing', async ({
+    service,
+    people,
+    anonymous,
+    ada,
+  }) => {
+    const used = await people.resetToken(email)
+    await anonymous.completePasswordReset({ token: used, new_password: newPassword })
+    const activation = await people.register('pending@example.com')
     const [header, payload] = used.split('.')
     const unsigned = `${btoa('{"alg":"none","typ":"reset+jwt"}').replaceAll('=', '')}.${payload}.`
-    const tokens = { used, activation, accessToken, refreshToken, unsigned, half: `${header}.${payload}`, none: 'x' }
+    const tokens = {
+      used,
+      activation,
+      accessToken: ada.accessToken,
+      refreshToken: ada.refreshToken,
+      unsigned,
+      half: `${header}.${payload}`,
+      none: 'x',
+    }
     const answers = []
     for (const [name, token] of Object.entries(tokens)) {
       const { answer, effects } = await observe(service, () =>
-        service.call('POST', '/auth/password-reset/complete', {
-          body: { token, new_password: newPassword },
-          headers: { 'X-Request-Id': 'same' },
-        }),
+        anonymous
+          .from({ headers: { 'X-Request-Id': 'same' } })
+          .completePasswordReset({ token, new_password: newPassword }),
       )
       expectProblem(answer, 400, 'invalid_link')
       expect(effects, name).toEqual(nothing)
@@ -350,17 +364,20 @@ describe('POST /auth/password-reset/complete', () => {
     for (const answer of answers) expect(answer).toEqual(answers[0])
   })
 
-  it('says of a dead link that it is dead, not that the password is weak', async () => {
-    const answer = await complete(startService(), 'x', 'weak')
-    expectProblem(answer, 400, 'invalid_link')
+  it('says of a dead link that it is dead, not that the password is weak', async ({ anonymous }) => {
+    await anonymous.completePasswordReset({ token: 'x', new_password: 'weak' }).refused(400, 'invalid_link')
   })
 
-  it.each([
-    ['nothing', {}, ['/token', '/new_password']],
-    ['no password', { token: 'x' }, ['/new_password']],
-    ['a password of 129 code points', { token: 'x', new_password: '🦊'.repeat(129) }, ['/new_password']],
-    ['arrays', { token: ['x'], new_password: ['x'] }, ['/token', '/new_password']],
-  ])('refuses %s with 422', async (_, body, pointers) => {
-    expectInvalid(await startService().call('POST', '/auth/password-reset/complete', { body }), ...pointers)
+  it.for([
+    { sent: 'nothing', body: {}, pointers: ['/token', '/new_password'] },
+    { sent: 'no password', body: { token: 'x' }, pointers: ['/new_password'] },
+    {
+      sent: 'a password of 129 code points',
+      body: { token: 'x', new_password: '🦊'.repeat(129) },
+      pointers: ['/new_password'],
+    },
+    { sent: 'arrays', body: { token: ['x'], new_password: ['x'] }, pointers: ['/token', '/new_password'] },
+  ])('refuses $sent with 422', async ({ body, pointers }, { anonymous }) => {
+    expectInvalid(await anonymous.call('completePasswordReset', { body }).answer, ...pointers)
   })
 })

@@ -1,5 +1,5 @@
 /** POST /auth/register, /auth/resend-activation, /auth/activate, and the first ADMIN. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect } from 'vitest'
 import {
   bytesOf,
   expectInvalid,
@@ -10,49 +10,39 @@ import {
   signInAnswer,
   userObject,
 } from '../support/answers.ts'
+import { Caller } from '../support/caller.ts'
 import { day, hour, minute, second } from '../support/clock.ts'
 import { subjects } from '../support/mails.ts'
 import { hashesDuring } from '../support/password-work.ts'
-import {
-  goodPassword,
-  mailsTo,
-  newestMail,
-  otherPassword,
-  register,
-  resetToken,
-  signIn,
-  signUp,
-  signUpAdmin,
-  tokenIn,
-} from '../support/people.ts'
-import { type Service, startService } from '../support/service.ts'
+import { it } from '../support/fixtures.ts'
+import { goodPassword, otherPassword } from '../support/person.ts'
+import { type People, peopleOf } from '../support/population.ts'
+import { startService } from '../support/service.ts'
 import { nothing, observe, rowOf, rowsOf, whereIs, write } from '../support/state.ts'
 
 const email = 'ada@example.com'
 
-const registerAs = (service: Service, body: Record<string, unknown>, headers = {}) =>
-  service.call('POST', '/auth/register', { body: { email, password: goodPassword, ...body }, headers })
-
-const activate = (service: Service, token: string, password = goodPassword) =>
-  service.call('POST', '/auth/activate', { body: { token, password } })
+/** A registration that would be taken, with other or more members. */
+const registration = (more: object = {}) => ({ email, password: goodPassword, ...more })
 
 /** One address for each thing an address can be to the service. */
-async function addressesOfEveryKind(service: Service) {
-  const admin = await signUpAdmin(service)
-  await register(service, 'pending@example.com')
-  await signUp(service, 'active@example.com')
-  const { id } = await signUp(service, 'suspended@example.com')
-  const suspension = { token: admin.accessToken, body: { reason: 'spam' } }
-  expectOk(await service.call('POST', `/users/${id}/suspend`, suspension))
-  await service.deliver()
+async function addressesOfEveryKind(people: People) {
+  await people.register('pending@example.com')
+  await people.signUp('active@example.com')
+  await (await people.admin()).suspend(await people.signUp('suspended@example.com'))
   return ['new@example.com', 'pending@example.com', 'active@example.com', 'suspended@example.com'] as const
 }
 
 describe('POST /auth/register', () => {
-  it('keeps the attempt, records it and mails a link, and makes a user without anything of it', async () => {
-    const service = startService()
+  it('keeps the attempt, records it and mails a link, and makes a user without anything of it', async ({
+    service,
+    clock,
+    anonymous,
+  }) => {
     const { answer, effects, audit } = await observe(service, () =>
-      registerAs(service, { first_name: ' Ada ', last_name: 'Lovelace', locale: 'en-GB' }),
+      anonymous.call('register', {
+        body: registration({ first_name: ' Ada ', last_name: 'Lovelace', locale: 'en-GB' }),
+      }),
     )
     expect(answer.status).toBe(202)
     expect(answer.json).toEqual({ message: expect.stringMatching(/mail/) })
@@ -81,7 +71,7 @@ describe('POST /auth/register', () => {
       password_hash: expect.stringMatching(/^\$pbkdf2-sha256-chain\$/),
     })
     expect(audit[0]).toMatchObject({
-      at: service.clock.now().getTime(),
+      at: clock.now().getTime(),
       ip: '203.0.113.7',
       request_id: answer.headers.get('X-Request-Id'),
     })
@@ -89,11 +79,16 @@ describe('POST /auth/register', () => {
     expect(await whereIs('eyJ'), 'no token is kept').toEqual([])
   })
 
-  it('mails a link of the configured origin with the token in the fragment, and nothing of what was registered', async () => {
-    const service = startService()
-    await registerAs(service, { first_name: 'Visit evil.example', last_name: 'Lovelace' })
+  it('mails a link of the configured origin with the token in the fragment, and no registered data', async ({
+    service,
+    inbox,
+    anonymous,
+  }) => {
+    await anonymous.call('register', {
+      body: registration({ first_name: 'Visit evil.example', last_name: 'Lovelace' }),
+    }).answer
     await service.deliver()
-    const { text, html } = newestMail(service, email)
+    const { text, html } = inbox.newest(email)
     expect(text).toMatch(/https:\/\/accounts\.example\.com\/activate#token=[\w-]+\.[\w-]+\.[\w-]+\s/)
     for (const part of [text, html]) {
       expect(part).not.toContain('evil')
@@ -102,156 +97,197 @@ describe('POST /auth/register', () => {
     }
   })
 
-  it('answers the same bytes for a new, a pending, an active and a suspended address, after the same work', async () => {
-    const service = startService()
+  it('answers the same bytes for a new, a pending, an active and a suspended address, after the same work', async ({
+    people,
+    anonymous,
+  }) => {
     const answers: unknown[] = []
     const work: number[] = []
-    for (const address of await addressesOfEveryKind(service)) {
-      const ask = () => registerAs(service, { email: address }, { 'X-Request-Id': 'same' })
-      work.push(await hashesDuring(async () => answers.push(bytesOf(await ask()))))
+    for (const address of await addressesOfEveryKind(people)) {
+      const ask = () =>
+        anonymous
+          .from({ headers: { 'X-Request-Id': 'same' } })
+          .call('register', { body: registration({ email: address }) })
+      work.push(await hashesDuring(async () => answers.push(bytesOf(await ask().answer))))
     }
     expect(answers[0]).toMatchObject({ status: 202 })
     for (const answer of answers) expect(answer).toEqual(answers[0])
     expect(work).toEqual([1, 1, 1, 1])
   })
 
-  it.each([
-    ['new', subjects.activation, { users: '+1', registrations: '+1', emails: '+1', audit_events: '+1' }],
-    ['pending', subjects.activation, { registrations: '+1', emails: '+1', audit_events: '+1' }],
-    ['active', subjects.accountExists, { emails: '+1', audit_events: '+1' }],
-    ['suspended', subjects.accountExists, { emails: '+1', audit_events: '+1' }],
-  ] as const)('mails to a %s address what is right for it: “%s”', async (kind, subject, rows) => {
-    const service = startService()
-    await addressesOfEveryKind(service)
-    const address = `${kind}@example.com`
-    const { effects } = await observe(service, () =>
-      registerAs(service, { email: address, password: otherPassword, first_name: 'Mallory' }),
-    )
-    const { id } = await rowOf('users', 'email = ?', address)
-    expect(effects).toEqual({
-      rows,
-      events: [{ type: 'user.registered', actor: null, user: id, detail: null }],
-      revoked: [],
-      mails: [`${address}: ${subject}`],
-    })
-  })
+  it.for([
+    {
+      kind: 'new',
+      subject: subjects.activation,
+      rows: { users: '+1', registrations: '+1', emails: '+1', audit_events: '+1' },
+    },
+    { kind: 'pending', subject: subjects.activation, rows: { registrations: '+1', emails: '+1', audit_events: '+1' } },
+    { kind: 'active', subject: subjects.accountExists, rows: { emails: '+1', audit_events: '+1' } },
+    { kind: 'suspended', subject: subjects.accountExists, rows: { emails: '+1', audit_events: '+1' } },
+  ])(
+    'mails to a $kind address what is right for it: “$subject”',
+    async ({ kind, subject, rows }, { service, people, anonymous }) => {
+      await addressesOfEveryKind(people)
+      const address = `${kind}@example.com`
+      const { effects } = await observe(service, () =>
+        anonymous.call('register', {
+          body: registration({ email: address, password: otherPassword, first_name: 'Mallory' }),
+        }),
+      )
+      const { id } = await rowOf('users', 'email = ?', address)
+      expect(effects).toEqual({
+        rows,
+        events: [{ type: 'user.registered', actor: null, user: id, detail: null }],
+        revoked: [],
+        mails: [`${address}: ${subject}`],
+      })
+    },
+  )
 
-  it('leaves a taken account as it was: password, names and sessions', async () => {
-    const service = startService()
-    const { accessToken } = await signUp(service, email)
+  it('leaves a taken account as it was: password, names and sessions', async ({
+    service,
+    inbox,
+    people,
+    anonymous,
+    ada,
+  }) => {
     const before = await rowOf('users')
-    await registerAs(service, { password: otherPassword, first_name: 'Mallory', locale: 'de' })
+    await anonymous.call('register', {
+      body: registration({ password: otherPassword, first_name: 'Mallory', locale: 'de' }),
+    }).answer
     await service.deliver()
     expect(await rowOf('users')).toEqual(before)
-    expectOk(await service.call('GET', '/users/me', { token: accessToken }))
-    await signIn(service, email, goodPassword)
-    expectProblem(
-      await service.call('POST', '/auth/login', { body: { email, password: otherPassword } }),
-      401,
-      'invalid_credentials',
-    )
-    expect(newestMail(service, email).text).not.toContain('#token=')
+    await ada.me()
+    await people.signIn(email, goodPassword)
+    await anonymous.login({ email, password: otherPassword }).refused(401, 'invalid_credentials')
+    expect(inbox.newest(email).text).not.toContain('#token=')
   })
 
-  it.each([
-    ['  ADA@Example.COM\n', 'ada@example.com'],
-    ['ada@BÜCHER.example', 'ada@xn--bcher-kva.example'],
-    ['ada@xn--bcher-kva.example', 'ada@xn--bcher-kva.example'],
-    ["o'brien+tag@sub.example.com", "o'brien+tag@sub.example.com"],
-  ])('keeps the address %j as %s', async (input, kept) => {
-    const service = startService()
-    expect((await registerAs(service, { email: input })).status).toBe(202)
+  it.for([
+    { input: '  ADA@Example.COM\n', kept: 'ada@example.com' },
+    { input: 'ada@BÜCHER.example', kept: 'ada@xn--bcher-kva.example' },
+    { input: 'ada@xn--bcher-kva.example', kept: 'ada@xn--bcher-kva.example' },
+    { input: "o'brien+tag@sub.example.com", kept: "o'brien+tag@sub.example.com" },
+  ])('keeps the address $input as $kept', async ({ input, kept }, { service, anonymous }) => {
+    await anonymous.register(registration({ email: input }))
     await service.deliver()
     expect(await rowsOf('users')).toMatchObject([{ email: kept }])
     expect(service.mailbox.mails()).toMatchObject([{ to: [kept] }])
   })
 
-  it('takes null for what a person does not say, as the user object has it', async () => {
-    const service = startService()
+  it('takes null for what a person does not say, as the user object has it', async ({ anonymous }) => {
     const nobody = { first_name: null, last_name: null, locale: null }
-    expect((await registerAs(service, nobody)).status).toBe(202)
+    await anonymous.register(registration(nobody))
     expect(await rowOf('registrations')).toMatchObject(nobody)
   })
 
-  it.each([
-    ['no body members', { email: undefined, password: undefined }, ['/email', '/password']],
-    ['an address that is none', { email: 'ada' }, ['/email']],
-    ['two addresses', { email: 'ada@example.com, eve@example.com' }, ['/email']],
-    ['two addresses without a comma', { email: 'ada@example.com eve@example.com' }, ['/email']],
-    ['an address with a header in it', { email: 'ada@example.com\r\nBcc: eve@example.com' }, ['/email']],
-    ['an address in angle brackets', { email: 'Ada <ada@example.com>' }, ['/email']],
-    ['a quoted local part', { email: '"ada"@example.com' }, ['/email']],
-    ['a local part that is not ASCII', { email: 'adä@example.com' }, ['/email']],
-    ['a local part that is ASCII in lower case alone', { email: '\u212aate@example.com' }, ['/email']],
-    ['an address at an IP literal', { email: 'ada@[127.0.0.1]' }, ['/email']],
-    ['an address without a dot in its domain', { email: 'ada@localhost' }, ['/email']],
-    ['a local part of 65 characters', { email: `${'a'.repeat(65)}@example.com` }, ['/email']],
-    ['an address of 255 characters', { email: addressOfLength(255) }, ['/email']],
-    ['an address in an array', { email: ['ada@example.com'] }, ['/email']],
-    ['a NUL in the address', { email: 'ada\0@example.com' }, ['/email']],
-    ['a password of 129 code points', { password: '🦊'.repeat(129) }, ['/password']],
-    ['a NUL in the password', { password: 'nine quiet\0 lanterns drift' }, ['/password']],
-    ['a lone surrogate in the password', { password: 'nine quiet \ud83d lanterns' }, ['/password']],
-    ['a password that is a number', { password: 123456789012 }, ['/password']],
-    ['an empty first name', { first_name: ' ' }, ['/first_name']],
-    ['a first name of 101 code points', { first_name: '🦊'.repeat(101) }, ['/first_name']],
-    ['a last name of two lines', { last_name: 'Love\nlace' }, ['/last_name']],
-    ['a locale that is none', { locale: 'en_GB' }, ['/locale']],
-    ['a locale of 36 characters', { locale: 'en-x-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaa' }, ['/locale']],
-    ['several things at once', { email: '', last_name: '', locale: 7 }, ['/email', '/last_name', '/locale']],
-  ])('refuses %s with 422 and does nothing', async (_, body, pointers) => {
-    const service = startService()
-    const { answer, effects } = await observe(service, () => registerAs(service, body))
+  it.for([
+    { sent: 'no body members', body: { email: undefined, password: undefined }, pointers: ['/email', '/password'] },
+    { sent: 'an address that is none', body: { email: 'ada' }, pointers: ['/email'] },
+    { sent: 'two addresses', body: { email: 'ada@example.com, eve@example.com' }, pointers: ['/email'] },
+    { sent: 'two addresses without a comma', body: { email: 'ada@example.com eve@example.com' }, pointers: ['/email'] },
+    {
+      sent: 'an address with a header in it',
+      body: { email: 'ada@example.com\r\nBcc: eve@example.com' },
+      pointers: ['/email'],
+    },
+    { sent: 'an address in angle brackets', body: { email: 'Ada <ada@example.com>' }, pointers: ['/email'] },
+    { sent: 'a quoted local part', body: { email: '"ada"@example.com' }, pointers: ['/email'] },
+    { sent: 'a local part that is not ASCII', body: { email: 'adä@example.com' }, pointers: ['/email'] },
+    {
+      sent: 'a local part that is ASCII in lower case alone',
+      body: { email: '\u212aate@example.com' },
+      pointers: ['/email'],
+    },
+    { sent: 'an address at an IP literal', body: { email: 'ada@[127.0.0.1]' }, pointers: ['/email'] },
+    { sent: 'an address without a dot in its domain', body: { email: 'ada@localhost' }, pointers: ['/email'] },
+    { sent: 'a local part of 65 characters', body: { email: `${'a'.repeat(65)}@example.com` }, pointers: ['/email'] },
+    { sent: 'an address of 255 characters', body: { email: addressOfLength(255) }, pointers: ['/email'] },
+    { sent: 'an address in an array', body: { email: ['ada@example.com'] }, pointers: ['/email'] },
+    { sent: 'a NUL in the address', body: { email: 'ada\0@example.com' }, pointers: ['/email'] },
+    { sent: 'a password of 129 code points', body: { password: '🦊'.repeat(129) }, pointers: ['/password'] },
+    { sent: 'a NUL in the password', body: { password: 'nine quiet\0 lanterns drift' }, pointers: ['/password'] },
+    {
+      sent: 'a lone surrogate in the password',
+      body: { password: 'nine quiet \ud83d lanterns' },
+      pointers: ['/password'],
+    },
+    { sent: 'a password that is a number', body: { password: 123456789012 }, pointers: ['/password'] },
+    { sent: 'an empty first name', body: { first_name: ' ' }, pointers: ['/first_name'] },
+    { sent: 'a first name of 101 code points', body: { first_name: '🦊'.repeat(101) }, pointers: ['/first_name'] },
+    { sent: 'a last name of two lines', body: { last_name: 'Love\nlace' }, pointers: ['/last_name'] },
+    { sent: 'a locale that is none', body: { locale: 'en_GB' }, pointers: ['/locale'] },
+    {
+      sent: 'a locale of 36 characters',
+      body: { locale: 'en-x-aaaaaaaa-aaaaaaaa-aaaaaaaa-aaaa' },
+      pointers: ['/locale'],
+    },
+    {
+      sent: 'several things at once',
+      body: { email: '', last_name: '', locale: 7 },
+      pointers: ['/email', '/last_name', '/locale'],
+    },
+  ])('refuses $sent with 422 and does nothing', async ({ body, pointers }, { service, anonymous }) => {
+    const { answer, effects } = await observe(service, () => anonymous.call('register', { body: registration(body) }))
     expectInvalid(answer, ...pointers)
     expect(effects).toEqual(nothing)
   })
 
-  it.each([
-    ['the longest address, 254 characters', { email: addressOfLength(254) }],
-    ['8 code points that are hard to guess', { password: '🦊🐢🌵🎻🚲🪁🧭🍋' }],
-    ['128 code points, 512 bytes', { password: '🦊🐢🌵🎻🚲🪁🧭🍋'.repeat(16) }],
-    ['words in lower case alone', { password: 'correct weather under bridges' }],
-    ['another script', { password: 'тихий фонарь плывёт по реке' }],
-    ['spaces around the password', { password: '  nine quiet lanterns  ' }],
-    ['names of 100 code points', { first_name: '🦊'.repeat(100), last_name: 'ü'.repeat(100) }],
-  ])('takes %s', async (_, body) => {
-    const service = startService()
-    expect((await registerAs(service, body)).status).toBe(202)
+  it.for([
+    { what: 'the longest address, 254 characters', body: { email: addressOfLength(254) } },
+    { what: '8 code points that are hard to guess', body: { password: '🦊🐢🌵🎻🚲🪁🧭🍋' } },
+    { what: '128 code points, 512 bytes', body: { password: '🦊🐢🌵🎻🚲🪁🧭🍋'.repeat(16) } },
+    { what: 'words in lower case alone', body: { password: 'correct weather under bridges' } },
+    { what: 'another script', body: { password: 'тихий фонарь плывёт по реке' } },
+    { what: 'spaces around the password', body: { password: '  nine quiet lanterns  ' } },
+    { what: 'names of 100 code points', body: { first_name: '🦊'.repeat(100), last_name: 'ü'.repeat(100) } },
+  ])('takes $what', async ({ body }, { anonymous }) => {
+    await anonymous.register(registration(body))
     expect(await rowsOf('registrations')).toHaveLength(1)
   })
 
-  it.each<[string, string, Record<string, string>?]>([
-    ['no password at all', ''],
-    ['7 code points, however many bytes', '🦊🐢🌵🎻🚲🪁🧭'],
-    ['a top password', 'password123'],
-    ['a keyboard walk', 'qwertyuiop12'],
-    ['a repeated word', 'abcabcabcabcabc'],
-    ['the own address', 'ada@example.com'],
-    ['the local part with a year', 'grace.hopper1906', { email: 'grace.hopper@example.com' }],
-    ['the own names', 'AdaLovelace', { first_name: 'Ada', last_name: 'Lovelace' }],
-    ['the name of the product', 'postern2026'],
-  ])('refuses a weak password, %s, says what to do and does nothing', async (_, password, more = {}) => {
-    const service = startService()
-    const { answer, effects } = await observe(service, () => registerAs(service, { password, ...more }))
+  it.for([
+    { what: 'no password at all', password: '' },
+    { what: '7 code points, however many bytes', password: '🦊🐢🌵🎻🚲🪁🧭' },
+    { what: 'a top password', password: 'password123' },
+    { what: 'a keyboard walk', password: 'qwertyuiop12' },
+    { what: 'a repeated word', password: 'abcabcabcabcabc' },
+    { what: 'the own address', password: 'ada@example.com' },
+    { what: 'the local part with a year', password: 'grace.hopper1906', more: { email: 'grace.hopper@example.com' } },
+    { what: 'the own names', password: 'AdaLovelace', more: { first_name: 'Ada', last_name: 'Lovelace' } },
+    { what: 'the name of the product', password: 'postern2026' },
+  ])(
+    'refuses a weak password, $what, says what to do and does nothing',
+    async ({ password, more = {} }, { service, anonymous }) => {
+      const { answer, effects } = await observe(service, () =>
+        anonymous.call('register', { body: registration({ password, ...more }) }),
+      )
+      expectWeak(answer, '/password')
+      expect(effects).toEqual(nothing)
+    },
+  )
+
+  it('takes a password whatever comes after its 32nd code point, which is not judged', async ({ anonymous }) => {
+    expect(
+      (await anonymous.call('register', { body: registration({ password: goodPassword + 'a'.repeat(100) }) }).answer)
+        .status,
+    ).toBe(202)
+    expectWeak(
+      await anonymous.call('register', { body: registration({ password: 'a'.repeat(32) + goodPassword }) }).answer,
+      '/password',
+    )
+  })
+
+  it('asks for as many characters as the operator says', async ({ service, anonymous }) => {
+    const strict = startService({ env: { PASSWORD_MIN_LENGTH: '20' }, beside: service })
+    const answer = await anonymous
+      .at(strict)
+      .call('register', { body: registration({ password: 'k7#Vq9!mZ2$wR5&xT8' }) }).answer
     expectWeak(answer, '/password')
-    expect(effects).toEqual(nothing)
+    expect(answer.text).toContain('20')
   })
 
-  it('takes a password whatever comes after its 32nd code point, which is not judged', async () => {
-    const service = startService()
-    expect((await registerAs(service, { password: goodPassword + 'a'.repeat(100) })).status).toBe(202)
-    expectWeak(await registerAs(service, { password: 'a'.repeat(32) + goodPassword }), '/password')
-  })
-
-  it('asks for as many characters as the operator says', async () => {
-    const service = startService({ env: { PASSWORD_MIN_LENGTH: '20' } })
-    const answer = await registerAs(service, { password: 'k7#Vq9!mZ2$wR5&xT8' })
-    expectWeak(answer, '/password')
-    expect(answer.json.errors[0].message).toContain('20')
-  })
-
-  it('ignores what a client has no say in', async () => {
-    const service = startService()
+  it('ignores what a client has no say in', async ({ service, inbox, anonymous }) => {
     const forged = {
       id: '01936f6e-0000-7000-8000-000000000000',
       role: 'ADMIN',
@@ -262,28 +298,30 @@ describe('POST /auth/register', () => {
       isAdmin: true,
     }
     const token = await (async () => {
-      await registerAs(service, forged)
+      await anonymous.register(registration(forged))
       await service.deliver()
-      return tokenIn(newestMail(service, email))
+      return inbox.linkToken(email)
     })()
     expect(await rowOf('users')).toMatchObject({ role: 'USER', status: 'pending', activated_at: null })
-    const { user } = expectOk(await activate(service, token))
+    const { user } = await anonymous.activate({ token, password: goodPassword })
     expect(user).toMatchObject({ role: 'USER', status: 'active' })
     expect(user.id).not.toBe(forged.id)
   })
 })
 
 describe('POST /auth/resend-activation', () => {
-  const resend = (service: Service, address: string, headers = {}) =>
-    service.call('POST', '/auth/resend-activation', { body: { email: address }, headers })
-
-  it('mails another link to a pending address, which leads to its newest attempt', async () => {
-    const service = startService()
-    const older = await register(service, email, goodPassword)
-    service.clock.advance(second)
-    await register(service, email, otherPassword)
-    service.clock.advance(second)
-    const { answer, effects } = await observe(service, () => resend(service, ' Ada@example.com '))
+  it('mails another link to a pending address, which leads to its newest attempt', async ({
+    service,
+    clock,
+    inbox,
+    people,
+    anonymous,
+  }) => {
+    const older = await people.register(email, goodPassword)
+    clock.advance(second)
+    await people.register(email, otherPassword)
+    clock.advance(second)
+    const { answer, effects } = await observe(service, () => anonymous.resendActivation(' Ada@example.com '))
     expect(answer.status).toBe(202)
     expect(answer.json).toEqual({ message: expect.any(String) })
     expect(effects).toEqual({
@@ -296,25 +334,29 @@ describe('POST /auth/resend-activation', () => {
     expect(await rowsOf('audit_events', "type = 'user.activation_requested'")).toMatchObject([
       { user_id: id, actor_id: null, ip: '203.0.113.7', request_id: answer.headers.get('X-Request-Id') },
     ])
-    const newest = tokenIn(newestMail(service, email))
-    expectProblem(await activate(service, newest, goodPassword), 401, 'invalid_credentials')
-    expectProblem(await activate(service, older, otherPassword), 401, 'invalid_credentials')
-    expectOk(await activate(service, newest, otherPassword))
+    const newest = inbox.linkToken(email)
+    await anonymous.activate({ token: newest, password: goodPassword }).refused(401, 'invalid_credentials')
+    await anonymous.activate({ token: older, password: otherPassword }).refused(401, 'invalid_credentials')
+    await anonymous.activate({ token: newest, password: otherPassword })
   })
 
-  it('leaves the links mailed before good', async () => {
-    const service = startService()
-    const first = await register(service, email)
-    await resend(service, email)
+  it('leaves the links mailed before good', async ({ service, people, anonymous }) => {
+    const first = await people.register(email)
+    await anonymous.resendActivation(email).answer
     await service.deliver()
-    expectOk(await activate(service, first))
+    await anonymous.activate({ token: first, password: goodPassword })
   })
 
-  it('answers the same bytes whoever asks, and mails nobody but who waits to be activated', async () => {
-    const service = startService()
+  it('answers the same bytes for every address, and mails only a pending account', async ({
+    service,
+    people,
+    anonymous,
+  }) => {
     const answers = []
-    for (const address of await addressesOfEveryKind(service)) {
-      const { answer, effects } = await observe(service, () => resend(service, address, { 'X-Request-Id': 'same' }))
+    for (const address of await addressesOfEveryKind(people)) {
+      const { answer, effects } = await observe(service, () =>
+        anonymous.from({ headers: { 'X-Request-Id': 'same' } }).resendActivation(address),
+      )
       answers.push(bytesOf(answer))
       const isPending = address === 'pending@example.com'
       expect(effects).toEqual({
@@ -328,27 +370,33 @@ describe('POST /auth/resend-activation', () => {
     expect(await rowsOf('users'), 'asking makes no user').toHaveLength(4)
   })
 
-  it.each([
-    ['no address', {}],
-    ['no address but text', { email: 'ada' }],
-    ['a number', { email: 7 }],
-  ])('refuses %s with 422 and does nothing', async (_, body) => {
-    const service = startService()
-    const { answer, effects } = await observe(service, () => service.call('POST', '/auth/resend-activation', { body }))
+  it.for([
+    { sent: 'no address', body: {} },
+    { sent: 'no address but text', body: { email: 'ada' } },
+    { sent: 'a number', body: { email: 7 } },
+  ])('refuses $sent with 422 and does nothing', async ({ body }, { service, anonymous }) => {
+    const { answer, effects } = await observe(service, () => anonymous.call('resendActivation', { body }))
     expectInvalid(answer, '/email')
     expect(effects).toEqual(nothing)
   })
 })
 
 describe('POST /auth/activate', () => {
-  it('signs in, makes the attempt the account, forgets the attempt and the link, and mails a notice', async () => {
-    const service = startService()
-    await registerAs(service, { first_name: 'Ada', last_name: 'Lovelace', locale: 'en-GB' })
+  it('signs in, makes the attempt the account, forgets the attempt and the link, and mails a notice', async ({
+    service,
+    clock,
+    inbox,
+    people,
+    anonymous,
+  }) => {
+    await anonymous.call('register', {
+      body: registration({ first_name: 'Ada', last_name: 'Lovelace', locale: 'en-GB' }),
+    }).answer
     await service.deliver()
-    const token = tokenIn(newestMail(service, email))
-    service.clock.advance(minute)
-    const now = service.clock.now().toISOString()
-    const { answer, effects } = await observe(service, () => activate(service, token))
+    const token = inbox.linkToken(email)
+    clock.advance(minute)
+    const now = clock.now().toISOString()
+    const { answer, effects } = await observe(service, () => anonymous.activate({ token, password: goodPassword }))
     const { user, access_token, ...rest } = expectOk(answer)
     expect({ user, access_token, ...rest }).toEqual(
       signInAnswer(
@@ -379,14 +427,13 @@ describe('POST /auth/activate', () => {
       mails: [`${email}: ${subjects.accountActivated}`],
     })
     expect(await rowOf('sessions')).toMatchObject({ id: session, user_id: user.id, ip: '203.0.113.7' })
-    expectOk(await service.call('GET', '/users/me', { token: access_token }))
-    await signIn(service, email)
+    await anonymous.from({ token: access_token }).me()
+    await people.signIn(email)
   })
 
-  it('refuses another password with 401, and the link stays good', async () => {
-    const service = startService()
-    const token = await register(service, email)
-    const { answer, effects } = await observe(service, () => activate(service, token, otherPassword))
+  it('refuses another password with 401, and the link stays good', async ({ service, people, anonymous }) => {
+    const token = await people.register(email)
+    const { answer, effects } = await observe(service, () => anonymous.activate({ token, password: otherPassword }))
     expectProblem(answer, 401, 'invalid_credentials')
     const { id } = await rowOf('users')
     expect(effects).toEqual({
@@ -394,44 +441,52 @@ describe('POST /auth/activate', () => {
       rows: { audit_events: '+1', attempt_counters: '+1' },
       events: [{ type: 'user.activation_refused', actor: null, user: id, detail: { reason: 'wrong_password' } }],
     })
-    expectOk(await activate(service, token))
+    await anonymous.activate({ token, password: goodPassword })
   })
 
-  it('takes a link until 24 hours after it was made, and not at that moment', async () => {
-    const service = startService()
-    const [early, late] = [await register(service, email), await register(service, 'eve@example.com')]
-    service.clock.advance(day - second)
-    expectOk(await activate(service, early))
-    service.clock.advance(second)
-    const { answer, effects } = await observe(service, () => activate(service, late))
+  it('takes a link until 24 hours after it was made, and not at that moment', async ({
+    service,
+    clock,
+    people,
+    anonymous,
+  }) => {
+    const [early, late] = [await people.register(email), await people.register('eve@example.com')]
+    clock.advance(day - second)
+    await anonymous.activate({ token: early, password: goodPassword })
+    clock.advance(second)
+    const { answer, effects } = await observe(service, () =>
+      anonymous.activate({ token: late, password: goodPassword }),
+    )
     expectProblem(answer, 400, 'invalid_link')
     expect(effects).toEqual(nothing)
     expect(await rowOf('users', "email = 'eve@example.com'")).toMatchObject({ status: 'pending' })
   })
 
-  it('counts the 24 hours from the mail, not from the registration', async () => {
-    const service = startService()
-    await registerAs(service, {})
-    service.clock.advance(2 * hour)
+  it('counts the 24 hours from the mail, not from the registration', async ({ service, clock, inbox, anonymous }) => {
+    await anonymous.register(registration())
+    clock.advance(2 * hour)
     await service.deliver()
-    service.clock.advance(23 * hour)
-    expectOk(await activate(service, tokenIn(newestMail(service, email))))
+    clock.advance(23 * hour)
+    await anonymous.activate({ token: inbox.linkToken(email), password: goodPassword })
   })
 
-  it('gives one answer for a link that is used, unknown, forged, broken or of another kind, and does nothing', async () => {
-    const service = startService()
-    const used = await register(service, email)
-    const { refresh_token, access_token } = expectOk(await activate(service, used))
-    const pending = await register(service, 'eve@example.com')
-    const reset = await resetToken(service, 'eve@example.com')
+  it('gives one answer for a used, unknown, forged, broken or foreign link, and does nothing', async ({
+    service,
+    people,
+    anonymous,
+  }) => {
+    const used = await people.register(email)
+    const signedIn = await anonymous.activate({ token: used, password: goodPassword })
+    const pending = await people.register('eve@example.com')
+    const reset = await people.resetToken('eve@example.com')
     const [header, payload, signature] = pending.split('.')
-    const unknown = await register(service, 'gone@example.com')
+    const unknown = await people.register('gone@example.com')
     await write("delete from one_time_links where user_id in (select id from users where email = 'gone@example.com')")
     const tokens = {
       used,
       reset,
-      refresh_token,
-      access_token,
+      'a refresh token': signedIn.refresh_token!,
+      'an access token': signedIn.access_token,
       unknown,
       'no token': 'x',
       truncated: `${header}.${payload}.${signature!.slice(0, -4)}`,
@@ -442,134 +497,151 @@ describe('POST /auth/activate', () => {
     const answers = []
     for (const [name, token] of Object.entries(tokens)) {
       const { answer, effects } = await observe(service, () =>
-        service.call('POST', '/auth/activate', {
-          body: { token, password: goodPassword },
-          headers: { 'X-Request-Id': 'same' },
-        }),
+        anonymous.from({ headers: { 'X-Request-Id': 'same' } }).activate({ token, password: goodPassword }),
       )
       expectProblem(answer, 400, 'invalid_link')
       expect(effects, name).toEqual(nothing)
       answers.push(bytesOf(answer))
     }
     for (const answer of answers) expect(answer).toEqual(answers[0])
-    expectOk(await activate(service, pending))
+    await anonymous.activate({ token: pending, password: goodPassword })
   })
 
-  it('refuses a link made under another key, issuer or by a service elsewhere', async () => {
-    const service = startService()
-    const token = await register(service, email)
+  it('refuses a link made under another key, issuer or by a service elsewhere', async ({
+    service,
+    people,
+    anonymous,
+  }) => {
+    const token = await people.register(email)
     const elsewhere = startService({ env: { PUBLIC_URL: 'https://other.example.com' }, beside: service })
-    expectProblem(await activate(elsewhere, token), 400, 'invalid_link')
+    await anonymous.at(elsewhere).activate({ token, password: goodPassword }).refused(400, 'invalid_link')
     const key = { kty: 'oct', kid: 'test-token', k: btoa('x'.repeat(32)).replaceAll('=', '') }
     const rekeyed = startService({ env: { TOKEN_KEYS: JSON.stringify({ keys: [key] }) }, beside: service })
-    expectProblem(await activate(rekeyed, token), 400, 'invalid_link')
-    expectOk(await activate(service, token))
+    await anonymous.at(rekeyed).activate({ token, password: goodPassword }).refused(400, 'invalid_link')
+    await anonymous.activate({ token, password: goodPassword })
   })
 
-  it('is nothing that following the link does: GET consumes nothing', async () => {
-    const service = startService()
-    const token = await register(service, email)
+  it('is not done by following the link: GET consumes nothing', async ({ service, people, anonymous }) => {
+    const token = await people.register(email)
     const answer = await service.call('GET', `/auth/activate?token=${token}`)
     expectProblem(answer, 405, 'method_not_allowed')
-    expectOk(await activate(service, token))
+    await anonymous.activate({ token, password: goodPassword })
   })
 
-  it.each([
-    ['nothing', {}, ['/token', '/password']],
-    ['no password', { token: 'x' }, ['/password']],
-    ['an empty token', { token: '', password: 'x' }, ['/token']],
-    ['an empty password', { token: 'x', password: '' }, ['/password']],
-    ['arrays', { token: ['x'], password: ['x'] }, ['/token', '/password']],
-  ])('refuses %s with 422', async (_, body, pointers) => {
-    expectInvalid(await startService().call('POST', '/auth/activate', { body }), ...pointers)
+  it.for([
+    { sent: 'nothing', body: {}, pointers: ['/token', '/password'] },
+    { sent: 'no password', body: { token: 'x' }, pointers: ['/password'] },
+    { sent: 'an empty token', body: { token: '', password: 'x' }, pointers: ['/token'] },
+    { sent: 'an empty password', body: { token: 'x', password: '' }, pointers: ['/password'] },
+    { sent: 'arrays', body: { token: ['x'], password: ['x'] }, pointers: ['/token', '/password'] },
+  ])('refuses $sent with 422', async ({ body, pointers }, { anonymous }) => {
+    expectInvalid(await anonymous.call('activate', { body }).answer, ...pointers)
   })
 })
 
 describe('somebody who registers the address of somebody else first', () => {
   const attacker = { password: 'mallory waits behind hedges', first_name: 'Mallory', locale: 'de' }
 
-  async function bothRegister(service: Service) {
-    await registerAs(service, attacker)
+  const contested = it.extend('links', async ({ service, clock, inbox, anonymous }) => {
+    await anonymous.register(registration(attacker))
     await service.deliver()
-    const first = tokenIn(newestMail(service, email))
-    service.clock.advance(minute)
-    await registerAs(service, { first_name: 'Ada' })
+    const first = inbox.linkToken(email)
+    clock.advance(minute)
+    await anonymous.register(registration({ first_name: 'Ada' }))
     await service.deliver()
-    return { first, second: tokenIn(newestMail(service, email)) }
-  }
-
-  it('gains nothing by either link: each works with the password of its own attempt alone', async () => {
-    const service = startService()
-    const { first, second } = await bothRegister(service)
-    expectProblem(await activate(service, first, goodPassword), 401, 'invalid_credentials')
-    expectProblem(await activate(service, second, attacker.password), 401, 'invalid_credentials')
-    expect(await rowsOf('sessions')).toEqual([])
-    expect(await rowOf('users')).toMatchObject({ status: 'pending' })
+    return { first, second: inbox.linkToken(email) }
   })
 
-  it('has a dead password and a dead link once the owner has activated', async () => {
-    const service = startService()
-    const { first, second } = await bothRegister(service)
-    const { user } = expectOk(await activate(service, second))
-    expect(user).toMatchObject({ first_name: 'Ada', locale: null })
-    const { answer, effects } = await observe(service, () => activate(service, first, attacker.password))
-    expectProblem(answer, 400, 'invalid_link')
-    expect(effects).toEqual(nothing)
-    const login = await service.call('POST', '/auth/login', { body: { email, password: attacker.password } })
-    expectProblem(login, 401, 'invalid_credentials')
-    expect(await rowsOf('registrations')).toEqual([])
-    expect(await rowsOf('one_time_links')).toEqual([])
-    await signIn(service, email)
+  contested(
+    'gains nothing by either link: each works with the password of its own attempt alone',
+    async ({ anonymous, links }) => {
+      const { first, second } = links
+      await anonymous.activate({ token: first, password: goodPassword }).refused(401, 'invalid_credentials')
+      await anonymous.activate({ token: second, password: attacker.password }).refused(401, 'invalid_credentials')
+      expect(await rowsOf('sessions')).toEqual([])
+      expect(await rowOf('users')).toMatchObject({ status: 'pending' })
+    },
+  )
+
+  contested(
+    'has a dead password and a dead link once the owner has activated',
+    async ({ service, people, anonymous, links }) => {
+      const { first, second } = links
+      const { user } = await anonymous.activate({ token: second, password: goodPassword })
+      expect(user).toMatchObject({ first_name: 'Ada', locale: null })
+      const { answer, effects } = await observe(service, () =>
+        anonymous.activate({ token: first, password: attacker.password }),
+      )
+      expectProblem(answer, 400, 'invalid_link')
+      expect(effects).toEqual(nothing)
+      const login = await anonymous.login({ email, password: attacker.password }).answer
+      expectProblem(login, 401, 'invalid_credentials')
+      expect(await rowsOf('registrations')).toEqual([])
+      expect(await rowsOf('one_time_links')).toEqual([])
+      await people.signIn(email)
+    },
+  )
+
+  it('gains nothing either when the mail of the later attempt arrives after the activation', async ({
+    service,
+    inbox,
+    people,
+    anonymous,
+  }) => {
+    const token = await people.register(email)
+    await anonymous.register(registration(attacker))
+    await anonymous.activate({ token, password: goodPassword })
+    await service.deliver()
+    expect(inbox.newest(email).subject).toBe(subjects.accountActivated)
+    expect(inbox.all(email).map(({ subject }) => subject)).toContain(subjects.accountExists)
+    expect(inbox.all(email).filter(({ text }) => text?.includes('#token='))).toHaveLength(1)
   })
 
-  it('gains nothing either when the mail of the later attempt arrives after the activation', async () => {
-    const service = startService()
-    const token = await register(service, email)
-    await registerAs(service, attacker)
-    expectOk(await activate(service, token))
+  it('can also come second: the owner’s first link still leads to the owner’s password', async ({
+    service,
+    clock,
+    people,
+    anonymous,
+  }) => {
+    const first = await people.register(email)
+    clock.advance(minute)
+    await anonymous.register(registration(attacker))
     await service.deliver()
-    expect(newestMail(service, email).subject).toBe(subjects.accountActivated)
-    expect(mailsTo(service, email).map(({ subject }) => subject)).toContain(subjects.accountExists)
-    expect(mailsTo(service, email).filter(({ text }) => text?.includes('#token='))).toHaveLength(1)
-  })
-
-  it('can also come second: the owner’s first link still leads to the owner’s password', async () => {
-    const service = startService()
-    const first = await register(service, email)
-    service.clock.advance(minute)
-    await registerAs(service, attacker)
-    await service.deliver()
-    const { user } = expectOk(await activate(service, first))
+    const { user } = await anonymous.activate({ token: first, password: goodPassword })
     expect(user).toMatchObject({ first_name: null, locale: null })
   })
 })
 
 describe('the first ADMIN', () => {
-  const admin = 'admin@example.com'
+  const address = 'admin@example.com'
 
-  it('is the account with the bootstrap address, from its activation on, in the tokens too', async () => {
-    const service = startService()
-    const token = await register(service, admin)
-    const { answer, effects } = await observe(service, () => activate(service, token))
+  it('is the account with the bootstrap address, from its activation on, in the tokens too', async ({
+    service,
+    people,
+    anonymous,
+  }) => {
+    const token = await people.register(address)
+    const { answer, effects } = await observe(service, () => anonymous.activate({ token, password: goodPassword }))
     const { user, access_token } = expectOk(answer)
     expect(user).toMatchObject({ role: 'ADMIN', status: 'active' })
     expect(effects.events).toEqual([
       { type: 'user.activated', actor: user.id, user: user.id, detail: { session_id: sessionOf(access_token) } },
       { type: 'user.role_changed', actor: user.id, user: user.id, detail: { role: 'ADMIN', bootstrap: true } },
     ])
-    expect(effects.mails).toEqual([`${admin}: ${subjects.accountActivated}`])
-    const verified = await service.call('GET', '/auth/verify', { token: access_token })
+    expect(effects.mails).toEqual([`${address}: ${subjects.accountActivated}`])
+    const admin = anonymous.from({ token: access_token })
+    const verified = await admin.verify().answer
     expect(verified.headers.get('X-Auth-Role')).toBe('ADMIN')
-    expectOk(await service.call('GET', '/users', { token: access_token }))
+    await admin.users()
   })
 
   it('is made at a sign-in too, when the variable was set later', async () => {
     const before = startService({ env: { BOOTSTRAP_ADMIN_EMAIL: '' } })
-    const { id } = await signUp(before, admin)
+    const { id } = await peopleOf(before).signUp(address)
     expect(await rowOf('users')).toMatchObject({ role: 'USER' })
     const service = startService({ env: { BOOTSTRAP_ADMIN_EMAIL: ' Admin@Example.com ' }, beside: before })
     const { answer, effects } = await observe(service, () =>
-      service.call('POST', '/auth/login', { body: { email: admin, password: goodPassword } }),
+      new Caller(service).login({ email: address, password: goodPassword }),
     )
     expect(expectOk(answer).user).toMatchObject({ id, role: 'ADMIN' })
     expect(effects.rows).toEqual({ users: '~1', sessions: '+1', audit_events: '+2' })
@@ -579,50 +651,38 @@ describe('the first ADMIN', () => {
     ])
   })
 
-  it('is nobody who only registered the address, or typed a wrong password', async () => {
-    const service = startService()
-    const token = await register(service, admin)
-    expectProblem(await activate(service, token, otherPassword), 401, 'invalid_credentials')
-    await service.call('POST', '/auth/login', { body: { email: admin, password: goodPassword } })
+  it('is nobody who only registered the address, or typed a wrong password', async ({ people, anonymous }) => {
+    const token = await people.register(address)
+    await anonymous.activate({ token, password: otherPassword }).refused(401, 'invalid_credentials')
+    await anonymous.login({ email: address, password: goodPassword }).refused(403, 'account_pending')
     expect(await rowOf('users')).toMatchObject({ role: 'USER', status: 'pending' })
   })
 
-  it('is nobody while there is an active ADMIN', async () => {
-    const service = startService()
-    await signUpAdmin(service)
+  it('is nobody while there is an active ADMIN', async ({ service, anonymous, admin }) => {
+    expect(admin.email).toBe(address)
     const later = startService({ env: { BOOTSTRAP_ADMIN_EMAIL: email }, beside: service })
-    const { id } = await signUp(later, email)
-    const { answer, effects } = await observe(later, () =>
-      later.call('POST', '/auth/login', { body: { email, password: goodPassword } }),
-    )
+    const { id } = await peopleOf(later).signUp(email)
+    const { answer, effects } = await observe(later, () => anonymous.at(later).login({ email, password: goodPassword }))
     expect(expectOk(answer).user).toMatchObject({ id, role: 'USER' })
     expect(effects.events).toMatchObject([{ type: 'user.signed_in' }])
   })
 
-  it('is made again when no ADMIN is active any more', async () => {
-    const service = startService()
-    await signUpAdmin(service)
-    await signUp(service, email)
-    await write("update users set status = 'suspended' where email = ?", admin)
+  it('is made again when no ADMIN is active any more', async ({ service, ada, admin }) => {
+    await write("update users set status = 'suspended' where email = ?", admin.email)
     const later = startService({ env: { BOOTSTRAP_ADMIN_EMAIL: email }, beside: service })
-    await signIn(later, email)
+    await ada.at(later).signIn()
     expect(await rowOf('users', 'email = ?', email)).toMatchObject({ role: 'ADMIN' })
   })
 
-  it('is not made again at every sign-in', async () => {
-    const service = startService()
-    await signUpAdmin(service)
-    const { effects } = await observe(service, () =>
-      service.call('POST', '/auth/login', { body: { email: admin, password: goodPassword } }),
-    )
+  it('is not made again at every sign-in', async ({ service, admin }) => {
+    const { effects } = await observe(service, () => admin.signIn())
     expect(effects.events.map(({ type }) => type)).toEqual(['user.signed_in'])
   })
 
   it('is nobody else, and nobody at all without the variable', async () => {
-    const service = startService({ env: { BOOTSTRAP_ADMIN_EMAIL: '' } })
-    for (const address of [admin, email]) {
-      const { accessToken } = await signUp(service, address)
-      expectProblem(await service.call('GET', '/users', { token: accessToken }), 403, 'insufficient_permission')
+    const people = peopleOf(startService({ env: { BOOTSTRAP_ADMIN_EMAIL: '' } }))
+    for (const candidate of [address, email]) {
+      await (await people.signUp(candidate)).users().refused(403, 'insufficient_permission')
     }
     expect(await rowsOf('users', "role <> 'USER'")).toEqual([])
   })

@@ -1,6 +1,6 @@
 /** POST /auth/login, and what the tokens say. */
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
-import { describe, expect, it } from 'vitest'
+import { describe, expect } from 'vitest'
 import {
   bytesOf,
   expectInvalid,
@@ -10,58 +10,44 @@ import {
   signInAnswer,
   userObject,
 } from '../support/answers.ts'
-import { day, hour, second } from '../support/clock.ts'
+import { type Clock, day, hour, second } from '../support/clock.ts'
 import { hashesDuring } from '../support/password-work.ts'
-import {
-  type SignedIn,
-  goodPassword,
-  otherPassword,
-  register,
-  signIn,
-  signUp,
-  signUpAdmin,
-  signUpAs,
-} from '../support/people.ts'
-import { type Service, startService } from '../support/service.ts'
+import { it } from '../support/fixtures.ts'
+import { type Person, goodPassword, otherPassword } from '../support/person.ts'
+import type { People } from '../support/population.ts'
+import { startService } from '../support/service.ts'
 import { nothing, observe, revokedSessions, rowOf, rowsOf, write } from '../support/state.ts'
 
 const email = 'ada@example.com'
 
-const login = (service: Service, address: string, password: string, headers = {}) =>
-  service.call('POST', '/auth/login', { body: { email: address, password }, headers })
-
-async function suspend(service: Service, id: string, by?: SignedIn): Promise<void> {
-  const admin = by ?? (await signUpAdmin(service))
-  const answer = await service.call('POST', `/users/${id}/suspend`, {
-    token: admin.accessToken,
-    body: { reason: 'spam' },
-  })
-  expectOk(answer)
-}
-
 /** An account that an ADMIN activated when nobody could tell whose password is right: it has none. */
-async function accountWithoutPassword(service: Service, address: string, admin: SignedIn): Promise<void> {
-  await register(service, address, goodPassword)
-  await register(service, address, otherPassword)
+async function accountWithoutPassword(people: People, address: string): Promise<void> {
+  await people.register(address, goodPassword)
+  await people.register(address, otherPassword)
   const { id } = await rowOf('users', 'email = ?', address)
-  expectOk(await service.call('POST', `/users/${id}/activate`, { token: admin.accessToken }))
+  await (await people.admin()).activateUser(String(id))
   expect(await rowOf('users', 'email = ?', address)).toMatchObject({ status: 'active', password_hash: null })
 }
 
 describe('POST /auth/login', () => {
-  it('starts a session, notes it and its time, and mails that it is from a new place', async () => {
-    const service = startService()
-    const { id } = await signUp(service, email)
-    service.clock.advance(hour)
-    const now = service.clock.now()
+  it('starts a session, notes it and its time, and mails that it is from a new place', async ({
+    service,
+    clock,
+    anonymous,
+    ada,
+  }) => {
+    clock.advance(hour)
+    const now = clock.now()
     const headers = { 'User-Agent': 'Netscape/4', 'CF-Connecting-IP': '198.51.100.9', 'X-Request-Id': 'login-1' }
-    const { answer, effects, audit } = await observe(service, () => login(service, email, goodPassword, headers))
+    const { answer, effects, audit } = await observe(service, () =>
+      anonymous.from({ headers }).login({ email, password: goodPassword }),
+    )
     const answered = expectOk(answer)
     expect(answered).toEqual(
       signInAnswer(
         userObject({
           email,
-          id,
+          id: ada.id,
           updated_at: '2026-11-22T12:00:00.000Z',
           last_login_at: now.toISOString(),
         }),
@@ -71,13 +57,13 @@ describe('POST /auth/login', () => {
     expect(effects).toEqual({
       ...nothing,
       rows: { users: '~1', sessions: '+1', emails: '+1', audit_events: '+1' },
-      events: [{ type: 'user.signed_in', actor: id, user: id, detail: { session_id: session } }],
+      events: [{ type: 'user.signed_in', actor: ada.id, user: ada.id, detail: { session_id: session } }],
       mails: [`${email}: New sign-in to your Postern account`],
     })
     expect(audit[0]).toMatchObject({ ip: '198.51.100.9', user_agent: 'Netscape/4', request_id: 'login-1' })
     expect(await rowOf('sessions', 'id = ?', session)).toEqual({
       id: session,
-      user_id: id,
+      user_id: ada.id,
       generation: 1,
       created_at: now.getTime(),
       last_used_at: now.getTime(),
@@ -88,91 +74,104 @@ describe('POST /auth/login', () => {
     })
   })
 
-  it('gives the same bytes, after the same work, for a wrong password and for an address nobody has', async () => {
-    const service = startService()
-    await signUp(service, email)
-    await register(service, 'pending@example.com')
-    const admin = await signUpAdmin(service)
-    await suspend(service, (await signUp(service, 'suspended@example.com')).id, admin)
-    await accountWithoutPassword(service, 'no-password@example.com', admin)
+  it('gives the same bytes after the same work for a wrong password and an unknown address', async ({
+    people,
+    anonymous,
+    ada,
+    admin,
+  }) => {
+    await people.register('pending@example.com')
+    await admin.suspend(await people.signUp('suspended@example.com'))
+    await accountWithoutPassword(people, 'no-password@example.com')
     const cases = [
-      ['nobody@example.com', goodPassword],
-      [email, otherPassword],
-      ['pending@example.com', otherPassword],
-      ['suspended@example.com', otherPassword],
-      ['no-password@example.com', goodPassword],
-      ['no-password@example.com', otherPassword],
-    ] as const
+      { address: 'nobody@example.com', password: goodPassword },
+      { address: ada.email, password: otherPassword },
+      { address: 'pending@example.com', password: otherPassword },
+      { address: 'suspended@example.com', password: otherPassword },
+      { address: 'no-password@example.com', password: goodPassword },
+      { address: 'no-password@example.com', password: otherPassword },
+    ]
     const answers: unknown[] = []
-    for (const [address, password] of cases) {
-      const ask = () => login(service, address, password, { 'X-Request-Id': 'same' })
-      const work = await hashesDuring(async () => answers.push(bytesOf(await ask())))
+    for (const { address, password } of cases) {
+      const ask = () => anonymous.from({ headers: { 'X-Request-Id': 'same' } }).login({ email: address, password })
+      const work = await hashesDuring(async () => answers.push(bytesOf(await ask().answer)))
       expect(work, address).toBe(1)
     }
     expect(answers[0]).toMatchObject({ status: 401 })
     for (const answer of answers) expect(answer).toEqual(answers[0])
   })
 
-  it.each([
-    ['a wrong password', email, 'wrong_password'],
-    ['an address nobody has', 'nobody@example.com', 'unknown_address'],
-  ])('refuses %s with 401 and records nothing but the refusal', async (_, address, reason) => {
-    const service = startService()
-    const { id, accessToken } = await signUp(service, email)
-    const { answer, effects } = await observe(service, () => login(service, address, otherPassword))
-    expectProblem(answer, 401, 'invalid_credentials')
-    const user = address === email ? id : null
-    expect(effects).toEqual({
-      ...nothing,
-      rows: { audit_events: '+1', attempt_counters: '+1' },
-      events: [{ type: 'user.sign_in_refused', actor: null, user, detail: { reason } }],
-    })
-    expectOk(await service.call('GET', '/users/me', { token: accessToken }))
-  })
+  it.for([
+    { what: 'a wrong password', address: email, reason: 'wrong_password' },
+    { what: 'an address nobody has', address: 'nobody@example.com', reason: 'unknown_address' },
+  ])(
+    'refuses $what with 401 and records nothing but the refusal',
+    async ({ address, reason }, { service, anonymous, ada }) => {
+      const { answer, effects } = await observe(service, () =>
+        anonymous.login({ email: address, password: otherPassword }),
+      )
+      expectProblem(answer, 401, 'invalid_credentials')
+      const user = address === email ? ada.id : null
+      expect(effects).toEqual({
+        ...nothing,
+        rows: { audit_events: '+1', attempt_counters: '+1' },
+        events: [{ type: 'user.sign_in_refused', actor: null, user, detail: { reason } }],
+      })
+      await ada.me()
+    },
+  )
 
-  it('tells who knows the password of the newest attempt, and nobody else, that the account is pending', async () => {
-    const service = startService()
-    await register(service, email, otherPassword)
-    service.clock.advance(second)
-    await register(service, email, goodPassword)
+  it('says that the account is pending only to somebody with the password of the newest attempt', async ({
+    service,
+    clock,
+    people,
+    anonymous,
+  }) => {
+    await people.register(email, otherPassword)
+    clock.advance(second)
+    await people.register(email, goodPassword)
     const { id } = await rowOf('users')
-    const { answer, effects } = await observe(service, () => login(service, email, goodPassword))
+    const { answer, effects } = await observe(service, () => anonymous.login({ email, password: goodPassword }))
     expectProblem(answer, 403, 'account_pending')
     expect(effects).toEqual({
       ...nothing,
       rows: { audit_events: '+1' },
       events: [{ type: 'user.sign_in_refused', actor: null, user: id, detail: { reason: 'pending' } }],
     })
-    expectProblem(await login(service, email, otherPassword), 401, 'invalid_credentials')
+    await anonymous.login({ email, password: otherPassword }).refused(401, 'invalid_credentials')
   })
 
-  it('tells who knows the password, and nobody else, that the account is suspended', async () => {
-    const service = startService()
-    const { id } = await signUp(service, email)
-    await suspend(service, id)
-    const { answer, effects } = await observe(service, () => login(service, email, goodPassword))
+  it('says that the account is suspended only to somebody with the password', async ({
+    service,
+    anonymous,
+    ada,
+    admin,
+  }) => {
+    await admin.suspend(ada)
+    const { answer, effects } = await observe(service, () => anonymous.login({ email, password: goodPassword }))
     expectProblem(answer, 403, 'account_suspended')
     expect(effects).toEqual({
       ...nothing,
       rows: { audit_events: '+1' },
-      events: [{ type: 'user.sign_in_refused', actor: null, user: id, detail: { reason: 'suspended' } }],
+      events: [{ type: 'user.sign_in_refused', actor: null, user: ada.id, detail: { reason: 'suspended' } }],
     })
-    expectProblem(await login(service, email, otherPassword), 401, 'invalid_credentials')
-    expect(await rowsOf('sessions', 'user_id = ?', id)).toEqual([])
+    await anonymous.login({ email, password: otherPassword }).refused(401, 'invalid_credentials')
+    expect(await rowsOf('sessions', 'user_id = ?', ada.id)).toEqual([])
   })
 
-  it('says suspended, not pending, of an account that was suspended before it was activated', async () => {
-    const service = startService()
-    await register(service, email)
-    await suspend(service, String((await rowOf('users'))['id']))
-    expectProblem(await login(service, email, goodPassword), 403, 'account_suspended')
+  it('answers suspended, not pending, for an account that was suspended before its activation', async ({
+    people,
+    anonymous,
+    admin,
+  }) => {
+    await admin.suspend(await people.pending(email))
+    await anonymous.login({ email, password: goodPassword }).refused(403, 'account_suspended')
   })
 
-  it('takes the address however it is spelt, and the password in no other spelling', async () => {
-    const service = startService()
+  it('takes the address however it is spelt, and the password in no other spelling', async ({ people, anonymous }) => {
     const password = `  Nine quiet lanterns drift ${'over the lake '.repeat(7)}`.slice(0, 110) + '!'
-    await signUp(service, email, password)
-    expectOk(await login(service, '  ADA@EXAMPLE.com ', password))
+    await people.signUp(email, password)
+    await anonymous.login({ email: '  ADA@EXAMPLE.com ', password })
     const others = [
       password.trim(),
       `${password} `,
@@ -183,113 +182,114 @@ describe('POST /auth/login', () => {
       password.replace(' quiet', '\u00a0quiet'),
     ]
     for (const other of others) {
-      expectProblem(await login(service, email, other), 401, 'invalid_credentials')
+      await anonymous.login({ email, password: other }).refused(401, 'invalid_credentials')
       // It is not the number of tries that is to be refused.
       await write('delete from attempt_counters')
     }
   })
 
-  it('takes a password whether its letters were typed composed or decomposed', async () => {
-    const service = startService()
+  it('takes a password whether its letters were typed composed or decomposed', async ({ people, anonymous }) => {
     const password = 'neun stille lämpchen schwärmen'
-    await signUp(service, email, password.normalize('NFD'))
-    expectOk(await login(service, email, password.normalize('NFC')))
-    expectOk(await login(service, email, password.normalize('NFD')))
+    await people.signUp(email, password.normalize('NFD'))
+    await anonymous.login({ email, password: password.normalize('NFC') })
+    await anonymous.login({ email, password: password.normalize('NFD') })
   })
 
-  it('takes a password of 128 code points of four bytes', async () => {
-    const service = startService()
+  it('takes a password of 128 code points of four bytes', async ({ people, anonymous }) => {
     const password = '🦊🐢🌵🎻🚲🪁🧭🍋'.repeat(16)
-    await signUp(service, email, password)
-    expectOk(await login(service, email, password))
-    expectProblem(await login(service, email, `${password.slice(0, -2)}🦊`), 401, 'invalid_credentials')
+    await people.signUp(email, password)
+    await anonymous.login({ email, password })
+    await anonymous.login({ email, password: `${password.slice(0, -2)}🦊` }).refused(401, 'invalid_credentials')
   })
 
-  it('takes a password however old it is: nobody has to change it by a date', async () => {
-    const service = startService()
-    await signUp(service, email)
-    service.clock.advance(3653 * day)
+  it('takes a password however old it is: nobody has to change it by a date', async ({
+    service,
+    clock,
+    anonymous,
+    ada,
+  }) => {
+    clock.advance(3653 * day)
     await service.runCron('0 * * * *')
-    expectOk(await login(service, email, goodPassword))
+    await anonymous.login({ email: ada.email, password: goodPassword })
   })
 
-  it('finds no account in a new database, whatever name one tries', async () => {
-    const service = startService()
+  it('finds no account in a new database, whatever name one tries', async ({ anonymous }) => {
     expect(await rowsOf('users')).toEqual([])
     for (const name of ['admin', 'administrator', 'root', 'sa', 'test', 'demo', 'postern', 'user', 'guest']) {
       for (const password of ['admin', 'password', 'changeme', name, goodPassword]) {
-        const answer = await login(service, `${name}@example.com`, password)
+        const answer = await anonymous.login({ email: `${name}@example.com`, password }).answer
         expectProblem(answer, 401, 'invalid_credentials')
       }
     }
     expect(await rowsOf('sessions')).toEqual([])
   })
 
-  it('ends the oldest session when a user has more than 50', async () => {
-    const service = startService()
-    const first = await signUp(service, email)
-    const next = await signInLater(service)
-    for (let session = 3; session <= 50; session++) await signInLater(service)
+  it('ends the oldest session when a user has more than 50', async ({ service, clock, anonymous, ada }) => {
+    const next = await signInLater(clock, ada)
+    for (let session = 3; session <= 50; session++) await signInLater(clock, ada)
     expect(await rowsOf('sessions')).toHaveLength(50)
-    service.clock.advance(second)
-    const { effects } = await observe(service, () => login(service, email, goodPassword))
+    clock.advance(second)
+    const { effects } = await observe(service, () => anonymous.login({ email, password: goodPassword }))
     expect(effects).toMatchObject({
       rows: { sessions: '+1 -1' },
-      revoked: [sessionOf(first.accessToken)],
+      revoked: [ada.sessionId],
     })
-    expect(await rowsOf('sessions', 'id = ?', sessionOf(next.accessToken))).toHaveLength(1)
+    expect(await rowsOf('sessions', 'id = ?', next.sessionId)).toHaveLength(1)
   })
 
-  async function signInLater(service: Service) {
-    service.clock.advance(second)
-    return signIn(service, email)
+  function signInLater(clock: Clock, person: Person): Promise<Person> {
+    clock.advance(second)
+    return person.signIn()
   }
 
-  it('hashes the password again when the work factor has changed, and only then', async () => {
-    const service = startService()
-    await signUp(service, email)
+  it('hashes the password again when the work factor has changed, and only then', async ({ service, ada }) => {
     const before = await rowOf('users')
-    await signIn(service, email)
+    await ada.signIn()
     expect((await rowOf('users'))['password_hash']).toBe(before['password_hash'])
     const stronger = startService({ platform: { work: { rounds: 2, iterations: 1000 } }, beside: service })
-    await signIn(stronger, email)
+    await ada.at(stronger).signIn()
     expect((await rowOf('users'))['password_hash']).toMatch(/^\$pbkdf2-sha256-chain\$v=1\$r=2,i=1000,/)
-    await signIn(stronger, email)
-    await signIn(service, email)
+    await ada.at(stronger).signIn()
+    await ada.signIn()
   })
 
-  it.each([
-    ['nothing', {}, ['/email', '/password']],
-    ['no address but text', { email: 'ada', password: 'x' }, ['/email']],
-    ['an empty password', { email, password: '' }, ['/password']],
-    ['a password of 129 code points', { email, password: 'x'.repeat(129) }, ['/password']],
-    ['numbers', { email: 1, password: 1 }, ['/email', '/password']],
-    ['a condition instead of a text', { email: { $ne: null }, password: { $ne: null } }, ['/email', '/password']],
-  ])('refuses %s with 422 and records nothing', async (_, body, pointers) => {
-    const service = startService()
-    const { answer, effects } = await observe(service, () => service.call('POST', '/auth/login', { body }))
+  it.for([
+    { sent: 'nothing', body: {}, pointers: ['/email', '/password'] },
+    { sent: 'no address but text', body: { email: 'ada', password: 'x' }, pointers: ['/email'] },
+    { sent: 'an empty password', body: { email, password: '' }, pointers: ['/password'] },
+    { sent: 'a password of 129 code points', body: { email, password: 'x'.repeat(129) }, pointers: ['/password'] },
+    { sent: 'numbers', body: { email: 1, password: 1 }, pointers: ['/email', '/password'] },
+    {
+      sent: 'a condition instead of a text',
+      body: { email: { $ne: null }, password: { $ne: null } },
+      pointers: ['/email', '/password'],
+    },
+  ])('refuses $sent with 422 and records nothing', async ({ body, pointers }, { service, anonymous }) => {
+    const { answer, effects } = await observe(service, () => anonymous.call('login', { body }))
     expectInvalid(answer, ...pointers)
     expect(effects).toEqual(nothing)
   })
 })
 
 describe('the tokens', () => {
-  it('are an access token after RFC 9068 that the published keys verify, good for ten minutes', async () => {
-    const service = startService()
-    const { id, accessToken } = await signUp(service, email)
-    const jwks = createLocalJWKSet((await service.call('GET', '/.well-known/jwks.json')).json)
-    const { payload, protectedHeader } = await jwtVerify(accessToken, jwks, {
+  it('are an access token after RFC 9068 that the published keys verify, good for ten minutes', async ({
+    clock,
+    anonymous,
+    ada,
+  }) => {
+    const jwks = createLocalJWKSet(await anonymous.getKeys())
+    const { payload, protectedHeader } = await jwtVerify(ada.accessToken, jwks, {
       typ: 'at+jwt',
       issuer: 'https://accounts.example.com',
       audience: 'postern',
-      currentDate: service.clock.now(),
+      currentDate: clock.now(),
     })
     expect(protectedHeader).toEqual({ alg: 'EdDSA', typ: 'at+jwt', kid: 'test-signing' })
-    const iat = service.clock.now().getTime() / 1000
+    const iat = clock.now().getTime() / 1000
     expect(payload).toEqual({
       iss: 'https://accounts.example.com',
       aud: 'postern',
-      sub: id,
+      sub: ada.id,
       sid: expect.stringMatching(/^[0-9a-f-]{36}$/),
       client_id: 'postern',
       iat,
@@ -298,16 +298,14 @@ describe('the tokens', () => {
       role: 'USER',
       scope: '',
     })
-    service.clock.advance(600 * second - 1)
-    expectOk(await service.call('GET', '/users/me', { token: accessToken }))
-    service.clock.advance(1)
-    expectProblem(await service.call('GET', '/users/me', { token: accessToken }), 401, 'invalid_token')
+    clock.advance(600 * second - 1)
+    await ada.me()
+    clock.advance(1)
+    await ada.me().refused(401, 'invalid_token')
   })
 
-  it('say in the scope what the role may do', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const moderator = await signUpAs(service, 'MODERATOR', 'mod@example.com', admin)
+  it('say in the scope what the role may do', async ({ people, admin }) => {
+    const moderator = await people.signUpAs('MODERATOR', 'mod@example.com')
     expect(decodeJwt(moderator.accessToken)).toMatchObject({
       role: 'MODERATOR',
       scope: 'content:manage users:read profiles:moderate users:suspend',
@@ -330,61 +328,55 @@ describe('the tokens', () => {
     ])
   })
 
-  it('are never the same twice: each sign-in is a session of its own', async () => {
-    const service = startService()
-    const tokens = [await signUp(service, email), await signIn(service, email), await signIn(service, email)]
-    expect(new Set(tokens.map(({ accessToken }) => sessionOf(accessToken))).size).toBe(3)
+  it('are never the same twice: each sign-in is a session of its own', async ({ ada }) => {
+    const tokens = [ada, await ada.signIn(), await ada.signIn()]
+    expect(new Set(tokens.map(({ sessionId }) => sessionId)).size).toBe(3)
     expect(new Set(tokens.map(({ accessToken }) => decodeJwt(accessToken).jti)).size).toBe(3)
     expect(new Set(tokens.map(({ refreshToken }) => refreshToken)).size).toBe(3)
   })
 
-  it('include a refresh token that only the service itself reads', async () => {
-    const service = startService()
-    const { refreshToken } = await signUp(service, email)
-    expect(decodeProtectedHeader(refreshToken)).toEqual({ alg: 'HS256', typ: 'rt+jwt', kid: 'test-token' })
-    expect(decodeJwt(refreshToken)).toMatchObject({
+  it('include a refresh token that only the service itself reads', async ({ anonymous, ada }) => {
+    expect(decodeProtectedHeader(ada.refreshToken)).toEqual({ alg: 'HS256', typ: 'rt+jwt', kid: 'test-token' })
+    expect(decodeJwt(ada.refreshToken)).toMatchObject({
       iss: 'https://accounts.example.com',
       aud: 'https://accounts.example.com',
     })
-    const answer = await service.call('GET', '/users/me', { token: refreshToken })
+    const answer = await anonymous.from({ token: ada.refreshToken }).me().answer
     expectProblem(answer, 401, 'invalid_token')
   })
 
-  it('hold nothing about the person but an id', async () => {
-    const service = startService()
-    const { accessToken, refreshToken } = await signUp(service, email)
-    for (const token of [accessToken, refreshToken]) expect(JSON.stringify(decodeJwt(token))).not.toContain('ada')
+  it('hold nothing about the person but an id', async ({ ada }) => {
+    for (const token of [ada.accessToken, ada.refreshToken])
+      expect(JSON.stringify(decodeJwt(token))).not.toContain('ada')
   })
 
-  it('stay good, and no session is ended, when others sign in', async () => {
-    const service = startService()
-    const ada = await signUp(service, email)
-    await signUp(service, 'eve@example.com')
-    await signIn(service, email)
-    expectOk(await service.call('GET', '/users/me', { token: ada.accessToken }))
+  it('stay good, and no session is ended, when others sign in', async ({ people, ada }) => {
+    await people.signUp('eve@example.com')
+    await ada.signIn()
+    await ada.me()
     expect(await revokedSessions()).toEqual([])
   })
 
-  it('are signed by the first key and verified by all of them, so that a key can be replaced', async () => {
-    const service = startService()
-    const old = await signUp(service, email)
+  it('are signed by the first key and verified by all of them, so that a key can be replaced', async ({
+    service,
+    anonymous,
+    ada,
+  }) => {
     const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
     const jwk = await crypto.subtle.exportKey('jwk', (pair as CryptoKeyPair).privateKey)
     const [present] = JSON.parse(service.env.SIGNING_KEYS).keys
     const keys = JSON.stringify({ keys: [{ ...(jwk as object), kid: 'new' }, present] })
     const rotated = startService({ env: { SIGNING_KEYS: keys }, beside: service })
-    expectOk(await rotated.call('GET', '/users/me', { token: old.accessToken }))
-    const { accessToken } = await signIn(rotated, email)
-    expect(decodeProtectedHeader(accessToken)).toEqual({ alg: 'ES256', typ: 'at+jwt', kid: 'new' })
-    expectOk(await rotated.call('GET', '/users/me', { token: accessToken }))
-    expectProblem(await service.call('GET', '/users/me', { token: accessToken }), 401, 'invalid_token')
+    await anonymous.at(rotated).from({ token: ada.accessToken }).me()
+    const renewed = await ada.at(rotated).signIn()
+    expect(decodeProtectedHeader(renewed.accessToken)).toEqual({ alg: 'ES256', typ: 'at+jwt', kid: 'new' })
+    await renewed.me()
+    await renewed.at(service).me().refused(401, 'invalid_token')
   })
 
-  it('name the role as it is in the database when they are made', async () => {
-    const service = startService()
-    const { id, refreshToken } = await signUp(service, email)
-    await write("update users set role = 'MODERATOR' where id = ?", id)
-    const answer = await service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } })
-    expect(decodeJwt(expectOk(answer).access_token)['role']).toBe('MODERATOR')
+  it('name the role as it is in the database when they are made', async ({ ada }) => {
+    await write("update users set role = 'MODERATOR' where id = ?", ada.id)
+    const tokens = await ada.refresh()
+    expect(decodeJwt(tokens.access_token)['role']).toBe('MODERATOR')
   })
 })

@@ -29,7 +29,8 @@ export type QueryOf<Id extends OperationId> = NonNullable<operations[Id]['parame
 export interface Input extends Call {
   /** The `{id}` of the path, as it is: it is not encoded. */
   id?: string
-  query?: object
+  /** A string goes into the URL as it is. */
+  query?: object | string
 }
 
 /** A call that was made. Awaiting it expects success and gives the body. */
@@ -46,7 +47,7 @@ export interface Reply<Id extends OperationId> extends Promise<Success<Id>> {
 export function callOperation<Id extends OperationId>(service: Service, operation: Id, input: Input = {}): Reply<Id> {
   const { id, query = {}, ...call } = input
   const { method, template } = documented.get(operation)!
-  const parameters = new URLSearchParams(Object.entries(query)).toString()
+  const parameters = typeof query === 'string' ? query : new URLSearchParams(Object.entries(query)).toString()
   const path = template.replace('{id}', () => id ?? '') + (parameters && `?${parameters}`)
   const answer = service.call(method, path, call)
   const body = answer.then(bodyOfSuccess)
