@@ -35,7 +35,7 @@ const it = base.extend('log', async ({ service: _service }) => captureLog())
 
 /** Inserts up to a hundred thousand rows. Columns are SQL in which `n` counts the rows; ids are made from `moment` on. */
 async function insertMany(table: string, rows: number, columns: Record<string, string>, moment: number, stepMs = 0) {
-  // An id's 48 bits of time as 12 digits, then what makes it a UUIDv7, and the count.
+  // An id is its 48 bits of time as 12 hex digits, the version of a UUIDv7, and the count.
   const digits = `printf('%012x', ${moment} + n * ${stepMs})`
   const id = `substr(${digits}, 1, 8) || '-' || substr(${digits}, 9) || '-7000-8000-' || printf('%012x', n)`
   await env.DB.prepare(
@@ -361,7 +361,7 @@ describe('a run of the cleanup', () => {
   ] as const)('goes on when $broken fails, logs that, and fails in the end', async ({ broken }, { service, log }) => {
     await populate()
     const DB = hookedD1(env.DB, (statements) => {
-      // The tables of a stale account go in one batch, so that one counts for `users` alone.
+      // One batch deletes a stale account from several tables. Its last statement is about `users`.
       const isTarget = statements.at(-1)!.startsWith(`delete from "${broken}"`)
       if (isTarget) throw new Error('D1_ERROR: no such thing: SQLITE_ERROR')
     })

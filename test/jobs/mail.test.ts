@@ -394,7 +394,7 @@ describe('an email that cannot be sent', () => {
     const requests = scriptResend(loseConnection, refuse(429, 'rate_limit_exceeded'), loseConnection)
     const start = clock.now().getTime()
     await consume(service, [job])
-    // A certain refusal settles nothing about the attempt before it.
+    // A certain refusal says nothing about the attempt before it.
     clock.advance(hour)
     await consume(service, [job])
     expect(await emailRow(job.id)).toMatchObject({ status: 'queued', in_doubt_since: start })
@@ -450,7 +450,7 @@ describe('an email', () => {
       expect(verdicts.flat()).toEqual(Array(20).fill('acked'))
       expect(await emailRow(job.id)).toMatchObject({ status: 'sent', attempts: 1 })
       expect(inbox.all(email)).toHaveLength(1)
-      // The mailbox would hide a repetition behind the key, so what it was asked counts.
+      // The mailbox hides repetitions of a key, so the requests are counted.
       expect(requests).toHaveLength(round + 1)
     }
   })
@@ -468,7 +468,7 @@ describe('an email', () => {
     const start = service.clock.now().getTime()
     const [verdict] = await consume(service, [job])
     expect(await emailRow(job.id)).toMatchObject({ status: 'sending', attempts: 1, in_doubt_since: start })
-    // Later than the claim, or the next try would be turned away and the mail would wait for the five-minute job.
+    // Later than the claim: a try during the claim gets no row, and the email would wait for the five-minute job.
     const { retryAfter } = verdict as { retryAfter: number }
     expect(retryAfter * second).toBeGreaterThan(2 * minute)
 
