@@ -42,7 +42,7 @@ export const administrationRoutes = new Hono<HttpEnv>()
   .get('/', permit('users:read'), valid('query', userList), async (c) => {
     const { email, role, status, limit, cursor } = c.req.valid('query')
     const page = await listUsers(c.get('ctx'), { emailPrefix: email, role, status, after: cursor }, limit)
-    return c.json({ users: page.users.map(administeredUserAnswer), next_cursor: encodeCursor(page.next) })
+    return c.json({ users: page.items.map(administeredUserAnswer), next_cursor: encodeCursor(page.next) })
   })
   .get('/:id', permit('users:read'), valid('param', idParam), async (c) =>
     c.json(administeredUserAnswer(await getUser(c.get('ctx'), c.req.valid('param').id))),

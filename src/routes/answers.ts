@@ -93,7 +93,7 @@ export function activityAnswer(activity: Activity) {
 }
 
 /** A mail of the outbox, never what it says. */
-export function emailAnswer(email: EmailPage['emails'][number]) {
+export function emailAnswer(email: EmailPage['items'][number]) {
   const isFinished = email.finishedAt !== null
   return {
     id: email.id,

@@ -20,5 +20,5 @@ const auditList = z.object({
 export const auditRoutes = new Hono<HttpEnv>().get('/', permit('audit:read'), valid('query', auditList), async (c) => {
   const { user_id: userId, type, limit, cursor } = c.req.valid('query')
   const page = await listAudit(c.get('ctx'), { userId, type, before: cursor }, limit)
-  return c.json({ events: page.events.map(auditEventAnswer), next_cursor: encodeCursor(page.next) })
+  return c.json({ events: page.items.map(auditEventAnswer), next_cursor: encodeCursor(page.next) })
 })

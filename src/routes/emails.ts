@@ -20,5 +20,5 @@ const emailList = z.object({
 export const emailRoutes = new Hono<HttpEnv>().get('/', permit('emails:read'), valid('query', emailList), async (c) => {
   const { user_id: userId, status, limit, cursor } = c.req.valid('query')
   const page = await listOutbox(c.get('ctx'), { userId, status, before: cursor }, limit)
-  return c.json({ emails: page.emails.map(emailAnswer), next_cursor: encodeCursor(page.next) })
+  return c.json({ emails: page.items.map(emailAnswer), next_cursor: encodeCursor(page.next) })
 })

@@ -40,7 +40,7 @@ export const meRoutes = new Hono<HttpEnv>()
   .get('/activity', authenticate, valid('query', z.object({ limit, cursor: cursor(isUuidv7) })), async (c) => {
     const { limit, cursor } = c.req.valid('query')
     const page = await listActivity(c.get('ctx'), c.get('actor').user.id, cursor, limit)
-    return c.json({ events: page.events.map(activityAnswer), next_cursor: encodeCursor(page.next) })
+    return c.json({ events: page.items.map(activityAnswer), next_cursor: encodeCursor(page.next) })
   })
   .get('/sessions', authenticate, async (c) => {
     const actor = c.get('actor')

@@ -1,24 +1,16 @@
 import type { Ctx } from '../../context.ts'
 import { AppError } from '../../errors.ts'
 import { batch } from '../../store/batch.ts'
+import { type Page, pageOf } from '../../store/page.ts'
 import type { Session } from '../../store/schema/sessions.ts'
 import type { User } from '../../store/schema/users.ts'
 import { listSessionsOf } from '../../store/sessions.ts'
 import { type UserFilter, findUser, listUsers as listUserRows, selectUser } from '../../store/users.ts'
 
-export interface UserPage {
-  users: User[]
-  /** Where to go on, as `UserFilter.after` takes it, when there is more. */
-  next: string | null
-}
-
 /** A page of users: newest first, or by address when filtered by a prefix of it. */
-export async function listUsers(ctx: Ctx, filter: UserFilter, limit: number): Promise<UserPage> {
+export async function listUsers(ctx: Ctx, filter: UserFilter, limit: number): Promise<Page<User>> {
   const rows = await listUserRows(ctx.db, filter, limit + 1)
-  const users = rows.slice(0, limit)
-  const last = users.at(-1)
-  const position = filter.emailPrefix === undefined ? last?.id : last?.email
-  return { users, next: rows.length > limit ? (position ?? null) : null }
+  return pageOf(rows, limit, ({ id, email }) => (filter.emailPrefix === undefined ? id : email))
 }
 
 /** @throws {AppError} `not_found` */

@@ -1,4 +1,5 @@
 import type { Ctx } from '../../context.ts'
+import type { Page } from '../../store/page.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
 import { listAudit } from './trail.ts'
 
@@ -10,21 +11,15 @@ export interface Activity extends Pick<AuditEvent, 'id' | 'at' | 'type' | 'detai
 
 type OriginColumn = 'ip' | 'country' | 'userAgent' | 'requestId'
 
-export interface ActivityPage {
-  events: Activity[]
-  /** The id after which the next page starts; null on the last page. */
-  next: string | null
-}
-
 /** The events of the user's own account, newest first. */
 export async function listActivity(
   ctx: Ctx,
   userId: string,
   before: string | undefined,
   limit: number,
-): Promise<ActivityPage> {
-  const { events, next } = await listAudit(ctx, { userId, before }, limit)
-  return { events: events.map((event) => seenBy(userId, event)), next }
+): Promise<Page<Activity>> {
+  const { items, next } = await listAudit(ctx, { userId, before }, limit)
+  return { items: items.map((event) => seenBy(userId, event)), next }
 }
 
 const hidden = { ip: null, country: null, userAgent: null, requestId: null }

@@ -1,6 +1,7 @@
 import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { type AuditFilter, listAuditEvents } from '../../store/audit.ts'
+import { type Page, pageOf } from '../../store/page.ts'
 import type { AuditEvent, AuditType } from '../../store/schema/audit.ts'
 
 interface About {
@@ -17,14 +18,6 @@ export function auditEvent(ctx: Ctx, type: AuditType, { actorId = null, userId =
   return { id: uuidv7(at), at, type, actorId, userId, ...ctx.origin, detail: detail ?? null }
 }
 
-export interface AuditPage {
-  events: AuditEvent[]
-  /** The id after which the next page starts; null on the last page. */
-  next: string | null
-}
-
-export async function listAudit(ctx: Ctx, filter: AuditFilter, limit: number): Promise<AuditPage> {
-  const rows = await listAuditEvents(ctx.db, filter, limit + 1)
-  const events = rows.slice(0, limit)
-  return { events, next: rows.length > limit ? (events.at(-1)?.id ?? null) : null }
+export async function listAudit(ctx: Ctx, filter: AuditFilter, limit: number): Promise<Page<AuditEvent>> {
+  return pageOf(await listAuditEvents(ctx.db, filter, limit + 1), limit, ({ id }) => id)
 }

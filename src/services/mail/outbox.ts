@@ -4,6 +4,7 @@ import { describeError, log } from '../../log.ts'
 import type { Expression } from '../../store/db.ts'
 import { type EmailFilter, type ListedEmail, listEmails } from '../../store/email-list.ts'
 import type { NewEmail } from '../../store/emails.ts'
+import { type Page, pageOf } from '../../store/page.ts'
 import type { Email, EmailParams } from '../../store/schema/emails.ts'
 import { type EmailTemplate, emailKinds } from './kinds.ts'
 
@@ -57,15 +58,9 @@ export function announceEmail(ctx: Ctx, { id }: Pick<Email, 'id'>): void {
   )
 }
 
-export interface EmailPage {
-  emails: ListedEmail[]
-  /** The id after which the next page starts; null on the last page. */
-  next: string | null
-}
+export type EmailPage = Page<ListedEmail>
 
 /** A page of the outbox, newest first. */
 export async function listOutbox(ctx: Ctx, filter: EmailFilter, limit: number): Promise<EmailPage> {
-  const rows = await listEmails(ctx.db, filter, limit + 1)
-  const emails = rows.slice(0, limit)
-  return { emails, next: rows.length > limit ? (emails.at(-1)?.id ?? null) : null }
+  return pageOf(await listEmails(ctx.db, filter, limit + 1), limit, ({ id }) => id)
 }
