@@ -1,3 +1,4 @@
+import * as z from 'zod/mini'
 import {
   type KeyRing,
   KeyError,
@@ -6,15 +7,15 @@ import {
   parseSecretKeys,
   parseSigningKeys,
 } from '../crypto/keys.ts'
-import { flag, isMailbox, minLength, onOrOff, origin, origins, secureUrl, variableText } from './values.ts'
+import { flag, mailbox, minLength, onOrOff, orNull, origin, origins, secureUrl, variableText } from './values.ts'
 import { importWebhookKey } from '../crypto/webhook-signature.ts'
 import { normalizeEmailAddress } from '../email-address.ts'
 import { rateLimits } from './rate-limits.ts'
 
-/** What may be seen: in logs, mails and answers. */
+/** Settings that may show in logs, emails and answers. */
 export interface Config {
   isDevelopment: boolean
-  /** An origin without a trailing slash: the issuer of tokens and the start of every link. */
+  /** An origin without a trailing slash: the issuer of tokens, and the first part of every link. */
   publicUrl: string
   productName: string
   mailFrom: string
@@ -23,25 +24,25 @@ export interface Config {
   passwordMinLength: number
   resendBaseUrl: string
   turnstileUrl: string
-  /** The origins whose pages may read answers, as browsers spell them. */
+  /** The origins whose pages may read answers, spelled as browsers spell them. */
   corsOrigins: readonly string[]
-  /** Whether client addresses are counted; always, but on a developer's machine. */
+  /** Whether calls are counted by client address. Only development can turn it off. */
   limitsRates: boolean
-  /** The origin of a Pwned Passwords service; null when passwords are not looked up. */
+  /** The origin of a Pwned Passwords service; `null` when passwords are not looked up. */
   pwnedPasswordsUrl: string | null
   /** Whether a password is refused when the service does not answer. */
   requiresBreachCheck: boolean
 }
 
-/** What may not: a type of its own, so that it is never logged along with the rest. */
+/** Settings that may not. A separate type, so that they are never logged together with the rest. */
 export interface Secrets {
   signingKeys: KeyRing<SigningKey>
   tokenKeys: KeyRing<SecretKey>
   peppers: KeyRing<SecretKey>
   resendApiKey: string
-  /** `null`: nobody has to solve a challenge. */
+  /** `null` when nobody has to solve a challenge. */
   turnstileSecret: string | null
-  /** Without it nobody can tell us what became of a mail. */
+  /** `null` when Resend's webhooks are not used: deliveries and bounces stay unknown. */
   resendWebhookKey: CryptoKey | null
 }
 
@@ -50,7 +51,7 @@ export interface Settings {
   secrets: Secrets
 }
 
-/** Everything that is wrong with the variables, secrets and bindings, in words for the operator. Holds no value of theirs. */
+/** All problems with the variables, secrets and bindings, worded for the operator. Never contains a value of them. */
 export class ConfigError extends Error {
   override name = 'ConfigError'
   readonly problems: readonly string[]
@@ -64,9 +65,9 @@ export class ConfigError extends Error {
 const settingsOf = new WeakMap<Env, Promise<Settings>>()
 
 /**
- * Reads and checks the environment, once for each one.
+ * Reads and checks an environment, once.
  *
- * @throws {ConfigError} naming every problem at once: half a configuration must not serve.
+ * @throws {ConfigError} with all problems at once: the service must not run on half a configuration
  */
 export function readSettings(env: Env): Promise<Settings> {
   let settings = settingsOf.get(env)
@@ -80,121 +81,111 @@ export function readSettings(env: Env): Promise<Settings> {
 const limiters = Object.values(rateLimits).map(({ binding }) => binding)
 const bindings = ['DB', 'REVOCATIONS', 'MAIL_QUEUE', ...limiters] as const
 
-async function interpret(env: Env): Promise<Settings> {
-  const problems: string[] = []
-  for (const name of bindings) if (!env[name]) problems.push(`the binding ${name} is missing`)
-
-  const textOf = (name: keyof Env) => variableText(env[name])
-  function read<T>(name: keyof Env, parse: (text: string) => T): T | undefined {
-    const text = typeof env[name] === 'string' ? textOf(name) : ''
-    if (text !== '') return parse(text)
-    problems.push(`${name} is not set`)
-    return undefined
-  }
-  function check<T>(name: keyof Env, value: T | undefined, rule: string): T | undefined {
-    if (value === undefined) problems.push(`${name} ${rule}`)
-    return value
-  }
-  function readKeys<T>(name: keyof Env, parse: (text: string) => T): T | undefined {
-    return read(name, (text) => {
-      try {
-        return parse(text)
-      } catch (error) {
-        problems.push(`${name} ${keyProblem(error)}`)
-        return undefined
-      }
-    })
-  }
-
-  const isDevelopment = textOf('ENVIRONMENT') === 'development'
-  const publicUrl = read('PUBLIC_URL', (text) =>
-    check('PUBLIC_URL', origin(text, isDevelopment), 'must be an https origin, such as https://accounts.example.com'),
-  )
-  const resendBaseUrl = read('RESEND_BASE_URL', (text) =>
-    check('RESEND_BASE_URL', origin(text, isDevelopment), 'must be an https origin'),
-  )
-  const turnstileUrl = read('TURNSTILE_URL', (text) =>
-    check('TURNSTILE_URL', secureUrl(text, isDevelopment), 'must be an https URL'),
-  )
-  const pwnedPasswordsText = textOf('PWNED_PASSWORDS_URL')
-  const pwnedPasswordsUrl = pwnedPasswordsText ? origin(pwnedPasswordsText, isDevelopment) : null
-  check('PWNED_PASSWORDS_URL', pwnedPasswordsUrl, 'must be an https origin, or empty for no breach check')
-  const requiresBreachCheck = check(
-    'PWNED_PASSWORDS_REQUIRED',
-    flag(textOf('PWNED_PASSWORDS_REQUIRED')),
-    'must be "true" or "false"',
-  )
-  if (requiresBreachCheck && pwnedPasswordsUrl === null) {
-    problems.push('PWNED_PASSWORDS_REQUIRED is "true" without a PWNED_PASSWORDS_URL')
-  }
-  const mailFrom = read('MAIL_FROM', (text) =>
-    check('MAIL_FROM', isMailbox(text) ? text : undefined, 'must be an address, or "Name <address>"'),
-  )
-  const bootstrapText = textOf('BOOTSTRAP_ADMIN_EMAIL')
-  const bootstrap = bootstrapText ? normalizeEmailAddress(bootstrapText) : null
-  check('BOOTSTRAP_ADMIN_EMAIL', bootstrap, 'must be an e-mail address or empty')
-  const passwordMinLength = check(
-    'PASSWORD_MIN_LENGTH',
-    minLength(textOf('PASSWORD_MIN_LENGTH')),
-    'must be a whole number from 8 to 64',
-  )
-  const corsOrigins = check(
-    'CORS_ORIGINS',
-    origins(textOf('CORS_ORIGINS'), isDevelopment),
-    'must be https origins such as https://app.example.com, with commas between them, or empty',
-  )
-  const limitsRates = check(
-    'RATE_LIMITS',
-    onOrOff(textOf('RATE_LIMITS'), isDevelopment),
-    'must be "on"; only in development it may be "off"',
-  )
-  const tokenKeys = readKeys('TOKEN_KEYS', parseSecretKeys)
-  const peppers = readKeys('PASSWORD_PEPPER', parseSecretKeys)
-  const signingKeys = await readKeys('SIGNING_KEYS', parseSigningKeys)?.catch((error: unknown) => {
-    problems.push(`SIGNING_KEYS ${keyProblem(error)}`)
-    return undefined
+/**
+ * A variable and the rule for it.
+ *
+ * @param read the meaning of the text; `undefined` or an exception when it breaks the rule. A `KeyError` has better words.
+ */
+function variable<T>(rule: string, read: (text: string) => T | undefined | Promise<T | undefined>) {
+  return z.transform(async (value: unknown, { issues }: z.core.ParsePayload): Promise<T> => {
+    let message = rule
+    try {
+      const meaning = await read(variableText(value))
+      if (meaning !== undefined) return meaning
+    } catch (error) {
+      if (error instanceof KeyError) message = error.message
+    }
+    issues.push({ code: 'custom', message, input: undefined, continue: true })
+    return z.NEVER
   })
-  const resendApiKey = read('RESEND_API_KEY', (text) => text)
-  const webhookSecret = textOf('RESEND_WEBHOOK_SECRET')
-  const resendWebhookKey = webhookSecret ? await importWebhookKey(webhookSecret) : null
-  if (resendWebhookKey === undefined) {
-    problems.push('RESEND_WEBHOOK_SECRET must be a signing secret of Resend, whsec_ and base64, or not be set')
-  }
-  const audience = read('AUDIENCE', (text) => text)
-  const productName = read('PRODUCT_NAME', (text) => text)
+}
 
-  if (audience !== undefined && audience === publicUrl) {
-    // The audience of refresh tokens and links is the issuer: the two must never meet.
-    problems.push('AUDIENCE must not be the same as PUBLIC_URL')
+const isSet = z.refine((value) => typeof value === 'string' && value.trim() !== '', 'is not set')
+
+function required<T>(rule: string, read: (text: string) => T | undefined | Promise<T | undefined>) {
+  return z.pipe(z.unknown().check(isSet), variable(rule, read))
+}
+
+/** Every variable and secret. A rule is worded to follow the name: "PUBLIC_URL must be …". */
+function variables(isDevelopment: boolean) {
+  const secureOrigin = (text: string) => origin(text, isDevelopment)
+  return z
+    .object({
+      PUBLIC_URL: required('must be an https origin, such as https://accounts.example.com', secureOrigin),
+      RESEND_BASE_URL: required('must be an https origin', secureOrigin),
+      TURNSTILE_URL: required('must be an https URL', (text) => secureUrl(text, isDevelopment)),
+      PWNED_PASSWORDS_URL: variable('must be an https origin, or empty for no breach check', orNull(secureOrigin)),
+      PWNED_PASSWORDS_REQUIRED: variable('must be "true" or "false"', flag),
+      MAIL_FROM: required('must be an address, or "Name <address>"', mailbox),
+      BOOTSTRAP_ADMIN_EMAIL: variable('must be an e-mail address or empty', orNull(normalizeEmailAddress)),
+      PASSWORD_MIN_LENGTH: variable('must be a whole number from 8 to 64', minLength),
+      CORS_ORIGINS: variable(
+        'must be https origins such as https://app.example.com, with commas between them, or empty',
+        (text) => origins(text, isDevelopment),
+      ),
+      RATE_LIMITS: variable('must be "on"; only in development it may be "off"', (text) =>
+        onOrOff(text, isDevelopment),
+      ),
+      TOKEN_KEYS: required('cannot be read', parseSecretKeys),
+      PASSWORD_PEPPER: required('cannot be read', parseSecretKeys),
+      SIGNING_KEYS: required('cannot be read', parseSigningKeys),
+      RESEND_API_KEY: required('', String),
+      RESEND_WEBHOOK_SECRET: variable(
+        'must be a signing secret of Resend, whsec_ and base64, or not be set',
+        orNull(importWebhookKey),
+      ),
+      TURNSTILE_SECRET: variable('', orNull(String)),
+      AUDIENCE: required('', String),
+      PRODUCT_NAME: required('', String),
+    })
+    .check(
+      z.refine((all) => all.PWNED_PASSWORDS_REQUIRED !== true || all.PWNED_PASSWORDS_URL !== null, {
+        path: ['PWNED_PASSWORDS_REQUIRED'],
+        error: 'is "true" without a PWNED_PASSWORDS_URL',
+      }),
+      // The audience of refresh tokens and links is the issuer, so access tokens need another one. Values that break their own
+      // rules get here, too.
+      z.refine((all) => all.AUDIENCE !== all.PUBLIC_URL || !URL.canParse(all.AUDIENCE), {
+        path: ['AUDIENCE'],
+        error: 'must not be the same as PUBLIC_URL',
+      }),
+    )
+}
+
+async function interpret(env: Env): Promise<Settings> {
+  const isDevelopment = variableText(env.ENVIRONMENT) === 'development'
+  const schema = variables(isDevelopment)
+  const { data, error } = await schema.safeParseAsync(env)
+  const missing = bindings.filter((name) => !env[name]).map((name) => `the binding ${name} is missing`)
+  if (!data || missing.length > 0) {
+    const names = Object.keys(schema.shape)
+    // Some variables are read later than others.
+    const issues = error?.issues.toSorted((a, b) => names.indexOf(String(a.path[0])) - names.indexOf(String(b.path[0])))
+    throw new ConfigError([...missing, ...(issues ?? []).map(({ path, message }) => `${String(path[0])} ${message}`)])
   }
-  if (problems.length > 0) throw new ConfigError(problems)
   return {
     config: {
       isDevelopment,
-      publicUrl: publicUrl!,
-      productName: productName!,
-      mailFrom: mailFrom!,
-      audience: audience!,
-      bootstrapAdminEmail: bootstrap!,
-      passwordMinLength: passwordMinLength!,
-      resendBaseUrl: resendBaseUrl!,
-      turnstileUrl: turnstileUrl!,
-      corsOrigins: corsOrigins!,
-      limitsRates: limitsRates!,
-      pwnedPasswordsUrl: pwnedPasswordsUrl!,
-      requiresBreachCheck: requiresBreachCheck!,
+      publicUrl: data.PUBLIC_URL,
+      productName: data.PRODUCT_NAME,
+      mailFrom: data.MAIL_FROM,
+      audience: data.AUDIENCE,
+      bootstrapAdminEmail: data.BOOTSTRAP_ADMIN_EMAIL,
+      passwordMinLength: data.PASSWORD_MIN_LENGTH,
+      resendBaseUrl: data.RESEND_BASE_URL,
+      turnstileUrl: data.TURNSTILE_URL,
+      corsOrigins: data.CORS_ORIGINS,
+      limitsRates: data.RATE_LIMITS,
+      pwnedPasswordsUrl: data.PWNED_PASSWORDS_URL,
+      requiresBreachCheck: data.PWNED_PASSWORDS_REQUIRED,
     },
     secrets: {
-      signingKeys: signingKeys!,
-      tokenKeys: tokenKeys!,
-      peppers: peppers!,
-      resendApiKey: resendApiKey!,
-      turnstileSecret: textOf('TURNSTILE_SECRET') || null,
-      resendWebhookKey: resendWebhookKey ?? null,
+      signingKeys: data.SIGNING_KEYS,
+      tokenKeys: data.TOKEN_KEYS,
+      peppers: data.PASSWORD_PEPPER,
+      resendApiKey: data.RESEND_API_KEY,
+      turnstileSecret: data.TURNSTILE_SECRET,
+      resendWebhookKey: data.RESEND_WEBHOOK_SECRET,
     },
   }
-}
-
-function keyProblem(error: unknown): string {
-  return error instanceof KeyError ? error.message : 'cannot be read'
 }

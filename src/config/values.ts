@@ -1,9 +1,9 @@
-/** What the text of a variable means. `undefined` is always: not what it should be. */
+/** The meanings of the text of a variable. `undefined` always means that it breaks its rule. */
 import { normalizeEmailAddress } from '../email-address.ts'
 
 /**
- * A variable as text. wrangler.toml has numbers, booleans and lists too, and hands them over as such: `= true` without
- * quotes is no reason to fail in any other way than by the rule for that variable.
+ * A variable as text. Values in wrangler.toml can be numbers, booleans and lists, too: `= true` without quotes must fail by
+ * the rule for the variable, if at all.
  */
 export function variableText(value: unknown): string {
   if (Array.isArray(value)) return value.map(variableText).join()
@@ -11,46 +11,51 @@ export function variableText(value: unknown): string {
   return typeof value === 'string' ? value.trim() : JSON.stringify(value)
 }
 
-/** An origin with TLS, which only development may do without; `undefined` for anything with more or less to it. */
+/** A reader for a variable that may be empty. */
+export function orNull<T>(read: (text: string) => T) {
+  return (text: string) => (text ? read(text) : null)
+}
+
+/** An https origin, or http in development. An origin has no path, query, fragment or credentials. */
 export function origin(text: string, isDevelopment: boolean): string | undefined {
   const url = URL.parse(text)
   if (!url || url.username || url.password || url.search || url.hash || url.pathname !== '/') return undefined
-  // A URL may have it in its host, and nobody who writes it means that.
+  // Valid in the host of a URL, but whoever writes it means a pattern.
   if (url.host.includes('*')) return undefined
   return url.protocol === 'https:' || (isDevelopment && url.protocol === 'http:') ? url.origin : undefined
 }
 
-/** The same rule for an address with a path. */
+/** The same rule for a URL with a path. */
 export function secureUrl(text: string, isDevelopment: boolean): string | undefined {
   const url = URL.parse(text)
   return url && origin(url.origin, isDevelopment) && !url.username && !url.password ? url.href : undefined
 }
 
-/** A list of origins, each of them whole: no `*`, no `null`, no pattern. */
+/** A list of whole origins: no `*`, no `null`, no pattern. */
 export function origins(text: string, isDevelopment: boolean): string[] | undefined {
   const list = text ? text.split(',').map((entry) => origin(entry.trim(), isDevelopment)) : []
   return list.every((entry) => entry !== undefined) ? list : undefined
 }
 
-/** Off when nothing is said. */
+/** False unless it is set. */
 export function flag(text: string): boolean | undefined {
   const value = text || 'false'
   return value === 'true' || value === 'false' ? value === 'true' : undefined
 }
 
 /** `address`, or `Name <address>`. */
-export function isMailbox(text: string): boolean {
+export function mailbox(text: string): string | undefined {
   const address = /^[^<>"\r\n]*<([^<>]+)>$/.exec(text)?.[1] ?? text
-  return normalizeEmailAddress(address) !== undefined
+  return normalizeEmailAddress(address) && text
 }
 
-/** 8 when nothing is said, and never less (NIST SP 800-63B-4 §3.1.1.2). */
+/** 8 unless it is set, and never less (NIST SP 800-63B-4 §3.1.1.2). */
 export function minLength(text: string): number | undefined {
   const length = text ? Number(text) : 8
   return Number.isInteger(length) && length >= 8 && length <= 64 ? length : undefined
 }
 
-/** On unless said otherwise, and said otherwise nowhere but in development. */
+/** On unless it is set to off, which only development may do. */
 export function onOrOff(text: string, isDevelopment: boolean): boolean | undefined {
   const word = text || 'on'
   if (word === 'on') return true
