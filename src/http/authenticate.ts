@@ -8,22 +8,22 @@ import { isSessionRevoked } from '../services/sessions/revocation.ts'
 import type { HttpEnv } from './env.ts'
 
 const bearerScheme = /^bearer(?: |$)/i
-/** RFC 6750 §2.1: the scheme in any case, then one token. */
+/** RFC 6750 §2.1: the scheme in any case, then one token. The client's middleware has the same; a test compares the two. */
 const bearerPattern = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i
 
 /**
- * Lets in who holds a good access token of a session that D1 still has, for a user that may sign in. Read in one
- * statement, so an end is an end at once.
+ * Requires a valid access token of a session that is still in D1, and a user that may sign in. Both are read in one
+ * statement, so an ended session is refused at once.
  *
  * @throws {AppError} `invalid_token`
  */
 export const authenticate = createMiddleware<HttpEnv>(async function authenticate(c, next) {
-  await signIn(c)
+  await loadActor(c)
   await next()
 })
 
 /**
- * Looks at the token alone, for a route that has a body to refuse before it draws on the budget of passwords.
+ * Checks only the token: the route validates its body before `authenticateForPassword` draws on the password budget.
  *
  * @throws {AppError} `invalid_token`
  */
@@ -33,7 +33,7 @@ export const requireToken = createMiddleware<HttpEnv>(async function requireToke
 })
 
 /**
- * Lets in like `authenticate` and takes one try out of the account's budget of passwords. Comes after `requireToken`.
+ * Like `authenticate`, and takes one try from the account's password budget. Comes after `requireToken`.
  *
  * @throws {AppError} `invalid_token`, `rate_limited`
  */
@@ -46,17 +46,17 @@ export const authenticateForPassword = createMiddleware<HttpEnv>(async function 
   await next()
 })
 
-/** Marks a middleware with the permission it asks for, from which the OpenAPI document is made. */
+/** Marks a middleware with the permission it requires, for the OpenAPI document. */
 export const requires = Symbol('requires')
 
 /**
- * Lets in whose role, as it is now, has a permission.
+ * Requires a permission of the role that the user has in D1 now.
  *
  * @throws {AppError} `invalid_token`, `insufficient_permission`
  */
 export function permit(permission: Permission) {
   const middleware = createMiddleware<HttpEnv>(async function permit(c, next) {
-    await signIn(c)
+    await loadActor(c)
     if (!permissionsFor(c.get('actor')).includes(permission)) {
       // RFC 6750 §3.1.
       const headers = bearerChallenge('error="insufficient_scope"', `scope="${permission}"`)
@@ -68,8 +68,8 @@ export function permit(permission: Permission) {
 }
 
 /**
- * Lets in who holds a good access token that is not on the revocation list. Touches no D1, so it goes on when D1 is
- * down, and what it knows may be a minute old.
+ * Requires a valid access token of a session that is not on the revocation list. Does not need D1, so it works while D1 is
+ * down. The list is in KV and may be a minute old.
  *
  * @throws {AppError} `invalid_token`; `service_unavailable` when the list cannot be read
  */
@@ -80,13 +80,14 @@ export const verifyAtEdge = createMiddleware<HttpEnv>(async function verifyAtEdg
   await next()
 })
 
-async function signIn(c: Context<HttpEnv>): Promise<void> {
+async function loadActor(c: Context<HttpEnv>): Promise<void> {
   const { sid, sub } = await readClaims(c)
   const actor = await findSignedIn(c.get('ctx'), sid, sub)
   if (!actor) throw invalidToken('ended')
   c.set('actor', actor)
 }
 
+/** Not Hono's `bearerAuth`: it answers a malformed token with 400, and leaves the realm out of most challenges. */
 async function readClaims(c: Context<HttpEnv>): Promise<Claims<'at+jwt'>> {
   const header = c.req.header('Authorization') ?? ''
   // RFC 6750 §3.1: without credentials of this scheme the challenge names no error.

@@ -5,13 +5,14 @@ import type { HttpEnv } from './env.ts'
 
 const maxBytes = 16 * 1024
 /**
- * So much of a body in chunks is taken off the wire before it is refused: who still sends does not see the answer else.
- * Cloudflare lets no more through.
+ * Keep reading a chunked body before refusing it: a client that is still sending would never see our 413. Cloudflare lets
+ * no larger body through.
  */
 const maxReceivedBytes = 100 * 1024 * 1024
 
 /**
- * Refuses a larger body, with or without a Content-Length, before anything looks at it.
+ * Refuses a larger body, with or without a Content-Length, before it is parsed. Not Hono's `bodyLimit`, which stops reading
+ * at the limit.
  *
  * @throws {AppError} `body_too_large`; `malformed_json` for one that breaks off
  */
@@ -44,7 +45,7 @@ async function receive(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
 }
 
 /**
- * The body, as often as anybody asks.
+ * The whole body. It can be read more than once.
  *
  * @throws {AppError} `malformed_json` for one that breaks off
  */
@@ -56,14 +57,14 @@ export async function readBody(c: Context<HttpEnv>): Promise<ArrayBuffer> {
   }
 }
 
-/** The client went away, or the line did: nothing of ours has failed. */
+/** The client or its connection went away. */
 function brokenOff(cause: unknown): AppError {
   return new AppError('malformed_json', { reason: 'broken_off', cause })
 }
 
 /**
- * Reads the body of a JSON route, strictly: another media type or a content coding is a 415 (which also closes CSRF by
- * form, OWASP ASVS 3.5.2; RFC 9110 §15.5.16), broken UTF-8 or JSON a 400. Only then does the validator look at it.
+ * Checks the body of a JSON route strictly, before the validator sees it: 415 for another media type or a content coding
+ * (RFC 9110 §15.5.16), which also stops CSRF by forms (OWASP ASVS 3.5.2); 400 for broken UTF-8 or JSON.
  *
  * @throws {AppError} `unsupported_media_type`, `malformed_json`
  */

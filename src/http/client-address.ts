@@ -1,16 +1,14 @@
-/** One key for one client, however its address is spelled. */
-
-/** All that is no address shares one key, so that garbage is no way round a limit. */
+/** Everything that is not an address shares one key, so that garbage does not evade a limit. */
 const unreadable = 'unreadable'
 
 /**
- * The key that a client is counted under. IPv4 as it is; IPv6 by its /64, since that much is handed to a single household
- * or server, which could else take a new address for each request (RFC 6177, RFC 4941); an IPv4-mapped address as the
- * IPv4 address that it is (RFC 4291 §2.5.5.2).
+ * The key that a client is counted under, however its address is spelled. IPv4 as it is. IPv6 by its /64, because one
+ * household or server gets that many and could use a new address for each request (RFC 6177, RFC 4941). An IPv4-mapped
+ * address counts as its IPv4 address (RFC 4291 §2.5.5.2).
  */
 export function clientKey(address: string): string {
   if (/^\d{1,3}(\.\d{1,3}){3}$/.test(address)) return address
-  // The URL parser knows every spelling of RFC 4291 §2.2, and gives the one of RFC 5952.
+  // The URL parser accepts every spelling of RFC 4291 §2.2 and gives the one of RFC 5952.
   const host = URL.parse(`http://[${address}]/`)?.hostname
   if (!host) return unreadable
   const [head = '', tail] = host.slice(1, -1).split('::')

@@ -3,7 +3,7 @@ import type { Reason } from '../errors.ts'
 import type { Ctx, Origin, Platform } from '../context.ts'
 import type { PasswordPrincipal, Principal } from '../services/sessions/signed-in.ts'
 
-/** What one request carries from middleware to handler. */
+/** What middleware passes on to handlers. */
 export interface HttpEnv {
   Bindings: Env
   Variables: {
@@ -12,9 +12,9 @@ export interface HttpEnv {
     ctx: Ctx
     /** Set by `authenticate`: the user and session as D1 has them now. */
     actor: Principal
-    /** Set by `authenticateForPassword` besides. */
+    /** Also set by `authenticateForPassword`. */
     passwordActor: PasswordPrincipal
-    /** Set by `requireToken` and `verifyAtEdge`: what the token says, which may be minutes old. */
+    /** Set by `requireToken` and `verifyAtEdge`: the content of the token, which may be minutes old. */
     claims: Claims<'at+jwt'>
     /** For the request log. */
     outcome: string

@@ -1,21 +1,25 @@
 import { createMiddleware } from 'hono/factory'
 import type { HttpEnv } from './env.ts'
 
-const headers = {
-  // The few documents that may be kept say so themselves.
+/** `public/_headers` repeats most of these for the static files; a test compares the two. */
+export const securityHeaders = {
+  // A document that may be cached sets its own.
   'Cache-Control': 'no-store',
   'Strict-Transport-Security': 'max-age=63072000; includeSubDomains',
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-  // For what is embedded without asking (`no-cors`). A page on the CORS list asks, and is judged by that list alone.
+  // Against embedding in `no-cors` mode. Pages on the CORS list fetch in `cors` mode, where this header does not count.
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Permissions-Policy':
     'accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=()',
 }
 
-/** An API answer is for the program that asked: not for a cache, a frame, a sniffing browser or another site's page. */
+/**
+ * Keeps API answers out of caches, frames, MIME sniffing and pages of other sites. Not Hono's `secureHeaders`: it has no
+ * Cache-Control, and seven headers that would have to be turned off one by one.
+ */
 export const secureHeaders = createMiddleware<HttpEnv>(async function secureHeaders(c, next) {
   await next()
-  for (const [name, value] of Object.entries(headers)) if (!c.res.headers.has(name)) c.header(name, value)
+  for (const [name, value] of Object.entries(securityHeaders)) if (!c.res.headers.has(name)) c.header(name, value)
 })

@@ -6,11 +6,11 @@ import { type RateLimitName, ratePeriodSeconds, rateLimits } from '../config/rat
 import { clientKey } from './client-address.ts'
 import type { HttpEnv } from './env.ts'
 
-/** Marks a middleware with the limit it enforces, from which the OpenAPI document is made. */
+/** Marks a middleware with the limit it enforces, for the OpenAPI document. */
 export const limits = Symbol('limits')
 
 /**
- * Turns away who calls too often. Comes first in a route: what floods us is not even parsed.
+ * Refuses a client that calls too often. Comes first in a route, so that a flood is not even parsed.
  *
  * @throws {AppError} `rate_limited`
  */
@@ -28,12 +28,12 @@ export function limitRate(name: RateLimitName) {
 }
 
 /**
- * Asks the binding. When it fails, the call goes on: this ring saves money, the one in D1 guards accounts, and a counter
- * that is out of order must not end everybody's sign-in.
+ * Asks the binding. If it fails the call continues: these limits save cost, while those in D1 protect accounts, and a broken
+ * counter must not stop all sign-ins.
  */
 async function isWithinLimit(c: Context<HttpEnv>, name: RateLimitName): Promise<boolean> {
   const { ip, requestId } = c.get('origin')
-  // Whatever comes over the internet has an address; without one there is nobody to count.
+  // Every request from the internet has an address; one from another Worker of the account has none.
   if (ip === null) return true
   try {
     const { success } = await c.env[rateLimits[name].binding].limit({ key: clientKey(ip) })

@@ -14,7 +14,7 @@ export function answerNotFound(app: Hono<HttpEnv>) {
   }
 }
 
-/** Whether more than the middleware of every path answers. */
+/** Whether there is a handler for this method besides the middleware of every path. */
 function hasRoute(app: Hono<HttpEnv>, method: string, path: string): boolean {
   const [handlers] = app.router.match(method, path)
   return handlers.some(([[, route]]) => route.method === method)

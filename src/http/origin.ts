@@ -7,14 +7,15 @@ const requestIdPattern = /^[A-Za-z0-9._-]{1,128}$/
 const maxUserAgentLength = 256
 
 /**
- * Notes who asks. The request id is the client's when it is harmless in a log and a header. The address comes from
- * `CF-Connecting-IP` alone: Cloudflare sets that one, anybody can send the others.
+ * Notes where the request comes from. A request id of the client is taken if it is harmless in logs and headers (Hono's
+ * `requestId` allows other characters than we document). The address comes only from `CF-Connecting-IP`: Cloudflare sets
+ * it, while any client can send the other headers.
  */
 export const noteOrigin = createMiddleware<HttpEnv>(async function noteOrigin(c, next) {
   const origin = originOf(c)
   c.set('origin', origin)
   await next()
-  // Last: a file that is passed on has headers of its own.
+  // After the handler, because the answer of a static file brings its own headers.
   c.header('X-Request-Id', origin.requestId)
 })
 
@@ -29,7 +30,7 @@ function originOf(c: Context<HttpEnv>): Origin {
   }
 }
 
-/** Without control characters: it is shown in session lists, mails and audit events. */
+/** Without control characters, because it is shown in session lists, emails and audit events. */
 function printable(text: string | undefined): string | null {
   if (!text) return null
   return text.slice(0, maxUserAgentLength).replace(/\p{C}/gu, ' ').trim() || null

@@ -1,4 +1,4 @@
-/** Any thrown thing → an RFC 9457 answer. What the client sees comes from the catalogue alone. */
+/** Turns anything thrown into an RFC 9457 answer. The client sees only texts of the catalogue. */
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
@@ -35,10 +35,10 @@ export function answerError(error: Error, c: Context<HttpEnv>) {
   return answerProblem(c, known.code, known)
 }
 
-/** Drizzle wraps what its driver throws, so a failing store is one level down. */
+/** Drizzle wraps the errors of its driver, so those of the store are one level down. */
 function knownError(error: Error): AppError | undefined {
   if (error instanceof AppError) return error
   if (error.cause instanceof AppError) return error.cause
-  // Hono's own: only for a request that it could not read.
+  // Hono throws these itself only for a request that it cannot read.
   return error instanceof HTTPException && error.status < 500 ? new AppError('malformed_json') : undefined
 }

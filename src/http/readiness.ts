@@ -8,7 +8,7 @@ export interface Readiness {
   checks: { config: Check; d1: Check; kv: Check }
 }
 
-/** Asks each store the smallest question there is. What is wrong with one goes to the log, not to whoever asks. */
+/** Sends each store the smallest possible query. Failures go to the log and not into the answer. */
 export async function checkStores(env: Env): Promise<Readiness> {
   const [config, d1, kv] = await Promise.all([
     check('config', () => readSettings(env)),

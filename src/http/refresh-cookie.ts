@@ -1,20 +1,20 @@
 /**
- * The refresh token of a page in a browser: in a cookie, where no script can read it. Only a page of our own origin gets one
- * or may use one, which closes cross-site request forgery a second time, after `SameSite` (OWASP ASVS 3.5.1).
+ * The refresh token of a browser, in a cookie that no script can read. Only pages of our own origin get or use one: the
+ * second defense against cross-site request forgery, after `SameSite` (OWASP ASVS 3.5.1).
  */
 import type { Context } from 'hono'
+import { getCookie } from 'hono/cookie'
 import { AppError } from '../errors.ts'
 import type { HttpEnv } from './env.ts'
 
-/** Browsers keep a `__Host-` cookie only when it is `Secure`, for this very host and for every path (RFC 6265bis §4.1.3.2). */
+/** Browsers accept a `__Host-` cookie only if it is `Secure`, has no domain and has the path `/` (RFC 6265bis §4.1.3.2). */
 const name = '__Host-postern-refresh'
-const pattern = new RegExp(`(?:^|;) *${name}=([^;]*)`)
 
-/** How a client keeps its refresh token: by itself, or in the cookie. */
+/** Where a client keeps its refresh token: in its own storage, or in the cookie. */
 export type Transport = 'bearer' | 'cookie' | undefined
 
 /**
- * Goes on when no cookie is asked for, or when a page of our own asks. A browser always says who sends a POST.
+ * Refuses the cookie to any other origin. Browsers send `Origin` with every POST.
  *
  * @throws {AppError} `origin_not_allowed`
  */
@@ -24,12 +24,12 @@ export function assertOwnPage(c: Context<HttpEnv>, transport: Transport): void {
   }
 }
 
-/** Empty without a cookie, which is no good token. */
+/** The token in the cookie. Without a cookie it is empty, which is never a valid token. */
 export function readRefreshCookie(c: Context<HttpEnv>): string {
-  return pattern.exec(c.req.header('Cookie') ?? '')?.[1] ?? ''
+  return getCookie(c, name) ?? ''
 }
 
-/** Hands an answer with a refresh token over as the client asked for it: whole, or with the token in the cookie. */
+/** The answer as the client asked for it: with the refresh token inside, or with the token in the cookie. */
 export function handOver<Answer extends { refresh_token?: string; refresh_expires_in: number }>(
   c: Context<HttpEnv>,
   transport: Transport,
@@ -42,14 +42,15 @@ export function handOver<Answer extends { refresh_token?: string; refresh_expire
 }
 
 /**
- * Takes the cookie back, and what the browser kept of our answers and pages. Not `"cookies"`, which would empty the whole
- * registrable domain, and not `"storage"`, where the device token has to outlive the session.
+ * Deletes the cookie, and our answers and pages from the browser's cache. Not `"cookies"`, which would delete those of the
+ * whole registrable domain, and not `"storage"`: the device token in it has to outlive the session.
  */
 export function clearSite(c: Context<HttpEnv>): void {
   setCookie(c, '', 0)
   c.header('Clear-Site-Data', '"cache"')
 }
 
+/** Hono's `setCookie` writes these attributes in another order than the documented one. */
 function setCookie(c: Context<HttpEnv>, value: string | undefined, maxAgeSeconds: number): void {
   c.header('Set-Cookie', `${name}=${value}; Max-Age=${maxAgeSeconds}; Path=/; Secure; HttpOnly; SameSite=Strict`)
 }

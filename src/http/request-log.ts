@@ -4,8 +4,8 @@ import { log } from '../log.ts'
 import type { HttpEnv } from './env.ts'
 
 /**
- * One line for each request. The route's pattern and never the URL: a query may hold an address. The duration is that
- * of the platform's clock, which stands still while the CPU works.
+ * Logs one line for each request, with the pattern of the route instead of the URL: a query may contain an email address.
+ * The platform's clock stops while the CPU works, so the duration is time spent waiting.
  */
 export const logRequest = createMiddleware<HttpEnv>(async function logRequest(c, next) {
   const start = Date.now()

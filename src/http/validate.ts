@@ -1,4 +1,4 @@
-/** zod at the door: what a handler gets has the shape it asked for, and whatever is wrong is a 422 that says where. */
+/** Validates requests with zod. A handler gets the shape that it declares; a broken rule is a 422 that names the field. */
 import { zValidator } from '@hono/zod-validator'
 import { en } from 'zod/locales'
 import * as z from 'zod/mini'
@@ -7,7 +7,7 @@ import { AppError, type FieldError } from '../errors.ts'
 // zod/mini has no messages of its own.
 z.config(en())
 
-/** Marks a middleware with the schema it enforces, from which the OpenAPI document is made. */
+/** Marks a middleware with the schema it enforces, for the OpenAPI document. */
 export const validates = Symbol('validates')
 
 export function valid<Schema extends z.core.$ZodType, Target extends 'json' | 'query' | 'param'>(
@@ -16,7 +16,7 @@ export function valid<Schema extends z.core.$ZodType, Target extends 'json' | 'q
 ) {
   const middleware = zValidator(target, schema, (result) => {
     if (result.success) return
-    // An id of another form than ours names nothing.
+    // An id of another form than ours cannot exist.
     if (target === 'param') throw new AppError('not_found')
     throw new AppError('validation_failed', { errors: result.error.issues.map(fieldError) })
   })
@@ -34,6 +34,6 @@ function pointerTo(path: readonly PropertyKey[]): string {
 
 function codeOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'custom') return String(issue.params?.['code'] ?? 'invalid')
-  // zod leaves the input out of its issues, lest a value leak: only the message tells that there was none.
+  // zod leaves the input out of its issues, so only the message tells that it was missing.
   return issue.code === 'invalid_type' && issue.message.endsWith('received undefined') ? 'required' : issue.code
 }

@@ -5,9 +5,9 @@ import { readBody } from './body.ts'
 import type { HttpEnv } from './env.ts'
 
 /**
- * Lets in what Resend has signed just now. The raw body is signed, so nothing has read it before.
+ * Requires a recent signature of Resend. It covers the raw body, so it is checked before the body is parsed.
  *
- * @throws {AppError} `not_found` when there is no secret to verify by; `invalid_credentials`, whatever is wrong
+ * @throws {AppError} `not_found` without a webhook secret; `invalid_credentials` for any fault of the signature
  */
 export const signedByResend = createMiddleware<HttpEnv>(async function signedByResend(c, next) {
   const { secrets, now } = c.get('ctx')

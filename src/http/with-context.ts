@@ -5,7 +5,7 @@ import { unavailable } from '../errors.ts'
 import { log } from '../log.ts'
 import type { HttpEnv } from './env.ts'
 
-/** Puts what services need at hand, and refuses to serve when the environment is not fit: half a configuration is none. */
+/** Creates the context of the services, and answers 503 if the configuration is invalid. */
 export const withContext = createMiddleware<HttpEnv>(async function withContext(c, next) {
   try {
     c.set('ctx', await createContext(c.env, c.get('platform'), c.get('origin'), c.executionCtx))
