@@ -23,7 +23,7 @@ import { signInRoutes } from './routes/sign-in.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { wellKnownRoutes } from './routes/well-known.ts'
 
-/** The HTTP side: what happens to every request, then who answers which path. */
+/** The HTTP side: the middleware of every request, then the routes. */
 export function createApp(platform: Platform) {
   const app = new Hono<HttpEnv>()
   app.onError(answerError)
@@ -33,7 +33,7 @@ export function createApp(platform: Platform) {
     await next()
   })
   app.use(noteOrigin, secureHeaders, logRequest)
-  // A static file, and like the others not for pages of other origins.
+  // A static file: like the others, without CORS.
   app.route('/', descriptionRoutes)
   app.use(allowOrigins, limitBody)
 

@@ -1,15 +1,15 @@
-/** The composition root: bindings in, what the services need out. One for each request or job. */
+/** The composition root: turns bindings into what the services need, once for each request or job. */
 import { accessTokenSeconds, deviceTokenSeconds } from './config/policy.ts'
 import { type Config, type Secrets, readSettings } from './config/settings.ts'
 import { type WorkFactor, productionWork } from './crypto/password.ts'
 import type { TokenSettings } from './crypto/tokens.ts'
 import { type Db, connect } from './store/db.ts'
 
-/** What the outside world gives us and a test replaces. */
+/** The parts of the outside world that tests replace. */
 export interface Platform {
   now: () => Date
   sleep: (ms: number) => Promise<void>
-  /** From 0 to 1, for pauses. Nothing that has to be hard to guess comes from here. */
+  /** From 0 to 1, for the length of pauses. Never for anything that has to be hard to guess. */
   random: () => number
   work: WorkFactor
 }
@@ -21,7 +21,7 @@ export const production: Platform = {
   work: productionWork,
 }
 
-/** Who asks, as sessions and audit events remember it. */
+/** Where a request comes from, as sessions and audit events store it. */
 export interface Origin {
   requestId: string
   ip: string | null
@@ -29,7 +29,7 @@ export interface Origin {
   userAgent: string | null
 }
 
-/** The message in the mail queue: which outbox row to deliver. */
+/** The message in the mail queue: the outbox row to deliver. */
 export interface MailJob {
   id: string
 }
@@ -42,11 +42,11 @@ export interface Ctx extends Platform {
   revocations: KVNamespace
   mailQueue: Queue<MailJob>
   origin: Origin
-  /** Goes on with work after the answer. Its failure is the work's own to log. */
+  /** Runs `work` after the response (waitUntil). `work` must log its own failures. */
   defer: (work: Promise<void>) => void
 }
 
-/** @throws {ConfigError} when the environment is not fit to serve. */
+/** @throws {ConfigError} if the configuration is invalid */
 export async function createContext(
   env: Env,
   platform: Platform,

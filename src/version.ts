@@ -1,2 +1,2 @@
-/** The version that health answers and the OpenAPI document show; a test holds it to package.json. */
+/** The version in health answers and in the OpenAPI document. A test compares it with package.json. */
 export const version = '0.1.0'

@@ -5,13 +5,13 @@ import { consumeDeadLetters, consumeMailQueue } from './jobs/mail-queue.ts'
 import { runScheduled } from './jobs/schedule.ts'
 import { log } from './log.ts'
 
-/** How the name of the dead-letter queue ends in wrangler.toml. */
+/** The dead-letter queue has this ending in wrangler.toml. */
 const deadLetterSuffix = '-dead'
 
-/** A queue that is retried at once against a broken configuration has given everything up before anybody can mend it. */
+/** With immediate retries against a broken configuration, every message would be given up before anybody can fix it. */
 const retryWhenUnfitSeconds = 300
 
-/** The Worker's three ways in: requests, mail to deliver, and the clock. */
+/** The three entry points of the Worker: requests, emails to deliver, and Cron Triggers. */
 export function createWorker(platform: Platform) {
   const app = createApp(platform)
   return {
@@ -28,7 +28,7 @@ export function createWorker(platform: Platform) {
   } satisfies ExportedHandler<Env, MailJob>
 }
 
-/** The context of a job, or nothing and a line in the log when the environment is not fit to work in. */
+/** The context of a job; `undefined` and a line in the log if the configuration is invalid. */
 async function createJobContext(env: Env, platform: Platform, execution: ExecutionContext): Promise<Ctx | undefined> {
   const origin = { requestId: crypto.randomUUID(), ip: null, country: null, userAgent: null }
   try {

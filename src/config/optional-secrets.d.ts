@@ -1,4 +1,4 @@
-/** Secrets that a deployment may do without: `wrangler types` knows only those that it cannot. */
+/** The optional secrets: `wrangler types` generates only the required ones. */
 interface OptionalSecrets {
   TURNSTILE_SECRET?: string | undefined
   RESEND_WEBHOOK_SECRET?: string | undefined

@@ -1,15 +1,14 @@
 /**
- * The outer ring against floods: how many calls of a kind one client address may make a minute, before anything is
- * parsed, looked up or hashed. Counted by Cloudflare, for each location by itself and not exactly; what has to be exact
- * (wrong passwords, mails) is counted in D1 for each account. wrangler.toml says the same numbers, and a test holds it to
- * these.
+ * The outer limits against floods: calls per minute and client address, checked before anything is parsed, looked up or
+ * hashed. Cloudflare counts them separately in each location, and not exactly. What needs an exact count (wrong passwords,
+ * emails) is counted in D1 for each account. wrangler.toml repeats these numbers; a test compares them.
  *
- * One address may be a whole school, office or mobile network, so the numbers are what hundreds of people behind it do in
- * their busiest minute, and still bound what one machine can make us pay: a password costs 150 ms of CPU, so 60 of them a
- * minute are at most 15 % of one CPU.
+ * One address can be a whole school, office or mobile network. So the numbers allow what hundreds of people do in their
+ * busiest minute, and still bound what one machine can cost us: a password takes 150 ms of CPU, so 60 a minute are at most
+ * 15 % of one CPU.
  */
 
-/** Bindings count over 10 or 60 seconds and tell only yes or no, so this is also what `Retry-After` says. */
+/** Bindings count over 10 or 60 seconds and answer only yes or no, so `Retry-After` is the whole period. */
 export const ratePeriodSeconds = 60
 
 type LimiterBinding = { [Name in keyof Env]-?: Env[Name] extends RateLimit ? Name : never }[keyof Env]
@@ -20,21 +19,21 @@ interface Limit {
 }
 
 export const rateLimits = {
-  /** A password hashed, zxcvbn, 14 rows and a mail: the dearest call. A class of thirty may sign up at one moment. */
+  /** Hashes a password, runs zxcvbn, writes 14 rows and sends an email: the most expensive call. A class of 30 may sign up at once. */
   register: { binding: 'LIMIT_REGISTER', perMinute: 30 },
-  /** A password hashed. As many as sign up, each of them mistyping once. */
+  /** Hashes a password. As many as can register, each mistyping once. */
   activate: { binding: 'LIMIT_ACTIVATE', perMinute: 60 },
-  /** A password hashed. A company that comes in on Monday; an hour of one address guessing is 3,600 passwords, spread. */
+  /** Hashes a password. Enough for a company on Monday morning; one address can guess 3,600 passwords an hour, over all accounts. */
   login: { binding: 'LIMIT_LOGIN', perMinute: 60 },
-  /** A KV read and a row. A client that is in use refreshes every ten minutes: 3,000 of them behind one address. */
+  /** A KV read and a row. A client in use refreshes every ten minutes, so this allows 3,000 clients behind one address. */
   refresh: { binding: 'LIMIT_REFRESH', perMinute: 300 },
-  /** A row and perhaps a mail. People ask for another link seldom, machines that bomb mailboxes do. */
+  /** A row and perhaps an email. People rarely ask for another link; machines that flood mailboxes do. */
   resendActivation: { binding: 'LIMIT_RESEND', perMinute: 20 },
-  /** A row and perhaps a mail. */
+  /** A row and perhaps an email. */
   requestReset: { binding: 'LIMIT_RESET_REQUEST', perMinute: 20 },
-  /** zxcvbn and a password hashed, for who holds a link. */
+  /** Runs zxcvbn and hashes a password, for a user with a link. */
   completeReset: { binding: 'LIMIT_RESET_COMPLETE', perMinute: 30 },
-  /** Changing the password and deleting the account: one or two passwords hashed, for who holds a token. */
+  /** Change of password and deletion of the account: hash one or two passwords, for a signed-in user. */
   ownPassword: { binding: 'LIMIT_OWN_PASSWORD', perMinute: 30 },
 } as const satisfies Record<string, Limit>
 

@@ -3,7 +3,7 @@ import { describeError, log } from '../log.ts'
 import { requeueStrandedEmails } from '../services/mail/rescue.ts'
 import { cleanUp } from './cleanup.ts'
 
-/** The Cron Triggers of wrangler.toml and what each does. */
+/** The job of each Cron Trigger in wrangler.toml. */
 export const schedule: Record<string, { name: string; run: (ctx: Ctx) => Promise<void> }> = {
   '*/5 * * * *': { name: 'requeue', run: requeue },
   '0 * * * *': { name: 'cleanup', run: cleanUp },
@@ -13,7 +13,7 @@ async function requeue(ctx: Ctx): Promise<void> {
   log('info', 'mail.requeued', { count: await requeueStrandedEmails(ctx) })
 }
 
-/** Runs the job of a Cron Trigger. Its failure is logged here and passed on, so that the platform counts it too. */
+/** Runs the job of a Cron Trigger. A failure is logged and rethrown, so that the platform counts it, too. */
 export async function runScheduled(ctx: Ctx, cron: string): Promise<void> {
   const job = schedule[cron]
   if (!job) {

@@ -1,4 +1,4 @@
-/** What a user with a permission does to others. */
+/** Acts of a user with a permission on other users. */
 import * as z from 'zod/mini'
 import { isUuidv7 } from '../crypto/random.ts'
 import { normalizeEmailAddress } from '../email-address.ts'

@@ -1,4 +1,4 @@
-/** What users, sessions, tokens and events look like on the wire. Written by hand, so that a new column can't leak. */
+/** Users, sessions, tokens and events on the wire. Written by hand, so that a new column cannot leak. */
 import type { Activity } from '../services/audit/activity.ts'
 import type { EmailPage } from '../services/mail/outbox.ts'
 import type { SignInOutcome } from '../services/sessions/begin.ts'
@@ -25,7 +25,7 @@ export function userAnswer(user: User) {
   }
 }
 
-/** The same for those who look after the users of others. */
+/** The same for users who administer others. */
 export function administeredUserAnswer(user: User) {
   return { ...userAnswer(user), email_deliverable: user.emailProblem === null }
 }
@@ -92,7 +92,7 @@ export function activityAnswer(activity: Activity) {
   }
 }
 
-/** A mail of the outbox, never what it says. */
+/** An email of the outbox, without its content. */
 export function emailAnswer(email: EmailPage['items'][number]) {
   const isFinished = email.finishedAt !== null
   return {
@@ -112,7 +112,7 @@ export function emailAnswer(email: EmailPage['items'][number]) {
   }
 }
 
-/** The same words whether an account exists or not: the mail says the rest. */
+/** The same text whether an account exists or not (enumeration); the email says the rest. */
 export const accepted = {
   registration: { message: 'If the address is right, a mail is on its way. Follow the link in it.' },
   activation: { message: 'If an account with this address waits to be activated, a mail is on its way.' },

@@ -1,5 +1,5 @@
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 
-/** A static file in all but the way to it: through the Worker, which has a 405 with `Allow` for any other method. */
+/** A static file that passes through the Worker, so that other methods get a 405 with `Allow`. */
 export const descriptionRoutes = new Hono<HttpEnv>().get('/openapi.json', (c) => c.env.ASSETS.fetch(c.req.raw))

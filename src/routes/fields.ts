@@ -1,11 +1,11 @@
-/** The rules for what clients send, one for each kind of field. */
+/** The rules for each kind of field that clients send. */
 import * as z from 'zod/mini'
 import { isUuidv7 } from '../crypto/random.ts'
 import { normalizeEmailAddress } from '../email-address.ts'
 import { passwordMaxLength } from '../crypto/password-rules.ts'
 import { roles } from '../permissions.ts'
 
-/** Text that can be stored and shown: no NUL, no half of a surrogate pair. */
+/** Text that can be stored and shown: no NUL, no unpaired surrogate. */
 const text = z.string().check(
   z.refine((value) => value.isWellFormed() && !value.includes('\0'), {
     error: 'must not contain NUL or unpaired surrogates',
@@ -14,7 +14,7 @@ const text = z.string().check(
   }),
 )
 
-/** No control characters, nor those that turn the direction of what stands around them (Unicode TR 36 §2.5). */
+/** No control characters, and none that change the direction of the text around them (Unicode TR 36 §2.5). */
 const line = (max: number) =>
   text.check(
     z.refine((value) => !/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(value), {
@@ -33,7 +33,7 @@ export const email = text.check(
   z.meta({ format: 'email', maxLength: 254, examples: ['ada@example.com'] }),
 )
 
-/** The beginning of an address, compared as addresses are kept: a whole one may be in any spelling. */
+/** A prefix of an address, compared with addresses as they are stored. A whole address may have any spelling. */
 export const emailPrefix = text.check(
   z.overwrite((value) => normalizeEmailAddress(value) ?? value.trim().toLowerCase()),
   z.minLength(1),
@@ -41,10 +41,10 @@ export const emailPrefix = text.check(
   z.meta({ description: 'A prefix of the address.' }),
 )
 
-/** A password that is compared, as it was typed. */
+/** A password to compare, as it was typed. */
 export const password = text.check(z.minLength(1), z.maxLength(passwordMaxLength), z.meta({ format: 'password' }))
 
-/** A password that is set. The policy judges it; here is only what it must have to be judged. */
+/** A new password. The password policy judges it; this only makes sure that it can. */
 export const newPassword = text.check(
   z.maxLength(passwordMaxLength),
   z.meta({
@@ -53,16 +53,16 @@ export const newPassword = text.check(
   }),
 )
 
-/** A JWT. Only its signature says whether it is good, so anything that is text is taken. */
+/** A JWT. Only its signature shows whether it is valid, so any text passes here. */
 export const token = text.check(z.minLength(1))
 
-/** `device_token` of an earlier sign-in. One that is not good is no failure: the device is a stranger then. */
+/** `device_token` of an earlier sign-in. An invalid one is not an error: the device counts as unknown. */
 export const deviceToken = z.pipe(
   z.nullish(token),
   z.transform((value) => value ?? undefined),
 )
 
-/** What the Turnstile widget gave. Cloudflare's are at most this long. */
+/** The token of the Turnstile widget. Cloudflare's are at most 2048 characters long. */
 export const turnstileToken = z.pipe(
   z.nullish(
     text.check(
@@ -75,7 +75,7 @@ export const turnstileToken = z.pipe(
   z.transform((value) => value || undefined),
 )
 
-/** Where the refresh token of the answer goes. */
+/** Where the answer puts the refresh token. */
 export const transport = z.optional(z.enum(['bearer', 'cookie'])).register(z.globalRegistry, {
   description: '`cookie`, for pages of this origin: the refresh token is kept in a cookie, not answered.',
 })
@@ -107,15 +107,15 @@ export const locale = text.check(
 
 export const role = z.enum(roles)
 
-/** An id that is not of our form names nothing, which `valid` answers with 404. */
+/** `valid` answers an id of another form than ours with 404. */
 export const idParam = z.object({ id: z.string().check(z.refine(isUuidv7), z.meta({ format: 'uuid' })) })
 
-/** `user_id` of a list. */
+/** `user_id` in the query of a list. */
 export const userIdFilter = z
   .string()
   .check(z.refine(isUuidv7, { error: 'must be an id', params: { code: 'invalid_id' } }), z.meta({ format: 'uuid' }))
 
-/** RFC 3986: what a browser repairs (spaces, backslashes, umlauts) other programs may take for something else. */
+/** RFC 3986. Browsers repair spaces, backslashes and umlauts, but other programs may read them differently. */
 const uriPattern = /^https:\/\/[\w.-]+(?::\d+)?(?:[/?#](?:[\w.~:/?#@!$&'()*+,;=-]|%[0-9a-f]{2})*)?$/i
 
 function isHttpsUrl(value: string): boolean {

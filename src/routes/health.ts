@@ -3,10 +3,10 @@ import { Hono } from '../http/hono.ts'
 import { checkStores } from '../http/readiness.ts'
 import { version } from '../version.ts'
 
-/** Answers without a store or a configuration. */
+/** Liveness: needs no store and no configuration. */
 export const healthRoutes = new Hono<HttpEnv>().get('/healthz', (c) => c.json({ status: 'ok', version }))
 
-/** Whether the service can do its work here and now. */
+/** Readiness: whether the configuration and the stores can be used now. */
 export const readinessRoutes = new Hono<HttpEnv>().get('/readyz', async (c) => {
   const { isReady, checks } = await checkStores(c.env)
   if (!isReady) c.set('outcome', 'unavailable')

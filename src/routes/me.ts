@@ -1,4 +1,4 @@
-/** What the signed-in user does with its own account. */
+/** The signed-in user's own account. */
 import * as z from 'zod/mini'
 import { isUuidv7 } from '../crypto/random.ts'
 import { authenticate, authenticateForPassword, requireToken } from '../http/authenticate.ts'

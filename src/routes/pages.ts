@@ -1,4 +1,4 @@
-/** Keyset pages: how many, and where to go on. */
+/** `limit` and `cursor` of keyset pagination. */
 import { base64url } from 'jose'
 import * as z from 'zod/mini'
 
@@ -13,12 +13,12 @@ export const limit = z
   .prefault(wholeNumber.check(z.refine((value) => value >= 1 && value <= maxLimit, limitRule)), String(defaultLimit))
   .register(z.globalRegistry, { type: 'integer', minimum: 1, maximum: maxLimit, default: defaultLimit })
 
-/** A cursor is a position and no secret: whoever edits it sees another page of the same list. */
+/** A cursor is an encoded position and not a secret: an edited one only shows another page of the same list. */
 export function encodeCursor(position: string | null): string | null {
   return position === null ? null : base64url.encode(position)
 }
 
-/** `cursor` of a list whose positions have a known form. */
+/** `cursor` of a list, from the query. `isPosition` checks the form of its positions. */
 export function cursor(isPosition: (text: string) => boolean) {
   const encoded = z.string().check(z.maxLength(400, { abort: true }))
   const position = z.pipe(encoded, z.transform(decode)).check(

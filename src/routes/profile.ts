@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import type { ProfileChanges } from '../services/accounts/profile.ts'
 import { avatarUrl, bio, name } from './fields.ts'
 
-/** The part of a profile that others see, and that a moderator may correct. `null` clears a field. */
+/** The part of a profile that others see and moderators may correct. `null` clears a field. */
 export const profile = z.object({
   first_name: z.optional(z.nullable(name)),
   last_name: z.optional(z.nullable(name)),

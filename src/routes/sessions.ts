@@ -1,4 +1,4 @@
-/** Tokens: renewed, ended, verified. */
+/** Refresh, sign-out and verification of tokens. */
 import type { Context } from 'hono'
 import * as z from 'zod/mini'
 import { authenticate, verifyAtEdge } from '../http/authenticate.ts'
@@ -13,7 +13,7 @@ import { refresh } from '../services/sessions/refresh.ts'
 import { tokenAnswer } from './answers.ts'
 import { token, transport } from './fields.ts'
 
-/** The token is in the cookie or in the body, and `transport` says where: what is in the other place is not looked at. */
+/** `transport` says whether the token is in the cookie or in the body. The other place is ignored. */
 const refreshToken = z
   .object({
     refresh_token: z.optional(token).register(z.globalRegistry, { description: 'Needed without the cookie.' }),

@@ -1,9 +1,9 @@
 /**
- * Stands in the bundle for the MIME parser that the Resend SDK brings along for inbound mail, which Postern has none of:
- * 73 kB, a third of them the names of HTML entities. See `[alias]` in wrangler.toml.
+ * Replaces the SDK's MIME parser in the bundle. Postern receives no email, and the parser has 73 kB. See `[alias]` in
+ * wrangler.toml.
  */
 export default class NoInboundMail {
   static parse(): never {
-    throw new Error('this service reads no mail')
+    throw new Error('this service receives no email')
   }
 }

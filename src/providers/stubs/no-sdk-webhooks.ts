@@ -1,6 +1,6 @@
 /**
- * Stands in the bundle for the SHA-256 in JavaScript with which the Resend SDK verifies webhooks: Postern verifies them
- * with WebCrypto, by its own clock. See `[alias]` in wrangler.toml.
+ * Replaces the SDK's webhook verification in the bundle, a SHA-256 in JavaScript. Postern verifies webhooks with WebCrypto,
+ * by its own clock. See `[alias]` in wrangler.toml.
  */
 export class Webhook {
   verify(): never {
