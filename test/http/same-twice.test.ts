@@ -5,7 +5,7 @@ import { postern } from '../../client/src/hono.ts'
 import { type AccessToken, InvalidTokenError } from '../../client/src/verifier.ts'
 import headersFile from '../../public/_headers?raw'
 import { securityHeaders } from '../../src/http/headers.ts'
-import { headersFor, parseHeaderRules } from '../browser/header-rules.ts'
+import { headersFor, parseHeaderRules } from '../browser/support/header-rules.ts'
 import { signUp } from '../support/people.ts'
 import { startService } from '../support/service.ts'
 
