@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 
-const budgetBytes = 130_000
+/** As measured, plus 2 kB: what a larger feature needs is a decision of its own. */
+const budgetBytes = 115_100
 
 const directory = mkdtempSync(join(tmpdir(), 'postern-bundle-'))
 try {
