@@ -1,28 +1,19 @@
-/** Who may call what: every operation of the OpenAPI document for everybody there is (OWASP ASVS V8). */
-import { env } from 'cloudflare:workers'
-import { beforeEach, describe, expect, it } from 'vitest'
+/** Which caller may call which operation: every operation of the OpenAPI document for every kind of caller (OWASP ASVS V8). */
+import { beforeEach, describe, expect } from 'vitest'
 import { roleRules, roles } from '../../src/permissions.ts'
-import { bytesOf, expectProblem, sessionOf } from '../support/answers.ts'
+import { bytesOf } from '../support/answers.ts'
 import { description } from '../support/description.ts'
+import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
-import {
-  type SignedIn,
-  goodPassword,
-  otherPassword,
-  register,
-  resetToken,
-  signIn,
-  signUp,
-  signUpAdmin,
-  signUpAs,
-} from '../support/people.ts'
-import { type Answer, type Call, type Service, startService } from '../support/service.ts'
+import { type Person, goodPassword, otherPassword } from '../support/person.ts'
+import type { Call } from '../support/service.ts'
+import { write } from '../support/state.ts'
 import { type StoreImage, putBack, takeImage } from '../support/store-image.ts'
 
 /**
- * One row for each operation, one column for each kind of caller. USER is ada, on her own account; `other` is another
- * USER, on ada's; MODERATOR and ADMIN act on ada's too. Of an account that is pending nobody has a token: that one is
- * ada's successor whose status was changed behind its back, with a session that is still there.
+ * One row for each operation, one column for each kind of caller. USER is ada, acting on her own account. `other` is a
+ * second USER, and acts on ada's account, as do MODERATOR and ADMIN. `pending` has a token although a pending account
+ * never gets one: its status was set in the database while its session was alive.
  */
 const columns = [
   'anonymous',
@@ -35,7 +26,7 @@ const columns = [
   'ended',
   'deleted',
 ] as const
-type Caller = (typeof columns)[number]
+type Role = (typeof columns)[number]
 
 const matrix = `
                           anonymous  pending  USER  other  MODERATOR  ADMIN  suspended  ended  deleted
@@ -79,8 +70,8 @@ const matrix = `
   getDescription          200        200      200   200    200        200    200        200    200
   receiveResendWebhook    404        404      404   404    404        404    404        404    404
 `
-// `verify` and `listRoles` go by the token and the revocation list. `getDescription` is a file for anybody.
-// `receiveResendWebhook` is there only with its secret, and goes by its signature alone: see test/routes/webhooks.test.ts.
+// `verify` and `listRoles` check the token and the revocation list alone. `getDescription` is a public file.
+// `receiveResendWebhook` exists only with its secret, and checks its signature alone: see test/routes/webhooks.test.ts.
 
 const [heading, ...rows] = matrix
   .trim()
@@ -89,7 +80,7 @@ const [heading, ...rows] = matrix
 const expected = new Map(
   rows.map(([operationId, ...statuses]) => [
     operationId!,
-    Object.fromEntries(heading.map((caller, place) => [caller, Number(statuses[place])])) as Record<Caller, number>,
+    Object.fromEntries(heading.map((caller, place) => [caller, Number(statuses[place])])) as Record<Role, number>,
   ]),
 )
 
@@ -101,43 +92,28 @@ const operations = Object.entries(description.paths).flatMap(([path, item]) =>
 const isBearer = ({ security }: { security: { bearer?: string[] }[] }) => security.length > 0
 
 interface World {
-  service: Service
-  people: Record<Caller, SignedIn | undefined>
+  callers: Record<Exclude<Role, 'anonymous'>, Person> & { anonymous: undefined }
   activation: string
   reset: string
   image: StoreImage
 }
 
-async function createWorld(): Promise<World> {
-  const service = startService()
-  const admin = await signUpAdmin(service)
-  const moderator = await signUpAs(service, 'MODERATOR', 'moderator@example.com', admin)
-  const signUpAll = async (...names: string[]) => {
-    const people: SignedIn[] = []
-    for (const name of names) people.push(await signUp(service, `${name}@example.com`))
-    return people
-  }
-  const [user, other, pending, suspended, ended, deleted] = await signUpAll(
-    'ada',
-    'other',
-    'pending',
-    'suspended',
-    'ended',
-    'deleted',
-  )
-  const act = async (method: string, path: string, call: Call) =>
-    expect((await service.call(method, path, call)).status).toBeLessThan(300)
-  const { accessToken: token } = admin
-  await act('POST', `/users/${suspended!.id}/suspend`, { token, body: { reason: 'spam' } })
-  await act('POST', '/auth/logout', { body: { refresh_token: ended!.refreshToken } })
-  await act('DELETE', `/users/${deleted!.id}`, { token })
-  await env.DB.prepare("update users set status = 'pending' where id = ?").bind(pending!.id).run()
-  const activation = await register(service, 'newcomer@example.com')
-  const reset = await resetToken(service, user!.email)
-  const people = {
+const it = base.extend('world', async ({ people, admin, moderator, ada }): Promise<World> => {
+  const other = await people.signUp('other@example.com')
+  const pending = await people.signUp('pending@example.com')
+  const suspended = await people.signUp('suspended@example.com')
+  const ended = await people.signUp('ended@example.com')
+  const deleted = await people.signUp('deleted@example.com')
+  await admin.suspend(suspended)
+  await ended.logout()
+  await admin.deleteUser(deleted)
+  await write("update users set status = 'pending' where id = ?", pending.id)
+  const activation = await people.register('newcomer@example.com')
+  const reset = await people.resetToken(ada.email)
+  const callers = {
     anonymous: undefined,
     pending,
-    USER: user,
+    USER: ada,
     other,
     MODERATOR: moderator,
     ADMIN: admin,
@@ -145,15 +121,15 @@ async function createWorld(): Promise<World> {
     ended,
     deleted,
   }
-  return { service, people, activation, reset, image: await takeImage() }
-}
+  return { callers, activation, reset, image: await takeImage() }
+})
 
-/** A request that would succeed, if the caller may make it. */
-function requestOf(world: World, operation: (typeof operations)[number], caller: Caller): [path: string, call: Call] {
-  const { people, activation, reset } = world
-  const person = people[caller]
-  const target = people.USER!
-  const { email = 'nobody@example.com', password = goodPassword, refreshToken = 'x' } = person ?? {}
+/** A request that succeeds if the caller may make it. */
+function requestOf(world: World, operation: (typeof operations)[number], role: Role): [path: string, call: Call] {
+  const { callers, activation, reset } = world
+  const caller = callers[role]
+  const target = callers.USER
+  const { email = 'nobody@example.com', password = goodPassword, refreshToken = 'x' } = caller ?? {}
   const bodies: Record<string, object> = {
     register: { email: 'somebody-new@example.com', password: goodPassword },
     activate: { token: activation, password: goodPassword },
@@ -170,10 +146,10 @@ function requestOf(world: World, operation: (typeof operations)[number], caller:
     assignRole: { role: 'MODERATOR' },
     suspendUser: { reason: 'spam' },
   }
-  const id = operation.operationId === 'endMySession' ? sessionOf(target.accessToken) : target.id
+  const id = operation.operationId === 'endMySession' ? target.sessionId : target.id
   const body = bodies[operation.operationId]
   expect(body !== undefined, operation.operationId).toBe(operation.requestBody !== undefined)
-  const call = { ...(body && { body }), ...(person && { token: person.accessToken }) }
+  const call = { ...(body && { body }), ...(caller && { token: caller.accessToken }) }
   return [operation.path.replace('{id}', id), call]
 }
 
@@ -188,10 +164,10 @@ describe('the matrix', () => {
     for (const [operationId, ...statuses] of rows) expect(statuses, operationId).toHaveLength(columns.length)
   })
 
-  it('lets nobody in without a token where the document asks for one, and forbids exactly what a role does not permit', () => {
+  it('asks for tokens and permissions exactly where the document does', () => {
     for (const operation of operations.filter(isBearer)) {
       const row = expected.get(operation.operationId)!
-      for (const caller of ['anonymous', 'suspended', 'ended', 'deleted'] as const) expect(row[caller]).toBe(401)
+      for (const role of ['anonymous', 'suspended', 'ended', 'deleted'] as const) expect(row[role]).toBe(401)
       const permission = operation.security[0]!.bearer![0]
       const callers = { USER: 'other', MODERATOR: 'MODERATOR', ADMIN: 'ADMIN' } as const
       for (const role of roles) {
@@ -201,18 +177,20 @@ describe('the matrix', () => {
     }
   })
 
-  it('is what the service does, with and without forged headers, and what it refuses changes nothing', async () => {
-    const world = await createWorld()
-    const { service, image, people } = world
+  it('is what the service does, with and without forged headers, and refusals change nothing', async ({
+    service,
+    world,
+  }) => {
+    const { image, callers } = world
     const forged = {
       ...headers,
-      'X-User-Id': people.ADMIN!.id,
-      'X-Auth-User-Id': people.ADMIN!.id,
-      'X-Auth-Session-Id': sessionOf(people.ADMIN!.accessToken),
+      'X-User-Id': callers.ADMIN.id,
+      'X-Auth-User-Id': callers.ADMIN.id,
+      'X-Auth-Session-Id': callers.ADMIN.sessionId,
       'X-Auth-Role': 'ADMIN',
       'X-Auth-Scope': roleRules.ADMIN.permissions.join(' '),
       'X-Role': 'ADMIN',
-      'X-Forwarded-User': people.ADMIN!.email,
+      'X-Forwarded-User': callers.ADMIN.email,
       'X-Original-URL': '/healthz',
       'X-Rewrite-URL': '/healthz',
       'X-Forwarded-Uri': '/healthz',
@@ -220,7 +198,7 @@ describe('the matrix', () => {
       'X-HTTP-Method': 'GET',
       'X-Method-Override': 'GET',
       'X-Forwarded-For': '127.0.0.1',
-      'Cf-Access-Authenticated-User-Email': people.ADMIN!.email,
+      'Cf-Access-Authenticated-User-Email': callers.ADMIN.email,
     }
     const wrong: string[] = []
     let isAsBefore = true
@@ -233,12 +211,12 @@ describe('the matrix', () => {
       isAsBefore = true
     }
     for (const operation of operations) {
-      for (const caller of columns) {
-        const [path, call] = requestOf(world, operation, caller)
-        const name = `${operation.operationId} as ${caller}`
+      for (const role of columns) {
+        const [path, call] = requestOf(world, operation, role)
+        const name = `${operation.operationId} as ${role}`
         await restore()
         const answer = await service.call(operation.method, path, { ...call, headers })
-        const status = expected.get(operation.operationId)![caller]
+        const status = expected.get(operation.operationId)![role]
         if (answer.status !== status) wrong.push(`${name}: ${answer.status} instead of ${status}`)
         const isRefused = isBearer(operation) && answer.status >= 400
         if (isRefused) await expectUntouched(name)
@@ -255,10 +233,9 @@ describe('the matrix', () => {
 })
 
 describe('a path', () => {
-  it('in another spelling leads nobody around the door', async () => {
-    const world = await createWorld()
-    const { service, people, image } = world
-    const { id } = people.USER!
+  it('grants no access in another spelling', async ({ service, world }) => {
+    const { callers, image } = world
+    const { id } = callers.USER
     const spellings = [
       '//users',
       '/./users',
@@ -288,7 +265,7 @@ describe('a path', () => {
       '/audit-events%3f',
     ]
     for (const spelling of spellings) {
-      for (const person of [undefined, people.USER, people.other]) {
+      for (const person of [undefined, callers.USER, callers.other]) {
         for (const method of ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'PROPFIND']) {
           const answer = await service.call(method, spelling, person && { token: person.accessToken })
           const name = `${method} ${spelling} as ${person?.email ?? 'nobody'}`
@@ -300,15 +277,14 @@ describe('a path', () => {
     expect(await takeImage()).toEqual(image)
   })
 
-  it('asked for with HEAD asks for the same token', async () => {
-    const world = await createWorld()
+  it('needs the same token for HEAD as for GET', async ({ service, world }) => {
     const reads = operations.filter((operation) => operation.method === 'GET' && isBearer(operation))
     expect(reads.length).toBeGreaterThan(4)
     for (const operation of reads) {
-      for (const caller of columns) {
-        const [path, call] = requestOf(world, operation, caller)
-        const answer = await world.service.call('HEAD', path, call)
-        expect(answer.status, `HEAD ${path} as ${caller}`).toBe(expected.get(operation.operationId)![caller])
+      for (const role of columns) {
+        const [path, call] = requestOf(world, operation, role)
+        const answer = await service.call('HEAD', path, call)
+        expect(answer.status, `HEAD ${path} as ${role}`).toBe(expected.get(operation.operationId)![role])
         expect(answer.text).toBe('')
       }
     }
@@ -316,7 +292,7 @@ describe('a path', () => {
 })
 
 describe('an id', () => {
-  /** What is no id, or not in the one spelling that ids have. */
+  /** Texts that are no id, or an id in another than its one spelling. */
   const misspelled = (id: string, foreign: string): string[] => [
     id.toUpperCase(),
     `{${id}}`,
@@ -347,57 +323,53 @@ describe('an id', () => {
     '__proto__',
   ]
 
-  it('of another’s session, or in another form, ends nothing', async () => {
-    const { service, people, image } = await createWorld()
-    const { accessToken: token } = people.other!
-    const own = sessionOf(token)
-    const foreign = sessionOf(people.USER!.accessToken)
+  it('of another user’s session, or in another spelling, ends no session', async ({ world }) => {
+    const { callers, image } = world
+    const { other } = callers
+    const own = other.sessionId
+    const foreign = callers.USER.sessionId
     const unknown = '01936f6e-0000-7000-8000-000000000000'
     for (const id of [
       foreign,
       unknown,
-      people.USER!.id,
-      people.other!.id,
+      callers.USER.id,
+      other.id,
       ...misspelled(own, foreign),
       ...misspelled(foreign, own),
     ]) {
-      const answer = await service.call('DELETE', `/users/me/sessions/${id}`, { token })
-      expect(answer.json?.code, id).toBe('not_found')
+      await other.endSession(id).refused(404, 'not_found')
     }
     expect(await takeImage()).toEqual(image)
-    // The same words for what is somebody else's and for what is not there.
+    // The same bytes for a session of another user and for one that does not exist.
     const [theirs, nobodys] = await Promise.all(
-      [foreign, unknown].map((id) => service.call('DELETE', `/users/me/sessions/${id}`, { token, headers })),
+      [foreign, unknown].map((id) => other.from({ headers }).endSession(id).answer),
     )
     expect(bytesOf(theirs!)).toEqual(bytesOf(nobodys!))
-    expect((await service.call('DELETE', `/users/me/sessions/${own}`, { token })).status).toBe(204)
+    await other.endSession(own)
   })
 
-  it('of a user in another form names nobody, for any act', async () => {
-    const { service, people, image } = await createWorld()
-    const { accessToken: token } = people.ADMIN!
+  it('of a user in another spelling is found by no operation', async ({ service, world }) => {
+    const { callers, image } = world
     const acts = operations.filter(
       ({ path, operationId }) => path.includes('/users/{id}') && operationId !== 'endMySession',
     )
     expect(acts).toHaveLength(11)
     for (const { method, path, operationId, requestBody } of acts) {
       const body = requestBody?.content['application/json']?.example
-      for (const id of misspelled(people.USER!.id, people.other!.id)) {
+      for (const id of misspelled(callers.USER.id, callers.other.id)) {
         const answer = await service.call(method, path.replace('{id}', id), {
-          token,
+          token: callers.ADMIN.accessToken,
           ...(body !== undefined && { body }),
         })
-        expect(answer.json?.code, `${operationId} ${id}`).toBe('not_found')
+        expect(answer.json, `${operationId} ${id}`).toMatchObject({ code: 'not_found' })
       }
     }
     expect(await takeImage()).toEqual(image)
   })
 
-  it('in a body or a query names nobody either: who acts, and on whom, is in the token and the path', async () => {
-    const { service, people } = await createWorld()
-    const [ada, other] = [people.USER!, people.other!]
-    const { accessToken: token } = other
-    const names = {
+  it('in a body or a query is ignored in favor of the token and the path', async ({ people, anonymous, world }) => {
+    const { USER: ada, other } = world.callers
+    const query = {
       id: ada.id,
       user_id: ada.id,
       userId: ada.id,
@@ -406,83 +378,58 @@ describe('an id', () => {
       role: 'ADMIN',
       status: 'active',
     }
-    const query = `?${new URLSearchParams(names).toString()}`
-    expect((await service.call('GET', `/users/me${query}`, { token })).json.id).toBe(other.id)
-    expect(
-      (await service.call('PATCH', `/users/me${query}`, { token, body: { ...names, bio: 'mine' } })).json,
-    ).toMatchObject({
+    expect((await other.call('getMe', { query })).id).toBe(other.id)
+    expect(await other.call('updateMe', { query, body: { ...query, bio: 'mine' } })).toMatchObject({
       id: other.id,
       email: other.email,
       role: 'USER',
       bio: 'mine',
     })
-    const sessions = await service.call('GET', `/users/me/sessions${query}`, { token })
-    expect(sessions.json.sessions.map(({ id }: { id: string }) => id)).toEqual([sessionOf(token)])
-    const password = { old_password: goodPassword, new_password: otherPassword, ...names }
-    expect((await service.call('POST', `/auth/change-password${query}`, { token, body: password })).status).toBe(204)
-    expect(
-      (await service.call('DELETE', `/users/me${query}`, { token, body: { password: otherPassword, ...names } }))
-        .status,
-    ).toBe(204)
-    await signIn(service, ada.email)
-    const answer = await service.call('POST', '/auth/login', { body: { email: other.email, password: otherPassword } })
-    expectProblem(answer, 401, 'invalid_credentials')
+    const { sessions } = await other.call('listMySessions', { query })
+    expect(sessions.map(({ id }) => id)).toEqual([other.sessionId])
+    const change = { old_password: goodPassword, new_password: otherPassword, ...query }
+    await other.call('changePassword', { query, body: change })
+    await other.call('deleteMe', { query, body: { password: otherPassword, ...query } })
+    await people.signIn(ada.email)
+    await anonymous.login({ email: other.email, password: otherPassword }).refused(401, 'invalid_credentials')
   })
 })
 
-describe('a target', () => {
-  it('above or beside a MODERATOR is out of reach, and the own account is no way around the rules for an ADMIN', async () => {
-    const { service, people } = await createWorld()
-    const moderator = people.MODERATOR!
-    const admin = people.ADMIN!
-    const peer = await signUpAs(service, 'MODERATOR', 'peer@example.com', admin)
+describe('an administrative act', () => {
+  it('is refused to a MODERATOR on anybody but a USER, and to an ADMIN on the own account', async ({
+    service,
+    people,
+    world,
+  }) => {
+    const { MODERATOR: moderator, ADMIN: admin } = world.callers
+    const peer = await people.signUpAs('MODERATOR', 'peer@example.com')
     await service.deliver()
     const image = await takeImage()
-    const moderations: [string, string, object?][] = [
-      ['PATCH', 'profile', { bio: 'x' }],
-      ['POST', 'suspend', { reason: 'spam' }],
-      ['POST', 'reinstate'],
-    ]
     for (const target of [peer, admin]) {
-      for (const [method, act, body] of moderations) {
-        const answer = await service.call(method, `/users/${target.id}/${act}`, {
-          token: moderator.accessToken,
-          ...(body && { body }),
-        })
-        expectProblem(answer, 403, 'insufficient_permission')
-      }
+      await moderator.moderateProfile(target, { bio: 'x' }).refused(403, 'insufficient_permission')
+      await moderator.suspend(target).refused(403, 'insufficient_permission')
+      await moderator.reinstate(target).refused(403, 'insufficient_permission')
     }
-    const ownActs: [string, string, object?][] = [
-      ['PUT', '/role', { role: 'USER' }],
-      ['POST', '/suspend', { reason: 'spam' }],
-      ['DELETE', ''],
-    ]
-    for (const [method, act, body] of ownActs) {
-      const answer = await service.call(method, `/users/${admin.id}${act}`, {
-        token: admin.accessToken,
-        ...(body && { body }),
-      })
-      expectProblem(answer, 409, 'own_account')
-    }
+    await admin.assignRole(admin, 'USER').refused(409, 'own_account')
+    await admin.suspend(admin).refused(409, 'own_account')
+    await admin.deleteUser(admin).refused(409, 'own_account')
     expect(await takeImage()).toEqual(image)
   })
+})
 
-  it('of another role is judged by that role now, whatever any token says', async () => {
-    const { service, people } = await createWorld()
-    const list = (person: SignedIn): Promise<Answer> => service.call('GET', '/users', { token: person.accessToken })
-    const setRole = (person: SignedIn, role: string) =>
-      env.DB.prepare('update users set role = ? where id = ?').bind(role, person.id).run()
-    // Behind the service's back, so that the sessions live on.
-    await setRole(people.MODERATOR!, 'USER')
-    expectProblem(await list(people.MODERATOR!), 403, 'insufficient_permission')
-    await setRole(people.other!, 'MODERATOR')
-    expect((await list(people.other!)).status).toBe(200)
+describe('a change of role', () => {
+  it('applies at once, whatever role a token names', async ({ world }) => {
+    const { USER: ada, other, MODERATOR: moderator, ADMIN: admin } = world.callers
+    const setRole = (person: Person, role: string) => write('update users set role = ? where id = ?', role, person.id)
+    // In the database alone, so that the sessions stay alive.
+    await setRole(moderator, 'USER')
+    await moderator.users().refused(403, 'insufficient_permission')
+    await setRole(other, 'MODERATOR')
+    await other.users()
 
-    // Through it, no token of the old role is left at all.
-    const { accessToken: token } = people.ADMIN!
-    const promoted = await service.call('PUT', `/users/${people.USER!.id}/role`, { token, body: { role: 'ADMIN' } })
-    expect(promoted.status).toBe(200)
-    expectProblem(await list(people.USER!), 401, 'invalid_token')
-    expectProblem(await service.call('GET', '/auth/verify', { token: people.USER!.accessToken }), 401, 'invalid_token')
+    // By the API, which ends every session of the old role.
+    await admin.assignRole(ada, 'ADMIN')
+    await ada.users().refused(401, 'invalid_token')
+    await ada.verify().refused(401, 'invalid_token')
   })
 })
