@@ -1,12 +1,13 @@
-/** What browsers are told about every answer: the headers that lock it up, and the origins that may read it. */
+/** What every answer tells browsers: security headers, and the origins that may read it (CORS). */
 import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import headersFile from '../../public/_headers?raw'
 import { readSettings } from '../../src/config/settings.ts'
 import { headersFor, parseHeaderRules } from '../browser/support/header-rules.ts'
+import { Caller } from '../support/caller.ts'
 import { limitersThat } from '../support/limiters.ts'
-import { goodPassword, signUp, signUpAdmin } from '../support/people.ts'
-import { type Answer, type Call, type Service, type ServiceOptions, startService } from '../support/service.ts'
+import { peopleOf } from '../support/population.ts'
+import { type Answer, type Call, type ServiceOptions, startService } from '../support/service.ts'
 
 const site = 'https://app.example.com'
 const corsEnv = { CORS_ORIGINS: `${site}, https://admin.example.com:8443` }
@@ -19,70 +20,104 @@ const brokenClock = () => {
   throw new Error('what time is it?')
 }
 
-type Ask = (method: string, path: string, call?: Call) => Promise<Answer>
-type Kind = [
-  name: string,
-  status: number,
-  ask: (ask: Ask, service: Service) => Promise<Answer>,
-  options?: ServiceOptions,
-]
+interface Kind {
+  kind: string
+  status: number
+  ask: (caller: Caller) => Promise<Answer>
+  options?: ServiceOptions
+}
 
-/** One of every kind of answer that there is. */
+/** Calls something that is no documented operation, with what the caller sends along. */
+const send = ({ service, defaults }: Caller, method: string, path: string, call?: Call) =>
+  service.call(method, path, { ...defaults, ...call })
+
+const wrongLogin = { email: 'ada@example.com', password: 'wrong' }
+
+/** One of every kind of answer. */
 const kinds: Kind[] = [
-  ['a JSON answer', 200, (ask) => ask('GET', '/healthz')],
-  ['a document that may be cached', 200, (ask) => ask('GET', '/.well-known/jwks.json')],
-  ['an answer to HEAD', 200, (ask) => ask('HEAD', '/healthz')],
-  ['an acceptance', 202, (ask) => ask('POST', '/auth/resend-activation', { body: { email: 'ada@example.com' } })],
-  ['an answer without content', 204, (ask) => ask('POST', '/auth/logout', { body: { refresh_token: 'x' } })],
-  ['a redirect', 302, (ask) => ask('GET', '/.well-known/change-password')],
-  ['broken JSON', 400, (ask) => ask('POST', '/auth/login', { raw: '{' })],
-  ['no token', 401, (ask) => ask('GET', '/users/me')],
-  ['a token that is not good', 401, (ask) => ask('GET', '/auth/verify', { token: 'x' })],
-  ['a refresh token that is not good', 401, (ask) => ask('POST', '/auth/refresh', { body: { refresh_token: 'x' } })],
-  [
-    'a permission that is missing',
-    403,
-    async (ask, service) => ask('GET', '/users', { token: (await signUp(service, 'ada@example.com')).accessToken }),
-  ],
-  ['an unknown path', 404, (ask) => ask('GET', '/nowhere')],
-  ['another method', 405, (ask) => ask('PUT', '/auth/login', { body: {} })],
-  ['OPTIONS that asks for no permission', 405, (ask) => ask('OPTIONS', '/auth/login')],
-  ['another method on a file', 405, (ask) => ask('PUT', '/openapi.json', { body: {} })],
-  ['OPTIONS on a file', 405, (ask) => ask('OPTIONS', '/openapi.json')],
-  ['OPTIONS of an unknown path', 404, (ask) => ask('OPTIONS', '/nowhere')],
-  [
-    'a conflict',
-    409,
-    async (ask, service) => {
-      const { accessToken } = await signUpAdmin(service)
-      return ask('DELETE', '/users/me', { token: accessToken, body: { password: goodPassword } })
+  { kind: 'a JSON answer', status: 200, ask: (caller) => caller.call('getHealth').answer },
+  { kind: 'a document that may be cached', status: 200, ask: (caller) => caller.getKeys().answer },
+  { kind: 'an answer to HEAD', status: 200, ask: (caller) => send(caller, 'HEAD', '/healthz') },
+  { kind: 'an acceptance', status: 202, ask: (caller) => caller.resendActivation('ada@example.com').answer },
+  { kind: 'an answer without content', status: 204, ask: (caller) => caller.logout('x').answer },
+  { kind: 'a redirect', status: 302, ask: (caller) => caller.call('findChangePasswordPage').answer },
+  { kind: 'broken JSON', status: 400, ask: (caller) => caller.call('login', { raw: '{' }).answer },
+  { kind: 'a missing token', status: 401, ask: (caller) => caller.me().answer },
+  { kind: 'a wrong token', status: 401, ask: (caller) => caller.from({ token: 'x' }).verify().answer },
+  { kind: 'a wrong refresh token', status: 401, ask: (caller) => caller.refresh('x').answer },
+  {
+    kind: 'a missing permission',
+    status: 403,
+    ask: async (caller) => {
+      const ada = await peopleOf(caller.service).signUp('ada@example.com')
+      return ada.from(caller.defaults).users().answer
     },
-  ],
-  ['a body that is too large', 413, (ask) => ask('POST', '/auth/login', { raw: 'x'.repeat(17 * 1024) })],
-  [
-    'another media type',
-    415,
-    (ask) => ask('POST', '/auth/login', { raw: 'x', headers: { 'Content-Type': 'text/plain' } }),
-  ],
-  ['a broken rule', 422, (ask) => ask('POST', '/auth/login', { body: {} })],
-  ['too many calls', 429, (ask) => ask('POST', '/auth/login', { body: {} }), limitersThat(() => false)],
-  [
-    'too many passwords',
-    429,
-    async (ask) => {
-      const body = { email: 'ada@example.com', password: 'wrong' }
-      for (let index = 0; index < 5; index++) await ask('POST', '/auth/login', { body })
-      return ask('POST', '/auth/login', { body })
+  },
+  { kind: 'an unknown path', status: 404, ask: (caller) => send(caller, 'GET', '/nowhere') },
+  { kind: 'another method', status: 405, ask: (caller) => send(caller, 'PUT', '/auth/login', { body: {} }) },
+  {
+    kind: 'OPTIONS that asks for no permission',
+    status: 405,
+    ask: (caller) => send(caller, 'OPTIONS', '/auth/login'),
+  },
+  {
+    kind: 'another method on a file',
+    status: 405,
+    ask: (caller) => send(caller, 'PUT', '/openapi.json', { body: {} }),
+  },
+  { kind: 'OPTIONS on a file', status: 405, ask: (caller) => send(caller, 'OPTIONS', '/openapi.json') },
+  { kind: 'OPTIONS of an unknown path', status: 404, ask: (caller) => send(caller, 'OPTIONS', '/nowhere') },
+  {
+    kind: 'a conflict',
+    status: 409,
+    ask: async (caller) => {
+      const admin = await peopleOf(caller.service).admin()
+      return admin.from(caller.defaults).deleteMe().answer
     },
-  ],
-  ['an unexpected failure', 500, (ask) => ask('GET', '/users/me', { token: 'x' }), { platform: { now: brokenClock } }],
-  [
-    'a failing D1',
-    503,
-    (ask) => ask('POST', '/auth/resend-activation', { body: { email: 'ada@example.com' } }),
-    { env: brokenD1 },
-  ],
-  ['a service that is not ready', 503, (ask) => ask('GET', '/readyz'), { env: brokenD1 }],
+  },
+  {
+    kind: 'a body that is too large',
+    status: 413,
+    ask: (caller) => caller.call('login', { raw: 'x'.repeat(17 * 1024) }).answer,
+  },
+  {
+    kind: 'another media type',
+    status: 415,
+    ask: (caller) => caller.call('login', { raw: 'x', headers: { 'Content-Type': 'text/plain' } }).answer,
+  },
+  { kind: 'a broken rule', status: 422, ask: (caller) => caller.call('login', { body: {} }).answer },
+  {
+    kind: 'too many calls',
+    status: 429,
+    ask: (caller) => caller.call('login', { body: {} }).answer,
+    options: limitersThat(() => false),
+  },
+  {
+    kind: 'too many passwords',
+    status: 429,
+    ask: async (caller) => {
+      for (let index = 0; index < 5; index++) await caller.login(wrongLogin).answer
+      return caller.login(wrongLogin).answer
+    },
+  },
+  {
+    kind: 'an unexpected failure',
+    status: 500,
+    ask: (caller) => caller.from({ token: 'x' }).me().answer,
+    options: { platform: { now: brokenClock } },
+  },
+  {
+    kind: 'a failing D1',
+    status: 503,
+    ask: (caller) => caller.resendActivation('ada@example.com').answer,
+    options: { env: brokenD1 },
+  },
+  {
+    kind: 'a service that is not ready',
+    status: 503,
+    ask: (caller) => caller.call('getReadiness').answer,
+    options: { env: brokenD1 },
+  },
 ]
 
 const locks = {
@@ -93,20 +128,19 @@ const locks = {
 }
 const fileRules = parseHeaderRules(headersFile)
 
-function start(options: ServiceOptions = {}, env: Partial<Env> = {}): Service {
+function start(options: ServiceOptions = {}, env: Partial<Env> = {}): Caller {
   vi.spyOn(console, 'error').mockImplementation(() => undefined)
-  return startService({ ...options, env: { ...options.env, ...env } })
+  return new Caller(startService({ ...options, env: { ...options.env, ...env } }))
 }
 
-/** The names of the headers by which a page is let in. */
+/** The names of the headers that grant access to a page. */
 function corsHeaders({ headers }: Answer): string[] {
   return Array.from(headers.keys()).filter((name) => name.startsWith('access-control-'))
 }
 
-describe('every answer is locked up:', () => {
-  it.each(kinds)('%s (%i)', async (_name, status, ask, options) => {
-    const service = start(options)
-    const answer = await ask(service.call, service)
+describe('security headers', () => {
+  it.each(kinds)('are on $kind ($status)', async ({ status, ask, options }) => {
+    const answer = await ask(start(options))
     expect(answer.status, answer.text).toBe(status)
     for (const [name, value] of Object.entries(locks)) expect(answer.headers.get(name), name).toBe(value)
     expect(answer.headers.get('Content-Security-Policy')).toBe("default-src 'none'; frame-ancestors 'none'")
@@ -117,10 +151,10 @@ describe('every answer is locked up:', () => {
     expect(answer.headers.has('X-Powered-By')).toBe(false)
   })
 
-  it('also of a service that has no configuration, and of a preflight', async () => {
+  it('are on the answers of an unconfigured service and on a preflight', async () => {
     const answers = [
-      await start({}, { PUBLIC_URL: '' }).call('GET', '/users/me'),
-      await start({}, corsEnv).call('OPTIONS', '/auth/login', { headers: preflightOf(site) }),
+      await start({}, { PUBLIC_URL: '' }).me().answer,
+      await send(start({}, corsEnv), 'OPTIONS', '/auth/login', { headers: preflightOf(site) }),
     ]
     expect(answers.map(({ status }) => status)).toEqual([503, 204])
     for (const { headers } of answers) {
@@ -132,7 +166,7 @@ describe('every answer is locked up:', () => {
   })
 
   it.each(['/', '/activate', '/reset-password', '/openapi.json', '/pages/api.js', '/favicon.svg', '/robots.txt'])(
-    'the static file %s',
+    'are on the static file %s',
     (path) => {
       const headers = headersFor(path, fileRules)
       expect(headers).toMatchObject({ ...locks, 'Cross-Origin-Opener-Policy': 'same-origin' })
@@ -150,7 +184,7 @@ describe('every answer is locked up:', () => {
   )
 
   it.each(['camera', 'microphone', 'geolocation', 'payment', 'usb', 'display-capture'])(
-    'no page may use the %s',
+    'forbid every page to use the %s',
     (feature) => expect(headersFor('/', fileRules)['Permissions-Policy']!.split(', ')).toContain(`${feature}=()`),
   )
 })
@@ -164,11 +198,8 @@ function preflightOf(origin: string): Record<string, string> {
 }
 
 describe('a page of a listed origin', () => {
-  it.each(kinds)('may read every answer: %s (%i)', async (_name, status, ask, options) => {
-    const service = start(options, corsEnv)
-    const withOrigin: Ask = (method, path, call = {}) =>
-      service.call(method, path, { ...call, headers: { ...call.headers, Origin: site } })
-    const answer = await ask(withOrigin, service)
+  it.each(kinds)('may read $kind ($status)', async ({ status, ask, options }) => {
+    const answer = await ask(start(options, corsEnv).from({ headers: { Origin: site } }))
     expect(answer.status, answer.text).toBe(status)
     expect(answer.headers.get('Access-Control-Allow-Origin')).toBe(site)
     expect(answer.headers.get('Access-Control-Expose-Headers')).toBe('X-Request-Id, Retry-After, WWW-Authenticate')
@@ -176,8 +207,8 @@ describe('a page of a listed origin', () => {
     expect(answer.headers.get('Vary')).toBe('Origin')
   })
 
-  it.each([site, 'https://admin.example.com:8443'])('asks before it calls: %s', async (origin) => {
-    const answer = await start({}, corsEnv).call('OPTIONS', '/users/me', { headers: preflightOf(origin) })
+  it.each([site, 'https://admin.example.com:8443'])('gets its preflight answered: %s', async (origin) => {
+    const answer = await send(start({}, corsEnv), 'OPTIONS', '/users/me', { headers: preflightOf(origin) })
     expect(answer.status).toBe(204)
     expect(Object.fromEntries(corsHeaders(answer).map((name) => [name, answer.headers.get(name)]))).toEqual({
       'access-control-allow-origin': origin,
@@ -188,23 +219,21 @@ describe('a page of a listed origin', () => {
     expect(answer.headers.get('Vary')).toBe('Origin')
   })
 
-  it('calls as anybody does with the headers of a preflight', async () => {
-    const service = start({}, corsEnv)
-    const answer = await service.call('GET', '/healthz', { headers: preflightOf(site) })
+  it('gets an ordinary answer to a GET with the headers of a preflight', async () => {
+    const answer = await start({}, corsEnv).call('getHealth', { headers: preflightOf(site) }).answer
     expect(answer.status).toBe(200)
     expect(answer.headers.get('Access-Control-Allow-Methods')).toBeNull()
   })
 
-  it('asks without an effect: a preflight of a sign-out ends nothing and is not counted', async () => {
+  it('ends no session by the preflight of a log-out, which is not counted either', async () => {
     const { env, asked } = limitersThat(() => true)
-    const service = start({}, { ...env, ...corsEnv })
-    const { accessToken } = await signUp(service, 'ada@example.com')
+    const ada = await peopleOf(start({}, { ...env, ...corsEnv }).service).signUp('ada@example.com')
     asked.length = 0
     const headers = { ...preflightOf(site), 'Access-Control-Request-Method': 'POST' }
     for (const path of ['/auth/logout-all', '/auth/login']) {
-      expect((await service.call('OPTIONS', path, { token: accessToken, headers })).status).toBe(204)
+      expect((await send(ada, 'OPTIONS', path, { headers })).status).toBe(204)
     }
-    expect((await service.call('GET', '/users/me', { token: accessToken })).status).toBe(200)
+    await ada.me()
     expect(asked).toEqual([])
   })
 })
@@ -226,12 +255,12 @@ describe('any other page', () => {
     'https://accounts.example.com',
     '*',
     '',
-  ])('is let in by no header: %j', async (origin) => {
-    const service = start({}, corsEnv)
+  ])('gets no CORS header: %j', async (origin) => {
+    const caller = start({}, corsEnv)
     const answers = [
-      await service.call('GET', '/healthz', { headers: { Origin: origin } }),
-      await service.call('POST', '/auth/login', { body: {}, headers: { Origin: origin } }),
-      await service.call('OPTIONS', '/auth/login', { headers: preflightOf(origin) }),
+      await caller.call('getHealth', { headers: { Origin: origin } }).answer,
+      await caller.call('login', { body: {}, headers: { Origin: origin } }).answer,
+      await send(caller, 'OPTIONS', '/auth/login', { headers: preflightOf(origin) }),
     ]
     expect(answers.map(({ status }) => status)).toEqual([200, 422, 405])
     for (const answer of answers) {
@@ -240,17 +269,17 @@ describe('any other page', () => {
     }
   })
 
-  it('cannot be served what a cache kept for a listed one: who sends no origin gets the same Vary', async () => {
-    const answer = await start({}, corsEnv).call('GET', '/.well-known/jwks.json')
+  it('gets nothing that a cache kept for a listed one: Vary is the same without an origin', async () => {
+    const answer = await start({}, corsEnv).getKeys().answer
     expect(answer.headers.get('Cache-Control')).toMatch(/^public/)
     expect(answer.headers.get('Vary')).toBe('Origin')
     expect(corsHeaders(answer)).toEqual([])
   })
 
-  it.each([undefined, '', '  '])('is every page where nothing is listed: CORS_ORIGINS = %j', async (CORS_ORIGINS) => {
-    const service = start({}, { CORS_ORIGINS } as Partial<Env>)
+  it.each([undefined, '', '  '])('is every page when CORS_ORIGINS is %j', async (CORS_ORIGINS) => {
+    const caller = start({}, { CORS_ORIGINS } as Partial<Env>)
     for (const origin of [site, 'null', '']) {
-      const answer = await service.call('OPTIONS', '/auth/login', { headers: preflightOf(origin) })
+      const answer = await send(caller, 'OPTIONS', '/auth/login', { headers: preflightOf(origin) })
       expect(answer.status).toBe(405)
       expect(corsHeaders(answer)).toEqual([])
       expect(answer.headers.get('Vary')).toBeNull()
@@ -259,15 +288,17 @@ describe('any other page', () => {
 })
 
 describe('the list of origins', () => {
-  it.each<[ENVIRONMENT: string, CORS_ORIGINS: string, list: string[]]>([
-    ['production', '', []],
-    ['production', ' https://app.example.com ,https://APP2.example.com/', [site, 'https://app2.example.com']],
-    ['production', 'https://app.example.com:443', [site]],
-    ['production', 'https://bücher.example', ['https://xn--bcher-kva.example']],
-    ['development', 'http://localhost:5173', ['http://localhost:5173']],
-  ])('in %s: %j', async (ENVIRONMENT, CORS_ORIGINS, list) => {
-    const { config } = await readSettings({ ...env, ENVIRONMENT, CORS_ORIGINS, RATE_LIMITS: 'on' })
-    expect(config.corsOrigins).toEqual(list)
+  const listed = ' https://app.example.com ,https://APP2.example.com/'
+
+  it.each([
+    { environment: 'production', origins: '', list: [] },
+    { environment: 'production', origins: listed, list: [site, 'https://app2.example.com'] },
+    { environment: 'production', origins: 'https://app.example.com:443', list: [site] },
+    { environment: 'production', origins: 'https://bücher.example', list: ['https://xn--bcher-kva.example'] },
+    { environment: 'development', origins: 'http://localhost:5173', list: ['http://localhost:5173'] },
+  ])('is read from "$origins" in $environment', async ({ environment, origins, list }) => {
+    const settings = { ...env, ENVIRONMENT: environment, CORS_ORIGINS: origins, RATE_LIMITS: 'on' }
+    expect((await readSettings(settings)).config.corsOrigins).toEqual(list)
   })
 
   it.each([
@@ -283,7 +314,7 @@ describe('the list of origins', () => {
     'https://app.example.com,',
     ',',
     'data:text/html,x',
-  ])('refuses to serve with %j', async (CORS_ORIGINS) => {
+  ])('stops the service when it is %j', async (CORS_ORIGINS) => {
     const settings = readSettings({ ...env, ENVIRONMENT: 'production', CORS_ORIGINS, RATE_LIMITS: 'on' })
     await expect(settings).rejects.toThrow(/^CORS_ORIGINS must be https origins/)
   })
