@@ -1,27 +1,20 @@
-/** What happens when the environment is not fit to serve, or a store or the queue fails. */
-import { describe, expect, it, vi } from 'vitest'
-import { expectNoContent, expectOk, expectProblem, sessionOf } from '../support/answers.ts'
+/** What happens when the environment is invalid, or a store or the queue fails. */
+import { describe, expect, vi } from 'vitest'
+import { expectNoContent, expectProblem, sessionOf } from '../support/answers.ts'
+import { Caller } from '../support/caller.ts'
 import { calls, protectedCalls } from '../support/calls.ts'
 import { day, minute } from '../support/clock.ts'
+import { it } from '../support/fixtures.ts'
 import { subjects } from '../support/mails.ts'
-import {
-  type SignedIn,
-  goodPassword,
-  mailsTo,
-  newestMail,
-  otherPassword,
-  register,
-  resetToken,
-  signUp,
-  signUpAdmin,
-  tokenIn,
-} from '../support/people.ts'
+import { type Person, goodPassword, otherPassword } from '../support/person.ts'
+import type { People } from '../support/population.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
-import { nothing, observe, revokedSessions, rowOf, rowsOf, snapshot, whereIs } from '../support/state.ts'
+import { nothing, observe, revokedSessions, rowsOf, snapshot, whereIs } from '../support/state.ts'
 
 const email = 'ada@example.com'
+const change = { old_password: goodPassword, new_password: otherPassword }
 
-/** The log while something happens: every line, parsed. */
+/** Every line that is logged during `act`, parsed. */
 async function logOf(act: () => Promise<unknown>): Promise<Record<string, unknown>[]> {
   const lines: string[] = []
   const spies = (['info', 'warn', 'error', 'log'] as const).map((level) =>
@@ -35,55 +28,87 @@ async function logOf(act: () => Promise<unknown>): Promise<Record<string, unknow
   return lines.map((line) => JSON.parse(line))
 }
 
-describe('an environment that is not fit to serve', () => {
+describe('an invalid environment', () => {
   const shortKey = JSON.stringify({ keys: [{ kty: 'oct', kid: 'a', k: 'c2hvcnQtc2VjcmV0LXZhbHVl' }] })
   const ringOf = (keys: object[]) => JSON.stringify({ keys })
   const publicOnly = { kty: 'OKP', crv: 'Ed25519', kid: 'a', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }
 
-  it.each<[string, Record<string, unknown>, (string | RegExp)[]]>([
-    ['no database', { DB: undefined }, ['the binding DB is missing']],
-    ['no revocation list', { REVOCATIONS: undefined }, ['the binding REVOCATIONS is missing']],
-    ['no queue', { MAIL_QUEUE: undefined }, ['the binding MAIL_QUEUE is missing']],
-    ['no signing keys', { SIGNING_KEYS: undefined }, ['SIGNING_KEYS is not set']],
-    ['no token keys', { TOKEN_KEYS: '' }, ['TOKEN_KEYS is not set']],
-    ['no pepper', { PASSWORD_PEPPER: ' ' }, ['PASSWORD_PEPPER is not set']],
-    ['no key for the mail', { RESEND_API_KEY: undefined }, ['RESEND_API_KEY is not set']],
-    ['no public URL', { PUBLIC_URL: '' }, ['PUBLIC_URL is not set']],
-    ['a short token key', { TOKEN_KEYS: shortKey }, ['TOKEN_KEYS key "a" is shorter than 32 bytes']],
-    ['a short pepper', { PASSWORD_PEPPER: shortKey }, ['PASSWORD_PEPPER key "a" is shorter than 32 bytes']],
-    ['keys that are no JSON', { TOKEN_KEYS: 'swordfish-swordfish-swordfish' }, ['TOKEN_KEYS is not JSON']],
-    ['an empty set of keys', { TOKEN_KEYS: ringOf([]) }, ['TOKEN_KEYS holds no key']],
-    [
-      'a public key to sign with',
-      { SIGNING_KEYS: ringOf([publicOnly]) },
-      [/^SIGNING_KEYS key "a" is neither a private/],
-    ],
-    [
-      'an http URL',
-      { ENVIRONMENT: 'production', RATE_LIMITS: 'on', PUBLIC_URL: 'http://accounts.example.com' },
-      [/^PUBLIC_URL must be an https origin/],
-    ],
-    ['a URL with a path', { PUBLIC_URL: 'https://accounts.example.com/auth' }, [/^PUBLIC_URL must be an https origin/]],
-    ['a URL that is none', { PUBLIC_URL: 'accounts.example.com' }, [/^PUBLIC_URL must be an https origin/]],
-    [
-      'http to the mail provider',
-      { ENVIRONMENT: 'production', RATE_LIMITS: 'on', RESEND_BASE_URL: 'http://resend.test' },
-      [/^RESEND_BASE_URL must be an https origin/],
-    ],
-    ['a sender that is no address', { MAIL_FROM: 'Postern' }, [/^MAIL_FROM must be an address/]],
-    ['a bootstrap address that is none', { BOOTSTRAP_ADMIN_EMAIL: 'admin' }, [/^BOOTSTRAP_ADMIN_EMAIL must be/]],
-    ['a short password length', { PASSWORD_MIN_LENGTH: '7' }, [/^PASSWORD_MIN_LENGTH must be/]],
-    [
-      'the issuer as audience',
-      { AUDIENCE: 'https://accounts.example.com' },
-      ['AUDIENCE must not be the same as PUBLIC_URL'],
-    ],
-    [
-      'several things',
-      { DB: undefined, TOKEN_KEYS: undefined, PUBLIC_URL: undefined },
-      ['the binding DB is missing', 'PUBLIC_URL is not set', 'TOKEN_KEYS is not set'],
-    ],
-  ])('with %s answers nothing but health, and the log says exactly that', async (_, env, problems) => {
+  it.for<{ fault: string; env: Record<string, unknown>; problems: (string | RegExp)[] }>([
+    { fault: 'no database', env: { DB: undefined }, problems: ['the binding DB is missing'] },
+    { fault: 'no revocation list', env: { REVOCATIONS: undefined }, problems: ['the binding REVOCATIONS is missing'] },
+    { fault: 'no queue', env: { MAIL_QUEUE: undefined }, problems: ['the binding MAIL_QUEUE is missing'] },
+    { fault: 'no signing keys', env: { SIGNING_KEYS: undefined }, problems: ['SIGNING_KEYS is not set'] },
+    { fault: 'no token keys', env: { TOKEN_KEYS: '' }, problems: ['TOKEN_KEYS is not set'] },
+    { fault: 'no pepper', env: { PASSWORD_PEPPER: ' ' }, problems: ['PASSWORD_PEPPER is not set'] },
+    { fault: 'no key for Resend', env: { RESEND_API_KEY: undefined }, problems: ['RESEND_API_KEY is not set'] },
+    { fault: 'no public URL', env: { PUBLIC_URL: '' }, problems: ['PUBLIC_URL is not set'] },
+    {
+      fault: 'a short token key',
+      env: { TOKEN_KEYS: shortKey },
+      problems: ['TOKEN_KEYS key "a" is shorter than 32 bytes'],
+    },
+    {
+      fault: 'a short pepper',
+      env: { PASSWORD_PEPPER: shortKey },
+      problems: ['PASSWORD_PEPPER key "a" is shorter than 32 bytes'],
+    },
+    {
+      fault: 'keys that are not JSON',
+      env: { TOKEN_KEYS: 'swordfish-swordfish-swordfish' },
+      problems: ['TOKEN_KEYS is not JSON'],
+    },
+    { fault: 'an empty set of keys', env: { TOKEN_KEYS: ringOf([]) }, problems: ['TOKEN_KEYS holds no key'] },
+    {
+      fault: 'a public key for signing',
+      env: { SIGNING_KEYS: ringOf([publicOnly]) },
+      problems: [/^SIGNING_KEYS key "a" is neither a private/],
+    },
+    {
+      fault: 'an http URL',
+      env: { ENVIRONMENT: 'production', RATE_LIMITS: 'on', PUBLIC_URL: 'http://accounts.example.com' },
+      problems: [/^PUBLIC_URL must be an https origin/],
+    },
+    {
+      fault: 'a URL with a path',
+      env: { PUBLIC_URL: 'https://accounts.example.com/auth' },
+      problems: [/^PUBLIC_URL must be an https origin/],
+    },
+    {
+      fault: 'a URL without a scheme',
+      env: { PUBLIC_URL: 'accounts.example.com' },
+      problems: [/^PUBLIC_URL must be an https origin/],
+    },
+    {
+      fault: 'an http URL of Resend',
+      env: { ENVIRONMENT: 'production', RATE_LIMITS: 'on', RESEND_BASE_URL: 'http://resend.test' },
+      problems: [/^RESEND_BASE_URL must be an https origin/],
+    },
+    {
+      fault: 'a sender without an address',
+      env: { MAIL_FROM: 'Postern' },
+      problems: [/^MAIL_FROM must be an address/],
+    },
+    {
+      fault: 'an invalid bootstrap address',
+      env: { BOOTSTRAP_ADMIN_EMAIL: 'admin' },
+      problems: [/^BOOTSTRAP_ADMIN_EMAIL must be/],
+    },
+    {
+      fault: 'a short minimum length of passwords',
+      env: { PASSWORD_MIN_LENGTH: '7' },
+      problems: [/^PASSWORD_MIN_LENGTH must be/],
+    },
+    {
+      fault: 'the issuer as audience',
+      env: { AUDIENCE: 'https://accounts.example.com' },
+      problems: ['AUDIENCE must not be the same as PUBLIC_URL'],
+    },
+    {
+      fault: 'several faults',
+      env: { DB: undefined, TOKEN_KEYS: undefined, PUBLIC_URL: undefined },
+      problems: ['the binding DB is missing', 'PUBLIC_URL is not set', 'TOKEN_KEYS is not set'],
+    },
+  ])('with $fault leaves only health, and the log names exactly the fault', async ({ env, problems }) => {
     const service = startService({ env })
     const others = calls.filter(({ path }) => path !== '/healthz' && path !== '/readyz')
     const log = await logOf(async () => {
@@ -105,60 +130,71 @@ describe('an environment that is not fit to serve', () => {
     const refusals = log.filter(({ event }) => event === 'request.unavailable')
     expect(refusals).toHaveLength(others.length)
     for (const line of refusals) expect(line).toMatchObject({ reason: 'config', error: 'ConfigError' })
-    expectOk(await service.call('GET', '/healthz'))
-    const ready = await logOf(async () => expect((await service.call('GET', '/readyz')).status).toBe(503))
+    const caller = new Caller(service)
+    await caller.call('getHealth')
+    const ready = await logOf(async () => expect((await caller.call('getReadiness').answer).status).toBe(503))
     expect(ready).toContainEqual(expect.objectContaining({ event: 'request', status: 503, outcome: 'unavailable' }))
   })
 
-  it('says nothing of what is wrong to who asks', async () => {
-    const service = startService({ env: { TOKEN_KEYS: shortKey } })
-    for (const path of ['/users/me', '/readyz', '/.well-known/jwks.json']) {
-      expect((await service.call('GET', path)).text).not.toMatch(/TOKEN_KEYS|32 bytes/)
+  it('is not described to callers', async () => {
+    const caller = new Caller(startService({ env: { TOKEN_KEYS: shortKey } }))
+    for (const answer of [
+      await caller.me().answer,
+      await caller.call('getReadiness').answer,
+      await caller.getKeys().answer,
+    ]) {
+      expect(answer.text).not.toMatch(/TOKEN_KEYS|32 bytes/)
     }
   })
 
-  it('takes http for a public URL in development alone', async () => {
+  it('includes an http PUBLIC_URL anywhere but in development', async () => {
     const url = 'http://127.0.0.1:8787'
     const development = startService({ env: { PUBLIC_URL: url, ENVIRONMENT: 'development' } })
-    expectOk(await development.call('GET', '/.well-known/jwks.json'))
+    await new Caller(development).getKeys()
     for (const ENVIRONMENT of ['production', '', 'Development', undefined]) {
       const service = startService({ env: { PUBLIC_URL: url, ENVIRONMENT, RATE_LIMITS: 'on' } as Partial<Env> })
-      expectProblem(await service.call('GET', '/.well-known/jwks.json'), 503, 'service_unavailable')
+      await new Caller(service).getKeys().refused(503, 'service_unavailable')
     }
   })
 })
 
-describe('the links in mails', () => {
-  it('begin with PUBLIC_URL, whatever a request says about host, scheme and origin', async () => {
-    const service = startService({ env: { PUBLIC_URL: 'https://login.example.org' } })
-    const headers = {
-      Host: 'evil.example',
-      'X-Forwarded-Host': 'evil.example',
-      'X-Forwarded-Proto': 'http',
-      'X-Original-Host': 'evil.example',
-      Forwarded: 'host=evil.example;proto=http',
-      Origin: 'https://evil.example',
-      Referer: 'https://evil.example/',
-    }
-    await service.call('POST', '/auth/register', { body: { email, password: goodPassword }, headers })
-    await service.call('POST', '/auth/resend-activation', { body: { email }, headers })
-    await service.call('POST', '/auth/password-reset/request', { body: { email }, headers })
+describe('links in emails', () => {
+  it.override('options', { env: { PUBLIC_URL: 'https://login.example.org' } })
+
+  it('begin with PUBLIC_URL, whatever a request says about host, scheme and origin', async ({
+    service,
+    inbox,
+    anonymous,
+  }) => {
+    const attacker = anonymous.from({
+      headers: {
+        Host: 'evil.example',
+        'X-Forwarded-Host': 'evil.example',
+        'X-Forwarded-Proto': 'http',
+        'X-Original-Host': 'evil.example',
+        Forwarded: 'host=evil.example;proto=http',
+        Origin: 'https://evil.example',
+        Referer: 'https://evil.example/',
+      },
+    })
+    await attacker.register({ email, password: goodPassword })
+    await attacker.resendActivation(email)
+    await attacker.requestPasswordReset({ email })
     await service.deliver()
-    const mails = mailsTo(service, email)
-    expect(mails.map(({ subject }) => subject).toSorted()).toEqual(
+    expect(inbox.subjects(email).toSorted()).toEqual(
       [subjects.activation, subjects.activation, subjects.passwordReset].toSorted(),
     )
-    for (const { text, html, headers: sent } of mails) {
+    for (const { text, html, headers: sent } of inbox.all(email)) {
       const urls = `${text} ${html}`.match(/https?:\/\/[^\s"'<#]+/g)!
       expect(new Set(urls.map((url) => new URL(url).origin))).toEqual(new Set(['https://login.example.org']))
       expect(`${text}${html}${JSON.stringify(sent)}`).not.toContain('evil.example')
     }
-    const redirect = await service.call('GET', '/.well-known/change-password', { headers })
+    const redirect = await attacker.call('findChangePasswordPage').answer
     expect(redirect.headers.get('Location')).not.toContain('evil')
   })
 })
 
-/** D1 that fails at one call: before it does anything, or after, when only the answer is lost. */
+/** D1 that fails at one call: before it does anything, or afterwards, so that only the answer is lost. */
 function breaking(db: D1Database, failsAt: number, mode: 'before' | 'after' = 'before') {
   const state = { calls: 0 }
   const through = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -186,168 +222,183 @@ function breaking(db: D1Database, failsAt: number, mode: 'before' | 'after' = 'b
   return { binding, state }
 }
 
+interface Actors {
+  people: People
+  anonymous: Caller
+}
+
 interface Flow {
   name: string
-  prepare: (service: Service) => Promise<(service: Service) => Promise<Answer>>
+  prepare: (actors: Actors) => Promise<(service: Service) => Promise<Answer>>
 }
 
-const target = async (service: Service) => {
-  const admin = await signUpAdmin(service)
-  return { token: admin.accessToken, ada: await signUp(service, email) }
-}
+const adminAndUser = async (people: People) => ({ admin: await people.admin(), ada: await people.signUp(email) })
 
-/** Everything that writes, set up so far that one call does it. */
+/** Every operation that writes, prepared so far that one call does it. */
 const flows: Flow[] = [
   {
-    name: 'register',
-    prepare: async () => (s) => s.call('POST', '/auth/register', { body: { email, password: goodPassword } }),
+    name: 'a registration',
+    prepare:
+      async ({ anonymous }) =>
+      (s) =>
+        anonymous.at(s).register({ email, password: goodPassword }).answer,
   },
   {
-    name: 'activate',
-    prepare: async (service) => {
-      const token = await register(service, 'admin@example.com')
-      return (s) => s.call('POST', '/auth/activate', { body: { token, password: goodPassword } })
-    },
-  },
-  { name: 'resend', prepare: async () => (s) => s.call('POST', '/auth/resend-activation', { body: { email } }) },
-  {
-    name: 'login',
-    prepare: async (service) => {
-      await signUp(service, email)
-      return (s) => s.call('POST', '/auth/login', { body: { email, password: goodPassword } })
+    name: 'an activation',
+    prepare: async ({ people, anonymous }) => {
+      const token = await people.register('admin@example.com')
+      return (s) => anonymous.at(s).activate({ token, password: goodPassword }).answer
     },
   },
   {
-    name: 'refresh',
-    prepare: async (service) => {
-      const { refreshToken } = await signUp(service, email)
-      return (s) => s.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } })
+    name: 'a resend request',
+    prepare:
+      async ({ anonymous }) =>
+      (s) =>
+        anonymous.at(s).resendActivation(email).answer,
+  },
+  {
+    name: 'a sign-in',
+    prepare: async ({ people }) => {
+      const ada = await people.signUp(email)
+      return (s) => ada.at(s).login({ email, password: goodPassword }).answer
     },
   },
   {
-    name: 'log-out',
-    prepare: async (service) => {
-      const { refreshToken } = await signUp(service, email)
-      return (s) => s.call('POST', '/auth/logout', { body: { refresh_token: refreshToken } })
+    name: 'a refresh',
+    prepare: async ({ people }) => {
+      const ada = await people.signUp(email)
+      return (s) => ada.at(s).refresh().answer
     },
   },
   {
-    name: 'log-out everywhere',
-    prepare: async (service) => {
-      const { accessToken: token } = await signUp(service, email)
-      return (s) => s.call('POST', '/auth/logout-all', { token })
+    name: 'a log-out',
+    prepare: async ({ people }) => {
+      const ada = await people.signUp(email)
+      return (s) => ada.at(s).logout().answer
     },
   },
   {
-    name: 'change of password',
-    prepare: async (service) => {
-      const { accessToken: token } = await signUp(service, email)
-      const body = { old_password: goodPassword, new_password: otherPassword }
-      return (s) => s.call('POST', '/auth/change-password', { token, body })
+    name: 'a log-out everywhere',
+    prepare: async ({ people }) => {
+      const ada = await people.signUp(email)
+      return (s) => ada.at(s).logoutAll().answer
     },
   },
   {
-    name: 'request of a reset',
-    prepare: async () => (s) => s.call('POST', '/auth/password-reset/request', { body: { email } }),
-  },
-  {
-    name: 'reset',
-    prepare: async (service) => {
-      await signUp(service, email)
-      const body = { token: await resetToken(service, email), new_password: otherPassword }
-      return (s) => s.call('POST', '/auth/password-reset/complete', { body })
+    name: 'a password change',
+    prepare: async ({ people }) => {
+      const ada = await people.signUp(email)
+      return (s) => ada.at(s).changePassword(change).answer
     },
   },
   {
-    name: 'change of the profile',
-    prepare: async (service) => {
-      const { accessToken: token } = await signUp(service, email)
-      return (s) => s.call('PATCH', '/users/me', { token, body: { bio: 'x' } })
+    name: 'a reset request',
+    prepare:
+      async ({ anonymous }) =>
+      (s) =>
+        anonymous.at(s).requestPasswordReset({ email }).answer,
+  },
+  {
+    name: 'a reset',
+    prepare: async ({ people, anonymous }) => {
+      await people.signUp(email)
+      const token = await people.resetToken(email)
+      return (s) => anonymous.at(s).completePasswordReset({ token, new_password: otherPassword }).answer
     },
   },
   {
-    name: 'end of the other sessions',
-    prepare: async (service) => {
-      const { accessToken: token } = await signUp(service, email)
-      return (s) => s.call('DELETE', '/users/me/sessions', { token })
+    name: 'a profile change',
+    prepare: async ({ people }) => {
+      const ada = await people.signUp(email)
+      return (s) => ada.at(s).updateMe({ bio: 'x' }).answer
     },
   },
   {
-    name: 'deletion of the own account',
-    prepare: async (service) => {
-      const { accessToken: token } = await signUp(service, email)
-      return (s) => s.call('DELETE', '/users/me', { token, body: { password: goodPassword } })
+    name: 'the end of the other sessions',
+    prepare: async ({ people }) => {
+      const ada = await people.signUp(email)
+      return (s) => ada.at(s).endOtherSessions().answer
     },
   },
   {
-    name: 'moderation',
-    prepare: async (service) => {
-      const { token, ada } = await target(service)
-      return (s) => s.call('PATCH', `/users/${ada.id}/profile`, { token, body: { bio: 'x' } })
+    name: 'the deletion of the own account',
+    prepare: async ({ people }) => {
+      const ada = await people.signUp(email)
+      return (s) => ada.at(s).deleteMe().answer
     },
   },
   {
-    name: 'activation by hand',
-    prepare: async (service) => {
-      const { accessToken: token } = await signUpAdmin(service)
-      await register(service, email)
-      const { id } = await rowOf('users', 'email = ?', email)
-      return (s) => s.call('POST', `/users/${id}/activate`, { token })
+    name: 'the moderation of a profile',
+    prepare: async ({ people }) => {
+      const { admin, ada } = await adminAndUser(people)
+      return (s) => admin.at(s).moderateProfile(ada, { bio: 'x' }).answer
     },
   },
   {
-    name: 'change of a role',
-    prepare: async (service) => {
-      const { token, ada } = await target(service)
-      return (s) => s.call('PUT', `/users/${ada.id}/role`, { token, body: { role: 'MODERATOR' } })
+    name: 'an activation by an ADMIN',
+    prepare: async ({ people }) => {
+      const admin = await people.admin()
+      const pending = await people.pending(email)
+      return (s) => admin.at(s).activateUser(pending).answer
     },
   },
   {
-    name: 'suspension',
-    prepare: async (service) => {
-      const { token, ada } = await target(service)
-      return (s) => s.call('POST', `/users/${ada.id}/suspend`, { token, body: { reason: 'spam' } })
+    name: 'a role change',
+    prepare: async ({ people }) => {
+      const { admin, ada } = await adminAndUser(people)
+      return (s) => admin.at(s).assignRole(ada, 'MODERATOR').answer
     },
   },
   {
-    name: 'reinstatement',
-    prepare: async (service) => {
-      const { token, ada } = await target(service)
-      expectOk(await service.call('POST', `/users/${ada.id}/suspend`, { token, body: { reason: 'spam' } }))
-      return (s) => s.call('POST', `/users/${ada.id}/reinstate`, { token })
+    name: 'a suspension',
+    prepare: async ({ people }) => {
+      const { admin, ada } = await adminAndUser(people)
+      return (s) => admin.at(s).suspend(ada).answer
     },
   },
   {
-    name: 'end of a user’s sessions',
-    prepare: async (service) => {
-      const { token, ada } = await target(service)
-      return (s) => s.call('DELETE', `/users/${ada.id}/sessions`, { token })
+    name: 'a reinstatement',
+    prepare: async ({ people }) => {
+      const { admin, ada } = await adminAndUser(people)
+      await admin.suspend(ada)
+      return (s) => admin.at(s).reinstate(ada).answer
     },
   },
   {
-    name: 'deletion by an ADMIN',
-    prepare: async (service) => {
-      const { token, ada } = await target(service)
-      return (s) => s.call('DELETE', `/users/${ada.id}`, { token })
+    name: 'the end of a user’s sessions',
+    prepare: async ({ people }) => {
+      const { admin, ada } = await adminAndUser(people)
+      return (s) => admin.at(s).endSessionsOf(ada).answer
+    },
+  },
+  {
+    name: 'a deletion by an ADMIN',
+    prepare: async ({ people }) => {
+      const { admin, ada } = await adminAndUser(people)
+      return (s) => admin.at(s).deleteUser(ada).answer
     },
   },
 ]
 
-/** A try that was claimed stays claimed: else a failure would be a way to more of them. */
-async function snapshotBesideAttempts() {
+/** Attempts are left out: one that was claimed stays claimed, or a failure would give an attacker more of them. */
+async function snapshotWithoutAttempts() {
   const tables = await snapshot()
   tables.delete('attempt_counters')
   return tables
 }
 
+/** A service whose D1 fails at one call. */
+const withBrokenD1 = (service: Service, failsAt: number, mode?: 'after') =>
+  startService({ env: { DB: breaking(service.env.DB, failsAt, mode).binding }, beside: service })
+
 describe('a failing D1', () => {
-  it.each(flows)(
-    'in a $name, at whichever call, is a 503 with nothing done, and the next try succeeds',
-    async ({ prepare }) => {
-      const service = startService()
-      const act = await prepare(service)
+  it.for(flows)(
+    'answers 503 to $name without any effect, whichever call fails, and then lets it succeed',
+    async ({ prepare }, { service, people, anonymous }) => {
+      const act = await prepare({ people, anonymous })
       await service.deliver()
-      const before = [await snapshotBesideAttempts(), await revokedSessions()]
+      const before = [await snapshotWithoutAttempts(), await revokedSessions()]
       for (let failsAt = 1; ; failsAt++) {
         const { binding, state } = breaking(service.env.DB, failsAt)
         const broken = startService({ env: { DB: binding }, beside: service })
@@ -359,43 +410,39 @@ describe('a failing D1', () => {
         }
         expectProblem(answer, 503, 'service_unavailable')
         expect(answer.text).not.toMatch(/D1|select|email/)
-        expect([await snapshotBesideAttempts(), await revokedSessions()]).toEqual(before)
+        expect([await snapshotWithoutAttempts(), await revokedSessions()]).toEqual(before)
         expect(broken.queued).toEqual([])
       }
     },
   )
 
-  it('is a 503 for every call that needs it, never a 401, and no concern of those that do not', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
-    const { binding } = breaking(service.env.DB, 1)
+  it('answers 503, and never 401, to every call that needs it, and affects no other call', async ({
+    service,
+    anonymous,
+    admin,
+  }) => {
     for (const { method, path, protection } of protectedCalls) {
-      const broken = startService({ env: { DB: breaking(binding, 1).binding }, beside: service })
-      const body = { password: goodPassword, old_password: goodPassword, new_password: otherPassword }
-      const answer = await broken.call(method, path, { token, ...(method !== 'GET' && { body }) })
+      const broken = withBrokenD1(service, 1)
+      const body = { password: goodPassword, ...change }
+      const answer = await broken.call(method, path, { token: admin.accessToken, ...(method !== 'GET' && { body }) })
       if (protection === 'bearer') expectProblem(answer, 503, 'service_unavailable')
       else expect(answer.status, path).toBeLessThan(300)
     }
-    const broken = startService({ env: { DB: breaking(service.env.DB, 1).binding }, beside: service })
-    expectOk(await broken.call('GET', '/.well-known/jwks.json'))
+    await anonymous.at(withBrokenD1(service, 1)).getKeys()
   })
 
-  it('loses no session when only its answer is lost: the same refresh token gets the successor', async () => {
-    const service = startService()
-    const { refreshToken } = await signUp(service, email)
-    const call = { body: { refresh_token: refreshToken } }
-    const broken = startService({ env: { DB: breaking(service.env.DB, 1, 'after').binding }, beside: service })
-    expectProblem(await broken.call('POST', '/auth/refresh', call), 503, 'service_unavailable')
-    const { refresh_token } = expectOk(await service.call('POST', '/auth/refresh', call))
-    expectOk(await service.call('POST', '/auth/refresh', { body: { refresh_token } }))
+  it('loses no session when only its answer is lost, since the refresh can be repeated', async ({ service, ada }) => {
+    await ada
+      .at(withBrokenD1(service, 1, 'after'))
+      .refresh()
+      .refused(503, 'service_unavailable')
+    const successor = await ada.renewed()
+    await successor.refresh()
   })
 
-  it('is logged without a statement’s parameters', async () => {
-    const service = startService()
-    await signUp(service, email)
-    const broken = startService({ env: { DB: breaking(service.env.DB, 1).binding }, beside: service })
-    const body = { email, password: goodPassword }
-    const log = await logOf(() => broken.call('POST', '/auth/login', { body, headers: { 'X-Request-Id': 'down-1' } }))
+  it('is logged without the parameters of a statement', async ({ service, ada }) => {
+    const caller = ada.at(withBrokenD1(service, 1)).from({ headers: { 'X-Request-Id': 'down-1' } })
+    const log = await logOf(() => caller.login({ email, password: goodPassword }).answer)
     expect(log).toContainEqual(
       expect.objectContaining({ level: 'error', event: 'request.unavailable', request_id: 'down-1' }),
     )
@@ -407,110 +454,97 @@ describe('a failing D1', () => {
 describe('a failing KV', () => {
   const failing = () => Promise.reject(new Error('KV GET failed: 500 Internal Server Error'))
 
-  const without = (service: Service, broken: Partial<Record<'get' | 'put', unknown>>) => {
+  const withBrokenKv = (service: Service, broken: Partial<Record<'get' | 'put', unknown>>) => {
     const kv = service.env.REVOCATIONS
     const REVOCATIONS = { get: kv.get.bind(kv), put: kv.put.bind(kv), ...broken } as unknown as KVNamespace
     return startService({ env: { REVOCATIONS }, beside: service })
   }
 
-  it('is a 503 where the list alone decides: no answer is not a yes', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUp(service, email)
-    const broken = without(service, { get: failing })
+  it('answers 503 where the revocation list alone decides', async ({ service, ada }) => {
+    const broken = withBrokenKv(service, { get: failing })
     for (const { method, path } of protectedCalls.filter(({ protection }) => protection === 'edge')) {
-      const answer = await broken.call(method, path, { token })
+      const answer = await broken.call(method, path, { token: ada.accessToken })
       expectProblem(answer, 503, 'service_unavailable')
       expect([...answer.headers.keys()].filter((name) => name.startsWith('x-auth'))).toEqual([])
       expectProblem(await broken.call(method, path, { token: 'x' }), 401, 'invalid_token')
     }
   })
 
-  it('keeps nobody from refreshing or from anything the database decides', async () => {
-    const service = startService()
-    const { refreshToken } = await signUp(service, email)
-    const broken = without(service, { get: failing, put: failing })
-    const refreshed = await broken.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } })
-    const { access_token: token, refresh_token } = expectOk(refreshed)
-    expectOk(await broken.call('GET', '/users/me', { token }))
-    expectNoContent(await broken.call('POST', '/auth/logout', { body: { refresh_token } }))
-    const again = await broken.call('POST', '/auth/refresh', { body: { refresh_token } })
-    expectProblem(again, 401, 'invalid_refresh_token')
-    expectProblem(await broken.call('GET', '/users/me', { token }), 401, 'invalid_token')
+  it('prevents no refresh, and nothing else that the database decides', async ({ service, ada }) => {
+    const session = await ada.at(withBrokenKv(service, { get: failing, put: failing })).renewed()
+    await session.me()
+    expectNoContent(await session.logout().answer)
+    await session.refresh().refused(401, 'invalid_refresh_token')
+    await session.me().refused(401, 'invalid_token')
   })
 
-  it('at a write is no failure for the caller; the write is tried three times and then logged by session id', async () => {
-    const service = startService()
-    const ada = await signUp(service, email)
+  it('is hidden from the caller at a write, which is tried three times and then logged', async ({ service, ada }) => {
     const put = vi.fn<() => Promise<void>>(failing)
-    const broken = without(service, { put })
+    const session = ada.at(withBrokenKv(service, { put }))
     const log = await logOf(async () => {
-      expectNoContent(await broken.call('POST', '/auth/logout', { body: { refresh_token: ada.refreshToken } }))
+      expectNoContent(await session.logout().answer)
     })
     expect(put).toHaveBeenCalledTimes(3)
     expect(log.filter(({ event }) => event === 'revocation.write_failed')).toHaveLength(3)
-    expect(JSON.stringify(log)).toContain(sessionOf(ada.accessToken))
-    expectProblem(await broken.call('GET', '/users/me', { token: ada.accessToken }), 401, 'invalid_token')
+    expect(JSON.stringify(log), 'the session can be found').toContain(ada.sessionId)
+    await session.me().refused(401, 'invalid_token')
   })
 
-  it('at one write is made good by the next try', async () => {
-    const service = startService()
-    const { accessToken, refreshToken } = await signUp(service, email)
+  it('loses no revocation when only one write fails', async ({ service, ada }) => {
     const kv = service.env.REVOCATIONS
     const put = vi.fn<KVNamespace['put']>(kv.put.bind(kv)).mockImplementationOnce(failing)
-    const broken = without(service, { put })
-    await broken.call('POST', '/auth/logout', { body: { refresh_token: refreshToken } })
-    expect(await revokedSessions()).toEqual([sessionOf(accessToken)])
+    await ada.at(withBrokenKv(service, { put })).logout()
+    expect(await revokedSessions()).toEqual([ada.sessionId])
   })
 })
 
-it('the revocation of a session that is near its end lasts as long as its last access token', async () => {
-  const service = startService()
-  let { refreshToken } = await signUp(service, email)
-  const refresh = async () =>
-    expectOk(await service.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } }))
-  for (const days of [29, 29, 29]) {
-    service.clock.advance(days * day)
-    refreshToken = (await refresh()).refresh_token
-  }
-  service.clock.advance(3 * day - minute)
-  const last = await refresh()
-  expect(last).toMatchObject({ refresh_expires_in: 60, expires_in: 600 })
-  const put = vi.spyOn(service.env.REVOCATIONS, 'put')
-  await service.call('POST', '/auth/logout', { body: { refresh_token: last.refresh_token } })
-  expect(put.mock.calls).toEqual([[`session:${sessionOf(last.access_token)}`, '1', { expirationTtl: 600 }]])
+describe('the revocation of a session', () => {
+  it('lasts as long as the last access token when the session is about to end', async ({ service, clock, ada }) => {
+    let session = ada
+    for (const days of [29, 29, 29]) {
+      clock.advance(days * day)
+      session = await session.renewed()
+    }
+    clock.advance(3 * day - minute)
+    const last = await session.refresh()
+    expect(last).toMatchObject({ refresh_expires_in: 60, expires_in: 600 })
+    const put = vi.spyOn(service.env.REVOCATIONS, 'put')
+    await session.holding(last).logout()
+    expect(put.mock.calls).toEqual([[`session:${sessionOf(last.access_token)}`, '1', { expirationTtl: 600 }]])
+  })
 })
 
 describe('a failing queue', () => {
   const broken = { send: () => Promise.reject(new Error('Queue send failed')) } as unknown as Env['MAIL_QUEUE']
 
-  it('is no failure for the caller, and loses no mail: the cron job finds the row after five minutes', async () => {
-    const failing = startService({ env: { MAIL_QUEUE: broken } })
-    const body = { email, password: goodPassword }
-    const answer = await failing.call('POST', '/auth/register', { body })
-    expect(answer.status).toBe(202)
+  it('does not fail a registration, whose email the cron job sends five minutes later', async ({
+    service: healthy,
+    clock,
+    inbox,
+    anonymous,
+  }) => {
+    const failing = startService({ env: { MAIL_QUEUE: broken }, beside: healthy })
+    await anonymous.at(failing).register({ email, password: goodPassword })
     expect(await rowsOf('emails')).toMatchObject([{ status: 'queued', attempts: 0 }])
-    const healthy = startService({ beside: failing })
     await healthy.runCron('*/5 * * * *')
     expect(healthy.queued, 'it is not stranded yet').toEqual([])
-    healthy.clock.advance(5 * minute)
+    clock.advance(5 * minute)
     await healthy.runCron('*/5 * * * *')
     expect(healthy.queued).toHaveLength(1)
     await healthy.deliver()
-    const token = tokenIn(newestMail(healthy, email))
-    expectOk(await healthy.call('POST', '/auth/activate', { body: { token, password: goodPassword } }))
-    expect(mailsTo(healthy, email)).toHaveLength(1)
+    await anonymous.activate({ token: inbox.linkToken(email), password: goodPassword })
+    expect(inbox.all(email)).toHaveLength(1)
   })
 
-  it.each(flows)('in a $name is no failure for the caller', async ({ prepare }) => {
-    const service = startService()
-    const act = await prepare(service)
+  it.for(flows)('does not fail $name', async ({ prepare }, { service, people, anonymous }) => {
+    const act = await prepare({ people, anonymous })
     const failing = startService({ env: { MAIL_QUEUE: broken }, beside: service })
     expect((await act(failing)).status).toBeLessThan(300)
   })
 })
 
-describe('a session that ends while its own request is under way', () => {
-  /** D1 in which something happens before the second call: between who is asking and what is asked. */
+describe('a session that ends during its own request', () => {
+  /** D1 in which something happens before its first batch, after the request was authenticated. */
   function meanwhile(service: Service, happens: () => Promise<unknown>): Service {
     const { binding } = breaking(service.env.DB, 0)
     let calls = 0
@@ -525,48 +559,23 @@ describe('a session that ends while its own request is under way', () => {
     return startService({ env: { DB }, beside: service })
   }
 
-  const acts: [string, (service: Service, actor: SignedIn, id: string) => Promise<Answer>][] = [
-    ['PATCH /users/me', (s, { accessToken: token }) => s.call('PATCH', '/users/me', { token, body: { bio: 'x' } })],
-    [
-      'POST /auth/change-password',
-      (s, { accessToken: token }) =>
-        s.call('POST', '/auth/change-password', {
-          token,
-          body: { old_password: goodPassword, new_password: otherPassword },
-        }),
-    ],
-    [
-      'DELETE /users/me',
-      (s, { accessToken: token }) => s.call('DELETE', '/users/me', { token, body: { password: goodPassword } }),
-    ],
-    [
-      'PUT /users/{id}/role',
-      (s, { accessToken: token }, id) => s.call('PUT', `/users/${id}/role`, { token, body: { role: 'ADMIN' } }),
-    ],
-    [
-      'POST /users/{id}/suspend',
-      (s, { accessToken: token }, id) => s.call('POST', `/users/${id}/suspend`, { token, body: { reason: 'x' } }),
-    ],
-    ['DELETE /users/{id}', (s, { accessToken: token }, id) => s.call('DELETE', `/users/${id}`, { token })],
-    [
-      'DELETE /users/{id}/sessions',
-      (s, { accessToken: token }, id) => s.call('DELETE', `/users/${id}/sessions`, { token }),
-    ],
-  ]
-
-  it.each(acts)('is refused %s with 401 and a challenge, and nothing is done', async (_, act) => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
-    const { id } = await signUp(service, email)
-    const logout = () => service.call('POST', '/auth/logout', { body: { refresh_token: admin.refreshToken } })
-    const racing = meanwhile(service, logout)
-    const { answer, effects } = await observe(service, () => act(racing, admin, id))
+  it.for<{ operation: string; act: (admin: Person, ada: Person) => Promise<Answer> }>([
+    { operation: 'PATCH /users/me', act: (admin) => admin.updateMe({ bio: 'x' }).answer },
+    { operation: 'POST /auth/change-password', act: (admin) => admin.changePassword(change).answer },
+    { operation: 'DELETE /users/me', act: (admin) => admin.deleteMe().answer },
+    { operation: 'PUT /users/{id}/role', act: (admin, ada) => admin.assignRole(ada, 'ADMIN').answer },
+    { operation: 'POST /users/{id}/suspend', act: (admin, ada) => admin.suspend(ada).answer },
+    { operation: 'DELETE /users/{id}', act: (admin, ada) => admin.deleteUser(ada).answer },
+    { operation: 'DELETE /users/{id}/sessions', act: (admin, ada) => admin.endSessionsOf(ada).answer },
+  ])('is refused $operation with 401, and nothing is done', async ({ act }, { service, admin, ada }) => {
+    const racing = admin.at(meanwhile(service, () => admin.logout()))
+    const { answer, effects } = await observe(service, () => act(racing, ada))
     expectProblem(answer, 401, 'invalid_token')
     expect(effects).toEqual({
       ...nothing,
       rows: { sessions: '-1', audit_events: '+1' },
       events: [{ type: 'session.ended', actor: admin.id, user: admin.id, detail: expect.anything() }],
-      revoked: [sessionOf(admin.accessToken)],
+      revoked: [admin.sessionId],
     })
     expect(await whereIs('"bio":"x"')).toEqual([])
   })
