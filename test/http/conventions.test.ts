@@ -1,15 +1,21 @@
-/** What is true of every answer, and of every refusal before a route has its say. */
+/** Properties of every answer, and of every refusal before a route is reached. */
 import { SignJWT, base64url, importJWK } from 'jose'
-import { describe, expect, it, vi } from 'vitest'
-import { expectInvalid, expectNoContent, expectOk, expectProblem, sessionOf } from '../support/answers.ts'
+import { describe, expect, vi } from 'vitest'
+import { expectInvalid, expectNoContent, expectProblem } from '../support/answers.ts'
 import { type ContractCall, calls, jsonCalls, protectedCalls } from '../support/calls.ts'
 import { day, minute } from '../support/clock.ts'
+import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
-import { type SignedIn, goodPassword, register, resetToken, signIn, signUp, signUpAdmin } from '../support/people.ts'
-import { type Call, type Service, startService } from '../support/service.ts'
+import { type Person, goodPassword } from '../support/person.ts'
+import type { People } from '../support/population.ts'
+import type { Call, Service } from '../support/service.ts'
 import { nothing, observe, write } from '../support/state.ts'
 
 const email = 'ada@example.com'
+const right = { email, password: goodPassword }
+const it = base
+  /** The access token of an ADMIN. */
+  .extend('token', async ({ admin }) => admin.accessToken)
 
 const nameOf = ({ method, path }: ContractCall) => `${method} ${path}`
 
@@ -18,11 +24,10 @@ function make(service: Service, { method, path, body }: ContractCall, more: Call
 }
 
 describe('every answer', () => {
-  it('takes the request id over, is stored by no cache and sniffed by no browser, whatever its status', async () => {
-    const service = startService()
-    const admin = await signUpAdmin(service)
+  it('repeats the request id and carries the security headers, whatever its status', async ({ service, admin }) => {
     for (const call of calls) {
-      const { accessToken: token } = await signIn(service, admin.email)
+      // A token of its own, as some of the calls end the session.
+      const { accessToken: token } = await admin.signIn()
       for (const more of [{ token }, {}]) {
         const answer = await make(service, call, { ...more, headers: { 'X-Request-Id': 'trace.me_1-A' } })
         const shown = Object.fromEntries(answer.headers)
@@ -41,11 +46,10 @@ describe('every answer', () => {
     }
   })
 
-  it('carries the id of the request where that is 1 to 128 harmless characters, and one of its own otherwise', async () => {
-    const service = startService()
+  it('repeats a request id of 1 to 128 harmless characters, and makes one otherwise', async ({ anonymous }) => {
     const idOf = async (id?: string) => {
       const headers = id === undefined ? {} : { 'X-Request-Id': id }
-      return (await service.call('GET', '/healthz', { headers })).headers.get('X-Request-Id')
+      return (await anonymous.call('getHealth', { headers }).answer).headers.get('X-Request-Id')
     }
     for (const id of ['x', 'A'.repeat(128), '0a._-']) expect(await idOf(id)).toBe(id)
     const made = []
@@ -58,9 +62,7 @@ describe('every answer', () => {
 })
 
 describe('an unknown path', () => {
-  it('is a 404, with a token or without', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
+  it('gets a 404, with a token and without', async ({ service, token }) => {
     const unknown = [
       ['GET', '/'],
       ['GET', '/nope'],
@@ -89,9 +91,7 @@ describe('an unknown path', () => {
 })
 
 describe('a known path', () => {
-  it('takes its methods and answers 405 to any other, with Allow', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
+  it('answers 405 with Allow to every method that it does not take', async ({ service, token }) => {
     const { effects } = await observe(service, async () => {
       for (const [path, group] of Object.entries(Object.groupBy(calls, (call) => call.path))) {
         const methods = group!.map(({ method }) => method)
@@ -110,9 +110,7 @@ describe('a known path', () => {
     expect(effects).toEqual(nothing)
   })
 
-  it('answers HEAD where it answers GET, without a body', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
+  it('answers HEAD where it answers GET, without a body', async ({ service, token }) => {
     for (const path of ['/healthz', '/readyz', '/users/me', '/users', '/roles', '/.well-known/jwks.json']) {
       const [head, get] = [await service.call('HEAD', path, { token }), await service.call('GET', path, { token })]
       expect(head.status, path).toBe(get.status)
@@ -124,9 +122,7 @@ describe('a known path', () => {
 })
 
 describe('a body', () => {
-  it('is JSON and says so: 415 for anything else, on every route that takes one', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
+  it('gets a 415 under any other media type than JSON, on every route that takes one', async ({ service, token }) => {
     const types = [
       'text/plain',
       'application/x-www-form-urlencoded',
@@ -149,21 +145,16 @@ describe('a body', () => {
     expect(effects).toEqual(nothing)
   })
 
-  it.each([
+  it.for([
     'application/json',
     'Application/JSON',
     'application/json; charset=utf-8',
     'application/json ;charset=UTF-8',
-  ])('may be sent as “%s”', async (type) => {
-    const service = startService()
-    await signUp(service, email)
-    const call = { body: { email, password: goodPassword }, headers: { 'Content-Type': type } }
-    expectOk(await service.call('POST', '/auth/login', call))
+  ])('may be sent as “%s”', async (type, { ada }) => {
+    await ada.from({ headers: { 'Content-Type': type } }).login(right)
   })
 
-  it('that is no JSON is a 400, on every route that takes one', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
+  it('gets a 400 when it is not JSON, on every route that takes one', async ({ service, token }) => {
     const { effects } = await observe(service, async () => {
       for (const call of jsonCalls) {
         const json = JSON.stringify(call.body)
@@ -193,9 +184,7 @@ describe('a body', () => {
     expect(effects).toEqual(nothing)
   })
 
-  it('that is no object is a 422 that points at the whole, on every route that takes one', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
+  it('gets a 422 for the whole when it is not an object, on every route that takes one', async ({ service, token }) => {
     const { effects } = await observe(service, async () => {
       for (const call of jsonCalls) {
         for (const raw of ['null', '[]', '"x"', '7', 'true', '1e400', `${'['.repeat(8000)}${']'.repeat(8000)}`]) {
@@ -214,26 +203,25 @@ describe('a body', () => {
     return json.replace('"padding":""', `"padding":"${'a'.repeat(bytes - json.length)}"`)
   }
 
-  it('may have 16 KiB and not a byte more, whether it says its length or comes in chunks', async () => {
-    const service = startService()
+  it('may have 16 KiB and not a byte more, with a declared length and in chunks', async ({ anonymous }) => {
     const chunked = (text: string) =>
       new Blob([text]).stream().pipeThrough(new TransformStream<Uint8Array, Uint8Array>())
     const [fits, exceeds] = [padded(limit), padded(limit + 1)]
     expect([fits.length, exceeds.length]).toEqual([limit, limit + 1])
     for (const raw of [fits, chunked(fits)]) {
-      expectProblem(await service.call('POST', '/auth/login', { raw }), 401, 'invalid_credentials')
+      await anonymous.call('login', { raw }).refused(401, 'invalid_credentials')
     }
     for (const raw of [exceeds, chunked(exceeds), chunked('x'.repeat(1_000_000))]) {
-      expectProblem(await service.call('POST', '/auth/login', { raw }), 413, 'body_too_large')
+      await anonymous.call('login', { raw }).refused(413, 'body_too_large')
     }
     const headers = { 'Content-Length': String(limit + 1) }
-    expectProblem(await service.call('POST', '/auth/login', { raw: exceeds, headers }), 413, 'body_too_large')
-    const said = { 'Content-Length': String(limit) }
-    expectProblem(await service.call('POST', '/auth/login', { raw: fits, headers: said }), 401, 'invalid_credentials')
+    await anonymous.call('login', { raw: exceeds, headers }).refused(413, 'body_too_large')
+    const exact = { 'Content-Length': String(limit) }
+    await anonymous.call('login', { raw: fits, headers: exact }).refused(401, 'invalid_credentials')
   })
 
-  it('is received to its end before it is refused, within reason: who still sends sees no answer else', async () => {
-    const service = startService()
+  // A client that is still sending would never see the 413.
+  it('is read to its end before the 413, unless it exceeds 100 MiB', async ({ anonymous }) => {
     const mebibyte = 2 ** 20
     async function sentOf(total: number): Promise<number> {
       let sent = 0
@@ -247,16 +235,14 @@ describe('a body', () => {
         },
         { highWaterMark: 0 },
       )
-      expectProblem(await service.call('POST', '/auth/login', { raw }), 413, 'body_too_large')
+      await anonymous.call('login', { raw }).refused(413, 'body_too_large')
       return sent / mebibyte
     }
     expect(await sentOf(64 * mebibyte)).toBe(64)
     expect(await sentOf(256 * mebibyte)).toBeLessThan(128)
   })
 
-  it('that breaks off is nobody’s failure but the line’s: 400, and no alarm', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
+  it('gets a 400 and logs no error when it breaks off', async ({ service, token }) => {
     const log = captureLog()
     const broken = () =>
       new ReadableStream<Uint8Array>({
@@ -273,9 +259,11 @@ describe('a body', () => {
     expect(log.entries().filter(({ level }) => level === 'error')).toEqual([])
   })
 
-  it('is taken as it is, and refused with 415 in a content coding, on every route that takes one', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
+  it('gets a 415 in a content coding but identity, on every route that takes one', async ({
+    service,
+    anonymous,
+    token,
+  }) => {
     const encoded = { 'Content-Encoding': 'gzip' }
     const { effects } = await observe(service, async () => {
       for (const call of jsonCalls) {
@@ -284,14 +272,11 @@ describe('a body', () => {
       }
     })
     expect(effects).toEqual(nothing)
-    const body = { email, password: 'x' }
-    const plain = await service.call('POST', '/auth/login', { body, headers: { 'Content-Encoding': 'Identity' } })
-    expectProblem(plain, 401, 'invalid_credentials')
+    const plain = anonymous.from({ headers: { 'Content-Encoding': 'Identity' } })
+    await plain.login({ email, password: 'x' }).refused(401, 'invalid_credentials')
   })
 
-  it('is too large at 1 MB for every call that could have one, and does nothing', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
+  it('gets a 413 at 1 MB from every call that could have one, without any effect', async ({ service, token }) => {
     const raw = 'x'.repeat(1_000_000)
     const { effects } = await observe(service, async () => {
       for (const call of calls.filter(({ method }) => method !== 'GET')) {
@@ -301,27 +286,20 @@ describe('a body', () => {
     expect(effects).toEqual(nothing)
   })
 
-  it('may say a member twice: the last one counts', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUp(service, email)
-    const [right, wrong] = [JSON.stringify(goodPassword), '"wrong"']
+  it('may name a member twice, and the last one counts', async ({ anonymous, ada }) => {
+    const [correct, wrong] = [JSON.stringify(goodPassword), '"wrong"']
     const login = (first: string, second: string) =>
-      service.call('POST', '/auth/login', { raw: `{"email":"${email}","password":${first},"password":${second}}` })
-    expectOk(await login(wrong, right))
-    expectProblem(await login(right, wrong), 401, 'invalid_credentials')
-    const patched = await service.call('PATCH', '/users/me', { token, raw: '{"bio":"one","bio":"two"}' })
-    expect(expectOk(patched).bio).toBe('two')
+      anonymous.call('login', { raw: `{"email":"${email}","password":${first},"password":${second}}` })
+    await login(wrong, correct)
+    await login(correct, wrong).refused(401, 'invalid_credentials')
+    expect((await ada.call('updateMe', { raw: '{"bio":"one","bio":"two"}' })).bio).toBe('two')
   })
 
-  it('may begin with a byte order mark', async () => {
-    const service = startService()
-    await signUp(service, email)
-    const raw = `\ufeff${JSON.stringify({ email, password: goodPassword })}`
-    expectOk(await service.call('POST', '/auth/login', { raw }))
+  it('may start with a byte order mark', async ({ ada }) => {
+    await ada.call('login', { raw: `\ufeff${JSON.stringify(right)}` })
   })
 
-  it('is not looked at when nobody is signed in where somebody must be', async () => {
-    const service = startService()
+  it('is not read without a token where one is needed', async ({ service }) => {
     for (const call of jsonCalls.filter(({ protection }) => protection === 'bearer')) {
       const answer = await make(service, call, { raw: '{', headers: { 'Content-Type': 'text/plain' } })
       expectProblem(answer, 401, 'invalid_token')
@@ -330,10 +308,9 @@ describe('a body', () => {
 })
 
 describe('a 422', () => {
-  it('tells a field that is missing from one that is of the wrong type', async () => {
-    const service = startService()
-    const answer = await service.call('POST', '/auth/login', { body: { password: 7 } })
-    expect(answer.json.errors).toMatchObject([
+  it('distinguishes a missing field from one of the wrong type', async ({ anonymous }) => {
+    const { errors } = await anonymous.call('login', { body: { password: 7 } }).refused(422, 'validation_failed')
+    expect(errors).toMatchObject([
       { pointer: '/email', code: 'required' },
       { pointer: '/password', code: 'invalid_type' },
     ])
@@ -341,9 +318,7 @@ describe('a 422', () => {
 })
 
 describe('a problem', () => {
-  it('echoes no value that the client sent', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
+  it('echoes no value that the client sent', async ({ service, anonymous, token }) => {
     const mark = 'x7mark'
     for (const call of calls) {
       const body = call.body && Object.fromEntries(Object.keys(call.body).map((field) => [field, `${mark}\0`]))
@@ -356,35 +331,38 @@ describe('a problem', () => {
       expect(answer.text, `${call.method} ${call.path}`).not.toContain(mark)
     }
     for (const header of [mark, `Bearer ${mark}`, `Basic ${mark}`]) {
-      const answer = await service.call('GET', '/users/me', { headers: { Authorization: header } })
+      const answer = await anonymous.from({ headers: { Authorization: header } }).me().answer
       expect(answer.text + answer.headers.get('WWW-Authenticate')).not.toContain(mark)
     }
     expect((await service.call('GET', `/${mark}`)).text).not.toContain(mark)
   })
 
-  it('for what nobody foresaw is a 500 with the request id and nothing of the failure, which is not logged in words either', async () => {
-    const lines = vi.spyOn(console, 'error').mockImplementation(() => undefined)
-    const now = () => {
-      throw new Error(`no such column: password of ada@example.com`)
-    }
-    const service = startService({ platform: { now } })
-    const call = { body: { email, password: goodPassword }, headers: { 'X-Request-Id': 'lost-1' } }
-    const answer = await service.call('POST', '/auth/login', call)
-    expectProblem(answer, 500, 'internal_error')
-    expect(answer.text).not.toMatch(/column|ada@|Error:|\.ts|node_modules/)
-    const log = lines.mock.calls.flat().join('\n')
-    expect(log).toContain('lost-1')
-    expect(log).not.toMatch(/column|ada@example/)
-    lines.mockRestore()
+  const unexpected = 'no such column: password of ada@example.com'
+  const now = () => {
+    throw new Error(unexpected)
+  }
+
+  describe('after an unexpected failure', () => {
+    it.override('options', { platform: { now } })
+
+    it('has the request id and nothing of the failure, which is not logged in words either', async ({ anonymous }) => {
+      const lines = vi.spyOn(console, 'error').mockImplementation(() => undefined)
+      const answer = await anonymous.from({ headers: { 'X-Request-Id': 'lost-1' } }).login(right).answer
+      expectProblem(answer, 500, 'internal_error')
+      expect(answer.text).not.toMatch(/column|ada@|Error:|\.ts|node_modules/)
+      const log = lines.mock.calls.flat().join('\n')
+      expect(log).toContain('lost-1')
+      expect(log).not.toMatch(/column|ada@example/)
+      lines.mockRestore()
+    })
   })
 })
 
 describe('a protected call', () => {
-  /** What is no good access token, besides none at all: by name, the Authorization header. */
-  async function badCredentials(service: Service): Promise<Record<string, string>> {
-    const ada = await signUp(service, email)
-    const activation = await register(service, 'pending@example.com')
-    const reset = await resetToken(service, email)
+  /** Values of the Authorization header with a token that is not good, by name. */
+  const withBadTokens = it.extend('badTokens', async ({ service, people, anonymous, ada }) => {
+    const activation = await people.register('pending@example.com')
+    const reset = await people.resetToken(email)
     const [jwk] = JSON.parse(service.env.SIGNING_KEYS).keys
     const key = await importJWK(jwk, 'EdDSA')
     const iat = Math.floor(service.clock.now().getTime() / 1000)
@@ -392,7 +370,7 @@ describe('a protected call', () => {
       iss: 'https://accounts.example.com',
       aud: 'postern',
       sub: ada.id,
-      sid: sessionOf(ada.accessToken),
+      sid: ada.sessionId,
       client_id: 'postern',
       jti: 'x',
       role: 'ADMIN',
@@ -405,8 +383,8 @@ describe('a protected call', () => {
         .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid: jwk.kid, ...header })
         .sign(signer)
     const other = (await crypto.subtle.generateKey({ name: 'Ed25519' }, true, ['sign', 'verify'])) as CryptoKeyPair
-    // Whoever makes the tokens below would make a good one this way.
-    expectOk(await service.call('GET', '/users/me', { token: await mint({}) }))
+    // A token that is minted this way and has no fault is accepted.
+    await anonymous.from({ token: await mint({}) }).me()
     const bytes = new TextEncoder().encode(jwk.x)
     const secret = base64url.decode(JSON.parse(service.env.TOKEN_KEYS).keys[0].k)
     const [header, payload] = ada.accessToken.split('.')
@@ -441,10 +419,9 @@ describe('a protected call', () => {
       'two tokens': `Bearer ${ada.accessToken} ${ada.accessToken}`,
       'an empty token': 'Bearer ',
     }
-  }
+  })
 
-  it('is refused with 401 without a token, and the challenge names no error', async () => {
-    const service = startService()
+  it('is refused with 401 without a token, and the challenge names no error', async ({ service }) => {
     const { effects } = await observe(service, async () => {
       for (const call of protectedCalls) {
         const answer = await make(service, call)
@@ -455,11 +432,9 @@ describe('a protected call', () => {
     expect(effects).toEqual(nothing)
   })
 
-  it('is refused with 401 with whatever is no good access token, and nothing happens', async () => {
-    const service = startService()
-    const credentials = await badCredentials(service)
+  withBadTokens('is refused with 401 and without effect for every bad token', async ({ service, badTokens }) => {
     const { effects } = await observe(service, async () => {
-      for (const [name, header] of Object.entries(credentials)) {
+      for (const [name, header] of Object.entries(badTokens)) {
         for (const call of protectedCalls) {
           const answer = await make(service, call, { headers: { Authorization: header } })
           expect(answer.status, `${call.method} ${call.path} with ${name}`).toBe(401)
@@ -473,49 +448,24 @@ describe('a protected call', () => {
     expect(effects).toEqual(nothing)
   })
 
-  it('takes no token from a query or a body', async () => {
-    const service = startService()
-    const { accessToken } = await signUp(service, email)
-    expectProblem(await service.call('GET', `/users/me?access_token=${accessToken}`), 401, 'invalid_token')
+  it('accepts no token from a query', async ({ anonymous, ada }) => {
+    await anonymous.call('getMe', { query: { access_token: ada.accessToken } }).refused(401, 'invalid_token')
   })
 
-  it('takes the scheme in any case, and as many spaces as RFC 6750 allows', async () => {
-    const service = startService()
-    const { accessToken } = await signUp(service, email)
+  it('accepts the scheme in any case and with the spaces that RFC 6750 allows', async ({ anonymous, ada }) => {
     for (const scheme of ['Bearer', 'bearer', 'BEARER', 'Bearer  ']) {
-      expectOk(await service.call('GET', '/users/me', { headers: { Authorization: `${scheme} ${accessToken}` } }))
+      await anonymous.from({ headers: { Authorization: `${scheme} ${ada.accessToken}` } }).me()
     }
   })
 
-  it.each<[string, (service: Service, actor: SignedIn) => Promise<unknown>]>([
-    [
-      'has logged out',
-      (service, { refreshToken }) => service.call('POST', '/auth/logout', { body: { refresh_token: refreshToken } }),
-    ],
-    ['ended all sessions', (service, { accessToken: token }) => service.call('POST', '/auth/logout-all', { token })],
-    [
-      'was suspended',
-      async (service, { id }) => {
-        const admin = await signUpAdmin(service)
-        await service.call('POST', `/users/${id}/suspend`, { token: admin.accessToken, body: { reason: 'spam' } })
-      },
-    ],
-    [
-      'was deleted',
-      (service, { accessToken: token }) =>
-        service.call('DELETE', '/users/me', { token, body: { password: goodPassword } }),
-    ],
-    [
-      'got another role',
-      async (service, { id }) => {
-        const admin = await signUpAdmin(service)
-        await service.call('PUT', `/users/${id}/role`, { token: admin.accessToken, body: { role: 'ADMIN' } })
-      },
-    ],
-  ])('is refused with 401 to who %s, at once', async (_, end) => {
-    const service = startService()
-    const ada = await signUp(service, email)
-    await end(service, ada)
+  it.for<{ event: string; end: (ada: Person, people: People) => Promise<unknown> }>([
+    { event: 'a log-out', end: (ada) => ada.logout() },
+    { event: 'a log-out everywhere', end: (ada) => ada.logoutAll() },
+    { event: 'a suspension', end: async (ada, people) => (await people.admin()).suspend(ada) },
+    { event: 'the deletion of the account', end: (ada) => ada.deleteMe() },
+    { event: 'a change of role', end: async (ada, people) => (await people.admin()).assignRole(ada, 'ADMIN') },
+  ])('is refused with 401 at once after $event', async ({ end }, { service, people, ada }) => {
+    await end(ada, people)
     await service.deliver()
     const { effects } = await observe(service, async () => {
       for (const call of protectedCalls) {
@@ -525,41 +475,42 @@ describe('a protected call', () => {
     expect(effects).toEqual(nothing)
   })
 
-  it.each([
-    ['a user that is suspended', "update users set status = 'suspended'"],
-    ['a user that is pending', "update users set status = 'pending'"],
-    ['a session that is gone', 'delete from sessions'],
-    [
-      'a session of somebody else',
-      "update sessions set user_id = (select id from users where email = 'eve@example.com')",
-    ],
-  ])('that reads the database goes by what is there now: 401 for %s', async (_, statement) => {
-    const service = startService()
-    await signUp(service, 'eve@example.com')
-    const { accessToken: token } = await signUp(service, email)
-    await write(statement)
-    const { effects } = await observe(service, async () => {
-      for (const call of protectedCalls.filter(({ protection }) => protection === 'bearer')) {
-        expectProblem(await make(service, call, { token }), 401, 'invalid_token')
+  it.for([
+    { now: 'is suspended', statement: "update users set status = 'suspended'" },
+    { now: 'is pending', statement: "update users set status = 'pending'" },
+    { now: 'has no session', statement: 'delete from sessions' },
+    {
+      now: 'has no session of their own',
+      statement: "update sessions set user_id = (select id from users where email = 'eve@example.com')",
+    },
+  ])(
+    'is refused with 401 for a user who $now, if it reads the database, and accepted at the edge',
+    async ({ statement }, { service, people, ada }) => {
+      await people.signUp('eve@example.com')
+      await write(statement)
+      const { accessToken: token } = ada
+      const { effects } = await observe(service, async () => {
+        for (const call of protectedCalls.filter(({ protection }) => protection === 'bearer')) {
+          expectProblem(await make(service, call, { token }), 401, 'invalid_token')
+        }
+      })
+      expect(effects).toEqual(nothing)
+      for (const call of protectedCalls.filter(({ protection }) => protection === 'edge')) {
+        expect((await make(service, call, { token })).status, call.path).toBeLessThan(300)
       }
-    })
-    expect(effects).toEqual(nothing)
-    for (const call of protectedCalls.filter(({ protection }) => protection === 'edge')) {
-      expect((await make(service, call, { token })).status, call.path).toBeLessThan(300)
-    }
-  })
+    },
+  )
 
-  it('is refused with 401 when the session has run out, though the token has not', async () => {
-    const service = startService()
-    const { refreshToken } = await signUp(service, email)
-    service.clock.advance(30 * day - minute)
-    await write('update sessions set expires_at = ?', service.clock.now().getTime() + minute)
-    const { accessToken: token } = await signIn(service, email)
-    await write('update sessions set expires_at = ?', service.clock.now().getTime() + minute)
-    expectOk(await service.call('GET', '/users/me', { token }))
-    service.clock.advance(minute)
-    expectProblem(await service.call('GET', '/users/me', { token }), 401, 'invalid_token')
-    expectProblem(await service.call('POST', '/auth/logout-all', { token }), 401, 'invalid_token')
-    expectNoContent(await service.call('POST', '/auth/logout', { body: { refresh_token: refreshToken } }))
+  it('is refused with 401 when the session has expired, though the token has not', async ({ clock, ada }) => {
+    clock.advance(30 * day - minute)
+    const expireInAMinute = () => write('update sessions set expires_at = ?', clock.now().getTime() + minute)
+    await expireInAMinute()
+    const session = await ada.signIn()
+    await expireInAMinute()
+    await session.me()
+    clock.advance(minute)
+    await session.me().refused(401, 'invalid_token')
+    await session.logoutAll().refused(401, 'invalid_token')
+    expectNoContent(await ada.logout().answer)
   })
 })
