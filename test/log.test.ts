@@ -1,19 +1,23 @@
 import { env } from 'cloudflare:workers'
 import { decodeProtectedHeader } from 'jose'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, vi } from 'vitest'
 import { describeError, log as writeLine } from '../src/log.ts'
 import { connect } from '../src/store/db.ts'
 import { registrations } from '../src/store/schema/registrations.ts'
 import { users } from '../src/store/schema/users.ts'
+import type { OperationId } from './support/api.ts'
+import { Caller } from './support/caller.ts'
 import { minute } from './support/clock.ts'
+import { it } from './support/fixtures.ts'
 import { hookedD1 } from './support/hooked-d1.ts'
 import { captureLog } from './support/log-lines.ts'
 import { consume, refuse, scriptResend } from './support/mail-consumer.ts'
 import { subjects } from './support/mails.ts'
-import { goodPassword, register, resetToken, signIn, signUp, signUpAdmin } from './support/people.ts'
+import { goodPassword } from './support/person.ts'
+import { peopleOf } from './support/population.ts'
 import { type Answer, type Call, type Service, startService } from './support/service.ts'
 
-/** What must not be found in any line, in whatever case. */
+/** No line may contain this, in any case. */
 const canary = 'Canary7Q'
 const canaryPassword = `${canary} quiet lanterns drift`
 const canaryAddress = `${canary.toLowerCase()}@example.com`
@@ -34,7 +38,7 @@ const requests = () => log.entries('request')
 
 describe('a request', () => {
   const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
-  /** Everything that a line says, and nothing else. */
+  /** All fields of a line. */
   const line = (about: object) => ({
     time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
     level: 'info',
@@ -46,67 +50,75 @@ describe('a request', () => {
     ...about,
   })
 
-  it('leaves one line with its fields, whatever becomes of it', async () => {
-    const service = startService()
-    const ada = await signUp(service, 'ada@example.com')
-    const session = (await service.call('GET', '/users/me/sessions', { token: ada.accessToken })).json.sessions[0].id
-    const wrong = { email: 'ada@example.com', password: 'wrong' }
-    const cases: [string, string, Call, object][] = [
-      ['GET', '/healthz', {}, { route: '/healthz', status: 200 }],
-      ['GET', '/readyz', {}, { route: '/readyz', status: 200 }],
-      ['GET', '/users/me', { token: ada.accessToken }, { route: '/users/me', status: 200, user_id: ada.id }],
-      ['GET', '/auth/verify', { token: ada.accessToken }, { route: '/auth/verify', status: 204, user_id: ada.id }],
-      ['GET', '/users/me', {}, { route: '/users/me', status: 401, outcome: 'invalid_token' }],
-      [
-        'GET',
-        '/users/me',
-        { token: 'no.jwt' },
-        { route: '/users/me', status: 401, outcome: 'invalid_token', reason: 'malformed' },
-      ],
-      [
-        'GET',
-        '/users',
-        { token: ada.accessToken },
-        { route: '/users', status: 403, outcome: 'insufficient_permission', user_id: ada.id },
-      ],
-      [
-        'POST',
-        '/auth/login',
-        { body: wrong },
-        { route: '/auth/login', status: 401, outcome: 'invalid_credentials', reason: 'wrong_password' },
-      ],
-      ['POST', '/auth/login', { raw: '{' }, { route: '/auth/login', status: 400, outcome: 'malformed_json' }],
-      ['POST', '/auth/login', { body: {} }, { route: '/auth/login', status: 422, outcome: 'validation_failed' }],
-      ['POST', '/auth/login', { raw: 'x'.repeat(20_000) }, { status: 413, outcome: 'body_too_large' }],
-      ['GET', '/nothing/here', {}, { status: 404, outcome: 'not_found' }],
-      ['DELETE', '/auth/login', {}, { status: 405, outcome: 'method_not_allowed' }],
-      [
-        'DELETE',
-        `/users/me/sessions/${session}`,
-        { token: ada.accessToken },
-        { route: '/users/me/sessions/:id', status: 204, user_id: ada.id },
-      ],
+  it('leaves one line with all its fields, whatever its outcome', async ({ service, ada }) => {
+    const { accessToken: token, id: user_id } = ada
+    const wrong = { email: ada.email, password: 'wrong' }
+    const login = { method: 'POST', path: '/auth/login', route: '/auth/login' }
+    const cases: { method?: string; path: string; call?: Call; route?: string; status: number; more?: object }[] = [
+      { path: '/healthz', route: '/healthz', status: 200 },
+      { path: '/readyz', route: '/readyz', status: 200 },
+      { path: '/users/me', call: { token }, route: '/users/me', status: 200, more: { user_id } },
+      { path: '/auth/verify', call: { token }, route: '/auth/verify', status: 204, more: { user_id } },
+      { path: '/users/me', route: '/users/me', status: 401, more: { outcome: 'invalid_token' } },
+      {
+        path: '/users/me',
+        call: { token: 'no.jwt' },
+        route: '/users/me',
+        status: 401,
+        more: { outcome: 'invalid_token', reason: 'malformed' },
+      },
+      {
+        path: '/users',
+        call: { token },
+        route: '/users',
+        status: 403,
+        more: { outcome: 'insufficient_permission', user_id },
+      },
+      {
+        ...login,
+        call: { body: wrong },
+        status: 401,
+        more: { outcome: 'invalid_credentials', reason: 'wrong_password' },
+      },
+      { ...login, call: { raw: '{' }, status: 400, more: { outcome: 'malformed_json' } },
+      { ...login, call: { body: {} }, status: 422, more: { outcome: 'validation_failed' } },
+      {
+        method: 'POST',
+        path: '/auth/login',
+        call: { raw: 'x'.repeat(20_000) },
+        status: 413,
+        more: { outcome: 'body_too_large' },
+      },
+      { path: '/nothing/here', status: 404, more: { outcome: 'not_found' } },
+      { method: 'DELETE', path: '/auth/login', status: 405, more: { outcome: 'method_not_allowed' } },
+      {
+        method: 'DELETE',
+        path: `/users/me/sessions/${ada.sessionId}`,
+        call: { token },
+        route: '/users/me/sessions/:id',
+        status: 204,
+        more: { user_id },
+      },
     ]
-    for (const [method, path, call, expected] of cases) {
+    for (const { method = 'GET', path, call, route = expect.any(String), status, more } of cases) {
       log.lines.length = 0
       const answer = await service.call(method, path, call)
       expect(requests(), `${method} ${path}`).toHaveLength(1)
       const [entry] = requests()
-      expect(entry).toEqual(line({ route: expect.any(String), ...expected, method }))
+      expect(entry).toEqual(line({ route, status, method, ...more }))
       expect(entry.status).toBe(answer.status)
       expect(entry.request_id).toBe(answer.headers.get('X-Request-Id'))
     }
   })
 
-  it('that fails on our side is an error, and says why in a line of its own', async () => {
-    const service = startService({
-      env: {
-        REVOCATIONS: { get: async () => Promise.reject(new Error('KV GET failed: 500')) } as unknown as KVNamespace,
-      },
-    })
-    const { accessToken: token } = await signUp(service, 'ada@example.com')
+  it('is logged as an error when it fails on our side, with the reason in a line of its own', async ({
+    service,
+    ada,
+  }) => {
+    const get = async () => Promise.reject(new Error('KV GET failed: 500'))
+    const failing = startService({ env: { REVOCATIONS: { get } as unknown as KVNamespace }, beside: service })
     log.lines.length = 0
-    expect((await service.call('GET', '/auth/verify', { token })).status).toBe(503)
+    await ada.at(failing).verify().refused(503, 'service_unavailable')
     const [why, entry] = log.entries()
     expect(why).toMatchObject({
       level: 'error',
@@ -127,10 +139,10 @@ describe('a request', () => {
     expect(why.request_id).toBe(entry.request_id)
   })
 
-  it('is named by its client only in a name that is harmless', async () => {
-    const service = startService()
+  it('takes its id from the client only if that is harmless', async ({ anonymous }) => {
+    const answerUnder = (id: string) => anonymous.call('getHealth', { headers: { 'X-Request-Id': id } }).answer
     for (const harmless of ['a', 'trace-1.b_C', 'x'.repeat(128)]) {
-      const answer = await service.call('GET', '/healthz', { headers: { 'X-Request-Id': harmless } })
+      const answer = await answerUnder(harmless)
       expect([answer.headers.get('X-Request-Id'), requests().at(-1).request_id]).toEqual([harmless, harmless])
     }
     const injected = [
@@ -145,15 +157,14 @@ describe('a request', () => {
       'a%0ab',
     ]
     for (const harmful of injected) {
-      const answer = await service.call('GET', '/healthz', { headers: { 'X-Request-Id': harmful } })
+      const answer = await answerUnder(harmful)
       const { request_id } = requests().at(-1)
       expect(request_id, harmful).toMatch(uuid)
       expect(answer.headers.get('X-Request-Id')).toBe(request_id)
     }
   })
 
-  it('cannot write a line of its own through what it says of itself', async () => {
-    const service = startService()
+  it('cannot forge a line with its headers, its path or its body', async ({ service }) => {
     const forged = '{"level":"error","event":"request"}'
     for (const text of [forged, `x\t${forged}`, 'x\\n{}', '%0d%0a{}', '\u001b[31mred']) {
       const headers: Record<string, string> = {
@@ -175,7 +186,7 @@ describe('a request', () => {
   })
 })
 
-describe('no secret and no address is in any line', () => {
+describe('a log without secrets and addresses', () => {
   const secretHeaders = {
     Authorization: `Bearer ${canary}.${canary}.${canary}`,
     Cookie: `session=${canary}`,
@@ -191,10 +202,9 @@ describe('no secret and no address is in any line', () => {
     [subjects.passwordReset]: ['reset+jwt'],
   }
 
-  it('when all goes well, nor in a mail but for the link that it is there for', async () => {
-    const service = startService()
+  it('is kept by every success, and emails hold no secret but the link they are for', async ({ service }) => {
     const answers: Answer[] = []
-    const telling: Service = {
+    const noting: Service = {
       ...service,
       async call(method, path, call) {
         const answer = await service.call(method, `${path}?email=${canaryAddress}&token=${canary}`, {
@@ -209,6 +219,8 @@ describe('no secret and no address is in any line', () => {
         return answer
       },
     }
+    const anonymous = new Caller(noting)
+    const people = peopleOf(noting)
     const profile = {
       first_name: canary,
       last_name: canary,
@@ -216,27 +228,27 @@ describe('no secret and no address is in any line', () => {
       avatar_url: `https://${canary}.example/a.png`,
     }
     const { first_name, last_name } = profile
-    const admin = await signUpAdmin(telling)
+    const admin = await people.admin()
     const registration = { email: canaryAddress, password: canaryPassword, first_name, last_name }
-    await telling.call('POST', '/auth/register', { body: registration })
-    const person = await signUp(telling, canaryAddress, canaryPassword)
-    await telling.call('PATCH', '/users/me', { token: person.accessToken, body: profile })
-    await signIn(telling, canaryAddress, canaryPassword)
-    const reset = { token: await resetToken(telling, canaryAddress), new_password: `${canaryPassword} again` }
-    await telling.call('POST', '/auth/password-reset/complete', { body: reset })
-    const { accessToken: token, refreshToken } = await signIn(telling, canaryAddress, `${canaryPassword} again`)
-    const change = { old_password: `${canaryPassword} again`, new_password: canaryPassword }
-    await telling.call('POST', '/auth/change-password', { token, body: change })
-    await telling.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } })
-    await telling.call('GET', '/auth/verify', { token })
-    await telling.call('POST', `/users/${person.id}/suspend`, { token: admin.accessToken, body: { reason: canary } })
-    await telling.call('POST', `/users/${person.id}/reinstate`, { token: admin.accessToken })
+    await anonymous.register(registration)
+    const person = await people.signUp(canaryAddress, canaryPassword)
+    await person.updateMe(profile)
+    await person.signIn()
+    const newPassword = `${canaryPassword} again`
+    const token = await people.resetToken(canaryAddress)
+    await anonymous.completePasswordReset({ token, new_password: newPassword })
+    const session = await people.signIn(canaryAddress, newPassword)
+    await session.changePassword({ old_password: newPassword, new_password: canaryPassword })
+    await session.refresh()
+    await session.verify()
+    await admin.suspend(person, canary)
+    await admin.reinstate(person)
     await service.deliver()
-    await telling.call('DELETE', `/users/${person.id}`, { token: admin.accessToken })
-    // What anybody can have mailed to somebody else.
-    await telling.call('POST', '/auth/register', { body: { ...registration, email: admin.email } })
-    await telling.call('POST', '/auth/password-reset/request', { body: { email: admin.email } })
-    await telling.call('POST', `/users/${admin.id}/password-reset`, { token: admin.accessToken })
+    await admin.deleteUser(person)
+    // Emails that anybody can have sent to somebody else.
+    await anonymous.register({ ...registration, email: admin.email })
+    await anonymous.requestPasswordReset({ email: admin.email })
+    await admin.startPasswordReset(admin)
     await service.deliver()
     await service.runCron('0 * * * *')
     await service.runCron('*/5 * * * *')
@@ -252,12 +264,12 @@ describe('no secret and no address is in any line', () => {
     expect(new Set(mails.flatMap(({ to }) => to))).toEqual(new Set([admin.email, canaryAddress]))
     for (const { to: _to, ...mail } of mails) {
       const text = JSON.stringify(mail)
-      // A moderator's words, to whom they are about.
+      // The reason that a moderator gave is shown to the suspended user.
       const said = mail.subject === subjects.accountSuspended ? text.replaceAll(canary, '') : text
       for (const secret of [canary, admin.email, goodPassword, person.id, admin.id]) {
         expect(said.toLowerCase(), mail.subject).not.toContain(secret.toLowerCase())
       }
-      // One link, of the mail's own kind: in the text, on the button and to be copied.
+      // One link, of the kind of the email: in the text, on the button and to be copied.
       const inMail = [...new Set(said.match(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g))]
       expect(inMail.map((each) => decodeProtectedHeader(each).typ)).toEqual(linkIn[mail.subject] ?? [])
     }
@@ -265,41 +277,60 @@ describe('no secret and no address is in any line', () => {
     expect(suspension).toMatchObject({ to: [canaryAddress], text: expect.stringContaining(`Reason: ${canary}`) })
   })
 
-  it.each<[string, string, Call]>([
-    ['broken JSON', '/auth/login', { raw: `{"password":"${canary}` }],
-    ['broken UTF-8', '/auth/login', { raw: new Uint8Array([...new TextEncoder().encode(`"${canary}`), 0xff]) }],
-    ['JSON that is a text', '/auth/login', { raw: `"${canary}"` }],
-    ['wrong types', '/auth/login', { body: { email: [canary], password: { [canary]: canary } } }],
-    ['unknown fields', '/auth/login', { body: { email: canaryAddress, password: canary, [canary]: canary } }],
-    ['NUL', '/auth/login', { body: { email: canaryAddress, password: `${canary}\0` } }],
-    ['a wrong password', '/auth/login', { body: { email: canaryAddress, password: canaryPassword } }],
-    ['a weak password', '/auth/register', { body: { email: canaryAddress, password: canary } }],
-    ['a large body', '/auth/register', { raw: canary.repeat(10_000) }],
-    [
-      'another type of content',
-      '/auth/login',
-      { raw: `password=${canary}`, headers: { 'Content-Type': `text/${canary}` } },
-    ],
-    ['a forged link', '/auth/activate', { body: { token: `${canary}.${canary}.${canary}`, password: canary } }],
-    ['a forged refresh token', '/auth/refresh', { body: { refresh_token: canary } }],
-    ['a forged reset link', '/auth/password-reset/complete', { body: { token: canary, new_password: canaryPassword } }],
-    ['an unknown path', `/${canary}/${canary}`, { body: { [canary]: canary } }],
-    ['an id that is none', `/users/${canary}/suspend`, { body: { reason: canary } }],
-    ['a wrong method', `/auth/refresh/../verify?token=${canary}`, { body: {} }],
-  ])('when a request is refused: %s', async (_, path, call) => {
-    const service = startService()
-    const { headers } = call
-    const answer = await service.call('POST', path, { ...call, headers: { ...secretHeaders, ...headers } })
+  const notUtf8 = new Uint8Array([...new TextEncoder().encode(`"${canary}`), 0xff])
+  const wrongTypes = { email: [canary], password: { [canary]: canary } }
+  const textBody = { raw: `password=${canary}`, headers: { 'Content-Type': `text/${canary}` } }
+  const forgedLink = { token: `${canary}.${canary}.${canary}`, password: canary }
+
+  it.for<{ fault: string; operation: OperationId; call: Call }>([
+    { fault: 'broken JSON', operation: 'login', call: { raw: `{"password":"${canary}` } },
+    { fault: 'broken UTF-8', operation: 'login', call: { raw: notUtf8 } },
+    { fault: 'JSON that is a text', operation: 'login', call: { raw: `"${canary}"` } },
+    { fault: 'wrong types', operation: 'login', call: { body: wrongTypes } },
+    {
+      fault: 'unknown fields',
+      operation: 'login',
+      call: { body: { email: canaryAddress, password: canary, [canary]: canary } },
+    },
+    { fault: 'NUL', operation: 'login', call: { body: { email: canaryAddress, password: `${canary}\0` } } },
+    {
+      fault: 'a wrong password',
+      operation: 'login',
+      call: { body: { email: canaryAddress, password: canaryPassword } },
+    },
+    { fault: 'a weak password', operation: 'register', call: { body: { email: canaryAddress, password: canary } } },
+    { fault: 'a large body', operation: 'register', call: { raw: canary.repeat(10_000) } },
+    { fault: 'another type of content', operation: 'login', call: textBody },
+    { fault: 'a forged link', operation: 'activate', call: { body: forgedLink } },
+    { fault: 'a forged refresh token', operation: 'refresh', call: { body: { refresh_token: canary } } },
+    {
+      fault: 'a forged reset link',
+      operation: 'completePasswordReset',
+      call: { body: { token: canary, new_password: canaryPassword } },
+    },
+  ])('is kept by a refusal: $fault', async ({ operation, call }, { anonymous }) => {
+    expectRefusal(await anonymous.from({ headers: secretHeaders }).call(operation, call).answer)
+  })
+
+  it.for([
+    { fault: 'an unknown path', path: `/${canary}/${canary}`, body: { [canary]: canary } },
+    { fault: 'an invalid id', path: `/users/${canary}/suspend`, body: { reason: canary } },
+    { fault: 'a wrong method', path: `/auth/refresh/../verify?token=${canary}`, body: {} },
+  ])('is kept by a refusal: $fault', async ({ path, body }, { service }) => {
+    expectRefusal(await service.call('POST', path, { body, headers: secretHeaders }))
+  })
+
+  function expectRefusal(answer: Answer): void {
     expect(answer.status).toBeGreaterThanOrEqual(400)
     expect(answer.status).toBeLessThan(500)
     expect(JSON.stringify([answer.text, ...answer.headers]).toLowerCase()).not.toContain(canary.toLowerCase())
     expect(requests()).toHaveLength(1)
     expectNoCanary()
-  })
+  }
 
   const body = { email: canaryAddress, password: canaryPassword }
 
-  it('when D1 fails and its error shows what was bound', async () => {
+  it('is kept when D1 fails with an error that shows bound values', async () => {
     const bound: unknown[] = []
     const failing = {
       bind: (...values: unknown[]) => (bound.push(...values), failing),
@@ -309,10 +340,12 @@ describe('no secret and no address is in any line', () => {
       raw: () => failing.run(),
     }
     const DB = { prepare: () => failing, batch: () => failing.run() } as unknown as D1Database
-    const service = startService({ env: { DB } })
-    for (const path of ['/auth/register', '/auth/login', '/auth/password-reset/request', '/auth/resend-activation']) {
-      const answer = await service.call('POST', path, { body: { ...body, first_name: canary } })
-      expect([path, answer.status, answer.json.code]).toEqual([path, 503, 'service_unavailable'])
+    const caller = new Caller(startService({ env: { DB } }))
+    const operations: OperationId[] = ['register', 'login', 'requestPasswordReset', 'resendActivation']
+    for (const operation of operations) {
+      const answer: Answer = await caller.call(operation, { body: { ...body, first_name: canary } }).answer
+      expect([operation, answer.status]).toEqual([operation, 503])
+      expect(answer.json).toMatchObject({ code: 'service_unavailable' })
       expect(answer.text.toLowerCase()).not.toContain(canary.toLowerCase())
     }
     expect(bound.join().toLowerCase()).toContain(canaryAddress)
@@ -320,11 +353,10 @@ describe('no secret and no address is in any line', () => {
     expectNoCanary()
   })
 
-  it('when D1 really fails, and then its own words are there', async () => {
-    const service = startService()
+  it('is kept when D1 really fails, and quotes its message', async ({ anonymous }) => {
     await env.DB.exec('alter table registrations rename to gone; alter table users rename to gone_too')
-    for (const path of ['/auth/register', '/auth/login'])
-      expect((await service.call('POST', path, { body })).status).toBe(503)
+    await anonymous.register(body).refused(503, 'service_unavailable')
+    await anonymous.login(body).refused(503, 'service_unavailable')
     for (const entry of log.entries('request.unavailable')) {
       expect(entry).toMatchObject({
         reason: 'd1',
@@ -334,18 +366,19 @@ describe('no secret and no address is in any line', () => {
     expectNoCanary()
   })
 
-  it('when something fails that nobody expected', async () => {
+  it('is kept after an unexpected failure', async () => {
     const thrown = () => {
       throw new TypeError(`cannot read ${canaryPassword}\n    at ${canary} (${canaryAddress})`)
     }
     const service = startService({ env: { DB: { prepare: thrown, batch: thrown } as unknown as D1Database } })
-    const answer = await service.call('POST', '/auth/login', { body })
-    expect([answer.status, answer.json.code]).toEqual([500, 'internal_error'])
+    const answer = await new Caller(service).login(body).answer
+    expect(answer.status).toBe(500)
+    expect(answer.json).toMatchObject({ code: 'internal_error' })
     expect(answer.text).not.toContain(canary)
     expect(log.entries('request.failed')).toMatchObject([
       {
         level: 'error',
-        request_id: answer.json.request_id,
+        request_id: answer.headers.get('X-Request-Id'),
         error: expect.stringContaining('TypeError'),
         error_at: expect.stringContaining('log.test.ts'),
       },
@@ -354,7 +387,7 @@ describe('no secret and no address is in any line', () => {
     expectNoCanary()
   })
 
-  it('when something is thrown that is no error', async () => {
+  it('is kept when something is thrown that is no ordinary error', async ({ service, ada }) => {
     for (const thing of [
       canary,
       { message: canary },
@@ -365,40 +398,36 @@ describe('no secret and no address is in any line', () => {
       const get = async () => {
         throw thing
       }
-      const service = startService({ env: { REVOCATIONS: { get } as unknown as KVNamespace } })
-      const { accessToken: token } = await signUp(service, 'ada@example.com')
-      expect((await service.call('GET', '/auth/verify', { token })).status).toBe(503)
-      await env.DB.exec('delete from sessions; delete from emails; delete from users')
+      const failing = startService({ env: { REVOCATIONS: { get } as unknown as KVNamespace }, beside: service })
+      await ada.at(failing).verify().refused(503, 'service_unavailable')
     }
     expect(log.entries('request.unavailable')).toHaveLength(5)
     expectNoCanary()
   })
 
-  it('when the queue or KV fails after the answer', async () => {
+  it('is kept when the queue or KV fails after the answer', async () => {
     const fail = async () => Promise.reject(new Error(`could not keep ${canary}`))
     const MAIL_QUEUE = { send: fail, sendBatch: fail } as unknown as Env['MAIL_QUEUE']
-    expect((await startService({ env: { MAIL_QUEUE } }).call('POST', '/auth/register', { body })).status).toBe(202)
+    await new Caller(startService({ env: { MAIL_QUEUE } })).register(body)
     expect(log.entries('mail.queue_failed')).toHaveLength(1)
 
     const REVOCATIONS = { get: async () => null, put: fail } as unknown as KVNamespace
-    const service = startService({ env: { REVOCATIONS } })
-    const { refreshToken } = await signUp(service, canaryAddress, canaryPassword)
-    expect((await service.call('POST', '/auth/logout', { body: { refresh_token: refreshToken } })).status).toBe(204)
+    const person = await peopleOf(startService({ env: { REVOCATIONS } })).signUp(canaryAddress, canaryPassword)
+    await person.logout()
     expect(log.entries('revocation.write_failed').map(({ attempt }) => attempt)).toEqual([1, 2, 3])
-    expectNoCanary(refreshToken)
+    expectNoCanary(person.refreshToken)
   })
 
-  it('when mail fails, from the request to the dead letter', async () => {
-    const service = startService()
-    await service.call('POST', '/auth/register', { body })
+  it('is kept when delivery fails, up to the dead-letter queue', async ({ service, people, clock, anonymous }) => {
+    await anonymous.register(body)
     const jobs = service.queued.splice(0)
     const lost = () => {
       throw new TypeError(`no route to ${canary}`)
     }
     scriptResend(refuse(429, canary), lost, refuse(500, canaryAddress), refuse(422, `no mail to ${canaryAddress}`))
     for (let attempt = 0; attempt < 4; attempt++) await consume(service, jobs)
-    await register(service, canaryAddress, canaryPassword)
-    service.clock.advance(minute)
+    await people.register(canaryAddress, canaryPassword)
+    clock.advance(minute)
     await env.DB.exec(`update emails set status = 'queued', params = '{"registrationId": ${canary}'`)
     await consume(service, jobs)
     await consume(service, jobs, 'postern-mail-dead')
@@ -417,8 +446,8 @@ describe('no secret and no address is in any line', () => {
   })
 })
 
-describe('what is said of an error', () => {
-  it('is the words of D1, which hold no value: checked against the real one', async () => {
+describe('the description of an error', () => {
+  it('is the message of D1, which holds no value', async () => {
     const db = connect(env.DB)
     const user = (id: string, email: unknown) =>
       ({
@@ -444,14 +473,14 @@ describe('what is said of an error', () => {
         () => undefined,
         (reason: unknown) => reason,
       )
-      expect((error as Error).message, 'drizzle says it all').toContain(canary)
+      expect((error as Error).message, 'drizzle shows every value').toContain(canary)
       const said = describeError(error)
       expect(said['error_message']).toMatch(/^D1_/)
       expect(JSON.stringify(said).toLowerCase()).not.toContain(canary.toLowerCase())
     }
   })
 
-  it('ends, for whatever is thrown', () => {
+  it('ends for anything that is thrown, even a circle of causes', () => {
     const loop = new Error('loop')
     loop.cause = loop
     expect(describeError(loop)['error']).toBe('Error < Error < Error < Error < Error')
@@ -460,13 +489,13 @@ describe('what is said of an error', () => {
     expect(describeError(undefined)).toMatchObject({ error: 'undefined' })
   })
 
-  it('is where it came from, and no line of its message that looks like that', () => {
+  it('names the source line, and no line of the message that looks like one', () => {
     const at = describeError(new Error(`x\n    at ${canary} (file.ts:1:1)`))['error_at']
     expect(at).toContain('log.test.ts')
     expect(at).not.toContain(canary)
   })
 
-  it('is one line, whatever it holds', () => {
+  it('is one line for any content', () => {
     writeLine('warn', 'job', { text: 'a\nb\r\n{"level":"error"}', none: undefined, list: ['a\nb'] })
     expect(log.lines).toHaveLength(1)
     expect(log.lines[0]).not.toMatch(/[\r\n]/)
