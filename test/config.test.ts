@@ -1,12 +1,15 @@
 import { env as bindings } from 'cloudflare:workers'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, vi } from 'vitest'
 import { ConfigError, readSettings } from '../src/config/settings.ts'
+import { expectProblem } from './support/answers.ts'
+import type { OperationId } from './support/api.ts'
+import { it } from './support/fixtures.ts'
 import { captureLog } from './support/log-lines.ts'
 import { consume } from './support/mail-consumer.ts'
-import { startService } from './support/service.ts'
+import type { Answer } from './support/service.ts'
 import { testSecrets } from './support/test-secrets.ts'
 
-/** The environment of the tests, changed; `undefined` takes something away. */
+/** The environment of the tests with changes. `undefined` removes a variable. */
 const changed = (changes: Record<string, unknown>) => ({ ...bindings, ...changes }) as Env
 
 async function problemsOf(changes: Record<string, unknown>): Promise<readonly string[]> {
@@ -27,7 +30,7 @@ const jwks = (...keys: unknown[]) => JSON.stringify({ keys })
 afterEach(() => void vi.restoreAllMocks())
 
 describe('a configuration', () => {
-  it('is read as it is meant', async () => {
+  it('is read into typed settings and secrets', async () => {
     const { config, secrets } = await readSettings(changed({}))
     expect(config).toEqual({
       isDevelopment: true,
@@ -51,38 +54,62 @@ describe('a configuration', () => {
   })
 
   it.each([
-    ['PUBLIC_URL', ' https://accounts.example.com ', { publicUrl: 'https://accounts.example.com' }],
-    ['PUBLIC_URL', 'https://accounts.example.com/', { publicUrl: 'https://accounts.example.com' }],
-    ['PUBLIC_URL', 'HTTPS://Accounts.Example.COM:443', { publicUrl: 'https://accounts.example.com' }],
-    ['PUBLIC_URL', 'https://accounts.example.com:8443/', { publicUrl: 'https://accounts.example.com:8443' }],
-    ['RESEND_BASE_URL', 'https://api.resend.com/', { resendBaseUrl: 'https://api.resend.com' }],
-    ['BOOTSTRAP_ADMIN_EMAIL', undefined, { bootstrapAdminEmail: null }],
-    ['BOOTSTRAP_ADMIN_EMAIL', '', { bootstrapAdminEmail: null }],
-    ['BOOTSTRAP_ADMIN_EMAIL', ' Root@Bücher.example ', { bootstrapAdminEmail: 'root@xn--bcher-kva.example' }],
-    ['PASSWORD_MIN_LENGTH', undefined, { passwordMinLength: 8 }],
-    ['PASSWORD_MIN_LENGTH', ' ', { passwordMinLength: 8 }],
-    ['PASSWORD_MIN_LENGTH', '64', { passwordMinLength: 64 }],
-    ['PASSWORD_MIN_LENGTH', 12, { passwordMinLength: 12 }],
-    ['MAIL_FROM', 'accounts@example.com', { mailFrom: 'accounts@example.com' }],
-    ['AUDIENCE', ' https://api.example.com ', { audience: 'https://api.example.com' }],
-    ['ENVIRONMENT', undefined, { isDevelopment: false }],
-    ['ENVIRONMENT', 'Development', { isDevelopment: false }],
-  ])('takes %s = %j', async (name, value, expected) => {
+    {
+      name: 'PUBLIC_URL',
+      value: ' https://accounts.example.com ',
+      expected: { publicUrl: 'https://accounts.example.com' },
+    },
+    {
+      name: 'PUBLIC_URL',
+      value: 'https://accounts.example.com/',
+      expected: { publicUrl: 'https://accounts.example.com' },
+    },
+    {
+      name: 'PUBLIC_URL',
+      value: 'HTTPS://Accounts.Example.COM:443',
+      expected: { publicUrl: 'https://accounts.example.com' },
+    },
+    {
+      name: 'PUBLIC_URL',
+      value: 'https://accounts.example.com:8443/',
+      expected: { publicUrl: 'https://accounts.example.com:8443' },
+    },
+    {
+      name: 'RESEND_BASE_URL',
+      value: 'https://api.resend.com/',
+      expected: { resendBaseUrl: 'https://api.resend.com' },
+    },
+    { name: 'BOOTSTRAP_ADMIN_EMAIL', value: undefined, expected: { bootstrapAdminEmail: null } },
+    { name: 'BOOTSTRAP_ADMIN_EMAIL', value: '', expected: { bootstrapAdminEmail: null } },
+    {
+      name: 'BOOTSTRAP_ADMIN_EMAIL',
+      value: ' Root@Bücher.example ',
+      expected: { bootstrapAdminEmail: 'root@xn--bcher-kva.example' },
+    },
+    { name: 'PASSWORD_MIN_LENGTH', value: undefined, expected: { passwordMinLength: 8 } },
+    { name: 'PASSWORD_MIN_LENGTH', value: ' ', expected: { passwordMinLength: 8 } },
+    { name: 'PASSWORD_MIN_LENGTH', value: '64', expected: { passwordMinLength: 64 } },
+    { name: 'PASSWORD_MIN_LENGTH', value: 12, expected: { passwordMinLength: 12 } },
+    { name: 'MAIL_FROM', value: 'accounts@example.com', expected: { mailFrom: 'accounts@example.com' } },
+    { name: 'AUDIENCE', value: ' https://api.example.com ', expected: { audience: 'https://api.example.com' } },
+    { name: 'ENVIRONMENT', value: undefined, expected: { isDevelopment: false } },
+    { name: 'ENVIRONMENT', value: 'Development', expected: { isDevelopment: false } },
+  ])('accepts $name = $value', async ({ name, value, expected }) => {
     expect(await configOf({ RATE_LIMITS: 'on', [name]: value })).toMatchObject(expected)
   })
 
   it.each([
-    ['PWNED_PASSWORDS_REQUIRED', false, { requiresBreachCheck: false }],
-    [
-      'CORS_ORIGINS',
-      ['https://a.example.com', 'https://b.example.com'],
-      { corsOrigins: ['https://a.example.com', 'https://b.example.com'] },
-    ],
-  ])('takes %s as TOML has it: %j', async (name, value, expected) => {
+    { name: 'PWNED_PASSWORDS_REQUIRED', value: false, expected: { requiresBreachCheck: false } },
+    {
+      name: 'CORS_ORIGINS',
+      value: ['https://a.example.com', 'https://b.example.com'],
+      expected: { corsOrigins: ['https://a.example.com', 'https://b.example.com'] },
+    },
+  ])('accepts the TOML value $value for $name', async ({ name, value, expected }) => {
     expect(await configOf({ [name]: value })).toMatchObject(expected)
   })
 
-  it('may be without https in development, and only there', async () => {
+  it('may use http in development only', async () => {
     const local = { PUBLIC_URL: 'http://127.0.0.1:8787', RESEND_BASE_URL: 'http://127.0.0.1:8788' }
     expect(await configOf(local)).toMatchObject({
       publicUrl: 'http://127.0.0.1:8787',
@@ -97,8 +124,8 @@ describe('a configuration', () => {
   })
 })
 
-describe('what is wrong is named', () => {
-  it.each(['DB', 'REVOCATIONS', 'MAIL_QUEUE'])('the binding %s, missing', async (name) => {
+describe('the report of an invalid configuration', () => {
+  it.each(['DB', 'REVOCATIONS', 'MAIL_QUEUE'])('names the missing binding %s', async (name) => {
     expect(await problemsOf({ [name]: undefined })).toEqual([`the binding ${name} is missing`])
   })
 
@@ -113,13 +140,13 @@ describe('what is wrong is named', () => {
     'AUDIENCE',
     'PRODUCT_NAME',
   ]
-  it.each(needed)('%s, not set', async (name) => {
+  it.each(needed)('names %s when it is not set', async (name) => {
     for (const value of [undefined, null, '', '  ', 7, {}]) {
       expect(await problemsOf({ [name]: value }), JSON.stringify(value)).toEqual([`${name} is not set`])
     }
   })
 
-  it('all of it at once', async () => {
+  it('names everything at once', async () => {
     const nothing = Object.fromEntries(Object.keys(bindings).map((name) => [name, undefined]))
     const problems = await problemsOf(nothing)
     expect(problems).toEqual(
@@ -145,7 +172,7 @@ describe('what is wrong is named', () => {
     'javascript:alert(1)',
     'https://',
     'https://a b',
-  ])('an origin that is none: %s', async (value) => {
+  ])('names an invalid origin: %s', async (value) => {
     expect(await problemsOf({ PUBLIC_URL: value })).toEqual([
       'PUBLIC_URL must be an https origin, such as https://accounts.example.com',
     ])
@@ -153,33 +180,53 @@ describe('what is wrong is named', () => {
   })
 
   it.each([
-    ['MAIL_FROM', 'Postern', 'must be an address, or "Name <address>"'],
-    ['MAIL_FROM', 'Postern <accounts>', 'must be an address, or "Name <address>"'],
-    ['MAIL_FROM', 'a@example.com, b@example.com', 'must be an address, or "Name <address>"'],
-    ['MAIL_FROM', 'Postern <a@example.com> <b@example.com>', 'must be an address, or "Name <address>"'],
-    ['MAIL_FROM', 'Postern\r\nBcc: b@example.com <a@example.com>', 'must be an address, or "Name <address>"'],
-    ['BOOTSTRAP_ADMIN_EMAIL', 'admin', 'must be an e-mail address or empty'],
-    ['BOOTSTRAP_ADMIN_EMAIL', 'a@example.com,b@example.com', 'must be an e-mail address or empty'],
-    ['BOOTSTRAP_ADMIN_EMAIL', 7, 'must be an e-mail address or empty'],
-    ['PASSWORD_MIN_LENGTH', '7', 'must be a whole number from 8 to 64'],
-    ['PASSWORD_MIN_LENGTH', '65', 'must be a whole number from 8 to 64'],
-    ['PASSWORD_MIN_LENGTH', '8.5', 'must be a whole number from 8 to 64'],
-    ['PASSWORD_MIN_LENGTH', 'eight', 'must be a whole number from 8 to 64'],
-    ['PASSWORD_MIN_LENGTH', '-8', 'must be a whole number from 8 to 64'],
-    ['PASSWORD_MIN_LENGTH', 7, 'must be a whole number from 8 to 64'],
-    ['PASSWORD_MIN_LENGTH', {}, 'must be a whole number from 8 to 64'],
-    ['TOKEN_KEYS', '{', 'is not JSON'],
-    ['TOKEN_KEYS', 'a-long-random-text-that-is-no-key-set', 'is not JSON'],
-    ['TOKEN_KEYS', '{"keys":[]}', 'holds no key'],
-    ['TOKEN_KEYS', testSecrets.SIGNING_KEYS, 'holds a key that is not of type "oct"'],
-    ['PASSWORD_PEPPER', jwks({ kty: 'oct', kid: 'p', k: 'c2hvcnQ' }), 'key "p" is shorter than 32 bytes'],
-    ['SIGNING_KEYS', '[]', 'is not a JWK Set ({"keys":[…]})'],
-    ['SIGNING_KEYS', testSecrets.TOKEN_KEYS, 'key "test-token" is neither a private Ed25519 nor a private P-256 key'],
-  ])('%s = %j', async (name, value, problem) => {
+    { name: 'MAIL_FROM', value: 'Postern', problem: 'must be an address, or "Name <address>"' },
+    { name: 'MAIL_FROM', value: 'Postern <accounts>', problem: 'must be an address, or "Name <address>"' },
+    { name: 'MAIL_FROM', value: 'a@example.com, b@example.com', problem: 'must be an address, or "Name <address>"' },
+    {
+      name: 'MAIL_FROM',
+      value: 'Postern <a@example.com> <b@example.com>',
+      problem: 'must be an address, or "Name <address>"',
+    },
+    {
+      name: 'MAIL_FROM',
+      value: 'Postern\r\nBcc: b@example.com <a@example.com>',
+      problem: 'must be an address, or "Name <address>"',
+    },
+    { name: 'BOOTSTRAP_ADMIN_EMAIL', value: 'admin', problem: 'must be an e-mail address or empty' },
+    {
+      name: 'BOOTSTRAP_ADMIN_EMAIL',
+      value: 'a@example.com,b@example.com',
+      problem: 'must be an e-mail address or empty',
+    },
+    { name: 'BOOTSTRAP_ADMIN_EMAIL', value: 7, problem: 'must be an e-mail address or empty' },
+    { name: 'PASSWORD_MIN_LENGTH', value: '7', problem: 'must be a whole number from 8 to 64' },
+    { name: 'PASSWORD_MIN_LENGTH', value: '65', problem: 'must be a whole number from 8 to 64' },
+    { name: 'PASSWORD_MIN_LENGTH', value: '8.5', problem: 'must be a whole number from 8 to 64' },
+    { name: 'PASSWORD_MIN_LENGTH', value: 'eight', problem: 'must be a whole number from 8 to 64' },
+    { name: 'PASSWORD_MIN_LENGTH', value: '-8', problem: 'must be a whole number from 8 to 64' },
+    { name: 'PASSWORD_MIN_LENGTH', value: 7, problem: 'must be a whole number from 8 to 64' },
+    { name: 'PASSWORD_MIN_LENGTH', value: {}, problem: 'must be a whole number from 8 to 64' },
+    { name: 'TOKEN_KEYS', value: '{', problem: 'is not JSON' },
+    { name: 'TOKEN_KEYS', value: 'a-long-random-text-that-is-no-key-set', problem: 'is not JSON' },
+    { name: 'TOKEN_KEYS', value: '{"keys":[]}', problem: 'holds no key' },
+    { name: 'TOKEN_KEYS', value: testSecrets.SIGNING_KEYS, problem: 'holds a key that is not of type "oct"' },
+    {
+      name: 'PASSWORD_PEPPER',
+      value: jwks({ kty: 'oct', kid: 'p', k: 'c2hvcnQ' }),
+      problem: 'key "p" is shorter than 32 bytes',
+    },
+    { name: 'SIGNING_KEYS', value: '[]', problem: 'is not a JWK Set ({"keys":[…]})' },
+    {
+      name: 'SIGNING_KEYS',
+      value: testSecrets.TOKEN_KEYS,
+      problem: 'key "test-token" is neither a private Ed25519 nor a private P-256 key',
+    },
+  ])('names $name = $value', async ({ name, value, problem }) => {
     expect(await problemsOf({ [name]: value })).toEqual([`${name} ${problem}`])
   })
 
-  it('an audience that is the issuer, in whatever spelling', async () => {
+  it('names an audience that is the issuer, in any spelling', async () => {
     for (const PUBLIC_URL of ['https://a.example', 'https://a.example/', 'HTTPS://A.example:443']) {
       expect(await problemsOf({ PUBLIC_URL, AUDIENCE: 'https://a.example' })).toEqual([
         'AUDIENCE must not be the same as PUBLIC_URL',
@@ -188,19 +235,19 @@ describe('what is wrong is named', () => {
   })
 
   it.each([
-    ['PWNED_PASSWORDS_REQUIRED', true],
-    ['PWNED_PASSWORDS_REQUIRED', 7],
-    ['PWNED_PASSWORDS_URL', true],
-    ['CORS_ORIGINS', [7]],
-    ['CORS_ORIGINS', { a: 'https://a.example.com' }],
-    ['RATE_LIMITS', true],
-    ['PUBLIC_URL', 7],
-    ['SIGNING_KEYS', { keys: [] }],
-  ])('%s = %j, of another kind than text, and not by an exception', async (name, value) => {
+    { name: 'PWNED_PASSWORDS_REQUIRED', value: true },
+    { name: 'PWNED_PASSWORDS_REQUIRED', value: 7 },
+    { name: 'PWNED_PASSWORDS_URL', value: true },
+    { name: 'CORS_ORIGINS', value: [7] },
+    { name: 'CORS_ORIGINS', value: { a: 'https://a.example.com' } },
+    { name: 'RATE_LIMITS', value: true },
+    { name: 'PUBLIC_URL', value: 7 },
+    { name: 'SIGNING_KEYS', value: { keys: [] } },
+  ])('names $name = $value, which is no text, and throws nothing else', async ({ name, value }) => {
     expect(await problemsOf({ [name]: value })).toEqual([expect.stringContaining(name)])
   })
 
-  it('without a word of any value', async () => {
+  it('quotes no value', async () => {
     const problems = await problemsOf({
       ...production,
       PUBLIC_URL: `http://${canary}.example`,
@@ -217,59 +264,60 @@ describe('what is wrong is named', () => {
   })
 })
 
-describe('a service with half a configuration', () => {
+describe('a service with an incomplete configuration', () => {
   const broken = { RESEND_API_KEY: '', TOKEN_KEYS: jwks({ kty: 'oct', kid: 't', k: canary }) }
   const problems = ['TOKEN_KEYS key "t" is shorter than 32 bytes', 'RESEND_API_KEY is not set']
 
-  it('answers that it is alive and not ready, and nothing else', async () => {
-    const service = startService({ env: broken })
-    const { entries, lines } = captureLog()
-    expect((await service.call('GET', '/healthz')).status).toBe(200)
-    const ready = await service.call('GET', '/readyz')
-    expect([ready.status, ready.json]).toEqual([
-      503,
-      { status: 'unavailable', checks: { config: 'unavailable', d1: 'ok', kv: 'ok' } },
-    ])
-    for (const [method, path] of [
-      ['POST', '/auth/register'],
-      ['POST', '/auth/login'],
-      ['GET', '/auth/verify'],
-      ['GET', '/users/me'],
-      ['GET', '/.well-known/jwks.json'],
-    ] as const) {
-      const answer = await service.call(method, path, method === 'POST' ? { body: {} } : {})
-      expect([answer.status, answer.json.code], path).toEqual([503, 'service_unavailable'])
-      expect(answer.headers.get('Retry-After')).toBe('5')
-      expect(answer.text).not.toMatch(/TOKEN_KEYS|RESEND|config/)
-    }
-    expect(entries('config.invalid')).toHaveLength(5)
-    for (const entry of entries('config.invalid')) expect(entry).toMatchObject({ level: 'error', problems })
-    expect(entries('readiness.failed')).toMatchObject([{ check: 'config', problems }])
-    expect(lines.join('\n')).not.toContain(canary)
-  })
+  describe('in its secrets', () => {
+    it.override('options', { env: broken })
 
-  it('says which binding is missing instead of falling over it', async () => {
-    const service = startService({ env: { DB: undefined as unknown as D1Database } })
-    const { entries } = captureLog()
-    expect((await service.call('GET', '/healthz')).status).toBe(200)
-    expect((await service.call('GET', '/readyz')).json).toMatchObject({
-      checks: { config: 'unavailable', d1: 'unavailable', kv: 'ok' },
-    })
-    expect((await service.call('GET', '/users/me')).status).toBe(503)
-    expect(entries('config.invalid')).toMatchObject([{ problems: ['the binding DB is missing'] }])
-  })
-
-  it('touches no mail and runs no job, and says why; the mail comes back later', async () => {
-    const service = startService({ env: broken })
-    const { entries } = captureLog()
-    for (const queue of ['postern-mail', 'postern-mail-dead']) {
-      expect(await consume(service, [{ id: 'a' }, { id: 'b' }], queue)).toEqual([
-        { retryAfter: 300 },
-        { retryAfter: 300 },
+    it('answers that it is alive and not ready, and nothing else', async ({ anonymous }) => {
+      const { entries, lines } = captureLog()
+      await anonymous.call('getHealth')
+      const ready = await anonymous.call('getReadiness').answer
+      expect([ready.status, ready.json]).toEqual([
+        503,
+        { status: 'unavailable', checks: { config: 'unavailable', d1: 'ok', kv: 'ok' } },
       ])
-    }
-    await service.runCron('0 * * * *')
-    expect(entries()).toHaveLength(3)
-    for (const entry of entries()) expect(entry).toMatchObject({ level: 'error', event: 'config.invalid', problems })
+      const operations: OperationId[] = ['register', 'login', 'verify', 'getMe', 'getKeys']
+      for (const operation of operations) {
+        const input = operation === 'register' || operation === 'login' ? { body: {} } : {}
+        const answer: Answer = await anonymous.call(operation, input).answer
+        expectProblem(answer, 503, 'service_unavailable')
+        expect(answer.headers.get('Retry-After')).toBe('5')
+        expect(answer.text).not.toMatch(/TOKEN_KEYS|RESEND|config/)
+      }
+      expect(entries('config.invalid')).toHaveLength(5)
+      for (const entry of entries('config.invalid')) expect(entry).toMatchObject({ level: 'error', problems })
+      expect(entries('readiness.failed')).toMatchObject([{ check: 'config', problems }])
+      expect(lines.join('\n')).not.toContain(canary)
+    })
+
+    it('delivers no email and runs no job, logs why, and retries the emails later', async ({ service }) => {
+      const { entries } = captureLog()
+      for (const queue of ['postern-mail', 'postern-mail-dead']) {
+        expect(await consume(service, [{ id: 'a' }, { id: 'b' }], queue)).toEqual([
+          { retryAfter: 300 },
+          { retryAfter: 300 },
+        ])
+      }
+      await service.runCron('0 * * * *')
+      expect(entries()).toHaveLength(3)
+      for (const entry of entries()) expect(entry).toMatchObject({ level: 'error', event: 'config.invalid', problems })
+    })
+  })
+
+  describe('in its bindings', () => {
+    it.override('options', { env: { DB: undefined as unknown as D1Database } })
+
+    it('names the missing binding instead of failing on it', async ({ anonymous }) => {
+      const { entries } = captureLog()
+      await anonymous.call('getHealth')
+      expect((await anonymous.call('getReadiness').answer).json).toMatchObject({
+        checks: { config: 'unavailable', d1: 'unavailable', kv: 'ok' },
+      })
+      await anonymous.me().refused(503, 'service_unavailable')
+      expect(entries('config.invalid')).toMatchObject([{ problems: ['the binding DB is missing'] }])
+    })
   })
 })
