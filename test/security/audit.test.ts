@@ -1,28 +1,21 @@
 /**
- * The audit trail, operation by operation: what was done and what was refused is one event, with who, whom, from where and
- * in which request; what changes nothing is none. And the request log, for what was refused before anything was looked at.
+ * The audit trail by operation: an act or a refusal is one event that names actor, user, origin and request, and a call
+ * without an effect is no event. And the request log, for what is refused before any account is read.
  */
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, vi } from 'vitest'
 import { auditTypes } from '../../src/store/schema/audit.ts'
 import { uuidv7 } from '../support/answers.ts'
+import type { Caller } from '../support/caller.ts'
 import { day, minute } from '../support/clock.ts'
 import { description } from '../support/description.ts'
+import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { refuse, scriptResend } from '../support/mail-consumer.ts'
-import {
-  type SignedIn,
-  goodPassword,
-  newestMail,
-  otherPassword,
-  register,
-  resetToken,
-  signIn,
-  signUp,
-  signUpAdmin,
-  signUpAs,
-} from '../support/people.ts'
+import { type Person, goodPassword, otherPassword } from '../support/person.ts'
+import type { People } from '../support/population.ts'
+import { setAttempts } from '../support/rows.ts'
 import { type Answer, type Call, type Service, startService } from '../support/service.ts'
-import { type Row, rowOf, rowsOf, write } from '../support/state.ts'
+import { type Row, rowsOf, write } from '../support/state.ts'
 import { eventOf, tell, webhookSecret } from '../support/webhooks.ts'
 
 const email = 'ada@example.com'
@@ -33,43 +26,45 @@ const from = { 'CF-Connecting-IP': '203.0.113.7', 'User-Agent': 'Netscape/4', 'X
 
 interface World {
   service: Service
-  admin: SignedIn
-  ada: SignedIn
+  people: People
+  anonymous: Caller
+  admin: Person
+  ada: Person
 }
 
-type Person = 'ada' | 'admin' | 'newcomer' | null
+const it = base.extend('world', async ({ service, people, anonymous, admin, ada }): Promise<World> => ({
+  service,
+  people,
+  anonymous,
+  admin,
+  ada,
+}))
+
+type Party = 'ada' | 'admin' | 'newcomer' | null
+type Request = Call & { path?: Record<string, string> }
 
 interface Case {
   /** `METHOD /path`, as the OpenAPI document has it. */
   operation: string
   when: string
-  /** Makes what has to be there before, and tells the request. */
-  request: (
-    world: World,
-  ) => (Call & { path?: Record<string, string> }) | Promise<Call & { path?: Record<string, string> }>
+  /** Prepares the stores, and gives the request. */
+  request: (world: World) => Request | Promise<Request>
   status: number
-  /** The only event there is then; without it there is none. */
-  event?: { type: (typeof auditTypes)[number]; actor: Person; user: Person }
+  /** The only event of the request, if it has one. */
+  event?: { type: (typeof auditTypes)[number]; actor: Party; user: Party }
 }
 
-/** What a case is about, by its operation. */
+/** The cases of an operation. */
 function cases(operation: string, ...rows: Omit<Case, 'operation'>[]): Case[] {
   return rows.map((row) => ({ operation, ...row }))
 }
 
-const by = (actor: Person, type: (typeof auditTypes)[number], user: Person = 'ada') => ({ type, actor, user })
+const by = (actor: Party, type: (typeof auditTypes)[number], user: Party = 'ada') => ({ type, actor, user })
 
-/** Nobody may try a password of this address any more. */
-const exhaust = (address: string) =>
-  write('insert or replace into attempt_counters values (?, 100, 4000000000000, 0)', `account:${address}`)
+/** Ends password sign-in for an address. */
+const exhaust = (address: string) => setAttempts(address, 100, new Date(4_000_000_000_000))
 
-const pendingId = async () => String((await rowOf('users', 'email = ?', newcomer))['id'])
-
-async function suspend({ service, admin, ada }: World): Promise<void> {
-  await service.call('POST', `/users/${ada.id}/suspend`, { token: admin.accessToken, body: { reason: 'spam' } })
-}
-
-/** As the bearer of ada's token, and of the ADMIN's, on ada. */
+/** Requests with ada's token, and with the token of the ADMIN on ada. */
 const asAda =
   (body?: unknown) =>
   ({ ada }: World) => ({ token: ada.accessToken, body })
@@ -112,16 +107,16 @@ const table: Case[] = [
       event: by(null, 'user.registered', 'newcomer'),
     },
     {
-      when: 'it is taken',
+      when: 'the address is taken',
       request: () => credentials(email, goodPassword),
       status: 202,
       event: by(null, 'user.registered'),
     },
     { when: 'the password is weak', request: () => credentials(newcomer, 'password'), status: 422 },
     {
-      when: 'the mails are used up',
-      request: async ({ service }) => {
-        for (let index = 0; index < 5; index++) await register(service, newcomer)
+      when: 'the budget of emails is used up',
+      request: async ({ people }) => {
+        for (let index = 0; index < 5; index++) await people.register(newcomer)
         return credentials(newcomer, goodPassword)
       },
       status: 202,
@@ -131,32 +126,32 @@ const table: Case[] = [
     'POST /auth/resend-activation',
     {
       when: 'the account is pending',
-      request: async ({ service }) => (await register(service, newcomer), { body: { email: newcomer } }),
+      request: async ({ people }) => (await people.register(newcomer), { body: { email: newcomer } }),
       status: 202,
       event: by(null, 'user.activation_requested', 'newcomer'),
     },
-    { when: 'it is active', request: () => ({ body: { email } }), status: 202 },
-    { when: 'there is none', request: () => ({ body: { email: newcomer } }), status: 202 },
+    { when: 'the account is active', request: () => ({ body: { email } }), status: 202 },
+    { when: 'there is no account', request: () => ({ body: { email: newcomer } }), status: 202 },
   ),
   ...cases(
     'POST /auth/activate',
     {
       when: 'the password is right',
-      request: async ({ service }) => ({ body: { token: await register(service, newcomer), password: goodPassword } }),
+      request: async ({ people }) => ({ body: { token: await people.register(newcomer), password: goodPassword } }),
       status: 200,
       event: by('newcomer', 'user.activated', 'newcomer'),
     },
     {
-      when: 'it is wrong',
-      request: async ({ service }) => ({ body: { token: await register(service, newcomer), password: wrong } }),
+      when: 'the password is wrong',
+      request: async ({ people }) => ({ body: { token: await people.register(newcomer), password: wrong } }),
       status: 401,
       event: by(null, 'user.activation_refused', 'newcomer'),
     },
-    { when: 'the link is none', request: () => ({ body: { token: 'x', password: goodPassword } }), status: 400 },
+    { when: 'the link is invalid', request: () => ({ body: { token: 'x', password: goodPassword } }), status: 400 },
     {
-      when: 'it is throttled',
-      request: async ({ service }) => {
-        const token = await register(service, newcomer)
+      when: 'attempts are throttled',
+      request: async ({ people }) => {
+        const token = await people.register(newcomer)
         await exhaust(newcomer)
         return { body: { token, password: goodPassword } }
       },
@@ -172,7 +167,7 @@ const table: Case[] = [
       event: by('ada', 'user.signed_in'),
     },
     {
-      when: 'it is wrong',
+      when: 'the password is wrong',
       request: () => credentials(email, wrong),
       status: 401,
       event: by(null, 'user.sign_in_refused'),
@@ -185,22 +180,22 @@ const table: Case[] = [
     },
     {
       when: 'the account is pending',
-      request: async ({ service }) => (await register(service, newcomer), credentials(newcomer, goodPassword)),
+      request: async ({ people }) => (await people.register(newcomer), credentials(newcomer, goodPassword)),
       status: 403,
       event: by(null, 'user.sign_in_refused', 'newcomer'),
     },
     {
-      when: 'it is suspended',
-      request: async (world) => (await suspend(world), credentials(email, goodPassword)),
+      when: 'the account is suspended',
+      request: async ({ admin, ada }) => (await admin.suspend(ada), credentials(email, goodPassword)),
       status: 403,
       event: by(null, 'user.sign_in_refused'),
     },
     {
-      when: 'it is throttled',
+      when: 'attempts are throttled',
       request: async () => (await exhaust(email), credentials(email, goodPassword)),
       status: 429,
     },
-    { when: 'the body is none', request: () => ({ body: {} }), status: 422 },
+    { when: 'the body is invalid', request: () => ({ body: {} }), status: 422 },
   ),
   ...cases(
     'POST /auth/refresh',
@@ -210,44 +205,44 @@ const table: Case[] = [
       status: 200,
     },
     {
-      when: 'it is the one before, within half a minute',
-      request: async ({ service, ada }) => {
-        await service.call('POST', '/auth/refresh', { body: { refresh_token: ada.refreshToken } })
+      when: 'the token is the previous one, within 30 seconds',
+      request: async ({ ada }) => {
+        await ada.refresh()
         return { body: { refresh_token: ada.refreshToken } }
       },
       status: 200,
     },
     {
-      when: 'it was stolen',
+      when: 'the token is replayed later',
       request: async ({ service, ada }) => {
-        await service.call('POST', '/auth/refresh', { body: { refresh_token: ada.refreshToken } })
+        await ada.refresh()
         service.clock.advance(minute)
         return { body: { refresh_token: ada.refreshToken } }
       },
       status: 401,
       event: by(null, 'session.reuse_detected'),
     },
-    { when: 'it is none', request: () => ({ body: { refresh_token: 'x' } }), status: 401 },
+    { when: 'the token is invalid', request: () => ({ body: { refresh_token: 'x' } }), status: 401 },
   ),
   ...cases(
     'POST /auth/logout',
     {
-      when: 'the session lives',
+      when: 'the session is alive',
       request: ({ ada }) => ({ body: { refresh_token: ada.refreshToken } }),
       status: 204,
       event: by('ada', 'session.ended'),
     },
     {
-      when: 'it has ended',
-      request: async ({ service, ada }) => {
-        await service.call('POST', '/auth/logout', { body: { refresh_token: ada.refreshToken } })
+      when: 'the session has ended',
+      request: async ({ ada }) => {
+        await ada.logout()
         return { body: { refresh_token: ada.refreshToken } }
       },
       status: 204,
     },
   ),
   ...cases('POST /auth/logout-all', {
-    when: 'signed in',
+    when: 'the caller is signed in',
     request: asAda(),
     status: 204,
     event: by('ada', 'session.ended'),
@@ -255,20 +250,20 @@ const table: Case[] = [
   ...cases(
     'POST /auth/change-password',
     {
-      when: 'the old one is right',
+      when: 'the old password is right',
       request: asAda(newPassword(goodPassword, otherPassword)),
       status: 204,
       event: by('ada', 'user.password_changed'),
     },
     {
-      when: 'it is wrong',
+      when: 'the old password is wrong',
       request: asAda(newPassword(wrong, otherPassword)),
       status: 403,
       event: by('ada', 'user.password_change_refused'),
     },
-    { when: 'the new one is weak', request: asAda(newPassword(goodPassword, 'password')), status: 422 },
+    { when: 'the new password is weak', request: asAda(newPassword(goodPassword, 'password')), status: 422 },
     {
-      when: 'it is throttled',
+      when: 'attempts are throttled',
       request: async (world) => (await exhaust(email), asAda(newPassword(goodPassword, otherPassword))(world)),
       status: 429,
     },
@@ -281,29 +276,33 @@ const table: Case[] = [
       status: 202,
       event: by(null, 'user.password_reset_requested'),
     },
-    { when: 'there is none', request: () => ({ body: { email: newcomer } }), status: 202 },
+    { when: 'there is no account', request: () => ({ body: { email: newcomer } }), status: 202 },
   ),
   ...cases(
     'POST /auth/password-reset/complete',
     {
-      when: 'the link is good',
-      request: async ({ service }) => ({
-        body: { token: await resetToken(service, email), new_password: otherPassword },
+      when: 'the link is valid',
+      request: async ({ people }) => ({
+        body: { token: await people.resetToken(email), new_password: otherPassword },
       }),
       status: 204,
       event: by('ada', 'user.password_reset'),
     },
     {
       when: 'the password is weak',
-      request: async ({ service }) => ({ body: { token: await resetToken(service, email), new_password: 'password' } }),
+      request: async ({ people }) => ({ body: { token: await people.resetToken(email), new_password: 'password' } }),
       status: 422,
     },
-    { when: 'the link is none', request: () => ({ body: { token: 'x', new_password: otherPassword } }), status: 400 },
+    {
+      when: 'the link is invalid',
+      request: () => ({ body: { token: 'x', new_password: otherPassword } }),
+      status: 400,
+    },
   ),
   ...cases(
     'PATCH /users/me',
-    { when: 'something changes', request: asAda({ bio: 'x' }), status: 200, event: by('ada', 'user.profile_updated') },
-    { when: 'nothing does', request: asAda({}), status: 200 },
+    { when: 'a field changes', request: asAda({ bio: 'x' }), status: 200, event: by('ada', 'user.profile_updated') },
+    { when: 'no field changes', request: asAda({}), status: 200 },
   ),
   ...cases(
     'DELETE /users/me',
@@ -314,24 +313,24 @@ const table: Case[] = [
       event: by('ada', 'user.deleted'),
     },
     {
-      when: 'it is wrong',
+      when: 'the password is wrong',
       request: asAda({ password: wrong }),
       status: 403,
       event: by('ada', 'user.deletion_refused'),
     },
     {
-      when: 'it is throttled',
+      when: 'attempts are throttled',
       request: async (world) => (await exhaust(email), asAda({ password: goodPassword })(world)),
       status: 429,
     },
     {
-      when: 'it is the last ADMIN',
+      when: 'the account is the last ADMIN',
       request: ({ admin }) => ({ token: admin.accessToken, body: { password: goodPassword } }),
       status: 409,
     },
   ),
   ...cases('DELETE /users/me/sessions', {
-    when: 'signed in',
+    when: 'the caller is signed in',
     request: asAda(),
     status: 204,
     event: by('ada', 'session.ended'),
@@ -339,19 +338,19 @@ const table: Case[] = [
   ...cases(
     'DELETE /users/me/sessions/{id}',
     {
-      when: 'it is an own session',
-      request: async ({ ada }) => ({
+      when: 'the session is the caller’s own',
+      request: ({ ada }) => ({
         token: ada.accessToken,
-        path: { id: String((await rowOf('sessions', 'user_id = ?', ada.id))['id']) },
+        path: { id: ada.sessionId },
       }),
       status: 204,
       event: by('ada', 'session.ended'),
     },
     {
-      when: 'it is that of another',
-      request: async ({ admin, ada }) => ({
+      when: 'the session is another user’s',
+      request: ({ admin, ada }) => ({
         token: ada.accessToken,
-        path: { id: String((await rowOf('sessions', 'user_id = ?', admin.id))['id']) },
+        path: { id: admin.sessionId },
       }),
       status: 404,
     },
@@ -359,58 +358,63 @@ const table: Case[] = [
   ...cases(
     'PATCH /users/{id}/profile',
     {
-      when: 'something changes',
+      when: 'a field changes',
       request: asAdmin({ bio: 'x' }),
       status: 200,
       event: by('admin', 'user.profile_updated'),
     },
-    { when: 'not permitted', request: asAdaOnAdmin({ bio: 'x' }), status: 403 },
-    { when: 'there is no such user', request: onNobody({ bio: 'x' }), status: 404 },
+    { when: 'the caller lacks the permission', request: asAdaOnAdmin({ bio: 'x' }), status: 403 },
+    { when: 'the user does not exist', request: onNobody({ bio: 'x' }), status: 404 },
   ),
   ...cases(
     'POST /users/{id}/activate',
     {
-      when: 'it is pending',
-      request: async ({ service, admin }) => {
-        await register(service, newcomer)
-        return { token: admin.accessToken, path: { id: await pendingId() } }
+      when: 'the account is pending',
+      request: async ({ people, admin }) => {
+        const { id } = await people.pending(newcomer)
+        return { token: admin.accessToken, path: { id } }
       },
       status: 200,
       event: by('admin', 'user.activated', 'newcomer'),
     },
     {
-      when: 'nobody can tell whose password is right',
-      request: async ({ service, admin }) => {
-        for (const password of [goodPassword, otherPassword]) await register(service, newcomer, password)
-        return { token: admin.accessToken, path: { id: await pendingId() } }
+      when: 'several passwords were registered',
+      request: async ({ people, admin }) => {
+        await people.register(newcomer, goodPassword)
+        const { id } = await people.pending(newcomer, otherPassword)
+        return { token: admin.accessToken, path: { id } }
       },
       status: 200,
       event: by('admin', 'user.activated', 'newcomer'),
     },
-    { when: 'it is active', request: asAdmin(), status: 200 },
-    { when: 'not permitted', request: asAdaOnAdmin(), status: 403 },
+    { when: 'the account is active', request: asAdmin(), status: 200 },
+    { when: 'the caller lacks the permission', request: asAdaOnAdmin(), status: 403 },
   ),
   ...cases(
     'PUT /users/{id}/role',
     {
-      when: 'it changes',
+      when: 'the role changes',
       request: asAdmin({ role: 'MODERATOR' }),
       status: 200,
       event: by('admin', 'user.role_changed'),
     },
-    { when: 'it is the same', request: asAdmin({ role: 'USER' }), status: 200 },
-    { when: 'it is the own', request: asAdminOnSelf({ role: 'USER' }), status: 409 },
-    { when: 'not permitted', request: asAdaOnAdmin({ role: 'USER' }), status: 403 },
+    { when: 'the role is the same', request: asAdmin({ role: 'USER' }), status: 200 },
+    { when: 'the account is the caller’s own', request: asAdminOnSelf({ role: 'USER' }), status: 409 },
+    { when: 'the caller lacks the permission', request: asAdaOnAdmin({ role: 'USER' }), status: 403 },
   ),
   ...cases(
     'POST /users/{id}/suspend',
-    { when: 'it is active', request: asAdmin(reason), status: 200, event: by('admin', 'user.suspended') },
-    { when: 'it is suspended', request: async (world) => (await suspend(world), asAdmin(reason)(world)), status: 200 },
-    { when: 'not permitted', request: asAdaOnAdmin(reason), status: 403 },
+    { when: 'the account is active', request: asAdmin(reason), status: 200, event: by('admin', 'user.suspended') },
     {
-      when: 'it is out of reach',
-      request: async ({ service, admin }) => ({
-        token: (await signUpAs(service, 'MODERATOR', 'mod@example.com', admin)).accessToken,
+      when: 'the account is suspended',
+      request: async (world) => (await world.admin.suspend(world.ada), asAdmin(reason)(world)),
+      status: 200,
+    },
+    { when: 'the caller lacks the permission', request: asAdaOnAdmin(reason), status: 403 },
+    {
+      when: 'the target is out of reach',
+      request: async ({ people, admin }) => ({
+        token: (await people.signUpAs('MODERATOR', 'mod@example.com')).accessToken,
         body: reason,
         path: { id: admin.id },
       }),
@@ -420,13 +424,13 @@ const table: Case[] = [
   ...cases(
     'POST /users/{id}/reinstate',
     {
-      when: 'it is suspended',
-      request: async (world) => (await suspend(world), asAdmin()(world)),
+      when: 'the account is suspended',
+      request: async (world) => (await world.admin.suspend(world.ada), asAdmin()(world)),
       status: 200,
       event: by('admin', 'user.reinstated'),
     },
-    { when: 'it is active', request: asAdmin(), status: 200 },
-    { when: 'not permitted', request: asAdaOnAdmin(), status: 403 },
+    { when: 'the account is active', request: asAdmin(), status: 200 },
+    { when: 'the caller lacks the permission', request: asAdaOnAdmin(), status: 403 },
   ),
   ...cases(
     'POST /users/{id}/password-reset',
@@ -436,24 +440,24 @@ const table: Case[] = [
       status: 202,
       event: by('admin', 'user.password_reset_requested'),
     },
-    { when: 'there is none', request: onNobody(), status: 404 },
-    { when: 'not permitted', request: asAdaOnAdmin(), status: 403 },
+    { when: 'the user does not exist', request: onNobody(), status: 404 },
+    { when: 'the caller lacks the permission', request: asAdaOnAdmin(), status: 403 },
   ),
   ...cases(
     'DELETE /users/{id}/sessions',
-    { when: 'permitted', request: asAdmin(), status: 204, event: by('admin', 'session.ended') },
-    { when: 'not permitted', request: asAdaOnAdmin(), status: 403 },
+    { when: 'the caller has the permission', request: asAdmin(), status: 204, event: by('admin', 'session.ended') },
+    { when: 'the caller lacks the permission', request: asAdaOnAdmin(), status: 403 },
   ),
   ...cases(
     'DELETE /users/{id}',
-    { when: 'permitted', request: asAdmin(), status: 204, event: by('admin', 'user.deleted') },
-    { when: 'it is the own', request: asAdminOnSelf(), status: 409 },
-    { when: 'not permitted', request: asAdaOnAdmin(), status: 403 },
+    { when: 'the caller has the permission', request: asAdmin(), status: 204, event: by('admin', 'user.deleted') },
+    { when: 'the account is the caller’s own', request: asAdminOnSelf(), status: 409 },
+    { when: 'the caller lacks the permission', request: asAdaOnAdmin(), status: 403 },
   ),
   ...cases(
     'DELETE /users/{id}/email-suppression',
     {
-      when: 'nothing was mailed there any more',
+      when: 'the address was suppressed',
       request: async (world) => {
         await write("update users set email_problem = 'bounced' where id = ?", world.ada.id)
         return asAdmin()(world)
@@ -461,11 +465,11 @@ const table: Case[] = [
       status: 204,
       event: by('admin', 'email.suppression_lifted'),
     },
-    { when: 'mail goes there', request: asAdmin(), status: 204 },
-    { when: 'not permitted', request: asAdaOnAdmin(), status: 403 },
+    { when: 'the address was not suppressed', request: asAdmin(), status: 204 },
+    { when: 'the caller lacks the permission', request: asAdaOnAdmin(), status: 403 },
   ),
-  ...cases('POST /webhooks/resend', { when: 'there is no secret for it', request: () => ({ body: {} }), status: 404 }),
-  // What only reads.
+  ...cases('POST /webhooks/resend', { when: 'no secret is configured', request: () => ({ body: {} }), status: 404 }),
+  // Operations that only read.
   ...[
     '/users/me',
     '/users/me/sessions',
@@ -481,22 +485,19 @@ const table: Case[] = [
     '/healthz',
     '/readyz',
   ].flatMap((path) => [
-    ...cases(`GET ${path}`, { when: 'permitted', request: asAdmin(), status: path === '/auth/verify' ? 204 : 200 }),
+    ...cases(`GET ${path}`, {
+      when: 'the caller has the permission',
+      request: asAdmin(),
+      status: path === '/auth/verify' ? 204 : 200,
+    }),
   ]),
-  ...cases('GET /.well-known/change-password', { when: 'anybody asks', request: () => ({}), status: 302 }),
+  ...cases('GET /.well-known/change-password', { when: 'nobody is signed in', request: () => ({}), status: 302 }),
 ]
 
-/** What happens without a request. */
+/** Events of jobs and webhooks. */
 const jobTypes = ['user.expired', 'email.failed', 'email.undeliverable'] as const
 
-async function world(): Promise<World> {
-  const service = startService()
-  const admin = await signUpAdmin(service)
-  const ada = await signUp(service, email)
-  return { service, admin, ada }
-}
-
-/** The events of an act, and of the mail that it causes. */
+/** The events of an act and of the emails it causes. */
 async function eventsOf(service: Service, act: () => Promise<unknown>): Promise<Row[]> {
   await service.deliver()
   const before = new Set((await rowsOf('audit_events')).map(({ id }) => id))
@@ -505,11 +506,7 @@ async function eventsOf(service: Service, act: () => Promise<unknown>): Promise<
   return (await rowsOf('audit_events')).filter(({ id }) => !before.has(id))
 }
 
-function perform(
-  service: Service,
-  operation: string,
-  { path = {}, headers, ...call }: Call & { path?: Record<string, string> },
-) {
+function perform(service: Service, operation: string, { path = {}, headers, ...call }: Request) {
   const [method = '', template = ''] = operation.split(' ')
   const url = template.replaceAll(/\{(\w+)\}/g, (_, name: string) => path[name] ?? name)
   return service.call(method, url, { ...call, headers: { ...from, ...headers } })
@@ -518,18 +515,29 @@ function perform(
 afterEach(() => void vi.restoreAllMocks())
 
 describe('the audit trail', () => {
-  it.each(table)('$operation, when $when: $event.type', async ({ operation, request, status, event }) => {
-    const there = await world()
-    const { service, admin, ada } = there
-    const call = await request(there)
-    let answer: Answer | undefined
-    const events = await eventsOf(service, async () => (answer = await perform(service, operation, call)))
-    expect(answer!.status, answer!.text).toBe(status)
-    if (!event) return expect(events).toEqual([])
+  const recorded = table.flatMap(({ event, ...each }) => (event ? [{ ...each, event }] : []))
+  const unrecorded = table.filter(({ event }) => !event)
 
+  /** Makes the request of a case, and gives the answer and the events. */
+  async function act(world: World, { operation, request, status }: Case): Promise<{ answer: Answer; events: Row[] }> {
+    const call = await request(world)
+    let answer: Answer | undefined
+    const events = await eventsOf(world.service, async () => (answer = await perform(world.service, operation, call)))
+    expect(answer!.status, answer!.text).toBe(status)
+    return { answer: answer!, events }
+  }
+
+  it.for(unrecorded)('records nothing for $operation when $when', async (each, { world }) => {
+    const { events } = await act(world, each)
+    expect(events).toEqual([])
+  })
+
+  it.for(recorded)('records $event.type for $operation when $when', async ({ event, ...each }, { world }) => {
+    const { service, ada, admin } = world
+    const { answer, events } = await act(world, each)
     const newcomers = await rowsOf('users', 'email = ?', newcomer)
     const ids = { ada: ada.id, admin: admin.id, newcomer: newcomers[0]?.['id'] ?? 'nobody' }
-    const idOf = (person: Person) => (person === null ? null : ids[person])
+    const idOf = (party: Party) => (party === null ? null : ids[party])
     expect(events).toHaveLength(1)
     expect(events[0]).toMatchObject({
       id: uuidv7,
@@ -539,68 +547,65 @@ describe('the audit trail', () => {
       user_id: idOf(event.user),
       ip: from['CF-Connecting-IP'],
       user_agent: from['User-Agent'],
-      request_id: answer!.headers.get('X-Request-Id'),
+      request_id: answer.headers.get('X-Request-Id'),
     })
-    expect(answer!.headers.get('X-Request-Id')).toBe(from['X-Request-Id'])
+    expect(answer.headers.get('X-Request-Id')).toBe(from['X-Request-Id'])
   })
 
-  it('has a case for every operation, and for each of them that is refused something a refusal', () => {
+  it('has a case for every operation, and an event for each that writes', () => {
     const operations = Object.entries(description.paths).flatMap(([path, item]) =>
       Object.keys(item)
         .filter((method) => method !== 'parameters')
         .map((method) => `${method.toUpperCase()} ${path}`),
     )
     const covered = new Set(table.map(({ operation }) => operation))
-    // A static file, of which the service does nothing but hand it on.
+    // A static file, which the service only passes on.
     expect([...covered, 'GET /openapi.json'].toSorted()).toEqual(operations.toSorted())
     const writes = [...covered].filter((operation) => !operation.startsWith('GET '))
     const withEvent = new Set(table.filter(({ event }) => event).map(({ operation }) => operation))
-    // A refresh is no event; what Resend tells is, and has a test of its own.
+    // A refresh is no event. A webhook is, and has a test of its own.
     const others = ['POST /auth/refresh', 'POST /webhooks/resend']
     expect(writes.filter((operation) => !others.includes(operation) && !withEvent.has(operation))).toEqual([])
   })
 
-  it('has every type of event there is, and no other', () => {
+  it('has events of every type, and of no other', () => {
     const seen = [...jobTypes, ...table.flatMap(({ event }) => event?.type ?? [])]
     expect([...new Set(seen)].toSorted()).toEqual(auditTypes.toSorted())
   })
 
-  it('says of the first ADMIN both that it signed in and that it became one', async () => {
-    const service = startService()
-    const token = await register(service, 'admin@example.com')
-    const body = { token, password: goodPassword }
-    const events = await eventsOf(service, () => service.call('POST', '/auth/activate', { body, headers: from }))
+  it('records activation and promotion of the first ADMIN', async ({ service, people, anonymous }) => {
+    const token = await people.register('admin@example.com')
+    const events = await eventsOf(service, () =>
+      anonymous.from({ headers: from }).activate({ token, password: goodPassword }),
+    )
     expect(events.map(({ type }) => String(type)).toSorted()).toEqual(['user.activated', 'user.role_changed'])
-    const again = await eventsOf(service, () => signIn(service, 'admin@example.com'))
+    const again = await eventsOf(service, () => people.signIn('admin@example.com'))
     expect(again.map(({ type }) => type)).toEqual(['user.signed_in'])
   })
 
-  it('has one event for an account that nobody activated, of nobody', async () => {
-    const { service } = await world()
-    await register(service, newcomer)
-    const id = await pendingId()
-    service.clock.advance(8 * day)
+  it('records one event without an actor for an account that expires', async ({ service, people, clock }) => {
+    const { id } = await people.pending(newcomer)
+    clock.advance(8 * day)
     const events = await eventsOf(service, () => service.runCron('0 * * * *'))
     expect(events).toMatchObject([{ type: 'user.expired', actor_id: null, user_id: id, ip: null }])
   })
 
-  it('has one event for a mail that cannot be delivered, of nobody', async () => {
-    const { service, ada } = await world()
+  it('records one event without an actor for an email that cannot be delivered', async ({ service, ada }) => {
     const events = await eventsOf(service, async () => {
       scriptResend(refuse(422, 'validation_error'))
-      await service.call('POST', '/auth/change-password', {
-        token: ada.accessToken,
-        body: newPassword(goodPassword, otherPassword),
-      })
+      await ada.changePassword(newPassword(goodPassword, otherPassword))
     })
     const failed = events.filter(({ type }) => type !== 'user.password_changed')
     expect(failed).toMatchObject([{ type: 'email.failed', actor_id: null, user_id: ada.id, ip: null }])
   })
 
-  it('has one event for an address that bounces, of nobody, however often that is told', async () => {
-    const { service, ada } = await world()
+  it('records one event without an actor for a bounce, however often Resend reports it', async ({
+    service,
+    inbox,
+    ada,
+  }) => {
     const told = startService({ env: { RESEND_WEBHOOK_SECRET: webhookSecret }, beside: service })
-    const bounce = eventOf('bounced', newestMail(service, email))
+    const bounce = eventOf('bounced', inbox.newest(ada))
     const events = await eventsOf(service, async () => {
       for (let round = 0; round < 3; round++) expect((await tell(told, bounce)).status).toBe(200)
     })
@@ -609,47 +614,51 @@ describe('the audit trail', () => {
 })
 
 describe('the request log', () => {
-  const refusals: [operation: string, status: number, code: string, prepare?: () => Promise<void>][] = [
-    ...Object.entries(description.paths).flatMap(([path, item]) =>
-      Object.entries(item)
-        .filter(([, operation]) => operation.security?.[0]?.bearer?.length)
-        .map(([method]): [string, number, string] => [
-          `${method.toUpperCase()} ${path}`,
-          403,
-          'insufficient_permission',
-        ]),
-    ),
-    ['POST /auth/change-password', 429, 'rate_limited', () => exhaust(email)],
-    ['DELETE /users/me', 429, 'rate_limited', () => exhaust(email)],
-  ]
+  const forbidden = Object.entries(description.paths).flatMap(([path, item]) =>
+    Object.entries(item)
+      .filter(([, operation]) => operation.security?.[0]?.bearer?.length)
+      .map(([method]) => ({
+        operation: `${method.toUpperCase()} ${path}`,
+        status: 403,
+        code: 'insufficient_permission',
+        isExhausted: false,
+      })),
+  )
+  const throttled = ['POST /auth/change-password', 'DELETE /users/me'].map((operation) => ({
+    operation,
+    status: 429,
+    code: 'rate_limited',
+    isExhausted: true,
+  }))
 
-  it.each(refusals)('names who was refused %s with %i', async (operation, status, code, prepare) => {
-    const { service, ada, admin } = await world()
-    await prepare?.()
-    const log = captureLog()
-    const body = operation.startsWith('GET')
-      ? undefined
-      : { ...newPassword(goodPassword, otherPassword), password: 'x' }
-    const answer = await perform(service, operation, { token: ada.accessToken, body, path: { id: admin.id } })
-    expect(answer.status).toBe(status)
-    const [method, template] = operation.split(' ')
-    expect(log.entries('request')).toMatchObject([
-      {
-        method,
-        route: template!.replaceAll(/\{(\w+)\}/g, ':$1'),
-        status,
-        outcome: code,
-        user_id: ada.id,
-        request_id: from['X-Request-Id'],
-      },
-    ])
-  })
+  it.for([...forbidden, ...throttled])(
+    'names the user who is refused $operation with $status',
+    async ({ operation, status, code, isExhausted }, { service, ada, admin }) => {
+      if (isExhausted) await exhaust(email)
+      const log = captureLog()
+      const body = operation.startsWith('GET')
+        ? undefined
+        : { ...newPassword(goodPassword, otherPassword), password: 'x' }
+      const answer = await perform(service, operation, { token: ada.accessToken, body, path: { id: admin.id } })
+      expect(answer.status).toBe(status)
+      const [method, template] = operation.split(' ')
+      expect(log.entries('request')).toMatchObject([
+        {
+          method,
+          route: template!.replaceAll(/\{(\w+)\}/g, ':$1'),
+          status,
+          outcome: code,
+          user_id: ada.id,
+          request_id: from['X-Request-Id'],
+        },
+      ])
+    },
+  )
 
-  it('names the outcome of a throttled sign-in, and nobody, since nobody is signed in', async () => {
-    const { service } = await world()
-    await exhaust(email)
+  it('names the outcome of a throttled sign-in, and no user', async ({ anonymous, ada }) => {
+    await exhaust(ada.email)
     const log = captureLog()
-    await perform(service, 'POST /auth/login', credentials(email, goodPassword))
+    await anonymous.from({ headers: from }).login({ email, password: goodPassword }).refused(429, 'rate_limited')
     const [line] = log.entries('request')
     expect(line).toMatchObject({ status: 429, outcome: 'rate_limited', request_id: from['X-Request-Id'] })
     expect(line.user_id).toBeUndefined()
