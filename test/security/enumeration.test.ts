@@ -1,21 +1,23 @@
 /**
- * Nobody learns from an answer, or from the work that was done for it, whether an address has an account (OWASP ASVS
- * 6.3.8): for every kind of address the same status, headers and bytes, the same statements, the same calls to KV and
- * the queue, and as many password hashes.
+ * Neither an answer nor the work behind it tells whether an address has an account (OWASP ASVS 6.3.8): for every kind of
+ * address there are the same status, headers and bytes, statements, calls to KV and the queue, and password hashes.
  */
 import { env } from 'cloudflare:workers'
-import { beforeEach, expect, it } from 'vitest'
-import { passwordAttempts } from '../../src/config/policy.ts'
-import { mailBudget } from '../../src/config/policy.ts'
+import { beforeEach, describe, expect } from 'vitest'
+import { mailBudget, passwordAttempts } from '../../src/config/policy.ts'
 import { bytesOf } from '../support/answers.ts'
+import { type OperationId, callOperation } from '../support/api.ts'
 import { minute } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
+import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { hashesDuring } from '../support/password-work.ts'
-import { goodPassword, otherPassword, register, signUp, signUpAdmin, signUpAs } from '../support/people.ts'
+import { goodPassword, otherPassword } from '../support/person.ts'
+import { setAttempts } from '../support/rows.ts'
 import { type Answer, startService } from '../support/service.ts'
+import { write } from '../support/state.ts'
 
-/** What an address can be. Whether it is locked comes on top. */
+/** The kinds of addresses. Each may be locked, too. */
 const kinds = ['unknown', 'pending', 'active', 'suspended', 'deleted', 'administrator', 'without-password'] as const
 
 interface Observation {
@@ -30,28 +32,23 @@ interface Observation {
 
 const addressOf = (kind: string) => `${kind}@example.com`
 
-async function createWorld() {
-  const plain = startService()
-  const admin = await signUpAdmin(plain)
-  const { accessToken: token } = admin
-  await register(plain, addressOf('pending'))
-  await signUp(plain, addressOf('active'))
-  const suspended = await signUp(plain, addressOf('suspended'))
-  const deleted = await signUp(plain, addressOf('deleted'))
-  await signUpAs(plain, 'ADMIN', addressOf('administrator'), admin)
-  await register(plain, addressOf('without-password'))
-  await register(plain, addressOf('without-password'))
-  const id = await env.DB.prepare('select id from users where email = ?')
-    .bind(addressOf('without-password'))
-    .first<string>('id')
-  expect((await plain.call('POST', `/users/${id}/activate`, { token })).json.status).toBe('active')
-  await plain.call('POST', `/users/${suspended.id}/suspend`, { token, body: { reason: 'spam' } })
-  await plain.call('DELETE', `/users/${deleted.id}`, { token })
-  await plain.deliver()
-  // The mails of getting here are not to be in the budgets.
-  plain.clock.advance(61 * minute)
+const it = base.extend('world', async ({ service, people, admin }) => {
+  await people.register(addressOf('pending'))
+  await people.signUp(addressOf('active'))
+  const suspended = await people.signUp(addressOf('suspended'))
+  const deleted = await people.signUp(addressOf('deleted'))
+  await people.signUpAs('ADMIN', addressOf('administrator'))
+  // After a second registration nobody can tell whose password is right, so the account is activated without one.
+  await people.register(addressOf('without-password'))
+  const withoutPassword = await people.pending(addressOf('without-password'))
+  expect((await admin.activateUser(withoutPassword)).status).toBe('active')
+  await admin.suspend(suspended)
+  await admin.deleteUser(deleted)
+  await service.deliver()
+  // So that the emails up to here are in no budget of an hour.
+  service.clock.advance(61 * minute)
   const meter = countCosts(env)
-  const metered = startService({ env: meter.bindings, beside: plain })
+  const metered = startService({ env: meter.bindings, beside: service })
 
   async function observe(act: () => Promise<Answer>): Promise<Observation> {
     let answer: Answer | undefined
@@ -62,14 +59,14 @@ async function createWorld() {
   }
 
   /** The same requests for each kind of address. */
-  async function observeAll(path: string, body: object, times: number): Promise<Map<string, Observation[]>> {
+  async function observeAll(operation: OperationId, body: object, times: number): Promise<Map<string, Observation[]>> {
     const seen = new Map<string, Observation[]>()
     for (const kind of kinds) {
       const observations: Observation[] = []
       for (let index = 0; index < times; index++) {
         const headers = { 'X-Request-Id': `same-${index}` }
         const call = { body: { email: addressOf(kind), ...body }, headers }
-        observations.push(await observe(() => metered.call('POST', path, call)))
+        observations.push(await observe(() => callOperation(metered, operation, call).answer))
       }
       seen.set(kind, observations)
     }
@@ -77,15 +74,14 @@ async function createWorld() {
   }
 
   async function lockAll(count: number): Promise<void> {
-    const until = plain.clock.now().getTime() + 10 * minute
-    const lock = env.DB.prepare('insert or replace into attempt_counters values (?, ?, ?, ?)')
-    await env.DB.batch(kinds.map((kind) => lock.bind(`account:${addressOf(kind)}`, count, until, until)))
+    const until = new Date(service.clock.now().getTime() + 10 * minute)
+    for (const kind of kinds) await setAttempts(addressOf(kind), count, until)
   }
 
   return { observeAll, lockAll }
-}
+})
 
-/** Every kind of address gives what `unknown` gives, at each of the requests. */
+/** At each request, every kind of address gives what `unknown` gives. */
 function expectAlike(seen: Map<string, Observation[]>, ...statuses: number[]): void {
   const reference = seen.get('unknown')!
   expect(reference.map(({ answer }) => answer.status)).toEqual(statuses)
@@ -104,75 +100,71 @@ beforeEach(() => void captureLog())
 // One request more than the budget of mails has.
 const mails = mailBudget.perHour + 1
 
-it('is not learned at registration', async () => {
-  const { observeAll } = await createWorld()
-  const body = { password: otherPassword, first_name: 'Ada' }
-  expectAlike(await observeAll('/auth/register', body, mails), ...times(mails, 202))
-})
+describe('the existence of an account', () => {
+  it('is not revealed by a registration', async ({ world: { observeAll } }) => {
+    const body = { password: otherPassword, first_name: 'Ada' }
+    expectAlike(await observeAll('register', body, mails), ...times(mails, 202))
+  })
 
-it('is not learned at registration with a password that is refused', async () => {
-  const { observeAll } = await createWorld()
-  const observed = await observeAll('/auth/register', { password: 'password1' }, 1)
-  for (const [, [observation]] of observed) expect(observation!.answer).toEqual(observed.get('unknown')![0]!.answer)
-  expect([...observed.values()].map(([observation]) => observation!.statements)).toEqual(kinds.map(() => []))
-})
+  it('is not revealed by a registration whose password is refused', async ({ world: { observeAll } }) => {
+    const observed = await observeAll('register', { password: 'password1' }, 1)
+    for (const [, [observation]] of observed) expect(observation!.answer).toEqual(observed.get('unknown')![0]!.answer)
+    expect([...observed.values()].map(([observation]) => observation!.statements)).toEqual(kinds.map(() => []))
+  })
 
-it('is not learned by asking for another activation mail', async () => {
-  const { observeAll } = await createWorld()
-  expectAlike(await observeAll('/auth/resend-activation', {}, mails), ...times(mails, 202))
-})
+  it('is not revealed by a request for another activation email', async ({ world: { observeAll } }) => {
+    expectAlike(await observeAll('resendActivation', {}, mails), ...times(mails, 202))
+  })
 
-it('is not learned by asking for a reset', async () => {
-  const { observeAll } = await createWorld()
-  expectAlike(await observeAll('/auth/password-reset/request', {}, mails), ...times(mails, 202))
-})
+  it('is not revealed by a request for a reset', async ({ world: { observeAll } }) => {
+    expectAlike(await observeAll('requestPasswordReset', {}, mails), ...times(mails, 202))
+  })
 
-it('is not learned by a wrong password, or by what comes after many', async () => {
-  const { observeAll } = await createWorld()
-  const { free } = passwordAttempts
-  const tries = free + 2
-  expectAlike(await observeAll('/auth/login', { password: 'wrong' }, tries), ...times(free, 401), ...times(2, 429))
-})
+  it('is not revealed by wrong passwords, or by the waits after many', async ({ world: { observeAll } }) => {
+    const { free } = passwordAttempts
+    const tries = free + 2
+    expectAlike(await observeAll('login', { password: 'wrong' }, tries), ...times(free, 401), ...times(2, 429))
+  })
 
-it.each([
-  ['a long one', 'x'.repeat(128)],
-  ['the right one of somebody else', goodPassword.toUpperCase()],
-  ['one with other characters', 'пароль ☂ 𝒳'],
-])('is not learned by a wrong password: %s', async (_, password) => {
-  const { observeAll } = await createWorld()
-  expectAlike(await observeAll('/auth/login', { password }, 1), 401)
-})
+  it.for([
+    { given: 'a long one', password: 'x'.repeat(128) },
+    { given: 'one in another case', password: goodPassword.toUpperCase() },
+    { given: 'one with other characters', password: 'пароль ☂ 𝒳' },
+  ])('is not revealed by a wrong password: $given', async ({ password }, { world: { observeAll } }) => {
+    expectAlike(await observeAll('login', { password }, 1), 401)
+  })
 
-it.each([10, passwordAttempts.max])('is not learned at try %i in a row, of which the owner is told', async (count) => {
-  const { observeAll, lockAll } = await createWorld()
-  await lockAll(count - 1)
-  await env.DB.prepare('update attempt_counters set allowed_at = 0').run()
-  expectAlike(await observeAll('/auth/login', { password: 'wrong' }, 2), 401, 429)
-})
+  it.for([{ count: 10 }, { count: passwordAttempts.max }])(
+    'is not revealed by try $count in a row, which is reported to the owner',
+    async ({ count }, { world: { observeAll, lockAll } }) => {
+      await lockAll(count - 1)
+      await write('update attempt_counters set allowed_at = 0')
+      expectAlike(await observeAll('login', { password: 'wrong' }, 2), 401, 429)
+    },
+  )
 
-it.each([
-  ['waiting', passwordAttempts.free],
-  ['exhausted', passwordAttempts.max],
-])('is not learned of an address that is locked: %s', async (_, count) => {
-  const { observeAll, lockAll } = await createWorld()
-  await lockAll(count)
-  expectAlike(await observeAll('/auth/login', { password: 'wrong' }, 2), 429, 429)
-  // Even with the password that some of them have.
-  expectAlike(await observeAll('/auth/login', { password: goodPassword }, 1), 429)
-  expectAlike(await observeAll('/auth/register', { password: otherPassword }, 1), 202)
-  expectAlike(await observeAll('/auth/resend-activation', {}, 1), 202)
-  expectAlike(await observeAll('/auth/password-reset/request', {}, 1), 202)
-})
+  it.for([
+    { lock: 'a waiting', count: passwordAttempts.free },
+    { lock: 'an exhausted', count: passwordAttempts.max },
+  ])('is not revealed by $lock address', async ({ count }, { world: { observeAll, lockAll } }) => {
+    await lockAll(count)
+    expectAlike(await observeAll('login', { password: 'wrong' }, 2), 429, 429)
+    // Even with the password that some of them have.
+    expectAlike(await observeAll('login', { password: goodPassword }, 1), 429)
+    expectAlike(await observeAll('register', { password: otherPassword }, 1), 202)
+    expectAlike(await observeAll('resendActivation', {}, 1), 202)
+    expectAlike(await observeAll('requestPasswordReset', {}, 1), 202)
+  })
 
-it('is not learned from a link or a token that is not good', async () => {
-  const { observeAll } = await createWorld()
-  const token = 'eyJhbGciOiJIUzI1NiJ9.e30.AAAA'
-  for (const [path, body] of [
-    ['/auth/activate', { token, password: goodPassword }],
-    ['/auth/password-reset/complete', { token, new_password: otherPassword }],
-  ] as const) {
-    for (const [, [observation]] of await observeAll(path, body, 1)) {
-      expect(observation).toMatchObject({ answer: { status: 400 }, statements: [], hashes: 0 })
+  it('is not revealed by an invalid link', async ({ world: { observeAll } }) => {
+    const token = 'eyJhbGciOiJIUzI1NiJ9.e30.AAAA'
+    for (const { operation, body } of [
+      { operation: 'activate', body: { token, password: goodPassword } },
+      { operation: 'completePasswordReset', body: { token, new_password: otherPassword } },
+    ] as const) {
+      for (const [, [observation]] of await observeAll(operation, body, 1)) {
+        expect(observation).toMatchObject({ answer: { status: 400 }, statements: [], hashes: 0 })
+      }
     }
-  }
+  })
 })
