@@ -1,26 +1,28 @@
 /**
- * Fails the n-th call to D1, KV, the queue or the network, for every n, in every flow. What is answered is a 503 or
- * what is right, and what is stored afterwards is all of the act or nothing of it (OWASP ASVS 16.5.3).
+ * Fails the n-th call to D1, KV, the queue or the network, for every n, in every flow. The answer is a 503 or the right
+ * one, and the stores hold all of the act or nothing of it afterwards (OWASP ASVS 16.5.3).
  */
-import { env } from 'cloudflare:workers'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import type { EmailTemplate } from '../../src/services/mail/kinds.ts'
 import { expectProblem } from '../support/answers.ts'
+import { callOperation } from '../support/api.ts'
 import { serveBreachList } from '../support/breach-list.ts'
 import { day, minute } from '../support/clock.ts'
-import { description, findOperation } from '../support/description.ts'
+import { description } from '../support/description.ts'
 import { type Fault, type Target, faultyBindings, modesOf } from '../support/faults.ts'
+import { it } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { consume } from '../support/mail-consumer.ts'
-import { register, signUp, signUpAdmin } from '../support/people.ts'
+import { peopleOf } from '../support/population.ts'
+import { insertEmails } from '../support/rows.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
-import { type Row, rowOf } from '../support/state.ts'
+import { rowOf, rowsOf, write } from '../support/state.ts'
 import { type StoreImage, normalized, revocationList, putBack, takeImage } from '../support/store-image.ts'
 import { scriptTurnstile } from '../support/turnstile.ts'
 import { webhookSecret } from '../support/webhooks.ts'
-import { type Flow, type Outcome, email, flows, withoutFlow } from './flows.ts'
+import { type Flow, type Outcome, type Request, email, flows, withoutFlow } from './flows.ts'
 
-/** A service of which one call fails, and beside it one that is whole, at the time and with the mailbox of the same test. */
+/** A service of which one call fails, and an intact one beside it that shares clock and mailbox. */
 function startPair(clockOf: Service, fault?: Fault, variables: Partial<Env> = {}) {
   const { clock } = clockOf
   const settings = { RESEND_WEBHOOK_SECRET: webhookSecret, ...variables }
@@ -32,28 +34,31 @@ function startPair(clockOf: Service, fault?: Fault, variables: Partial<Env> = {}
   return { whole, broken, calls }
 }
 
-/** Everybody is human and no password is known. What was heard of one is forgotten, so that it is asked for again. */
+/** Every caller is human and no password is breached. The cache is empty, so that the list is asked every time. */
 function answerFromOutside(): void {
   scriptTurnstile(() => Response.json({ success: true, hostname: 'accounts.example.com' }))
   serveBreachList([])
   vi.spyOn(caches.default, 'match').mockResolvedValue(undefined)
 }
 
-/** Every fault that a list of calls can have. */
+/** Every fault that can happen in a list of calls. */
 function* faultsOf(calls: readonly Target[]): Iterable<Fault & { target: Target }> {
   for (const [place, target] of calls.entries()) {
     for (const mode of modesOf(target)) yield { call: place + 1, mode, target }
   }
 }
 
+const send = (service: Service, [operation, input]: Request): Promise<Answer> =>
+  callOperation(service, operation, input).answer
+
 function outcomeOf({ status, json }: Answer): Outcome {
   return json?.code ?? status
 }
 
-/** Delivers what is in the outbox, as the five-minute job would have it done. */
+/** Delivers the outbox, as after the five-minute job. */
 async function settleMails(service: Service): Promise<string[]> {
-  const { results } = await env.DB.prepare("select id from emails where status = 'queued'").all<{ id: string }>()
-  const verdicts = await consume(service, results)
+  const queued = (await rowsOf('emails', "status = 'queued'")).map(({ id }) => ({ id }))
+  const verdicts = await consume(service, queued)
   expect(verdicts.every((verdict) => verdict === 'acked')).toBe(true)
   return service.mailbox
     .mails()
@@ -65,40 +70,39 @@ const isFetch = (target: Target) => target === 'fetch'
 
 const attempts = 'attempt_counters'
 
-/** What a request has done in D1, apart from a try that it took out of the budget of passwords. */
+/** The effect of a request in D1, apart from an attempt that it took from the budget of passwords. */
 function comparable(image: StoreImage, since: StoreImage) {
   const { [attempts]: _tries, [revocationList]: _list, ...tables } = normalized(image, { since })
   return tables
 }
 
-/** How many tries are taken; a try that was claimed stays claimed, whatever fails then. */
+/** The number of attempts taken. An attempt that was claimed stays claimed, whatever fails afterwards. */
 function triesIn({ tables }: StoreImage): number {
   return tables.get(attempts)!.reduce((sum, row) => sum + Number(row['count']), 0)
 }
 
-/** Whether D1 is what fails, so that there is nothing to answer but that; who asks outside says what that is worth. */
+/** A failing D1 is always a 503. What the failure of another service means is up to the flow. */
 function expectedOutcomes(flow: Flow, calls: readonly Target[], { call, mode }: Fault): Outcome[] {
   const target = calls[call - 1]!
   if (target === 'fetch') return [flow.outside!.offline[calls.slice(0, call).filter(isFetch).length - 1]!]
   if (target.startsWith('d1'))
     return mode === 'answer_lost' ? ['service_unavailable', flow.answer] : ['service_unavailable']
-  const isVerification = flow.name.startsWith('a verification') || flow.name.startsWith('a look at the roles')
+  const isVerification = flow.name.startsWith('a verification') || flow.name === 'a list of roles'
   return target === 'kv.get' && isVerification ? ['service_unavailable'] : [flow.answer]
 }
 
 describe('one failing call', () => {
-  it.each(flows)('in $name leaves all or nothing', async (flow) => {
+  it.for(flows)('in $name leaves all or nothing', async (flow, { service, people, anonymous }) => {
     captureLog()
-    const service = startService()
-    const request = await flow.prepare(service)
+    const request = await flow.prepare({ service, people, anonymous })
     await service.deliver()
     const before = await takeImage()
 
     const trial = startPair(service, undefined, flow.outside?.env)
-    const success = await trial.broken.call(...request)
+    const success = await send(trial.broken, request)
     expect(outcomeOf(success)).toBe(flow.answer)
     const after = await takeImage()
-    // What delivery calls is not this flow's.
+    // The calls of the delivery do not belong to the flow.
     const calls = [...trial.calls]
     const mails = await settleMails(trial.whole)
     expect(calls.length).toBeGreaterThan(0)
@@ -112,7 +116,7 @@ describe('one failing call', () => {
       await putBack(before)
       const { whole, broken } = startPair(service, fault, flow.outside?.env)
 
-      const answer = await broken.call(...request)
+      const answer = await send(broken, request)
       expect(expectedOutcomes(flow, calls, fault), label).toContain(outcomeOf(answer))
       if (outcomeOf(answer) === 'service_unavailable') expectProblem(answer, 503, 'service_unavailable')
       if (answer.status >= 400) {
@@ -125,25 +129,25 @@ describe('one failing call', () => {
       const isLost = fault.target.startsWith('d1') && fault.mode === 'answer_lost'
       const isDone = !isQuiet && JSON.stringify(state) === JSON.stringify(states.after)
       expect(state, label).toEqual(isDone ? states.after : states.before)
-      // Nothing of it reached D1, or D1 did all that there was to do before anything else failed.
+      // Nothing of it reached D1, or D1 did everything before another call failed.
       if (fault.target.startsWith('d1') && fault.mode !== 'answer_lost') expect(isDone, label).toBe(false)
       if (fault.target === 'queue' || fault.target === 'kv.put') expect(isDone || isQuiet, label).toBe(true)
       if (fault.target === 'fetch' && outcomeOf(answer) !== flow.answer) expect(isDone, label).toBe(false)
       if (outcomeOf(answer) === flow.answer) expect(isDone || isQuiet, label).toBe(true)
-      // Whoever never heard which sessions D1 ended can't list them: `verify` lags by the life of an access token. A lost
-      // answer that was asked for again is heard in the end.
+      // Without D1's answer the ended sessions are unknown and cannot be listed: `verify` accepts their access tokens until
+      // these expire. A lost answer that was asked for again arrives in the end.
       const isListed = isDone && (!isLost || outcomeOf(answer) === flow.answer)
       expect(image.revoked.toSorted(), label).toEqual((isListed ? after : before).revoked.toSorted())
       const spent = triesIn(image) - triesIn(before)
       expect([0, 1, triesIn(after) - triesIn(before)], label).toContain(spent)
 
       if (isDone) expect(await settleMails(whole), label).toEqual(mails)
-      const repeated = await whole.call(...request)
+      const repeated = await send(whole, request)
       if (isDone) {
         expect(outcomeOf(repeated), label).toBe(flow.again)
         continue
       }
-      // The tenth try in a row is over once it is claimed.
+      // The tenth attempt in a row is used up once it is claimed.
       const isOver = spent > 0 && flow.again === 'rate_limited'
       expect(outcomeOf(repeated), label).toBe(isOver ? 'rate_limited' : flow.answer)
       if (isOver) continue
@@ -152,7 +156,7 @@ describe('one failing call', () => {
     }
   })
 
-  it('is shown for every operation there is, but for those that say why not', async () => {
+  it('is tested for every operation, but for those with a reason against it', async ({ service, anonymous }) => {
     const operations = Object.values(description.paths).flatMap((item) =>
       Object.entries(item).flatMap(([method, { operationId }]) => (method === 'parameters' ? [] : operationId)),
     )
@@ -160,70 +164,61 @@ describe('one failing call', () => {
     const covered = new Set<string>()
     for (const { prepare } of flows) {
       await putBack(empty)
-      const [method, path] = await prepare(startService())
-      covered.add(findOperation(method, path)!.operationId)
+      const [operation] = await prepare({ service, people: peopleOf(service), anonymous })
+      covered.add(operation)
     }
     expect([...covered, ...Object.keys(withoutFlow)].toSorted()).toEqual(operations.toSorted())
   })
 
-  it.each(['/healthz', '/.well-known/jwks.json', '/.well-known/change-password'])(
-    'in %s cannot be, since nobody is asked',
-    async (path) => {
-      const { broken, calls } = startPair(startService())
-      expect((await broken.call('GET', path)).status).toBeLessThan(400)
+  it.for([{ operation: 'getHealth' }, { operation: 'getKeys' }, { operation: 'findChangePasswordPage' }] as const)(
+    'cannot happen in $operation, which makes no call',
+    async ({ operation }, { service }) => {
+      const { broken, calls } = startPair(service)
+      expect((await send(broken, [operation])).status).toBeLessThan(400)
       expect(calls).toEqual([])
     },
   )
 
-  it('in a refresh loses nobody the session: the same successor comes back', async () => {
+  it('in a refresh ends no session, as the same successor comes back', async ({ service, ada }) => {
     captureLog()
-    const service = startService()
-    const { refreshToken } = await signUp(service, email)
-    const body = { refresh_token: refreshToken }
     const { broken, whole } = startPair(service, { call: 2, mode: 'answer_lost' })
-    await broken.call('POST', '/auth/refresh', { body })
-    const { json } = await whole.call('POST', '/auth/refresh', { body })
-    expect((await whole.call('POST', '/auth/refresh', { body: { refresh_token: json.refresh_token } })).status).toBe(
-      200,
-    )
+    await ada.at(broken).refresh().answer
+    const successor = await ada.at(whole).renewed()
+    await successor.refresh()
   })
 })
 
-/** For each row that can be in the outbox, the account it is about. */
-const mailFlows: Record<EmailTemplate, { to: 'pending' | 'active' | 'gone'; params?: Row }> = {
-  registration: { to: 'pending' },
-  activation: { to: 'pending' },
-  account_activated: { to: 'active' },
-  password_reset: { to: 'active' },
-  set_password: { to: 'active' },
-  password_changed: { to: 'active' },
-  account_suspended: { to: 'active', params: { reason: 'spam' } },
-  account_reinstated: { to: 'active' },
-  account_deleted: { to: 'gone' },
-  role_changed: { to: 'active', params: { role: 'MODERATOR' } },
-  session_reuse: { to: 'active' },
-  sign_in_attempts: { to: 'active' },
-  new_sign_in: { to: 'active' },
-}
+/** For each kind of email, the state of the account it is about. */
+const mailFlows: Record<EmailTemplate, { to: 'pending' | 'active' | 'gone'; params?: Record<string, string | null> }> =
+  {
+    registration: { to: 'pending' },
+    activation: { to: 'pending' },
+    account_activated: { to: 'active' },
+    password_reset: { to: 'active' },
+    set_password: { to: 'active' },
+    password_changed: { to: 'active' },
+    account_suspended: { to: 'active', params: { reason: 'spam' } },
+    account_reinstated: { to: 'active' },
+    account_deleted: { to: 'gone' },
+    role_changed: { to: 'active', params: { role: 'MODERATOR' } },
+    session_reuse: { to: 'active' },
+    sign_in_attempts: { to: 'active' },
+    new_sign_in: { to: 'active' },
+  }
 
 const jobId = '01936f6e-0000-7000-8000-00000000000a'
 
-async function insertOutboxRow(service: Service, template: string, params: Row = {}): Promise<void> {
-  const now = service.clock.now().getTime()
-  await env.DB.prepare(
-    `insert into emails (id, template, recipient, params, status, attempts, due_at, created_at)
-     values (?, ?, ?, ?, 'queued', 0, ?, ?)`,
-  )
-    .bind(jobId, template, email, JSON.stringify(params), now, now)
-    .run()
+async function insertJob(service: Service, template: EmailTemplate, params: Record<string, string | null> = {}) {
+  const now = service.clock.now()
+  await insertEmails([{ id: jobId, template, recipient: email, params, dueAt: now, createdAt: now }])
 }
 
-/** Times and tries differ after a second delivery. Everything else must not. */
+/** Times and attempts differ after a second delivery. Nothing else may. */
 function delivered(image: StoreImage, since: StoreImage, ...others: string[]) {
   return normalized(image, { since, ignoringTime: true, ignoringColumns: ['attempts', 'provider_id', ...others] })
 }
 
-/** Delivers until the queue has nothing more to do, like the queue with its pauses. */
+/** Delivers until the queue is done, with the pauses of the queue. */
 async function deliverThrough(first: Service, then: Service, clockOf: Service, queue?: string): Promise<void> {
   let [verdict] = await consume(first, [{ id: jobId }], queue)
   for (let round = 0; typeof verdict === 'object' && round < 10; round++) {
@@ -234,21 +229,25 @@ async function deliverThrough(first: Service, then: Service, clockOf: Service, q
 }
 
 describe('one failing call in the delivery', () => {
-  const cases = Object.entries(mailFlows).flatMap(([template, { to, params }]) => [
-    { name: template, template, to, params },
-    ...(template === 'registration'
-      ? [{ name: 'registration of a taken address', template, to: 'active', params }]
-      : []),
-    ...(template === 'activation' ? [{ name: 'activation with nothing to say', template, to: 'active', params }] : []),
-  ])
+  const templates = Object.keys(mailFlows) as EmailTemplate[]
+  const cases = templates
+    .map((template) => ({ template, ...mailFlows[template] }))
+    .flatMap(({ template, to, params }) => [
+      { name: template, template, to, params },
+      ...(template === 'registration'
+        ? [{ name: 'registration of a taken address', template, to: 'active', params }]
+        : []),
+      ...(template === 'activation'
+        ? [{ name: 'activation that is no longer needed', template, to: 'active', params }]
+        : []),
+    ])
 
-  it.each(cases)('of $name sends one mail, and once', async ({ template, to, params }) => {
+  it.for(cases)('of $name sends one email, and once', async ({ template, to, params }, { service, people }) => {
     captureLog()
-    const service = startService()
-    if (to === 'active') await signUp(service, email)
-    if (to === 'pending') await register(service, email)
+    if (to === 'active') await people.signUp(email)
+    if (to === 'pending') await people.register(email)
     const registrationId = to === 'pending' ? String((await rowOf('registrations'))['id']) : null
-    await insertOutboxRow(service, template, { ...params, registrationId })
+    await insertJob(service, template, { ...params, registrationId })
     const before = await takeImage()
 
     const trial = startPair(service)
@@ -268,12 +267,13 @@ describe('one failing call in the delivery', () => {
     }
   })
 
-  it.each(['refused', 'dead letter'])('that ends as %s closes the row with one event', async (end) => {
+  const ends = [{ end: 'refused' }, { end: 'dead letter' }] as const
+
+  it.for(ends)('that ends as $end closes the row with one event', async ({ end }, { service, people }) => {
     captureLog()
-    const service = startService()
-    await signUp(service, email)
-    await insertOutboxRow(service, 'password_changed')
-    if (end === 'dead letter') await env.DB.prepare('update emails set attempts = 30 where id = ?').bind(jobId).run()
+    await people.signUp(email)
+    await insertJob(service, 'password_changed')
+    if (end === 'dead letter') await write('update emails set attempts = 30 where id = ?', jobId)
     const queue = end === 'refused' ? 'postern-mail' : 'postern-mail-dead'
     const before = await takeImage()
     const refusal = { statusCode: 422, name: 'validation_error', message: 'no' }
@@ -293,7 +293,7 @@ describe('one failing call in the delivery', () => {
       const { whole, broken } = start(fault)
       await deliverThrough(broken, whole, service, queue)
       expect(delivered(await takeImage(), before, ...closed), JSON.stringify(fault)).toEqual(after)
-      // A refusal says nothing about the offer before it, of which no answer is known.
+      // A refusal does not tell whether Resend accepted the offer before it, whose answer was lost.
       const { status, attempts } = await rowOf('emails', 'id = ?', jobId)
       expect(status, JSON.stringify(fault)).toBe(attempts === 2 ? 'unknown' : 'failed')
       expect(whole.mailbox.mails()).toEqual([])
@@ -301,17 +301,19 @@ describe('one failing call in the delivery', () => {
   })
 })
 
-/** The link of a mail that is sent again after its first delivery failed is another text, for its times may differ. */
+/** An email that is sent again has another link, whose times may differ. */
 function withoutTokens(text: string | null | undefined): string | undefined {
   return text?.replaceAll(/#token=\S+/g, '#token').replaceAll(/\d{1,2} \w+ 20\d\d.*/g, 'then')
 }
 
 describe('one failing call in a job', () => {
-  it('that requeues stranded mail leaves them to the next run, and each is sent once', async () => {
+  it('that requeues stranded emails leaves them to the next run, and each is sent once', async ({
+    service,
+    people,
+  }) => {
     captureLog()
-    const service = startService()
-    await signUp(service, email)
-    await insertOutboxRow(service, 'password_changed')
+    await people.signUp(email)
+    await insertJob(service, 'password_changed')
     service.clock.advance(10 * minute)
     const before = await takeImage()
     const trial = startPair(service)
@@ -336,14 +338,17 @@ describe('one failing call in a job', () => {
     }
   })
 
-  it('that cleans up leaves each table cleaned or as it was, and the next run does the rest', async () => {
+  it('that cleans up leaves each table cleaned or as it was, and the next run does the rest', async ({
+    service,
+    people,
+    anonymous,
+  }) => {
     captureLog()
-    const service = startService()
-    await register(service, 'late@example.com')
-    await signUp(service, email)
-    await signUpAdmin(service)
-    await service.call('POST', '/auth/login', { body: { email, password: 'wrong' } })
-    await service.call('POST', '/auth/password-reset/request', { body: { email } })
+    await people.register('late@example.com')
+    await people.signUp(email)
+    await people.admin()
+    await anonymous.login({ email, password: 'wrong' }).refused(401, 'invalid_credentials')
+    await anonymous.requestPasswordReset({ email })
     await service.deliver()
     service.clock.advance(401 * day)
     const before = await takeImage()
@@ -352,7 +357,7 @@ describe('one failing call in a job', () => {
     const after = await takeImage()
     const [was, is] = [normalized(before, { since: before }), normalized(after, { since: before })]
     const cleaned = Object.keys(was).filter((table) => JSON.stringify(was[table]) !== JSON.stringify(is[table]))
-    // Every table, so that the test is about each.
+    // Every table, so that the test covers each of them.
     expect(cleaned.toSorted()).toEqual(
       Object.keys(was)
         .filter((table) => !table.startsWith('('))
@@ -363,13 +368,13 @@ describe('one failing call in a job', () => {
       const label = JSON.stringify(fault)
       await putBack(before)
       const { whole, broken } = startPair(service, fault)
-      // A read whose answer was lost is asked for again, and then nothing failed.
+      // A read whose answer was lost is repeated, and then nothing has failed.
       const failure = await broken.runCron('0 * * * *').catch((error: Error) => error.message)
       expect([undefined, 'cleanup failed'], label).toContain(failure)
       const half = normalized(await takeImage(), { since: before })
       if (failure === undefined) expect(half, label).toEqual(is)
       for (const [table, rows] of Object.entries(half)) {
-        // The trail of expired accounts is written with their deletion and swept by its own step.
+        // The events of expired accounts are written with their deletion, and deleted by a step of their own.
         if (table === 'audit_events') continue
         expect(was[table], `${label} ${table}`).toEqual(expect.arrayContaining(rows))
         expect(rows, `${label} ${table}`).toEqual(expect.arrayContaining(is[table]!))

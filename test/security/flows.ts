@@ -1,37 +1,37 @@
-/** Every flow of the contract: how to get to the request, what it is answered, and what when it was done before. */
-import { env } from 'cloudflare:workers'
+/** Every flow of the API: how to prepare its request, what it is answered, and what it is answered once it is done. */
 import type { ProblemCode } from '../../src/errors.ts'
 import type { EmailFate } from '../../src/store/schema/emails.ts'
-import { sessionOf } from '../support/answers.ts'
+import type { Input, OperationId } from '../support/api.ts'
 import { breachListUrl } from '../support/breach-list.ts'
+import type { Caller } from '../support/caller.ts'
 import { minute } from '../support/clock.ts'
-import {
-  type SignedIn,
-  goodPassword,
-  newestMail,
-  otherPassword,
-  register,
-  resetToken,
-  signIn,
-  signUp,
-  signUpAdmin,
-} from '../support/people.ts'
-import { type Call, type Service, startService } from '../support/service.ts'
+import { inboxOf } from '../support/inbox.ts'
+import { type Person, goodPassword, otherPassword } from '../support/person.ts'
+import { type People, peopleOf } from '../support/population.ts'
+import { insertSessions, setAttempts } from '../support/rows.ts'
+import { type Service, startService } from '../support/service.ts'
+import { rowOf, write } from '../support/state.ts'
 import { turnstileEnv } from '../support/turnstile.ts'
 import { eventOf, svixHeaders } from '../support/webhooks.ts'
 
 /** A status, or the code of a problem. */
 export type Outcome = number | ProblemCode
 
-export type Request = [method: string, path: string, call?: Call]
+export type Request = [operation: OperationId, input?: Input]
+
+export interface World {
+  service: Service
+  people: People
+  anonymous: Caller
+}
 
 export interface Flow {
   name: string
-  prepare: (service: Service) => Promise<Request>
+  prepare: (world: World) => Promise<Request>
   answer: Outcome
-  /** Whom it asks outside the house, and what is answered when the first of these requests fails, and the second. */
+  /** The settings with which it asks other services, and its answers when the first of these requests fails, and the second. */
   outside?: { env: Partial<Env>; offline: Outcome[] }
-  /** What the same request is answered after it was done and its answer was lost. */
+  /** The answer to the same request after it was done and its answer was lost. */
   again: Outcome
 }
 
@@ -39,170 +39,158 @@ export const email = 'ada@example.com'
 const password = goodPassword
 const change = { old_password: goodPassword, new_password: otherPassword }
 
-const signedUp = (service: Service) => signUp(service, email)
+const userId = async (address: string) => String((await rowOf('users', 'email = ?', address))['id'])
 
-async function userId(address: string): Promise<string> {
-  return (await env.DB.prepare('select id from users where email = ?').bind(address).first<string>('id'))!
+/** The token of an ADMIN, and the id of a user to act on. */
+async function adminAndUser(people: People): Promise<{ token: string; id: string }> {
+  const { accessToken: token } = await people.admin()
+  return { token, id: (await people.signUp(email)).id }
 }
 
-/** An ADMIN, and somebody to act on. */
-async function adminAndUser(service: Service): Promise<{ token: string; id: string }> {
-  const { accessToken: token } = await signUpAdmin(service)
-  return { token, id: (await signUp(service, email)).id }
-}
-
-async function adminAndPending(service: Service, attempts: number): Promise<{ token: string; id: string }> {
-  const { accessToken: token } = await signUpAdmin(service)
-  for (let attempt = 0; attempt < attempts; attempt++) await register(service, email)
+async function adminAndPending(people: People, registrations: number): Promise<{ token: string; id: string }> {
+  const { accessToken: token } = await people.admin()
+  for (let count = 0; count < registrations; count++) await people.register(email)
   return { token, id: await userId(email) }
 }
 
-/** What Resend tells of the newest mail. */
-async function news(service: Service, fate: EmailFate): Promise<Request> {
-  await signUp(service, email)
-  const raw = JSON.stringify({ ...eventOf(fate, newestMail(service, email)), created_at: new Date(0) })
+/** Resend's webhook about the newest email. */
+async function news({ service, people }: World, fate: EmailFate): Promise<Request> {
+  const ada = await people.signUp(email)
+  const raw = JSON.stringify({ ...eventOf(fate, inboxOf(service).newest(ada)), created_at: new Date(0) })
   const headers = await svixHeaders(raw, { at: service.clock.now() })
-  return ['POST', '/webhooks/resend', { raw, headers }]
+  return ['receiveResendWebhook', { raw, headers }]
 }
 
 /** As after a bounce. */
-async function suppress(): Promise<void> {
-  await env.DB.prepare("update users set email_problem = 'bounced' where email = ?").bind(email).run()
+const suppress = () => write("update users set email_problem = 'bounced' where email = ?", email)
+
+async function suspended(people: People): Promise<{ token: string; id: string }> {
+  const admin = await people.admin()
+  const { id } = await people.signUp(email)
+  await admin.suspend(id)
+  return { token: admin.accessToken, id }
 }
 
-async function suspended(service: Service): Promise<{ token: string; id: string }> {
-  const people = await adminAndUser(service)
-  await service.call('POST', `/users/${people.id}/suspend`, { token: people.token, body: { reason: 'spam' } })
-  return people
-}
-
-async function refreshed(service: Service): Promise<SignedIn> {
-  const person = await signUp(service, email)
-  await service.call('POST', '/auth/refresh', { body: { refresh_token: person.refreshToken } })
+/** A person whose refresh token was used once. */
+async function refreshed(people: People): Promise<Person> {
+  const person = await people.signUp(email)
+  await person.refresh()
   return person
 }
 
-/** Sessions that were there before, the oldest first. */
-async function insertSessions(service: Service, userId: string, count: number): Promise<void> {
-  const now = service.clock.now().getTime()
-  const sessionId = (index: number) => `01900000-0000-7000-8000-${String(index).padStart(12, '0')}`
-  const insert = env.DB.prepare('insert into sessions values (?, ?, 1, ?, ?, ?, null, null, null)')
-  await env.DB.batch(
-    Array.from({ length: count }, (_, index) => insert.bind(sessionId(index), userId, now, now, now + 60 * minute)),
+/** Sessions older than any that a flow starts, the oldest first. */
+async function giveSessions(service: Service, owner: string, count: number): Promise<void> {
+  const now = service.clock.now()
+  await insertSessions(
+    Array.from({ length: count }, (_, index) => ({
+      id: `01900000-0000-7000-8000-${String(index).padStart(12, '0')}`,
+      userId: owner,
+      createdAt: now,
+      lastUsedAt: now,
+      expiresAt: new Date(now.getTime() + 60 * minute),
+    })),
   )
 }
-
-const insertTries = (count: number, allowedAt: number) =>
-  env.DB.prepare('insert into attempt_counters values (?, ?, ?, 0)').bind(`account:${email}`, count, allowedAt).run()
 
 const challenge = { turnstile_token: 'a token' }
 const breachList = { PWNED_PASSWORDS_URL: breachListUrl }
 
-const login = (given = password): Request => ['POST', '/auth/login', { body: { email, password: given } }]
+const login = (given = password): Request => ['login', { body: { email, password: given } }]
 
 export const flows: Flow[] = [
   {
     name: 'a registration',
-    prepare: async () => ['POST', '/auth/register', { body: { email, password } }],
+    prepare: async () => ['register', { body: { email, password } }],
     answer: 202,
     again: 202,
   },
   {
     name: 'a registration of a taken address',
-    prepare: async (service) => (await signedUp(service), ['POST', '/auth/register', { body: { email, password } }]),
+    prepare: async ({ people }) => (await people.signUp(email), ['register', { body: { email, password } }]),
     answer: 202,
     again: 202,
   },
   {
     name: 'a registration with both checks',
-    prepare: async () => ['POST', '/auth/register', { body: { email, password, ...challenge } }],
+    prepare: async () => ['register', { body: { email, password, ...challenge } }],
     answer: 202,
     again: 202,
     outside: { env: { ...turnstileEnv, ...breachList }, offline: ['service_unavailable', 202] },
   },
   {
-    name: 'a registration that needs the list',
-    prepare: async () => ['POST', '/auth/register', { body: { email, password } }],
+    name: 'a registration that requires the breach list',
+    prepare: async () => ['register', { body: { email, password } }],
     answer: 202,
     again: 202,
     outside: { env: { ...breachList, PWNED_PASSWORDS_REQUIRED: 'true' }, offline: ['service_unavailable'] },
   },
   {
-    name: 'a request for another activation mail',
-    prepare: async (service) => (
-      await register(service, email),
-      ['POST', '/auth/resend-activation', { body: { email } }]
-    ),
+    name: 'a request for another activation email',
+    prepare: async ({ people }) => (await people.register(email), ['resendActivation', { body: { email } }]),
     answer: 202,
     again: 202,
   },
   {
     name: 'an activation',
-    prepare: async (service) => [
-      'POST',
-      '/auth/activate',
-      { body: { token: await register(service, email), password } },
-    ],
+    prepare: async ({ people }) => ['activate', { body: { token: await people.register(email), password } }],
     answer: 200,
     again: 'invalid_link',
   },
   {
     name: 'the activation of the first ADMIN',
-    prepare: async (service) => [
-      'POST',
-      '/auth/activate',
-      { body: { token: await register(service, 'admin@example.com'), password } },
+    prepare: async ({ people }) => [
+      'activate',
+      { body: { token: await people.register('admin@example.com'), password } },
     ],
     answer: 200,
     again: 'invalid_link',
   },
   {
     name: 'an activation with a wrong password',
-    prepare: async (service) => [
-      'POST',
-      '/auth/activate',
-      { body: { token: await register(service, email), password: otherPassword } },
+    prepare: async ({ people }) => [
+      'activate',
+      { body: { token: await people.register(email), password: otherPassword } },
     ],
     answer: 'invalid_credentials',
     again: 'invalid_credentials',
   },
   {
     name: 'an activation that ends a session',
-    // No call leads there: who is pending has no session.
-    async prepare(service) {
-      const token = await register(service, email)
-      await insertSessions(service, await userId(email), 50)
-      return ['POST', '/auth/activate', { body: { token, password } }]
+    // No call leads to this state, as a pending account has no session.
+    async prepare({ service, people }) {
+      const token = await people.register(email)
+      await giveSessions(service, await userId(email), 50)
+      return ['activate', { body: { token, password } }]
     },
     answer: 200,
     again: 'invalid_link',
   },
-  { name: 'a sign-in', prepare: async (service) => (await signedUp(service), login()), answer: 200, again: 200 },
+  { name: 'a sign-in', prepare: async ({ people }) => (await people.signUp(email), login()), answer: 200, again: 200 },
   {
     name: 'a sign-in on a known device',
-    async prepare(service) {
-      await signUp(service, email)
-      const { json } = await service.call(...login())
-      return ['POST', '/auth/login', { body: { email, password, device_token: json.device_token } }]
+    async prepare({ people, anonymous }) {
+      await people.signUp(email)
+      const { device_token } = await anonymous.login({ email, password })
+      return ['login', { body: { email, password, device_token } }]
     },
     answer: 200,
     again: 200,
   },
   {
     name: 'a sign-in from a new place',
-    async prepare(service) {
-      await signUp(service, email)
-      const [method, path, call] = login()
-      return [method, path, { ...call, country: 'FR', headers: { 'CF-Connecting-IP': '198.51.100.9' } }]
+    async prepare({ people }) {
+      await people.signUp(email)
+      const [operation, input] = login()
+      return [operation, { ...input, country: 'FR', headers: { 'CF-Connecting-IP': '198.51.100.9' } }]
     },
     answer: 200,
     again: 200,
   },
   {
-    name: 'a sign-in that hashes the password anew',
-    async prepare(service) {
+    name: 'a sign-in that rehashes the password',
+    async prepare({ service }) {
       const work = { rounds: 1, iterations: 500 }
-      await signUp(startService({ platform: { work }, beside: service }), email)
+      await peopleOf(startService({ platform: { work }, beside: service })).signUp(email)
       return login()
     },
     answer: 200,
@@ -210,19 +198,19 @@ export const flows: Flow[] = [
   },
   {
     name: 'a sign-in that makes the first ADMIN',
-    async prepare(service) {
-      await signUpAdmin(service)
-      await env.DB.prepare("update users set role = 'USER'").run()
-      return ['POST', '/auth/login', { body: { email: 'admin@example.com', password } }]
+    async prepare({ people }) {
+      await people.admin()
+      await write("update users set role = 'USER'")
+      return ['login', { body: { email: 'admin@example.com', password } }]
     },
     answer: 200,
     again: 200,
   },
   {
     name: 'a sign-in that ends the oldest of fifty sessions',
-    async prepare(service) {
-      const { id } = await signUp(service, email)
-      await insertSessions(service, id, 49)
+    async prepare({ service, people }) {
+      const { id } = await people.signUp(email)
+      await giveSessions(service, id, 49)
       return login()
     },
     answer: 200,
@@ -230,21 +218,21 @@ export const flows: Flow[] = [
   },
   {
     name: 'a sign-in with a wrong password',
-    prepare: async (service) => (await signedUp(service), login(otherPassword)),
+    prepare: async ({ people }) => (await people.signUp(email), login(otherPassword)),
     answer: 'invalid_credentials',
     again: 'invalid_credentials',
   },
   {
-    name: 'a sign-in to no account',
+    name: 'a sign-in without an account',
     prepare: async () => login(),
     answer: 'invalid_credentials',
     again: 'invalid_credentials',
   },
   {
     name: 'the tenth sign-in with a wrong password',
-    async prepare(service) {
-      await signUp(service, email)
-      await insertTries(9, 0)
+    async prepare({ people }) {
+      await people.signUp(email)
+      await setAttempts(email, 9)
       return login(otherPassword)
     },
     answer: 'invalid_credentials',
@@ -252,20 +240,20 @@ export const flows: Flow[] = [
   },
   {
     name: 'a sign-in that has to wait',
-    prepare: async (service) => (
-      await signUp(service, email),
-      await insertTries(100, service.clock.now().getTime() + 60 * minute),
+    prepare: async ({ service, people }) => (
+      await people.signUp(email),
+      await setAttempts(email, 100, new Date(service.clock.now().getTime() + 60 * minute)),
       login()
     ),
     answer: 'rate_limited',
     again: 'rate_limited',
   },
   {
-    name: 'a sign-in after failures by a human',
-    async prepare(service) {
-      await signUp(service, email)
-      await insertTries(3, 0)
-      return ['POST', '/auth/login', { body: { email, password, ...challenge } }]
+    name: 'a sign-in after failures with a Turnstile token',
+    async prepare({ people }) {
+      await people.signUp(email)
+      await setAttempts(email, 3)
+      return ['login', { body: { email, password, ...challenge } }]
     },
     answer: 200,
     again: 200,
@@ -273,103 +261,88 @@ export const flows: Flow[] = [
   },
   {
     name: 'a sign-in to a pending account',
-    prepare: async (service) => (await register(service, email), login()),
+    prepare: async ({ people }) => (await people.register(email), login()),
     answer: 'account_pending',
     again: 'account_pending',
   },
   {
     name: 'a sign-in to a suspended account',
-    prepare: async (service) => (await suspended(service), login()),
+    prepare: async ({ people }) => (await suspended(people), login()),
     answer: 'account_suspended',
     again: 'account_suspended',
   },
   {
     name: 'a refresh',
-    prepare: async (service) => [
-      'POST',
-      '/auth/refresh',
-      { body: { refresh_token: (await signedUp(service)).refreshToken } },
-    ],
+    prepare: async ({ people }) => ['refresh', { body: { refresh_token: (await people.signUp(email)).refreshToken } }],
     answer: 200,
     again: 200,
   },
   {
     name: 'a repeated refresh',
-    prepare: async (service) => [
-      'POST',
-      '/auth/refresh',
-      { body: { refresh_token: (await refreshed(service)).refreshToken } },
-    ],
+    prepare: async ({ people }) => ['refresh', { body: { refresh_token: (await refreshed(people)).refreshToken } }],
     answer: 200,
     again: 200,
   },
   {
     name: 'a refresh with a stolen token',
-    async prepare(service) {
-      const { refreshToken } = await refreshed(service)
+    async prepare({ service, people }) {
+      const { refreshToken } = await refreshed(people)
       service.clock.advance(minute)
-      return ['POST', '/auth/refresh', { body: { refresh_token: refreshToken } }]
+      return ['refresh', { body: { refresh_token: refreshToken } }]
     },
     answer: 'refresh_token_reused',
     again: 'invalid_refresh_token',
   },
   {
     name: 'a log-out',
-    prepare: async (service) => [
-      'POST',
-      '/auth/logout',
-      { body: { refresh_token: (await signedUp(service)).refreshToken } },
-    ],
+    prepare: async ({ people }) => ['logout', { body: { refresh_token: (await people.signUp(email)).refreshToken } }],
     answer: 204,
     again: 204,
   },
   {
     name: 'a log-out everywhere',
-    async prepare(service) {
-      const { accessToken: token } = await signUp(service, email)
-      await signIn(service, email)
-      return ['POST', '/auth/logout-all', { token }]
+    async prepare({ people }) {
+      const { accessToken: token } = await people.signUp(email)
+      await people.signIn(email)
+      return ['logoutAll', { token }]
     },
     answer: 204,
     again: 'invalid_token',
   },
   {
     name: 'a change of password',
-    async prepare(service) {
-      const { accessToken: token } = await signUp(service, email)
-      await signIn(service, email)
-      await resetToken(service, email)
-      return ['POST', '/auth/change-password', { token, body: change }]
+    async prepare({ people }) {
+      const { accessToken: token } = await people.signUp(email)
+      await people.signIn(email)
+      await people.resetToken(email)
+      return ['changePassword', { token, body: change }]
     },
     answer: 204,
     again: 'wrong_password',
   },
   {
-    name: 'a change of password with a wrong one',
-    prepare: async (service) => [
-      'POST',
-      '/auth/change-password',
-      { token: (await signedUp(service)).accessToken, body: { ...change, old_password: 'not it' } },
+    name: 'a change of password with a wrong old one',
+    prepare: async ({ people }) => [
+      'changePassword',
+      { token: (await people.signUp(email)).accessToken, body: { ...change, old_password: 'not it' } },
     ],
     answer: 'wrong_password',
     again: 'wrong_password',
   },
   {
     name: 'a change to a weak password',
-    prepare: async (service) => [
-      'POST',
-      '/auth/change-password',
-      { token: (await signedUp(service)).accessToken, body: { ...change, new_password: 'password1' } },
+    prepare: async ({ people }) => [
+      'changePassword',
+      { token: (await people.signUp(email)).accessToken, body: { ...change, new_password: 'password1' } },
     ],
     answer: 'weak_password',
     again: 'weak_password',
   },
   {
-    name: 'a change of password that needs the list',
-    prepare: async (service) => [
-      'POST',
-      '/auth/change-password',
-      { token: (await signedUp(service)).accessToken, body: change },
+    name: 'a change of password that requires the breach list',
+    prepare: async ({ people }) => [
+      'changePassword',
+      { token: (await people.signUp(email)).accessToken, body: change },
     ],
     answer: 204,
     again: 'wrong_password',
@@ -377,18 +350,15 @@ export const flows: Flow[] = [
   },
   {
     name: 'a request for a reset',
-    prepare: async (service) => (
-      await signedUp(service),
-      ['POST', '/auth/password-reset/request', { body: { email } }]
-    ),
+    prepare: async ({ people }) => (await people.signUp(email), ['requestPasswordReset', { body: { email } }]),
     answer: 202,
     again: 202,
   },
   {
-    name: 'a request for a reset by a human',
-    prepare: async (service) => (
-      await signedUp(service),
-      ['POST', '/auth/password-reset/request', { body: { email, ...challenge } }]
+    name: 'a request for a reset with a Turnstile token',
+    prepare: async ({ people }) => (
+      await people.signUp(email),
+      ['requestPasswordReset', { body: { email, ...challenge } }]
     ),
     answer: 202,
     again: 202,
@@ -396,20 +366,20 @@ export const flows: Flow[] = [
   },
   {
     name: 'a reset',
-    async prepare(service) {
-      await signUp(service, email)
-      const body = { token: await resetToken(service, email), new_password: otherPassword }
-      return ['POST', '/auth/password-reset/complete', { body }]
+    async prepare({ people }) {
+      await people.signUp(email)
+      const body = { token: await people.resetToken(email), new_password: otherPassword }
+      return ['completePasswordReset', { body }]
     },
     answer: 204,
     again: 'invalid_link',
   },
   {
-    name: 'a reset that looks at the list',
-    async prepare(service) {
-      await signUp(service, email)
-      const body = { token: await resetToken(service, email), new_password: otherPassword }
-      return ['POST', '/auth/password-reset/complete', { body }]
+    name: 'a reset that asks the breach list',
+    async prepare({ people }) {
+      await people.signUp(email)
+      const body = { token: await people.resetToken(email), new_password: otherPassword }
+      return ['completePasswordReset', { body }]
     },
     answer: 204,
     again: 'invalid_link',
@@ -417,284 +387,277 @@ export const flows: Flow[] = [
   },
   {
     name: 'a reset that activates',
-    async prepare(service) {
-      await register(service, email)
-      const body = { token: await resetToken(service, email), new_password: otherPassword }
-      return ['POST', '/auth/password-reset/complete', { body }]
+    async prepare({ people }) {
+      await people.register(email)
+      const body = { token: await people.resetToken(email), new_password: otherPassword }
+      return ['completePasswordReset', { body }]
     },
     answer: 204,
     again: 'invalid_link',
   },
   {
-    name: 'a look at the own account',
-    prepare: async (service) => ['GET', '/users/me', { token: (await signedUp(service)).accessToken }],
+    name: 'a request for the own account',
+    prepare: async ({ people }) => ['getMe', { token: (await people.signUp(email)).accessToken }],
     answer: 200,
     again: 200,
   },
   {
     name: 'a change of the profile',
-    prepare: async (service) => [
-      'PATCH',
-      '/users/me',
-      { token: (await signedUp(service)).accessToken, body: { bio: 'x', locale: 'en' } },
+    prepare: async ({ people }) => [
+      'updateMe',
+      { token: (await people.signUp(email)).accessToken, body: { bio: 'x', locale: 'en' } },
     ],
     answer: 200,
     again: 200,
   },
   {
     name: 'the deletion of the own account',
-    prepare: async (service) => [
-      'DELETE',
-      '/users/me',
-      { token: (await signedUp(service)).accessToken, body: { password } },
+    prepare: async ({ people }) => [
+      'deleteMe',
+      { token: (await people.signUp(email)).accessToken, body: { password } },
     ],
     answer: 204,
     again: 'invalid_token',
   },
   {
     name: 'a deletion with a wrong password',
-    prepare: async (service) => [
-      'DELETE',
-      '/users/me',
-      { token: (await signedUp(service)).accessToken, body: { password: otherPassword } },
+    prepare: async ({ people }) => [
+      'deleteMe',
+      { token: (await people.signUp(email)).accessToken, body: { password: otherPassword } },
     ],
     answer: 'wrong_password',
     again: 'wrong_password',
   },
   {
     name: 'the deletion of the last ADMIN',
-    prepare: async (service) => [
-      'DELETE',
-      '/users/me',
-      { token: (await signUpAdmin(service)).accessToken, body: { password } },
-    ],
+    prepare: async ({ people }) => ['deleteMe', { token: (await people.admin()).accessToken, body: { password } }],
     answer: 'last_admin',
     again: 'last_admin',
   },
   {
     name: 'a list of sessions',
-    prepare: async (service) => ['GET', '/users/me/sessions', { token: (await signedUp(service)).accessToken }],
+    prepare: async ({ people }) => ['listMySessions', { token: (await people.signUp(email)).accessToken }],
     answer: 200,
     again: 200,
   },
   {
     name: 'the end of another session',
-    async prepare(service) {
-      const { accessToken } = await signUp(service, email)
-      const { accessToken: token } = await signIn(service, email)
-      return ['DELETE', `/users/me/sessions/${sessionOf(accessToken)}`, { token }]
+    async prepare({ people }) {
+      const ada = await people.signUp(email)
+      const { accessToken: token } = await ada.signIn()
+      return ['endMySession', { id: ada.sessionId, token }]
     },
     answer: 204,
     again: 'not_found',
   },
   {
     name: 'the end of all other sessions',
-    async prepare(service) {
-      const { accessToken: token } = await signUp(service, email)
-      await signIn(service, email)
-      return ['DELETE', '/users/me/sessions', { token }]
+    async prepare({ people }) {
+      const { accessToken: token } = await people.signUp(email)
+      await people.signIn(email)
+      return ['endMyOtherSessions', { token }]
     },
     answer: 204,
     again: 204,
   },
   {
     name: 'a verification at the edge',
-    prepare: async (service) => ['GET', '/auth/verify', { token: (await signedUp(service)).accessToken }],
+    prepare: async ({ people }) => ['verify', { token: (await people.signUp(email)).accessToken }],
     answer: 204,
     again: 204,
   },
   {
-    name: 'a look at the roles',
-    prepare: async (service) => ['GET', '/roles', { token: (await signedUp(service)).accessToken }],
+    name: 'a list of roles',
+    prepare: async ({ people }) => ['listRoles', { token: (await people.signUp(email)).accessToken }],
     answer: 200,
     again: 200,
   },
   {
     name: 'a list of users',
-    prepare: async (service) => ['GET', '/users', { token: (await adminAndUser(service)).token }],
+    prepare: async ({ people }) => ['listUsers', { token: (await adminAndUser(people)).token }],
     answer: 200,
     again: 200,
   },
   {
     name: 'a list of events',
-    prepare: async (service) => ['GET', '/audit-events', { token: (await adminAndUser(service)).token }],
+    prepare: async ({ people }) => ['listAuditEvents', { token: (await adminAndUser(people)).token }],
     answer: 200,
     again: 200,
   },
   {
-    name: 'a look at a user',
-    async prepare(service) {
-      const { token, id } = await adminAndUser(service)
-      return ['GET', `/users/${id}`, { token }]
+    name: 'a request for a user',
+    async prepare({ people }) {
+      const { token, id } = await adminAndUser(people)
+      return ['getUser', { id, token }]
     },
     answer: 200,
     again: 200,
   },
   {
     name: 'a moderation',
-    async prepare(service) {
-      const { token, id } = await adminAndUser(service)
-      return ['PATCH', `/users/${id}/profile`, { token, body: { bio: 'x' } }]
+    async prepare({ people }) {
+      const { token, id } = await adminAndUser(people)
+      return ['moderateProfile', { id, token, body: { bio: 'x' } }]
     },
     answer: 200,
     again: 200,
   },
   {
     name: 'an activation by an ADMIN',
-    async prepare(service) {
-      const { token, id } = await adminAndPending(service, 1)
-      return ['POST', `/users/${id}/activate`, { token }]
+    async prepare({ people }) {
+      const { token, id } = await adminAndPending(people, 1)
+      return ['activateUser', { id, token }]
     },
     answer: 200,
     again: 200,
   },
   {
-    name: 'an activation by an ADMIN of one of several attempts',
-    async prepare(service) {
-      const { token, id } = await adminAndPending(service, 2)
-      return ['POST', `/users/${id}/activate`, { token }]
+    name: 'an activation by an ADMIN after two registrations',
+    async prepare({ people }) {
+      const { token, id } = await adminAndPending(people, 2)
+      return ['activateUser', { id, token }]
     },
     answer: 200,
     again: 200,
   },
   {
     name: 'a change of a role',
-    async prepare(service) {
-      const { token, id } = await adminAndUser(service)
-      return ['PUT', `/users/${id}/role`, { token, body: { role: 'MODERATOR' } }]
+    async prepare({ people }) {
+      const { token, id } = await adminAndUser(people)
+      return ['assignRole', { id, token, body: { role: 'MODERATOR' } }]
     },
     answer: 200,
     again: 200,
   },
   {
     name: 'a suspension',
-    async prepare(service) {
-      const { token, id } = await adminAndUser(service)
-      return ['POST', `/users/${id}/suspend`, { token, body: { reason: 'spam' } }]
+    async prepare({ people }) {
+      const { token, id } = await adminAndUser(people)
+      return ['suspendUser', { id, token, body: { reason: 'spam' } }]
     },
     answer: 200,
     again: 200,
   },
   {
     name: 'a reinstatement',
-    async prepare(service) {
-      const { token, id } = await suspended(service)
-      return ['POST', `/users/${id}/reinstate`, { token }]
+    async prepare({ people }) {
+      const { token, id } = await suspended(people)
+      return ['reinstateUser', { id, token }]
     },
     answer: 200,
     again: 200,
   },
   {
     name: 'the end of a user’s sessions',
-    async prepare(service) {
-      const { token, id } = await adminAndUser(service)
-      return ['DELETE', `/users/${id}/sessions`, { token }]
+    async prepare({ people }) {
+      const { token, id } = await adminAndUser(people)
+      return ['endSessionsOfUser', { id, token }]
     },
     answer: 204,
     again: 204,
   },
   {
     name: 'a deletion by an ADMIN',
-    async prepare(service) {
-      const { token, id } = await adminAndUser(service)
-      return ['DELETE', `/users/${id}`, { token }]
+    async prepare({ people }) {
+      const { token, id } = await adminAndUser(people)
+      return ['deleteUser', { id, token }]
     },
     answer: 204,
     again: 'not_found',
   },
   {
     name: 'a reset that an ADMIN starts',
-    async prepare(service) {
-      const { token, id } = await adminAndUser(service)
-      return ['POST', `/users/${id}/password-reset`, { token }]
+    async prepare({ people }) {
+      const { token, id } = await adminAndUser(people)
+      return ['startPasswordReset', { id, token }]
     },
     answer: 202,
     again: 202,
   },
   {
-    name: 'a registration for an address that took no mail',
-    async prepare(service) {
-      await register(service, email)
+    name: 'a registration of a suppressed address',
+    async prepare({ people }) {
+      await people.register(email)
       await suppress()
-      return ['POST', '/auth/register', { body: { email, password } }]
+      return ['register', { body: { email, password } }]
     },
     answer: 202,
     again: 202,
   },
   {
-    name: 'news of a bounce',
-    prepare: (service) => news(service, 'bounced'),
+    name: 'a webhook about a bounce',
+    prepare: (world) => news(world, 'bounced'),
     answer: 200,
     again: 200,
   },
   {
-    name: 'news of a delivery that was in doubt',
-    async prepare(service) {
-      const call = await news(service, 'delivered')
-      await env.DB.prepare("update emails set status = 'unknown', in_doubt_since = created_at").run()
+    name: 'a webhook about a delivery in doubt',
+    async prepare(world) {
+      const call = await news(world, 'delivered')
+      await write("update emails set status = 'unknown', in_doubt_since = created_at")
       return call
     },
     answer: 200,
     again: 200,
   },
   {
-    name: 'an ADMIN’s word that an address takes mail again',
-    async prepare(service) {
-      const { token, id } = await adminAndUser(service)
+    name: 'the end of an address’s suppression',
+    async prepare({ people }) {
+      const { token, id } = await adminAndUser(people)
       await suppress()
-      return ['DELETE', `/users/${id}/email-suppression`, { token }]
+      return ['liftEmailSuppression', { id, token }]
     },
     answer: 204,
     again: 204,
   },
   {
-    name: 'a list of mails',
-    prepare: async (service) => ['GET', '/emails', { token: (await signUpAdmin(service)).accessToken }],
+    name: 'a list of emails',
+    prepare: async ({ people }) => ['listEmails', { token: (await people.admin()).accessToken }],
     answer: 200,
     again: 200,
   },
   {
     name: 'a list of a user’s sessions',
-    async prepare(service) {
-      const { token, id } = await adminAndUser(service)
-      return ['GET', `/users/${id}/sessions`, { token }]
+    async prepare({ people }) {
+      const { token, id } = await adminAndUser(people)
+      return ['listSessionsOfUser', { id, token }]
     },
     answer: 200,
     again: 200,
   },
   {
-    name: 'a look at the own activity',
-    prepare: async (service) => ['GET', '/users/me/activity', { token: (await signedUp(service)).accessToken }],
+    name: 'a list of the own activity',
+    prepare: async ({ people }) => ['listMyActivity', { token: (await people.signUp(email)).accessToken }],
     answer: 200,
     again: 200,
   },
   {
     name: 'a refresh by the cookie',
-    async prepare(service) {
-      const { refreshToken } = await signedUp(service)
+    async prepare({ people }) {
+      const { refreshToken } = await people.signUp(email)
       const headers = { Origin: 'https://accounts.example.com', Cookie: `__Host-postern-refresh=${refreshToken}` }
-      return ['POST', '/auth/refresh', { headers, body: { transport: 'cookie' } }]
+      return ['refresh', { headers, body: { transport: 'cookie' } }]
     },
     answer: 200,
     again: 200,
   },
   {
     name: 'a log-out by the cookie',
-    async prepare(service) {
-      const { refreshToken } = await signedUp(service)
+    async prepare({ people }) {
+      const { refreshToken } = await people.signUp(email)
       const headers = { Origin: 'https://accounts.example.com', Cookie: `__Host-postern-refresh=${refreshToken}` }
-      return ['POST', '/auth/logout', { headers, body: { transport: 'cookie' } }]
+      return ['logout', { headers, body: { transport: 'cookie' } }]
     },
     answer: 204,
     again: 204,
   },
 ]
 
-/** Operations without a flow, and why. */
+/** Operations without a flow, with the reason. */
 export const withoutFlow: Record<string, string> = {
-  getHealth: 'it asks nobody anything',
-  getKeys: 'it asks nobody anything',
-  findChangePasswordPage: 'it asks nobody anything',
+  getHealth: 'it calls no store and no service',
+  getKeys: 'it calls no store and no service',
+  findChangePasswordPage: 'it calls no store and no service',
   getDescription: 'it is a static file, which never reaches the service',
-  getReadiness: 'a failure is what it is there to tell: test/http/failures.test.ts',
+  getReadiness: 'it reports the failure of a store: test/http/failures.test.ts',
 }
