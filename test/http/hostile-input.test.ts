@@ -1,14 +1,15 @@
-/** Bad input is the client's fault, always: a 4xx that says where, nothing written, and never a 5xx. */
-import { describe, expect, it } from 'vitest'
-import { expectInvalid, expectOk, expectProblem } from '../support/answers.ts'
+/** Bad input always gets a 4xx that names the field, has no effect, and never causes a 5xx. */
+import { describe, expect } from 'vitest'
+import { expectInvalid, expectProblem } from '../support/answers.ts'
 import { calls, jsonCalls } from '../support/calls.ts'
-import { goodPassword, otherPassword, signUp, signUpAdmin } from '../support/people.ts'
-import { startService } from '../support/service.ts'
+import { it } from '../support/fixtures.ts'
+import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import { nothing, observe, rowOf } from '../support/state.ts'
 
 const email = 'ada@example.com'
+const right = { email, password: goodPassword }
 
-/** As JSON text, what no text field takes. */
+/** JSON values that no text field accepts. */
 const hostile: Record<string, string> = {
   'a number': '7',
   'a huge number': '1e400',
@@ -31,9 +32,10 @@ const hostile: Record<string, string> = {
 const optional = new Set(['first_name', 'last_name', 'avatar_url', 'bio', 'locale'])
 
 describe.each(jsonCalls)('$method $path', ({ method, path, body }) => {
-  it('refuses in each of its fields what is no text or no good text, and does nothing', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
+  it('refuses values that are no text or no valid text in each field, without any effect', async ({
+    service,
+    admin,
+  }) => {
     const { effects } = await observe(service, async () => {
       for (const field of Object.keys(body)) {
         const isNullable = optional.has(field)
@@ -41,7 +43,7 @@ describe.each(jsonCalls)('$method $path', ({ method, path, body }) => {
         for (const [name, value] of Object.entries(values)) {
           const others = JSON.stringify({ ...body, [field]: undefined }).slice(1, -1)
           const raw = `{${others}${others && ','}${JSON.stringify(field)}:${value}}`
-          const answer = await service.call(method, path, { token, raw })
+          const answer = await service.call(method, path, { token: admin.accessToken, raw })
           expect(answer.status, `${field}: ${name}: ${answer.text}`).toBe(422)
           expectInvalid(answer, `/${field}`)
         }
@@ -50,9 +52,7 @@ describe.each(jsonCalls)('$method $path', ({ method, path, body }) => {
     expect(effects).toEqual(nothing)
   })
 
-  it('wants every field it needs as a member of its own: the prototype and other spellings give none', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
+  it('takes no required field from the prototype or from a member in another case', async ({ service, admin }) => {
     const needed = method === 'PATCH' ? [] : Object.keys(body).filter((field) => !optional.has(field))
     const raws = [
       `{"__proto__":${JSON.stringify(body)}}`,
@@ -61,7 +61,9 @@ describe.each(jsonCalls)('$method $path', ({ method, path, body }) => {
       '{}',
     ]
     for (const raw of needed.length > 0 ? raws : []) {
-      const { answer, effects } = await observe(service, () => service.call(method, path, { token, raw }))
+      const { answer, effects } = await observe(service, () =>
+        service.call(method, path, { token: admin.accessToken, raw }),
+      )
       expectInvalid(answer, ...needed.map((field) => `/${field}`))
       expect(effects).toEqual(nothing)
     }
@@ -69,35 +71,29 @@ describe.each(jsonCalls)('$method $path', ({ method, path, body }) => {
 })
 
 describe('__proto__ in a body', () => {
-  it('has no effect: not on this request and not on the next', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUp(service, email)
+  it('has no effect on this request and on the next', async ({ anonymous, ada }) => {
     const proto = '"__proto__":{"role":"ADMIN","status":"active","first_name":"Eve","isAdmin":true}'
     const raw = `{${proto},"email":"eve@example.com","password":${JSON.stringify(otherPassword)}}`
-    expect((await service.call('POST', '/auth/register', { raw })).status).toBe(202)
+    await anonymous.call('register', { raw })
     const stored = await rowOf('users', "email = 'eve@example.com'")
     expect(stored).toMatchObject({ role: 'USER', status: 'pending', first_name: null })
-    const patched = await service.call('PATCH', '/users/me', { token, raw: `{${proto},"bio":"x"}` })
-    expect(expectOk(patched)).toMatchObject({ role: 'USER', first_name: null, bio: 'x' })
+    const updated = await ada.call('updateMe', { raw: `{${proto},"bio":"x"}` })
+    expect(updated).toMatchObject({ role: 'USER', first_name: null, bio: 'x' })
     expect(({} as Record<string, unknown>)['role']).toBeUndefined()
   })
 })
 
 describe('an unknown member', () => {
-  it('is ignored, whatever is in it', async () => {
-    const service = startService()
-    await signUp(service, email)
+  it('is ignored with any value', async ({ ada }) => {
     for (const value of [...Object.values(hostile), 'null', '"x"']) {
       const raw = `{"email":"${email}","password":${JSON.stringify(goodPassword)},"unknown":${value}}`
-      expectOk(await service.call('POST', '/auth/login', { raw }))
+      await ada.call('login', { raw })
     }
   })
 })
 
 describe('a path or a query', () => {
-  it('that is hostile is a 4xx, and does nothing', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUpAdmin(service)
+  it('gets a 4xx when it is hostile, without any effect', async ({ service, admin }) => {
     const ids = [
       '%00',
       '%ff',
@@ -114,14 +110,14 @@ describe('a path or a query', () => {
       for (const { method, path, body } of calls.filter((call) => call.path.includes('01936f6e'))) {
         for (const id of ids) {
           const hostilePath = path.replace(/01936f6e[0-9a-f-]+/, id)
-          const answer = await service.call(method, hostilePath, { token, ...(body && { body }) })
+          const answer = await service.call(method, hostilePath, { token: admin.accessToken, ...(body && { body }) })
           expectProblem(answer, 404, 'not_found')
         }
       }
       for (const path of ['/users', '/audit-events']) {
         for (const field of ['limit', 'cursor']) {
           for (const value of ['%00', '%ff', '%ed%a0%80', '-1', '1e9', '[]', '%7B%7D', "'", 'a'.repeat(5000)]) {
-            const answer = await service.call('GET', `${path}?${field}=${value}`, { token })
+            const answer = await service.call('GET', `${path}?${field}=${value}`, { token: admin.accessToken })
             expectInvalid(answer, `/${field}`)
           }
         }
@@ -132,22 +128,17 @@ describe('a path or a query', () => {
 })
 
 describe('a header', () => {
-  it('that names the client is noted without control characters, which are spaces, and without space around it', async () => {
-    const service = startService()
-    await signUp(service, email)
-    const headers = { 'User-Agent': '\u0007curl\u00078.5\u0007' }
-    const { access_token: token } = expectOk(
-      await service.call('POST', '/auth/login', { body: { email, password: goodPassword }, headers }),
-    )
-    const { sessions } = expectOk(await service.call('GET', '/users/me/sessions', { token }))
-    const { user_agent: agent } = sessions.find(({ current }: { current: boolean }) => current)
-    expect(agent).toBe('curl 8.5')
+  const currentSession = async (person: Person) => {
+    const { sessions } = await person.sessions()
+    return sessions.find(({ current }) => current)!
+  }
+
+  it('that names the client is stored trimmed, with spaces for control characters', async ({ ada }) => {
+    const session = await ada.from({ headers: { 'User-Agent': '\u0007curl\u00078.5\u0007' } }).signIn()
+    expect((await currentSession(session)).user_agent).toBe('curl 8.5')
   })
 
-  it('that is hostile is noted harmlessly or not at all', async () => {
-    const service = startService()
-    await signUp(service, email)
-    const body = { email, password: goodPassword }
+  it('that is hostile is stored harmlessly or not at all', async ({ anonymous, ada }) => {
     const values = [
       "'; drop table users; --",
       '<script>alert(1)</script>',
@@ -164,10 +155,9 @@ describe('a header', () => {
         Cookie: value,
         Origin: value,
       }
-      const { access_token: token } = expectOk(await service.call('POST', '/auth/login', { body, headers }))
-      const { sessions } = expectOk(await service.call('GET', '/users/me/sessions', { token }))
-      const { user_agent: agent, ip } = sessions.find(({ current }: { current: boolean }) => current)
-      expect(ip, 'no header that anybody may send is taken for the address').toBe('203.0.113.7')
+      const session = ada.holding(await anonymous.from({ headers }).login(right))
+      const { user_agent: agent, ip } = await currentSession(session)
+      expect(ip, 'no header that a client may send is taken for the address').toBe('203.0.113.7')
       expect((agent ?? '').length).toBeLessThanOrEqual(256)
     }
   })
