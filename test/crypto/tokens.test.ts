@@ -10,11 +10,12 @@ import {
   verifyToken,
 } from '../../src/crypto/tokens.ts'
 import { accessTokenSeconds, deviceTokenSeconds } from '../../src/config/policy.ts'
+import { Caller } from '../support/caller.ts'
 import { Clock, hour, minute, second } from '../support/clock.ts'
-import { signUp } from '../support/people.ts'
+import { peopleOf } from '../support/population.ts'
 import { startService } from '../support/service.ts'
 
-// Keys that are in the open and therefore good for nothing but tests.
+// Published keys, for tests only.
 const ed25519 = {
   kty: 'OKP',
   crv: 'Ed25519',
@@ -82,7 +83,7 @@ async function refusalOf(typ: TokenType, token: string): Promise<string | undefi
   return verified.kind === 'refused' ? verified.reason : undefined
 }
 
-/** Signs any text at all as a JWS, so that a test says exactly what is in it. */
+/** Signs any text as a JWS, so that a test decides every byte of it. */
 async function compact(header: unknown, payload: unknown, sign: Signer): Promise<string> {
   const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
   const input = `${base64url.encode(text(header))}.${base64url.encode(text(payload))}`
@@ -107,95 +108,127 @@ describe('a key set', () => {
   const rsa = { kty: 'RSA', kid: 'rsa', n: 'canarycanarycanary', e: 'AQAB', d: 'canarycanarycanary' }
   const canary = 'Y2FuYXJ5Y2FuYXJ5'
 
-  it.each([
-    ['no JSON', `{"keys":[${canary}`, 'is not JSON'],
-    ['null', 'null', 'is not a JWK Set ({"keys":[…]})'],
-    ['text', '"keys"', 'is not a JWK Set ({"keys":[…]})'],
-    ['a number', '7', 'is not a JWK Set ({"keys":[…]})'],
-    ['a bare key', JSON.stringify(secretA), 'is not a JWK Set ({"keys":[…]})'],
-    ['no list', '{"keys":{}}', 'is not a JWK Set ({"keys":[…]})'],
-    ['no key', '{"keys":[]}', 'holds no key'],
-    ['a key that is text', jwks(canary), 'holds a key without a "kid"'],
-    ['a key that is null', jwks(null), 'holds a key without a "kid"'],
-    ['no kid', jwks({ kty: 'oct', k: canary }), 'holds a key without a "kid"'],
-    ['a kid that is a number', jwks({ ...secretA, kid: 7 }), 'holds a key without a "kid"'],
-    ['an empty kid', jwks({ ...secretA, kid: '' }), 'holds a "kid" that is not 1 to 64 of [A-Za-z0-9_-]'],
-    [
-      'a kid that would break a stored hash',
-      jwks({ ...secretA, kid: 'a$b' }),
-      'holds a "kid" that is not 1 to 64 of [A-Za-z0-9_-]',
-    ],
-    ['a long kid', jwks({ ...secretA, kid: 'k'.repeat(65) }), 'holds a "kid" that is not 1 to 64 of [A-Za-z0-9_-]'],
-    ['a kid twice', jwks(secretA, { ...secretB, kid: 'a' }), 'holds the "kid" "a" twice'],
-    ['a short key', jwks({ kty: 'oct', kid: 'short', k: canary }), 'key "short" is shorter than 32 bytes'],
-    ['31 bytes', jwks({ kty: 'oct', kid: 'short', k: secretA.k.slice(0, 42) }), 'key "short" is shorter than 32 bytes'],
-    [
-      'a short second key',
-      jwks(secretA, { kty: 'oct', kid: 'short', k: canary }),
-      'key "short" is shorter than 32 bytes',
-    ],
-    ['no k', jwks({ kty: 'oct', kid: 'a' }), 'holds a key that is not of type "oct"'],
-    ['no base64url', jwks({ kty: 'oct', kid: 'a', k: '%'.repeat(60) }), 'holds a key that is not base64url'],
-    ['RSA', jwks(rsa), 'holds a key that is not of type "oct"'],
-    ['a signing key', jwks(ed25519), 'holds a key that is not of type "oct"'],
-    ['another type, with a k', jwks({ ...secretA, kty: 'RSA' }), 'holds a key that is not of type "oct"'],
-  ])('of secrets says what is wrong with it, and nothing of the key: %s', (_, text, problem) => {
+  it.for([
+    { flaw: 'no JSON', text: `{"keys":[${canary}`, problem: 'is not JSON' },
+    { flaw: 'null', text: 'null', problem: 'is not a JWK Set ({"keys":[…]})' },
+    { flaw: 'text', text: '"keys"', problem: 'is not a JWK Set ({"keys":[…]})' },
+    { flaw: 'a number', text: '7', problem: 'is not a JWK Set ({"keys":[…]})' },
+    { flaw: 'a bare key', text: JSON.stringify(secretA), problem: 'is not a JWK Set ({"keys":[…]})' },
+    { flaw: 'no list', text: '{"keys":{}}', problem: 'is not a JWK Set ({"keys":[…]})' },
+    { flaw: 'no key', text: '{"keys":[]}', problem: 'holds no key' },
+    { flaw: 'a key that is text', text: jwks(canary), problem: 'holds a key without a "kid"' },
+    { flaw: 'a key that is null', text: jwks(null), problem: 'holds a key without a "kid"' },
+    { flaw: 'no kid', text: jwks({ kty: 'oct', k: canary }), problem: 'holds a key without a "kid"' },
+    { flaw: 'a kid that is a number', text: jwks({ ...secretA, kid: 7 }), problem: 'holds a key without a "kid"' },
+    {
+      flaw: 'an empty kid',
+      text: jwks({ ...secretA, kid: '' }),
+      problem: 'holds a "kid" that is not 1 to 64 of [A-Za-z0-9_-]',
+    },
+    {
+      flaw: 'a kid that would break a stored hash',
+      text: jwks({ ...secretA, kid: 'a$b' }),
+      problem: 'holds a "kid" that is not 1 to 64 of [A-Za-z0-9_-]',
+    },
+    {
+      flaw: 'a long kid',
+      text: jwks({ ...secretA, kid: 'k'.repeat(65) }),
+      problem: 'holds a "kid" that is not 1 to 64 of [A-Za-z0-9_-]',
+    },
+    { flaw: 'a kid twice', text: jwks(secretA, { ...secretB, kid: 'a' }), problem: 'holds the "kid" "a" twice' },
+    {
+      flaw: 'a short key',
+      text: jwks({ kty: 'oct', kid: 'short', k: canary }),
+      problem: 'key "short" is shorter than 32 bytes',
+    },
+    {
+      flaw: '31 bytes',
+      text: jwks({ kty: 'oct', kid: 'short', k: secretA.k.slice(0, 42) }),
+      problem: 'key "short" is shorter than 32 bytes',
+    },
+    {
+      flaw: 'a short second key',
+      text: jwks(secretA, { kty: 'oct', kid: 'short', k: canary }),
+      problem: 'key "short" is shorter than 32 bytes',
+    },
+    { flaw: 'no k', text: jwks({ kty: 'oct', kid: 'a' }), problem: 'holds a key that is not of type "oct"' },
+    {
+      flaw: 'no base64url',
+      text: jwks({ kty: 'oct', kid: 'a', k: '%'.repeat(60) }),
+      problem: 'holds a key that is not base64url',
+    },
+    { flaw: 'RSA', text: jwks(rsa), problem: 'holds a key that is not of type "oct"' },
+    { flaw: 'a signing key', text: jwks(ed25519), problem: 'holds a key that is not of type "oct"' },
+    {
+      flaw: 'another type, with a k',
+      text: jwks({ ...secretA, kty: 'RSA' }),
+      problem: 'holds a key that is not of type "oct"',
+    },
+  ])('of secrets is refused with the flaw in the error, and nothing of the key: $flaw', ({ text, problem }) => {
     expect(() => parseSecretKeys(text)).toThrow(new KeyError(problem))
   })
 
   const neither = (kid: string) => `key "${kid}" is neither a private Ed25519 nor a private P-256 key`
-  it.each([
-    ['no JSON', `{"keys":[${canary}`, 'is not JSON'],
-    ['no key', '{"keys":[]}', 'holds no key'],
-    ['no kid', jwks({ ...ed25519, kid: undefined }), 'holds a key without a "kid"'],
-    ['a kid twice', jwks(ed25519, { ...p256, kid: 'ed' }), 'holds the "kid" "ed" twice'],
-    ['RSA', jwks(rsa), neither('rsa')],
-    ['a secret', jwks(secretA), neither('a')],
-    ['a public key', jwks({ ...ed25519, d: undefined }), neither('ed')],
-    ['P-256 without y', jwks({ ...p256, y: undefined }), neither('ec')],
-    ['P-384', jwks({ ...p256, crv: 'P-384' }), neither('ec')],
-    ['X25519', jwks({ ...ed25519, crv: 'X25519' }), neither('ed')],
-    ['Ed25519 by another type', jwks({ ...ed25519, kty: 'EC' }), neither('ed')],
-    ['P-256 by another type', jwks({ ...p256, kty: 'OKP' }), neither('ec')],
-    ['x that is a number', jwks({ ...ed25519, x: 12 }), neither('ed')],
-    ['d that is a number', jwks({ ...ed25519, d: 12 }), neither('ed')],
-    ['a short d', jwks({ ...ed25519, d: canary }), 'key "ed" does not import'],
-    ['a point that is not on the curve', jwks({ ...p256, y: p256.x }), 'key "ec" does not import'],
-    ['a bad second key', jwks(ed25519, { ...p256, d: canary }), 'key "ec" does not import'],
-  ])('of signing keys says what is wrong with it, and nothing of the key: %s', async (_, text, problem) => {
-    await expect(parseSigningKeys(text)).rejects.toThrow(new KeyError(problem))
-  })
+  it.for([
+    { flaw: 'no JSON', text: `{"keys":[${canary}`, problem: 'is not JSON' },
+    { flaw: 'no key', text: '{"keys":[]}', problem: 'holds no key' },
+    { flaw: 'no kid', text: jwks({ ...ed25519, kid: undefined }), problem: 'holds a key without a "kid"' },
+    { flaw: 'a kid twice', text: jwks(ed25519, { ...p256, kid: 'ed' }), problem: 'holds the "kid" "ed" twice' },
+    { flaw: 'RSA', text: jwks(rsa), problem: neither('rsa') },
+    { flaw: 'a secret', text: jwks(secretA), problem: neither('a') },
+    { flaw: 'a public key', text: jwks({ ...ed25519, d: undefined }), problem: neither('ed') },
+    { flaw: 'P-256 without y', text: jwks({ ...p256, y: undefined }), problem: neither('ec') },
+    { flaw: 'P-384', text: jwks({ ...p256, crv: 'P-384' }), problem: neither('ec') },
+    { flaw: 'X25519', text: jwks({ ...ed25519, crv: 'X25519' }), problem: neither('ed') },
+    { flaw: 'Ed25519 by another type', text: jwks({ ...ed25519, kty: 'EC' }), problem: neither('ed') },
+    { flaw: 'P-256 by another type', text: jwks({ ...p256, kty: 'OKP' }), problem: neither('ec') },
+    { flaw: 'x that is a number', text: jwks({ ...ed25519, x: 12 }), problem: neither('ed') },
+    { flaw: 'd that is a number', text: jwks({ ...ed25519, d: 12 }), problem: neither('ed') },
+    { flaw: 'a short d', text: jwks({ ...ed25519, d: canary }), problem: 'key "ed" does not import' },
+    {
+      flaw: 'a point that is not on the curve',
+      text: jwks({ ...p256, y: p256.x }),
+      problem: 'key "ec" does not import',
+    },
+    { flaw: 'a bad second key', text: jwks(ed25519, { ...p256, d: canary }), problem: 'key "ec" does not import' },
+  ])(
+    'of signing keys is refused with the flaw in the error, and nothing of the key: $flaw',
+    async ({ text, problem }) => {
+      await expect(parseSigningKeys(text)).rejects.toThrow(new KeyError(problem))
+    },
+  )
 
-  it.each([
-    ['Ed25519', { ...ed25519, x: ed25519b.x }],
-    [
-      'P-256',
-      { ...p256, x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU', y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0' },
-    ],
-  ])('refuses a key whose two halves do not belong together: %s', async (_, jwk) => {
+  it.for([
+    { type: 'Ed25519', jwk: { ...ed25519, x: ed25519b.x } },
+    {
+      type: 'P-256',
+      jwk: {
+        ...p256,
+        x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+        y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
+      },
+    },
+  ])('is refused if the public half of a key does not match the private one: $type', async ({ jwk }) => {
     await expect(parseSigningKeys(jwks(jwk))).rejects.toThrow(`key "${jwk.kid}" does not import`)
   })
 
-  it('shows the public half and only that', async () => {
+  it('publishes the public halves of its keys only', async () => {
+    const service = startService({ env: { SIGNING_KEYS: jwks(ed25519, p256) } })
     expect(signing.map(({ publicJwk }) => publicJwk)).toEqual([
       { kty: 'OKP', crv: 'Ed25519', x: ed25519.x, kid: 'ed', alg: 'EdDSA', use: 'sig' },
       { kty: 'EC', crv: 'P-256', x: p256.x, y: p256.y, kid: 'ec', alg: 'ES256', use: 'sig' },
     ])
-    const served = await startService({ env: { SIGNING_KEYS: jwks(ed25519, p256) } }).call(
-      'GET',
-      '/.well-known/jwks.json',
-    )
-    expect(served.json).toEqual({ keys: signing.map(({ publicJwk }) => publicJwk) })
+    expect(await new Caller(service).getKeys()).toEqual({ keys: signing.map(({ publicJwk }) => publicJwk) })
     for (const { privateKey } of signing) expect(privateKey.extractable).toBe(false)
   })
 })
 
-describe('kinds', () => {
-  /** Says everything that any kind has to say, so that only the kind itself can be what is wrong. */
+describe('the kinds of tokens', () => {
+  /** The claims of every kind, so that nothing but the kind can be the reason of a refusal. */
   const everything = { ...claims, gen: 1, email_sha256: 'e', password_id: 'p', iss: issuer, iat, exp: iat + 60 }
   const kinds: TokenType[] = ['at+jwt', 'rt+jwt', 'activation+jwt', 'reset+jwt', 'device+jwt']
 
-  it('are told apart by every verifier, whatever else a token says and whoever signed it', async () => {
+  it('are told apart by every verifier, whatever the claims and the signing key', async () => {
     const accepted: string[] = []
     const keys = [
       { name: 'EdDSA', header: { alg: 'EdDSA', kid: 'ed' }, sign: withEd25519 },
@@ -222,7 +255,7 @@ describe('kinds', () => {
     ])
   })
 
-  it('are made as they are read', async () => {
+  it('are read back with the claims that they were signed with', async () => {
     for (const [typ, said] of Object.entries({ 'at+jwt': claims, ...internalClaims })) {
       const token = await signToken(settings, typ as TokenType, said as never, now(), inTenMinutes)
       const taken = await Promise.all(kinds.map(async (kind) => (await claimsIn(kind, token)) && kind))
@@ -231,7 +264,7 @@ describe('kinds', () => {
     }
   })
 
-  it('say what RFC 9068 wants of an access token, and nothing that nobody asked for', async () => {
+  it('put the claims of RFC 9068 and nothing else into an access token', async () => {
     const payload = (await signToken(settings, 'at+jwt', claims, now(), inTenMinutes)).split('.')[1]!
     expect(JSON.parse(new TextDecoder().decode(base64url.decode(payload)))).toEqual({
       ...claims,
@@ -242,7 +275,7 @@ describe('kinds', () => {
     })
   })
 
-  it('are refused as access tokens when they would live longer than those we make', async () => {
+  it('reject an access token with a longer lifetime than the service gives', async () => {
     const living = (seconds: number) =>
       compact(
         { alg: 'EdDSA', typ: 'at+jwt', kid: 'ed' },
@@ -253,7 +286,7 @@ describe('kinds', () => {
     expect(await refusalOf('at+jwt', await living(601))).toBe('lives_too_long')
   })
 
-  it('that are Postern’s own are the same text whenever they are made from the same row', async () => {
+  it('give the same internal token whenever it is made from the same row', async () => {
     const sign = () => signToken(settings, 'rt+jwt', { sid: 'session', gen: 7 }, now(), inAnHour)
     expect(new Set(await Promise.all(Array.from({ length: 20 }, sign))).size).toBe(1)
     const other = await signToken(settings, 'rt+jwt', { sid: 'session', gen: 8 }, now(), inAnHour)
@@ -261,7 +294,7 @@ describe('kinds', () => {
   })
 })
 
-// The two families: what a good token of each is, and how each is read.
+// Tokens signed with a key pair and tokens signed with a secret: a good one of each, and how it is read.
 describe.each([
   {
     family: 'an access token',
@@ -291,7 +324,7 @@ describe.each([
   const verify = (token: string, at?: Date) => claimsIn(typ, token, at)
   const exp = payload['exp'] as number
 
-  it('is good as it is', async () => {
+  it('is accepted unchanged', async () => {
     expect(await verify(await compact(header, payload, sign))).toBeDefined()
   })
 
@@ -312,45 +345,45 @@ describe.each([
     { reason: 'malformed', header: { crit: ['exp'] } },
     { reason: 'malformed', claims: { megabyte: 'x'.repeat(1024 * 1024) } },
     { reason: 'bad_signature', sign: unsigned },
-  ])('is refused with the reason $reason for the log ($#)', async (wrong) => {
+  ])('is refused with the reason $reason for the log: $#', async (wrong) => {
     const token = await compact({ ...header, ...wrong.header }, { ...payload, ...wrong.claims }, wrong.sign ?? sign)
     expect(await refusalOf(typ, token)).toBe(wrong.reason)
   })
 
-  it.each([
-    ['iss: another', { iss: 'https://evil.example' }],
-    ['iss: with a slash', { iss: `${issuer}/` }],
-    ['iss: none', { iss: undefined }],
-    ['iss: a list', { iss: [issuer] }],
-    ['aud: another', { aud: 'someone-else' }],
-    ['aud: none', { aud: undefined }],
-    ['aud: an empty list', { aud: [] }],
-    ['exp: none', { exp: undefined }],
-    ['exp: text', { exp: String(exp) }],
-    ['exp: null', { exp: null }],
-    ['exp: negative', { exp: -1 }],
-    ['exp: a fraction', { exp: exp + 0.5 }],
-    ['exp: past', { exp: iat - 1 }],
-    ['exp: beyond counting', { exp: 1e300 }],
-    ['exp: a list', { exp: [exp] }],
-    ['iat: none', { iat: undefined }],
-    ['iat: text', { iat: String(iat) }],
-    ['iat: null', { iat: null }],
-    ['iat: future', { iat: iat + 61 }],
-    ['iat: beyond counting', { iat: 1e300 }],
-    ['iat: -1e300', { iat: -1e300 }],
-    ['nbf: future', { nbf: iat + 61 }],
-  ])('is refused for its claims: %s', async (_, change) => {
+  it.for([
+    { flaw: 'iss: another', change: { iss: 'https://evil.example' } },
+    { flaw: 'iss: with a slash', change: { iss: `${issuer}/` } },
+    { flaw: 'iss: none', change: { iss: undefined } },
+    { flaw: 'iss: a list', change: { iss: [issuer] } },
+    { flaw: 'aud: another', change: { aud: 'someone-else' } },
+    { flaw: 'aud: none', change: { aud: undefined } },
+    { flaw: 'aud: an empty list', change: { aud: [] } },
+    { flaw: 'exp: none', change: { exp: undefined } },
+    { flaw: 'exp: text', change: { exp: String(exp) } },
+    { flaw: 'exp: null', change: { exp: null } },
+    { flaw: 'exp: negative', change: { exp: -1 } },
+    { flaw: 'exp: a fraction', change: { exp: exp + 0.5 } },
+    { flaw: 'exp: past', change: { exp: iat - 1 } },
+    { flaw: 'exp: beyond counting', change: { exp: 1e300 } },
+    { flaw: 'exp: a list', change: { exp: [exp] } },
+    { flaw: 'iat: none', change: { iat: undefined } },
+    { flaw: 'iat: text', change: { iat: String(iat) } },
+    { flaw: 'iat: null', change: { iat: null } },
+    { flaw: 'iat: future', change: { iat: iat + 61 } },
+    { flaw: 'iat: beyond counting', change: { iat: 1e300 } },
+    { flaw: 'iat: -1e300', change: { iat: -1e300 } },
+    { flaw: 'nbf: future', change: { nbf: iat + 61 } },
+  ])('is refused because of its claims: $flaw', async ({ change }) => {
     expect(await verify(await compact(header, { ...payload, ...change }, sign))).toBeUndefined()
   })
 
-  it.each(['exp', 'iat'])('is refused when %s is a number only by name (1e400)', async (name) => {
+  it.each(['exp', 'iat'])('is refused if %s is 1e400, which JSON.parse turns into infinity', async (name) => {
     const infinite = JSON.stringify({ ...payload, [name]: '?' }).replace('"?"', '1e400')
     expect(JSON.parse(infinite)[name]).toBe(Number.POSITIVE_INFINITY)
     expect(await verify(await compact(header, infinite, sign))).toBeUndefined()
   })
 
-  it.each(needed)('is refused without %s, or with another kind of value there', async (name) => {
+  it.each(needed)('is refused without %s, or with a value of another type', async (name) => {
     const ofRightType = name === 'gen' ? [1.5] : name === 'scope' ? [] : ['']
     for (const value of [undefined, null, {}, [], true, name === 'gen' ? '1' : 7, ...ofRightType]) {
       const token = await compact(header, { ...payload, [name]: value }, sign)
@@ -360,39 +393,39 @@ describe.each([
     expect(await verify(await compact(header, infinite, sign))).toBeUndefined()
   })
 
-  it.each([
-    ['alg: none', { alg: 'none' }],
-    ['alg: None', { alg: 'None' }],
-    ['alg: missing', { alg: undefined }],
-    ['alg: of another family', { alg: 'RS256' }],
-    ['alg: HS512', { alg: 'HS512' }],
-    ['alg: a list', { alg: ['EdDSA', 'HS256'] }],
-    ['typ: JWT', { typ: 'JWT' }],
-    ['typ: missing', { typ: undefined }],
-    ['typ: another', { typ: 'id+jwt' }],
-    ['kid: unknown', { kid: 'nobody' }],
-    ['kid: missing', { kid: undefined }],
-    ['kid: a prototype’s', { kid: '__proto__' }],
-    ['kid: of the other kind', { kid: 'ec' }],
-    ['kid: another key of the set', { kid: 'b' }],
-    ['jku: of somebody else', { jku: 'https://evil.example/jwks.json' }],
-    ['jwk: of somebody else', { jwk: ed25519b }],
-    ['a member that says nothing', { cty: '' }],
-    ['crit: unknown', { crit: ['exp'] }],
-    ['crit: b64', { crit: ['b64'], b64: false }],
-  ])('is refused for its header: %s', async (_, change) => {
+  it.for([
+    { flaw: 'alg: none', change: { alg: 'none' } },
+    { flaw: 'alg: None', change: { alg: 'None' } },
+    { flaw: 'alg: missing', change: { alg: undefined } },
+    { flaw: 'alg: of another family', change: { alg: 'RS256' } },
+    { flaw: 'alg: HS512', change: { alg: 'HS512' } },
+    { flaw: 'alg: a list', change: { alg: ['EdDSA', 'HS256'] } },
+    { flaw: 'typ: JWT', change: { typ: 'JWT' } },
+    { flaw: 'typ: missing', change: { typ: undefined } },
+    { flaw: 'typ: another', change: { typ: 'id+jwt' } },
+    { flaw: 'kid: unknown', change: { kid: 'nobody' } },
+    { flaw: 'kid: missing', change: { kid: undefined } },
+    { flaw: 'kid: a prototype’s', change: { kid: '__proto__' } },
+    { flaw: 'kid: of the other kind', change: { kid: 'ec' } },
+    { flaw: 'kid: another key of the set', change: { kid: 'b' } },
+    { flaw: 'jku: of somebody else', change: { jku: 'https://evil.example/jwks.json' } },
+    { flaw: 'jwk: of somebody else', change: { jwk: ed25519b } },
+    { flaw: 'a member that says nothing', change: { cty: '' } },
+    { flaw: 'crit: unknown', change: { crit: ['exp'] } },
+    { flaw: 'crit: b64', change: { crit: ['b64'], b64: false } },
+  ])('is refused because of its header: $flaw', async ({ change }) => {
     expect(await verify(await compact({ ...header, ...change }, payload, sign))).toBeUndefined()
     expect(await verify(await compact({ ...header, ...change }, payload, unsigned))).toBeUndefined()
   })
 
-  it('is refused when its own header brings the key', async () => {
+  it('is refused if its own header brings the key', async () => {
     const brought = { ...header, jwk: ed25519b, jku: 'https://evil.example/jwks.json', x5u: 'https://evil.example/x' }
     const [{ privateKey }] = await parseSigningKeys(jwks(ed25519b))
     const withOther: Signer = async (input) => octets(await crypto.subtle.sign('Ed25519', privateKey, input))
     expect(await verify(await compact({ ...brought, alg: 'EdDSA' }, payload, withOther))).toBeUndefined()
   })
 
-  it('is refused when HMAC is keyed with what everybody can read', async () => {
+  it('is refused if its HMAC key is one of the published values', async () => {
     const { x } = signing[0].publicJwk
     const raw = octets((await crypto.subtle.exportKey('raw', signing[0].publicKey)) as ArrayBuffer)
     const spki = octets((await crypto.subtle.exportKey('spki', signing[0].publicKey)) as ArrayBuffer)
@@ -406,7 +439,7 @@ describe.each([
     }
   })
 
-  it('is refused from the second at which it expires, and made at most a minute ahead of us', async () => {
+  it('is refused from the second of its expiry, or if issued over a minute in the future', async () => {
     const token = await compact(header, payload, sign)
     expect(await verify(token, new Date(exp * 1000 - 1))).toBeDefined()
     expect(await verify(token, new Date(exp * 1000))).toBeUndefined()
@@ -414,7 +447,7 @@ describe.each([
     expect(await verify(token, new Date(now().getTime() - minute - second))).toBeUndefined()
   })
 
-  it('says the same in every spelling that passes, and most do not', async () => {
+  it('has the same claims in every encoding that is accepted', async () => {
     const token = await compact(header, payload, sign)
     const said = await verify(token)
     const [head, body, signature] = token.split('.') as [string, string, string]
@@ -449,14 +482,14 @@ describe.each([
     ).toBeUndefined()
   })
 
-  it('is refused when it is longer than any of ours, before anything is done with it', async () => {
+  it('is refused at a length that no token of the service has', async () => {
     const megabyte = 'x'.repeat(1024 * 1024)
     expect(await verify(await compact(header, { ...payload, megabyte }, sign))).toBeUndefined()
     expect(await verify(megabyte)).toBeUndefined()
     expect(await verify('.'.repeat(1024 * 1024))).toBeUndefined()
   })
 
-  it('is refused when it is no object at all', async () => {
+  it('is refused if its header or payload is not an object', async () => {
     for (const text of ['null', '[]', '"text"', '7', '{', '', `[${JSON.stringify(payload)}]`]) {
       expect(await verify(await compact(header, text, sign)), text).toBeUndefined()
     }
@@ -466,12 +499,12 @@ describe.each([
   })
 })
 
-describe('rotation', () => {
+describe('key rotation', () => {
   const ring = (...keys: unknown[]) => parseSecretKeys(jwks(...keys))
   const kidOf = (token: string) =>
     JSON.parse(new TextDecoder().decode(base64url.decode(token.split('.')[0]!))) as { kid: string; alg: string }
 
-  it('of secrets: the first key makes, all verify, a dropped one does not', async () => {
+  it('signs with the first secret, verifies with all, and no longer with a removed one', async () => {
     const make = (secretKeys: typeof secrets) =>
       signToken({ ...settings, secretKeys }, 'reset+jwt', { jti: 'link' }, now(), inAnHour)
     const verify = (secretKeys: typeof secrets, token: string) =>
@@ -486,7 +519,7 @@ describe('rotation', () => {
     expect(await verify(ring({ ...secretB, kid: 'a' }), old), 'another key under its name').toBeUndefined()
   })
 
-  it('of signing keys: from one algorithm to another', async () => {
+  it('moves signing keys from one algorithm to another', async () => {
     const by = async (...keys: unknown[]) => ({ ...settings, signingKeys: await parseSigningKeys(jwks(...keys)) })
     const old = await signToken(await by(ed25519), 'at+jwt', claims, now(), inTenMinutes)
     const fresh = await signToken(await by(p256, ed25519), 'at+jwt', claims, now(), inTenMinutes)
@@ -494,33 +527,26 @@ describe('rotation', () => {
       { kid: 'ed', alg: 'EdDSA' },
       { kid: 'ec', alg: 'ES256' },
     ])
-    for (const token of [old, fresh])
+    for (const token of [old, fresh]) {
       expect(await claimsIn('at+jwt', token, now(), await by(p256, ed25519))).toEqual(claims)
+    }
     expect(await claimsIn('at+jwt', old, now(), await by(p256))).toBeUndefined()
     expect(await claimsIn('at+jwt', old, now(), await by({ ...ed25519b, kid: 'ed' }))).toBeUndefined()
   })
 
-  it('leaves people signed in, as long as the old keys verify', async () => {
-    const ada = await signUp(
-      startService({ env: { SIGNING_KEYS: jwks(ed25519), TOKEN_KEYS: jwks(secretA) } }),
-      'ada@example.com',
-    )
-    const me = (service: ReturnType<typeof startService>) =>
-      service.call('GET', '/users/me', { token: ada.accessToken })
-    const refresh = (service: ReturnType<typeof startService>) =>
-      service.call('POST', '/auth/refresh', { body: { refresh_token: ada.refreshToken } })
+  it('keeps users signed in as long as the old keys verify', async () => {
+    const old = startService({ env: { SIGNING_KEYS: jwks(ed25519), TOKEN_KEYS: jwks(secretA) } })
+    const ada = await peopleOf(old).signUp('ada@example.com')
 
     const both = startService({ env: { SIGNING_KEYS: jwks(p256, ed25519), TOKEN_KEYS: jwks(secretB, secretA) } })
-    expect((await me(both)).status).toBe(200)
-    const refreshed = await refresh(both)
-    expect(refreshed.status).toBe(200)
-    expect([kidOf(refreshed.json.access_token).kid, kidOf(refreshed.json.refresh_token).kid]).toEqual(['ec', 'b'])
+    await ada.at(both).me()
+    const renewed = await ada.at(both).renewed()
+    expect([kidOf(renewed.accessToken).kid, kidOf(renewed.refreshToken).kid]).toEqual(['ec', 'b'])
 
     const dropped = startService({ env: { SIGNING_KEYS: jwks(p256), TOKEN_KEYS: jwks(secretB) } })
-    expect((await me(dropped)).json).toMatchObject({ code: 'invalid_token' })
-    expect((await refresh(dropped)).json).toMatchObject({ code: 'invalid_refresh_token' })
-    const { access_token: token, refresh_token } = refreshed.json
-    expect((await dropped.call('GET', '/users/me', { token })).status).toBe(200)
-    expect((await dropped.call('POST', '/auth/refresh', { body: { refresh_token } })).status).toBe(200)
+    await ada.at(dropped).me().refused(401, 'invalid_token')
+    await ada.at(dropped).refresh().refused(401, 'invalid_refresh_token')
+    await renewed.at(dropped).me()
+    await renewed.at(dropped).refresh()
   })
 })
