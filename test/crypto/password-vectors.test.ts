@@ -19,8 +19,8 @@ const peppers = parseSecretKeys(
   }),
 )
 
-describe('a published test vector', () => {
-  it('is there for the work of production, for another work and for each pepper', () => {
+describe('the published test vectors', () => {
+  it('cover the work factor of production, another work factor and each pepper', () => {
     const all = vectors.map(({ stored }) => stored).join('\n')
     const { rounds, iterations } = productionWork
     for (const part of [`r=${rounds},i=${iterations},`, 'r=1,i=1000,', ...peppers.map(({ kid }) => `p=${kid}$`)]) {
@@ -29,7 +29,7 @@ describe('a published test vector', () => {
   })
 
   it.each(vectors)(
-    'matches its password in either normal form, and no other: $stored',
+    'match their password in NFC and NFD, and no other password: $stored',
     async ({ password, stored }) => {
       const matches = async (text: string) => (await verifyPassword(text, stored, productionWork, peppers)).matches
       for (const form of ['NFC', 'NFD']) expect(await matches(password.normalize(form))).toBe(true)
