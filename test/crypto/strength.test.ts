@@ -1,18 +1,26 @@
 import { ZxcvbnFactory, type ZxcvbnResult } from '@zxcvbn-ts/core'
 import { dictionary } from '@zxcvbn-ts/language-common'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, vi } from 'vitest'
 import { type KnownAs, knownWords } from '../../src/crypto/password-rules.ts'
 import { judgeStrength } from '../../src/crypto/strength.ts'
-import { startService } from '../support/service.ts'
+import type { BodyOf } from '../support/api.ts'
+import { it } from '../support/fixtures.ts'
 
-/** What the policy asks for. */
+/** The lowest score that the policy accepts. */
 const enough = 3
 
 const codePoints = (text: string) => Array.from(text).length
 
+type Profile = Partial<BodyOf<'register'>>
+const registration = (password: string, profile: Profile = {}) => ({
+  email: 'someone@example.org',
+  password,
+  ...profile,
+})
+
 afterEach(() => void vi.restoreAllMocks())
 
-describe('the judge', () => {
+describe('the strength estimator', () => {
   it('refuses the 3,000 most used passwords that are long enough to be asked about', () => {
     const common = dictionary['passwords-common'].filter((each) => codePoints(each) >= 8).slice(0, 3000)
     expect(common).toHaveLength(3000)
@@ -32,14 +40,14 @@ describe('the judge', () => {
     '1qaz2wsx3edc',
     'drowssap',
     '2026-11-22',
-  ])('refuses %s and says what to do', (password) => {
+  ])('rejects %s and advises what to change', (password) => {
     const { score, advice } = judgeStrength(password, [])
     expect(score).toBeLessThan(enough)
     expect(advice).toMatch(/^[A-Z].*\.$/)
     expect(advice).not.toContain('undefined')
   })
 
-  it('says it in sentences, and nothing before the first or between them', () => {
+  it('gives its advice in whole sentences, separated by single spaces', () => {
     expect(judgeStrength('password', []).advice).toBe(
       'This is one of the most used passwords there are. Add more words that are less common.',
     )
@@ -55,26 +63,26 @@ describe('the judge', () => {
     '七つの静かな灯籠が流れていく',
     'vX7#qLm2!tRz',
     'kfh wq pzmx',
-  ])('accepts %s, whatever it is composed of', (password) => {
+  ])('accepts %s, without rules of composition', (password) => {
     expect(judgeStrength(password, []).score).toBeGreaterThanOrEqual(enough)
   })
 
-  it('takes known words for guessed', () => {
+  it('counts words that are known about the user as guessed', () => {
     const known = ['lovelace', 'augusta', 'example']
     for (const password of ['lovelaceaugusta', 'AugustaLovelace', 'example2026', 'ecalevol22']) {
       expect(judgeStrength(password, known).score, password).toBeLessThan(enough)
     }
   })
 
-  it('remembers nobody’s words for the next', () => {
+  it('does not keep the words of one user for the next', () => {
     expect(judgeStrength('plinkerdoodle vim', ['plinkerdoodle']).score).toBeLessThan(enough)
     expect(judgeStrength('plinkerdoodle vim', []).score).toBeGreaterThanOrEqual(enough)
   })
 })
 
-describe('of a long password', () => {
+describe('the strength estimator, given a long password', () => {
   const start = '\u{1F3EE}長l4nt3rn drift nine q\u{1F511}uiet rive'
-  it('the judge sees the first 32 characters and no more', () => {
+  it('judges the first 32 characters and ignores the rest', () => {
     expect(codePoints(start)).toBe(32)
     const verdict = judgeStrength(start, [])
     for (const rest of ['password', start, 'a'.repeat(96), '\u{1F3EE}'.repeat(96)]) {
@@ -84,13 +92,13 @@ describe('of a long password', () => {
     expect(judgeStrength(`${'a'.repeat(31)}${start}`, [])).toEqual(judgeStrength(`${'a'.repeat(31)}\u{1F3EE}`, []))
   })
 
-  it.each([
-    ['every substitution there is', '4@8({[<3€6960|!1¡£50$57+%2'.repeat(5)],
-    ['repeats in repeats', 'abababab'.repeat(16)],
-    ['keys side by side', '1qaz!QAZ2wsx@WSX'.repeat(8)],
-    ['astral symbols', '\u{1F3EE}'.repeat(128)],
-    ['combining marks', `e${'\u0301'.repeat(127)}`],
-  ])('a crafted one is cut before it can cost anything: %s', (_, password) => {
+  it.for([
+    { pattern: 'every substitution there is', password: '4@8({[<3€6960|!1¡£50$57+%2'.repeat(5) },
+    { pattern: 'repeats in repeats', password: 'abababab'.repeat(16) },
+    { pattern: 'keys side by side', password: '1qaz!QAZ2wsx@WSX'.repeat(8) },
+    { pattern: 'astral symbols', password: '\u{1F3EE}'.repeat(128) },
+    { pattern: 'combining marks', password: `e${'\u0301'.repeat(127)}` },
+  ])('cuts it before any expensive matching: $pattern', ({ password }) => {
     const check = vi.spyOn(ZxcvbnFactory.prototype, 'check')
     const cut = Array.from(password).slice(0, 32).join('')
     judgeStrength(password, [])
@@ -99,11 +107,11 @@ describe('of a long password', () => {
   })
 })
 
-describe('the words that somebody who knows the person would try first', () => {
+describe('the words that are known about a user', () => {
   const known = (who: KnownAs) => knownWords('Acme Login', who).toSorted()
   const ofTheProduct = ['acme', 'acme login', 'login', 'postern']
 
-  it('are whole and in parts what is known, each once, in lower case, and none of a letter or two', () => {
+  it('are the known facts, whole and split, in lower case, each once, from three letters on', () => {
     expect(known({ email: 'Anna--Lena.B@mail.acme.example', firstName: 'Anna-Lena', lastName: 'O’Neil' })).toEqual(
       [
         ...ofTheProduct,
@@ -122,10 +130,10 @@ describe('the words that somebody who knows the person would try first', () => {
     )
   })
 
-  it.each<[string, Partial<KnownAs>]>([
-    ['first', { firstName: 'Zoë' }],
-    ['last', { lastName: 'Zoë', firstName: null }],
-  ])('are no pair of names when there is only the %s', (_, names) => {
+  it.for<{ given: string; names: Partial<KnownAs> }>([
+    { given: 'first', names: { firstName: 'Zoë' } },
+    { given: 'last', names: { lastName: 'Zoë', firstName: null } },
+  ])('include no pair of names if only the $given name is known', ({ names }) => {
     const ofTheAddress = ['someone', 'someone@example.org', 'example', 'org']
     expect(known({ email: 'someone@example.org', ...names })).toEqual(
       [...ofTheProduct, ...ofTheAddress, 'zoë'].toSorted(),
@@ -133,72 +141,83 @@ describe('the words that somebody who knows the person would try first', () => {
   })
 })
 
-describe('the policy', () => {
-  const registration = (password: string, who: object) => ({ body: { email: 'someone@example.org', password, ...who } })
+describe('the password policy at registration', () => {
   const tooGuessable = {
     code: 'weak_password',
     errors: [{ pointer: '/password', code: 'too_guessable', message: expect.stringMatching(/^[A-Z].*\.$/) }],
   }
 
-  it.each([
-    ['the address', 'Brambleworth.Quill@example.org', { email: 'brambleworth.quill@example.org' }],
-    ['the mailbox, and more', 'brambleworth22', { email: 'brambleworth@example.org' }],
-    ['the domain', 'thistlecombe-abc', { email: 'someone@thistlecombe.example' }],
-    ['both names', 'QuillfeatherBramble', { first_name: 'Bramble', last_name: 'Quillfeather' }],
-    ['both names with a space', 'Quillfeather Bramble', { first_name: 'Bramble', last_name: 'Quillfeather' }],
-    ['a name of two parts', 'bramble-quill11', { first_name: 'Bramble-Quill' }],
-    ['the product', 'PosternPostern1', {}],
-    ['the product, joined', 'postern-postern', {}],
-    ['the product and what everybody uses', 'Postern-Password', {}],
-    ...['Ada-Lovelace-Postern', 'AdaLovelacePostern', 'lovelace lovelace', 'Example.Lovelace.Ada1'].map(
-      (password): [string, string, object] => [
-        `all that is known, joined: ${password}`,
-        password,
-        { email: 'ada.lovelace@example.com', first_name: 'Ada', last_name: 'Lovelace' },
-      ],
-    ),
-  ])('refuses what is made of %s', async (_, password, who) => {
-    const service = startService()
-    const answer = await service.call('POST', '/auth/register', registration(password, who))
-    expect(answer.status).toBe(422)
-    expect(answer.json).toMatchObject(tooGuessable)
+  it.for<{ source: string; password: string; profile: Profile }>([
+    {
+      source: 'the address',
+      password: 'Brambleworth.Quill@example.org',
+      profile: { email: 'brambleworth.quill@example.org' },
+    },
+    {
+      source: 'the mailbox and more',
+      password: 'brambleworth22',
+      profile: { email: 'brambleworth@example.org' },
+    },
+    { source: 'the domain', password: 'thistlecombe-abc', profile: { email: 'someone@thistlecombe.example' } },
+    {
+      source: 'both names',
+      password: 'QuillfeatherBramble',
+      profile: { first_name: 'Bramble', last_name: 'Quillfeather' },
+    },
+    {
+      source: 'both names with a space',
+      password: 'Quillfeather Bramble',
+      profile: { first_name: 'Bramble', last_name: 'Quillfeather' },
+    },
+    { source: 'a name of two parts', password: 'bramble-quill11', profile: { first_name: 'Bramble-Quill' } },
+    { source: 'the product', password: 'PosternPostern1', profile: {} },
+    { source: 'the product, joined', password: 'postern-postern', profile: {} },
+    { source: 'the product and a common password', password: 'Postern-Password', profile: {} },
+    ...['Ada-Lovelace-Postern', 'AdaLovelacePostern', 'lovelace lovelace', 'Example.Lovelace.Ada1'].map((password) => ({
+      source: `several known words: ${password}`,
+      password,
+      profile: { email: 'ada.lovelace@example.com', first_name: 'Ada', last_name: 'Lovelace' },
+    })),
+  ])('refuses a password made of $source', async ({ password, profile }, { anonymous }) => {
+    const problem = await anonymous.register(registration(password, profile)).refused(422, 'weak_password')
+    expect(problem).toMatchObject(tooGuessable)
   })
 
-  it('takes what is hard enough without what is known', async () => {
-    const ada = { email: 'ada.lovelace@example.com', first_name: 'Ada', last_name: 'Lovelace' }
-    const answer = await startService().call('POST', '/auth/register', registration('ada-heronlantern', ada))
-    expect(answer.status).toBe(202)
+  it('accepts a password that is strong enough without its known words', async ({ anonymous }) => {
+    const profile = { email: 'ada.lovelace@example.com', first_name: 'Ada', last_name: 'Lovelace' }
+    await anonymous.register(registration('ada-heronlantern', profile))
   })
 
-  it('takes what is just hard enough to guess', async () => {
+  it('accepts a password of the lowest sufficient score', async ({ anonymous }) => {
     expect(judgeStrength('heronlantern', []).score).toBe(3)
-    expect((await startService().call('POST', '/auth/register', registration('heronlantern', {}))).status).toBe(202)
+    await anonymous.register(registration('heronlantern'))
   })
 
-  it('says what to do where the judge has nothing to say', async () => {
+  it('gives advice even if the estimator has none', async ({ anonymous }) => {
     const feedback = { warning: null, suggestions: [] }
     vi.spyOn(ZxcvbnFactory.prototype, 'check').mockReturnValue({ score: 2, feedback } as unknown as ZxcvbnResult)
-    const answer = await startService().call('POST', '/auth/register', registration('heronlantern', {}))
-    expect(answer.json).toMatchObject(tooGuessable)
+    const problem = await anonymous.register(registration('heronlantern')).refused(422, 'weak_password')
+    expect(problem).toMatchObject(tooGuessable)
   })
 
-  it('lets a stranger use what would give somebody else away', async () => {
-    const service = startService()
-    const password = 'QuillfeatherBramble'
-    expect((await service.call('POST', '/auth/register', registration(password, {}))).status).toBe(202)
+  it('accepts the names of other people in a password', async ({ anonymous }) => {
+    await anonymous.register(registration('QuillfeatherBramble'))
   })
+})
 
-  it('counts characters, in the form in which they are kept', async () => {
-    const service = startService({ env: { PASSWORD_MIN_LENGTH: '12' } })
+describe('the password policy with a longer minimum', () => {
+  it.override('options', { env: { PASSWORD_MIN_LENGTH: '12' } })
+
+  it('counts the characters of the NFC form', async ({ anonymous }) => {
     const tooShort = { code: 'weak_password', errors: [{ pointer: '/password', code: 'too_short' }] }
     for (const password of [
       'kfh wq pzmx',
       '\u{1F3EE}\u{1F511}\u{1F9ED}\u{1F6B2}\u{1F327}\u{1F4A1}',
       'vX7#qe\u0301Lm!tR'.normalize('NFD'),
     ]) {
-      const answer = await service.call('POST', '/auth/register', registration(password, {}))
-      expect(answer.json, password).toMatchObject(tooShort)
+      const problem = await anonymous.register(registration(password)).refused(422, 'weak_password')
+      expect(problem, password).toMatchObject(tooShort)
     }
-    expect((await service.call('POST', '/auth/register', registration('kfh wq pzmx7', {}))).status).toBe(202)
+    await anonymous.register(registration('kfh wq pzmx7'))
   })
 })
