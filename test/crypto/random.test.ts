@@ -18,7 +18,7 @@ function fieldsOf(id: string) {
 }
 
 describe('an id', () => {
-  it.each(moments)('is a UUIDv7 of its moment: %i', (time) => {
+  it.each(moments)('is a UUIDv7 that holds the time it was made at: %i', (time) => {
     for (let round = 0; round < 50; round++) {
       const id = uuidv7(new Date(time))
       expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/)
@@ -27,7 +27,7 @@ describe('an id', () => {
     }
   })
 
-  it('is never made twice, and every random bit of it is used', () => {
+  it('is unique and uses all of its random bits', () => {
     const ids = Array.from({ length: 2000 }, () => uuidv7(new Date(0)))
     expect(new Set(ids).size).toBe(2000)
     const all = ids.map((id) => BigInt(`0x${id.replaceAll('-', '')}`))
@@ -38,7 +38,7 @@ describe('an id', () => {
     expect(everClear & mask).toBe(mask)
   })
 
-  it('sorts by time, in code as in the database', async () => {
+  it('sorts by time, both in code and in the database', async () => {
     const times = Array.from({ length: 200 }, (_, index) => Date.UTC(2026, 0) + index * 7)
     const ids = times.map((time) => uuidv7(new Date(time)))
     expect(ids.toSorted()).toEqual(ids)
@@ -49,7 +49,7 @@ describe('an id', () => {
     expect(results.map(({ id }) => id)).toEqual(ids)
   })
 
-  it('has one spelling', () => {
+  it('is accepted in its canonical spelling only', () => {
     const id = uuidv7(new Date(0xabcdef))
     for (const other of [id.toUpperCase(), ` ${id}`, `${id}\n`, `{${id}}`, id.replaceAll('-', ''), `urn:uuid:${id}`]) {
       expect(isUuidv7(other), other).toBe(false)
@@ -65,9 +65,9 @@ describe('an id', () => {
   })
 })
 
-describe('the floor of a moment', () => {
+describe('the floor of a point in time', () => {
   it.each(moments.filter((time) => time > 0 && time < 2 ** 48 - 1))(
-    'parts the ids before %i from those after',
+    'separates the ids made before %i from those made after',
     (time) => {
       const floor = uuidv7Floor(new Date(time))
       expect(isUuidv7(floor)).toBe(true)
@@ -79,7 +79,7 @@ describe('the floor of a moment', () => {
     },
   )
 
-  it('begins as every id of that moment does', () => {
+  it('has the same prefix as every id made at that time', () => {
     for (const time of moments) {
       const prefix = uuidv7Prefix(new Date(time))
       expect(prefix).toHaveLength(13)
