@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest'
 import { type Message, renderEmail } from '../../emails/render.ts'
 import { brand, link, samples } from './samples.ts'
 
-/** What a reader of the HTML sees, and what it says besides: attributes, hidden text, the title. */
 function unescapeHtml(html: string): string {
   return html
     .replaceAll('&lt;', '<')
@@ -14,23 +13,23 @@ function unescapeHtml(html: string): string {
 
 const templates: Message[] = Object.values(samples)
 
-describe.each(templates.map((message) => [message.template, message] as const))('the mail %s', (_, message) => {
+describe.each(templates)('the email $template', (message) => {
   const { subject, html, text } = renderEmail(message, brand)
 
-  it('is the same, byte for byte, every time', () => {
+  it('is rendered to the same bytes every time', () => {
     expect(renderEmail(structuredClone(message), { ...brand })).toEqual({ subject, html, text })
   })
 
-  it('leaves no hole where a value should be', () => {
+  it('shows no undefined, null, NaN or [object Object]', () => {
     for (const part of [subject, html, text]) expect(part).not.toMatch(/undefined|null|NaN|\[object/)
   })
 
-  it('has a subject of one line that says whose mail it is', () => {
+  it('has a subject of one line that names the product', () => {
     expect(subject).toContain('Postern')
     expect(subject).toMatch(/^[^\r\n]{10,70}$/)
   })
 
-  it('loads nothing, and links to the public address alone', () => {
+  it('loads nothing, and links to the public origin only', () => {
     expect(html).not.toMatch(/<(?:img|link|script|iframe|object|svg|form|input)\b|\bsrc=|url\(|@import|\son\w+=/i)
     for (const part of [html, text]) {
       for (const [address] of part.matchAll(/\b(?:https?|data|javascript):[^\s"<]*/g)) {
@@ -39,7 +38,7 @@ describe.each(templates.map((message) => [message.template, message] as const))(
     }
   })
 
-  it('says the same in HTML and in text', () => {
+  it('has the same words in HTML and in text', () => {
     const page = unescapeHtml(html.replace(/<head>.*<\/head>/s, '').replace(/<[^>]*>/g, ' '))
     // Only text has colons after labels, and the address behind a linked word.
     const words = (content: string) => content.replaceAll(':', '').replace(/\s+/g, ' ')
@@ -49,7 +48,7 @@ describe.each(templates.map((message) => [message.template, message] as const))(
     }
   })
 
-  it('is a document that readers, dark screens and screen readers can use', () => {
+  it('declares its language, title, color schemes, one heading and the roles of its tables', () => {
     expect(html).toMatch(/^<!doctype html><html lang="en" dir="ltr">/)
     expect(html).toContain(`<title>${subject}</title>`)
     expect(html).toContain('name="color-scheme" content="light dark"')
@@ -61,15 +60,15 @@ describe.each(templates.map((message) => [message.template, message] as const))(
     }
   })
 
-  it('is small enough that no client clips it', () => {
+  it('is smaller than the size at which Gmail clips', () => {
     // Gmail cuts at 102 kB.
     expect(html.length).toBeLessThan(12_000)
   })
 })
 
-describe('a mail with a one-time link', () => {
+describe('an email with a one-time link', () => {
   it.each([samples.activation, samples.password_reset, samples.set_password])(
-    'shows it exactly, to press and to copy: $template',
+    'shows it unchanged, as a button and as text to copy: $template',
     (message) => {
       const { html, text } = renderEmail(message, brand)
       expect(text.split('\n')).toContain(link)
@@ -78,19 +77,19 @@ describe('a mail with a one-time link', () => {
     },
   )
 
-  it('says until when it works, in UTC', () => {
+  it('says in UTC when the link expires', () => {
     const { html, text } = renderEmail({ ...samples.activation, expiresAt: new Date('2027-01-02T03:04:05Z') }, brand)
     for (const part of [html, text]) expect(part).toContain('2 January 2027, 03:04 UTC')
   })
 
-  it('is refused without a valid time, since a link that expires never would be a lie', () => {
+  it('is not rendered without a valid time of expiry', () => {
     expect(() => renderEmail({ ...samples.activation, expiresAt: new Date(NaN) }, brand)).toThrow(RangeError)
   })
 })
 
-describe('a notice that may concern a stranger', () => {
+describe('a notice that may be about an attacker', () => {
   it.each([samples.account_exists, samples.account_activated, samples.password_changed, samples.session_reuse])(
-    'leads to a new password: $template',
+    'links to the page that resets the password: $template',
     (message) => {
       const { html, text } = renderEmail(message, brand)
       expect(html).toContain('href="https://accounts.example.com/reset-password"')

@@ -14,7 +14,7 @@ const at = new Date('2026-11-22T18:40:12.512Z')
 
 type Samples = { [Template in Message['template']]: Extract<Message, { template: Template }> }
 
-/** One of each. A message without a sample does not compile, so no template escapes the properties tested for all. */
+/** One of each template. A template without a sample does not compile, so the tests for all templates cover every one. */
 export const samples: Samples = {
   activation: { template: 'activation', link, expiresAt: at },
   account_exists: { template: 'account_exists' },
