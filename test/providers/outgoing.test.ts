@@ -5,10 +5,9 @@ import { type Limits, send } from '../../src/providers/outgoing.ts'
 const service = 'https://service.test/base'
 const limits: Limits = { timeoutMs: 5_000, maxBytes: 10 }
 
-/** Hosts that were reached. */
 let reached: string[]
 
-/** A network of which `service.test` answers as told. Like the platform, it follows redirects unless told not to. */
+/** A network in which `service.test` gives this answer. Like the platform, it follows redirects unless told not to. */
 function answerWith(answer: () => Response): void {
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
     const { hostname } = new URL(String(input))
@@ -29,8 +28,8 @@ function endlessBody(chunk: string): ReadableStream<Uint8Array> {
 beforeEach(() => void (reached = []))
 afterEach(() => void vi.restoreAllMocks())
 
-describe('a request', () => {
-  it('reaches the path of its service and gives the whole answer', async () => {
+describe('a request to a provider', () => {
+  it('goes to the path at the provider and returns the whole answer', async () => {
     answerWith(() => new Response('0123456789', { status: 418, headers: { 'Retry-After': '7' } }))
     const { status, isOk, headers, text } = await send(service, '/other?a=b', { method: 'POST' }, limits)
     expect([status, isOk, headers.get('Retry-After'), text]).toEqual([418, false, '7', '0123456789'])
@@ -40,7 +39,7 @@ describe('a request', () => {
     ])
   })
 
-  it('without a path goes to the URL of the service itself', async () => {
+  it('goes to the URL of the provider itself if there is no path', async () => {
     answerWith(() => new Response(null, { status: 204 }))
     expect(await send(service, '', {}, limits)).toMatchObject({ status: 204, isOk: true, text: '' })
     expect(vi.mocked(globalThis.fetch).mock.calls[0]?.[0]).toBe(service)
@@ -53,21 +52,21 @@ describe('a request', () => {
     'http://service.test/',
     'https://service.test@evil.test/',
     '\\\\evil.test\\x',
-  ])('is not sent to another origin: %s', async (path) => {
+  ])('is never sent to another origin: %s', async (path) => {
     answerWith(() => new Response('ok'))
     await expect(send(service, path, {}, limits)).rejects.toMatchObject({ reason: 'foreign_host' })
     expect(reached).toEqual([])
   })
 
-  it('takes a redirect for the answer and does not follow it', async () => {
+  it('returns a redirect as the answer and does not follow it', async () => {
     answerWith(() => new Response('moved', { status: 307, headers: { Location: 'https://evil.test/' } }))
     expect(await send(service, '', {}, limits)).toMatchObject({ status: 307, isOk: false, text: 'moved' })
     expect(reached).toEqual(['service.test'])
   })
 })
 
-describe('an answer', () => {
-  it('that is too large is not read to its end, whatever its Content-Length says', async () => {
+describe('the answer of a provider', () => {
+  it('is cut off once it is too large, whatever its Content-Length says', async () => {
     const cancelled = vi.fn<() => void>()
     const body = new ReadableStream({
       pull: (controller) => controller.enqueue(new Uint8Array(6)),
@@ -78,13 +77,13 @@ describe('an answer', () => {
     expect(cancelled).toHaveBeenCalled()
   })
 
-  it('whose body comes too slowly is given up', { timeout: 2_000 }, async () => {
+  it('is given up if its body comes too slowly', { timeout: 2_000 }, async () => {
     answerWith(() => new Response(endlessBody('01')))
     const sent = send(service, '', {}, { ...limits, timeoutMs: 50 })
     await expect(sent).rejects.toMatchObject({ name: 'TimeoutError' })
   })
 
-  it('that does not come is given up', { timeout: 2_000 }, async () => {
+  it('is given up if it does not come', { timeout: 2_000 }, async () => {
     vi.spyOn(globalThis, 'fetch').mockImplementation(
       (_, init) =>
         new Promise((_resolve, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason))),
