@@ -1,15 +1,15 @@
-/** A D1 that fails for a moment, is overloaded, loses an answer, or is gone. */
+/** D1 failures: errors that pass, overload, lost answers and a database that is gone. */
 import { env } from 'cloudflare:workers'
-import { describe, expect, it } from 'vitest'
+import { describe, expect } from 'vitest'
 import { expectProblem } from '../support/answers.ts'
-import { goodPassword, otherPassword, signIn, signUp, signUpAdmin } from '../support/people.ts'
+import { Caller } from '../support/caller.ts'
+import { it } from '../support/fixtures.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
-import { type Service, startService } from '../support/service.ts'
+import { goodPassword, otherPassword } from '../support/person.ts'
+import { type Answer, type Service, startService } from '../support/service.ts'
 import { rowOf, rowsOf } from '../support/state.ts'
 
-const email = 'ada@example.com'
-
-/** As Cloudflare lists them, with what surrounds them. */
+/** Messages as Cloudflare lists them, with the prefix that D1 adds. */
 const passing = [
   'D1_ERROR: Network connection lost.',
   'D1_ERROR: Internal error in D1 DB storage caused object to be reset.',
@@ -28,15 +28,17 @@ const others = [
 
 interface Trouble {
   message: string
-  /** How many round trips fail, from the first that is meant. */
+  /** How many of the selected round trips fail. */
   times: number
+  /** Selects the round trips that fail; all by default. */
   isMeant?: (statements: string[]) => boolean
+  /** Whether D1 fails before or after it runs the statements. */
   when?: 'before' | 'after'
-  /** What time each failure takes. */
+  /** How long each failure takes. */
   takesMs?: number
 }
 
-/** The same service with another D1, and what it was asked: round trips, and pauses between them. */
+/** The same service with a failing D1, its round trips and the pauses between them. */
 function inTrouble(service: Service, { message, times, isMeant = () => true, when = 'before', takesMs = 0 }: Trouble) {
   const asked: string[][] = []
   const pauses: number[] = []
@@ -56,7 +58,7 @@ function inTrouble(service: Service, { message, times, isMeant = () => true, whe
     env: { DB },
     beside: service,
     platform: {
-      // Never the same twice, and never as long as the whole pause.
+      // A different value each time, always below 1.
       random: () => (random *= 0.9),
       sleep: async (ms) => {
         pauses.push(ms)
@@ -69,144 +71,137 @@ function inTrouble(service: Service, { message, times, isMeant = () => true, whe
 
 const isWrite = (statements: string[]) => statements.some((sql) => !/^select/i.test(sql))
 
-describe('a read that D1 fails for a moment', () => {
-  it.each(passing)('is asked again, twice at most: %s', async (message) => {
-    const service = startService()
-    const { accessToken: token } = await signUp(service, email)
+describe('a read after a passing D1 error', () => {
+  it.for(passing)('is retried at most twice: %s', async (message, { service, ada }) => {
     for (const times of [1, 2]) {
       const { broken, asked, pauses } = inTrouble(service, { message, times })
-      expect((await broken.call('GET', '/users/me', { token })).status).toBe(200)
+      await ada.at(broken).me()
       expect(asked).toHaveLength(times + 1)
       expect(pauses).toHaveLength(times)
     }
     const { broken, asked } = inTrouble(service, { message, times: 3 })
-    const answer = await broken.call('GET', '/users/me', { token })
+    const answer = await ada.at(broken).me().answer
     expectProblem(answer, 503, 'service_unavailable')
     expect(answer.headers.get('Retry-After')).toBe('5')
     expect(asked).toHaveLength(3)
   })
 
-  it('is asked again after a random part of a pause that doubles', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUp(service, email)
+  it('is retried after a random part of a pause that doubles', async ({ service, ada }) => {
     const { broken, pauses } = inTrouble(service, { message: passing[0]!, times: 2 })
-    await broken.call('GET', '/users/me', { token })
+    await ada.at(broken).me()
     expect(pauses).toEqual([expect.closeTo(100 * 0.9), expect.closeTo(200 * 0.9 * 0.9)])
   })
 
-  it('is not asked again when two seconds have gone by', async () => {
-    const service = startService()
-    const { accessToken: token } = await signUp(service, email)
+  it('is not retried after two seconds', async ({ service, ada }) => {
     const slow = inTrouble(service, { message: passing[0]!, times: 9, takesMs: 1500 })
-    expect((await slow.broken.call('GET', '/users/me', { token })).status).toBe(503)
+    await ada.at(slow.broken).me().refused(503, 'service_unavailable')
     expect(slow.asked).toHaveLength(2)
     const slower = inTrouble(service, { message: passing[0]!, times: 9, takesMs: 2000 })
-    expect((await slower.broken.call('GET', '/users/me', { token })).status).toBe(503)
+    await ada.at(slower.broken).me().refused(503, 'service_unavailable')
     expect(slower.asked).toHaveLength(1)
   })
 })
 
-it.each(overloads)(
-  'sends everybody away at once when D1 cannot keep up, and says for how long: %s',
-  async (message) => {
-    const service = startService()
-    const { accessToken: token } = await signUp(service, email)
-    const { broken, asked, pauses } = inTrouble(service, { message, times: 9 })
-    const answer = await broken.call('GET', '/users/me', { token })
-    expectProblem(answer, 503, 'service_unavailable')
-    expect(answer.headers.get('Retry-After')).toBe('15')
-    expect({ asked: asked.length, pauses }).toEqual({ asked: 1, pauses: [] })
-  },
-)
+describe('a read that D1 refuses', () => {
+  it.for(overloads)(
+    'is answered at once with 503 and Retry-After: 15 if D1 is overloaded: %s',
+    async (message, { service, ada }) => {
+      const { broken, asked, pauses } = inTrouble(service, { message, times: 9 })
+      const answer = await ada.at(broken).me().answer
+      expectProblem(answer, 503, 'service_unavailable')
+      expect(answer.headers.get('Retry-After')).toBe('15')
+      expect({ asked: asked.length, pauses }).toEqual({ asked: 1, pauses: [] })
+    },
+  )
 
-it.each(others)('does not repeat what would fail again: %s', async (message) => {
-  const service = startService()
-  const { accessToken: token } = await signUp(service, email)
-  const { broken, asked } = inTrouble(service, { message, times: 9 })
-  expectProblem(await broken.call('GET', '/users/me', { token }), 503, 'service_unavailable')
-  expect(asked).toHaveLength(1)
+  it.for(others)('is not retried if it would fail again: %s', async (message, { service, ada }) => {
+    const { broken, asked } = inTrouble(service, { message, times: 9 })
+    await ada.at(broken).me().refused(503, 'service_unavailable')
+    expect(asked).toHaveLength(1)
+  })
 })
 
 describe('a write whose answer is lost', () => {
   const message = passing[0]!
 
-  it('is never sent a second time: it may have been done', async () => {
-    const service = startService()
-    const { accessToken: admin } = await signUpAdmin(service)
-    const { id } = await signUp(service, email)
-    const session = await signIn(service, email)
-    const token = session.accessToken
+  it('is never sent a second time, since D1 may have done it', async ({ service, admin, ada }) => {
+    const session = await ada.signIn()
+    const { email } = ada
     const change = { old_password: goodPassword, new_password: otherPassword }
-    const acts: [method: string, path: string, call: { token?: string; body?: unknown }][] = [
-      ['POST', '/auth/register', { body: { email: 'bob@example.com', password: goodPassword } }],
-      ['POST', '/auth/resend-activation', { body: { email: 'bob@example.com' } }],
-      ['POST', '/auth/login', { body: { email, password: goodPassword } }],
-      ['POST', '/auth/login', { body: { email, password: otherPassword } }],
-      ['POST', '/auth/password-reset/request', { body: { email } }],
-      ['PATCH', '/users/me', { token, body: { bio: 'x' } }],
-      ['POST', '/auth/change-password', { token, body: change }],
-      ['DELETE', '/users/me/sessions', { token }],
-      ['POST', '/auth/logout', { body: { refresh_token: session.refreshToken } }],
-      ['PUT', `/users/${id}/role`, { token: admin, body: { role: 'MODERATOR' } }],
-      ['POST', `/users/${id}/suspend`, { token: admin, body: { reason: 'x' } }],
-      ['DELETE', `/users/${id}`, { token: admin }],
+    const acts: { act: string; callAt: (broken: Service) => Promise<Answer> }[] = [
+      {
+        act: 'registration',
+        callAt: (broken) => new Caller(broken).register({ email: 'bob@example.com', password: goodPassword }).answer,
+      },
+      {
+        act: 'another activation link',
+        callAt: (broken) => new Caller(broken).resendActivation('bob@example.com').answer,
+      },
+      { act: 'sign-in', callAt: (broken) => new Caller(broken).login({ email, password: goodPassword }).answer },
+      {
+        act: 'sign-in with a wrong password',
+        callAt: (broken) => new Caller(broken).login({ email, password: otherPassword }).answer,
+      },
+      {
+        act: 'request of a password reset',
+        callAt: (broken) => new Caller(broken).requestPasswordReset({ email }).answer,
+      },
+      { act: 'change of the own profile', callAt: (broken) => session.at(broken).updateMe({ bio: 'x' }).answer },
+      { act: 'change of password', callAt: (broken) => session.at(broken).changePassword(change).answer },
+      { act: 'end of the other sessions', callAt: (broken) => session.at(broken).endOtherSessions().answer },
+      { act: 'sign-out', callAt: (broken) => session.at(broken).logout().answer },
+      { act: 'assignment of a role', callAt: (broken) => admin.at(broken).assignRole(ada, 'MODERATOR').answer },
+      { act: 'suspension', callAt: (broken) => admin.at(broken).suspend(ada).answer },
+      { act: 'deletion by an ADMIN', callAt: (broken) => admin.at(broken).deleteUser(ada).answer },
     ]
-    for (const [method, path, call] of acts) {
+    for (const { act, callAt } of acts) {
       for (const when of ['before', 'after'] as const) {
         const { broken, asked } = inTrouble(service, { message, times: 9, isMeant: isWrite, when })
-        expectProblem(await broken.call(method, path, call), 503, 'service_unavailable')
-        expect(asked.filter(isWrite), `${method} ${path} ${when}`).toHaveLength(1)
+        expectProblem(await callAt(broken), 503, 'service_unavailable')
+        expect(asked.filter(isWrite), `${act}, D1 fails ${when} the write`).toHaveLength(1)
       }
     }
   })
 
-  it('leaves one session and one event of a sign-in, and the next try signs in', async () => {
-    const service = startService()
-    await signUp(service, email)
+  it('leaves one session and one event of a sign-in, and the next try signs in', async ({ service, ada }) => {
     const startsSession = (statements: string[]) => statements.some((sql) => sql.startsWith('insert into "sessions"'))
     const { broken } = inTrouble(service, { message, times: 1, isMeant: startsSession, when: 'after' })
-    const call = { body: { email, password: goodPassword } }
-    expectProblem(await broken.call('POST', '/auth/login', call), 503, 'service_unavailable')
+    const credentials = { email: ada.email, password: ada.password }
+    await ada.at(broken).login(credentials).refused(503, 'service_unavailable')
     expect(await rowsOf('sessions')).toHaveLength(2)
     expect(await rowsOf('audit_events', "type = 'user.signed_in'")).toHaveLength(1)
-    expect((await broken.call('POST', '/auth/login', call)).status).toBe(200)
+    await ada.at(broken).login(credentials)
   })
 
-  it('is no failure of a refresh: it is repeated, and gives the same successor', async () => {
-    const service = startService()
-    const { refreshToken } = await signUp(service, email)
+  it('is retried if it is a refresh, with the same successor', async ({ service, ada }) => {
     const { broken, asked } = inTrouble(service, { message, times: 2, when: 'after' })
-    const answer = await broken.call('POST', '/auth/refresh', { body: { refresh_token: refreshToken } })
-    expect(answer.status).toBe(200)
+    const successor = await ada.at(broken).renewed()
     expect(asked).toHaveLength(3)
     expect(await rowOf('sessions')).toMatchObject({ generation: 2 })
-    const next = await service.call('POST', '/auth/refresh', { body: { refresh_token: answer.json.refresh_token } })
-    expect(next.status).toBe(200)
+    await successor.at(service).refresh()
     expect(await rowsOf('audit_events', "type = 'session.reuse_detected'")).toEqual([])
   })
 
-  it('ends a refresh that fails for longer in a 503, and the same token is good afterwards', async () => {
-    const service = startService()
-    const { refreshToken } = await signUp(service, email)
-    const call = { body: { refresh_token: refreshToken } }
+  it('ends a refresh in a 503 after three tries, and the token stays good', async ({ service, ada }) => {
     for (const when of ['before', 'after'] as const) {
       const { broken, asked } = inTrouble(service, { message, times: 9, when })
-      expectProblem(await broken.call('POST', '/auth/refresh', call), 503, 'service_unavailable')
+      await ada.at(broken).refresh().refused(503, 'service_unavailable')
       expect(asked).toHaveLength(3)
     }
-    expect((await service.call('POST', '/auth/refresh', call)).status).toBe(200)
+    await ada.refresh()
   })
 })
 
-it('verifies tokens, tells the roles and publishes the keys with D1 gone, and asks it nothing', async () => {
-  const service = startService()
-  const { accessToken: token } = await signUp(service, email)
-  const gone = () => {
-    throw new Error('D1 is gone')
-  }
-  const broken = startService({ env: { DB: { prepare: gone, batch: gone } as unknown as D1Database }, beside: service })
-  expect((await broken.call('GET', '/auth/verify', { token })).status).toBe(204)
-  expect((await broken.call('GET', '/roles', { token })).status).toBe(200)
-  expect((await broken.call('GET', '/.well-known/jwks.json')).status).toBe(200)
-  expect((await broken.call('GET', '/healthz')).status).toBe(200)
+describe('a service without D1', () => {
+  it('verifies tokens, lists roles, publishes keys and is alive, without asking D1', async ({ service, ada }) => {
+    const gone = () => {
+      throw new Error('D1 is gone')
+    }
+    const DB = { prepare: gone, batch: gone } as unknown as D1Database
+    const broken = ada.at(startService({ env: { DB }, beside: service }))
+    expect((await broken.verify().answer).status).toBe(204)
+    await broken.roles()
+    await broken.getKeys()
+    await broken.call('getHealth')
+  })
 })
