@@ -264,17 +264,17 @@ describe('a stored hash needs a rehash', () => {
   const verify = (stored: string, today = work, ring = peppers) => verifyPassword(goodPassword, stored, today, ring)
 
   it.for([
-    { work: 'fewer rounds', then: { rounds: 2, iterations: 500 } },
-    { work: 'more rounds', then: { rounds: 4, iterations: 500 } },
-    { work: 'fewer iterations', then: { rounds: 3, iterations: 499 } },
-    { work: 'more iterations', then: { rounds: 3, iterations: 501 } },
-  ])('when it was made with $work than today', async ({ then }) => {
-    const stored = await hashPassword(goodPassword, then, peppers)
+    { work: 'fewer rounds', earlier: { rounds: 2, iterations: 500 } },
+    { work: 'more rounds', earlier: { rounds: 4, iterations: 500 } },
+    { work: 'fewer iterations', earlier: { rounds: 3, iterations: 499 } },
+    { work: 'more iterations', earlier: { rounds: 3, iterations: 501 } },
+  ])('if it was made with $work than today', async ({ earlier }) => {
+    const stored = await hashPassword(goodPassword, earlier, peppers)
     expect(await verify(stored)).toEqual({ matches: true, needsRehash: true })
-    expect(await verify(stored, then)).toEqual({ matches: true, needsRehash: false })
+    expect(await verify(stored, earlier)).toEqual({ matches: true, needsRehash: false })
   })
 
-  it('when it was made with an older pepper', async () => {
+  it('if it was made with an older pepper', async () => {
     const stored = await hashPassword(goodPassword, work, ringOf(olderPepper))
     expect(await verify(stored, work, ringOf(testPepper, olderPepper))).toEqual({ matches: true, needsRehash: true })
     expect(await verify(stored, work, ringOf(olderPepper, testPepper))).toEqual({ matches: true, needsRehash: false })
