@@ -1,9 +1,10 @@
-/** What a browser is to a client: a storage, a network that can be watched and broken, and a jar for its cookies. */
+/** A browser for the client: a storage, a network that records requests and can fail, and a cookie jar. */
 import type { ClientStorage } from '../../client/src/platform.ts'
 import { type Client, createClient } from '../../client/src/client.ts'
 import type { ClientOptions } from '../../client/src/session.ts'
 import type { Change } from '../../client/src/changes.ts'
-import { goodPassword, signUp } from '../support/people.ts'
+import { goodPassword } from '../support/person.ts'
+import { peopleOf } from '../support/population.ts'
 import { type Service, startService } from '../support/service.ts'
 
 export const url = 'https://accounts.example.com'
@@ -13,18 +14,17 @@ export interface Heard {
   method: string
   path: string
   token: string | null
-  // oxlint-disable-next-line no-explicit-any -- the body as it came
-  body: any
+  body: { device_token?: string; refresh_token?: string } | undefined
 }
 
-/** What happens to one request instead of going to the service and coming back. */
+/** What happens to one request in place of a call of the service, which `go` makes. */
 export type Incident = (go: () => Promise<Response>) => Promise<Response>
 
 export class Browser {
   readonly items = new Map<string, string>()
   readonly requests: Heard[] = []
   cookie: string | undefined
-  /** By path: what befalls the next requests, in this order. */
+  /** By path: what happens to the next requests, in this order. */
   readonly incidents = new Map<string, Incident[]>()
   readonly service: Service
 
@@ -62,7 +62,7 @@ export class Browser {
     return incident ? incident(go) : go()
   }
 
-  /** A tab, with what it was told so far. */
+  /** Opens a tab and records the changes that its client reports. */
   open(options: Partial<ClientOptions> = {}): { client: Client; changes: Change[] } {
     const { storage, fetch } = this
     const now = () => this.service.clock.now().getTime()
@@ -82,10 +82,10 @@ export class Browser {
   }
 }
 
-/** No way through. */
+/** There is no network. */
 export const offline: Incident = () => Promise.reject(new TypeError('Failed to fetch'))
 
-/** The service did what it was asked, but its answer got lost. */
+/** The service handles the request, but its answer is lost. */
 export const lostAnswer: Incident = async (go) => {
   await go()
   throw new TypeError('Failed to fetch')
@@ -96,12 +96,13 @@ export function answering(status: number, body?: object, headers?: Record<string
   return async () => new Response(body ? JSON.stringify(body) : '<h1>Error 522</h1>', { status, headers: content })
 }
 
-/** A browser of somebody who has an account and signed in with it. */
+/** A browser in which the owner of an account signed in. */
 export async function signedIn(options: Partial<ClientOptions> = {}) {
   const browser = new Browser()
-  await signUp(browser.service, email)
+  const people = peopleOf(browser.service)
+  await people.signUp(email)
   const tab = browser.open(options)
   await tab.client.signIn({ email, password: goodPassword })
   browser.requests.length = 0
-  return { browser, service: browser.service, ...tab }
+  return { browser, service: browser.service, people, ...tab }
 }

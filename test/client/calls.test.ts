@@ -1,10 +1,12 @@
-/** Every method of the client, against the real service: what it asks for, and what a failure looks like. */
+/** Every method of the client against the real service: its requests, results and errors. */
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import type { Client } from '../../client/src/client.ts'
 import { PosternError } from '../../client/src/problem.ts'
 import type { AdministeredUser, AuditEvent } from '../../client/src/types.ts'
 import { description } from '../support/description.ts'
-import { goodPassword, newestMail, otherPassword, signIn, signUp, signUpAdmin, tokenIn } from '../support/people.ts'
+import { inboxOf } from '../support/inbox.ts'
+import { goodPassword, otherPassword } from '../support/person.ts'
+import { peopleOf } from '../support/population.ts'
 import { Browser, answering, email, offline, signedIn } from './browser.ts'
 
 async function failureOf(call: Promise<unknown>): Promise<PosternError> {
@@ -13,7 +15,7 @@ async function failureOf(call: Promise<unknown>): Promise<PosternError> {
   return error as PosternError
 }
 
-/** What each operation of the document is called here. Nobody forgets one without a reason. */
+/** The method for each operation of the document, or the reason why there is none. */
 const methods: Record<string, ((client: Client) => unknown) | string> = {
   register: ({ signUp }) => signUp,
   activate: ({ activate }) => activate,
@@ -56,7 +58,7 @@ const methods: Record<string, ((client: Client) => unknown) | string> = {
   getDescription: 'a file',
 }
 
-it('has a method for every operation that is for pages and programs', () => {
+it('the client has a method for every operation that applications call', () => {
   const { client } = new Browser().open()
   const ids = Object.values(description.paths).flatMap((item) =>
     Object.values(item).flatMap(({ operationId }) => (operationId ? [operationId] : [])),
@@ -67,17 +69,18 @@ it('has a method for every operation that is for pages and programs', () => {
   }
 })
 
-describe('a user', () => {
-  it('registers, asks for another link, activates, changes what there is to change, and goes', async () => {
+describe('the calls of a user', () => {
+  it('cover registration, activation, the profile, sessions, passwords and deletion', async () => {
     const browser = new Browser()
     const { service } = browser
+    const inbox = inboxOf(service)
     const { client } = browser.open()
     expect(await client.signUp({ email, password: goodPassword, first_name: 'Ada' })).toEqual({
       message: expect.any(String),
     })
     expect(await client.resendActivation(email)).toEqual({ message: expect.any(String) })
     await service.deliver()
-    await client.activate({ token: tokenIn(newestMail(service, email)), password: goodPassword })
+    await client.activate({ token: inbox.linkToken(email), password: goodPassword })
 
     expect(await client.updateMe({ bio: 'Notes on engines.' })).toMatchObject({ first_name: 'Ada' })
     expect(await client.me()).toEqual(client.user)
@@ -95,7 +98,7 @@ describe('a user', () => {
 
     await client.requestPasswordReset({ email })
     await service.deliver()
-    const reset = { token: tokenIn(newestMail(service, email)), new_password: goodPassword }
+    const reset = { token: inbox.linkToken(email), new_password: goodPassword }
     expect(await client.resetPassword(reset)).toBeUndefined()
     await client.signIn({ email, password: goodPassword })
     await client.deleteMe(goodPassword)
@@ -103,12 +106,12 @@ describe('a user', () => {
   })
 })
 
-describe('an administrator', () => {
-  it('finds users and does to them what there is to do', async () => {
+describe('the calls of an administrator', () => {
+  it('cover every list and every action on a user', async () => {
     const browser = new Browser()
-    const { service } = browser
-    await signUpAdmin(service)
-    const { id } = await signUp(service, email)
+    const people = peopleOf(browser.service)
+    await people.admin()
+    const { id } = await people.signUp(email)
     const { client } = browser.open()
     await client.signIn({ email: 'admin@example.com', password: goodPassword })
     const { admin } = client
@@ -121,7 +124,7 @@ describe('an administrator', () => {
     expect(await admin.activate(id)).toMatchObject({ status: 'active' })
     expect(await admin.assignRole(id, 'MODERATOR')).toMatchObject({ role: 'MODERATOR' })
     expect(await admin.startPasswordReset(id)).toEqual({ message: expect.any(String) })
-    await signIn(service, email)
+    await people.signIn(email)
     expect(await admin.sessions(id)).toMatchObject([{ current: false }])
     expect(await admin.endSessions(id)).toBeUndefined()
     expect((await admin.emails({ user_id: id })).emails).not.toHaveLength(0)
@@ -133,7 +136,7 @@ describe('an administrator', () => {
     expect((await failureOf(admin.user(id))).code).toBe('not_found')
   })
 
-  it('leaves out filters that are empty', async () => {
+  it('leave out empty filters', async () => {
     const { browser, client } = await signedIn()
     await client.admin.users({ email: '', role: undefined } as object).catch(() => undefined)
     expect(browser.requests).toHaveLength(1)
@@ -141,8 +144,8 @@ describe('an administrator', () => {
   })
 })
 
-describe('a failure', () => {
-  it('is an error with the code, the words and the fields of the answer, and how to find it in the log', async () => {
+describe('a failed call', () => {
+  it('throws an error with the code, text, fields and request id of the answer', async () => {
     const { client } = new Browser().open()
     const error = await failureOf(client.signUp({ email: 'x', password: goodPassword }))
     expect(error).toMatchObject({
@@ -157,14 +160,14 @@ describe('a failure', () => {
     expect(error.message).toBe('validation_failed: The request breaks the rules listed in errors.')
   })
 
-  it('says when to try again', async () => {
+  it('throws an error that says when to try again', async () => {
     const { browser, client } = await signedIn()
     const body = { code: 'rate_limited', detail: 'Wait before the next try.' }
     browser.incidents.set('/users/me', [answering(429, body, { 'Retry-After': '60' })])
     expect(await failureOf(client.me())).toMatchObject({ code: 'rate_limited', retryAfterSeconds: 60, errors: [] })
   })
 
-  it('is told from an answer that is none of the service, and from no answer', async () => {
+  it('throws its own codes for the answer of a proxy and for no answer', async () => {
     const { browser, client } = await signedIn()
     const broken: typeof offline = async () =>
       new Response(new ReadableStream({ start: (c) => c.error(new Error('x')) }))
@@ -180,7 +183,7 @@ describe('a failure', () => {
     expect(errors[0]!.cause).toBeInstanceOf(TypeError)
   })
 
-  it('of who gave up is the abort itself', async () => {
+  it('throws the AbortError if the caller aborted it', async () => {
     const { client } = await signedIn()
     const abort = new AbortController()
     abort.abort()
@@ -189,11 +192,12 @@ describe('a failure', () => {
   })
 })
 
-describe('request', () => {
-  it('makes any call of the API, typed by its path', async () => {
+describe('client.request', () => {
+  it('makes any call of the API with the types of its path', async () => {
     const browser = new Browser()
-    await signUpAdmin(browser.service)
-    const { id } = await signUp(browser.service, email)
+    const people = peopleOf(browser.service)
+    await people.admin()
+    const { id } = await people.signUp(email)
     const { client } = browser.open()
     await client.signIn({ email: 'admin@example.com', password: goodPassword })
 
@@ -209,7 +213,7 @@ describe('request', () => {
     expectTypeOf(await client.request('delete', '/users/{id}/sessions', { path: { id } })).toEqualTypeOf<undefined>()
   })
 
-  it('does not compile with what the document does not know', () => {
+  it('does not compile with paths, methods and values that the API does not have', () => {
     const { client } = new Browser().open()
     void (() => {
       // @ts-expect-error -- no such path
@@ -223,15 +227,15 @@ describe('request', () => {
     })
   })
 
-  it('puts nothing into a path that leads elsewhere', async () => {
+  it('encodes an id, so that it cannot lead to another path', async () => {
     const { browser, client } = await signedIn()
     await client.admin.user('../me?x#y').catch(() => undefined)
     expect(browser.requests[0]!.path).toBe('/users/..%2Fme%3Fx%23y')
   })
 })
 
-describe('fetch', () => {
-  it('brings the access token to a service behind, and a new one when that is refused', async () => {
+describe('client.fetch', () => {
+  it('sends the access token to another service, and a new one after a 401', async () => {
     const { browser, client } = await signedIn()
     browser.incidents.set('/notes', [answering(401), async () => new Response('done')])
     const response = await client.fetch('https://notes.example.com/notes', { method: 'POST', body: '"x"' })
@@ -241,7 +245,7 @@ describe('fetch', () => {
     expect(tokens[0]).not.toBe(tokens[1])
   })
 
-  it('gives the answer back as it is, and the second refusal, too', async () => {
+  it('returns every other answer unchanged, and the 401 after a refresh', async () => {
     const { browser, client } = await signedIn()
     browser.incidents.set('/notes', [answering(418), answering(401), answering(401)])
     expect((await client.fetch('https://notes.example.com/notes')).status).toBe(418)

@@ -1,9 +1,11 @@
-/** Staying signed in, against the real service: one refresh for all who wait, and no lost race ever signs anybody out. */
+/** Sessions of the client against the real service: one refresh for all waiting calls, and no race signs a user out. */
 import { describe, expect, it, vi } from 'vitest'
 import { PosternError } from '../../client/src/problem.ts'
 import { sessionOf } from '../support/answers.ts'
 import { day, minute, second } from '../support/clock.ts'
-import { goodPassword, otherPassword, register, signIn as signInElsewhere, signUp } from '../support/people.ts'
+import { Caller } from '../support/caller.ts'
+import { goodPassword, otherPassword } from '../support/person.ts'
+import { peopleOf } from '../support/population.ts'
 import type { Service } from '../support/service.ts'
 import { Browser, type Incident, answering, email, lostAnswer, offline, signedIn, url } from './browser.ts'
 
@@ -12,13 +14,13 @@ const transports = ['bearer', 'cookie'] as const
 const codeOf = (error: unknown) => (error instanceof PosternError ? error.code : error)
 const failure = (call: Promise<unknown>) => call.then(() => 'no failure', codeOf)
 
-/** What is kept for the device, newest first. */
+/** The device tokens in the storage, newest first. */
 const deviceTokens = (browser: Browser) => browser.items.get(`postern:${url}:device`)!.split(' ')
 
 describe.each(transports)('with the transport %s', (transport) => {
-  it('signs in, says who is signed in, and signs out, telling the app each time', async () => {
+  it('signs in and out, exposes the user and notifies the app each time', async () => {
     const browser = new Browser()
-    await signUp(browser.service, email)
+    await peopleOf(browser.service).signUp(email)
     const { client, changes } = browser.open({ transport })
     expect(client.user).toBeNull()
     const user = await client.signIn({ email, password: goodPassword })
@@ -35,16 +37,16 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(browser.asked('/users/me'), 'nothing is asked for nobody').toHaveLength(1)
   })
 
-  it('activates an account and is signed in', async () => {
+  it('is signed in after activation', async () => {
     const browser = new Browser()
-    const token = await register(browser.service, email)
+    const token = await peopleOf(browser.service).register(email)
     const { client, changes } = browser.open({ transport })
     await client.activate({ token, password: goodPassword })
     expect(changes).toMatchObject([{ reason: 'signed_in', user: { email } }])
     expect(await client.sessions()).toMatchObject([{ current: true }])
   })
 
-  it('refreshes once for twenty calls that find the access token too old', async () => {
+  it('refreshes once for twenty calls that need a newer access token', async () => {
     const { browser, client, service } = await signedIn({ transport })
     service.clock.advance(10 * minute)
     const users = await Promise.all(Array.from({ length: 20 }, () => client.me()))
@@ -53,8 +55,8 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(new Set(browser.asked('/users/me').map(({ token }) => token)).size).toBe(1)
   })
 
-  it('refreshes once for twenty calls whose access token is refused, and makes each of them again', async () => {
-    // The clock of this machine is slow: it takes the token for good.
+  it('refreshes once for twenty calls whose access token is refused, and repeats each call', async () => {
+    // The clock of this device is slow, so the client believes that the token is still good.
     const { browser, client, service } = await signedIn({ transport, now: () => 0 })
     service.clock.advance(11 * minute)
     const users = await Promise.all(Array.from({ length: 20 }, () => client.me()))
@@ -63,7 +65,7 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(browser.asked('/users/me')).toHaveLength(40)
   })
 
-  it('refreshes ahead of the end: a token that is good for ten more seconds is not used', async () => {
+  it('refreshes when the access token has ten seconds left', async () => {
     const { browser, client, service } = await signedIn({ transport })
     service.clock.advance(10 * minute - 11 * second)
     await client.me()
@@ -74,15 +76,27 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(browser.asked('/users/me')).toHaveLength(2)
   })
 
-  it.each([
-    ['there is no network', offline, 'network_error'],
-    ['the service is down', answering(503, { code: 'service_unavailable', detail: 'x' }), 'service_unavailable'],
-    ['a proxy is down', answering(522), 'unexpected_answer'],
-    ['there were too many calls', answering(429, { code: 'rate_limited', detail: 'x' }), 'rate_limited'],
-    ['the service has a bug', answering(500, { code: 'internal_error', detail: 'x' }), 'internal_error'],
-    ['somebody else answers 401', answering(401), 'unexpected_answer'],
-    ['the answer is nonsense', answering(200), 'unexpected_answer'],
-  ])('keeps the session when %s during a refresh', async (_, incident, code) => {
+  it.for([
+    { event: 'there is no network', incident: offline, code: 'network_error' },
+    {
+      event: 'the service is down',
+      incident: answering(503, { code: 'service_unavailable', detail: 'x' }),
+      code: 'service_unavailable',
+    },
+    { event: 'a proxy is down', incident: answering(522), code: 'unexpected_answer' },
+    {
+      event: 'there were too many calls',
+      incident: answering(429, { code: 'rate_limited', detail: 'x' }),
+      code: 'rate_limited',
+    },
+    {
+      event: 'the service has a bug',
+      incident: answering(500, { code: 'internal_error', detail: 'x' }),
+      code: 'internal_error',
+    },
+    { event: 'somebody else answers 401', incident: answering(401), code: 'unexpected_answer' },
+    { event: 'the answer is nonsense', incident: answering(200), code: 'unexpected_answer' },
+  ])('keeps the session if, during a refresh, $event', async ({ incident, code }) => {
     const { browser, client, changes, service } = await signedIn({ transport })
     service.clock.advance(10 * minute)
     browser.incidents.set('/auth/refresh', [incident, incident])
@@ -92,7 +106,7 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(changes.map(({ reason }) => reason)).toEqual(['signed_in'])
   })
 
-  it('gets over a lost answer: the refresh is asked for again, and has the same successor', async () => {
+  it('repeats a refresh whose answer was lost, and gets the same successor', async () => {
     const { browser, client, service } = await signedIn({ transport })
     service.clock.advance(10 * minute)
     browser.incidents.set('/auth/refresh', [lostAnswer])
@@ -102,7 +116,7 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(await client.me()).toMatchObject({ email })
   })
 
-  it('gets over two lost answers, when the next call comes within 30 seconds', async () => {
+  it('recovers from two lost answers if the next call comes within 30 seconds', async () => {
     const { browser, client, service } = await signedIn({ transport })
     service.clock.advance(10 * minute)
     browser.incidents.set('/auth/refresh', [lostAnswer, lostAnswer])
@@ -113,10 +127,10 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(await client.me()).toMatchObject({ email })
   })
 
-  it('tells the app when the session was ended elsewhere, once', async () => {
-    const { browser, client, changes, service } = await signedIn({ transport })
-    const elsewhere = await signInElsewhere(service, email)
-    await service.call('DELETE', '/users/me/sessions', { token: elsewhere.accessToken })
+  it('notifies the app once if the session was ended elsewhere', async () => {
+    const { browser, client, changes, people } = await signedIn({ transport })
+    const elsewhere = await people.signIn(email)
+    await elsewhere.endOtherSessions()
     const codes = await Promise.all([failure(client.me()), failure(client.me()), failure(client.sessions())])
     expect(codes).toEqual(Array<string>(3).fill('invalid_refresh_token'))
     expect(changes.map(({ reason }) => reason)).toEqual(['signed_in', 'session_ended'])
@@ -127,10 +141,10 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(browser.requests).toEqual([])
   })
 
-  it('tells the app of a theft: somebody else refreshed the token first', async () => {
+  it('notifies the app of a replay if a thief refreshed the token first', async () => {
     const { browser, client, changes, service } = await signedIn({ transport })
     const stolen = browser.cookie ?? JSON.parse(browser.stored().split('\n')[0]!).refreshToken
-    await service.call('POST', '/auth/refresh', { body: { refresh_token: stolen } })
+    await new Caller(service).refresh(stolen)
     service.clock.advance(10 * minute)
     expect(await failure(client.me())).toBe('refresh_token_reused')
     expect(changes.map(({ reason, user }) => [reason, user?.email])).toEqual([
@@ -139,7 +153,7 @@ describe.each(transports)('with the transport %s', (transport) => {
     ])
   })
 
-  it('never signs out two clients with one storage that refresh at once, again and again', async () => {
+  it('keeps two clients with one storage signed in when they refresh at the same time', async () => {
     const { browser, client, changes, service } = await signedIn({ transport })
     const other = browser.open({ transport })
     for (let round = 0; round < 5; round++) {
@@ -150,11 +164,11 @@ describe.each(transports)('with the transport %s', (transport) => {
     for (const heard of [changes, other.changes]) {
       expect(heard.map(({ reason }) => reason)).not.toContain('session_ended')
     }
-    // With the storage in common so are the tokens; those of a cookie are in the memory of each.
+    // Bearer clients share tokens through the storage. With cookies, each has its access token in memory.
     expect(browser.asked('/auth/refresh')).toHaveLength(transport === 'cookie' ? 10 : 5)
   })
 
-  it('a refresh that fails late ends nothing when somebody signed in meanwhile', async () => {
+  it('keeps the session of a newer sign-in when an older refresh fails late', async () => {
     const { browser, client, changes, service } = await signedIn({ transport })
     service.clock.advance(10 * minute)
     let release = () => {}
@@ -166,7 +180,7 @@ describe.each(transports)('with the transport %s', (transport) => {
       },
     ])
     const call = client.me()
-    // Another tab of a browser that has no Web Locks: nothing makes it wait.
+    // Another tab in a browser without Web Locks, so it does not wait for the first.
     const other = browser.open({ transport, storage: { ...browser.storage } })
     await other.client.signIn({ email, password: goodPassword })
     release()
@@ -175,9 +189,9 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(await other.client.me()).toMatchObject({ email })
   })
 
-  it('a refresh that succeeds late is not kept when somebody else signed in meanwhile', async () => {
-    const { browser, client, service } = await signedIn({ transport })
-    await signUp(service, 'bob@example.com')
+  it('discards a refresh that succeeds after another user signed in', async () => {
+    const { browser, client, people, service } = await signedIn({ transport })
+    await people.signUp('bob@example.com')
     service.clock.advance(10 * minute)
     let release = () => {}
     const released = new Promise<void>((resolve) => (release = resolve))
@@ -196,7 +210,7 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(client.user).toMatchObject({ email: 'bob@example.com' })
   })
 
-  it('goes on after a reload with who was signed in', async () => {
+  it('restores the signed-in user after a reload', async () => {
     const { browser } = await signedIn({ transport })
     const { client, changes } = browser.open({ transport })
     expect(client.user).toBeNull()
@@ -206,7 +220,7 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(await client.me()).toMatchObject({ email })
   })
 
-  it('asks nothing after a reload when nobody was signed in', async () => {
+  it('sends no request after a reload if nobody was signed in', async () => {
     const browser = new Browser()
     const { client, changes } = browser.open({ transport })
     expect(await client.restore()).toBeNull()
@@ -214,7 +228,7 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(changes).toEqual([])
   })
 
-  it('says after a reload that nobody is signed in when the session has ended meanwhile', async () => {
+  it('restores nobody after a reload if the session has ended', async () => {
     const { browser, service } = await signedIn({ transport })
     service.clock.advance(31 * day)
     const { client, changes } = browser.open({ transport })
@@ -222,7 +236,7 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(changes.map(({ reason }) => reason)).toEqual(['session_ended'])
   })
 
-  it('keeps the session after a reload without network', async () => {
+  it('keeps the session across a reload without a network', async () => {
     const { browser, service } = await signedIn({ transport })
     service.clock.advance(10 * minute)
     browser.incidents.set('/auth/refresh', [offline, offline])
@@ -240,12 +254,12 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(await failure(client.me())).toBe('invalid_token')
   })
 
-  it('tells of other data of the user, whichever call brought it', async () => {
-    const { client, changes, service } = await signedIn({ transport })
+  it('notifies the app of changed user data, whichever call returned it', async () => {
+    const { client, changes, people, service } = await signedIn({ transport })
     await client.updateMe({ first_name: 'Ada' })
     await client.me()
-    const elsewhere = await signInElsewhere(service, email)
-    await service.call('PATCH', '/users/me', { token: elsewhere.accessToken, body: { first_name: 'Augusta' } })
+    const elsewhere = await people.signIn(email)
+    await elsewhere.updateMe({ first_name: 'Augusta' })
     service.clock.advance(10 * minute)
     await client.sessions()
     expect(changes.map(({ reason, user }) => [reason, user?.first_name])).toEqual([
@@ -256,36 +270,36 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(client.user?.first_name).toBe('Augusta')
   })
 
-  it('knows the device again: its token comes with the next sign-in and reset request, after a sign-out too', async () => {
+  it('sends the device token with sign-ins and reset requests, even after signing out', async () => {
     const { browser, client } = await signedIn({ transport })
     await client.signOut()
     await client.requestPasswordReset({ email })
     await browser.open({ transport }).client.signIn({ email, password: goodPassword })
     const sent = ['/auth/password-reset/request', '/auth/login'].map(
-      (path) => browser.asked(path)[0]!.body.device_token,
+      (path) => browser.asked(path)[0]!.body?.device_token,
     )
     expect(sent[0]).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/)
     expect(sent[1]).toBe(sent[0])
   })
 
-  it('knows a device again for each who signed in there: B takes nothing from A, whom a stranger cannot lock out', async () => {
-    const { browser, client, service } = await signedIn({ transport })
-    await signUp(service, 'bob@example.com')
+  it('keeps a device token for each user of the device, so that strangers lock out neither', async () => {
+    const { browser, client, people, service } = await signedIn({ transport })
+    await people.signUp('bob@example.com')
     const [ofAda] = deviceTokens(browser)
     await client.signIn({ email: 'bob@example.com', password: goodPassword })
     const ofBob = deviceTokens(browser).find((token) => token !== ofAda)
-    expect(browser.asked('/auth/login')[0]!.body.device_token, 'B has none yet').toBeUndefined()
+    expect(browser.asked('/auth/login')[0]!.body?.device_token, 'Bob has none yet').toBeUndefined()
     for (let tries = 0; tries < 6; tries++) {
-      await service.call('POST', '/auth/login', { body: { email, password: otherPassword } })
+      await new Caller(service).login({ email, password: otherPassword }).answer
     }
     await client.requestPasswordReset({ email })
     expect(await client.signIn({ email, password: goodPassword })).toMatchObject({ email })
     await client.requestPasswordReset({ email: 'bob@example.com' })
-    expect(browser.asked('/auth/login')[1]!.body.device_token).toBe(ofAda)
-    expect(browser.asked('/auth/password-reset/request').map(({ body }) => body.device_token)).toEqual([ofAda, ofBob])
+    expect(browser.asked('/auth/login')[1]!.body?.device_token).toBe(ofAda)
+    expect(browser.asked('/auth/password-reset/request').map(({ body }) => body?.device_token)).toEqual([ofAda, ofBob])
   })
 
-  it('calls a listener no longer that has left, and goes on after one that fails', async () => {
+  it('does not call a removed listener', async () => {
     const { client, changes } = await signedIn({ transport })
     const heard: string[] = []
     const leave = client.onChange(({ reason }) => heard.push(reason))
@@ -296,96 +310,98 @@ describe.each(transports)('with the transport %s', (transport) => {
   })
 })
 
-describe('what is kept of a device', () => {
+describe('the stored device tokens', () => {
   const key = `postern:${url}:device`
 
-  async function deviceTokenOf(service: Service, email: string): Promise<string> {
-    return (await service.call('POST', '/auth/login', { body: { email, password: goodPassword } })).json.device_token
+  async function newDeviceToken(service: Service): Promise<string> {
+    const { device_token: token } = await new Caller(service).login({ email, password: goodPassword })
+    expect(token).toBeDefined()
+    return token
   }
 
-  it('is found by an address in any spelling that the service takes for the same', async () => {
+  it('are found by every spelling of the address that the service considers equal', async () => {
     const browser = new Browser()
-    await signUp(browser.service, 'ada@xn--bcher-kva.example')
+    await peopleOf(browser.service).signUp('ada@xn--bcher-kva.example')
     const { client } = browser.open()
     await client.signIn({ email: 'ada@bücher.example', password: goodPassword })
     const [token] = deviceTokens(browser)
     for (const spelling of ['ada@bücher.example', ' Ada@xn--bcher-kva.Example ', 'ADA@BÜCHER.EXAMPLE']) {
       await client.requestPasswordReset({ email: spelling })
-      expect(browser.asked('/auth/password-reset/request').pop()!.body.device_token, spelling).toBe(token)
+      expect(browser.asked('/auth/password-reset/request').pop()!.body?.device_token, spelling).toBe(token)
     }
   })
 
-  it('is one token for each of the eight who signed in last, and no address', async () => {
+  it('are one for each of the last eight users, and contain no address', async () => {
     const browser = new Browser()
     const { client } = browser.open({ transport: 'cookie' })
     const people = Array.from({ length: 9 }, (_, index) => `person-${index}@example.com`)
     for (const person of people) {
-      await signUp(browser.service, person)
-      // Whoever signs in twice takes nobody's place.
+      await peopleOf(browser.service).signUp(person)
+      // A second sign-in replaces the token of the same user only.
       for (let time = 0; time < 2; time++) await client.signIn({ email: person, password: goodPassword })
     }
     expect(new Set(deviceTokens(browser)).size).toBe(8)
     for (const person of people) await client.requestPasswordReset({ email: person })
-    const sent = browser.asked('/auth/password-reset/request').map(({ body }) => body.device_token)
+    const sent = browser.asked('/auth/password-reset/request').map(({ body }) => body?.device_token)
     expect(sent).toEqual([undefined, ...deviceTokens(browser).toReversed()])
     expect(browser.stored()).not.toMatch(/person|example\.com/)
     expect(atob(browser.items.get(key)!.split('.')[1]!)).not.toMatch(/person/)
   })
 
-  it('goes on from the one token that earlier versions kept, also when somebody else is the first to sign in', async () => {
-    const { browser, client, service } = await signedIn()
-    await signUp(service, 'bob@example.com')
-    const token = await deviceTokenOf(service, email)
+  it('include the single token of earlier versions, even if another user signs in first', async () => {
+    const { browser, client, people, service } = await signedIn()
+    await people.signUp('bob@example.com')
+    const token = await newDeviceToken(service)
     browser.items.set(key, token)
     await client.requestPasswordReset({ email })
     await client.signIn({ email: 'bob@example.com', password: goodPassword })
     await client.signIn({ email, password: goodPassword })
-    expect(browser.asked('/auth/password-reset/request')[0]!.body.device_token).toBe(token)
-    expect(browser.asked('/auth/login').map(({ body }) => body.device_token)).toEqual([undefined, token])
+    expect(browser.asked('/auth/password-reset/request')[0]!.body?.device_token).toBe(token)
+    expect(browser.asked('/auth/login').map(({ body }) => body?.device_token)).toEqual([undefined, token])
   })
 
   it.each(['', '{', '[]', 'a.b.c', `x.${btoa('null')}.x`, `x.${btoa('{"email_sha256":1}')}.x`, `x.${btoa('{}')}.x`])(
-    'does no harm when it is broken: %s',
+    'are ignored where they are malformed: %s',
     async (broken) => {
       const { browser, client, service } = await signedIn()
-      const token = await deviceTokenOf(service, email)
+      const token = await newDeviceToken(service)
       browser.items.set(key, `${broken} ${token}`)
       await client.requestPasswordReset({ email })
-      expect(browser.asked('/auth/password-reset/request')[0]!.body.device_token).toBe(token)
+      expect(browser.asked('/auth/password-reset/request')[0]!.body?.device_token).toBe(token)
       browser.items.set(key, broken)
       await client.signIn({ email, password: goodPassword })
-      expect(browser.asked('/auth/login')[0]!.body.device_token).toBeUndefined()
+      expect(browser.asked('/auth/login')[0]!.body?.device_token).toBeUndefined()
       expect(deviceTokens(browser)).toEqual([expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/)])
     },
   )
 
-  it('does no harm to a call without an address: it is the service that refuses it', async () => {
+  it('do not break a call without an address, which the service refuses', async () => {
     const { client } = await signedIn()
     for (const nothing of ['', 'ada', '@', undefined as unknown as string]) {
       expect(await failure(client.signIn({ email: nothing, password: goodPassword }))).toBe('validation_failed')
     }
   })
 
-  it('is the newest token where the browser does not hash, as it does not for pages without TLS', async () => {
-    const { browser, client, service } = await signedIn()
-    await signUp(service, 'bob@example.com')
+  it('yield the newest token if the page has no WebCrypto, as without TLS', async () => {
+    const { browser, client, people } = await signedIn()
+    await people.signUp('bob@example.com')
     await client.signIn({ email: 'bob@example.com', password: goodPassword })
     const [newest, other] = deviceTokens(browser)
     vi.stubGlobal('crypto', {})
-    // The service is in the same process, and does hash.
+    // The service runs in the same process and needs WebCrypto.
     const restore: Incident = (go) => {
       vi.unstubAllGlobals()
       return go()
     }
     browser.incidents.set('/auth/login', [restore])
     await client.signIn({ email: 'bob@example.com', password: goodPassword })
-    expect(browser.asked('/auth/login').pop()!.body.device_token).toBe(newest)
+    expect(browser.asked('/auth/login').pop()!.body?.device_token).toBe(newest)
     expect(deviceTokens(browser)).toEqual([expect.any(String), other])
   })
 })
 
 describe('signing out without the service', () => {
-  it('is done for a token that is kept here: nobody has it any more', async () => {
+  it('deletes a bearer token that is stored in the browser', async () => {
     const { browser, client, changes } = await signedIn()
     browser.incidents.set('/auth/logout', [offline])
     await client.signOut()
@@ -393,7 +409,7 @@ describe('signing out without the service', () => {
     expect(browser.stored()).not.toMatch(/refreshToken/)
   })
 
-  it('fails for a cookie, which only the service can take back: the user stays signed in and can try again', async () => {
+  it('fails with a cookie, which only the service can delete, and can be repeated', async () => {
     const { browser, client, changes } = await signedIn({ transport: 'cookie' })
     browser.incidents.set('/auth/logout', [offline])
     expect(await failure(client.signOut())).toBe('network_error')
@@ -404,16 +420,16 @@ describe('signing out without the service', () => {
   })
 })
 
-it.each(transports)('signing out ends the session at the service (%s)', async (transport) => {
+it.each(transports)('signing out with the transport %s ends the session at the service', async (transport) => {
   const { browser, client, service } = await signedIn({ transport })
   const token = await client.accessToken()
   await client.signOut()
-  expect((await service.call('GET', '/users/me', { token })).status).toBe(401)
+  await new Caller(service, { token }).me().refused(401, 'invalid_token')
   expect(browser.asked('/auth/logout')).toHaveLength(1)
 })
 
 describe('the cookie transport', () => {
-  it('leaves nothing secret and nothing about the user where a script could read it later', async () => {
+  it('stores no secret and no user data where a script could read it later', async () => {
     const { browser, client, service } = await signedIn({ transport: 'cookie' })
     service.clock.advance(10 * minute)
     await client.updateMe({ first_name: 'Ada' })
@@ -426,23 +442,23 @@ describe('the cookie transport', () => {
     )
   })
 
-  it('does not use the access token of who was signed in before in this tab', async () => {
-    const { browser, client, service } = await signedIn({ transport: 'cookie' })
-    await signUp(service, 'bob@example.com')
+  it('does not use the access token of the user who was signed in before in this tab', async () => {
+    const { browser, client, people } = await signedIn({ transport: 'cookie' })
+    await people.signUp('bob@example.com')
     await browser.open({ transport: 'cookie' }).client.signIn({ email: 'bob@example.com', password: goodPassword })
     expect(await client.me()).toMatchObject({ email: 'bob@example.com' })
   })
 })
 
 describe('the bearer transport', () => {
-  it('shares its access token with other tabs, so that they need not refresh', async () => {
+  it('shares its access token with other tabs, which then need no refresh', async () => {
     const { browser, client } = await signedIn()
     const other = browser.open()
     expect(await other.client.accessToken()).toBe(await client.accessToken())
     expect(browser.requests).toEqual([])
   })
 
-  it('says that nobody is signed in once another tab has signed out, told or not', async () => {
+  it('is signed out once another tab has signed out, with or without an event', async () => {
     const { browser, client, changes } = await signedIn()
     await browser.open().client.signOut()
     expect(await failure(client.me())).toBe('invalid_token')
@@ -450,9 +466,9 @@ describe('the bearer transport', () => {
     expect(changes.map(({ reason }) => reason)).toEqual(['signed_in', 'signed_out'])
   })
 
-  it('takes a storage that answers later', async () => {
+  it('works with an asynchronous storage', async () => {
     const browser = new Browser()
-    await signUp(browser.service, email)
+    await peopleOf(browser.service).signUp(email)
     const { getItem, setItem, removeItem } = browser.storage
     const storage = {
       getItem: async (key: string) => getItem(key),
@@ -467,7 +483,7 @@ describe('the bearer transport', () => {
     expect(sessionOf(await client.accessToken())).toBeTruthy()
   })
 
-  it('takes what is broken in the storage for nothing', async () => {
+  it('treats malformed storage as signed out', async () => {
     const browser = new Browser()
     browser.items.set(`postern:${url}:bearer`, '{')
     const { client } = browser.open()

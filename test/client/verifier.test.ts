@@ -1,16 +1,17 @@
-/** Verification away from the service: what is taken for a good access token, and what is answered to anything else. */
+/** Verification of access tokens outside the service: which tokens are accepted, and the answers to all others. */
 import { Hono } from 'hono'
 import { SignJWT, decodeJwt, exportJWK, generateKeyPair, importJWK } from 'jose'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import { type PosternEnv, type PosternOptions, postern } from '../../client/src/hono.ts'
 import { InvalidTokenError, KeysUnavailableError, type VerifierOptions, verifier } from '../../client/src/verifier.ts'
 import { minute, second } from '../support/clock.ts'
-import { signUp, signUpAdmin } from '../support/people.ts'
-import { type Service, startService } from '../support/service.ts'
+import { it } from '../support/fixtures.ts'
+import type { Person } from '../support/person.ts'
+import type { Service } from '../support/service.ts'
 
 const issuer = 'https://accounts.example.com'
 
-/** A service behind, with the clock of Postern and a network to it that is watched. */
+/** Another service that verifies tokens, with the clock of Postern and a recorded network. */
 function behind(service: Service, more: Partial<VerifierOptions> = {}) {
   const fetch = vi.fn<NonNullable<VerifierOptions['fetch']>>((input, init) => service.fetch(input, init))
   return { fetch, verify: verifier({ issuer, fetch, now: service.clock.now, ...more }) }
@@ -21,14 +22,13 @@ async function signingKey(service: Service) {
   return { kid: jwk.kid as string, alg: 'EdDSA', key: await importJWK(jwk, 'EdDSA') }
 }
 
-/** Tokens that are none, most of them signed with the service's own key. */
-async function wrongTokens(service: Service): Promise<Record<string, string>> {
-  const { accessToken, refreshToken } = await signUp(service, 'eve@example.com')
+/** Wrong tokens, most of them signed with the key of the service. */
+async function wrongTokens({ service, accessToken, refreshToken }: Person): Promise<Record<string, string>> {
   const { kid, alg, key } = await signingKey(service)
   const claims = decodeJwt(accessToken)
   const mint = (more: object, header: object = {}, by: Parameters<SignJWT['sign']>[0] = key) =>
     new SignJWT({ ...claims, ...more }).setProtectedHeader({ alg, kid, typ: 'at+jwt', ...header }).sign(by)
-  // Whoever makes the others would make a good one this way.
+  // A token without a flaw is good, so each of the others is refused because of its flaw.
   expect(await behind(service).verify(await mint({}))).toMatchObject({ userId: claims.sub })
   const { privateKey, publicKey } = await generateKeyPair('EdDSA', { extractable: true })
   const [head, body, signature] = accessToken.split('.') as [string, string, string]
@@ -54,9 +54,8 @@ async function wrongTokens(service: Service): Promise<Record<string, string>> {
 }
 
 describe('verifier', () => {
-  it('says of a good token who it speaks for', async () => {
-    const service = startService()
-    const { id, accessToken } = await signUpAdmin(service)
+  it('returns the user, session, role and permissions of a good token', async ({ service, admin, ada }) => {
+    const { id, accessToken } = admin
     const { verify } = behind(service)
     const { sid, exp } = decodeJwt(accessToken)
     const permissions = expect.arrayContaining(['content:manage', 'users:read'])
@@ -67,22 +66,21 @@ describe('verifier', () => {
       permissions,
       expiresAt: new Date(exp! * 1000),
     })
-    const user = await signUp(service, 'ada@example.com')
-    expect((await verify(user.accessToken)).permissions).toEqual([])
+    expect((await verify(ada.accessToken)).permissions).toEqual([])
   })
 
-  it('takes nothing else for a token', async () => {
-    const service = startService()
+  it('rejects every wrong token', async ({ service, eve }) => {
     const { verify } = behind(service)
-    for (const [name, token] of Object.entries(await wrongTokens(service))) {
+    for (const [name, token] of Object.entries(await wrongTokens(eve))) {
       const error = await verify(token).catch((thrown: unknown) => thrown)
       expect(error, name).toBeInstanceOf(InvalidTokenError)
     }
   })
 
-  it('takes a token until its ten minutes are over, and five seconds for the clocks', async () => {
-    const service = startService()
-    const { accessToken } = await signUp(service, 'ada@example.com')
+  it('accepts a token for its ten minutes and five seconds of clock skew', async ({
+    service,
+    ada: { accessToken },
+  }) => {
     const { verify } = behind(service)
     service.clock.advance(10 * minute + 4 * second)
     await verify(accessToken)
@@ -90,56 +88,52 @@ describe('verifier', () => {
     await expect(verify(accessToken)).rejects.toBeInstanceOf(InvalidTokenError)
   })
 
-  it('fetches the keys once for any number of tokens', async () => {
-    const service = startService()
-    const { accessToken } = await signUp(service, 'ada@example.com')
+  it('fetches the keys once for any number of tokens', async ({ service, ada: { accessToken } }) => {
     const { verify, fetch } = behind(service)
     for (let token = 0; token < 20; token++) await verify(accessToken)
     expect(fetch.mock.calls.map(([input]) => input)).toEqual([`${issuer}/.well-known/jwks.json`])
   })
 
-  it.each([
-    ['no answer', () => Promise.reject(new TypeError('fetch failed'))],
-    ['a failure', async () => new Response('', { status: 503 })],
-    ['a page', async () => new Response('<h1>Welcome</h1>')],
-    ['something else', async () => Response.json({ hello: 'world' })],
-  ])('says that the keys cannot be had when there is %s for them, and gets over it', async (_, broken) => {
-    const service = startService()
-    const { accessToken } = await signUp(service, 'ada@example.com')
-    const { verify, fetch } = behind(service)
-    fetch.mockImplementationOnce(broken)
-    await expect(verify(accessToken)).rejects.toBeInstanceOf(KeysUnavailableError)
-    await verify(accessToken)
-  })
+  it.for([
+    { reply: 'no answer', broken: () => Promise.reject(new TypeError('fetch failed')) },
+    { reply: 'a failure', broken: async () => new Response('', { status: 503 }) },
+    { reply: 'a page', broken: async () => new Response('<h1>Welcome</h1>') },
+    { reply: 'other JSON', broken: async () => Response.json({ hello: 'world' }) },
+  ])(
+    'throws KeysUnavailableError if the keys request gets $reply, and recovers',
+    async ({ broken }, { service, ada: { accessToken } }) => {
+      const { verify, fetch } = behind(service)
+      fetch.mockImplementationOnce(broken)
+      await expect(verify(accessToken)).rejects.toBeInstanceOf(KeysUnavailableError)
+      await verify(accessToken)
+    },
+  )
 
-  it('holds to the audience that it is given', async () => {
-    const service = startService()
-    const { accessToken } = await signUp(service, 'ada@example.com')
+  it('accepts the configured audience only', async ({ service, ada: { accessToken } }) => {
     await behind(service, { audience: 'postern' }).verify(accessToken)
     await expect(behind(service, { audience: 'notes' }).verify(accessToken)).rejects.toBeInstanceOf(InvalidTokenError)
   })
 })
 
+function app(options: PosternOptions) {
+  return new Hono<PosternEnv>().get('/', postern(options), (c) => c.json(c.var.postern))
+}
+
+const ask = (to: ReturnType<typeof app>, authorization?: string, bindings?: object) =>
+  to.request('/', { headers: authorization === undefined ? {} : { Authorization: authorization } }, bindings)
+
 describe('postern() for Hono', () => {
-  function app(options: PosternOptions) {
-    return new Hono<PosternEnv>().get('/', postern(options), (c) => c.json(c.var.postern))
-  }
-
-  const ask = (to: ReturnType<typeof app>, authorization?: string, bindings?: object) =>
-    to.request('/', { headers: authorization === undefined ? {} : { Authorization: authorization } }, bindings)
-
-  it('lets in who has the permission, and says who it is', async () => {
-    const service = startService()
-    const { id, accessToken } = await signUpAdmin(service)
+  it('admits a user with the permission and exposes the token to the handler', async ({
+    service,
+    admin: { id, accessToken },
+  }) => {
     const { verify } = behind(service)
     const response = await ask(app({ verify, permission: 'content:manage' }), `bearer  ${accessToken} `)
     expect(response.status).toBe(200)
     expect(await response.json()).toMatchObject({ userId: id, role: 'ADMIN' })
   })
 
-  it('refuses everybody else as the service itself would', async () => {
-    const service = startService()
-    const { accessToken } = await signUp(service, 'ada@example.com')
+  it('refuses all other requests with the answers of the service itself', async ({ service, ada: { accessToken } }) => {
     const { verify } = behind(service)
     const guarded = app({ verify, permission: 'content:manage' })
     const unavailable = app({
@@ -167,12 +161,14 @@ describe('postern() for Hono', () => {
     }
     expect(answers[4].headers.get('Retry-After')).toBe('5')
   })
+})
 
-  it('reads issuer and audience from the variables of the Worker, and fails loudly without', async () => {
-    const service = startService({ platform: { now: () => new Date() } })
-    const { accessToken } = await signUp(service, 'ada@example.com')
+describe('postern() in a Worker', () => {
+  it.override('options', { platform: { now: () => new Date() } })
+
+  it('reads issuer and audience from the variables of the Worker, and fails without them', async ({ service, ada }) => {
     vi.spyOn(globalThis, 'fetch').mockImplementation(service.fetch)
-    const authorization = `Bearer ${accessToken}`
+    const authorization = `Bearer ${ada.accessToken}`
     const statuses = []
     for (const bindings of [
       { POSTERN_ISSUER: issuer },
