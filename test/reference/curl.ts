@@ -1,4 +1,4 @@
-/** The curl lines of the reference: written from a request, and run as a shell and curl would run them. */
+/** Curl lines of the reference: writes them for requests, and runs them as a shell and curl would. */
 import type { Answer, Service } from '../support/service.ts'
 
 export interface Request {
@@ -25,13 +25,16 @@ export function curlLine({ method, path, token, headers = {}, body }: Request): 
   ].join(' \\\n  ')
 }
 
-/** A single-quoted word, but for its variables, which only double quotes expand. */
+/** A single-quoted word whose variables are in double quotes, since only those expand. */
 function singleQuoted(text: string): string {
   if (text.includes("'")) throw new Error('An example has no apostrophe, which the shell would take for the end.')
   return `'${text.replaceAll(/\$[A-Z_]+/g, (variable) => `'"${variable}"'`)}'`
 }
 
-/** Runs a line against the service. What is no option used here is a mistake. */
+/**
+ * Runs a line against the service.
+ * @throws for every curl option that the reference does not use
+ */
 export function runCurl(service: Service, line: string, variables: Readonly<Record<string, string>>): Promise<Answer> {
   const [program, ...words] = splitWords(line.replaceAll('\\\n', ' '), variables)
   if (program !== 'curl') throw new Error(`not curl but ${program}`)
@@ -52,7 +55,7 @@ export function runCurl(service: Service, line: string, variables: Readonly<Reco
   return service.call(method, `${pathname}${search}`, { headers, ...(raw !== undefined && { raw }) })
 }
 
-/** Words as a shell makes them of quotes and variables. */
+/** Splits a line into words as a shell does, with quotes and variables. */
 function splitWords(line: string, variables: Readonly<Record<string, string>>): string[] {
   const expand = (text: string) =>
     text.replaceAll(/\$([A-Z_]+)/g, (_, name: string) => {

@@ -1,4 +1,4 @@
-/** Makes what is random in answers the same in every run, so that examples change only when the service does. */
+/** Replaces random values in answers by stable ones, so that examples change only when the service does. */
 import { base64url } from 'jose'
 
 const idPattern = /\b[0-9a-f]{8}-[0-9a-f]{4}-([47])[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b/g
@@ -8,7 +8,7 @@ const jwtPattern = /\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g
 
 const decode = (part: string): string => new TextDecoder().decode(base64url.decode(part))
 
-/** Gives a function that knows what it has seen before: the same id and the same token stay the same. */
+/** Gives a function that remembers: equal ids and equal tokens stay equal. */
 export function createNormalizer(): <T>(value: T) => T {
   const ids = new Map<string, string>()
 
@@ -25,7 +25,7 @@ export function createNormalizer(): <T>(value: T) => T {
     return stable
   }
 
-  /** Still reads as the token that it was, but nobody signed it. */
+  /** Keeps the header and the claims, without a signature. */
   function stableToken(token: string): string {
     const [header, claims] = token.split('.').map(decode)
     return [header!, text(claims!), 'not a signature, only an example'].map((part) => base64url.encode(part)).join('.')

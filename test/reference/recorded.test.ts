@@ -1,6 +1,6 @@
 /**
- * The examples of the API reference: each is what the service answers to the curl line beside it. When that has changed,
- * `npm run examples` records them anew.
+ * The examples of the API reference: each is what the service answers to the curl line beside it. After a change of the
+ * answers, `npm run examples` records them again.
  */
 import { expect, it } from 'vitest'
 import { description } from '../support/description.ts'
@@ -10,13 +10,13 @@ import { curlLine, runCurl } from './curl.ts'
 import { createNormalizer } from './normalize.ts'
 import { type Step, tellStory } from './story.ts'
 
-/** A client that everybody knows, so that sessions look as they do in life. */
+/** A well-known browser, so that the sessions in the examples look real. */
 const browser = {
   'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0',
   'X-Request-Id': 'checkout-7f3a',
 }
 
-it('of every operation are what the service answers to their curl lines', async () => {
+it('the recorded example of every operation is what the service answers to its curl line', async () => {
   const plain = startService({ env: { RESEND_WEBHOOK_SECRET: webhookSecret } })
   const service = {
     ...plain,
@@ -28,7 +28,7 @@ it('of every operation are what the service answers to their curl lines', async 
   const recorded: Record<string, unknown> = {}
 
   await tellStory(service, variables, async ({ operationId, status, ...request }: Step) => {
-    expect(recorded, `${operationId} is told once`).not.toHaveProperty(operationId)
+    expect(recorded, `${operationId} is recorded once`).not.toHaveProperty(operationId)
     const curl = curlLine(request)
     const answer = await runCurl(service, curl, variables)
     expect(answer.status, `${operationId}: ${answer.text}`).toBe(status)
@@ -45,7 +45,7 @@ it('of every operation are what the service answers to their curl lines', async 
   await expect(`${JSON.stringify(recorded, null, 2)}\n`).toMatchFileSnapshot('../../tools/openapi/recorded.json')
 })
 
-/** A body as it was sent. */
+/** The body with its variables replaced, as it was sent. */
 function fill(body: unknown, variables: Readonly<Record<string, string>>): unknown {
   return JSON.parse(JSON.stringify(body).replaceAll(/\$([A-Z_]+)/g, (_, name: string) => variables[name]!))
 }

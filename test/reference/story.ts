@@ -1,6 +1,9 @@
-/** One story in which every operation of the document is called once, and succeeds. */
+/** One story in which every operation of the document succeeds once. */
+import type { Success } from '../support/api.ts'
+import { Caller } from '../support/caller.ts'
+import { inboxOf } from '../support/inbox.ts'
+import { peopleOf } from '../support/population.ts'
 import type { Answer, Service } from '../support/service.ts'
-import { newestMail, signUpAdmin, tokenIn } from '../support/people.ts'
 import { rowOf } from '../support/state.ts'
 import { eventOf, svixHeaders } from '../support/webhooks.ts'
 import type { Request } from './curl.ts'
@@ -10,7 +13,7 @@ export interface Step extends Request {
   status: number
 }
 
-/** What is known so far, by the names that the curl lines use. */
+/** The values so far, by the names that the curl lines use. */
 type Variables = Record<string, string>
 type Perform = (step: Step) => Promise<Answer>
 
@@ -18,11 +21,10 @@ const email = 'ada@example.com'
 const password = 'nine quiet lanterns drift'
 const newPassword = 'seven copper kettles hum'
 
-const mailed = (service: Service, to = email) => tokenIn(newestMail(service, to))
-
-/** @param perform runs a step's curl line, with the variables as they are then */
+/** @param perform runs the curl line of a step with the current variables */
 export async function tellStory(service: Service, variables: Variables, perform: Perform): Promise<void> {
-  const admin = await signUpAdmin(service)
+  const [anonymous, inbox] = [new Caller(service), inboxOf(service)]
+  const admin = await peopleOf(service).admin()
   variables['ADMIN_TOKEN'] = admin.accessToken
   const step = async (
     operationId: string,
@@ -36,11 +38,11 @@ export async function tellStory(service: Service, variables: Variables, perform:
     await service.deliver()
     return answer
   }
-  const known = ({ json }: Answer) =>
+  const keep = (tokens: Success<'refresh'>) =>
     Object.assign(variables, {
-      ACCESS_TOKEN: json.access_token,
-      REFRESH_TOKEN: json.refresh_token,
-      USER_ID: json.user.id,
+      ACCESS_TOKEN: tokens.access_token,
+      REFRESH_TOKEN: tokens.refresh_token,
+      USER_ID: tokens.user.id,
     })
   const mine = { token: '$ACCESS_TOKEN' }
   const asAdmin = { token: '$ADMIN_TOKEN' }
@@ -53,13 +55,15 @@ export async function tellStory(service: Service, variables: Variables, perform:
   const person = { email, password, first_name: 'Ada', last_name: 'Lovelace', locale: 'en-GB' }
   await step('register', 202, 'POST', '/auth/register', { body: person })
   await step('resendActivation', 202, 'POST', '/auth/resend-activation', { body: { email } })
-  variables['ACTIVATION_TOKEN'] = mailed(service)
+  variables['ACTIVATION_TOKEN'] = inbox.linkToken(email)
   const proofs = { token: '$ACTIVATION_TOKEN', password }
-  known(await step('activate', 200, 'POST', '/auth/activate', { body: proofs }))
-  const signedIn = await step('login', 200, 'POST', '/auth/login', { body: { email, password } })
-  variables['SESSION_ID'] = (await sessionsOf(service, signedIn)).at(-1)!
-  known(signedIn)
-  known({ ...signedIn, ...(await refreshed(step)) })
+  keep((await step('activate', 200, 'POST', '/auth/activate', { body: proofs })).json)
+  keep((await step('login', 200, 'POST', '/auth/login', { body: { email, password } })).json)
+  const { sessions } = await anonymous.from({ token: variables['ACCESS_TOKEN']! }).sessions()
+  // Newest first: the session of the activation, which the story ends.
+  variables['SESSION_ID'] = sessions.at(-1)!.id
+  const current = { refresh_token: '$REFRESH_TOKEN' }
+  keep((await step('refresh', 200, 'POST', '/auth/refresh', { body: current })).json)
 
   await step('verify', 204, 'GET', '/auth/verify', mine)
   const bio = { avatar_url: 'https://images.example.com/ada.png', bio: 'Notes on engines.' }
@@ -89,17 +93,17 @@ export async function tellStory(service: Service, variables: Variables, perform:
   await step('liftEmailSuppression', 204, 'DELETE', '/users/$USER_ID/email-suppression', asAdmin)
 
   await step('requestPasswordReset', 202, 'POST', '/auth/password-reset/request', { body: { email } })
-  variables['RESET_TOKEN'] = mailed(service)
+  variables['RESET_TOKEN'] = inbox.linkToken(email)
   const reset = { token: '$RESET_TOKEN', new_password: password }
   await step('completePasswordReset', 204, 'POST', '/auth/password-reset/complete', { body: reset })
-  known(await signIn(service))
-  await step('logout', 204, 'POST', '/auth/logout', { body: { refresh_token: '$REFRESH_TOKEN' } })
-  known(await signIn(service))
+  keep(await anonymous.login({ email, password }))
+  await step('logout', 204, 'POST', '/auth/logout', { body: current })
+  keep(await anonymous.login({ email, password }))
   await step('logoutAll', 204, 'POST', '/auth/logout-all', mine)
-  known(await signIn(service))
+  keep(await anonymous.login({ email, password }))
   await step('deleteMe', 204, 'DELETE', '/users/me', { ...mine, body: { password } })
 
-  await service.call('POST', '/auth/register', { body: { email: 'grace@example.com', password } })
+  await anonymous.register({ email: 'grace@example.com', password })
   variables['USER_ID'] = String((await rowOf('users', 'email = ?', 'grace@example.com'))['id'])
   await step('activateUser', 200, 'POST', '/users/$USER_ID/activate', asAdmin)
   await step('deleteUser', 204, 'DELETE', '/users/$USER_ID', asAdmin)
@@ -113,25 +117,9 @@ type Told = (
   rest?: Partial<Request>,
 ) => Promise<Answer>
 
-async function refreshed(step: Told): Promise<Answer> {
-  return step('refresh', 200, 'POST', '/auth/refresh', { body: { refresh_token: '$REFRESH_TOKEN' } })
-}
-
-async function signIn(service: Service): Promise<Answer> {
-  const { status, json } = await service.call('POST', '/auth/login', { body: { email, password } })
-  if (status !== 200) throw new Error(json.detail)
-  return { json } as Answer
-}
-
-/** Newest first. */
-async function sessionsOf(service: Service, { json }: Answer): Promise<string[]> {
-  const { json: list } = await service.call('GET', '/users/me/sessions', { token: json.access_token })
-  return list.sessions.map(({ id }: { id: string }) => id)
-}
-
-/** Resend tells, under its signature, that the newest mail came back. */
+/** Delivers a signed webhook of Resend: the newest email bounced. */
 async function bounce(service: Service, variables: Variables, step: Told): Promise<void> {
-  const body = { created_at: '2026-11-22T12:04:00.000Z', ...eventOf('bounced', newestMail(service, email)) }
+  const body = { created_at: '2026-11-22T12:04:00.000Z', ...eventOf('bounced', inboxOf(service).newest(email)) }
   const at = new Date(service.clock.now().getTime() + 7_312)
   const headers = await svixHeaders(JSON.stringify(body), { at })
   variables['SIGNATURE'] = headers['svix-signature']
