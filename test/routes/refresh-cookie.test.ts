@@ -1,6 +1,6 @@
-/** The refresh token in a cookie: who gets it, who may use it, and what is left when the session is over. */
+/** The refresh token in a cookie: who gets it, who may use it, and what remains after the session. */
 import { decodeProtectedHeader } from 'jose'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import {
   expectInvalid,
   expectNoContent,
@@ -11,27 +11,30 @@ import {
   tokenAnswer,
   userObject,
 } from '../support/answers.ts'
+import type { Caller } from '../support/caller.ts'
 import { day, second } from '../support/clock.ts'
+import { it as plainIt } from '../support/fixtures.ts'
 import { limitersThat } from '../support/limiters.ts'
 import { subjects } from '../support/mails.ts'
-import { goodPassword, otherPassword, register, resetToken, signIn, signUp } from '../support/people.ts'
-import { type Answer, type Service, startService } from '../support/service.ts'
+import { goodPassword, otherPassword } from '../support/person.ts'
+import { type Answer, startService } from '../support/service.ts'
 import { nothing, observe, write } from '../support/state.ts'
 
 const email = 'ada@example.com'
+const credentials = { email, password: goodPassword }
 const home = { Origin: 'https://accounts.example.com' }
-const byCookie = { transport: 'cookie' }
+const byCookie = { transport: 'cookie' } as const
 const cookieName = '__Host-postern-refresh'
 
 const holding = (token: string) => ({ ...home, Cookie: `${cookieName}=${token}` })
 
-const refresh = (service: Service, headers: Record<string, string>, body: object = byCookie) =>
-  service.call('POST', '/auth/refresh', { body, headers })
+const refresh = (caller: Caller, headers: Record<string, string>, body: object = byCookie) =>
+  caller.call('refresh', { body, headers })
 
-const logout = (service: Service, headers: Record<string, string>, body: object = byCookie) =>
-  service.call('POST', '/auth/logout', { body, headers })
+const logout = (caller: Caller, headers: Record<string, string>, body: object = byCookie) =>
+  caller.call('logout', { body, headers })
 
-/** What an answer puts into the cookie, which has every attribute that locks it up and no other. */
+/** The value and lifetime of the cookie that an answer sets. It must have every protecting attribute and no other. */
 function cookieOf({ headers }: Answer): { value: string; maxAge: number } {
   const [, value, maxAge] =
     /^__Host-postern-refresh=([^;]*); Max-Age=(\d+); Path=\/; Secure; HttpOnly; SameSite=Strict$/.exec(
@@ -41,18 +44,16 @@ function cookieOf({ headers }: Answer): { value: string; maxAge: number } {
   return { value: value!, maxAge: Number(maxAge) }
 }
 
-/** A browser that signed in: what is in its cookie. */
-async function signInByCookie(service: Service): Promise<{ cookie: string; accessToken: string }> {
-  const body = { email, password: goodPassword, ...byCookie }
-  const answer = await service.call('POST', '/auth/login', { body, headers: home })
+async function signInByCookie(caller: Caller): Promise<{ cookie: string; accessToken: string }> {
+  const answer = await caller.from({ headers: home }).login({ ...credentials, ...byCookie }).answer
   return { cookie: cookieOf(answer).value, accessToken: expectOk(answer).access_token }
 }
 
-async function start(): Promise<{ service: Service; cookie: string; accessToken: string; id: string }> {
-  const service = startService()
-  const { id } = await signUp(service, email)
-  return { service, id, ...(await signInByCookie(service)) }
-}
+/** `browser` is where Ada signed in by cookie. */
+const it = plainIt.extend('browser', async ({ anonymous, ada }) => ({
+  id: ada.id,
+  ...(await signInByCookie(anonymous)),
+}))
 
 function expectNoCookie({ headers }: Answer): void {
   expect(headers.get('Set-Cookie')).toBeNull()
@@ -62,64 +63,68 @@ function expectNoCookie({ headers }: Answer): void {
 const withoutToken = ({ refresh_token: _inTheCookie, ...others }: { refresh_token: unknown }) => others
 
 describe('"transport": "cookie"', () => {
-  it('keeps the refresh token of a sign-in out of the answer and in a cookie that no script and no other site can use', async () => {
-    const service = startService()
-    await signUp(service, email)
-    const body = { email, password: goodPassword, ...byCookie }
-    const answer = await service.call('POST', '/auth/login', { body, headers: home })
+  it('puts the refresh token of a sign-in into a cookie for this site only, and not into the body', async ({
+    anonymous,
+    ada,
+  }) => {
+    const answer = await anonymous.from({ headers: home }).login({ ...credentials, ...byCookie }).answer
     const tokens = expectOk(answer)
-    expect(tokens).toEqual(withoutToken(signInAnswer(userObject({ email }))))
+    expect(tokens).toEqual(withoutToken(signInAnswer(userObject({ id: ada.id, email }))))
     const { value, maxAge } = cookieOf(answer)
     expect(maxAge).toBe(tokens.refresh_expires_in)
     expect(decodeProtectedHeader(value).typ).toBe('rt+jwt')
     expect(sessionOf(value)).toBe(sessionOf(tokens.access_token))
   })
 
-  it('does the same at activation', async () => {
-    const service = startService()
-    const body = { token: await register(service, email), password: goodPassword, ...byCookie }
-    const answer = await service.call('POST', '/auth/activate', { body, headers: home })
-    const tokens = expectOk(answer)
-    expect(tokens).toEqual(withoutToken(signInAnswer(userObject({ email }))))
-    expectOk(await refresh(service, holding(cookieOf(answer).value)))
+  it('puts the refresh token of an activation into the cookie, and not into the body', async ({
+    anonymous,
+    people,
+  }) => {
+    const body = { token: await people.register(email), password: goodPassword, ...byCookie }
+    const answer = await anonymous.from({ headers: home }).activate(body).answer
+    expect(expectOk(answer)).toEqual(withoutToken(signInAnswer(userObject({ email }))))
+    expectOk(await refresh(anonymous, holding(cookieOf(answer).value)).answer)
   })
 
-  it('refreshes what is in the cookie, which has the successor then, for as long as that is good', async () => {
-    const { service, cookie, id } = await start()
-    service.clock.advance(29 * day)
-    const second = await refresh(service, holding(cookie))
-    service.clock.advance(29 * day)
-    const third = await refresh(service, holding(cookieOf(second).value))
-    service.clock.advance(10 * day)
-    const fourth = await refresh(service, holding(cookieOf(third).value))
-    const tokens = [second, third, fourth].map(expectOk)
-    expect(tokens[0]).toEqual(withoutToken(tokenAnswer(userObject({ id, email }))))
+  it('replaces the cookie at a refresh, for the lifetime of the new token', async ({ clock, anonymous, browser }) => {
+    clock.advance(29 * day)
+    const second = await refresh(anonymous, holding(browser.cookie)).answer
+    clock.advance(29 * day)
+    const third = await refresh(anonymous, holding(cookieOf(second).value)).answer
+    clock.advance(10 * day)
+    const fourth = await refresh(anonymous, holding(cookieOf(third).value)).answer
+    const tokens = [second, third, fourth].map((answer) => expectOk(answer))
+    expect(tokens[0]).toEqual(withoutToken(tokenAnswer(userObject({ id: browser.id, email }))))
     expect(new Set([second, third, fourth].map((answer) => cookieOf(answer).value)).size).toBe(3)
     expect([second, third, fourth].map((answer) => cookieOf(answer).maxAge)).toEqual(
       tokens.map((answer) => answer.refresh_expires_in),
     )
     expect(cookieOf(fourth).maxAge, '90 days from the sign-in').toBe(22 * 24 * 3600)
-    expectOk(await service.call('GET', '/users/me', { token: tokens[2].access_token }))
+    await anonymous.from({ token: tokens[2]!.access_token }).me()
   })
 
-  it('finds its cookie among others', async () => {
-    const { service, cookie } = await start()
-    const among = `theme=dark; x${cookieName}=no; ${cookieName}2=no; ${cookieName}=${cookie}; last=1`
-    expectOk(await refresh(service, { ...home, Cookie: among }))
+  it('finds the cookie among others', async ({ anonymous, browser }) => {
+    const among = `theme=dark; x${cookieName}=no; ${cookieName}2=no; ${cookieName}=${browser.cookie}; last=1`
+    expectOk(await refresh(anonymous, { ...home, Cookie: among }).answer)
   })
 
-  it.each(['Cookie', '', null, 1, true, ['cookie'], { cookie: true }])(
-    'is no other than that: %j',
-    async (transport) => {
-      const { service, cookie } = await start()
-      const password = goodPassword
-      const bodies = { login: { email, password }, activate: { token: 'x', password }, refresh: {}, logout: {} }
-      for (const [call, body] of Object.entries(bodies)) {
-        const { answer, effects } = await observe(service, () =>
-          service.call('POST', `/auth/${call}`, {
-            body: { refresh_token: cookie, ...body, transport },
-            headers: holding(cookie),
-          }),
+  it.for(['Cookie', '', null, 1, true, ['cookie'], { cookie: true }])(
+    'is refused in any other spelling or type: %j',
+    async (transport, { service, anonymous, browser }) => {
+      const bodies = {
+        login: credentials,
+        activate: { token: 'x', password: goodPassword },
+        refresh: {},
+        logout: {},
+      }
+      for (const [operation, body] of Object.entries(bodies)) {
+        const { answer, effects } = await observe<Answer>(
+          service,
+          () =>
+            anonymous.call(operation as keyof typeof bodies, {
+              body: { refresh_token: browser.cookie, ...body, transport },
+              headers: holding(browser.cookie),
+            }).answer,
         )
         expectInvalid(answer, '/transport')
         expect(effects).toEqual(nothing)
@@ -127,242 +132,269 @@ describe('"transport": "cookie"', () => {
     },
   )
 
-  it('is not for passwords or the API: a cookie alone opens nothing', async () => {
-    const { service, cookie, accessToken: token } = await start()
+  it('gives no access to the API or to a change of password without an access token', async ({
+    service,
+    anonymous,
+    browser,
+  }) => {
     const body = { old_password: goodPassword, new_password: otherPassword, ...byCookie }
-    for (const [method, path] of [
-      ['GET', '/users/me'],
-      ['GET', '/auth/verify'],
-      ['POST', '/auth/logout-all'],
-      ['POST', '/auth/change-password'],
+    const headers = holding(browser.cookie)
+    for (const { operation, input } of [
+      { operation: 'getMe', input: { headers } },
+      { operation: 'verify', input: { headers } },
+      { operation: 'logoutAll', input: { headers, body } },
+      { operation: 'changePassword', input: { headers, body } },
     ] as const) {
-      const { answer, effects } = await observe(service, () =>
-        service.call(method, path, { headers: holding(cookie), ...(method === 'POST' && { body }) }),
-      )
+      const { answer, effects } = await observe<Answer>(service, () => anonymous.call(operation, input).answer)
       expectProblem(answer, 401, 'invalid_token')
       expect(effects).toEqual(nothing)
     }
-    const changed = await service.call('POST', '/auth/change-password', { token, body, headers: holding(cookie) })
+    const { accessToken: token } = browser
+    const changed = await anonymous.call('changePassword', { token, body, headers }).answer
     expectNoContent(changed)
     expectNoCookie(changed)
-    expectOk(await refresh(service, holding(cookie)))
+    expectOk(await refresh(anonymous, headers).answer)
   })
 })
 
 describe('the bearer transport', () => {
-  it('is the same said or unsaid, with a cookie at hand or without: the token in the body counts', async () => {
-    const { service, cookie } = await start()
-    const { refreshToken } = await signIn(service, email)
-    for (const said of [{}, { transport: 'bearer' }]) {
-      for (const headers of [holding(cookie), home, {}]) {
-        const answer = await refresh(service, headers, {
-          refresh_token: refreshToken,
-          ...said,
-        })
-        expect(expectOk(answer)).toEqual(tokenAnswer(userObject({ email })))
-        expect(sessionOf(answer.json.refresh_token)).toBe(sessionOf(refreshToken))
+  it('is the default and uses the token in the body, with or without a cookie', async ({ anonymous, ada, browser }) => {
+    const { refreshToken } = await ada.signIn()
+    for (const said of [{}, { transport: 'bearer' }] as const) {
+      for (const headers of [holding(browser.cookie), home, {}]) {
+        const answer = await refresh(anonymous, headers, { refresh_token: refreshToken, ...said }).answer
+        const tokens = expectOk(answer)
+        expect(tokens).toEqual(tokenAnswer(userObject({ email })))
+        expect(sessionOf(tokens.refresh_token!)).toBe(sessionOf(refreshToken))
         expectNoCookie(answer)
       }
-      const answer = await service.call('POST', '/auth/login', { body: { email, password: goodPassword, ...said } })
+      const answer = await anonymous.login({ ...credentials, ...said }).answer
       expect(expectOk(answer)).toEqual(signInAnswer(userObject({ email })))
       expectNoCookie(answer)
     }
-    const answer = await logout(service, holding(cookie), { refresh_token: refreshToken })
+    const answer = await logout(anonymous, holding(browser.cookie), { refresh_token: refreshToken }).answer
     expectNoContent(answer)
     expectNoCookie(answer)
-    expectOk(await refresh(service, holding(cookie)))
+    expectOk(await refresh(anonymous, holding(browser.cookie)).answer)
   })
 
-  it('needs the token in the body, whatever cookie there is', async () => {
-    const { service, cookie } = await start()
-    for (const call of [refresh, logout]) {
+  it('needs the token in the body, even if there is a cookie', async ({ service, anonymous, browser }) => {
+    for (const operation of ['refresh', 'logout'] as const) {
       for (const body of [{}, { transport: 'bearer' }]) {
-        const { answer, effects } = await observe(service, () => call(service, holding(cookie), body))
+        const { answer, effects } = await observe<Answer>(
+          service,
+          () => anonymous.call(operation, { body, headers: holding(browser.cookie) }).answer,
+        )
         expectInvalid(answer, '/refresh_token')
-        expect(answer.json.errors).toEqual([
-          {
-            pointer: '/refresh_token',
-            code: 'required',
-            message: 'Invalid input: expected string, received undefined',
-          },
-        ])
+        expect(answer.json).toMatchObject({
+          errors: [
+            {
+              pointer: '/refresh_token',
+              code: 'required',
+              message: 'Invalid input: expected string, received undefined',
+            },
+          ],
+        })
         expect(effects).toEqual(nothing)
       }
     }
   })
 })
 
-it('transport decides between a cookie and a token in the body', async () => {
-  const { service, cookie } = await start()
-  const { refreshToken } = await signIn(service, email)
+it('transport decides between the cookie and a token in the body', async ({ service, anonymous, ada, browser }) => {
+  const { refreshToken } = await ada.signIn()
   const both = { refresh_token: refreshToken, ...byCookie }
-  const answer = await refresh(service, holding(cookie), both)
-  expect(sessionOf(expectOk(answer).access_token)).toBe(sessionOf(cookie))
-  const { effects } = await observe(service, () => logout(service, holding(cookie), both))
-  expect(effects.revoked).toEqual([sessionOf(cookie)])
-  expectOk(await refresh(service, {}, { refresh_token: refreshToken }))
+  const answer = await refresh(anonymous, holding(browser.cookie), both).answer
+  expect(sessionOf(expectOk(answer).access_token)).toBe(sessionOf(browser.cookie))
+  const { effects } = await observe(service, () => logout(anonymous, holding(browser.cookie), both))
+  expect(effects.revoked).toEqual([sessionOf(browser.cookie)])
+  expectOk(await refresh(anonymous, {}, { refresh_token: refreshToken }).answer)
 })
 
-const foreign: [name: string, headers: Record<string, string>][] = [
-  ['no origin at all', {}],
-  ['no origin, but the word of a browser', { 'Sec-Fetch-Site': 'same-origin' }],
-  ['an opaque origin', { Origin: 'null' }],
-  ['an empty origin', { Origin: '' }],
-  ['another site', { Origin: 'https://evil.example' }],
-  ['another host of the same site', { Origin: 'https://www.example.com' }],
-  ['a subdomain', { Origin: 'https://x.accounts.example.com' }],
-  ['a host that begins like ours', { Origin: 'https://accounts.example.com.evil.example' }],
-  ['our host without TLS', { Origin: 'http://accounts.example.com' }],
-  ['another port of our host', { Origin: 'https://accounts.example.com:8443' }],
-  ['our origin and more', { Origin: 'https://accounts.example.com https://evil.example' }],
-  ['a listed origin, which has no cookies', { Origin: 'https://app.example.com' }],
+const foreign: { origin: string; headers: Record<string, string> }[] = [
+  { origin: 'no origin', headers: {} },
+  { origin: 'no origin but Sec-Fetch-Site: same-origin', headers: { 'Sec-Fetch-Site': 'same-origin' } },
+  { origin: 'an opaque origin', headers: { Origin: 'null' } },
+  { origin: 'an empty origin', headers: { Origin: '' } },
+  { origin: 'the origin of another site', headers: { Origin: 'https://evil.example' } },
+  { origin: 'the origin of another host of the same site', headers: { Origin: 'https://www.example.com' } },
+  { origin: 'the origin of a subdomain', headers: { Origin: 'https://x.accounts.example.com' } },
+  { origin: 'a host that begins like ours', headers: { Origin: 'https://accounts.example.com.evil.example' } },
+  { origin: 'our host without TLS', headers: { Origin: 'http://accounts.example.com' } },
+  { origin: 'another port of our host', headers: { Origin: 'https://accounts.example.com:8443' } },
+  { origin: 'our origin and another', headers: { Origin: 'https://accounts.example.com https://evil.example' } },
+  { origin: 'an origin listed for CORS, which gets no cookies', headers: { Origin: 'https://app.example.com' } },
 ]
 
-describe.each(foreign)('a request from %s', (_, headers) => {
-  it('gets no cookie, uses none, and does nothing', async () => {
-    const plain = await start()
-    const service = startService({ beside: plain.service, env: { CORS_ORIGINS: 'https://app.example.com' } })
-    const token = await register(plain.service, 'bob@example.com')
-    const password = goodPassword
-    const calls = { login: { email, password }, activate: { token, password }, refresh: {}, logout: {} }
-    for (const [call, body] of Object.entries(calls)) {
-      const { answer, effects } = await observe(plain.service, () =>
-        service.call('POST', `/auth/${call}`, {
-          body: { ...body, ...byCookie },
-          headers: { Cookie: `${cookieName}=${plain.cookie}`, ...headers },
-        }),
-      )
-      expectProblem(answer, 403, 'origin_not_allowed')
-      expectNoCookie(answer)
-      expect(answer.headers.get('Access-Control-Allow-Credentials')).toBeNull()
-      expect(effects, call).toEqual(nothing)
-    }
-    expectOk(await refresh(service, holding(plain.cookie)))
-  })
+describe('a cookie request from another origin', () => {
+  it.for(foreign)(
+    'gets no cookie, uses none and has no effect: $origin',
+    async ({ headers }, { service, people, anonymous, browser }) => {
+      const listing = startService({ beside: service, env: { CORS_ORIGINS: 'https://app.example.com' } })
+      const token = await people.register('bob@example.com')
+      const bodies = { login: credentials, activate: { token, password: goodPassword }, refresh: {}, logout: {} }
+      const caller = anonymous.at(listing)
+      for (const [operation, body] of Object.entries(bodies)) {
+        const { answer, effects } = await observe<Answer>(
+          service,
+          () =>
+            caller.call(operation as keyof typeof bodies, {
+              body: { ...body, ...byCookie },
+              headers: { Cookie: `${cookieName}=${browser.cookie}`, ...headers },
+            }).answer,
+        )
+        expectProblem(answer, 403, 'origin_not_allowed')
+        expectNoCookie(answer)
+        expect(answer.headers.get('Access-Control-Allow-Credentials')).toBeNull()
+        expect(effects, operation).toEqual(nothing)
+      }
+      expectOk(await refresh(caller, holding(browser.cookie)).answer)
+    },
+  )
 })
 
-it.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x'])(
-  'a form (%s) is refused even from our own origin, and does nothing',
-  async (type) => {
-    const { service, cookie } = await start()
-    for (const path of ['/auth/login', '/auth/activate', '/auth/refresh', '/auth/logout']) {
-      const raw = `{"email":"${email}","password":"${goodPassword}","token":"x","transport":"cookie"}`
-      const { answer, effects } = await observe(service, () =>
-        service.call('POST', path, { raw, headers: { ...holding(cookie), 'Content-Type': type } }),
-      )
-      expectProblem(answer, 415, 'unsupported_media_type')
-      expectNoCookie(answer)
-      expect(effects).toEqual(nothing)
-    }
-  },
-)
+describe('a form', () => {
+  it.for(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x'])(
+    'is refused even from our own origin, and has no effect: %s',
+    async (type, { service, anonymous, browser }) => {
+      for (const operation of ['login', 'activate', 'refresh', 'logout'] as const) {
+        const raw = `{"email":"${email}","password":"${goodPassword}","token":"x","transport":"cookie"}`
+        const headers = { ...holding(browser.cookie), 'Content-Type': type }
+        const { answer, effects } = await observe<Answer>(
+          service,
+          () => anonymous.call(operation, { raw, headers }).answer,
+        )
+        expectProblem(answer, 415, 'unsupported_media_type')
+        expectNoCookie(answer)
+        expect(effects).toEqual(nothing)
+      }
+    },
+  )
+})
 
-describe('a cookie that is not good', () => {
-  async function badCookies(): Promise<{ service: Service; cookies: [string, Record<string, string>][] }> {
-    const { service, cookie, accessToken } = await start()
-    const ended = await signInByCookie(service)
-    await logout(service, holding(ended.cookie))
-    const { json } = await service.call('POST', '/auth/login', { body: { email, password: goodPassword } })
-    return {
-      service,
-      cookies: [
-        ['none', home],
-        ['empty', holding('')],
-        ['garbage', holding('x')],
-        ['quoted', holding(`"${cookie}"`)],
-        ['an access token', holding(accessToken)],
-        ['a device token', holding(json.device_token)],
-        ['an activation link', holding(await register(service, 'bob@example.com'))],
-        ['a reset link', holding(await resetToken(service, email))],
-        ['of an ended session', holding(ended.cookie)],
-        ['under another name', { ...home, Cookie: `postern-refresh=${cookie}` }],
-        ['under a name that only ends like it', { ...home, Cookie: `x${cookieName}=${cookie}` }],
-        ['in other letters', { ...home, Cookie: `__host-postern-refresh=${cookie}` }],
-      ],
-    }
-  }
+describe('a bad cookie', () => {
+  const badIt = it.extend('cookies', async ({ anonymous, people, browser }) => {
+    const ended = await signInByCookie(anonymous)
+    await logout(anonymous, holding(ended.cookie))
+    const { device_token: deviceToken } = await anonymous.login(credentials)
+    expect(deviceToken).toBeDefined()
+    return [
+      { flaw: 'none', headers: home },
+      { flaw: 'empty', headers: holding('') },
+      { flaw: 'garbage', headers: holding('x') },
+      { flaw: 'quoted', headers: holding(`"${browser.cookie}"`) },
+      { flaw: 'an access token', headers: holding(browser.accessToken) },
+      { flaw: 'a device token', headers: holding(deviceToken) },
+      { flaw: 'an activation link', headers: holding(await people.register('bob@example.com')) },
+      { flaw: 'a reset link', headers: holding(await people.resetToken(email)) },
+      { flaw: 'of an ended session', headers: holding(ended.cookie) },
+      { flaw: 'under another name', headers: { ...home, Cookie: `postern-refresh=${browser.cookie}` } },
+      { flaw: 'under a name that only ends like it', headers: { ...home, Cookie: `x${cookieName}=${browser.cookie}` } },
+      {
+        flaw: 'under its name in lower case',
+        headers: { ...home, Cookie: `__host-postern-refresh=${browser.cookie}` },
+      },
+    ]
+  })
 
-  it('refreshes nothing, and is left as it is', async () => {
-    const { service, cookies } = await badCookies()
-    for (const [name, headers] of cookies) {
-      const { answer, effects } = await observe(service, () => refresh(service, headers))
+  badIt('refreshes nothing and is left unchanged', async ({ service, anonymous, cookies }) => {
+    for (const { flaw, headers } of cookies) {
+      const { answer, effects } = await observe(service, () => refresh(anonymous, headers))
       expectProblem(answer, 401, 'invalid_refresh_token')
       expectNoCookie(answer)
-      expect(effects, name).toEqual(nothing)
+      expect(effects, flaw).toEqual(nothing)
     }
   })
 
-  it('is no failure at sign-out: nothing ends, and it is taken away', async () => {
-    const { service, cookies } = await badCookies()
-    for (const [name, headers] of cookies) {
-      const { answer, effects } = await observe(service, () => logout(service, headers))
+  badIt('is deleted at sign-out, which succeeds and ends no session', async ({ service, anonymous, cookies }) => {
+    for (const { flaw, headers } of cookies) {
+      const { answer, effects } = await observe(service, () => logout(anonymous, headers))
       expectNoContent(answer)
       expect(cookieOf(answer)).toEqual({ value: '', maxAge: 0 })
-      expect(effects, name).toEqual(nothing)
+      expect(effects, flaw).toEqual(nothing)
     }
   })
 })
 
 describe('tabs that share the cookie', () => {
-  it('get the same successor when twenty of them refresh at once, and for 30 seconds from then', async () => {
-    const { service, cookie } = await start()
-    const answers = await Promise.all(Array.from({ length: 20 }, () => refresh(service, holding(cookie))))
-    service.clock.advance(30 * second - 1)
-    answers.push(await refresh(service, holding(cookie)))
+  it('get one successor from twenty refreshes at once and for 30 seconds after', async ({
+    clock,
+    anonymous,
+    browser,
+  }) => {
+    const answers: Answer[] = await Promise.all(
+      Array.from({ length: 20 }, () => refresh(anonymous, holding(browser.cookie)).answer),
+    )
+    clock.advance(30 * second - 1)
+    answers.push(await refresh(anonymous, holding(browser.cookie)).answer)
     const successors = new Set(answers.map((answer) => cookieOf(answer).value))
     expect(answers.map(({ status }) => status)).toEqual(Array<number>(21).fill(200))
     expect(successors.size).toBe(1)
-    expectOk(await refresh(service, holding([...successors][0]!)))
+    expectOk(await refresh(anonymous, holding([...successors][0]!)).answer)
   })
 
-  it('are signed out by a theft, which warns the user and sets no cookie', async () => {
-    const { service, cookie } = await start()
-    const { value: successor } = cookieOf(await refresh(service, holding(cookie)))
-    service.clock.advance(30 * second)
-    const { answer, effects } = await observe(service, () => refresh(service, holding(cookie)))
+  it('are signed out by a replay, which warns the user and sets no cookie', async ({
+    service,
+    clock,
+    anonymous,
+    browser,
+  }) => {
+    const { value: successor } = cookieOf(await refresh(anonymous, holding(browser.cookie)).answer)
+    clock.advance(30 * second)
+    const { answer, effects } = await observe(service, () => refresh(anonymous, holding(browser.cookie)))
     expectProblem(answer, 401, 'refresh_token_reused')
     expectNoCookie(answer)
-    expect(effects).toMatchObject({ revoked: [sessionOf(cookie)], mails: [`${email}: ${subjects.sessionReuse}`] })
-    const after = await refresh(service, holding(successor))
+    const mails = [`${email}: ${subjects.sessionReuse}`]
+    expect(effects).toMatchObject({ revoked: [sessionOf(browser.cookie)], mails })
+    const after = await refresh(anonymous, holding(successor)).answer
     expectProblem(after, 401, 'invalid_refresh_token')
     expectNoCookie(after)
   })
 })
 
-it('a refresh that fails sets no cookie, whatever it fails of: another tab may have got a newer one', async () => {
+it('a failed refresh or sign-out sets no cookie, since another tab may have a newer one', async ({
+  service,
+  anonymous,
+  browser,
+}) => {
   vi.spyOn(console, 'error').mockImplementation(() => undefined)
-  const { service, cookie } = await start()
+  const headers = holding(browser.cookie)
   const failing = () => Promise.reject(new Error('D1_ERROR: no such luck'))
   const DB = { prepare: () => ({ bind: () => ({ raw: failing, all: failing }) }), batch: failing }
-  const d1 = startService({ beside: service, env: { DB: DB as unknown as D1Database } })
-  const flooded = startService({ beside: service, ...limitersThat(() => false) })
-  const failures = [
-    [503, await refresh(d1, holding(cookie))],
-    [503, await logout(d1, holding(cookie))],
-    [429, await refresh(flooded, holding(cookie))],
-    [422, await refresh(service, holding(cookie), { transport: 'x' })],
-    [400, await service.call('POST', '/auth/refresh', { raw: '{', headers: holding(cookie) })],
-  ] as const
+  const withoutD1 = anonymous.at(startService({ beside: service, env: { DB: DB as unknown as D1Database } }))
+  const limited = anonymous.at(startService({ beside: service, ...limitersThat(() => false) }))
+  const failures: { status: number; answer: Answer }[] = [
+    { status: 503, answer: await refresh(withoutD1, headers).answer },
+    { status: 503, answer: await logout(withoutD1, headers).answer },
+    { status: 429, answer: await refresh(limited, headers).answer },
+    { status: 422, answer: await refresh(anonymous, headers, { transport: 'x' }).answer },
+    { status: 400, answer: await anonymous.call('refresh', { raw: '{', headers }).answer },
+  ]
   await write("update users set status = 'suspended'")
-  for (const [status, answer] of [...failures, [401, await refresh(service, holding(cookie))] as const]) {
+  failures.push({ status: 401, answer: await refresh(anonymous, headers).answer })
+  for (const { status, answer } of failures) {
     expect(answer.status).toBe(status)
     expectNoCookie(answer)
   }
 })
 
-describe('signing out by cookie', () => {
-  it('ends the session, takes the cookie away and has the browser forget what it kept', async () => {
-    const { service, cookie, id } = await start()
-    const { answer, effects } = await observe(service, () => logout(service, holding(cookie)))
+describe('a sign-out by cookie', () => {
+  it('ends the session, deletes the cookie and clears the cache of the browser', async ({
+    service,
+    anonymous,
+    browser,
+  }) => {
+    const { answer, effects } = await observe(service, () => logout(anonymous, holding(browser.cookie)))
     expectNoContent(answer)
     expect(cookieOf(answer)).toEqual({ value: '', maxAge: 0 })
     expect(answer.headers.get('Clear-Site-Data')).toBe('"cache"')
+    const { id, cookie } = browser
     expect(effects).toEqual({
       rows: { sessions: '-1', audit_events: '+1' },
       events: [{ type: 'session.ended', actor: id, user: id, detail: { session_id: sessionOf(cookie) } }],
       revoked: [sessionOf(cookie)],
       mails: [],
     })
-    expectProblem(await refresh(service, holding(cookie)), 401, 'invalid_refresh_token')
+    expectProblem(await refresh(anonymous, holding(cookie)).answer, 401, 'invalid_refresh_token')
   })
 })
