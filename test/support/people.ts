@@ -20,7 +20,7 @@ export function newestMail(service: Service, to: string) {
   return mail!
 }
 
-/** How many mails an address has got. */
+/** The emails to an address, newest first. */
 export function mailsTo(service: Service, to: string) {
   return service.mailbox.mails().filter((mail) => mail.to.includes(to))
 }
