@@ -78,9 +78,8 @@ export function takesToken(operation: OperationId): boolean {
 
 const documented = new Map<string, { method: string; template: string; security: object[] }>(
   Object.entries(description.paths).flatMap(([template, item]) =>
-    Object.entries(item).map(([verb, { operationId, security }]) => [
-      operationId,
-      { method: verb.toUpperCase(), template, security },
-    ]),
+    Object.entries(item)
+      .filter(([, operation]) => 'operationId' in operation)
+      .map(([verb, { operationId, security }]) => [operationId, { method: verb.toUpperCase(), template, security }]),
   ),
 )

@@ -12,16 +12,10 @@ import type { MailJob, Platform } from '../../src/context.ts'
 import { createWorker } from '../../src/worker.ts'
 import { type Mailbox, createMailbox } from '../../tools/mailbox/mailbox.ts'
 import { Clock } from './clock.ts'
-import { checkAnswer } from './conformance.ts'
+import { type Answer, checkAnswer } from './conformance.ts'
 import { description } from './description.ts'
 
-// oxlint-disable-next-line no-explicit-any -- until every test calls through `Caller`
-export interface Answer<Json = any> {
-  status: number
-  headers: Headers
-  text: string
-  json: Json
-}
+export type { Answer }
 
 export interface Call {
   body?: unknown
