@@ -3,12 +3,13 @@
  * second defense against cross-site request forgery, after `SameSite` (OWASP ASVS 3.5.1).
  */
 import type { Context } from 'hono'
-import { getCookie } from 'hono/cookie'
 import { AppError } from '../errors.ts'
 import type { HttpEnv } from './env.ts'
 
 /** Browsers accept a `__Host-` cookie only if it is `Secure`, has no domain and has the path `/` (RFC 6265bis §4.1.3.2). */
 const name = '__Host-postern-refresh'
+/** Not Hono's `getCookie`: it unquotes and percent-decodes, so that one token could be written in several ways. */
+const pattern = new RegExp(`(?:^|;) *${name}=([^;]*)`)
 
 /** Where a client keeps its refresh token: in its own storage, or in the cookie. */
 export type Transport = 'bearer' | 'cookie' | undefined
@@ -26,7 +27,7 @@ export function assertOwnPage(c: Context<HttpEnv>, transport: Transport): void {
 
 /** The token in the cookie. Without a cookie it is empty, which is never a valid token. */
 export function readRefreshCookie(c: Context<HttpEnv>): string {
-  return getCookie(c, name) ?? ''
+  return pattern.exec(c.req.header('Cookie') ?? '')?.[1] ?? ''
 }
 
 /** The answer as the client asked for it: with the refresh token inside, or with the token in the cookie. */
