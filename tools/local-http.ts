@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { type RequestListener, createServer } from 'node:http'
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export interface LocalHttp {
@@ -7,9 +7,11 @@ export interface LocalHttp {
   stop: () => Promise<void>
 }
 
-/** Serves HTTP to this machine only. Port 0 picks a free one. */
-export async function serveLocally(listener: RequestListener, port = 0): Promise<LocalHttp> {
-  const server = createServer(listener)
+type Listener = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void
+
+/** Serves HTTP to this machine only. Port 0 picks a free one. A listener that fails ends the process, as it should here. */
+export async function serveLocally(listener: Listener, port = 0): Promise<LocalHttp> {
+  const server = createServer((request, response) => void listener(request, response))
   await once(server.listen(port, '127.0.0.1'), 'listening')
   const address = server.address() as AddressInfo
   return {

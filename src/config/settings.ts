@@ -139,7 +139,7 @@ function variables(isDevelopment: boolean) {
       PRODUCT_NAME: required('', String),
     })
     .check(
-      z.refine((all) => all.PWNED_PASSWORDS_REQUIRED !== true || all.PWNED_PASSWORDS_URL !== null, {
+      z.refine((all) => !all.PWNED_PASSWORDS_REQUIRED || all.PWNED_PASSWORDS_URL !== null, {
         path: ['PWNED_PASSWORDS_REQUIRED'],
         error: 'is "true" without a PWNED_PASSWORDS_URL',
       }),

@@ -14,7 +14,10 @@ const hasPython = spawnSync('python3', ['--version']).status === 0
 function verify(password: string, stored: string): string {
   const [, kid = ''] = /,p=([\w-]+)\$/.exec(stored) ?? []
   const script = join(root, 'docs/decisions/verify_password.py')
-  const { stdout, stderr } = spawnSync('python3', [script, stored, peppers.get(kid) ?? ''], { input: password })
+  const { stdout, stderr } = spawnSync('python3', [script, stored, peppers.get(kid) ?? ''], {
+    input: password,
+    encoding: 'utf8',
+  })
   return `${stdout}${stderr}`.trim()
 }
 

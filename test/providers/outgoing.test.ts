@@ -10,7 +10,7 @@ let reached: string[]
 /** A network in which `service.test` gives this answer. Like the platform, it follows redirects unless told not to. */
 function answerWith(answer: () => Response): void {
   vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
-    const { hostname } = new URL(String(input))
+    const { hostname } = new URL(new Request(input).url)
     reached.push(hostname)
     const response = answer()
     const location = response.headers.get('Location')
