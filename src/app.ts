@@ -33,7 +33,7 @@ export function createApp(platform: Platform) {
     await next()
   })
   app.use(noteOrigin, secureHeaders, logRequest)
-  // A static file: like the others, without CORS.
+  // Before `allowOrigins`: static files are not available to other origins.
   app.route('/', descriptionRoutes)
   app.use(allowOrigins, limitBody)
 

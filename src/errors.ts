@@ -9,12 +9,12 @@ export const problems = {
   invalid_credentials: {
     status: 401,
     title: 'Invalid credentials',
-    detail: 'The e-mail address or the password is wrong.',
+    detail: 'The email address or the password is wrong.',
   },
   invalid_token: {
     status: 401,
     title: 'Invalid access token',
-    detail: 'An access token is needed, and the one presented, if any, is not good.',
+    detail: 'This call needs a valid access token.',
   },
   invalid_refresh_token: {
     status: 401,
@@ -29,7 +29,7 @@ export const problems = {
   account_pending: {
     status: 403,
     title: 'Account not activated',
-    detail: 'The account is waiting to be activated by the link in the mail.',
+    detail: 'The account is not active yet. Open the link in the activation email.',
   },
   account_suspended: { status: 403, title: 'Account suspended', detail: 'The account is suspended.' },
   wrong_password: { status: 403, title: 'Wrong password', detail: 'The password is wrong.' },
@@ -57,7 +57,7 @@ export const problems = {
   own_account: {
     status: 409,
     title: 'Own account',
-    detail: 'An administrator cannot do this to the own account.',
+    detail: 'Administrators cannot do this to their own account.',
   },
   body_too_large: { status: 413, title: 'Body too large', detail: 'A request body is at most 16 KiB.' },
   unsupported_media_type: {
@@ -147,7 +147,7 @@ interface AppErrorOptions {
   cause?: unknown
 }
 
-/** A failure that has an answer. `code` is public; `reason` and `cause` are for the log. */
+/** An error that is answered with a problem from the list above. `code` is public; `reason` and `cause` are for the log. */
 export class AppError extends Error {
   override name = 'AppError'
   readonly code: ProblemCode

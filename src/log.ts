@@ -64,7 +64,7 @@ function platformMessage({ message }: Error): string | undefined {
   return isOfPlatform ? message.replace(/['"`].*/s, '…') : undefined
 }
 
-/** The first frame of the stack, searched for after the message, whose own lines may look like frames. */
+/** The first frame of the stack. The search starts after the message, because a line of it may look like a frame. */
 function sourceLine({ message, stack = '' }: Error): string | undefined {
   const start = stack.indexOf(message)
   return start < 0 ? undefined : /\n\s+at (.+)/.exec(stack.slice(start + message.length))?.[1]

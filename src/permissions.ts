@@ -33,7 +33,7 @@ export const roleRules: Readonly<Record<Role, RoleRules>> = {
   ADMIN: { permissions: administrator, actsOn: roles },
 }
 
-/** Whoever acts, as far as permissions go. A second kind of principal, such as an API key, brings its own list here. */
+/** The part of a principal that decides its permissions. A second kind of principal, such as an API key, is added here. */
 interface HasRole {
   user: { role: Role }
 }

@@ -1314,7 +1314,7 @@ export interface components {
     };
     responses: {
         /**
-         * @description `account_pending`: The account is waiting to be activated by the link in the mail.
+         * @description `account_pending`: The account is not active yet. Open the link in the activation email.
          *
          *     `account_suspended`: The account is suspended.
          *
@@ -1383,7 +1383,7 @@ export interface components {
                 };
             };
         };
-        /** @description `invalid_credentials`: The e-mail address or the password is wrong. */
+        /** @description `invalid_credentials`: The email address or the password is wrong. */
         InvalidCredentials: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1419,7 +1419,7 @@ export interface components {
                 };
             };
         };
-        /** @description `invalid_token`: An access token is needed, and the one presented, if any, is not good. */
+        /** @description `invalid_token`: This call needs a valid access token. */
         InvalidToken: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1455,7 +1455,7 @@ export interface components {
         /**
          * @description `last_admin`: This is the last active ADMIN. Make another one first.
          *
-         *     `own_account`: An administrator cannot do this to the own account.
+         *     `own_account`: Administrators cannot do this to their own account.
          */
         LastAdminOrOwnAccount: {
             headers: {
@@ -1760,7 +1760,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "message": "If the address is right, a mail is on its way. Follow the link in it."
+                     *       "message": "If the address is right, an email is on its way. Follow the link in it."
                      *     }
                      */
                     "application/json": components["schemas"]["Acceptance"];
@@ -1896,7 +1896,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "message": "If an account with this address waits to be activated, a mail is on its way."
+                     *       "message": "If this address has an account that is not active yet, an email is on its way."
                      *     }
                      */
                     "application/json": components["schemas"]["Acceptance"];
@@ -2006,7 +2006,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "message": "If there is an account with this address, a mail is on its way."
+                     *       "message": "If there is an account with this address, an email is on its way."
                      *     }
                      */
                     "application/json": components["schemas"]["Acceptance"];
@@ -3229,7 +3229,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "message": "If there is an account with this address, a mail is on its way."
+                     *       "message": "If there is an account with this address, an email is on its way."
                      *     }
                      */
                     "application/json": components["schemas"]["Acceptance"];

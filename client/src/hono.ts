@@ -73,7 +73,7 @@ function challenge(...parameters: string[]): Record<string, string> {
 }
 
 const details = {
-  invalid_token: ['Invalid access token', 'An access token is needed, and the one presented, if any, is not good.'],
+  invalid_token: ['Invalid access token', 'This call needs a valid access token.'],
   insufficient_permission: ['Insufficient permission', 'Your role does not permit this.'],
   service_unavailable: ['Service unavailable', 'The service cannot do this right now; try again.'],
 } as const

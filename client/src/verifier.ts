@@ -79,9 +79,9 @@ export function verifier({ issuer, audience = 'postern', fetch, now }: VerifierO
       }
     } catch (cause) {
       if (cause instanceof errors.JOSEError && !keyFailures.includes(cause.code)) {
-        throw new InvalidTokenError('The access token is not good.', { cause })
+        throw new InvalidTokenError('The access token is invalid.', { cause })
       }
-      throw new KeysUnavailableError('The keys of the service cannot be had.', { cause })
+      throw new KeysUnavailableError('The keys of the service cannot be fetched.', { cause })
     }
   }
 }

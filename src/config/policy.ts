@@ -1,8 +1,9 @@
 /**
- * Every lifetime, budget and limit of the rules, each with its reason: data without imports.
+ * The lifetimes, budgets and limits of the rules for accounts, sessions and emails, each with its reason: data without
+ * imports.
  *
- * Three kinds of numbers are elsewhere: limits by client address in rate-limits.ts, what an operator may set in
- * settings.ts, and what a standard, a provider or the platform dictates beside the code that obeys it.
+ * Other numbers are elsewhere: limits by client address in rate-limits.ts, what an operator may set in settings.ts, and
+ * what a standard, a provider or the platform dictates (retries, chunks, sizes) beside the code that obeys it.
  */
 const minuteSeconds = 60
 const hourSeconds = 60 * minuteSeconds
@@ -11,7 +12,7 @@ const dayMs = daySeconds * 1000
 
 // Tokens and sessions
 
-/** A service that checks only the token accepts it this long after its session ended. Clients refresh it unseen. */
+/** A service that checks only the token accepts it this long after its session ended. Clients refresh it in the background. */
 export const accessTokenSeconds = 10 * minuteSeconds
 
 /** A session that is not refreshed for this long ends. */
@@ -31,7 +32,7 @@ export const maxSessionsPerUser = 50
 
 // Links
 
-/** An activation may wait for the next morning. A reset is asked for by somebody who is waiting for it. */
+/** People may activate the next morning, but they are waiting for a reset email. */
 export const linkLifeSeconds = { activation: daySeconds, reset: hourSeconds }
 
 // Passwords
@@ -71,7 +72,7 @@ export const maxPauseSeconds = hourSeconds
 /** How long one consumer may take for a request before another may claim it. Longer than any request takes. */
 export const claimMs = 2 * minuteSeconds * 1000
 
-/** After a failure of ours. Longer than a claim, so that the next try can claim the row. */
+/** The pause after an internal failure. Longer than a claim, so that the next try can claim the row. */
 export const retryAfterFailureSeconds = 150
 
 /** Resend forgets an idempotency key after 24 hours. From here on, nothing that may have been accepted is sent again. */
@@ -93,11 +94,11 @@ export const retention = {
   registrations: 7 * dayMs,
   emails: 30 * dayMs,
   auditEvents: 400 * dayMs,
-  /** So long that waiting for a counter to go gains an attacker next to nothing. */
+  /** Long enough that an attacker gains almost nothing by waiting for the counter to be deleted. */
   attempts: 30 * dayMs,
   /**
-   * After a hundred wrong passwords in a row, only a reset allows sign-in again. An address without an account can have none,
-   * so its counter goes after this time.
+   * After a hundred wrong passwords in a row, only a reset allows sign-in again. An address without an account cannot be
+   * reset, so its counter is deleted after this time.
    */
   exhaustedAttempts: 400 * dayMs,
 }

@@ -34,7 +34,7 @@ export interface Config {
   requiresBreachCheck: boolean
 }
 
-/** Settings that may not. A separate type, so that they are never logged together with the rest. */
+/** Settings that must not appear in logs, emails or answers. A separate type, so that they are never logged with the rest. */
 export interface Secrets {
   signingKeys: KeyRing<SigningKey>
   tokenKeys: KeyRing<SecretKey>
@@ -84,7 +84,8 @@ const bindings = ['DB', 'REVOCATIONS', 'MAIL_QUEUE', ...limiters] as const
 /**
  * A variable and the rule for it.
  *
- * @param read the meaning of the text; `undefined` or an exception when it breaks the rule. A `KeyError` has better words.
+ * @param read parses the text; `undefined` or an exception when it breaks the rule. The message of a `KeyError` is more
+ * precise and replaces `rule`.
  */
 function variable<T>(rule: string, read: (text: string) => T | undefined | Promise<T | undefined>) {
   return z.transform(async (value: unknown, { issues }: z.core.ParsePayload): Promise<T> => {
@@ -159,7 +160,7 @@ async function interpret(env: Env): Promise<Settings> {
   const missing = bindings.filter((name) => !env[name]).map((name) => `the binding ${name} is missing`)
   if (!data || missing.length > 0) {
     const names = Object.keys(schema.shape)
-    // Some variables are read later than others.
+    // Asynchronous parsers finish in any order; problems are reported in the order of the schema.
     const issues = error?.issues.toSorted((a, b) => names.indexOf(String(a.path[0])) - names.indexOf(String(b.path[0])))
     throw new ConfigError([...missing, ...(issues ?? []).map(({ path, message }) => `${String(path[0])} ${message}`)])
   }

@@ -1,9 +1,9 @@
-/** The meanings of the text of a variable. `undefined` always means that it breaks its rule. */
+/** Parsers for variables. Each returns `undefined` for a value that breaks its rule. */
 import { normalizeEmailAddress } from '../email-address.ts'
 
 /**
- * A variable as text. Values in wrangler.toml can be numbers, booleans and lists, too: `= true` without quotes must fail by
- * the rule for the variable, if at all.
+ * A variable as text. Values in wrangler.toml can be numbers, booleans and lists, too: an unquoted `true` is read as the
+ * text "true" and then checked by the variable's own rule.
  */
 export function variableText(value: unknown): string {
   if (Array.isArray(value)) return value.map(variableText).join()
@@ -20,7 +20,7 @@ export function orNull<T>(read: (text: string) => T) {
 export function origin(text: string, isDevelopment: boolean): string | undefined {
   const url = URL.parse(text)
   if (!url || url.username || url.password || url.search || url.hash || url.pathname !== '/') return undefined
-  // Valid in the host of a URL, but whoever writes it means a pattern.
+  // URLs allow `*` in a host, but here it is meant as a pattern, which is not supported.
   if (url.host.includes('*')) return undefined
   return url.protocol === 'https:' || (isDevelopment && url.protocol === 'http:') ? url.origin : undefined
 }

@@ -33,7 +33,7 @@ interface TokenKind {
   keys: keyof typeof algorithms
   /** The setting that is its `aud`. With the issuer as audience no other service can take the token for an access token. */
   audience: 'audience' | 'issuer'
-  /** The setting that bounds its life: a longer one was not made by us. `null` where a row, of a session or a link, sets the end. */
+  /** The setting that limits its lifetime: we issue no longer one. `null` where a session or link in the database ends it. */
   lifetime: 'accessTokenSeconds' | 'deviceTokenSeconds' | null
   /** The claims besides `iss`, `aud`, `iat` and `exp`. All are required. */
   claims: Record<string, (value: unknown) => value is string | number>

@@ -5,8 +5,8 @@ import type { HttpEnv } from './env.ts'
 
 const maxBytes = 16 * 1024
 /**
- * Keep reading a chunked body before refusing it: a client that is still sending would never see our 413. Cloudflare lets
- * no larger body through.
+ * Keep reading a chunked body before refusing it: a client that is still sending would never see our 413. Cloudflare
+ * itself refuses larger bodies.
  */
 const maxReceivedBytes = 100 * 1024 * 1024
 
@@ -18,7 +18,7 @@ const maxReceivedBytes = 100 * 1024 * 1024
  */
 export const limitBody = createMiddleware<HttpEnv>(async function limitBody(c, next) {
   const { body, headers } = c.req.raw
-  // A length beside chunks is a lie, or an attempt to smuggle a second request (RFC 9112 §6.3).
+  // Content-Length next to Transfer-Encoding is ignored: it is wrong, or request smuggling (RFC 9112 §6.3).
   const length = headers.has('Transfer-Encoding') ? NaN : parseInt(headers.get('Content-Length') ?? '', 10)
   if (length > maxBytes) throw new AppError('body_too_large')
   if (body && Number.isNaN(length)) {

@@ -12,7 +12,7 @@ import { expireStaleUsers } from '../store/stale-users.ts'
 
 /** Large deletes run in chunks, because a long D1 statement holds up every other. */
 const chunkRows = 5_000
-/** A chunk of every table is eleven statements, and an invocation may make 1,000. The next hour continues. */
+/** 88 rounds of eleven statements stay below the 1,000 of one invocation. The next run continues. */
 const maxChunks = 88
 
 /**

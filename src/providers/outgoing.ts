@@ -27,8 +27,8 @@ export class OutgoingError extends Error {
 }
 
 /**
- * Sends a request to a path of a configured service, and to no other host: `readSettings` has made sure that the service
- * has https, unless in development. Redirects are answers like any other, since they would take our secrets along.
+ * Sends a request to a path of a configured service, and to no other host. `readSettings` requires https, except in
+ * development. Redirects are not followed: our secrets would go to the other host.
  *
  * @throws {OutgoingError} `foreign_host`, `too_large`; what `fetch` throws, a `TimeoutError` among it
  */

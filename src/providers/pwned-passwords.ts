@@ -10,7 +10,7 @@ const limits = { timeoutMs: 1000, maxBytes: 256 * 1024 }
 const prefixDigits = 5
 const linePattern = /^[0-9A-F]{35}:\d+$/
 
-/** The URL of the range of a digest. Its five digits are all that ever leaves the service of a password. */
+/** The URL of the range of a digest. Nothing but these five digits of a password's digest leaves the service. */
 export function rangeUrl(serviceUrl: string, sha1: string): string {
   return `${serviceUrl}/range/${sha1.slice(0, prefixDigits)}`
 }

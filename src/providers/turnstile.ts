@@ -9,10 +9,10 @@ export type TurnstileVerdict =
   | { kind: 'human' }
   /** Forged, expired, spent, or made for another site or form. */
   | { kind: 'refused'; reason: string }
-  /** Nobody knows. */
+  /** Cloudflare gave no usable answer. */
   | { kind: 'unavailable'; reason: string; cause?: unknown }
 
-/** Somebody who signs in waits for the answer. */
+/** Short, because a user is waiting. */
 const limits = { timeoutMs: 3_000, maxBytes: 16 * 1024 }
 
 /** Faults of Cloudflare or of our own secret, not of the visitor. */

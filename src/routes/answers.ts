@@ -114,7 +114,7 @@ export function emailAnswer(email: EmailPage['items'][number]) {
 
 /** The same text whether an account exists or not (enumeration); the email says the rest. */
 export const accepted = {
-  registration: { message: 'If the address is right, a mail is on its way. Follow the link in it.' },
-  activation: { message: 'If an account with this address waits to be activated, a mail is on its way.' },
-  passwordReset: { message: 'If there is an account with this address, a mail is on its way.' },
+  registration: { message: 'If the address is right, an email is on its way. Follow the link in it.' },
+  activation: { message: 'If this address has an account that is not active yet, an email is on its way.' },
+  passwordReset: { message: 'If there is an account with this address, an email is on its way.' },
 }

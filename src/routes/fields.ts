@@ -107,7 +107,7 @@ export const locale = text.check(
 
 export const role = z.enum(roles)
 
-/** `valid` answers an id of another form than ours with 404. */
+/** `valid` answers 404 for an id that is not a UUIDv7. */
 export const idParam = z.object({ id: z.string().check(z.refine(isUuidv7), z.meta({ format: 'uuid' })) })
 
 /** `user_id` in the query of a list. */

@@ -85,7 +85,7 @@ export function deleteAttemptsFor(db: Db, email: string | SQL, guard: SQL) {
   return db.delete(attemptCounters).where(and(sql`(${key} = ${accountBudget(email)} or ${isOfDevice})`, guard))
 }
 
-/** Deletes one chunk of the budgets without an attempt since a time, which is another one for exhausted budgets. */
+/** Deletes one chunk of the budgets unused since `idleSince`, or since `exhaustedSince` if they are exhausted. */
 export function deleteIdleAttempts(
   db: Db,
   { max }: AttemptPolicy,

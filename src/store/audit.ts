@@ -24,7 +24,7 @@ export interface AuditFilter {
 
 /** Newest first. */
 export function listAuditEvents(db: Db, { userId, type, before }: AuditFilter, limit: number) {
-  // Of a user there are few events, of a type there are everybody's.
+  // A user has few events, a type has those of all users: use the index by user.
   const typeColumn = userId === undefined ? auditEvents.type : unindexed(auditEvents.type)
   return db
     .select()

@@ -55,7 +55,7 @@ function listOf(slot: Slot): readonly Statement[] {
  *
  * Other batches must not be repeated: a lost answer may hide a commit. The event that guards such a batch then exists, so
  * the repetition would read it as permission: it would end sessions that began in between, would not learn which ones the
- * first run ended, and would count one password as two tries. One try and a 503 are the truth.
+ * first run ended, and would count one password as two attempts. So such a batch runs once, and a failure is a 503.
  */
 export function repeatableBatch<const G extends readonly Statements[]>(db: Db, ...groups: G): Promise<BatchRows<G>> {
   return retrying(pacingOf.get(db), () => batch(db, ...groups))

@@ -7,11 +7,11 @@ import { type Pacing, isOverload, pacingOf, retrying } from './retry.ts'
 export type Db = DrizzleD1Database
 
 /**
- * Connects to the database behind a binding. A read that fails for a passing reason is repeated. Every other failure becomes
+ * Connects to the database behind a binding. A read with a transient error is repeated. Every other failure becomes
  * a `service_unavailable`, as the cause of drizzle's error. Without a pacing nothing is repeated.
  */
 export function connect(binding: D1Database, pacing?: Pacing): Db {
-  const db = drizzle(failingPlainly(binding, pacing))
+  const db = drizzle(translateFailures(binding, pacing))
   if (pacing) pacingOf.set(db, pacing)
   return db
 }
@@ -73,7 +73,7 @@ interface Wrapped {
 /** The original of each wrapped statement: D1 takes only its own statements in a batch. */
 const inner = new WeakMap<D1PreparedStatement, Wrapped>()
 
-function failingPlainly(binding: D1Database, pacing: Pacing | undefined): D1Database {
+function translateFailures(binding: D1Database, pacing: Pacing | undefined): D1Database {
   const database: Pick<D1Database, 'prepare' | 'batch'> = {
     prepare: (query) => wrap({ statement: binding.prepare(query), isRead: /^\s*select\b/i.test(query) }),
     batch: (statements) => {

@@ -1,6 +1,6 @@
 /** Which failures of D1 are repeated, and when. */
 
-/** The clock and the chance that a retry uses; tests inject their own. */
+/** The clock and the randomness that a retry uses; tests inject their own. */
 export interface Pacing {
   now: () => Date
   sleep: (ms: number) => Promise<void>
@@ -8,7 +8,7 @@ export interface Pacing {
   random: () => number
 }
 
-/** How a database retries; one without an entry never asks twice. */
+/** How a database retries. Without an entry, nothing is retried. */
 export const pacingOf = new WeakMap<object, Pacing>()
 
 /** The errors that Cloudflare's documentation tells callers to retry (D1, "Debug D1"). */

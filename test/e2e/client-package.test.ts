@@ -104,7 +104,7 @@ describe('@postern/client', { timeout }, () => {
       assert.deepEqual(outputs.slice(0, 4), [
         'signed_in ada@example.com user_changed ada@example.com Ada signed_out nobody',
         'The address or the password is wrong.',
-        'If the address is right, a mail is on its way. Follow the link in it.',
+        'If the address is right, an email is on its way. Follow the link in it.',
         'USER true',
       ])
       assert.match(outputs[4] ?? '', /^grace@example\.com active ada@example\.com active \[.*'user\.signed_in'/s)

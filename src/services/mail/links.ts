@@ -32,8 +32,8 @@ export interface LinkRequest {
  * An email that was certainly refused every time has been seen by nobody, so its link gets new times. Otherwise no email
  * with a link could outlast a provider's quota.
  *
- * @returns links by the id of the email. There is none, and nothing to send, for a link that was used, has expired or was
- * not to be made
+ * @returns links by the id of the email. There is no entry for a link that was used, has expired or must not be made; its
+ * email is not sent
  */
 export async function issueLinks(ctx: Ctx, requests: readonly LinkRequest[]): Promise<Map<string, IssuedLink>> {
   if (requests.length === 0) return new Map()

@@ -55,7 +55,7 @@ async function endStolenSession(ctx: Ctx, user: User, session: Session): Promise
   const email = newEmail(ctx, 'session_reuse', user.email, user.id)
   const ifDone = happened(event.id)
   const { ended } = await batch(ctx.db, {
-    // A generation that was too old once is too old for good. All that can have changed is that the session has ended.
+    // Generations only grow, so an old token stays old. The session can only have ended meanwhile.
     decided: insertAuditEvent(ctx.db, event, sessionExists(session.id)),
     ended: deleteSession(ctx.db, session.id, ifDone),
     email: insertEmail(ctx.db, email, ifDone),
