@@ -103,7 +103,7 @@ function decide(
     case 'rotate': {
       const key = newKey(action, keys, now)
       const caches = action.set === 'SIGNING_KEYS' ? ', and services that have cached the JWKS for five minutes' : ''
-      const note = `Locations of Cloudflare for some seconds${caches} refuse what it makes, because they do not know it yet. To avoid this, announce a key and promote it later.`
+      const note = `Cloudflare's locations for some seconds${caches} refuse what this key signs, because they do not know it yet. To avoid this, announce a key and promote it later.`
       return { after: rotate(keys, key, now), notes: [`The new key ${key.kid} is active at once. ${note}`] }
     }
     case 'promote':

@@ -1,4 +1,4 @@
-/** Ignores the reasons of refusals: they appear in no answer, no row and no log line. */
+/** Ignores the reasons of refusals: they are hints for programmers in the log, and no client can observe them. */
 import { PluginKind, declareValuePlugin } from '@stryker-mutator/api/plugin'
 
 /** The properties of a Babel node that are used here. */

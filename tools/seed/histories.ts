@@ -1,3 +1,4 @@
+import { refreshTokenSeconds, retention } from '../../src/config/policy.ts'
 import { type MailEnd, mailEnd } from './mail-ends.ts'
 import { type SeededPerson, dayMs } from './people.ts'
 import type { Random } from './random.ts'
@@ -14,10 +15,10 @@ export interface World {
   put: Put
 }
 
-/** How long a session lives after its last use, and how long finished emails and audit events are kept (src/jobs/cleanup.ts). */
-const sessionLifeMs = 30 * dayMs
-const keptMailsMs = 29 * dayMs
-const keptTrailMs = 399 * dayMs
+const sessionLifeMs = refreshTokenSeconds * 1000
+/** A day less than the cleanup keeps them, so that the data is still there tomorrow. */
+const keptMailsMs = retention.emails - dayMs
+const keptTrailMs = retention.auditEvents - dayMs
 /** Queued emails are due in a year, so that the crons of `npm run dev` do not send them. */
 const heldMs = 365 * dayMs
 
@@ -109,7 +110,7 @@ function putUse(world: World, person: SeededPerson, activatedAt: number, lastLog
   }
   const at = () => random.between(Math.max(activatedAt, nowMs - keptTrailMs), nowMs)
   if (random.is(0.2)) putEvent(world, 'user.sign_in_refused', at(), null, person.id, { reason: 'wrong_password' })
-  if (random.is(0.15)) putEvent(world, 'user.profile_updated', at(), person.id, person.id, { fields: 'first_name,bio' })
+  if (random.is(0.15)) putEvent(world, 'user.profile_updated', at(), person.id, person.id, { fields: 'first_name bio' })
   if (random.is(0.1)) putEvent(world, 'session.ended', at(), person.id, person.id, { sessions: 'others' })
   if (random.is(0.1)) putMailWithEvent(world, person, 'password_changed', 'user.password_changed', at())
   if (random.is(0.08)) putMailWithEvent(world, person, 'password_reset', 'user.password_reset_requested', at())
