@@ -4,7 +4,7 @@ import { Api } from './demo/api.ts'
 import { printedSteps } from './demo/steps.ts'
 import { Surprise } from './demo/surprise.ts'
 import { readLocalServer } from './dev/settings.ts'
-import { command } from './stop.ts'
+import { command } from './command.ts'
 
 /** `npm run demo`: runs the main flows over HTTP against a running `npm run dev`, with the emails in its mailbox. */
 await command(async () => {

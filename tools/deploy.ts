@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { deploy } from './cloudflare/deploy.ts'
-import { command } from './stop.ts'
+import { command } from './command.ts'
 import { projectRoot, runWrangler } from './wrangler.ts'
 
 /** `npm run deploy` */

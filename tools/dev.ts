@@ -11,7 +11,7 @@ import { type LocalServer, readLocalServer } from './dev/settings.ts'
 import { WranglerDev } from './dev/wrangler-dev.ts'
 import { startMailbox } from './mailbox/server.ts'
 import { makeWebhookSecret } from './mailbox/webhook.ts'
-import { command } from './stop.ts'
+import { command } from './command.ts'
 import { projectRoot } from './wrangler.ts'
 
 /** `npm run dev`: runs the Worker, its database and a mailbox on this machine until Ctrl-C. */

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { terminal } from './cloudflare/ask.ts'
 import { readKeysArguments, usage } from './keys/arguments.ts'
 import { manageKeys } from './keys/command.ts'
-import { command } from './stop.ts'
+import { command } from './command.ts'
 import { projectRoot, runWrangler } from './wrangler.ts'
 
 /** `npm run keys` */

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { terminal } from './cloudflare/ask.ts'
 import { provision } from './cloudflare/provision.ts'
-import { command, readArguments } from './stop.ts'
+import { command, readArguments } from './command.ts'
 import { projectRoot, runWrangler } from './wrangler.ts'
 
 const usage = `npm run provision -- [--yes] [--public-url https://…] [--save-secrets FILE]

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { Stop, command } from './stop.ts'
+import { Stop, command } from './command.ts'
 import { projectRoot } from './wrangler.ts'
 
 const usage = 'Usage: npm run release -- X.Y.Z [--dry-run]'

@@ -10,7 +10,7 @@ import { putHistory } from './seed/histories.ts'
 import { hashForEverybody } from './seed/password.ts'
 import { knownPeople, personAt } from './seed/people.ts'
 import { Random } from './seed/random.ts'
-import { command } from './stop.ts'
+import { command } from './command.ts'
 import { projectRoot } from './wrangler.ts'
 
 /** `npm run seed`: fills the database of this machine with invented people and their histories. */

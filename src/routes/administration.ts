@@ -19,7 +19,7 @@ import { getSessions, getUser, listUsers } from '../services/administration/user
 import { userStatuses } from '../store/schema/users.ts'
 import { accepted, administeredUserAnswer, sessionAnswer } from './answers.ts'
 import { emailPrefix, idParam, reason, role } from './fields.ts'
-import { cursor, encodeCursor, limit } from './pages.ts'
+import { cursor, encodeCursor, limit } from './pagination.ts'
 import { profile, profileChanges } from './profile.ts'
 
 const userList = z

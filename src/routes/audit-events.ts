@@ -8,7 +8,7 @@ import { listAudit } from '../services/audit/trail.ts'
 import { auditTypes } from '../store/schema/audit.ts'
 import { auditEventAnswer } from './answers.ts'
 import { userIdFilter } from './fields.ts'
-import { cursor, encodeCursor, limit } from './pages.ts'
+import { cursor, encodeCursor, limit } from './pagination.ts'
 
 const auditList = z.object({
   user_id: z.optional(userIdFilter),

@@ -8,7 +8,7 @@ import { listOutbox } from '../services/mail/outbox.ts'
 import { emailStatuses } from '../store/schema/emails.ts'
 import { emailAnswer } from './answers.ts'
 import { userIdFilter } from './fields.ts'
-import { cursor, encodeCursor, limit } from './pages.ts'
+import { cursor, encodeCursor, limit } from './pagination.ts'
 
 const emailList = z.object({
   user_id: z.optional(userIdFilter),

@@ -13,7 +13,7 @@ import { updateOwnProfile } from '../services/accounts/profile.ts'
 import { endOtherSessions, endSession, listSessions } from '../services/sessions/own-sessions.ts'
 import { activityAnswer, sessionAnswer, userAnswer } from './answers.ts'
 import { idParam, locale, password } from './fields.ts'
-import { cursor, encodeCursor, limit } from './pages.ts'
+import { cursor, encodeCursor, limit } from './pagination.ts'
 import { profile, profileChanges } from './profile.ts'
 
 const ownProfile = z.extend(profile, { locale: z.optional(z.nullable(locale)) })

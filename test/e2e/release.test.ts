@@ -18,7 +18,7 @@ const touched = [
   'CHANGELOG.md',
   'client/CHANGELOG.md',
 ]
-const needed = ['.gitignore', 'tsconfig.json', 'client', 'tools/release.ts', 'tools/stop.ts', 'tools/wrangler.ts']
+const needed = ['.gitignore', 'tsconfig.json', 'client', 'tools/release.ts', 'tools/command.ts', 'tools/wrangler.ts']
 const identity = { GIT_AUTHOR_NAME: 'Ada', GIT_AUTHOR_EMAIL: 'ada@example.com' }
 const env = { ...process.env, ...identity, GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@example.com' }
 

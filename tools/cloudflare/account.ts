@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
-import { Stop } from '../stop.ts'
+import { Stop } from '../command.ts'
 import type { Wrangler } from '../wrangler.ts'
 import { errorLine, firstJson } from './login.ts'
 

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import { createInterface } from 'node:readline/promises'
-import { Stop } from '../stop.ts'
+import { Stop } from '../command.ts'
 
 /** Asks the person at the terminal. */
 export interface Asker {

@@ -1,4 +1,4 @@
-import { Stop } from '../stop.ts'
+import { Stop } from '../command.ts'
 import type { Wrangler } from '../wrangler.ts'
 import { listSecrets } from './account.ts'
 import { firstJson, requireLogin } from './login.ts'

@@ -1,4 +1,4 @@
-import { Stop } from '../stop.ts'
+import { Stop } from '../command.ts'
 import type { Account } from './account.ts'
 import { type WranglerSettings, isPlaceholder } from './wrangler-toml.ts'
 

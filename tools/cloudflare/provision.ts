@@ -1,4 +1,4 @@
-import { Stop } from '../stop.ts'
+import { Stop } from '../command.ts'
 import type { Wrangler } from '../wrangler.ts'
 import { listDatabases, listNamespaces, readAccount, run } from './account.ts'
 import { type Asker, confirm } from './ask.ts'

@@ -1,4 +1,4 @@
-import { Stop } from '../stop.ts'
+import { Stop } from '../command.ts'
 
 /** @throws {Stop} when the text is not an https origin. Links in emails and the issuer of tokens start with it. */
 export function readPublicUrl(text: string): string {

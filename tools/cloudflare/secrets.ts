@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { generateSecrets } from '../keys/generate.ts'
-import { Stop, messageOf } from '../stop.ts'
+import { Stop, messageOf } from '../command.ts'
 import type { Wrangler } from '../wrangler.ts'
 import { run } from './account.ts'
 

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import * as z from 'zod'
-import { Stop } from '../stop.ts'
+import { Stop } from '../command.ts'
 
 /** The part of wrangler.toml that the commands use. */
 const settings = z.object({

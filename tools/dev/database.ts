@@ -2,7 +2,7 @@ import { globSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { stripVTControlCharacters } from 'node:util'
-import { Stop } from '../stop.ts'
+import { Stop } from '../command.ts'
 import { projectRoot, runWrangler } from '../wrangler.ts'
 
 /**

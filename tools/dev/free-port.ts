@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { Stop } from '../stop.ts'
+import { Stop } from '../command.ts'
 
 /** @throws {Stop} when the port cannot be used, with the variable that selects another one. */
 export async function requireFreePort(port: number, variable: string): Promise<void> {

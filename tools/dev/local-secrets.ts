@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { generateSecrets } from '../keys/generate.ts'
-import { Stop } from '../stop.ts'
+import { Stop } from '../command.ts'
 
 /** The mailbox accepts any key. This one is visibly not from Resend. */
 const localResendKey = 're_local_mailbox'

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { Stop } from '../stop.ts'
+import { Stop } from '../command.ts'
 import { projectRoot } from '../wrangler.ts'
 
 /** The settings of a local server. The URLs follow from the ports. */

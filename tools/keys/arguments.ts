@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { SigningAlgorithm } from '../../src/crypto/keys.ts'
-import { Stop, readArguments } from '../stop.ts'
+import { Stop, readArguments } from '../command.ts'
 import type { KeysAction, KeysOptions } from './command.ts'
 import { type SetName, setNames } from './key-set.ts'
 

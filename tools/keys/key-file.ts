@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
-import { Stop, messageOf } from '../stop.ts'
+import { Stop, messageOf } from '../command.ts'
 
 /** A file of secrets by name: JSON, as `npm run provision -- --save-secrets` writes it, or lines as in `.dev.vars`. */
 export interface KeyFile {

@@ -1,5 +1,5 @@
 /** Key sets and the changes that an operator makes to them. The first key of a set is active; all keys verify. */
-import { Stop } from '../stop.ts'
+import { Stop } from '../command.ts'
 
 export const setNames = ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER'] as const
 export type SetName = (typeof setNames)[number]

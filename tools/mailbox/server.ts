@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { type LocalHttp, serveLocally } from '../local-http.ts'
-import { messageOf } from '../stop.ts'
+import { messageOf } from '../command.ts'
 import { journal, readJournal } from './journal.ts'
 import { type Mailbox, createMailbox } from './mailbox.ts'
 import { type Webhook, deliver } from './webhook.ts'

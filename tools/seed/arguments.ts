@@ -1,4 +1,4 @@
-import { Stop, readArguments } from '../stop.ts'
+import { Stop, readArguments } from '../command.ts'
 
 const options = { users: { type: 'string', default: '500' }, seed: { type: 'string', default: '1' } } as const
 

@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { localDatabase } from '../dev/database.ts'
-import { Stop } from '../stop.ts'
+import { Stop } from '../command.ts'
 import { seededEnding } from './random.ts'
 import { type Put, type Row, type Table, tables } from './rows.ts'
 

@@ -2,7 +2,7 @@ import { createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { parseSecretKeys } from '../../src/crypto/keys.ts'
-import { Stop, messageOf } from '../stop.ts'
+import { Stop, messageOf } from '../command.ts'
 
 const rounds = 6
 const iterations = 100_000

@@ -7,7 +7,7 @@
  * for each kind.
  */
 import { rmSync } from 'node:fs'
-import { Stop, command } from '../../../tools/stop.ts'
+import { Stop, command } from '../../../tools/command.ts'
 import { CommandProcess } from '../support/command-process.ts'
 import { freePort } from '../support/free-port.ts'
 import { LocalDatabase } from '../support/local-database.ts'
