@@ -1,3 +1,5 @@
+import type { Permission } from './permissions.ts'
+
 /** Every problem that a client can see: its code, with the status and the public text (RFC 9457). */
 export const problems = {
   malformed_json: { status: 400, title: 'Malformed JSON', detail: 'The request body is not well-formed JSON.' },
@@ -143,7 +145,10 @@ interface AppErrorOptions {
   /** For the log only. */
   reason?: Reason
   errors?: FieldError[]
-  headers?: Record<string, string>
+  /** When waiting helps: how long. */
+  retryAfterSeconds?: number
+  /** The permission that would have helped. */
+  permission?: Permission
   cause?: unknown
 }
 
@@ -153,28 +158,26 @@ export class AppError extends Error {
   readonly code: ProblemCode
   readonly reason: Reason | undefined
   readonly errors: FieldError[] | undefined
-  readonly headers: Record<string, string>
+  readonly retryAfterSeconds: number | undefined
+  readonly permission: Permission | undefined
 
-  constructor(code: ProblemCode, { reason, errors, headers = {}, cause }: AppErrorOptions = {}) {
+  constructor(code: ProblemCode, options: AppErrorOptions = {}) {
+    const { reason, errors, retryAfterSeconds, permission, cause } = options
     super(reason ? `${code}: ${reason}` : code, { cause })
     this.code = code
     this.reason = reason
     this.errors = errors
-    this.headers = headers
+    this.retryAfterSeconds = retryAfterSeconds
+    this.permission = permission
   }
 }
 
 /** A service we depend on did not answer. The request itself may be fine, so the client may repeat it (RFC 9110 §15.6.4). */
 export function unavailable(reason: Reason, cause?: unknown, retryAfterSeconds = 5): AppError {
-  return new AppError('service_unavailable', { reason, cause, headers: { 'Retry-After': String(retryAfterSeconds) } })
-}
-
-/** The header that names the accepted scheme, followed by at least one parameter (RFC 6750 §3). */
-export function bearerChallenge(...parameters: string[]): Record<string, string> {
-  return { 'WWW-Authenticate': `Bearer ${['realm="postern"', ...parameters].join(', ')}` }
+  return new AppError('service_unavailable', { reason, cause, retryAfterSeconds })
 }
 
 /** The access token is invalid, or its session has ended (RFC 6750 §3.1). */
 export function invalidToken(reason: Reason): AppError {
-  return new AppError('invalid_token', { reason, headers: bearerChallenge('error="invalid_token"') })
+  return new AppError('invalid_token', { reason })
 }

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { type Claims, verifyToken } from '../crypto/tokens.ts'
-import { AppError, bearerChallenge, invalidToken } from '../errors.ts'
+import { AppError, invalidToken } from '../errors.ts'
 import { findSignedIn, findSignedInForPassword } from '../services/sessions/signed-in.ts'
 import { type Permission, permissionsFor } from '../permissions.ts'
 import { isSessionRevoked } from '../services/sessions/revocation.ts'
@@ -58,9 +58,7 @@ export function permit(permission: Permission) {
   const middleware = createMiddleware<HttpEnv>(async function permit(c, next) {
     await loadActor(c)
     if (!permissionsFor(c.get('actor')).includes(permission)) {
-      // RFC 6750 §3.1.
-      const headers = bearerChallenge('error="insufficient_scope"', `scope="${permission}"`)
-      throw new AppError('insufficient_permission', { headers })
+      throw new AppError('insufficient_permission', { permission })
     }
     await next()
   })
@@ -90,8 +88,8 @@ async function loadActor(c: Context<HttpEnv>): Promise<void> {
 /** Not Hono's `bearerAuth`: it answers a malformed token with 400, and leaves the realm out of most challenges. */
 async function readClaims(c: Context<HttpEnv>): Promise<Claims<'at+jwt'>> {
   const header = c.req.header('Authorization') ?? ''
-  // RFC 6750 §3.1: without credentials of this scheme the challenge names no error.
-  if (!bearerScheme.test(header)) throw new AppError('invalid_token', { headers: bearerChallenge() })
+  // Without a reason: the challenge for a request without credentials names no error.
+  if (!bearerScheme.test(header)) throw new AppError('invalid_token')
   const ctx = c.get('ctx')
   const token = bearerPattern.exec(header)?.[1]
   if (token === undefined) throw invalidToken('malformed')

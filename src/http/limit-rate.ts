@@ -17,10 +17,7 @@ export const limits = Symbol('limits')
 export function limitRate(name: RateLimitName) {
   const middleware = createMiddleware<HttpEnv>(async function limitRate(c, next) {
     if (c.get('ctx').config.limitsRates && !(await isWithinLimit(c, name))) {
-      throw new AppError('rate_limited', {
-        reason: 'client_address',
-        headers: { 'Retry-After': String(ratePeriodSeconds) },
-      })
+      throw new AppError('rate_limited', { reason: 'client_address', retryAfterSeconds: ratePeriodSeconds })
     }
     await next()
   })

@@ -1,4 +1,5 @@
 import type { Context, Hono } from 'hono'
+import { AppError } from '../errors.ts'
 import type { HttpEnv } from './env.ts'
 import { answerProblem } from './problem.ts'
 
@@ -8,9 +9,10 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 export function answerNotFound(app: Hono<HttpEnv>) {
   return (c: Context<HttpEnv>) => {
     const allowed = methods.filter((method) => hasRoute(app, method, c.req.path))
-    if (allowed.length === 0) return answerProblem(c, 'not_found')
+    if (allowed.length === 0) return answerProblem(c, new AppError('not_found'))
     const allow = allowed.includes('GET') ? ['HEAD', ...allowed] : allowed
-    return answerProblem(c, 'method_not_allowed', { errors: undefined, headers: { Allow: allow.join(', ') } })
+    c.header('Allow', allow.join(', '))
+    return answerProblem(c, new AppError('method_not_allowed'))
   }
 }
 

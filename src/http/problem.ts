@@ -2,17 +2,20 @@
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { AppError, type ProblemCode, problems } from '../errors.ts'
+import { AppError, problems } from '../errors.ts'
 import { describeError, log } from '../log.ts'
 import type { HttpEnv } from './env.ts'
 
-export function answerProblem(c: Context<HttpEnv>, code: ProblemCode, error?: Pick<AppError, 'errors' | 'headers'>) {
+export function answerProblem(c: Context<HttpEnv>, error: AppError) {
+  const { code } = error
   const { status, title, detail } = problems[code]
   c.set('outcome', code)
-  for (const [name, value] of Object.entries(error?.headers ?? {})) c.header(name, value)
+  if (error.retryAfterSeconds !== undefined) c.header('Retry-After', String(error.retryAfterSeconds))
+  const challenge = challengeFor(error)
+  if (challenge !== undefined) c.header('WWW-Authenticate', challenge)
   const body = { type: `/problems/${code}`, title, status, detail, code, request_id: c.get('origin').requestId }
   return c.body(
-    JSON.stringify(error?.errors ? { ...body, errors: error.errors } : body),
+    JSON.stringify(error.errors ? { ...body, errors: error.errors } : body),
     status as ContentfulStatusCode,
     {
       'Content-Type': 'application/problem+json',
@@ -20,19 +23,34 @@ export function answerProblem(c: Context<HttpEnv>, code: ProblemCode, error?: Pi
   )
 }
 
+/**
+ * What the token lacked (RFC 6750 §3.1). A request without credentials, which has no reason either, gets a challenge without
+ * an error.
+ */
+function challengeFor({ code, reason, permission }: AppError): string | undefined {
+  if (permission !== undefined) return bearerChallenge('error="insufficient_scope"', `scope="${permission}"`)
+  if (code !== 'invalid_token') return undefined
+  return reason === undefined ? bearerChallenge() : bearerChallenge('error="invalid_token"')
+}
+
+/** Names the accepted scheme, followed by at least one parameter (RFC 6750 §3). */
+function bearerChallenge(...parameters: string[]): string {
+  return `Bearer ${['realm="postern"', ...parameters].join(', ')}`
+}
+
 /** The error handler of the app. */
 export function answerError(error: Error, c: Context<HttpEnv>) {
   const known = knownError(error)
   if (!known) {
     log('error', 'request.failed', { request_id: c.get('origin').requestId, ...describeError(error) })
-    return answerProblem(c, 'internal_error')
+    return answerProblem(c, new AppError('internal_error'))
   }
   c.set('reason', known.reason)
   if (known.code === 'service_unavailable') {
     const { requestId } = c.get('origin')
     log('error', 'request.unavailable', { request_id: requestId, reason: known.reason, ...describeError(known.cause) })
   }
-  return answerProblem(c, known.code, known)
+  return answerProblem(c, known)
 }
 
 /** Drizzle wraps the errors of its driver, so those of the store are one level down. */

@@ -52,8 +52,9 @@ export function assertClaimed(ctx: Ctx, { claimed, counter }: ClaimRows, check: 
   // An attempt is refused only because of a series, so there is a counter.
   const { count, allowedAt } = counter[0]!
   const waitMs = allowedAt.getTime() - ctx.now().getTime()
+  const isExhausted = count >= passwordAttempts.max
   // No challenge for a client that would have to wait anyway.
-  if (check !== 'human' && waitMs <= 0 && count < passwordAttempts.max) throw notHuman(check)
-  const seconds = count >= passwordAttempts.max ? exhaustedRetrySeconds : Math.max(1, Math.ceil(waitMs / 1000))
-  throw new AppError('rate_limited', { reason: 'password_attempts', headers: { 'Retry-After': String(seconds) } })
+  if (check !== 'human' && waitMs <= 0 && !isExhausted) throw notHuman(check)
+  const retryAfterSeconds = isExhausted ? exhaustedRetrySeconds : Math.max(1, Math.ceil(waitMs / 1000))
+  throw new AppError('rate_limited', { reason: 'password_attempts', retryAfterSeconds })
 }
