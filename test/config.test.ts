@@ -247,6 +247,11 @@ describe('the report of an invalid configuration', () => {
     expect(await problemsOf({ [name]: value })).toEqual([expect.stringContaining(name)])
   })
 
+  it('names a flag that breaks its own rule once, whatever depends on it', async () => {
+    const problems = await problemsOf({ PWNED_PASSWORDS_REQUIRED: 'yes', PWNED_PASSWORDS_URL: '' })
+    expect(problems).toEqual(['PWNED_PASSWORDS_REQUIRED must be "true" or "false"'])
+  })
+
   it('quotes no value', async () => {
     const problems = await problemsOf({
       ...production,

@@ -140,7 +140,8 @@ function variables(isDevelopment: boolean) {
       PRODUCT_NAME: required('', String),
     })
     .check(
-      z.refine((all) => !all.PWNED_PASSWORDS_REQUIRED || all.PWNED_PASSWORDS_URL !== null, {
+      // A value that broke its own rule is no boolean here.
+      z.refine((all) => ![true].includes(all.PWNED_PASSWORDS_REQUIRED) || all.PWNED_PASSWORDS_URL !== null, {
         path: ['PWNED_PASSWORDS_REQUIRED'],
         error: 'is "true" without a PWNED_PASSWORDS_URL',
       }),

@@ -4,8 +4,8 @@ import { en } from 'zod/locales'
 import * as z from 'zod/mini'
 import { AppError, type FieldError } from '../errors.ts'
 
-// zod/mini has no messages of its own.
-z.config(en())
+// zod/mini has no messages of its own. Without `jitless` zod tries whether code may be evaluated, which a CSP reports.
+z.config({ ...en(), jitless: true })
 
 /** Marks a middleware with the schema it enforces, for the OpenAPI document. */
 export const validates = Symbol('validates')

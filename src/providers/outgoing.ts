@@ -51,7 +51,9 @@ function expiry(signal: AbortSignal): Promise<never> {
 }
 
 async function readAnswer({ status, ok, headers, body }: Response, maxBytes: number): Promise<OutgoingAnswer> {
-  return { status, isOk: ok, headers, text: await new Response(body?.pipeThrough(atMost(maxBytes))).text() }
+  const text = new Response(body?.pipeThrough(atMost(maxBytes))).text()
+  // The status of a refusal says enough, even if its body is too large or breaks off.
+  return { status, isOk: ok, headers, text: ok ? await text : await text.catch(() => '') }
 }
 
 /** Counts what arrives, because a Content-Length can lie and says nothing about what a compressed body unpacks to. */

@@ -286,6 +286,13 @@ describe('the kinds of tokens', () => {
     expect(await refusalOf('at+jwt', await living(601))).toBe('lives_too_long')
   })
 
+  it('reject a device token with a longer lifetime than the service gives', async () => {
+    const living = (seconds: number) =>
+      signToken(settings, 'device+jwt', internalClaims['device+jwt'], now(), new Date(now().getTime() + seconds * 1000))
+    expect(await claimsIn('device+jwt', await living(deviceTokenSeconds))).toBeDefined()
+    expect(await refusalOf('device+jwt', await living(deviceTokenSeconds + 1))).toBe('lives_too_long')
+  })
+
   it('give the same internal token whenever it is made from the same row', async () => {
     const sign = () => signToken(settings, 'rt+jwt', { sid: 'session', gen: 7 }, now(), inAnHour)
     expect(new Set(await Promise.all(Array.from({ length: 20 }, sign))).size).toBe(1)
@@ -319,6 +326,17 @@ describe.each([
     sign: withSecretA,
     typ: 'reset+jwt' as TokenType,
     needed: ['jti'],
+  },
+  {
+    family: 'a device token',
+    header: { alg: 'HS256', typ: 'device+jwt', kid: 'a' } as Record<string, unknown>,
+    payload: { ...internalClaims['device+jwt'], iss: issuer, aud: issuer, iat, exp: iat + 3600 } as Record<
+      string,
+      unknown
+    >,
+    sign: withSecretA,
+    typ: 'device+jwt' as TokenType,
+    needed: ['jti', 'email_sha256', 'password_id'],
   },
 ])('$family', ({ header, payload, sign, typ, needed }) => {
   const verify = (token: string, at?: Date) => claimsIn(typ, token, at)

@@ -77,6 +77,12 @@ describe('the answer of a provider', () => {
     expect(cancelled).toHaveBeenCalled()
   })
 
+  it('keeps its status and headers if it is a refusal whose body is too large', async () => {
+    answerWith(() => new Response('0123456789'.repeat(1000), { status: 429, headers: { 'Retry-After': '7' } }))
+    const { status, headers, text } = await send(service, '', {}, limits)
+    expect([status, headers.get('Retry-After'), text]).toEqual([429, '7', ''])
+  })
+
   it('is given up if its body comes too slowly', { timeout: 2_000 }, async () => {
     answerWith(() => new Response(endlessBody('01')))
     const sent = send(service, '', {}, { ...limits, timeoutMs: 50 })

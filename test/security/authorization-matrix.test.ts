@@ -157,6 +157,28 @@ const headers = { 'X-Request-Id': 'same-for-all' }
 
 beforeEach(() => void captureLog())
 
+describe('the table of roles', () => {
+  it('gives every role these permissions, and reach over these roles', () => {
+    const moderator = ['content:manage', 'users:read', 'profiles:moderate', 'users:suspend']
+    const administrator = [
+      ...moderator,
+      'users:activate',
+      'users:assign-role',
+      'users:revoke-sessions',
+      'users:reset-password',
+      'users:delete',
+      'audit:read',
+      'emails:read',
+      'emails:manage',
+    ]
+    expect(roleRules).toEqual({
+      USER: { permissions: [], actsOn: [] },
+      MODERATOR: { permissions: moderator, actsOn: ['USER'] },
+      ADMIN: { permissions: administrator, actsOn: ['USER', 'MODERATOR', 'ADMIN'] },
+    })
+  })
+})
+
 describe('the matrix', () => {
   it('has a row for every operation of the document and for nothing else, and a column for every caller', () => {
     expect([...expected.keys()].toSorted()).toEqual(operations.map(({ operationId }) => operationId).toSorted())
