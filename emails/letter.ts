@@ -7,7 +7,7 @@ export interface Brand {
 
 /**
  * An email before it is laid out. HTML and plain text are both made from this, so neither can say what the other does not.
- * Everything here is plain text: `frame.tsx` escapes it, and nothing is ever markup.
+ * Everything here is plain text: `frame.ts` escapes it, and nothing is ever markup.
  */
 export interface Letter {
   subject: string

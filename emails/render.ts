@@ -1,4 +1,4 @@
-import { renderHtml } from './frame.tsx'
+import { renderHtml } from './frame.ts'
 import type { Brand, Letter } from './letter.ts'
 import { plainLine } from './plain-text.ts'
 import { renderText } from './text.ts'

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 
 /** As measured, plus 2 kB: what a larger feature needs is a decision of its own. */
-const budgetBytes = 115_100
+const budgetBytes = 110_300
 
 const directory = mkdtempSync(join(tmpdir(), 'postern-bundle-'))
 try {
