@@ -1,6 +1,7 @@
-/** A Pwned Passwords service that knows the passwords a test tells it, or answers as it is told. */
+/** A stand-in for Pwned Passwords that knows the passwords of a test, or gives its answer. */
 import { createHash } from 'node:crypto'
-import { vi } from 'vitest'
+import { env } from 'cloudflare:workers'
+import { onTestFinished, vi } from 'vitest'
 
 export const breachListUrl = 'https://pwned.test'
 
@@ -19,12 +20,17 @@ export function range(...lines: string[]): Response {
 }
 
 /**
- * From now on the list is there; start the service under test before. Gives the requests it was asked, whole.
+ * Serves the list from now on. The service under test has to be started before.
  *
- * @param answer what it says; as a list of passwords: that these are breached
+ * @param answer the breached passwords, or the answer itself
+ * @returns the requests that arrive
  */
 export function serveBreachList(answer: readonly string[] | RangeAnswer): Request[] {
   const requests: Request[] = []
+  // Test files share a worker, and so the cache of its location.
+  onTestFinished(async () => {
+    await Promise.all(requests.map(({ url }) => caches.default.delete(`${env.PUBLIC_URL}/${url}`)))
+  })
   const elsewhere = vi.mocked(globalThis.fetch).getMockImplementation()!
   vi.mocked(globalThis.fetch).mockImplementation(async (input, init) => {
     const request = new Request(input, init)
