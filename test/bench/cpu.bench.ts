@@ -6,7 +6,8 @@
 import { env } from 'cloudflare:workers'
 import { it, vi } from 'vitest'
 import { judgeStrength } from '../../src/crypto/strength.ts'
-import { goodPassword, otherPassword, register, resetToken, signIn, signUp, signUpAdmin } from '../support/people.ts'
+import { goodPassword, otherPassword } from '../support/person.ts'
+import { peopleOf } from '../support/population.ts'
 import { type Call, startService } from '../support/service.ts'
 import { recordStores } from './replay.ts'
 
@@ -20,8 +21,9 @@ it('measures the CPU of each operation', async () => {
   const plain = startService({ platform: { work } })
   const stores = recordStores(env)
   const replayed = startService({ env: stores.bindings, platform: { work }, beside: plain })
-  const admin = await signUpAdmin(plain)
-  const ada = await signUp(plain, 'ada@example.com')
+  const people = peopleOf(plain)
+  const admin = await people.admin()
+  const ada = await people.signUp('ada@example.com')
 
   const lines: string[] = []
   async function measure(name: string, method: string, path: string, call: Call): Promise<void> {
@@ -54,14 +56,14 @@ it('measures the CPU of each operation', async () => {
   await measure('login', 'POST', '/auth/login', { body: { email, password: goodPassword } })
   await measure('refresh', 'POST', '/auth/refresh', { body: { refresh_token: ada.refreshToken } })
   await measure('logout', 'POST', '/auth/logout', {
-    body: { refresh_token: (await signIn(plain, email)).refreshToken },
+    body: { refresh_token: (await ada.signIn()).refreshToken },
   })
-  const token = await register(plain, 'carla@example.com')
+  const token = await people.register('carla@example.com')
   await measure('activate', 'POST', '/auth/activate', { body: { token, password: goodPassword } })
   await measure('reset request', 'POST', '/auth/password-reset/request', { body: { email } })
   const change = { old_password: goodPassword, new_password: otherPassword }
   await measure('change password', 'POST', '/auth/change-password', { token: ada.accessToken, body: change })
-  const reset = { token: await resetToken(plain, email), new_password: goodPassword }
+  const reset = { token: await people.resetToken(email), new_password: goodPassword }
   await measure('reset complete', 'POST', '/auth/password-reset/complete', { body: reset })
   await measure('list of 20 users', 'GET', '/users', { token: admin.accessToken })
   const role = { role: 'MODERATOR' }

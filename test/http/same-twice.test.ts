@@ -1,13 +1,12 @@
 /** Rules that have to stand in two places: the Worker and its static files, the Worker and the client package. */
 import { Hono } from 'hono'
-import { describe, expect, it } from 'vitest'
+import { describe, expect } from 'vitest'
 import { postern } from '../../client/src/hono.ts'
 import { type AccessToken, InvalidTokenError } from '../../client/src/verifier.ts'
 import headersFile from '../../public/_headers?raw'
 import { securityHeaders } from '../../src/http/headers.ts'
 import { headersFor, parseHeaderRules } from '../browser/support/header-rules.ts'
-import { signUp } from '../support/people.ts'
-import { startService } from '../support/service.ts'
+import { it } from '../support/fixtures.ts'
 
 it('the static files have the security headers of the API, besides a policy and a cache of their own', () => {
   const { 'Cache-Control': _cache, 'Content-Security-Policy': _policy, ...shared } = securityHeaders
@@ -15,9 +14,11 @@ it('the static files have the security headers of the API, besides a policy and 
 })
 
 describe('the middleware of the client', () => {
-  it('takes the same credentials as the service and answers others with the same challenge', async () => {
-    const service = startService()
-    const { accessToken: good } = await signUp(service, 'ada@example.com')
+  it('takes the same credentials as the service and answers others with the same challenge', async ({
+    service,
+    ada,
+  }) => {
+    const good = ada.accessToken
     const verify = async (token: string) => {
       if (token !== good) throw new InvalidTokenError('not good')
       return { permissions: [] as string[] } as AccessToken

@@ -6,7 +6,7 @@ import * as fc from 'fast-check'
 import { env } from 'cloudflare:workers'
 import { beforeEach, expect, it, vi } from 'vitest'
 import { captureLog } from '../support/log-lines.ts'
-import { signUpAdmin } from '../support/people.ts'
+import { peopleOf } from '../support/population.ts'
 import { startService } from '../support/service.ts'
 import { takeImage } from '../support/store-image.ts'
 import { commandNames, commands, tally } from './model/commands.ts'
@@ -55,7 +55,7 @@ beforeEach(() => void captureLog())
 
 it(`holds for ${wanted} commands in any order, from seed ${seed}`, { timeout: 3_600_000 }, async () => {
   const service = startService()
-  const admin = await signUpAdmin(service)
+  const admin = await peopleOf(service).admin()
   await service.deliver()
   const image = await takeImage()
   const property = fc.asyncProperty(

@@ -4,9 +4,9 @@ import { decodeJwt } from 'jose'
 import { expect } from 'vitest'
 import type { Role } from '../../../src/permissions.ts'
 import { day, hour, minute, second } from '../../support/clock.ts'
-import { tokenIn } from '../../support/people.ts'
+import { linkTokenIn } from '../../support/inbox.ts'
 import type { Account, Device, Expected, Link, Model, Session } from './model.ts'
-import { type Real, adminToken, advance, compare, expectSame, findUser } from './real.ts'
+import { type Real, advance, compare, currentAdmin, expectSame, findUser } from './real.ts'
 
 const addresses = ['ada@example.com', 'bob@example.com'] as const
 const passwords = ['nine quiet lanterns drift', 'seven copper kettles hum', 'two brave otters sketch'] as const
@@ -355,8 +355,8 @@ const administrationOf =
     const user = await findUser(model, real, email)
     expectSame(account, user)
     if (!account) return
-    const token = await adminToken(model, real)
-    await compare(real, expected(model, account), method, `/users/${user.id}${path}`, { token, ...(body && { body }) })
+    const { accessToken: token } = await currentAdmin(model, real)
+    await compare(real, expected(model, account), method, `/users/${user!.id}${path}`, { token, ...(body && { body }) })
   }
 
 const administration = [
@@ -392,7 +392,7 @@ async function deliverAll(model: Model, real: Real): Promise<void> {
   const nameOf = ({ to, subject }: { to: string | string[]; subject: string }) => `${String(to)}: ${subject}`
   expect(mails.map(nameOf).toSorted()).toEqual(expected.map(nameOf).toSorted())
   // A link is told from the others by the row it was made from.
-  const texts = mails.filter(({ text }) => text?.includes('#token=')).map(tokenIn)
+  const texts = mails.filter(({ text }) => text?.includes('#token=')).map(linkTokenIn)
   for (const link of expected.flatMap(({ link }) => link ?? [])) {
     link.text = texts.find((text) => decodeJwt(text).jti === link.row.id) ?? ''
     expect(Number(decodeJwt(link.text).exp) * second).toBe(link.expiresAt)

@@ -1,8 +1,9 @@
 /** The real service, in the hands of the model's commands. */
 import { decodeJwt } from 'jose'
 import { expect } from 'vitest'
+import type { Success } from '../../support/api.ts'
 import { minute, second } from '../../support/clock.ts'
-import { type SignedIn, signIn } from '../../support/people.ts'
+import type { Person } from '../../support/person.ts'
 import { type Answer, type Call, type Service, startService } from '../../support/service.ts'
 import { type StoreImage, putBack } from '../../support/store-image.ts'
 import { type Account, type Expected, Model, type Session } from './model.ts'
@@ -12,16 +13,16 @@ export const answered = new Map<string, number>()
 
 export interface Real {
   service: Service
-  admin: SignedIn
+  admin: Person
   adminSignedInAt: number
 }
 
 /** A service whose stores hold one ADMIN and nothing else, and the model of it. */
-export async function start(image: StoreImage, admin: SignedIn): Promise<{ model: Model; real: Real }> {
+export async function start(image: StoreImage, admin: Person): Promise<{ model: Model; real: Real }> {
   await putBack(image)
   const service = startService()
   const now = service.clock.now().getTime()
-  return { model: new Model(now), real: { service, admin, adminSignedInAt: now } }
+  return { model: new Model(now), real: { service, admin: admin.at(service), adminSignedInAt: now } }
 }
 
 /** Moves both clocks. */
@@ -30,12 +31,13 @@ export function advance(model: Model, { service }: Real, ms: number): void {
   model.now += ms
 }
 
-export async function adminToken(model: Model, real: Real): Promise<string> {
+/** The ADMIN with an access token that has not expired. */
+export async function currentAdmin(model: Model, real: Real): Promise<Person> {
   if (model.now - real.adminSignedInAt > 9 * minute) {
-    real.admin = await signIn(real.service, real.admin.email)
+    real.admin = await real.admin.signIn()
     real.adminSignedInAt = model.now
   }
-  return real.admin.accessToken
+  return real.admin
 }
 
 /** Makes the call and holds its answer, and what it told the queue, to what the model expects. */
@@ -83,16 +85,17 @@ function keepTokens(session: Session, { json }: Answer): void {
   session.refreshTokens.push({ text: json.refresh_token, expiresAt: session.expiresAt })
 }
 
+type AdministeredUser = Success<'listUsers'>['users'][number]
+
 /** The user object as an ADMIN sees it, or nothing. */
-// oxlint-disable-next-line no-explicit-any -- a user object as it came
-export async function findUser(model: Model, real: Real, address: string): Promise<any> {
-  const token = await adminToken(model, real)
-  const { json } = await real.service.call('GET', `/users?email=${encodeURIComponent(address)}`, { token })
-  expect(json.users.length).toBeLessThanOrEqual(1)
-  return json.users[0]
+export async function findUser(model: Model, real: Real, address: string): Promise<AdministeredUser | undefined> {
+  const admin = await currentAdmin(model, real)
+  const { users } = await admin.users({ email: address })
+  expect(users.length).toBeLessThanOrEqual(1)
+  return users[0]
 }
 
-export function expectSame(account: Account | undefined, user: unknown): void {
+export function expectSame(account: Account | undefined, user: AdministeredUser | undefined): void {
   if (!account) {
     expect(user).toBeUndefined()
     return
