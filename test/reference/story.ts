@@ -2,6 +2,7 @@
 import type { Success } from '../support/api.ts'
 import { Caller } from '../support/caller.ts'
 import { inboxOf } from '../support/inbox.ts'
+import { goodPassword as password, otherPassword as newPassword } from '../support/person.ts'
 import { peopleOf } from '../support/population.ts'
 import type { Answer, Service } from '../support/service.ts'
 import { rowOf } from '../support/state.ts'
@@ -18,8 +19,6 @@ type Variables = Record<string, string>
 type Perform = (step: Step) => Promise<Answer>
 
 const email = 'ada@example.com'
-const password = 'nine quiet lanterns drift'
-const newPassword = 'seven copper kettles hum'
 
 /** @param perform runs the curl line of a step with the current variables */
 export async function tellStory(service: Service, variables: Variables, perform: Perform): Promise<void> {
@@ -44,6 +43,7 @@ export async function tellStory(service: Service, variables: Variables, perform:
       REFRESH_TOKEN: tokens.refresh_token,
       USER_ID: tokens.user.id,
     })
+  const keepTokensOf = ({ json }: Answer) => keep(json as Success<'refresh'>)
   const mine = { token: '$ACCESS_TOKEN' }
   const asAdmin = { token: '$ADMIN_TOKEN' }
 
@@ -57,13 +57,13 @@ export async function tellStory(service: Service, variables: Variables, perform:
   await step('resendActivation', 202, 'POST', '/auth/resend-activation', { body: { email } })
   variables['ACTIVATION_TOKEN'] = inbox.linkToken(email)
   const proofs = { token: '$ACTIVATION_TOKEN', password }
-  keep((await step('activate', 200, 'POST', '/auth/activate', { body: proofs })).json)
-  keep((await step('login', 200, 'POST', '/auth/login', { body: { email, password } })).json)
+  keepTokensOf(await step('activate', 200, 'POST', '/auth/activate', { body: proofs }))
+  keepTokensOf(await step('login', 200, 'POST', '/auth/login', { body: { email, password } }))
   const { sessions } = await anonymous.from({ token: variables['ACCESS_TOKEN']! }).sessions()
   // Newest first: the session of the activation, which the story ends.
   variables['SESSION_ID'] = sessions.at(-1)!.id
   const current = { refresh_token: '$REFRESH_TOKEN' }
-  keep((await step('refresh', 200, 'POST', '/auth/refresh', { body: current })).json)
+  keepTokensOf(await step('refresh', 200, 'POST', '/auth/refresh', { body: current }))
 
   await step('verify', 204, 'GET', '/auth/verify', mine)
   const bio = { avatar_url: 'https://images.example.com/ada.png', bio: 'Notes on engines.' }

@@ -4,7 +4,7 @@
  */
 import { describe, expect, vi } from 'vitest'
 import type { EmailTemplate } from '../../src/services/mail/kinds.ts'
-import { expectProblem } from '../support/answers.ts'
+import { codeOf, expectProblem } from '../support/answers.ts'
 import { callOperation } from '../support/api.ts'
 import { serveBreachList } from '../support/breach-list.ts'
 import { day, minute } from '../support/clock.ts'
@@ -51,8 +51,8 @@ function* faultsOf(calls: readonly Target[]): Iterable<Fault & { target: Target 
 const send = (service: Service, [operation, input]: Request): Promise<Answer> =>
   callOperation(service, operation, input).answer
 
-function outcomeOf({ status, json }: Answer): Outcome {
-  return json?.code ?? status
+function outcomeOf(answer: Answer): Outcome {
+  return codeOf(answer) ?? answer.status
 }
 
 /** Delivers the outbox, as after the five-minute job. */

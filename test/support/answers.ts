@@ -1,15 +1,28 @@
 /** What every answer of a kind must look like, said once. */
 import { decodeJwt } from 'jose'
 import { expect } from 'vitest'
+import type { components } from '../../client/src/api.ts'
 import type { Answer } from './service.ts'
 
 export const uuidv7 = expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
 export const instant = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
 const text = expect.stringMatching(/\S/)
 
+type Problem = components['schemas']['ValidationProblem']
+
+/** The code of a problem, and nothing of any other answer. */
+export function codeOf({ json }: Answer): Problem['code'] | undefined {
+  return (json as Problem | undefined)?.code
+}
+
+/** The field errors of a 422, and none of any other problem. */
+function errorsOf({ json }: Answer): Problem['errors'] {
+  return (json as Partial<Problem>).errors ?? []
+}
+
 /** An RFC 9457 problem of the catalogue, with every member the contract names and no other. */
 export function expectProblem(answer: Answer, status: number, code: string): void {
-  expect({ status: answer.status, code: answer.json?.code }, answer.text).toEqual({ status, code })
+  expect({ status: answer.status, code: codeOf(answer) }, answer.text).toEqual({ status, code })
   expect(answer.headers.get('Content-Type')).toBe('application/problem+json')
   expect(answer.headers.get('Cache-Control')).toBe('no-store')
   expect(answer.json).toEqual({
@@ -21,7 +34,7 @@ export function expectProblem(answer: Answer, status: number, code: string): voi
     request_id: answer.headers.get('X-Request-Id'),
     ...(status === 422 && { errors: expect.any(Array) }),
   })
-  for (const error of answer.json.errors ?? []) {
+  for (const error of errorsOf(answer)) {
     expect(error).toEqual({ pointer: expect.any(String), code: text, message: text })
   }
   if (code === 'invalid_token') expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Bearer/)
@@ -31,14 +44,14 @@ export function expectProblem(answer: Answer, status: number, code: string): voi
 /** A 422 that names exactly these fields, each for one broken rule or several. */
 export function expectInvalid(answer: Answer, ...pointers: string[]): void {
   expectProblem(answer, 422, 'validation_failed')
-  const named = new Set(answer.json.errors.map(({ pointer }: { pointer: string }) => pointer))
+  const named = new Set(errorsOf(answer).map(({ pointer }) => pointer))
   expect([...named]).toEqual(pointers)
 }
 
 /** A 422 for a password that is easily guessed, saying what to do. */
 export function expectWeak(answer: Answer, pointer: string): void {
   expectProblem(answer, 422, 'weak_password')
-  expect(answer.json.errors.map((error: { pointer: string }) => error.pointer)).toEqual([pointer])
+  expect(errorsOf(answer).map(({ pointer }) => pointer)).toEqual([pointer])
 }
 
 /** A 204: nothing at all in the body. */

@@ -3,8 +3,7 @@ import { Validator } from '@cfworker/json-schema'
 import { type Operation, type Response, type Schema, description, findOperation, resolve } from './description.ts'
 
 /** An answer of the service. */
-// oxlint-disable-next-line no-explicit-any -- until every test calls through `Caller`
-export interface Answer<Json = any> {
+export interface Answer<Json = unknown> {
   status: number
   headers: Headers
   text: string

@@ -1,5 +1,11 @@
 import { vi } from 'vitest'
 
+export interface LogEntry {
+  level: string
+  event: string
+  [field: string]: unknown
+}
+
 /** Everything that is written to the console from now on, instead of being shown. */
 export function captureLog() {
   const lines: string[] = []
@@ -8,8 +14,7 @@ export function captureLog() {
   }
   return {
     lines,
-    // oxlint-disable-next-line no-explicit-any -- a test reads what it expects to be there
-    entries: (event?: string): any[] =>
+    entries: (event?: string): LogEntry[] =>
       lines.map((line) => JSON.parse(line)).filter((entry) => event === undefined || entry.event === event),
   }
 }

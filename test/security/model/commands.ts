@@ -3,13 +3,15 @@ import * as fc from 'fast-check'
 import { decodeJwt } from 'jose'
 import { expect } from 'vitest'
 import type { Role } from '../../../src/permissions.ts'
+import type { Success } from '../../support/api.ts'
 import { day, hour, minute, second } from '../../support/clock.ts'
 import { linkTokenIn } from '../../support/inbox.ts'
+import { goodPassword, otherPassword } from '../../support/person.ts'
 import type { Account, Device, Expected, Link, Model, Session } from './model.ts'
 import { type Real, advance, compare, currentAdmin, expectSame, findUser } from './real.ts'
 
 const addresses = ['ada@example.com', 'bob@example.com'] as const
-const passwords = ['nine quiet lanterns drift', 'seven copper kettles hum', 'two brave otters sketch'] as const
+const passwords = [goodPassword, otherPassword, 'two brave otters sketch'] as const
 
 /** How often which command was run. */
 export const tally = new Map<string, number>()
@@ -162,10 +164,10 @@ async function logIn(model: Model, real: Real, email: string, password: string, 
   const expected = model.login(email, password, device)
   const body = { email, password, ...(device && { device_token: device.text }) }
   const { json } = await compare(real, expected, 'POST', '/auth/login', { body })
-  if (expected.outcome === 200) keepDevice(model, email, json.device_token)
+  if (expected.outcome === 200) keepDevice(model, email, json as Success<'login'>)
 }
 
-function keepDevice(model: Model, email: string, text: string): void {
+function keepDevice(model: Model, email: string, { device_token: text }: Success<'login'>): void {
   const account = model.accountOf(email)!
   const { passwords } = account
   model.devices.push({ account, passwords, name: String(decodeJwt(text).jti), text, madeAt: model.now })
@@ -211,7 +213,7 @@ async function activate(model: Model, real: Real, link: Link, password: string):
     link.purpose === 'activation' ? model.activate(link, password) : { outcome: 'invalid_link' }
   const body = { token: link.text, password }
   const { json } = await compare(real, expected, 'POST', '/auth/activate', { body })
-  if (expected.outcome === 200) keepDevice(model, link.account.address, json.device_token)
+  if (expected.outcome === 200) keepDevice(model, link.account.address, json as Success<'activate'>)
 }
 
 async function refresh(model: Model, real: Real, session: Session, generation: number): Promise<void> {
@@ -286,12 +288,12 @@ const sessions = [
     (index) => async (model, real) => {
       const session = pickSession(model, index)
       const me = await bearer(real, 'GET', '/users/me', session, model.me(session))
-      if (me.status === 200) expectSame(session.account, me.json)
+      if (me.status === 200) expectSame(session.account, me.json as Success<'getMe'>)
       await bearer(real, 'GET', '/auth/verify', session, model.verify(session))
       const list = await bearer(real, 'GET', '/users/me/sessions', session, model.me(session))
       if (list.status !== 200) return
       const alive = model.sessions.filter((each) => each.account === session.account && model.isAlive(each))
-      expect(list.json.sessions).toHaveLength(alive.length)
+      expect((list.json as Success<'listMySessions'>).sessions).toHaveLength(alive.length)
     },
     hasSession,
   ),

@@ -1,6 +1,7 @@
 /** The real service, in the hands of the model's commands. */
 import { decodeJwt } from 'jose'
 import { expect } from 'vitest'
+import { codeOf } from '../../support/answers.ts'
 import type { Success } from '../../support/api.ts'
 import { minute, second } from '../../support/clock.ts'
 import type { Person } from '../../support/person.ts'
@@ -52,7 +53,7 @@ export async function compare(
   const queuedBefore = service.queued.length
   const answer = await service.call(method, path, call)
   const { outcome, retryAfter, session, row } = expected
-  expect(answer.json?.code ?? answer.status, `${method} ${path}`).toBe(outcome)
+  expect(codeOf(answer) ?? answer.status, `${method} ${path}`).toBe(outcome)
   const name = `${method} ${path.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '{id}')}: ${outcome}`
   answered.set(name, (answered.get(name) ?? 0) + 1)
   if (retryAfter !== undefined) expect(Number(answer.headers.get('Retry-After'))).toBe(retryAfter)
@@ -61,28 +62,29 @@ export async function compare(
     expect(queued).toHaveLength(1)
     row.id = queued[0]!.id
   }
-  if (session) keepTokens(session, answer)
+  if (session) keepTokens(session, answer.json as Success<'refresh'>)
   return answer
 }
 
 /** Looks at the tokens of an answer and gives them to the model's session. */
-function keepTokens(session: Session, { json }: Answer): void {
-  const access = decodeJwt(json.access_token)
-  const refresh = decodeJwt(json.refresh_token)
+function keepTokens(session: Session, tokens: Success<'refresh'>): void {
+  const refreshToken = tokens.refresh_token!
+  const access = decodeJwt(tokens.access_token)
+  const refresh = decodeJwt(refreshToken)
   const { account } = session
-  expect(json.user).toMatchObject({ email: account.address, role: account.role, status: 'active', bio: account.bio })
-  expect(access).toMatchObject({ sub: json.user.id, sid: refresh['sid'], role: account.role })
+  expect(tokens.user).toMatchObject({ email: account.address, role: account.role, status: 'active', bio: account.bio })
+  expect(access).toMatchObject({ sub: tokens.user.id, sid: refresh['sid'], role: account.role })
   expect(Number(refresh.exp) * second).toBe(session.expiresAt)
-  session.access = { text: json.access_token, expiresAt: Number(access.exp) * second }
+  session.access = { text: tokens.access_token, expiresAt: Number(access.exp) * second }
   const generation = Number(refresh['gen'])
   const newest = session.refreshTokens.length
   if (generation === newest) {
     // A repetition gives the very same successor.
-    expect(json.refresh_token).toBe(session.refreshTokens.at(-1)!.text)
+    expect(refreshToken).toBe(session.refreshTokens.at(-1)!.text)
     return
   }
   expect(generation).toBe(newest + 1)
-  session.refreshTokens.push({ text: json.refresh_token, expiresAt: session.expiresAt })
+  session.refreshTokens.push({ text: refreshToken, expiresAt: session.expiresAt })
 }
 
 type AdministeredUser = Success<'listUsers'>['users'][number]
@@ -95,7 +97,7 @@ export async function findUser(model: Model, real: Real, address: string): Promi
   return users[0]
 }
 
-export function expectSame(account: Account | undefined, user: AdministeredUser | undefined): void {
+export function expectSame(account: Account | undefined, user: Success<'getMe'> | undefined): void {
   if (!account) {
     expect(user).toBeUndefined()
     return
