@@ -2,7 +2,7 @@
 import { expect } from 'vitest'
 import type { operations } from '../../client/src/api.ts'
 import { expectProblem } from './answers.ts'
-import { description } from './description.ts'
+import { type Operation, description } from './description.ts'
 import type { Answer, Call, Service } from './service.ts'
 
 export type OperationId = keyof operations
@@ -76,10 +76,17 @@ export function takesToken(operation: OperationId): boolean {
   return documented.get(operation)!.security.some((scheme) => 'bearer' in scheme)
 }
 
-const documented = new Map<string, { method: string; template: string; security: object[] }>(
+interface DocumentedOperation extends Operation {
+  method: string
+  /** The path as in the document: with `{id}`. */
+  template: string
+}
+
+/** Every operation of the document, by its id. */
+export const documented: ReadonlyMap<string, DocumentedOperation> = new Map(
   Object.entries(description.paths).flatMap(([template, item]) =>
     Object.entries(item)
       .filter(([, operation]) => 'operationId' in operation)
-      .map(([verb, { operationId, security }]) => [operationId, { method: verb.toUpperCase(), template, security }]),
+      .map(([verb, operation]) => [operation.operationId, { ...operation, method: verb.toUpperCase(), template }]),
   ),
 )

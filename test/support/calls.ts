@@ -1,71 +1,67 @@
-/** Every call of the contract, for what is true of all of them. */
+/** A call of every operation in the OpenAPI document, for what holds for all of them. */
+import type { operations } from '../../client/src/api.ts'
+import { type BodyOf, type OperationId, documented } from './api.ts'
+import { goodPassword as password } from './person.ts'
+
 export interface ContractCall {
+  operationId: string
   method: string
   path: string
   /** `bearer` reads session and user from the database, `edge` goes by the token and the revocation list. */
   protection: 'none' | 'bearer' | 'edge'
   /** Text fields of its JSON body, with values that fit. */
   body?: Record<string, string>
+  /** The names of its parameters, of path and query. */
+  parameters: string[]
 }
 
-const id = '01936f6e-0000-7000-8000-000000000000'
+/** An id that nothing has. */
+export const unknownId = '01936f6e-0000-7000-8000-000000000000'
 const email = 'ada@example.com'
-const password = 'nine quiet lanterns drift'
 const token = 'eyJhbGciOiJIUzI1NiJ9.e30.x'
 const profile = { first_name: 'Ada', last_name: 'Lovelace', avatar_url: 'https://a.example/x.png', bio: 'Hello' }
 
-export const calls: ContractCall[] = [
-  {
-    method: 'POST',
-    path: '/auth/register',
-    protection: 'none',
-    body: { email, password, first_name: 'Ada', last_name: 'Lovelace', locale: 'en' },
+type OperationWithBody = {
+  [Id in OperationId]: operations[Id] extends { requestBody: object } ? Id : never
+}[OperationId]
+
+const bodies = {
+  register: { email, password, first_name: 'Ada', last_name: 'Lovelace', locale: 'en' },
+  activate: { token, password },
+  resendActivation: { email },
+  login: { email, password },
+  refresh: { refresh_token: token },
+  logout: { refresh_token: token },
+  changePassword: { old_password: password, new_password: password },
+  requestPasswordReset: { email },
+  completePasswordReset: { token, new_password: password },
+  updateMe: { ...profile, locale: 'en' },
+  deleteMe: { password },
+  moderateProfile: profile,
+  assignRole: { role: 'USER' },
+  suspendUser: { reason: 'spam' },
+} satisfies { [Id in OperationWithBody]: BodyOf<Id> }
+
+const bodyOf = new Map<string, Record<string, string>>(Object.entries(bodies))
+
+/** The operations that are answered without D1. The document does not tell them from the others. */
+const atTheEdge = new Set<string>(['verify', 'listRoles'] satisfies OperationId[])
+
+export const calls: ContractCall[] = [...documented].map(
+  ([operationId, { method, template, security, parameters = [], requestBody }]) => {
+    const body = bodyOf.get(operationId)
+    if (requestBody && !body) throw new Error(`${operationId} has no sample body in test/support/calls.ts`)
+    const isProtected = security.some(({ bearer }) => bearer)
+    return {
+      operationId,
+      method,
+      path: template.replace('{id}', unknownId),
+      protection: !isProtected ? 'none' : atTheEdge.has(operationId) ? 'edge' : 'bearer',
+      ...(body && { body }),
+      parameters: parameters.map(({ name }) => name),
+    }
   },
-  { method: 'POST', path: '/auth/activate', protection: 'none', body: { token, password } },
-  { method: 'POST', path: '/auth/resend-activation', protection: 'none', body: { email } },
-  { method: 'POST', path: '/auth/login', protection: 'none', body: { email, password } },
-  { method: 'POST', path: '/auth/refresh', protection: 'none', body: { refresh_token: token } },
-  { method: 'POST', path: '/auth/logout', protection: 'none', body: { refresh_token: token } },
-  { method: 'POST', path: '/auth/logout-all', protection: 'bearer' },
-  {
-    method: 'POST',
-    path: '/auth/change-password',
-    protection: 'bearer',
-    body: { old_password: password, new_password: password },
-  },
-  { method: 'POST', path: '/auth/password-reset/request', protection: 'none', body: { email } },
-  {
-    method: 'POST',
-    path: '/auth/password-reset/complete',
-    protection: 'none',
-    body: { token, new_password: password },
-  },
-  { method: 'GET', path: '/auth/verify', protection: 'edge' },
-  { method: 'GET', path: '/users/me', protection: 'bearer' },
-  { method: 'PATCH', path: '/users/me', protection: 'bearer', body: { ...profile, locale: 'en' } },
-  { method: 'DELETE', path: '/users/me', protection: 'bearer', body: { password } },
-  { method: 'GET', path: '/users/me/sessions', protection: 'bearer' },
-  { method: 'DELETE', path: `/users/me/sessions/${id}`, protection: 'bearer' },
-  { method: 'DELETE', path: '/users/me/sessions', protection: 'bearer' },
-  { method: 'GET', path: '/users', protection: 'bearer' },
-  { method: 'GET', path: `/users/${id}`, protection: 'bearer' },
-  { method: 'PATCH', path: `/users/${id}/profile`, protection: 'bearer', body: profile },
-  { method: 'POST', path: `/users/${id}/activate`, protection: 'bearer' },
-  { method: 'PUT', path: `/users/${id}/role`, protection: 'bearer', body: { role: 'USER' } },
-  { method: 'POST', path: `/users/${id}/suspend`, protection: 'bearer', body: { reason: 'spam' } },
-  { method: 'POST', path: `/users/${id}/reinstate`, protection: 'bearer' },
-  { method: 'GET', path: `/users/${id}/sessions`, protection: 'bearer' },
-  { method: 'DELETE', path: `/users/${id}/sessions`, protection: 'bearer' },
-  { method: 'DELETE', path: `/users/${id}/email-suppression`, protection: 'bearer' },
-  { method: 'DELETE', path: `/users/${id}`, protection: 'bearer' },
-  { method: 'GET', path: '/emails', protection: 'bearer' },
-  { method: 'GET', path: '/audit-events', protection: 'bearer' },
-  { method: 'GET', path: '/roles', protection: 'edge' },
-  { method: 'GET', path: '/.well-known/jwks.json', protection: 'none' },
-  { method: 'GET', path: '/.well-known/change-password', protection: 'none' },
-  { method: 'GET', path: '/healthz', protection: 'none' },
-  { method: 'GET', path: '/readyz', protection: 'none' },
-]
+)
 
 export const protectedCalls = calls.filter(({ protection }) => protection !== 'none')
 export const jsonCalls = calls.filter((call): call is Required<ContractCall> => call.body !== undefined)
