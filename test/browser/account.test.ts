@@ -1,6 +1,7 @@
 /** The account page and its session, against the real development server. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { otherPassword } from '../support/passwords.ts'
 import { ada, runService } from './support/running-service.ts'
 
 describe('the account', { timeout: 300_000 }, () => {
@@ -24,7 +25,7 @@ describe('the account', { timeout: 300_000 }, () => {
     await visit(async (visitor) => {
       await visitor.signIn(changer)
       await visitor.fill('Current password', 'wrong wrong wrong')
-      await visitor.fill('New password', 'seven copper kettles hum')
+      await visitor.fill('New password', otherPassword)
       await visitor.press('Change password')
       await visitor.sees('The password is wrong.')
       await visitor.fill('Current password', changer.password)
@@ -32,7 +33,7 @@ describe('the account', { timeout: 300_000 }, () => {
       await visitor.sees('Your password has been changed.')
       await visitor.press('Sign out')
       await visitor.isLedToSignIn()
-      await visitor.signIn({ ...changer, password: 'seven copper kettles hum' })
+      await visitor.signIn({ ...changer, password: otherPassword })
     })
   })
 

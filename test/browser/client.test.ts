@@ -11,10 +11,11 @@ import { projectRoot } from '../../tools/wrangler.ts'
 import { until } from '../e2e/support/command-process.ts'
 import { DevServer } from '../e2e/support/dev-server.ts'
 import { examplesIn } from '../e2e/support/readme.ts'
+import { goodPassword, otherPassword } from '../support/passwords.ts'
 import { launchBrowser } from './support/browser.ts'
 
-const ada = { email: 'ada@example.com', password: 'nine quiet lanterns drift' }
-const bob = { email: 'bob@example.com', password: 'seven copper kettles hum' }
+const ada = { email: 'ada@example.com', password: goodPassword }
+const bob = { email: 'bob@example.com', password: otherPassword }
 const transports = ['bearer', 'cookie'] as const
 type Transport = (typeof transports)[number]
 

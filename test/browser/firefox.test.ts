@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type Credentials, DevServer } from '../e2e/support/dev-server.ts'
+import { goodPassword, otherPassword } from '../support/passwords.ts'
 import { Firefox } from './support/firefox.ts'
 import type { Tab } from './support/firefox-tab.ts'
 
-const admin = { email: 'admin@example.com', password: 'nine quiet lanterns drift' }
-const ada = { email: 'ada@example.com', password: 'nine quiet lanterns drift' }
-const bob = { email: 'bob@example.com', password: 'nine quiet lanterns drift' }
-const grace = { email: 'grace@example.com', password: 'seven copper kettles hum' }
+const admin = { email: 'admin@example.com', password: goodPassword }
+const ada = { email: 'ada@example.com', password: goodPassword }
+const bob = { email: 'bob@example.com', password: goodPassword }
+const grace = { email: 'grace@example.com', password: otherPassword }
 
 describe('in Firefox', { timeout: 300_000 }, () => {
   let server: DevServer

@@ -6,10 +6,10 @@ import { after, before, describe, it } from 'node:test'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { until } from '../e2e/support/command-process.ts'
 import { DevServer } from '../e2e/support/dev-server.ts'
+import { goodPassword as password } from '../support/passwords.ts'
 import { launchBrowser } from './support/browser.ts'
 
 const email = 'ada@example.com'
-const password = 'nine quiet lanterns drift'
 const byCookie = { transport: 'cookie' }
 const name = '__Host-postern-refresh'
 

@@ -1,6 +1,7 @@
 /** From the sign-up to the account, against the real development server and its mailbox. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { goodPassword } from '../support/passwords.ts'
 import { focused } from './support/browser.ts'
 import { ada, runService } from './support/running-service.ts'
 
@@ -9,7 +10,7 @@ describe('signing up and in', { timeout: 300_000 }, () => {
   const { visit } = service
 
   it('leads from the sign-up by the mailed link to the account', async () => {
-    const grace = { email: 'grace@example.com', password: 'nine quiet lanterns drift' }
+    const grace = { email: 'grace@example.com', password: goodPassword }
     await visit(async (visitor) => {
       await visitor.goto('/sign-up')
       await visitor.fill('Email address', grace.email)
@@ -39,7 +40,7 @@ describe('signing up and in', { timeout: 300_000 }, () => {
       await visitor.sees('This is a commonly used password.')
       await visitor.press('Create account')
       await visitor.seesErrorAt('New password', /commonly used/)
-      await visitor.fill('New password', 'nine quiet lanterns drift')
+      await visitor.fill('New password', goodPassword)
       await visitor.sees('This is a strong password.')
     })
   })

@@ -10,6 +10,7 @@ import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { demoAdmin } from '../../tools/demo/demo-admin.ts'
 import { projectRoot } from '../../tools/wrangler.ts'
+import { goodPassword, otherPassword } from '../support/passwords.ts'
 import { DevServer } from './support/dev-server.ts'
 import { examplesIn } from './support/readme.ts'
 
@@ -18,8 +19,8 @@ const browserBudgetBytes = 6_000
 const timeout = 300_000
 
 /** The users in the examples. */
-const ada = { email: 'ada@example.com', password: 'nine quiet lanterns drift' }
-const grace = { email: 'grace@example.com', password: 'seven copper kettles hum' }
+const ada = { email: 'ada@example.com', password: goodPassword }
+const grace = { email: 'grace@example.com', password: otherPassword }
 
 describe('@postern/client', { timeout }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'postern-client-'))

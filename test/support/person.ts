@@ -5,8 +5,7 @@ import { type BodyOf, type Success } from './api.ts'
 import { Caller } from './caller.ts'
 import type { Call, Service } from './service.ts'
 
-export const goodPassword = 'nine quiet lanterns drift'
-export const otherPassword = 'seven copper kettles hum'
+export { goodPassword, otherPassword } from './passwords.ts'
 
 type Tokens = Success<'refresh'>
 

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-core'
 import { type Credentials, DevServer } from '../../e2e/support/dev-server.ts'
+import { goodPassword as password } from '../../support/passwords.ts'
 import { launchBrowser, watch } from './browser.ts'
 import { Visitor } from './visitor.ts'
 
-const password = 'nine quiet lanterns drift'
 export const admin = { email: 'admin@example.com', password }
 export const ada = { email: 'ada@example.com', password }
 
