@@ -54,7 +54,7 @@ describe('/activate', () => {
     ])
   })
 
-  it('says it beside the field when the password is wrong, and the link goes on working', async () => {
+  it('says beside the field that the password is wrong, and the link stays valid', async () => {
     site.willAnswer('/auth/activate', badPassword, { status: 200, body: tokens })
     await visit(browser, site.origin, async (page) => {
       await follow(page)
@@ -77,7 +77,7 @@ describe('/activate', () => {
     ])
   })
 
-  it('leads who forgot the password to a new one, without the token', async () => {
+  it('leads to a password reset, without the token', async () => {
     await visit(browser, site.origin, async (page) => {
       await follow(page)
       await page.getByRole('link', { name: 'Forgot your password? Set a new one' }).click()
@@ -86,7 +86,7 @@ describe('/activate', () => {
     })
   })
 
-  it('offers a new mail when the link is used or expired', async () => {
+  it('offers a new email when the link is used or expired', async () => {
     site.willAnswer('/auth/activate', badLink)
     site.willAnswer('/auth/resend-activation', { status: 202, body: { message: 'If so, a mail is on its way.' } })
     await visit(browser, site.origin, async (page) => {
@@ -104,7 +104,7 @@ describe('/activate', () => {
     assert.deepEqual(site.calls.at(-1)?.body, { email: 'ada@example.com' })
   })
 
-  it('offers a new mail to who comes without a link', async () => {
+  it('offers a new email to a visitor without a link', async () => {
     await visit(browser, site.origin, async (page) => {
       await page.goto('/activate')
       await page.getByText('Open the link in the email').waitFor()

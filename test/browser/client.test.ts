@@ -151,7 +151,7 @@ describe('the client in a browser', { timeout: 300_000 }, () => {
       })
     })
 
-    it(`goes on after a reload, and asks nothing when nobody is signed in (${transport})`, async () => {
+    it(`stays signed in after a reload, and sends nothing when nobody is signed in (${transport})`, async () => {
       await inTabs(transport, async (_, context) => {
         const later = await openTab(context, transport)
         assert.equal((await later.evaluate(() => client.restore()))?.email, ada.email)
@@ -181,7 +181,7 @@ describe('the client in a browser', { timeout: 300_000 }, () => {
     })
   })
 
-  it('sends each who signed in here their own device token, and nobody another’s', async () => {
+  it('sends every user who signed in here only their own device token', async () => {
     await inTabs('cookie', async ([tab], context) => {
       const sent: (string | undefined)[] = []
       context.on('request', (request) => {
