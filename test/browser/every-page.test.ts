@@ -20,7 +20,7 @@ describe('the pages', { timeout: 300_000 }, () => {
         await visitor.goto('/sign-in')
         await visitor.seesHeading('Anmelden')
         assert.equal(await visitor.page.locator('html').getAttribute('lang'), 'de')
-        await visitor.field('Sprache').selectOption('en')
+        await visitor.page.getByRole('combobox', { name: 'Sprache' }).selectOption('en')
         await visitor.seesHeading('Sign in')
       },
       { locale: 'de-AT' },
