@@ -24,6 +24,8 @@ export default defineConfig({
     // The viewer of the API reference is that large; only /docs loads it.
     chunkSizeWarningLimit: 2_000,
     rolldownOptions: {
+      // Its report of slow plugins looks like an error in the output of `npm run dev`.
+      checks: { pluginTimings: false },
       input: [...Object.keys(pages), 'docs'].map((path) => join(root, `${path}.html`)),
     },
   },

@@ -987,7 +987,7 @@ describe('the emails of a whole account life', () => {
 
   /** Everything that causes an email, with every answer kept. */
   async function live(service: Service) {
-    const answers: Answer<unknown>[] = []
+    const answers: Answer[] = []
     const jobs = vi.spyOn(service.queued, 'push')
     const telling: Service = {
       ...service,

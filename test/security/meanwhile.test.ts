@@ -30,7 +30,7 @@ async function deletedEvents(where: string): Promise<Row[]> {
   return rows
 }
 
-type Act = () => Promise<Answer<unknown>>
+type Act = () => Promise<Answer>
 
 /** A service that does something before the statement that would record an act, and the tables as they were then. */
 function interrupting(service: Service, meanwhile: Act) {
@@ -48,11 +48,7 @@ function interrupting(service: Service, meanwhile: Act) {
 }
 
 /** Calls the late service, does something meanwhile, and tells what the call itself then left behind. */
-async function interrupted<A extends Answer<unknown>>(
-  service: Service,
-  call: (late: Service) => Promise<A>,
-  meanwhile: Act,
-) {
+async function interrupted<A extends Answer>(service: Service, call: (late: Service) => Promise<A>, meanwhile: Act) {
   const { late, tablesThen } = interrupting(service, meanwhile)
   const answer = await call(late)
   const before = tablesThen()
@@ -78,7 +74,7 @@ const it = base.extend('cast', async ({ people, admin, ada, eve }): Promise<Cast
 
 interface ActOf<Actor> {
   act: string
-  run: (actor: Actor, cast: Cast) => Promise<Answer<unknown>>
+  run: (actor: Actor, cast: Cast) => Promise<Answer>
 }
 
 const change = { old_password: goodPassword, new_password: otherPassword }
@@ -95,7 +91,7 @@ const ownActs: ActOf<Person>[] = [
   ...passwordActs,
 ]
 
-const ends: { end: string; run: (cast: Cast) => Promise<Answer<unknown>> }[] = [
+const ends: { end: string; run: (cast: Cast) => Promise<Answer> }[] = [
   { end: 'its session was ended', run: ({ ada }) => ada.logout().answer },
   { end: 'its user was suspended', run: ({ ada, admin }) => admin.suspend(ada).answer },
   { end: 'its user was deleted', run: ({ ada, admin }) => admin.deleteUser(ada).answer },
@@ -138,7 +134,7 @@ describe('a sign-in with the right password', () => {
   }
   const suspend = ({ admin, ada }: Cast) => admin.suspend(ada).answer
 
-  it.for<{ change: string; run: (cast: Cast) => Promise<Answer<unknown>>; status: number; code: string }>([
+  it.for<{ change: string; run: (cast: Cast) => Promise<Answer>; status: number; code: string }>([
     {
       change: 'it was changed',
       run: ({ phone }) => phone.changePassword(change).answer,
@@ -203,7 +199,7 @@ const actsOnEve: ActOf<Person>[] = [
 ]
 
 describe('an act on somebody else', () => {
-  const losses: { loss: string; lose: (actor: Person, admin: Person) => Promise<Answer<unknown>> }[] = [
+  const losses: { loss: string; lose: (actor: Person, admin: Person) => Promise<Answer> }[] = [
     { loss: 'lost the role', lose: (actor, admin) => admin.assignRole(actor, 'USER').answer },
     { loss: 'was suspended', lose: (actor, admin) => admin.suspend(actor, 'x').answer },
     { loss: 'logged out', lose: (actor) => actor.logout().answer },
@@ -244,7 +240,7 @@ const email = 'new@example.com'
 
 type Done = 'suspended' | 'deleted' | 'activated'
 
-const byAdmin: Record<Done, (admin: Person, id: string) => Promise<Answer<unknown>>> = {
+const byAdmin: Record<Done, (admin: Person, id: string) => Promise<Answer>> = {
   suspended: (admin, id) => admin.suspend(id).answer,
   deleted: (admin, id) => admin.deleteUser(id).answer,
   activated: (admin, id) => admin.activateUser(id).answer,
@@ -254,7 +250,7 @@ const byAdmin: Record<Done, (admin: Person, id: string) => Promise<Answer<unknow
 const idOfAccount = async () => String((await rowOf('users', 'email = ?', email))['id'])
 
 /** What the owner of a pending account does with a link, once it has been mailed. */
-const linkActs: Record<string, (people: People) => Promise<(late: Caller) => Promise<Answer<unknown>>>> = {
+const linkActs: Record<string, (people: People) => Promise<(late: Caller) => Promise<Answer>>> = {
   'an activation': async (people) => {
     const token = await people.register(email)
     return (late) => late.activate({ token, password: goodPassword }).answer

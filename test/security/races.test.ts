@@ -15,7 +15,7 @@ import { setAttempts } from '../support/rows.ts'
 import type { Answer } from '../support/service.ts'
 import { revokedSessions, rowOf, rowsOf } from '../support/state.ts'
 
-type Sent = Promise<Answer<unknown>>
+type Sent = Promise<Answer>
 type Tokens = Success<'refresh'>
 
 const callers = 20
@@ -25,28 +25,28 @@ async function race(run: (email: string) => Promise<void>): Promise<void> {
   for (let round = 0; round < env.RACE_ROUNDS; round++) await run(`racer-${round}@example.com`)
 }
 
-function atOnce(send: (index: number) => Sent): Promise<Answer<unknown>[]> {
+function atOnce(send: (index: number) => Sent): Promise<Answer[]> {
   return Promise.all(Array.from({ length: callers }, (_, index) => send(index)))
 }
 
 /** The same, but each caller starts one D1 query later, so that some meet an act of several queries between two of them. */
-function inARow(send: (index: number) => Sent): Promise<Answer<unknown>[]> {
+function inARow(send: (index: number) => Sent): Promise<Answer[]> {
   return atOnce(async (index) => {
     for (let queries = 0; queries < index; queries++) await env.DB.prepare('select 1').run()
     return send(index)
   })
 }
 
-function countStatus(answers: Answer<unknown>[], status: number): number {
+function countStatus(answers: Answer[], status: number): number {
   return answers.filter((answer) => answer.status === status).length
 }
 
-function countCode(answers: Answer<unknown>[], code: string): number {
+function countCode(answers: Answer[], code: string): number {
   return answers.filter(({ json }) => (json as { code?: string } | undefined)?.code === code).length
 }
 
 /** The tokens that were given to the callers. */
-function tokensIn(answers: Answer<unknown>[]): Tokens[] {
+function tokensIn(answers: Answer[]): Tokens[] {
   const isTokens = (json: unknown): json is Tokens =>
     typeof json === 'object' && json !== null && 'access_token' in json
   return answers.map(({ json }) => json).filter(isTokens)
@@ -404,7 +404,7 @@ it('counts guesses at a registration although the password of another one gives 
   const token = await people.register(email)
   clock.advance(minute)
   await anonymous.register({ email, password: otherPassword })
-  const guesses: Answer<unknown>[] = []
+  const guesses: Answer[] = []
   // Not a race repeated, but one long attack.
   for (let round = 0; round < 10; round++) {
     const answers = await atOnce((index) =>

@@ -43,13 +43,13 @@ function send(
   anonymous: Caller,
   { operation, body }: BearerCall,
   more: Call & { query?: object } = {},
-): Promise<Answer<unknown>> {
+): Promise<Answer> {
   const input = { id: '01936f6e-0000-7000-8000-000000000000', ...(body !== undefined && { body }), ...more }
   return anonymous.call(operation, input).answer
 }
 
 /** Presents any text as a token: the wrong ones are more than a token can be. */
-function present(anonymous: Caller, call: BearerCall, token: string): Promise<Answer<unknown>> {
+function present(anonymous: Caller, call: BearerCall, token: string): Promise<Answer> {
   return send(anonymous, call, { headers: { 'X-Request-Id': requestId, Authorization: `Bearer ${token}` } })
 }
 

@@ -28,7 +28,7 @@ const it = base
 interface Guarded {
   name: string
   action: string
-  ask: (caller: Caller, token?: unknown) => Promise<Answer<unknown>>
+  ask: (caller: Caller, token?: unknown) => Promise<Answer>
 }
 
 const guarded: Guarded[] = [
@@ -53,7 +53,7 @@ async function failThreeTimes(caller: Caller, more: Partial<BodyOf<'login'>> = {
   for (let index = 0; index < 3; index++) await login(caller, 'wrong', more).refused(401, 'invalid_credentials')
 }
 
-function expectNotHuman(answer: Answer<unknown>, code: 'turnstile_required' | 'turnstile_failed'): void {
+function expectNotHuman(answer: Answer, code: 'turnstile_required' | 'turnstile_failed'): void {
   expectProblem(answer, 422, 'validation_failed')
   expect(answer.json).toMatchObject({ errors: [{ pointer: '/turnstile_token', code, message: expect.any(String) }] })
 }
