@@ -28,6 +28,9 @@ export async function startWarmVitest(testFiles: string[]): Promise<WarmVitest> 
     watch: false,
     reporters: [{}],
     silent: true,
+    // A worker that files share asks for a runner for each file, and the jobs are given to one.
+    isolate: true,
+    maxWorkers: 1,
     include: ['test/mutation/every-test.ts'],
     runner: './test/mutation/loop.ts',
     // Shorter than usual: a mutant may make a test wait forever.
