@@ -278,7 +278,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Verify an access token at the edge
+         * Verify an access token without the database
          * @description For gateways and other Workers. Checks the signature, the claims and the revocation list, but not the database: the token of an ended session is still accepted for about a minute. Role and scope are those of the token.
          */
         get: operations["verify"];

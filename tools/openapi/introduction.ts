@@ -1,7 +1,7 @@
 /** The introduction to the document. */
 import { problems } from '../../src/errors.ts'
 
-export const summary = 'Accounts, sessions and roles at the edge.'
+export const summary = 'Accounts, sessions, roles and the emails around them.'
 
 const catalogue = Object.entries(problems).map(
   ([code, { status, detail }]) => `| \`${code}\` | ${status} | ${detail} |`,

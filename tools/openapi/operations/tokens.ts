@@ -43,7 +43,7 @@ export const tokenOperations: Operations = {
   'GET /auth/verify': {
     operationId: 'verify',
     tag: 'Tokens',
-    summary: 'Verify an access token at the edge',
+    summary: 'Verify an access token without the database',
     description:
       'For gateways and other Workers. Checks the signature, the claims and the revocation list, but not the database: the token of an ended session is still accepted for about a minute. Role and scope are those of the token.',
     answers: {
