@@ -12,13 +12,13 @@ describe('the console', { timeout: 300_000 }, () => {
     await visit(async (visitor) => {
       await visitor.signIn(admin, '/console')
       await visitor.link(target.email).waitFor()
-      await visitor.page.getByLabel('Search').fill('targ')
+      await visitor.page.getByLabel('Search by email address').fill('targ')
       await visitor.link(admin.email).waitFor({ state: 'detached' })
       await visitor.link(target.email).click()
       await visitor.seesHeading(target.email)
       await visitor.seesHeading('Sessions')
       await visitor.page.goBack()
-      assert.equal(await visitor.page.getByLabel('Search').inputValue(), 'targ')
+      assert.equal(await visitor.page.getByLabel('Search by email address').inputValue(), 'targ')
     })
   })
 
@@ -33,7 +33,7 @@ describe('the console', { timeout: 300_000 }, () => {
       await visitor.dialog.getByText('Enter a reason.').waitFor()
       await visitor.dialog.getByLabel('Reason').fill('spam')
       await visitor.confirm('Suspend')
-      await visitor.sees('The account is suspended.')
+      await visitor.sees('The account has been suspended.')
       await visitor.sees('reason: spam')
       const signIn = await fetch(`${service.server.origin}/auth/login`, {
         method: 'POST',
@@ -44,7 +44,7 @@ describe('the console', { timeout: 300_000 }, () => {
 
       await visitor.press('Reinstate')
       await visitor.confirm('Reinstate')
-      await visitor.sees('The account is reinstated.')
+      await visitor.sees('The account has been reinstated.')
     })
   })
 
@@ -112,9 +112,9 @@ describe('the console', { timeout: 300_000 }, () => {
         await new Promise((resolve) => setTimeout(resolve, 1500))
         await route.continue().catch(() => undefined)
       })
-      await page.getByLabel('Search').fill('a')
+      await page.getByLabel('Search by email address').fill('a')
       await page.waitForTimeout(300)
-      await page.getByLabel('Search').fill('ada')
+      await page.getByLabel('Search by email address').fill('ada')
       await visitor.link(admin.email).waitFor({ state: 'detached' })
       await page.waitForTimeout(1800)
       assert.equal(await visitor.link(admin.email).count(), 0)

@@ -104,7 +104,7 @@ describe('in Firefox', { timeout: 300_000 }, () => {
       await tab.press('link', ada.email)
       await tab.seesHeading(ada.email)
       await tab.press('button', 'Suspend…')
-      await tab.seesText('The user is signed out everywhere at once')
+      await tab.seesText('The user will be signed out everywhere at once')
     })
   })
 })

@@ -51,14 +51,14 @@ export function Outbox({ status = '', userId, round = 0 }: OutboxProps) {
 
 const columns = () => [
   { title: words.when, cell: ({ created_at: at }: OutboxEmail) => <Time at={at} /> },
-  { title: words.template, cell: ({ template }: OutboxEmail) => <code>{template}</code> },
+  { title: words.template, cell: ({ template }: OutboxEmail) => words.templates[template] },
   {
     title: words.recipient,
     cell: ({ user_id: id, recipient }: OutboxEmail) =>
       id === null ? (recipient ?? '–') : <Link to={{ user: id }}>{recipient ?? '–'}</Link>,
   },
   { title: words.status, cell: ({ status }: OutboxEmail) => words.mailStatuses[status] },
-  { title: words.fate, cell: ({ fate }: OutboxEmail) => fate ?? '–' },
+  { title: words.fate, cell: ({ fate }: OutboxEmail) => (fate === null ? '–' : words.fates[fate]) },
   { title: words.attempts, cell: ({ attempts }: OutboxEmail) => attempts },
   { title: words.error, cell: ({ last_error: error }: OutboxEmail) => error ?? '–' },
 ]

@@ -48,7 +48,7 @@ export const de: Texts = {
   mail: {
     submit: 'Link anfordern',
     busy: 'Wird gesendet …',
-    sentTitle: 'Sehen Sie in Ihrem Posteingang nach',
+    sentTitle: 'Prüfen Sie Ihren Posteingang',
     sent: 'Wenn die Adresse stimmt, erhalten Sie in Kürze eine E-Mail. Öffnen Sie den Link darin, um fortzufahren.',
     nothingThere: 'Nach ein paar Minuten noch keine E-Mail? Sehen Sie auch im Spam-Ordner nach.',
   },
@@ -78,9 +78,9 @@ export const de: Texts = {
     intro: 'Geben Sie das Passwort ein, das Sie bei der Registrierung gewählt haben.',
     submit: 'Konto aktivieren',
     busy: 'Wird aktiviert …',
-    forgot: 'Passwort vergessen? Neues festlegen',
+    forgot: 'Passwort vergessen? Neues Passwort festlegen',
     wrongPassword:
-      'Mit diesem Passwort haben Sie sich nicht registriert. Der Link bleibt gültig: Versuchen Sie es erneut oder legen Sie ein neues Passwort fest.',
+      'Das ist nicht das Passwort, das Sie bei der Registrierung gewählt haben. Der Link bleibt gültig: Versuchen Sie es erneut oder legen Sie ein neues Passwort fest.',
     askWhy:
       'Öffnen Sie den Link in der E-Mail, die Sie nach der Registrierung erhalten haben. Sie finden sie nicht? Geben Sie Ihre E-Mail-Adresse ein, dann schicken wir Ihnen eine neue.',
     voidTitle: 'Dieser Link ist nicht mehr gültig',
@@ -122,13 +122,13 @@ export const de: Texts = {
   session: {
     title: 'Hier sind Sie angemeldet',
     current: 'Dieses Gerät',
-    lastUsed: (time) => `zuletzt verwendet ${time}`,
+    lastUsed: (time) => `zuletzt aktiv ${time}`,
     end: 'Abmelden',
     endOf: (device) => `${device} abmelden`,
     endOthers: 'Alle anderen Geräte abmelden',
     ended: 'Das Gerät wurde abgemeldet.',
     othersEnded: 'Alle anderen Geräte wurden abgemeldet.',
-    somewhere: 'Unbekannter Ort',
+    somewhere: 'Ort unbekannt',
     unknownDevice: 'Unbekanntes Gerät',
     device: (program, system) => `${program} auf ${system}`,
   },
