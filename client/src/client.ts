@@ -123,7 +123,8 @@ export function createClient(options: ClientOptions): Client {
     path: string,
     { path: parts = {}, query, body, signal }: Input = {},
   ): Promise<T> {
-    const filled = path.replace(/{(\w+)}/g, (_, name: string) => encodeURIComponent(parts[name]!))
+    const given = new Map(Object.entries(parts))
+    const filled = path.replace(/{(\w+)}/g, (_, name: string) => encodeURIComponent(given.get(name)!))
     const asked = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== '')
     const search = String(new URLSearchParams(asked as [string, string][]))
     const request: Exchange = { method, path: search ? `${filled}?${search}` : filled, body, signal }

@@ -152,8 +152,9 @@ function assertTimes({ iat, exp }: JWTPayload, maxSeconds: number | null, now: D
 }
 
 function readClaims(payload: JWTPayload, { claims }: TokenKind): JWTPayload {
-  if (!Object.entries(claims).every(([name, isValid]) => isValid(payload[name]))) throw new RefusedToken('bad_claims')
-  return Object.fromEntries(Object.keys(claims).map((name) => [name, payload[name]]))
+  const given = new Map<string, unknown>(Object.entries(payload))
+  if (!Object.entries(claims).every(([name, isValid]) => isValid(given.get(name)))) throw new RefusedToken('bad_claims')
+  return Object.fromEntries(Object.keys(claims).map((name) => [name, given.get(name)]))
 }
 
 class RefusedToken extends Error {
@@ -165,19 +166,19 @@ class RefusedToken extends Error {
 }
 
 /** The claim that jose names in its error, or else the code of the error. */
-const reasons: Partial<Record<string, Reason>> = {
-  typ: 'wrong_typ',
-  iss: 'wrong_issuer',
-  aud: 'wrong_audience',
-  nbf: 'not_yet_valid',
-  ERR_JWT_EXPIRED: 'expired',
-  ERR_JWT_CLAIM_VALIDATION_FAILED: 'bad_claims',
-  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: 'bad_signature',
-  ERR_JOSE_ALG_NOT_ALLOWED: 'wrong_algorithm',
-}
+const reasons = new Map<string, Reason>([
+  ['typ', 'wrong_typ'],
+  ['iss', 'wrong_issuer'],
+  ['aud', 'wrong_audience'],
+  ['nbf', 'not_yet_valid'],
+  ['ERR_JWT_EXPIRED', 'expired'],
+  ['ERR_JWT_CLAIM_VALIDATION_FAILED', 'bad_claims'],
+  ['ERR_JWS_SIGNATURE_VERIFICATION_FAILED', 'bad_signature'],
+  ['ERR_JOSE_ALG_NOT_ALLOWED', 'wrong_algorithm'],
+])
 
 function reasonOf(error: unknown): Reason {
   if (error instanceof RefusedToken) return error.reason
   const { claim = '', code = '' } = error as { claim?: string; code?: string }
-  return reasons[claim] ?? reasons[code] ?? 'malformed'
+  return reasons.get(claim) ?? reasons.get(code) ?? 'malformed'
 }

@@ -4,10 +4,10 @@ import { requeueStrandedEmails } from '../services/mail/rescue.ts'
 import { cleanUp } from './cleanup.ts'
 
 /** The job of each Cron Trigger in wrangler.toml. */
-export const schedule: Record<string, { name: string; run: (ctx: Ctx) => Promise<void> }> = {
-  '*/5 * * * *': { name: 'requeue', run: requeue },
-  '0 * * * *': { name: 'cleanup', run: cleanUp },
-}
+export const schedule = new Map<string, { name: string; run: (ctx: Ctx) => Promise<void> }>([
+  ['*/5 * * * *', { name: 'requeue', run: requeue }],
+  ['0 * * * *', { name: 'cleanup', run: cleanUp }],
+])
 
 async function requeue(ctx: Ctx): Promise<void> {
   log('info', 'mail.requeued', { count: await requeueStrandedEmails(ctx) })
@@ -15,7 +15,7 @@ async function requeue(ctx: Ctx): Promise<void> {
 
 /** Runs the job of a Cron Trigger. A failure is logged and rethrown, so that the platform counts it, too. */
 export async function runScheduled(ctx: Ctx, cron: string): Promise<void> {
-  const job = schedule[cron]
+  const job = schedule.get(cron)
   if (!job) {
     log('error', 'job.unknown', { cron })
     return

@@ -21,19 +21,19 @@ const event = z.object({
 
 type Event = z.output<typeof event>
 
-const fates: Record<string, (event: Event) => EmailFate> = {
-  'email.delivery_delayed': () => 'delivery_delayed',
-  'email.delivered': () => 'delivered',
-  'email.failed': () => 'failed',
+const fates = new Map<string, (event: Event) => EmailFate>([
+  ['email.delivery_delayed', () => 'delivery_delayed'],
+  ['email.delivered', () => 'delivered'],
+  ['email.failed', () => 'failed'],
   // Any other bounce, such as that of a full mailbox, says nothing about the address.
-  'email.bounced': ({ data }) => (data.bounce?.type === 'Permanent' ? 'bounced' : 'soft_bounced'),
-  'email.suppressed': () => 'suppressed',
-  'email.complained': () => 'complained',
-}
+  ['email.bounced', ({ data }) => (data.bounce?.type === 'Permanent' ? 'bounced' : 'soft_bounced')],
+  ['email.suppressed', () => 'suppressed'],
+  ['email.complained', () => 'complained'],
+])
 
 export const webhookRoutes = new Hono<HttpEnv>().post('/resend', signedByResend, async (c) => {
   const told = event.safeParse(parse(await c.req.text()))
-  const fate = told.success ? fates[told.data.type]?.(told.data) : undefined
+  const fate = told.success ? fates.get(told.data.type)?.(told.data) : undefined
   if (told.success && fate) {
     const { created_at: at, data } = told.data
     const about = { id: data.tags?.[rowTag], providerId: data.email_id }

@@ -58,8 +58,9 @@ export type Row<T extends SQLiteTable> = { [K in keyof T['$inferInsert']]: T['$i
  * also has to decide.
  */
 export function insertWhere<T extends SQLiteTable>(db: Db, table: T, row: Row<T>, guard: SQL) {
+  const given = new Map<string, unknown>(Object.entries(row))
   const values = Object.entries(getTableColumns(table)).map(([name, column]) => {
-    const value: unknown = (row as Record<string, unknown>)[name] ?? null
+    const value = given.get(name) ?? null
     return is(value, SQL) ? value : sql`${sql.param(value, column)}`
   })
   return db.insert(table).select(sql`select ${sql.join(values, sql`, `)} where ${guard}`)

@@ -39,8 +39,8 @@ const draft = z
  */
 export function readDraft(value: unknown): Draft {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    const given = value as Record<string, unknown>
-    const missing = ['from', 'to', 'subject'].find((field) => isEmpty(given[field]))
+    const given: { from?: unknown; to?: unknown; subject?: unknown } = value
+    const missing = (['from', 'to', 'subject'] as const).find((field) => isEmpty(given[field]))
     if (missing !== undefined) throw new Refusal('missing_required_field', `Missing \`${missing}\` field.`)
   }
   const parsed = draft.safeParse(value)

@@ -8,8 +8,8 @@ type Colours = (typeof brand)['light']
 const declarations = ({ accent, accentHover, onAccent }: Colours) =>
   `--accent: ${accent}; --accent-hover: ${accentHover}; --on-accent: ${onAccent};`
 
-const escapes: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }
-const escapeHtml = (text: string) => text.replace(/[&<>"]/g, (character) => escapes[character]!)
+const escapes = new Map(Object.entries({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }))
+const escapeHtml = (text: string) => text.replace(/[&<>"]/g, (character) => escapes.get(character)!)
 
 export function applyBrand({ productName }: Settings): Plugin {
   return {

@@ -11,7 +11,8 @@ export interface Settings {
 /** @param env overrides the file for one run, as it does for the Worker */
 export function readPageSettings(configPath: string, env: NodeJS.ProcessEnv): Settings {
   const { vars } = readConfig({ config: configPath }, { hideWarnings: true })
-  const textOf = (name: string) => env[name] ?? String(vars[name] ?? '')
+  const textOf = (name: 'PRODUCT_NAME' | 'CORS_ORIGINS' | 'PASSWORD_MIN_LENGTH') =>
+    env[name] ?? String(vars[name] ?? '')
   return {
     productName: textOf('PRODUCT_NAME') || 'Postern',
     returnOrigins: textOf('CORS_ORIGINS')

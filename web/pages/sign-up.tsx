@@ -13,8 +13,8 @@ const names = ['email', 'first_name', 'last_name', 'password'] as const
 export function SignUp() {
   const { signUp: words, fields } = texts
   const [isDone, setIsDone] = useState(false)
-  const typed = useRef<Record<string, string>>({})
-  const note = (name: string) => ({
+  const typed = useRef<{ [Name in (typeof names)[number]]?: string }>({})
+  const note = (name: (typeof names)[number]) => ({
     onInput: ({ currentTarget }: { currentTarget: HTMLInputElement }) =>
       void (typed.current[name] = currentTarget.value),
   })

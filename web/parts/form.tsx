@@ -57,7 +57,7 @@ export function useForm<Name extends string>(
   return {
     refusals,
     isBusy,
-    errorOf: (field) => refusals[field] as string | undefined,
+    errorOf: (field) => new Map(Object.entries(refusals)).get(field) as string | undefined,
     props: {
       ref,
       noValidate: true,

@@ -5,7 +5,7 @@ export const languages = { en: 'English', de: 'Deutsch' } as const
 export type Language = keyof typeof languages
 
 const storageKey = 'postern:language'
-const isLanguage = (tag: string): tag is Language => tag in languages
+const isLanguage = (tag: string): tag is Language => Object.hasOwn(languages, tag)
 
 /** The language that the visitor chose earlier, or the first of the browser's languages that has a catalog. */
 export function chosenLanguage(): Language {

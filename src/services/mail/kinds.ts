@@ -105,9 +105,11 @@ export const emailTemplates = Object.keys(table) as [EmailTemplate, ...EmailTemp
 /** The templates whose finished rows keep no recipient. */
 export const forgetfulTemplates = emailTemplates.filter((template) => emailKinds[template].forgets)
 
+const kindOf = new Map<string, Kind>(Object.entries(emailKinds))
+
 /** The kind of a stored row. A row of a kind that no longer exists has nothing to say. */
 export function findKind(template: string): Kind | undefined {
-  return Object.hasOwn(emailKinds, template) ? emailKinds[template as EmailTemplate] : undefined
+  return kindOf.get(template)
 }
 
 /** Something that happened to an account: when, and from where. */
