@@ -35,6 +35,7 @@ describe('a configuration', () => {
     expect(config).toEqual({
       isDevelopment: true,
       publicUrl: 'https://accounts.example.com',
+      ownOrigins: ['https://accounts.example.com'],
       productName: 'Postern',
       mailFrom: 'Postern <accounts@example.com>',
       audience: 'postern',
@@ -107,6 +108,23 @@ describe('a configuration', () => {
     },
   ])('accepts the TOML value $value for $name', async ({ name, value, expected }) => {
     expect(await configOf({ [name]: value })).toMatchObject(expected)
+  })
+
+  it.each([
+    { url: 'http://localhost:8787', own: ['http://localhost:8787', 'http://127.0.0.1:8787'] },
+    { url: 'http://127.0.0.1:8787', own: ['http://127.0.0.1:8787', 'http://localhost:8787'] },
+    { url: 'https://localhost', own: ['https://localhost', 'https://127.0.0.1'] },
+    { url: 'http://localhost.evil.example', own: ['http://localhost.evil.example'] },
+    { url: 'https://accounts.example.com', own: ['https://accounts.example.com'] },
+  ])('counts the pages of both names of this machine as its own in development, for $url', async ({ url, own }) => {
+    expect((await configOf({ PUBLIC_URL: url })).ownOrigins).toEqual(own)
+  })
+
+  it('counts the pages of one address as its own in production', async () => {
+    const local = { ...production, PUBLIC_URL: 'https://localhost' }
+    expect((await configOf({ ...local, RESEND_BASE_URL: 'https://resend.test' })).ownOrigins).toEqual([
+      'https://localhost',
+    ])
   })
 
   it('may use http in development only', async () => {

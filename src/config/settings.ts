@@ -7,7 +7,18 @@ import {
   parseSecretKeys,
   parseSigningKeys,
 } from '../crypto/keys.ts'
-import { flag, mailbox, minLength, onOrOff, orNull, origin, origins, secureUrl, variableText } from './values.ts'
+import {
+  flag,
+  mailbox,
+  minLength,
+  onOrOff,
+  orNull,
+  origin,
+  origins,
+  ownOrigins,
+  secureUrl,
+  variableText,
+} from './values.ts'
 import { importWebhookKey } from '../crypto/webhook-signature.ts'
 import { normalizeEmailAddress } from '../email-address.ts'
 import { rateLimits } from './rate-limits.ts'
@@ -17,6 +28,8 @@ export interface Config {
   isDevelopment: boolean
   /** An origin without a trailing slash: the issuer of tokens, and the first part of every link. */
   publicUrl: string
+  /** The origins whose pages are our own, for cookies: that of `publicUrl`, and in development the other name of this machine. */
+  ownOrigins: readonly string[]
   productName: string
   mailFrom: string
   audience: string
@@ -169,6 +182,7 @@ async function interpret(env: Env): Promise<Settings> {
     config: {
       isDevelopment,
       publicUrl: data.PUBLIC_URL,
+      ownOrigins: ownOrigins(data.PUBLIC_URL, isDevelopment),
       productName: data.PRODUCT_NAME,
       mailFrom: data.MAIL_FROM,
       audience: data.AUDIENCE,

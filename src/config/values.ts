@@ -25,6 +25,16 @@ export function origin(text: string, isDevelopment: boolean): string | undefined
   return url.protocol === 'https:' || (isDevelopment && url.protocol === 'http:') ? url.origin : undefined
 }
 
+const localNames = ['localhost', '127.0.0.1']
+
+/** The origins of our own pages. A developer's machine has two names, and people type either. */
+export function ownOrigins(publicUrl: string, isDevelopment: boolean): string[] {
+  const url = new URL(publicUrl)
+  if (!isDevelopment || !localNames.includes(url.hostname)) return [publicUrl]
+  const others = localNames.filter((name) => name !== url.hostname)
+  return [publicUrl, ...others.map((name) => Object.assign(new URL(publicUrl), { hostname: name }).origin)]
+}
+
 /** The same rule for a URL with a path. */
 export function secureUrl(text: string, isDevelopment: boolean): string | undefined {
   const url = URL.parse(text)

@@ -20,9 +20,9 @@ export type Transport = 'bearer' | 'cookie' | undefined
  * @throws {AppError} `origin_not_allowed`
  */
 export function assertOwnPage(c: Context<HttpEnv>, transport: Transport): void {
-  if (transport === 'cookie' && c.req.header('Origin') !== c.get('ctx').config.publicUrl) {
-    throw new AppError('origin_not_allowed')
-  }
+  if (transport !== 'cookie') return
+  const origin = c.req.header('Origin')
+  if (origin === undefined || !c.get('ctx').config.ownOrigins.includes(origin)) throw new AppError('origin_not_allowed')
 }
 
 /** The token in the cookie. Without a cookie it is empty, which is never a valid token. */

@@ -57,8 +57,8 @@ function meaningOf(isOk: boolean, answer: unknown, hosts: string[], expected: Tu
 }
 
 /** The hosts whose pages may show our widget: this service's own, and those on the CORS list. */
-function hostsOf({ publicUrl, corsOrigins }: Config): string[] {
-  return [publicUrl, ...corsOrigins].map((origin) => new URL(origin).hostname)
+function hostsOf({ ownOrigins, corsOrigins }: Config): string[] {
+  return [...ownOrigins, ...corsOrigins].map((origin) => new URL(origin).hostname)
 }
 
 /** Only what looks like one of Cloudflare's codes may go to the log. */

@@ -98,5 +98,5 @@ async function portsAreFree(): Promise<void> {
 }
 
 function api(): string {
-  return `http://127.0.0.1:${env.PORT}`
+  return `http://localhost:${env.PORT}`
 }

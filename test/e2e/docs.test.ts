@@ -77,6 +77,11 @@ test('no command of a document imports a module of the repository', () => {
   assert.deepEqual(reaching, [])
 })
 
+test('documents call this machine localhost, as the development server does', () => {
+  const stale = pages.filter((page) => page !== 'CHANGELOG.md' && /127\.0\.0\.1:(\d|\$)/.test(read(page)))
+  assert.deepEqual(stale, [])
+})
+
 test('every path of the repository that a document names exists', () => {
   const folders = 'src|test|tools|docs|web|client|emails|examples|migrations|public|\\.ci'
   const isPath = new RegExp(`^(?:(?:${folders})(?:/[\\w.*-]+)*/?|[\\w-]+(?:/[\\w.-]+)*\\.(?:ts|tsx|toml|md))$`)

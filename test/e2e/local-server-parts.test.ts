@@ -43,8 +43,8 @@ test('a port in use is reported on one line with a way out', async (context) => 
 })
 
 test('invalid ports are refused', () => {
-  assert.equal(readLocalServer({}).url, 'http://127.0.0.1:8787')
-  assert.equal(readLocalServer({ PORT: '9000', MAILBOX_PORT: '' }).mailboxUrl, 'http://127.0.0.1:8788')
+  assert.equal(readLocalServer({}).url, 'http://localhost:8787')
+  assert.equal(readLocalServer({ PORT: '9000', MAILBOX_PORT: '' }).mailboxUrl, 'http://localhost:8788')
   for (const PORT of ['x', '0', '70000', '80.5', '8788'])
     assert.throws(() => readLocalServer({ PORT }), { name: 'Stop' }, PORT)
 })

@@ -58,7 +58,7 @@ let worker: KillableWorker
 before(async () => {
   const [port, mailboxPort] = [await freePort(), await freePort()]
   env = { PORT: `${port}`, MAILBOX_PORT: `${mailboxPort}`, STATE_DIR: await prepareState() }
-  api = new Api(`http://127.0.0.1:${port}`)
+  api = new Api(`http://localhost:${port}`)
   database = new LocalDatabase(env.STATE_DIR)
 })
 

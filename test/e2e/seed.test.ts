@@ -81,7 +81,7 @@ test('seeded people sign in to the real server, and an ADMIN lists them', { time
   try {
     await dev.untilSaid('Postern runs.')
     const signIn = (email: string) =>
-      fetch(`http://127.0.0.1:${env.PORT}/auth/login`, {
+      fetch(`http://localhost:${env.PORT}/auth/login`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ email, password: demoAdmin.password }),
@@ -96,13 +96,13 @@ test('seeded people sign in to the real server, and an ADMIN lists them', { time
     }
     const { access_token: token } = await (await signIn(demoAdmin.email)).json()
     for (const path of ['/users', '/emails', '/audit-events']) {
-      const answer = await fetch(`http://127.0.0.1:${env.PORT}${path}?limit=100`, {
+      const answer = await fetch(`http://localhost:${env.PORT}${path}?limit=100`, {
         headers: { authorization: `Bearer ${token}` },
       })
       assert.equal(answer.status, 200, `${path}: ${await answer.clone().text()}`)
     }
     const inUse = new CommandProcess('tools/seed.ts', env)
-    const keptBusy = setInterval(() => void fetch(`http://127.0.0.1:${env.PORT}/readyz`).catch(() => {}), 500)
+    const keptBusy = setInterval(() => void fetch(`http://localhost:${env.PORT}/readyz`).catch(() => {}), 500)
     const exitCode = await inUse.exitCode()
     clearInterval(keptBusy)
     assert.equal(exitCode, 1)

@@ -253,6 +253,30 @@ describe('a cookie request from another origin', () => {
   )
 })
 
+describe('a page of a developer machine', () => {
+  const both = ['http://localhost:8787', 'http://127.0.0.1:8787']
+
+  it.for(both)(
+    'may use the cookie under both names of the machine, with PUBLIC_URL %s',
+    async (url, { service, people, anonymous }) => {
+      await people.signUp(email)
+      const caller = anonymous.at(startService({ beside: service, env: { PUBLIC_URL: url } }))
+      for (const Origin of both) {
+        expectOk(await caller.from({ headers: { Origin } }).login({ ...credentials, ...byCookie }).answer)
+      }
+      for (const Origin of [
+        'http://localhost:8788',
+        'https://localhost:8787',
+        'http://[::1]:8787',
+        'http://localhost',
+      ]) {
+        const answer = await caller.from({ headers: { Origin } }).login({ ...credentials, ...byCookie }).answer
+        expectProblem(answer, 403, 'origin_not_allowed')
+      }
+    },
+  )
+})
+
 describe('a form', () => {
   it.for(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x'])(
     'is refused even from our own origin, and has no effect: %s',

@@ -24,8 +24,8 @@ export function readLocalServer(env: NodeJS.ProcessEnv): LocalServer {
     port,
     mailboxPort,
     stateDir: resolve(projectRoot, env['STATE_DIR'] || '.state'),
-    url: `http://127.0.0.1:${port}`,
-    mailboxUrl: `http://127.0.0.1:${mailboxPort}`,
+    url: `http://localhost:${port}`,
+    mailboxUrl: `http://localhost:${mailboxPort}`,
     rateLimits: readRateLimits(env['RATE_LIMITS']),
     passedOn: Object.fromEntries(passedOn.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
   }

@@ -13,7 +13,7 @@ const noise = [
   /^env\.\w+ /,
   /Scheduled Workers are not automatically triggered/,
   /^\s*To manually trigger a scheduled event/,
-  /^\s*curl "http:\/\/127\.0\.0\.1:\d+\/cdn-cgi\//,
+  /^\s*curl "http:\/\/(?:127\.0\.0\.1|localhost):\d+\/cdn-cgi\//,
   /^\s*For more details, see .*cron-triggers/,
 ]
 

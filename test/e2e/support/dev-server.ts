@@ -21,8 +21,8 @@ export class DevServer {
   private constructor(port: number, mailboxPort: number, stateDir: string) {
     this.#stateDir = stateDir
     this.port = port
-    this.origin = `http://127.0.0.1:${port}`
-    this.#mailbox = `http://127.0.0.1:${mailboxPort}/emails`
+    this.origin = `http://localhost:${port}`
+    this.#mailbox = `http://localhost:${mailboxPort}/emails`
     const env = { PORT: String(port), MAILBOX_PORT: String(mailboxPort), STATE_DIR: stateDir }
     this.#process = new CommandProcess('tools/dev.ts', env)
   }

@@ -59,11 +59,11 @@ await command(async () => {
   const stateDir = await prepareState()
   const [port, mailboxPort] = [await freePort(), await freePort()]
   const env = { PORT: `${port}`, MAILBOX_PORT: `${mailboxPort}`, STATE_DIR: stateDir }
-  const url = `http://127.0.0.1:${port}`
+  const url = `http://localhost:${port}`
   const database = new LocalDatabase(stateDir)
   let server = await start(env)
   try {
-    const patterns = await signUpPatterns(url, `http://127.0.0.1:${mailboxPort}`)
+    const patterns = await signUpPatterns(url, `http://localhost:${mailboxPort}`)
     await stop(server)
     const plan = flows.map((flow) => ({ flow, ...addressesFor(database, patterns, flow) }))
     server = await start(env)
