@@ -2,7 +2,7 @@
  * Which outbox rows a consumer has claimed for delivery, and what it writes down about them. A list is passed as one JSON
  * parameter, because D1 takes at most 100 parameters in a statement.
  */
-import { type SQL, and, eq, getTableColumns, gte, inArray, isNotNull, isNull, lte, or, sql } from 'drizzle-orm'
+import { type SQL, and, eq, getTableColumns, gte, isNotNull, isNull, lte, or, sql } from 'drizzle-orm'
 import { type Db, unindexed } from './db.ts'
 import { type Email, emails } from './schema/emails.ts'
 
@@ -31,13 +31,13 @@ export type ClaimedEmail = Omit<Email, Claimed> & {
   suppressedUserId: string | null
 }
 
-export type OfferedEmail = Pick<Email, 'id' | 'batchId' | 'status' | 'dueAt'>
+export type OtherEmail = Pick<Email, 'id' | 'batchId' | 'status' | 'dueAt'>
 
 /** In the words of the partial indexes: with a bound parameter, SQLite would not use them. */
 const isOpen = sql`status IN ('queued', 'sending')`
 
-/** Rows that were offered to the provider before, in a request that may have been accepted, for a batch. */
-export function selectOfferedEmails(db: Db, ids: readonly string[]) {
+/** Rows that `claimFreshEmails` leaves: offered before, in a request that may have been accepted, or not due yet. */
+export function selectOtherEmails(db: Db, ids: readonly string[], now: Date) {
   const { id, batchId, status, dueAt } = emails
   return db
     .select({ id, batchId, status, dueAt })
@@ -46,14 +46,14 @@ export function selectOfferedEmails(db: Db, ids: readonly string[]) {
       and(
         sql`${id} in (select value from json_each(${JSON.stringify(ids)}))`,
         isOpen,
-        or(isNotNull(batchId), isNotNull(emails.inDoubtSince)),
+        or(isNotNull(batchId), isNotNull(emails.inDoubtSince), sql`${unindexed(dueAt)} > ${now.getTime()}`),
       ),
     )
 }
 
 /**
- * Claims the rows that were never offered, for one request, in the order of the list. A row that is alone in the list is
- * sent by itself.
+ * Claims the due rows that were never offered, for one request, in the order of the list. A row that is alone in the list
+ * is sent by itself.
  */
 export function claimFreshEmails(db: Db, ids: readonly string[], batchId: string, now: Date, claimMs: number) {
   return db
@@ -64,6 +64,7 @@ export function claimFreshEmails(db: Db, ids: readonly string[], batchId: string
       and(
         sql`${emails.id} = listed.value`,
         sql`${unindexed(emails.status)} = 'queued'`,
+        sql`${unindexed(emails.dueAt)} <= ${now.getTime()}`,
         isNull(emails.batchId),
         isNull(emails.inDoubtSince),
       ),
@@ -84,17 +85,12 @@ export function claimBatch(db: Db, batchId: string, now: Date, claimMs: number) 
     .returning(claimedRow)
 }
 
-/** Claims a row again that was sent by itself. */
+/** Claims a row again that was sent by itself, if it is due. */
 export function claimSingleEmail(db: Db, id: string, now: Date, claimMs: number) {
   return db
     .update(emails)
     .set({ ...taken(now, claimMs), batchId: id, batchPlace: 0 })
-    .where(
-      and(
-        eq(emails.id, id),
-        or(eq(emails.status, 'queued'), and(eq(emails.status, 'sending'), lte(emails.dueAt, now))),
-      ),
-    )
+    .where(and(eq(emails.id, id), isOpen, lte(emails.dueAt, now)))
     .returning(claimedRow)
 }
 
@@ -164,8 +160,8 @@ export function emailIsClaimed({ id, attempts }: Pick<Email, 'id' | 'attempts'>)
   return sql`exists (select 1 from ${emails} where ${inClaim})`
 }
 
-/** The row is not finished and has no tries left. */
-export function emailIsUsedUp(id: string, maxTries: number): SQL {
-  const isUsedUp = and(eq(emails.id, id), inArray(emails.status, ['queued', 'sending']), gte(emails.attempts, maxTries))
-  return sql`exists (select 1 from ${emails} where ${isUsedUp})`
+/** The row is not finished and has no tries left, and its last try is over. */
+export function emailIsUsedUp(id: string, maxTries: number, now: Date): SQL {
+  const hasLapsed = or(eq(emails.status, 'queued'), and(eq(emails.status, 'sending'), lte(emails.dueAt, now)))
+  return sql`exists (select 1 from ${emails} where ${and(eq(emails.id, id), hasLapsed, gte(emails.attempts, maxTries))})`
 }

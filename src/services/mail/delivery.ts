@@ -23,6 +23,8 @@
  * 5. After 23 hours in doubt, before Resend forgets the key, the rows become `unknown` and are never sent again.
  *
  * A row that is claimed alone is sent by itself, under a key made from its own id.
+ *
+ * No row is claimed before it is due, so a message that the queue delivers twice, or early, costs no try.
  */
 import type { Ctx } from '../../context.ts'
 import { claimMs, maxRunMs, retryAfterRunSeconds } from '../../config/policy.ts'
@@ -30,20 +32,20 @@ import { uuidv7 } from '../../crypto/random.ts'
 import { maxMailsPerRequest } from '../../providers/resend.ts'
 import { batch } from '../../store/batch.ts'
 import {
-  type OfferedEmail,
+  type OtherEmail,
   claimBatch,
   claimFreshEmails,
   claimSingleEmail,
-  selectOfferedEmails,
+  selectOtherEmails,
 } from '../../store/email-claims.ts'
 import { type Retries, deliverRequest, giveBack, retryAfter } from './request.ts'
 
-/** A request that was offered before. */
+/** A request that was offered before, or an email that is not due yet. */
 interface OfferedRequest {
   id: string
   emailIds: string[]
   isSingle: boolean
-  /** Undefined for one that may be tried at any time. */
+  /** Undefined while a consumer has it. A message that comes too early waits until then, and costs no try. */
   dueAt: Date | undefined
 }
 
@@ -56,13 +58,13 @@ export async function deliverEmails(ctx: Ctx, ids: readonly string[]): Promise<R
   const retries: Retries = new Map()
   if (ids.length === 0) return retries
   const start = ctx.now()
-  const { offered, fresh } = await batch(ctx.db, {
-    offered: selectOfferedEmails(ctx.db, ids),
+  const { others, fresh } = await batch(ctx.db, {
+    others: selectOtherEmails(ctx.db, ids, start),
     fresh: claimFreshEmails(ctx.db, ids, uuidv7(start), start, claimMs),
   })
   await deliverRequest(ctx, retries, fresh, start)
   let taken = fresh.length
-  for (const request of groupByRequest(offered, ids)) {
+  for (const request of groupByRequest(others, ids)) {
     const now = ctx.now().getTime()
     const waitSeconds = Math.ceil(((request.dueAt?.getTime() ?? now) - now) / 1000)
     if (taken >= maxMailsPerRequest || now - start.getTime() > maxRunMs) {
@@ -78,13 +80,13 @@ export async function deliverEmails(ctx: Ctx, ids: readonly string[]): Promise<R
 }
 
 /** The requests that rows were offered in, in the order of the queue's messages. */
-function groupByRequest(rows: readonly OfferedEmail[], ids: readonly string[]): OfferedRequest[] {
+function groupByRequest(rows: readonly OtherEmail[], ids: readonly string[]): OfferedRequest[] {
   const inOrder = rows.toSorted((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id))
   const groups = Map.groupBy(inOrder, ({ id, batchId }) => batchId ?? id)
   return Array.from(groups, ([id, members]) => {
     const [first] = members
     const isSingle = first?.id === id
-    const dueAt = !isSingle && first?.status === 'queued' ? first.dueAt : undefined
+    const dueAt = first?.status === 'queued' ? first.dueAt : undefined
     return { id, emailIds: isSingle ? [id] : members.map((row) => row.id), isSingle, dueAt }
   })
 }

@@ -13,8 +13,8 @@ import { findKind } from './kinds.ts'
 const queueBatch = 100
 
 /**
- * Closes the row of a message that the queue gave up, if the row has no tries left. A claim counts as a try, so an email
- * that breaks its consumer every time ends here. A row with tries left was hardly looked at, for example because D1 was
+ * Closes the row of a message that the queue gave up, if the row has no tries left and none is under way. A claim counts as
+ * a try, so an email that breaks its consumer every time ends here. A row with tries left was hardly looked at, for example because D1 was
  * down for an hour or two: it stays open, and the five-minute job sends it to the queue again.
  */
 export async function closeDeadLetter(ctx: Ctx, id: string): Promise<void> {
@@ -23,8 +23,9 @@ export async function closeDeadLetter(ctx: Ctx, id: string): Promise<void> {
   const { template, userId } = email
   const lastError = 'dead_letter'
   const event = auditEvent(ctx, 'email.failed', { userId, detail: { email_id: id, template, reason: lastError } })
-  const isUsedUp = emailIsUsedUp(id, maxTries)
-  const closed = { status: failedOrUnknown, lastError, finishedAt: ctx.now(), ...findKind(template)?.forgets }
+  const now = ctx.now()
+  const isUsedUp = emailIsUsedUp(id, maxTries, now)
+  const closed = { status: failedOrUnknown, lastError, finishedAt: now, ...findKind(template)?.forgets }
   const { recorded } = await batch(ctx.db, {
     recorded: insertAuditEvent(ctx.db, event, isUsedUp),
     closed: updateEmail(ctx.db, id, closed, isUsedUp),
