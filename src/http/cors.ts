@@ -6,7 +6,17 @@ import type { HttpEnv } from './env.ts'
 /** A preflight need not name GET, HEAD and POST, but the full list is easier to read. */
 const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE'
 const requestHeaders = 'Authorization, Content-Type, X-Request-Id'
-const exposedHeaders = 'X-Request-Id, Retry-After, WWW-Authenticate'
+/** Every header of an answer that means something to a client. A test compares it with the document. */
+const exposedHeaders = [
+  'Allow',
+  'Retry-After',
+  'WWW-Authenticate',
+  'X-Auth-Role',
+  'X-Auth-Scope',
+  'X-Auth-Session-Id',
+  'X-Auth-User-Id',
+  'X-Request-Id',
+].join(', ')
 
 /** How long browsers cache a preflight, and so how long an origin can still send after it is removed from the list. */
 const preflightSeconds = 600

@@ -3,8 +3,10 @@ import { env } from 'cloudflare:workers'
 import { describe, expect, it, vi } from 'vitest'
 import headersFile from '../../public/_headers?raw'
 import { readSettings } from '../../src/config/settings.ts'
+import { securityHeaders } from '../../src/http/headers.ts'
 import { headersFor, parseHeaderRules } from '../browser/support/header-rules.ts'
 import { Caller } from '../support/caller.ts'
+import { description, resolve } from '../support/description.ts'
 import { limitersThat } from '../support/limiters.ts'
 import { peopleOf } from '../support/population.ts'
 import { type Answer, type Call, type ServiceOptions, startService } from '../support/service.ts'
@@ -40,6 +42,12 @@ const kinds: Kind[] = [
   { kind: 'an answer to HEAD', status: 200, ask: (caller) => send(caller, 'HEAD', '/healthz') },
   { kind: 'an acceptance', status: 202, ask: (caller) => caller.resendActivation('ada@example.com').answer },
   { kind: 'an answer without content', status: 204, ask: (caller) => caller.logout('x').answer },
+  {
+    kind: 'a verified token',
+    status: 204,
+    ask: async (caller) =>
+      (await peopleOf(caller.service).signUp('ada@example.com')).from(caller.defaults).verify().answer,
+  },
   { kind: 'a redirect', status: 302, ask: (caller) => caller.call('findChangePasswordPage').answer },
   { kind: 'broken JSON', status: 400, ask: (caller) => caller.call('login', { raw: '{' }).answer },
   { kind: 'a missing token', status: 401, ask: (caller) => caller.me().answer },
@@ -138,6 +146,16 @@ function corsHeaders({ headers }: Answer): string[] {
   return Array.from(headers.keys()).filter((name) => name.startsWith('access-control-'))
 }
 
+/** The headers that pages of other origins may read: those that the answer names, and those that every page may. */
+function exposedTo({ headers }: Answer): string[] {
+  const named = headers.get('Access-Control-Expose-Headers')?.toLowerCase().split(', ') ?? []
+  // Fetch standard, "CORS-safelisted response-header name".
+  return [...named, 'cache-control', 'content-language', 'content-length', 'content-type', 'expires', 'last-modified']
+}
+
+/** Headers for browsers and caches, which mean nothing to a script. `Location` is followed before a script sees it. */
+const notForScripts = new Set([...Object.keys(securityHeaders), 'Vary', 'Location'].map((name) => name.toLowerCase()))
+
 describe('security headers', () => {
   it.each(kinds)('are on $kind ($status)', async ({ status, ask, options }) => {
     const answer = await ask(start(options))
@@ -202,9 +220,24 @@ describe('a page of a listed origin', () => {
     const answer = await ask(start(options, corsEnv).from({ headers: { Origin: site } }))
     expect(answer.status, answer.text).toBe(status)
     expect(answer.headers.get('Access-Control-Allow-Origin')).toBe(site)
-    expect(answer.headers.get('Access-Control-Expose-Headers')).toBe('X-Request-Id, Retry-After, WWW-Authenticate')
+    const told = [...answer.headers.keys()].filter((name) => !/^access-control-/.test(name) && !notForScripts.has(name))
+    expect(exposedTo(answer)).toEqual(expect.arrayContaining(told))
+    expect(answer.headers.get('Access-Control-Expose-Headers')).not.toContain('*')
     expect(answer.headers.get('Access-Control-Allow-Credentials')).toBeNull()
     expect(answer.headers.get('Vary')).toBe('Origin')
+  })
+
+  it('may read every header of the OpenAPI document', async () => {
+    const exposed = exposedTo(await start({}, corsEnv).call('getHealth', { headers: { Origin: site } }).answer)
+    const responses = Object.values(description.paths).flatMap((item) =>
+      Object.values(item).flatMap(({ responses = {} }) =>
+        Object.values(responses).map((response) => resolve(response)),
+      ),
+    )
+    const documented = new Set(responses.flatMap(({ headers = {} }) => Object.keys(headers)))
+    documented.delete('Location')
+    expect(documented.size).toBeGreaterThan(7)
+    expect(exposed).toEqual(expect.arrayContaining([...documented].map((name) => name.toLowerCase())))
   })
 
   it.each([site, 'https://admin.example.com:8443'])('gets its preflight answered: %s', async (origin) => {
