@@ -1800,11 +1800,7 @@ export interface operations {
                     token: string;
                     /** Format: password */
                     password: string;
-                    /**
-                     * @description `cookie`, for pages of this origin: the refresh token is kept in a cookie, not answered.
-                     * @enum {string}
-                     */
-                    transport?: "bearer" | "cookie";
+                    transport?: ("bearer" | "cookie") | null;
                 };
             };
         };
@@ -2102,11 +2098,7 @@ export interface operations {
                     password: string;
                     device_token?: string | null;
                     turnstile_token?: string | null;
-                    /**
-                     * @description `cookie`, for pages of this origin: the refresh token is kept in a cookie, not answered.
-                     * @enum {string}
-                     */
-                    transport?: "bearer" | "cookie";
+                    transport?: ("bearer" | "cookie") | null;
                 };
             };
         };
@@ -2179,13 +2171,8 @@ export interface operations {
                  *     }
                  */
                 "application/json": {
-                    /** @description Needed without the cookie. */
-                    refresh_token?: string;
-                    /**
-                     * @description `cookie`, for pages of this origin: the refresh token is kept in a cookie, not answered.
-                     * @enum {string}
-                     */
-                    transport?: "bearer" | "cookie";
+                    refresh_token?: string | null;
+                    transport?: ("bearer" | "cookie") | null;
                 };
             };
         };
@@ -2257,13 +2244,8 @@ export interface operations {
                  *     }
                  */
                 "application/json": {
-                    /** @description Needed without the cookie. */
-                    refresh_token?: string;
-                    /**
-                     * @description `cookie`, for pages of this origin: the refresh token is kept in a cookie, not answered.
-                     * @enum {string}
-                     */
-                    transport?: "bearer" | "cookie";
+                    refresh_token?: string | null;
+                    transport?: ("bearer" | "cookie") | null;
                 };
             };
         };
@@ -2345,7 +2327,6 @@ export interface operations {
                 content?: never;
             };
             401: components["responses"]["InvalidToken"];
-            413: components["responses"]["BodyTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -2394,7 +2375,6 @@ export interface operations {
                 };
             };
             401: components["responses"]["InvalidToken"];
-            413: components["responses"]["BodyTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -2584,14 +2564,13 @@ export interface operations {
                      *           }
                      *         }
                      *       ],
-                     *       "next_cursor": "MDFhMjAzMjItMzFlMC03NjFmLWE5NzEtMTM5YjNmOWUzZjgz"
+                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMi0zMWUwLTc2MWYtYTk3MS0xMzliM2Y5ZTNmODM"
                      *     }
                      */
                     "application/json": components["schemas"]["ActivityPage"];
                 };
             };
             401: components["responses"]["InvalidToken"];
-            413: components["responses"]["BodyTooLarge"];
             422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -2650,7 +2629,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["InvalidToken"];
-            413: components["responses"]["BodyTooLarge"];
+            422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -2681,6 +2660,7 @@ export interface operations {
             };
             401: components["responses"]["InvalidToken"];
             413: components["responses"]["BodyTooLarge"];
+            422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -2730,7 +2710,7 @@ export interface operations {
                 status?: "pending" | "active" | "suspended";
                 /** @description The maximum number of items on a page. */
                 limit?: number;
-                /** @description `next_cursor` of the previous page. Use the same filters. */
+                /** @description `next_cursor` of the previous page, which had the same filters. */
                 cursor?: string;
             };
             header?: {
@@ -2781,7 +2761,6 @@ export interface operations {
             };
             401: components["responses"]["InvalidToken"];
             403: components["responses"]["InsufficientPermission"];
-            413: components["responses"]["BodyTooLarge"];
             422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -2837,7 +2816,6 @@ export interface operations {
             401: components["responses"]["InvalidToken"];
             403: components["responses"]["InsufficientPermission"];
             404: components["responses"]["NotFound"];
-            413: components["responses"]["BodyTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -3291,7 +3269,7 @@ export interface operations {
             401: components["responses"]["InvalidToken"];
             403: components["responses"]["InsufficientPermission"];
             404: components["responses"]["NotFound"];
-            413: components["responses"]["BodyTooLarge"];
+            422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -3327,6 +3305,7 @@ export interface operations {
             403: components["responses"]["InsufficientPermission"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["BodyTooLarge"];
+            422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -3340,7 +3319,7 @@ export interface operations {
                 type?: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted";
                 /** @description The maximum number of items on a page. */
                 limit?: number;
-                /** @description `next_cursor` of the previous page. Use the same filters. */
+                /** @description `next_cursor` of the previous page, which had the same filters. */
                 cursor?: string;
             };
             header?: {
@@ -3389,7 +3368,6 @@ export interface operations {
             };
             401: components["responses"]["InvalidToken"];
             403: components["responses"]["InsufficientPermission"];
-            413: components["responses"]["BodyTooLarge"];
             422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -3458,7 +3436,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["InvalidToken"];
-            413: components["responses"]["BodyTooLarge"];
+            422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -3472,7 +3450,7 @@ export interface operations {
                 status?: "queued" | "sending" | "sent" | "skipped" | "failed" | "unknown";
                 /** @description The maximum number of items on a page. */
                 limit?: number;
-                /** @description `next_cursor` of the previous page. Use the same filters. */
+                /** @description `next_cursor` of the previous page, which had the same filters. */
                 cursor?: string;
             };
             header?: {
@@ -3514,7 +3492,7 @@ export interface operations {
                      *           "delivered_at": null
                      *         }
                      *       ],
-                     *       "next_cursor": "MDFhMjAzMjMtYzFjMC03NjhkLWFkMjMtZWZjMTYyNTFhN2Y5"
+                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMy1jMWMwLTc2OGQtYWQyMy1lZmMxNjI1MWE3Zjk"
                      *     }
                      */
                     "application/json": components["schemas"]["OutboxPage"];
@@ -3522,7 +3500,6 @@ export interface operations {
             };
             401: components["responses"]["InvalidToken"];
             403: components["responses"]["InsufficientPermission"];
-            413: components["responses"]["BodyTooLarge"];
             422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -3642,7 +3619,6 @@ export interface operations {
                     "application/json": components["schemas"]["JsonWebKeySet"];
                 };
             };
-            413: components["responses"]["BodyTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -3672,7 +3648,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            413: components["responses"]["BodyTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
         };
@@ -3739,7 +3714,6 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            413: components["responses"]["BodyTooLarge"];
             500: components["responses"]["InternalError"];
         };
     };
@@ -3779,7 +3753,6 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
-            413: components["responses"]["BodyTooLarge"];
             500: components["responses"]["InternalError"];
             /** @description The service cannot do its work. `checks` tells what is unavailable. */
             503: {

@@ -12,12 +12,14 @@ const maxReceivedBytes = 100 * 1024 * 1024
 
 /**
  * Refuses a larger body, with or without a Content-Length, before it is parsed. Not Hono's `bodyLimit`, which stops reading
- * at the limit.
+ * at the limit. The body of a GET or HEAD means nothing (RFC 9110 §9.3.1) and is not looked at: gateways that ask
+ * `GET /auth/verify` send the length, or all, of the body of the request that they ask about.
  *
  * @throws {AppError} `body_too_large`; `malformed_json` for one that breaks off
  */
 export const limitBody = createMiddleware<HttpEnv>(async function limitBody(c, next) {
-  const { body, headers } = c.req.raw
+  const { method, body, headers } = c.req.raw
+  if (method === 'GET' || method === 'HEAD') return next()
   // Content-Length next to Transfer-Encoding is ignored: it is wrong, or request smuggling (RFC 9112 §6.3).
   const length = headers.has('Transfer-Encoding') ? NaN : parseInt(headers.get('Content-Length') ?? '', 10)
   if (length > maxBytes) throw new AppError('body_too_large')

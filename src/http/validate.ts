@@ -10,17 +10,36 @@ z.config({ ...en(), jitless: true })
 /** Marks a middleware with the schema it enforces, for the OpenAPI document. */
 export const validates = Symbol('validates')
 
+/** How many unknown parameters an answer names, so that it stays as small as other answers. */
+const maxNamed = 10
+
+/**
+ * Unknown members of a body are ignored. An unknown parameter of a query is refused, because a list that ignores a filter
+ * shows something else than was asked for.
+ */
 export function valid<Schema extends z.core.$ZodType, Target extends 'json' | 'query' | 'param'>(
   target: Target,
   schema: Schema,
 ) {
-  const middleware = zValidator(target, schema, (result) => {
-    if (result.success) return
+  const middleware = zValidator(target, schema, (result, c) => {
     // An id of another form than ours cannot exist.
-    if (target === 'param') throw new AppError('not_found')
-    throw new AppError('validation_failed', { errors: result.error.issues.map(fieldError) })
+    if (target === 'param' && !result.success) throw new AppError('not_found')
+    const unknown = target === 'query' ? unknownParameters(c.req.url, schema) : []
+    const errors = [...unknown, ...(result.success ? [] : result.error.issues.map(fieldError))]
+    if (errors.length > 0) throw new AppError('validation_failed', { errors })
   })
   return Object.assign(middleware, { [validates]: { target, schema } })
+}
+
+/** Reads the URL itself, because the parsed query has lost a parameter that is called `__proto__`. */
+function unknownParameters(url: string, schema: z.core.$ZodType): FieldError[] {
+  const { shape = {} } = schema as { shape?: object }
+  const known = Object.keys(shape)
+  const names = new Set(new URL(url).searchParams.keys())
+  const unknown = [...names].filter((name) => !known.includes(name)).slice(0, maxNamed)
+  const message =
+    known.length > 0 ? `is not a parameter here; there are ${known.join(', ')}` : 'is not a parameter here'
+  return unknown.map((name) => ({ pointer: pointerTo([name]), code: 'unknown_parameter', message }))
 }
 
 function fieldError(issue: z.core.$ZodIssue): FieldError {

@@ -18,31 +18,30 @@ import { liftEmailSuppression } from '../services/administration/email-suppressi
 import { getSessions, getUser, listUsers } from '../services/administration/users.ts'
 import { userStatuses } from '../store/schema/users.ts'
 import { accepted, administeredUserAnswer, sessionAnswer } from './answers.ts'
-import { emailPrefix, idParam, reason, role } from './fields.ts'
-import { cursor, encodeCursor, limit } from './pagination.ts'
+import { emailPrefix, idParam, noParameters, reason, role } from './fields.ts'
+import { cursor, encodeCursor, limit, readCursor } from './pagination.ts'
 import { profile, profileChanges } from './profile.ts'
 
-const userList = z
-  .object({
-    email: z.optional(emailPrefix),
-    role: z.optional(role),
-    status: z.optional(z.enum(userStatuses)),
-    limit,
-    cursor: cursor((position) => isUuidv7(position) || normalizeEmailAddress(position) === position),
-  })
-  .check(
-    z.refine((query) => query.cursor === undefined || isUuidv7(query.cursor) === (query.email === undefined), {
-      path: ['cursor'],
-      error: 'is not a cursor of this list',
-      params: { code: 'invalid_cursor' },
-    }),
-  )
+const userList = z.object({
+  email: z.optional(emailPrefix),
+  role: z.optional(role),
+  status: z.optional(z.enum(userStatuses)),
+  limit,
+  cursor,
+})
+
+const isAddress = (position: string) => normalizeEmailAddress(position) === position
 
 export const administrationRoutes = new Hono<HttpEnv>()
   .get('/', permit('users:read'), valid('query', userList), async (c) => {
     const { email, role, status, limit, cursor } = c.req.valid('query')
-    const page = await listUsers(c.get('ctx'), { emailPrefix: email, role, status, after: cursor }, limit)
-    return c.json({ users: page.items.map(administeredUserAnswer), next_cursor: encodeCursor(page.next) })
+    const listing = { list: 'users', email, role, status }
+    const after = await readCursor(listing, cursor, email === undefined ? isUuidv7 : isAddress)
+    const page = await listUsers(c.get('ctx'), { emailPrefix: email, role, status, after }, limit)
+    return c.json({
+      users: page.items.map(administeredUserAnswer),
+      next_cursor: await encodeCursor(listing, page.next),
+    })
   })
   .get('/:id', permit('users:read'), valid('param', idParam), async (c) =>
     c.json(administeredUserAnswer(await getUser(c.get('ctx'), c.req.valid('param').id))),
@@ -96,14 +95,26 @@ export const administrationRoutes = new Hono<HttpEnv>()
     await startPasswordReset(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
     return c.json(accepted.passwordReset, 202)
   })
-  .get('/:id/sessions', permit('users:revoke-sessions'), valid('param', idParam), async (c) => {
-    const sessions = await getSessions(c.get('ctx'), c.req.valid('param').id)
-    return c.json({ sessions: sessions.map((session) => sessionAnswer(session, c.get('actor').session.id)) })
-  })
-  .delete('/:id/sessions', permit('users:revoke-sessions'), valid('param', idParam), async (c) => {
-    await endSessionsOfUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
-    return c.body(null, 204)
-  })
+  .get(
+    '/:id/sessions',
+    permit('users:revoke-sessions'),
+    valid('param', idParam),
+    valid('query', noParameters),
+    async (c) => {
+      const sessions = await getSessions(c.get('ctx'), c.req.valid('param').id)
+      return c.json({ sessions: sessions.map((session) => sessionAnswer(session, c.get('actor').session.id)) })
+    },
+  )
+  .delete(
+    '/:id/sessions',
+    permit('users:revoke-sessions'),
+    valid('param', idParam),
+    valid('query', noParameters),
+    async (c) => {
+      await endSessionsOfUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
+      return c.body(null, 204)
+    },
+  )
   .delete('/:id/email-suppression', permit('emails:manage'), valid('param', idParam), async (c) => {
     await liftEmailSuppression(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
     return c.body(null, 204)

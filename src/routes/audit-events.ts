@@ -7,18 +7,20 @@ import { valid } from '../http/validate.ts'
 import { listAudit } from '../services/audit/trail.ts'
 import { auditTypes } from '../store/schema/audit.ts'
 import { auditEventAnswer } from './answers.ts'
-import { userIdFilter } from './fields.ts'
-import { cursor, encodeCursor, limit } from './pagination.ts'
+import { id } from './fields.ts'
+import { cursor, encodeCursor, limit, readCursor } from './pagination.ts'
 
 const auditList = z.object({
-  user_id: z.optional(userIdFilter),
+  user_id: z.optional(id),
   type: z.optional(z.enum(auditTypes)),
   limit,
-  cursor: cursor(isUuidv7),
+  cursor,
 })
 
 export const auditRoutes = new Hono<HttpEnv>().get('/', permit('audit:read'), valid('query', auditList), async (c) => {
   const { user_id: userId, type, limit, cursor } = c.req.valid('query')
-  const page = await listAudit(c.get('ctx'), { userId, type, before: cursor }, limit)
-  return c.json({ events: page.items.map(auditEventAnswer), next_cursor: encodeCursor(page.next) })
+  const listing = { list: 'audit-events', userId, type }
+  const before = await readCursor(listing, cursor, isUuidv7)
+  const page = await listAudit(c.get('ctx'), { userId, type, before }, limit)
+  return c.json({ events: page.items.map(auditEventAnswer), next_cursor: await encodeCursor(listing, page.next) })
 })

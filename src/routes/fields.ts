@@ -56,29 +56,46 @@ export const newPassword = text.check(
 /** A JWT. Only its signature shows whether it is valid, so any text passes here. */
 export const token = text.check(z.minLength(1))
 
+/**
+ * A field that may be absent. `null` means the same, because clients in Kotlin, Java and C# send it for every field that
+ * has no value. Not for a field that `null` clears.
+ */
+export function optional<Schema extends z.ZodMiniType>(schema: Schema) {
+  return z.pipe(
+    z.nullish(schema),
+    z.transform((value) => (value ?? undefined) as z.output<Schema> | undefined),
+  )
+}
+
+/** A token that may be absent, as it also is when it is empty. */
+const optionalToken = (schema: typeof text) =>
+  z.pipe(
+    optional(schema),
+    z.transform((value) => value || undefined),
+  )
+
+/** `refresh_token` where the cookie may hold it instead. */
+export const optionalRefreshToken = optionalToken(text.check(z.meta({ description: 'Needed without the cookie.' })))
+
 /** `device_token` of an earlier sign-in. An invalid one is not an error: the device counts as unknown. */
-export const deviceToken = z.pipe(
-  z.nullish(token),
-  z.transform((value) => value ?? undefined),
-)
+export const deviceToken = optionalToken(text)
 
 /** The token of the Turnstile widget. Cloudflare's are at most 2048 characters long. */
-export const turnstileToken = z.pipe(
-  z.nullish(
-    text.check(
-      z.maxLength(2048),
-      z.meta({
-        description: 'Where the operator asks for it: the token of a solved Turnstile challenge. It is good once.',
-      }),
-    ),
+export const turnstileToken = optionalToken(
+  text.check(
+    z.maxLength(2048),
+    z.meta({
+      description: 'Where the operator asks for it: the token of a solved Turnstile challenge. It is good once.',
+    }),
   ),
-  z.transform((value) => value || undefined),
 )
 
 /** Where the answer puts the refresh token. */
-export const transport = z.optional(z.enum(['bearer', 'cookie'])).register(z.globalRegistry, {
-  description: '`cookie`, for pages of this origin: the refresh token is kept in a cookie, not answered.',
-})
+export const transport = optional(
+  z.enum(['bearer', 'cookie']).register(z.globalRegistry, {
+    description: '`cookie`, for pages of this origin: the refresh token is kept in a cookie, not answered.',
+  }),
+)
 
 export const name = line(100)
 export const reason = line(500)
@@ -107,13 +124,18 @@ export const locale = text.check(
 
 export const role = z.enum(roles)
 
-/** `valid` answers 404 for an id that is not a UUIDv7. */
-export const idParam = z.object({ id: z.string().check(z.refine(isUuidv7), z.meta({ format: 'uuid' })) })
+/** An id of ours in any case: Swift writes upper case, and a UUID is read without regard to it (RFC 9562 §4). */
+export const id = z.string().check(
+  z.overwrite((value) => value.toLowerCase()),
+  z.refine(isUuidv7, { error: 'must be an id', params: { code: 'invalid_id' } }),
+  z.meta({ format: 'uuid' }),
+)
 
-/** `user_id` in the query of a list. */
-export const userIdFilter = z
-  .string()
-  .check(z.refine(isUuidv7, { error: 'must be an id', params: { code: 'invalid_id' } }), z.meta({ format: 'uuid' }))
+/** `valid` answers 404 for an id that is not a UUIDv7. */
+export const idParam = z.object({ id })
+
+/** The query of a list without parameters, and of an act on a whole list, which a filter must not seem to narrow. */
+export const noParameters = z.object({})
 
 /** RFC 3986. Browsers repair spaces, backslashes and umlauts, but other programs may read them differently. */
 const uriPattern = /^https:\/\/[\w.-]+(?::\d+)?(?:[/?#](?:[\w.~:/?#@!$&'()*+,;=-]|%[0-9a-f]{2})*)?$/i

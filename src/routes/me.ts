@@ -12,8 +12,8 @@ import { deleteOwnAccount } from '../services/accounts/deletion.ts'
 import { updateOwnProfile } from '../services/accounts/profile.ts'
 import { endOtherSessions, endSession, listSessions } from '../services/sessions/own-sessions.ts'
 import { activityAnswer, sessionAnswer, userAnswer } from './answers.ts'
-import { idParam, locale, password } from './fields.ts'
-import { cursor, encodeCursor, limit } from './pagination.ts'
+import { idParam, locale, noParameters, password } from './fields.ts'
+import { cursor, encodeCursor, limit, readCursor } from './pagination.ts'
 import { profile, profileChanges } from './profile.ts'
 
 const ownProfile = z.extend(profile, { locale: z.optional(z.nullable(locale)) })
@@ -37,17 +37,19 @@ export const meRoutes = new Hono<HttpEnv>()
       return c.body(null, 204)
     },
   )
-  .get('/activity', authenticate, valid('query', z.object({ limit, cursor: cursor(isUuidv7) })), async (c) => {
+  .get('/activity', authenticate, valid('query', z.object({ limit, cursor })), async (c) => {
     const { limit, cursor } = c.req.valid('query')
-    const page = await listActivity(c.get('ctx'), c.get('actor').user.id, cursor, limit)
-    return c.json({ events: page.items.map(activityAnswer), next_cursor: encodeCursor(page.next) })
+    const { id } = c.get('actor').user
+    const listing = { list: 'activity', of: id }
+    const page = await listActivity(c.get('ctx'), id, await readCursor(listing, cursor, isUuidv7), limit)
+    return c.json({ events: page.items.map(activityAnswer), next_cursor: await encodeCursor(listing, page.next) })
   })
-  .get('/sessions', authenticate, async (c) => {
+  .get('/sessions', authenticate, valid('query', noParameters), async (c) => {
     const actor = c.get('actor')
     const sessions = await listSessions(c.get('ctx'), actor)
     return c.json({ sessions: sessions.map((session) => sessionAnswer(session, actor.session.id)) })
   })
-  .delete('/sessions', authenticate, async (c) => {
+  .delete('/sessions', authenticate, valid('query', noParameters), async (c) => {
     await endOtherSessions(c.get('ctx'), c.get('actor'))
     return c.body(null, 204)
   })

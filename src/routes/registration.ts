@@ -9,14 +9,14 @@ import { valid } from '../http/validate.ts'
 import { activate } from '../services/accounts/activation.ts'
 import { register, resendActivation } from '../services/accounts/registration.ts'
 import { accepted, signInAnswer } from './answers.ts'
-import { email, locale, name, newPassword, password, token, transport, turnstileToken } from './fields.ts'
+import { email, locale, name, newPassword, optional, password, token, transport, turnstileToken } from './fields.ts'
 
 const registration = z.object({
   email,
   password: newPassword,
-  first_name: z.nullish(name),
-  last_name: z.nullish(name),
-  locale: z.nullish(locale),
+  first_name: optional(name),
+  last_name: optional(name),
+  locale: optional(locale),
   turnstile_token: turnstileToken,
 })
 const proofs = z.object({ token, password, transport })

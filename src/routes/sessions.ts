@@ -11,12 +11,12 @@ import { valid } from '../http/validate.ts'
 import { endAllSessions, signOut } from '../services/sessions/own-sessions.ts'
 import { refresh } from '../services/sessions/refresh.ts'
 import { tokenAnswer } from './answers.ts'
-import { token, transport } from './fields.ts'
+import { optionalRefreshToken, transport } from './fields.ts'
 
 /** `transport` says whether the token is in the cookie or in the body. The other place is ignored. */
 const refreshToken = z
   .object({
-    refresh_token: z.optional(token).register(z.globalRegistry, { description: 'Needed without the cookie.' }),
+    refresh_token: optionalRefreshToken,
     transport,
   })
   .check(({ value, issues }) => {

@@ -1,5 +1,4 @@
 import * as z from 'zod/mini'
-import { isUuidv7 } from '../crypto/random.ts'
 import { AppError } from '../errors.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
@@ -7,6 +6,7 @@ import { signedByResend } from '../http/webhook.ts'
 import { rowTag } from '../providers/resend.ts'
 import { recordFate } from '../services/mail/fate.ts'
 import type { EmailFate } from '../store/schema/emails.ts'
+import { id } from './fields.ts'
 
 /** The parts of an event that we use. Resend sends further members and further kinds of event, which are ignored. */
 const event = z.object({
@@ -14,7 +14,7 @@ const event = z.object({
   created_at: z.string(),
   data: z.object({
     email_id: z.string(),
-    tags: optionalOf(z.object({ [rowTag]: z.string().check(z.refine(isUuidv7)) })),
+    tags: optionalOf(z.object({ [rowTag]: id })),
     bounce: optionalOf(z.object({ type: z.string() })),
   }),
 })

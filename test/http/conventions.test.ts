@@ -286,6 +286,19 @@ describe('a body', () => {
     expect(effects).toEqual(nothing)
   })
 
+  // What gateways make of the request that they ask about. A GET with a real body: test/e2e/real-requests.test.ts.
+  it('of a GET or HEAD is not looked at, nor what describes it', async ({ service, token }) => {
+    const described = { 'Content-Length': '1000000', 'Content-Type': 'multipart/form-data', 'Content-Encoding': 'gzip' }
+    for (const call of calls.filter(({ method }) => method === 'GET')) {
+      const { status } = await make(service, call, { token })
+      for (const method of ['GET', 'HEAD']) {
+        for (const headers of [described, { ...described, 'Transfer-Encoding': 'chunked' }]) {
+          expect((await make(service, { ...call, method }, { token, headers })).status, nameOf(call)).toBe(status)
+        }
+      }
+    }
+  })
+
   it('may name a member twice, and the last one counts', async ({ anonymous, ada }) => {
     const [correct, wrong] = [JSON.stringify(goodPassword), '"wrong"']
     const login = (first: string, second: string) =>

@@ -2,7 +2,7 @@
 import { base64url } from 'jose'
 
 const idPattern = /\b[0-9a-f]{8}-[0-9a-f]{4}-([47])[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b/g
-/** A cursor is an id or an address in base64url. */
+/** A cursor is eight characters that depend on ids, and an id or an address, in base64url. */
 const cursorPattern = /(?<="next_cursor":")[\w-]+/g
 const jwtPattern = /\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g
 
@@ -34,7 +34,7 @@ export function createNormalizer(): <T>(value: T) => T {
   function text(value: string): string {
     return value
       .replaceAll(jwtPattern, stableToken)
-      .replaceAll(cursorPattern, (cursor) => base64url.encode(text(decode(cursor))))
+      .replaceAll(cursorPattern, (cursor) => base64url.encode(`8letters${text(decode(cursor).slice(8))}`))
       .replaceAll(idPattern, stableId)
   }
 

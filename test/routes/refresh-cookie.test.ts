@@ -108,7 +108,7 @@ describe('"transport": "cookie"', () => {
     expectOk(await refresh(anonymous, { ...home, Cookie: among }).answer)
   })
 
-  it.for(['Cookie', '', null, 1, true, ['cookie'], { cookie: true }])(
+  it.for(['Cookie', '', 0, 1, true, ['cookie'], { cookie: true }])(
     'is refused in any other spelling or type: %j',
     async (transport, { service, anonymous, browser }) => {
       const bodies = {

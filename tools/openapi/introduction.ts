@@ -12,11 +12,14 @@ a call to Postern, and its sessions can be ended at any time.
 
 ## Conventions
 
-- JSON in and out, UTF-8, \`snake_case\`. Unknown fields of a request are ignored. A body is at most 16 KiB.
-- Times are RFC 3339 in UTC with milliseconds, ids are UUIDv7, durations are seconds.
+- JSON in and out, UTF-8, \`snake_case\`. Unknown fields of a body are ignored. A body is at most 16 KiB. \`null\` is the
+  same as an absent field; in \`PATCH\` it clears the field.
+- Times are RFC 3339 in UTC with milliseconds, ids are UUIDv7, durations are seconds. Ids are read in
+  any case.
 - Email addresses are trimmed and compared in lower case.
 - Every answer has an \`X-Request-Id\`. Send your own to find a request in the logs.
 - Lists have pages: pass the \`next_cursor\` of a page as \`cursor\` of the next, until it is \`null\`.
+  A cursor belongs to its list and filters. A list refuses query parameters that it does not have.
 - Every path that answers GET also answers HEAD.
 - Pages of other origins may call the API from a browser (CORS) if the operator lists their origin. They send a bearer
   token and no cookies.

@@ -33,8 +33,7 @@ export function describeOperation(route: Route, prose: Prose, problemResponses: 
 /** The problems that the middleware of a route answers with. */
 function* problemsOf(route: Route): Iterable<ProblemCode> {
   if (route.isStaticFile) return
-  // Also for GET, which may have a body in HTTP.
-  yield 'body_too_large'
+  if (route.method !== 'GET') yield 'body_too_large'
   yield 'internal_error'
   if (route.needsContext) yield 'service_unavailable'
   if (route.isLimited) yield 'rate_limited'

@@ -14,7 +14,7 @@ export const administrationOperations: Operations = {
       role: 'Only users with this role.',
       status: 'Only users with this status.',
       limit: 'The maximum number of items on a page.',
-      cursor: '`next_cursor` of the previous page. Use the same filters.',
+      cursor: '`next_cursor` of the previous page, which had the same filters.',
     },
     answers: {
       200: {
@@ -144,7 +144,7 @@ export const administrationOperations: Operations = {
       user_id: 'Only events that affected this user.',
       type: 'Only events of this type.',
       limit: 'The maximum number of items on a page.',
-      cursor: '`next_cursor` of the previous page. Use the same filters.',
+      cursor: '`next_cursor` of the previous page, which had the same filters.',
     },
     answers: {
       200: {

@@ -11,7 +11,7 @@ export const mailOperations: Operations = {
       user_id: 'Only emails to this user.',
       status: 'Only emails with this status.',
       limit: 'The maximum number of items on a page.',
-      cursor: '`next_cursor` of the previous page. Use the same filters.',
+      cursor: '`next_cursor` of the previous page, which had the same filters.',
     },
     answers: {
       200: {
