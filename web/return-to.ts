@@ -1,26 +1,37 @@
-/**
- * Where to go after signing in: `?return_to=`, but only to a path of this origin or to an origin on the allow-list (open
- * redirects, OWASP ASVS 3.7.2). The browser's own URL parser reads it, so no spelling gets past the comparison.
- */
+/** Where to go after signing in: `?return_to=`, as far as `findDestination` permits it. */
+import { findDestination, returnToMaxLength } from '../src/return-to.ts'
+import { home } from './navigation.ts'
 import { returnOrigins } from './settings.ts'
 
-const home = '/account'
+const pagesToSignIn = ['/sign-in', '/sign-up', '/activate', '/forgot-password', '/reset-password']
 
-export function returnTarget(search: string = location.search): string {
-  const asked = new URLSearchParams(search).get('return_to')
-  const url = asked === null ? null : URL.parse(asked, location.origin)
-  if (!url || !['https:', 'http:'].includes(url.protocol) || url.username || url.password) return home
-  if (url.origin === location.origin) return isDestination(url) ? `${url.pathname}${url.search}${url.hash}` : home
-  return returnOrigins.includes(url.origin) ? url.href : home
+/** What `?return_to=` asks for; `undefined` when it is missing, or when nobody may be led there. */
+function askedDestination(): string | undefined {
+  const asked = new URLSearchParams(location.search).get('return_to')
+  return asked === null ? undefined : findDestination(asked, location.origin, returnOrigins)
+}
+
+export function returnTarget(): string {
+  const asked = askedDestination()
+  return asked === undefined || leadsToSigningIn(new URL(asked)) ? home : asked
+}
+
+/** For a link in an email, which the service refuses to make longer. */
+export function returnToByMail(): { return_to?: string } {
+  const asked = askedDestination()
+  return asked === undefined || asked.length > returnToMaxLength ? {} : { return_to: asked }
 }
 
 /** Carries `?return_to=` over to another page. */
 export function withReturn(path: string): string {
-  const asked = new URLSearchParams(location.search).get('return_to')
-  return asked === null ? path : `${path}?return_to=${encodeURIComponent(asked)}`
+  return withReturnTo(path, askedDestination())
 }
 
-/** Excludes the pages that lead to signing in: returning to one of them would be a loop. */
-function isDestination({ pathname }: URL): boolean {
-  return !['/sign-in', '/sign-up', '/activate', '/forgot-password', '/reset-password'].includes(pathname)
+export function withReturnTo(path: string, asked: string | undefined): string {
+  return asked === undefined ? path : `${path}?${new URLSearchParams({ return_to: asked })}`
+}
+
+/** Returning to one of these pages would be a loop. */
+function leadsToSigningIn({ origin, pathname }: URL): boolean {
+  return origin === location.origin && pagesToSignIn.includes(pathname)
 }

@@ -3,12 +3,13 @@ import { useEffect, useState } from 'preact/hooks'
 import type { User } from '../client/src/index.ts'
 import { client } from './client.ts'
 import { explain } from './failures.ts'
+import { leaveFor } from './navigation.ts'
+import { withReturnTo } from './return-to.ts'
 
-const here = () => encodeURIComponent(location.pathname + location.search)
-
-/** Replaces the history entry, so that the back button does not return to this page. */
+/** The sign-in page checks the path like any other that it is asked to return to. */
 function leave(hasEnded: boolean): void {
-  location.replace(`/sign-in?return_to=${here()}${hasEnded ? '&ended' : ''}`)
+  const signIn = withReturnTo('/sign-in', location.pathname + location.search)
+  void leaveFor(hasEnded ? `${signIn}&ended` : signIn)
 }
 
 export type SignedIn = { state: 'loading' } | { state: 'failed'; message: string } | { state: 'ready'; user: User }

@@ -1746,6 +1746,7 @@ export interface operations {
                     last_name?: string | null;
                     locale?: string | null;
                     turnstile_token?: string | null;
+                    return_to?: string | null;
                 };
             };
         };
@@ -1878,6 +1879,7 @@ export interface operations {
                      * @example ada@example.com
                      */
                     email: string;
+                    return_to?: string | null;
                 };
             };
         };
@@ -1988,6 +1990,7 @@ export interface operations {
                     email: string;
                     device_token?: string | null;
                     turnstile_token?: string | null;
+                    return_to?: string | null;
                 };
             };
         };

@@ -62,7 +62,8 @@ export interface Client {
   onChange: (listener: (change: Change) => void) => () => void
 
   signUp: (account: Body<'register'>) => Promise<Acceptance>
-  resendActivation: (email: string) => Promise<Acceptance>
+  /** @param returnTo where the page behind the link leads, as `return_to` of `signUp` */
+  resendActivation: (email: string, returnTo?: string) => Promise<Acceptance>
   /** Takes the token of the emailed link and the password of that registration, and signs in. */
   activate: (proofs: Omit<Body<'activate'>, Own>) => Promise<User>
   signIn: (credentials: Omit<Body<'login'>, Own>) => Promise<User>
@@ -170,7 +171,7 @@ export function createClient(options: ClientOptions): Client {
     onChange: keeper.onChange,
 
     signUp: (account) => open('register', account),
-    resendActivation: (email) => open('resend-activation', { email }),
+    resendActivation: (email, returnTo) => open('resend-activation', { email, return_to: returnTo }),
     activate: async (proofs) => keeper.begin(await open<SignInAnswer>('activate', { ...proofs, ...kept })),
     async signIn(credentials) {
       const known = { device_token: await keeper.deviceToken(credentials.email) }

@@ -4,6 +4,7 @@ import { isUuidv7 } from '../crypto/random.ts'
 import { normalizeEmailAddress } from '../email-address.ts'
 import { passwordMaxLength } from '../crypto/password-rules.ts'
 import { roles } from '../permissions.ts'
+import { returnToMaxLength } from '../return-to.ts'
 
 /** Text that can be stored and shown: no NUL, no unpaired surrogate. */
 const text = z.string().check(
@@ -86,6 +87,18 @@ export const turnstileToken = optionalToken(
     z.maxLength(2048),
     z.meta({
       description: 'Where the operator asks for it: the token of a solved Turnstile challenge. It is good once.',
+    }),
+  ),
+)
+
+/** Where the page behind an emailed link leads. Its origin is checked with the configuration, by `assertReturnTo`. */
+export const returnTo = optional(
+  text.check(
+    z.maxLength(returnToMaxLength),
+    z.meta({
+      description:
+        'Where the page behind the link in the email leads at the end: a path of this service, or a URL of one of the origins in `CORS_ORIGINS`. Any other is refused as `invalid_return_to`.',
+      examples: ['/account'],
     }),
   ),
 )

@@ -9,9 +9,14 @@ import { valid } from '../http/validate.ts'
 import { changePassword } from '../services/passwords/change.ts'
 import { completePasswordReset, requestPasswordReset } from '../services/passwords/reset.ts'
 import { accepted } from './answers.ts'
-import { deviceToken, email, newPassword, password, token, turnstileToken } from './fields.ts'
+import { deviceToken, email, newPassword, password, returnTo, token, turnstileToken } from './fields.ts'
 
-const resetRequest = z.object({ email, device_token: deviceToken, turnstile_token: turnstileToken })
+const resetRequest = z.object({
+  email,
+  device_token: deviceToken,
+  turnstile_token: turnstileToken,
+  return_to: returnTo,
+})
 
 export const passwordRoutes = new Hono<HttpEnv>()
   .post(
@@ -29,7 +34,12 @@ export const passwordRoutes = new Hono<HttpEnv>()
   )
   .post('/password-reset/request', limitRate('requestReset'), readJson, valid('json', resetRequest), async (c) => {
     const body = c.req.valid('json')
-    await requestPasswordReset(c.get('ctx'), body.email, body.device_token, body.turnstile_token)
+    await requestPasswordReset(c.get('ctx'), {
+      email: body.email,
+      deviceToken: body.device_token,
+      turnstileToken: body.turnstile_token,
+      returnTo: body.return_to,
+    })
     return c.json(accepted.passwordReset, 202)
   })
   .post(

@@ -9,7 +9,18 @@ import { valid } from '../http/validate.ts'
 import { activate } from '../services/accounts/activation.ts'
 import { register, resendActivation } from '../services/accounts/registration.ts'
 import { accepted, signInAnswer } from './answers.ts'
-import { email, locale, name, newPassword, optional, password, token, transport, turnstileToken } from './fields.ts'
+import {
+  email,
+  locale,
+  name,
+  newPassword,
+  optional,
+  password,
+  returnTo,
+  token,
+  transport,
+  turnstileToken,
+} from './fields.ts'
 
 const registration = z.object({
   email,
@@ -18,13 +29,15 @@ const registration = z.object({
   last_name: optional(name),
   locale: optional(locale),
   turnstile_token: turnstileToken,
+  return_to: returnTo,
 })
 const proofs = z.object({ token, password, transport })
 
 export const registrationRoutes = new Hono<HttpEnv>()
   .post('/register', limitRate('register'), readJson, valid('json', registration), async (c) => {
-    const { first_name: firstName, last_name: lastName, turnstile_token: solved, ...rest } = c.req.valid('json')
-    await register(c.get('ctx'), { firstName, lastName, ...rest }, solved)
+    const body = c.req.valid('json')
+    const { first_name: firstName, last_name: lastName, turnstile_token: solved, return_to: returnTo, ...rest } = body
+    await register(c.get('ctx'), { firstName, lastName, returnTo, ...rest }, solved)
     return c.json(accepted.registration, 202)
   })
   .post('/activate', limitRate('activate'), readJson, valid('json', proofs), async (c) => {
@@ -37,9 +50,10 @@ export const registrationRoutes = new Hono<HttpEnv>()
     '/resend-activation',
     limitRate('resendActivation'),
     readJson,
-    valid('json', z.object({ email })),
+    valid('json', z.object({ email, return_to: returnTo })),
     async (c) => {
-      await resendActivation(c.get('ctx'), c.req.valid('json').email)
+      const body = c.req.valid('json')
+      await resendActivation(c.get('ctx'), body.email, body.return_to)
       return c.json(accepted.activation, 202)
     },
   )

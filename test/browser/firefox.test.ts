@@ -1,8 +1,10 @@
 /** The main paths in a stock Firefox, against the real development server and its mailbox. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { until } from '../e2e/support/command-process.ts'
 import { type Credentials, DevServer } from '../e2e/support/dev-server.ts'
 import { goodPassword, otherPassword } from '../support/passwords.ts'
+import { spellingsAgainst } from '../support/spellings.ts'
 import { Firefox } from './support/firefox.ts'
 import type { Tab } from './support/firefox-tab.ts'
 
@@ -94,6 +96,27 @@ describe('in Firefox', { timeout: 300_000 }, () => {
       await tab.seesText('The email address or the password is wrong.')
       await enter(tab, { ...bob, password: newPassword })
       await tab.seesHeading('Your account')
+    })
+  })
+
+  it('leads a visitor who is signed in nowhere but to this origin, in any spelling', async () => {
+    await visit(async (tab) => {
+      await tab.goto('/sign-in')
+      await enter(tab, admin)
+      await tab.seesHeading('Your account')
+      for (const spelling of spellingsAgainst(server.origin)) {
+        await tab.goto(`/sign-in?return_to=${encodeURIComponent(spelling)}`)
+        let address = ''
+        const hasLeft = async () => {
+          address = await tab.address()
+          // Between two pages it is blank.
+          return address !== 'about:blank' && !address.startsWith(`${server.origin}/sign-in`)
+        }
+        await until(hasLeft, `leaving for ${JSON.stringify(spelling)}`)
+        assert.ok(address.startsWith(`${server.origin}/`), `${JSON.stringify(spelling)} led to ${address}`)
+      }
+      // Firefox's own viewer of JSON, which shows what is no page, asks for an icon in vain.
+      firefox.complaints.splice(0).forEach((complaint) => assert.match(complaint, /favicon\.ico/))
     })
   })
 

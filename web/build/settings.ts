@@ -15,10 +15,13 @@ export function readPageSettings(configPath: string, env: NodeJS.ProcessEnv): Se
     env[name] ?? String(vars[name] ?? '')
   return {
     productName: textOf('PRODUCT_NAME') || 'Postern',
-    returnOrigins: textOf('CORS_ORIGINS')
-      .split(',')
-      .map((origin) => origin.trim())
-      .filter(Boolean),
+    returnOrigins: textOf('CORS_ORIGINS').split(',').flatMap(originOf),
     passwordMinLength: Number(textOf('PASSWORD_MIN_LENGTH')) || 8,
   }
+}
+
+/** As browsers spell it. The Worker names a value that is no origin. */
+function originOf(text: string): string[] {
+  const url = URL.parse(text.trim())
+  return url ? [url.origin] : []
 }

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact'
-import { type Route, go } from './route.ts'
+import { hrefTo } from '../navigation.ts'
+import { type Route, addressOf, go } from './route.ts'
 
 interface LinkProps {
   to: Route
@@ -13,7 +14,7 @@ export function Link({ to, isCurrent, children, ...rest }: LinkProps) {
   return (
     <a
       {...rest}
-      href={`/console?${new URLSearchParams(to)}`}
+      href={hrefTo(addressOf(to))}
       aria-current={isCurrent ? 'page' : undefined}
       onClick={(event) => {
         if (event.metaKey || event.ctrlKey || event.shiftKey) return

@@ -1,5 +1,6 @@
 /** The current view of the console, kept in the address so that links, reloading and the back button work. */
 import { useEffect, useState } from 'preact/hooks'
+import { showAddress } from '../navigation.ts'
 
 export type Route = Readonly<Record<string, string>>
 
@@ -10,11 +11,14 @@ function read(): Route {
 const listeners = new Set<() => void>()
 addEventListener('popstate', () => listeners.forEach((listen) => listen()))
 
+export function addressOf(route: Route): string {
+  const search = String(new URLSearchParams(Object.entries(route).filter(([, value]) => value !== '')))
+  return `/console${search && `?${search}`}`
+}
+
 /** @param replace replaces the history entry, for text that changes with every key */
 export function go(route: Route, replace = false): void {
-  const asked = Object.entries(route).filter(([, value]) => value !== '')
-  const search = String(new URLSearchParams(asked))
-  history[replace ? 'replaceState' : 'pushState'](null, '', `/console${search && `?${search}`}`)
+  showAddress(addressOf(route), { isReplacing: replace })
   for (const listen of listeners) listen()
 }
 

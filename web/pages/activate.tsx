@@ -1,8 +1,9 @@
 import { client } from '../client.ts'
 import { hasCode } from '../failures.ts'
+import { hrefTo } from '../navigation.ts'
 import { PasswordField } from '../parts/fields.tsx'
 import { LinkPage } from '../parts/link-page.tsx'
-import { returnTarget } from '../return-to.ts'
+import { returnTarget, returnToByMail, withReturn } from '../return-to.ts'
 import { texts } from '../texts/language.ts'
 
 export function Activate() {
@@ -11,14 +12,14 @@ export function Activate() {
     <LinkPage
       words={activation}
       askTitle={activation.title}
-      ask={(email) => client.resendActivation(email)}
+      ask={(email) => client.resendActivation(email, returnToByMail().return_to)}
       name="password"
       missing={fields.passwordMissing}
       field={(error) => (
         <>
           <PasswordField label={common.password} name="password" autoComplete="current-password" error={error} />
           <p class="beside">
-            <a href="/forgot-password">{activation.forgot}</a>
+            <a href={hrefTo(withReturn('/forgot-password'))}>{activation.forgot}</a>
           </p>
         </>
       )}

@@ -1,9 +1,11 @@
 import { client } from '../client.ts'
 import { AskForMail } from '../parts/ask-for-mail.tsx'
+import { hrefTo } from '../navigation.ts'
 import { Card, Shell } from '../parts/shell.tsx'
+import { returnToByMail, withReturn } from '../return-to.ts'
 import { texts } from '../texts/language.ts'
 
-export const askForReset = (email: string) => client.requestPasswordReset({ email })
+export const askForReset = (email: string) => client.requestPasswordReset({ email, ...returnToByMail() })
 
 export function ForgotPassword() {
   const { reset } = texts
@@ -13,7 +15,7 @@ export function ForgotPassword() {
         <AskForMail title={reset.askTitle} why={reset.askWhy} ask={askForReset} />
       </Card>
       <p class="aside">
-        <a href="/sign-in">{texts.signIn.title}</a>
+        <a href={hrefTo(withReturn('/sign-in'))}>{texts.signIn.title}</a>
       </p>
     </Shell>
   )

@@ -1,6 +1,7 @@
 import { client } from '../client.ts'
 import { LinkPage } from '../parts/link-page.tsx'
 import { NewPasswordField } from '../parts/new-password.tsx'
+import { withReturn } from '../return-to.ts'
 import { texts } from '../texts/language.ts'
 import { askForReset } from './forgot-password.tsx'
 
@@ -21,7 +22,7 @@ export function ResetPassword() {
         await client.resetPassword(proofs)
         return undefined
       }}
-      next={{ href: '/sign-in', label: signIn.title }}
+      next={{ href: withReturn('/sign-in'), label: signIn.title }}
     />
   )
 }

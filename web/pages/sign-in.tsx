@@ -1,20 +1,21 @@
 import { useEffect } from 'preact/hooks'
 import { client } from '../client.ts'
 import { hasCode } from '../failures.ts'
+import { hrefTo, leaveFor } from '../navigation.ts'
 import { EmailField, PasswordField } from '../parts/fields.tsx'
 import { type Refusals, Submit, useForm } from '../parts/form.tsx'
 import { Card, Shell } from '../parts/shell.tsx'
 import { returnTarget, withReturn } from '../return-to.ts'
 import { texts } from '../texts/language.ts'
 
-const goOn = () => location.replace(returnTarget())
+const goOn = () => leaveFor(returnTarget())
 
 export function SignIn() {
   const { signIn: words, common, fields } = texts
   // Skips the form for a visitor who is signed in. A failure needs no message here: signing in would show it.
   useEffect(() => {
     void client.restore().then(
-      (user) => user && goOn(),
+      (user) => user && void goOn(),
       () => undefined,
     )
   }, [])
@@ -29,8 +30,7 @@ export function SignIn() {
       if (refusals) return refusals
       throw error
     }
-    goOn()
-    return undefined
+    return goOn()
   })
 
   return (
@@ -47,7 +47,7 @@ export function SignIn() {
             error={form.errorOf('password')}
           />
           <p class="beside">
-            <a href={withReturn('/forgot-password')}>{words.forgot}</a>
+            <a href={hrefTo(withReturn('/forgot-password'))}>{words.forgot}</a>
           </p>
           <Submit form={form} busy={words.busy}>
             {words.submit}
@@ -55,7 +55,7 @@ export function SignIn() {
         </form>
       </Card>
       <p class="aside">
-        {words.noAccount} <a href={withReturn('/sign-up')}>{words.signUp}</a>
+        {words.noAccount} <a href={hrefTo(withReturn('/sign-up'))}>{words.signUp}</a>
       </p>
     </Shell>
   )
@@ -69,7 +69,7 @@ function refusalsOf(error: unknown): Refusals | undefined {
     return {
       form: (
         <>
-          {words.pending} <a href="/activate">{words.resend}</a>
+          {words.pending} <a href={hrefTo(withReturn('/activate'))}>{words.resend}</a>
         </>
       ),
     }

@@ -1,11 +1,12 @@
 import { useRef, useState } from 'preact/hooks'
 import { client } from '../client.ts'
+import { hrefTo } from '../navigation.ts'
 import { CheckInbox } from '../parts/ask-for-mail.tsx'
 import { EmailField, TextField } from '../parts/fields.tsx'
 import { Submit, useForm } from '../parts/form.tsx'
 import { NewPasswordField } from '../parts/new-password.tsx'
 import { Card, Shell } from '../parts/shell.tsx'
-import { withReturn } from '../return-to.ts'
+import { returnToByMail, withReturn } from '../return-to.ts'
 import { language, texts } from '../texts/language.ts'
 
 const names = ['email', 'first_name', 'last_name', 'password'] as const
@@ -23,7 +24,7 @@ export function SignUp() {
     if (email.trim() === '') return { email: fields.emailMissing }
     if (password === '') return { password: fields.passwordMissing }
     const optional = { ...(first_name.trim() && { first_name }), ...(last_name.trim() && { last_name }) }
-    await client.signUp({ email, password, locale: language, ...optional })
+    await client.signUp({ email, password, locale: language, ...optional, ...returnToByMail() })
     setIsDone(true)
     return undefined
   })
@@ -38,7 +39,7 @@ export function SignUp() {
         {isDone ? (
           <CheckInbox>
             <p>
-              <a href="/activate">{words.nothingCame}</a>
+              <a href={hrefTo(withReturn('/activate'))}>{words.nothingCame}</a>
             </p>
           </CheckInbox>
         ) : (
@@ -71,7 +72,7 @@ export function SignUp() {
         )}
       </Card>
       <p class="aside">
-        {words.hasAccount} <a href={withReturn('/sign-in')}>{texts.signIn.title}</a>
+        {words.hasAccount} <a href={hrefTo(withReturn('/sign-in'))}>{texts.signIn.title}</a>
       </p>
     </Shell>
   )

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { complaintAbout, hasCode } from '../failures.ts'
+import { hrefTo } from '../navigation.ts'
 import { takeToken } from '../token.ts'
 import { AskForMail } from './ask-for-mail.tsx'
 import { type Refusals, Submit, useForm } from './form.tsx'
@@ -67,7 +68,7 @@ export function LinkPage<Name extends string>(props: LinkPageProps<Name>) {
           <Outcome title={words.doneTitle}>
             <p>{words.done}</p>
             <p>
-              <a class="button primary" href={next.href}>
+              <a class="button primary" href={hrefTo(next.href)}>
                 {next.label}
               </a>
             </p>

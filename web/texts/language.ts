@@ -1,4 +1,5 @@
 /** The language of the pages and its catalog of texts. */
+import { loadAgain } from '../navigation.ts'
 import { type Texts, en } from './en.ts'
 
 export const languages = { en: 'English', de: 'Deutsch' } as const
@@ -19,7 +20,7 @@ export function chooseLanguage(language: Language): void {
   } catch {
     // Without storage the choice cannot be kept.
   }
-  location.reload()
+  loadAgain()
 }
 
 function readChoice(): string | null {

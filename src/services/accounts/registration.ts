@@ -10,6 +10,7 @@ import { userIdOf } from '../../store/user-conditions.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { assertHuman } from '../protection/human-check.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { assertReturnTo } from '../mail/return-to.ts'
 import { assertStrongPassword } from '../passwords/policy.ts'
 
 export interface Registration {
@@ -18,6 +19,8 @@ export interface Registration {
   firstName?: string | null | undefined
   lastName?: string | null | undefined
   locale?: string | null | undefined
+  /** Where the activation page leads afterwards. */
+  returnTo?: string | undefined
 }
 
 /**
@@ -25,16 +28,20 @@ export interface Registration {
  * is right, so nothing here tells them apart. Each registration keeps its own password and activates only with its own link
  * and that password, so registering somebody else's address first gains nothing (pre-hijacking).
  *
- * @throws {AppError} as `assertHuman`; `weak_password`
+ * @throws {AppError} as `assertReturnTo` and `assertHuman`; `weak_password`
  */
 export async function register(ctx: Ctx, input: Registration, turnstileToken?: string): Promise<void> {
+  const returnTo = assertReturnTo(ctx, input.returnTo)
   await assertHuman(ctx, turnstileToken, 'register')
   const { email, password, firstName = null, lastName = null, locale = null } = input
   await assertStrongPassword(ctx, password, { email, firstName, lastName }, '/password')
   const passwordHash = await hashPassword(password, ctx.work, ctx.secrets.peppers)
   const now = ctx.now()
   const id = uuidv7(now)
-  const confirmation = newEmail(ctx, 'registration', email, null, { registrationId: id })
+  const confirmation = newEmail(ctx, 'registration', email, null, {
+    registrationId: id,
+    ...(returnTo !== undefined && { returnTo }),
+  })
   const event = auditEvent(ctx, 'user.registered', {})
   const ifDone = happened(event.id)
   const userId = uuidv7(now)
@@ -53,9 +60,14 @@ export async function register(ctx: Ctx, input: Registration, turnstileToken?: s
   announceEmail(ctx, confirmation)
 }
 
-/** Queues another activation email. Looks nothing up: delivery does. */
-export async function resendActivation(ctx: Ctx, email: string): Promise<void> {
-  const activation = newEmail(ctx, 'activation', email, null)
+/**
+ * Queues another activation email. Looks nothing up: delivery does.
+ *
+ * @throws {AppError} as `assertReturnTo`
+ */
+export async function resendActivation(ctx: Ctx, email: string, askedReturnTo?: string): Promise<void> {
+  const returnTo = assertReturnTo(ctx, askedReturnTo)
+  const activation = newEmail(ctx, 'activation', email, null, { ...(returnTo !== undefined && { returnTo }) })
   await insertEmail(ctx.db, activation)
   announceEmail(ctx, activation)
 }

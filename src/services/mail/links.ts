@@ -48,7 +48,10 @@ export async function issueLinks(ctx: Ctx, requests: readonly LinkRequest[]): Pr
     ),
   })
   const live = links.filter(({ expiresAt }) => expiresAt > now)
-  return new Map(await Promise.all(live.map(async (link) => [link.id, await issue(ctx, link)] as const)))
+  const returnToOf = new Map(requests.map(({ email: { id, params } }) => [id, params.returnTo]))
+  return new Map(
+    await Promise.all(live.map(async (link) => [link.id, await issue(ctx, link, returnToOf.get(link.id))] as const)),
+  )
 }
 
 /** A link was made before, and no try is in doubt: this claim is the first that may be accepted. */
@@ -78,8 +81,17 @@ function computeTimes(now: Date, purpose: LinkPurpose) {
   return { createdAt: now, expiresAt: new Date(now.getTime() + linkLifeSeconds[purpose] * 1000) }
 }
 
-async function issue(ctx: Ctx, { id, purpose, createdAt, expiresAt }: OneTimeLink): Promise<IssuedLink> {
+/**
+ * Whoever asked for the email chose `returnTo`, perhaps for an address that is not theirs. Inside the token it is no text
+ * that a recipient reads or a mail program turns into a link of its own. The page checks it again.
+ */
+async function issue(
+  ctx: Ctx,
+  { id, purpose, createdAt, expiresAt }: OneTimeLink,
+  returnTo: string | undefined,
+): Promise<IssuedLink> {
   const { typ, page } = linkKinds[purpose]
-  const token = await signToken(ctx.tokens, typ, { jti: id }, createdAt, expiresAt)
+  const claims = { jti: id, ...(returnTo !== undefined && { return_to: returnTo }) }
+  const token = await signToken(ctx.tokens, typ, claims, createdAt, expiresAt)
   return { url: `${ctx.config.publicUrl}${page}#token=${token}`, expiresAt }
 }

@@ -16,24 +16,30 @@ import { auditEvent } from '../audit/trail.ts'
 import { readDevice } from '../protection/devices.ts'
 import { assertHuman } from '../protection/human-check.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { assertReturnTo } from '../mail/return-to.ts'
 import { assertStrongPassword } from './policy.ts'
 import { revoke } from '../sessions/revocation.ts'
 import { readToken } from '../sessions/tokens.ts'
 
+export interface ResetRequest {
+  email: string
+  deviceToken?: string | undefined
+  turnstileToken?: string | undefined
+  /** Where the sign-in after the reset leads. */
+  returnTo?: string | undefined
+}
+
 /**
  * Queues a reset email. Looks nothing up: delivery does, so the answer and its time are the same for every address.
  *
- * @throws {AppError} as `assertHuman`
+ * @throws {AppError} as `assertReturnTo` and `assertHuman`
  */
-export async function requestPasswordReset(
-  ctx: Ctx,
-  email: string,
-  deviceToken?: string,
-  turnstileToken?: string,
-): Promise<void> {
+export async function requestPasswordReset(ctx: Ctx, request: ResetRequest): Promise<void> {
+  const { email, deviceToken, turnstileToken } = request
+  const returnTo = assertReturnTo(ctx, request.returnTo)
   await assertHuman(ctx, turnstileToken, 'password_reset')
   const device = await readDevice(ctx, email, deviceToken)
-  const reset = newEmail(ctx, 'password_reset', email, null)
+  const reset = newEmail(ctx, 'password_reset', email, null, { ...(returnTo !== undefined && { returnTo }) })
   if (device) {
     // All known devices share one budget, since anybody who once had the password could have made any number of them.
     const isKnown = addressHasPassword(email, device.passwordId)

@@ -28,6 +28,8 @@ export type EmailProblem = (typeof emailProblems)[number]
 /** What an email needs besides its recipient. Never a secret. */
 export interface EmailParams {
   registrationId?: string
+  /** Where the page behind the link leads afterwards: an address that `findDestination` let pass. */
+  returnTo?: string
   reason?: string
   role?: Role
   /** An ADMIN asked for it. The audit trail has their origin; the email must not. */

@@ -33,6 +33,12 @@ export class Tab {
     await this.#send('browsingContext.navigate', { context: this.#context, url, wait: 'complete' })
   }
 
+  /** Where the tab is, also when the page could not be loaded. */
+  async address(): Promise<string> {
+    const tree = await this.#send<{ contexts: { url: string }[] }>('browsingContext.getTree', { root: this.#context })
+    return tree.contexts[0]?.url ?? ''
+  }
+
   async seesHeading(name: string): Promise<void> {
     await this.#find({ type: 'accessibility', value: { role: 'heading', name } })
   }

@@ -1,0 +1,32 @@
+/**
+ * Every navigation of the pages: nothing else in web/ sets an address (test/e2e/navigation.test.ts). All of them ask
+ * `findDestination`, and lead to the account where it says no.
+ */
+import { findDestination } from '../src/return-to.ts'
+import { returnOrigins } from './settings.ts'
+
+export const home = '/account'
+
+/** The address to go to for `asked`: a path of ours, or a URL that may be returned to. */
+export function hrefTo(asked: string): string {
+  return findDestination(asked, location.origin, returnOrigins) ?? hrefTo(home)
+}
+
+/**
+ * Leaves the page, and its place in the history: the back button does not return to it.
+ *
+ * @returns a promise that stays pending, so that a form that awaits it is not sent again while the next page loads
+ */
+export function leaveFor(asked: string): Promise<never> {
+  location.replace(hrefTo(asked))
+  return new Promise(() => {})
+}
+
+export function loadAgain(): void {
+  location.reload()
+}
+
+/** Shows another address of this page without loading it. */
+export function showAddress(asked: string, { isReplacing }: { isReplacing: boolean }): void {
+  history[isReplacing ? 'replaceState' : 'pushState'](null, '', hrefTo(asked))
+}
