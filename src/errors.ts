@@ -112,6 +112,8 @@ export const reasons = [
   'changed_meanwhile',
   'used_meanwhile',
   'unknown_generation',
+  'closed_by_password_change',
+  'other_session',
   // Passwords and people
   'unknown_address',
   'wrong_password',

@@ -99,7 +99,7 @@ export interface paths {
         put?: never;
         /**
          * Change your own password
-         * @description Ends every other session of the user and emails a notice. This session continues.
+         * @description Ends every other session of the user and emails a notice. This session continues. With the `refresh_token` of this session, or with `transport: cookie`, the answer has new tokens as after a refresh, and no older refresh token of the session is accepted any more: whoever had copied one has nothing. The token may be one that was refreshed meanwhile, since the password proves who asks. A token of another session, or one that an earlier change closed, is refused and nothing is changed. Without a refresh token the answer is empty and the last refresh token stays valid; the one before it can no longer be repeated. The client cannot repeat a change whose answer was lost: sign in with the new password.
          */
         post: operations["changePassword"];
         delete?: never;
@@ -1436,6 +1436,26 @@ export interface components {
                 };
             };
         };
+        /**
+         * @description `invalid_token`: This call needs a valid access token.
+         *
+         *     `invalid_refresh_token`: The session has ended. Sign in again.
+         */
+        InvalidTokenOrInvalidRefreshToken: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 401;
+                    /** @enum {unknown} */
+                    code?: "invalid_token" | "invalid_refresh_token";
+                };
+            };
+        };
         /** @description `last_admin`: This is the last active ADMIN. Make another one first. */
         LastAdmin: {
             headers: {
@@ -1639,6 +1659,26 @@ export interface components {
                     status?: 403;
                     /** @enum {unknown} */
                     code?: "wrong_password";
+                };
+            };
+        };
+        /**
+         * @description `wrong_password`: The password is wrong.
+         *
+         *     `origin_not_allowed`: Cookies are for pages of the service's own origin.
+         */
+        WrongPasswordOrOriginNotAllowed: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "wrong_password" | "origin_not_allowed";
                 };
             };
         };
@@ -1927,7 +1967,8 @@ export interface operations {
                 /**
                  * @example {
                  *       "old_password": "nine quiet lanterns drift",
-                 *       "new_password": "seven copper kettles hum"
+                 *       "new_password": "seven copper kettles hum",
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODY1LCJleHAiOjE3OTc5NDA4NjV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -1938,11 +1979,48 @@ export interface operations {
                      * @description 8 (configurable) to 128 characters, hard to guess for zxcvbn (score 3), and not known from a data breach. No rules of composition.
                      */
                     new_password: string;
+                    refresh_token?: string | null;
+                    transport?: ("bearer" | "cookie") | null;
                 };
             };
         };
         responses: {
-            /** @description The password is changed. */
+            /** @description The password is changed, and both tokens are renewed. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiY2M2MjNhOWItY2M1ZC00NjFmLWE5NzEtMTM5YjNmOWUzZjgzIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4OTE2LCJleHAiOjE3OTUzNDk1MTZ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "token_type": "Bearer",
+                     *       "expires_in": 600,
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjMsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4OTE2LCJleHAiOjE3OTc5NDA5MTZ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_expires_in": 2592000,
+                     *       "user": {
+                     *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
+                     *         "email": "ada@example.com",
+                     *         "role": "USER",
+                     *         "status": "active",
+                     *         "first_name": "Ada",
+                     *         "last_name": "Lovelace",
+                     *         "avatar_url": "https://images.example.com/ada.png",
+                     *         "bio": "Notes on engines.",
+                     *         "locale": "en-GB",
+                     *         "created_at": "2026-11-22T12:00:36.560Z",
+                     *         "updated_at": "2026-11-22T12:01:56.992Z",
+                     *         "activated_at": "2026-11-22T12:00:51.184Z",
+                     *         "last_login_at": "2026-11-22T12:00:58.496Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TokenAnswer"];
+                };
+            };
+            /** @description The password is changed. No refresh token was sent. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -1952,8 +2030,8 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["MalformedJson"];
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["WrongPassword"];
+            401: components["responses"]["InvalidTokenOrInvalidRefreshToken"];
+            403: components["responses"]["WrongPasswordOrOriginNotAllowed"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailedOrWeakPassword"];
@@ -2037,7 +2115,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNC0zNDAwLTcxNGEtYWIxNi05NDcyNjgxYTM5NjIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTAzMywiZXhwIjoxNzk1MzUyNjMzfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNC0zNDAwLTdjMDctYTkwOS0zOTIzNmRlMmNhY2IiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTAzMywiZXhwIjoxNzk1MzUyNjMzfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                  *       "new_password": "nine quiet lanterns drift"
                  *     }
                  */
@@ -2243,7 +2321,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNC01MDkwLTdjMDctYTkwOS0zOTIzNmRlMmNhY2IiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MDQxLCJleHAiOjE3OTc5NDEwNDF9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNC01MDkwLTc2YzQtYTZmYy1kZGQ0NzNhYjVjMzQiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MDQxLCJleHAiOjE3OTc5NDEwNDF9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -2530,7 +2608,7 @@ export interface operations {
                      * @example {
                      *       "events": [
                      *         {
-                     *           "id": "01a20322-6b00-70dc-a764-b84c4566d0ec",
+                     *           "id": "01a20322-6b00-7b99-a557-5cfd4b2f6255",
                      *           "at": "2026-11-22T12:01:56.992Z",
                      *           "type": "user.password_changed",
                      *           "actor": "you",
@@ -2541,7 +2619,7 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20322-4e70-7b99-a557-5cfd4b2f6255",
+                     *           "id": "01a20322-4e70-7656-a34a-01ae50f7f3be",
                      *           "at": "2026-11-22T12:01:49.680Z",
                      *           "type": "session.ended",
                      *           "actor": "you",
@@ -2554,7 +2632,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20322-31e0-761f-a971-139b3f9e3f83",
+                     *           "id": "01a20322-31e0-70dc-a764-b84c4566d0ec",
                      *           "at": "2026-11-22T12:01:42.368Z",
                      *           "type": "session.ended",
                      *           "actor": "you",
@@ -2567,7 +2645,7 @@ export interface operations {
                      *           }
                      *         }
                      *       ],
-                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMi0zMWUwLTc2MWYtYTk3MS0xMzliM2Y5ZTNmODM"
+                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMi0zMWUwLTcwZGMtYTc2NC1iODRjNDU2NmQwZWM"
                      *     }
                      */
                     "application/json": components["schemas"]["ActivityPage"];
@@ -2959,7 +3037,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a20324-a640-76c4-a6fc-ddd473ab5c34",
+                     *       "id": "01a20324-a640-7181-a4ef-82857973ed9d",
                      *       "email": "grace@example.com",
                      *       "role": "USER",
                      *       "status": "active",
@@ -3256,8 +3334,8 @@ export interface operations {
                      *         {
                      *           "id": "01a20321-8680-7b2b-a1a5-80d7287bf9df",
                      *           "created_at": "2026-11-22T12:00:58.496Z",
-                     *           "last_used_at": "2026-11-22T12:01:05.808Z",
-                     *           "expires_at": "2026-12-22T12:01:05.808Z",
+                     *           "last_used_at": "2026-11-22T12:01:56.992Z",
+                     *           "expires_at": "2026-12-22T12:01:56.992Z",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
@@ -3349,10 +3427,10 @@ export interface operations {
                      * @example {
                      *       "events": [
                      *         {
-                     *           "id": "01a20323-88a0-7656-a34a-01ae50f7f3be",
+                     *           "id": "01a20323-88a0-7113-a13d-a65f56c08527",
                      *           "at": "2026-11-22T12:03:10.112Z",
                      *           "type": "user.suspended",
-                     *           "actor_id": "01a20320-a200-7113-a13d-a65f56c08527",
+                     *           "actor_id": "01a20320-a200-7bd0-af30-4b105c891690",
                      *           "user_id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
@@ -3480,13 +3558,13 @@ export interface operations {
                      * @example {
                      *       "emails": [
                      *         {
-                     *           "id": "01a20323-c1c0-768d-ad23-efc16251a7f9",
+                     *           "id": "01a20323-c1c0-714a-ab16-9472681a3962",
                      *           "template": "account_reinstated",
                      *           "user_id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
                      *           "attempts": 1,
-                     *           "provider_id": "e3779b10-e370-4bd0-af30-4b105c891690",
+                     *           "provider_id": "81af14c1-81a7-468d-ad23-efc16251a7f9",
                      *           "fate": "bounced",
                      *           "last_error": null,
                      *           "created_at": "2026-11-22T12:03:24.736Z",
@@ -3495,7 +3573,7 @@ export interface operations {
                      *           "delivered_at": null
                      *         }
                      *       ],
-                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMy1jMWMwLTc2OGQtYWQyMy1lZmMxNjI1MWE3Zjk"
+                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMy1jMWMwLTcxNGEtYWIxNi05NDcyNjgxYTM5NjI"
                      *     }
                      */
                     "application/json": components["schemas"]["OutboxPage"];

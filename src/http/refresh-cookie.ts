@@ -26,8 +26,24 @@ export function assertOwnPage(c: Context<HttpEnv>, transport: Transport): void {
 }
 
 /** The token in the cookie. Without a cookie it is empty, which is never a valid token. */
-export function readRefreshCookie(c: Context<HttpEnv>): string {
+function readRefreshCookie(c: Context<HttpEnv>): string {
   return pattern.exec(c.req.header('Cookie') ?? '')?.[1] ?? ''
+}
+
+/** The members of a body that say which refresh token is presented. */
+export interface Presentation {
+  refresh_token?: string | undefined
+  transport?: Transport
+}
+
+/**
+ * The refresh token that a body presents: the one in the cookie, or the one in the body. The other place is ignored.
+ *
+ * @throws {AppError} `origin_not_allowed`
+ */
+export function presentedToken(c: Context<HttpEnv>, { refresh_token: token, transport }: Presentation) {
+  assertOwnPage(c, transport)
+  return transport === 'cookie' ? readRefreshCookie(c) : token
 }
 
 /** The answer as the client asked for it: with the refresh token inside, or with the token in the cookie. */

@@ -78,6 +78,15 @@ const optionalToken = (schema: typeof text) =>
 /** `refresh_token` where the cookie may hold it instead. */
 export const optionalRefreshToken = optionalToken(text.check(z.meta({ description: 'Needed without the cookie.' })))
 
+/** `refresh_token` beside an access token, for a call that may renew both. */
+export const ownRefreshToken = optionalToken(
+  text.check(
+    z.meta({
+      description: 'That of this session. With it the answer has new tokens, and every older one is closed.',
+    }),
+  ),
+)
+
 /** `device_token` of an earlier sign-in. An invalid one is not an error: the device counts as unknown. */
 export const deviceToken = optionalToken(text)
 

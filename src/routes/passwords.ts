@@ -5,12 +5,30 @@ import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
+import { readOwnRefreshToken } from '../http/own-refresh-token.ts'
+import { handOver } from '../http/refresh-cookie.ts'
 import { valid } from '../http/validate.ts'
 import { changePassword } from '../services/passwords/change.ts'
 import { completePasswordReset, requestPasswordReset } from '../services/passwords/reset.ts'
-import { accepted } from './answers.ts'
-import { deviceToken, email, newPassword, password, returnTo, token, turnstileToken } from './fields.ts'
+import { accepted, tokenAnswer } from './answers.ts'
+import {
+  deviceToken,
+  email,
+  newPassword,
+  ownRefreshToken,
+  password,
+  returnTo,
+  token,
+  transport,
+  turnstileToken,
+} from './fields.ts'
 
+const passwordChange = z.object({
+  old_password: password,
+  new_password: newPassword,
+  refresh_token: ownRefreshToken,
+  transport,
+})
 const resetRequest = z.object({
   email,
   device_token: deviceToken,
@@ -24,12 +42,18 @@ export const passwordRoutes = new Hono<HttpEnv>()
     limitRate('ownPassword'),
     requireToken,
     readJson,
-    valid('json', z.object({ old_password: password, new_password: newPassword })),
+    valid('json', passwordChange),
+    readOwnRefreshToken,
     authenticateForPassword,
     async (c) => {
-      const body = c.req.valid('json')
-      await changePassword(c.get('ctx'), c.get('passwordActor'), body.old_password, body.new_password)
-      return c.body(null, 204)
+      const { old_password: oldPassword, new_password: newPassword, transport: kept } = c.req.valid('json')
+      const generation = c.get('presentedGeneration')
+      const tokens = await changePassword(c.get('ctx'), c.get('passwordActor'), {
+        oldPassword,
+        newPassword,
+        generation,
+      })
+      return tokens ? c.json(handOver(c, kept, tokenAnswer(tokens))) : c.body(null, 204)
     },
   )
   .post('/password-reset/request', limitRate('requestReset'), readJson, valid('json', resetRequest), async (c) => {

@@ -1,12 +1,11 @@
 /** Refresh, sign-out and verification of tokens. */
-import type { Context } from 'hono'
 import * as z from 'zod/mini'
 import { authenticate, verifyAtEdge } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
-import { assertOwnPage, clearSite, handOver, readRefreshCookie } from '../http/refresh-cookie.ts'
+import { clearSite, handOver, presentedToken } from '../http/refresh-cookie.ts'
 import { valid } from '../http/validate.ts'
 import { endAllSessions, signOut } from '../services/sessions/own-sessions.ts'
 import { refresh } from '../services/sessions/refresh.ts'
@@ -27,12 +26,12 @@ const refreshToken = z
 export const sessionRoutes = new Hono<HttpEnv>()
   .post('/refresh', limitRate('refresh'), readJson, valid('json', refreshToken), async (c) => {
     const body = c.req.valid('json')
-    const tokens = await refresh(c.get('ctx'), presented(c, body))
+    const tokens = await refresh(c.get('ctx'), presentedToken(c, body)!)
     return c.json(handOver(c, body.transport, tokenAnswer(tokens)))
   })
   .post('/logout', readJson, valid('json', refreshToken), async (c) => {
     const body = c.req.valid('json')
-    await signOut(c.get('ctx'), presented(c, body))
+    await signOut(c.get('ctx'), presentedToken(c, body)!)
     if (body.transport === 'cookie') clearSite(c)
     return c.body(null, 204)
   })
@@ -48,9 +47,3 @@ export const sessionRoutes = new Hono<HttpEnv>()
     c.header('X-Auth-Scope', scope)
     return c.body(null, 204)
   })
-
-/** @throws {AppError} `origin_not_allowed` */
-function presented(c: Context<HttpEnv>, body: z.output<typeof refreshToken>): string {
-  assertOwnPage(c, body.transport)
-  return body.transport === 'cookie' ? readRefreshCookie(c) : body.refresh_token!
-}

@@ -29,9 +29,15 @@ export function isSignedInAs(sessionId: string, userId: string, role: Role, now:
   return isSignedIn(sessionId, userId, now, eq(users.role, role))
 }
 
-/** Still signed in, and the password is still the one that was verified. */
-export function isSignedInWithPassword(sessionId: string, userId: string, passwordId: string, now: Date): SQL {
-  return isSignedIn(sessionId, userId, now, isPassword(passwordId))
+/** Still signed in, the password is still the one that was verified, and the condition holds for that session. */
+export function isSignedInWithPassword(
+  sessionId: string,
+  userId: string,
+  passwordId: string,
+  now: Date,
+  condition?: SQL,
+): SQL {
+  return isSignedIn(sessionId, userId, now, and(isPassword(passwordId), condition))
 }
 
 /** The user, if still signed in: for a batch that has to tell why it refused. */
@@ -64,37 +70,6 @@ export function selectSession(db: Db, id: string) {
 export function selectUserOfSession(db: Db, id: string) {
   const userId = db.select({ id: sessions.userId }).from(sessions).where(eq(sessions.id, id))
   return db.select().from(users).where(inArray(users.id, userId))
-}
-
-export interface Rotation {
-  id: string
-  generation: number
-  now: Date
-  /** Sliding and absolute lifetime. */
-  idleMs: number
-  maxMs: number
-  from: Pick<Session, 'ip' | 'country' | 'userAgent'>
-}
-
-/** Moves a session on by one generation, if `generation` is its newest and its user is active. */
-export function rotateSession(db: Db, { id, generation, now, idleMs, maxMs, from }: Rotation) {
-  return db
-    .update(sessions)
-    .set({
-      generation: generation + 1,
-      lastUsedAt: now,
-      expiresAt: sql`min(${now.getTime() + idleMs}, ${sessions.createdAt} + ${maxMs})`,
-      ...from,
-    })
-    .where(
-      and(
-        eq(sessions.id, id),
-        eq(sessions.generation, generation),
-        gt(sessions.expiresAt, now),
-        sql`exists (select 1 from ${users} where ${users.id} = ${sessions.userId} and ${users.status} = 'active')`,
-      ),
-    )
-    .returning()
 }
 
 export function sessionExists(id: string, userId?: string): SQL {

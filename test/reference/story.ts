@@ -72,8 +72,8 @@ export async function tellStory(service: Service, variables: Variables, perform:
   await step('listMySessions', 200, 'GET', '/users/me/sessions', mine)
   await step('endMySession', 204, 'DELETE', '/users/me/sessions/$SESSION_ID', mine)
   await step('endMyOtherSessions', 204, 'DELETE', '/users/me/sessions', mine)
-  const passwords = { old_password: password, new_password: newPassword }
-  await step('changePassword', 204, 'POST', '/auth/change-password', { ...mine, body: passwords })
+  const passwords = { old_password: password, new_password: newPassword, ...current }
+  keepTokensOf(await step('changePassword', 200, 'POST', '/auth/change-password', { ...mine, body: passwords }))
   await step('listMyActivity', 200, 'GET', '/users/me/activity?limit=3', mine)
   await step('listRoles', 200, 'GET', '/roles', mine)
 

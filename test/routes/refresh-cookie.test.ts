@@ -116,12 +116,14 @@ describe('"transport": "cookie"', () => {
         activate: { token: 'x', password: goodPassword },
         refresh: {},
         logout: {},
+        changePassword: { old_password: goodPassword, new_password: otherPassword },
       }
+      const { accessToken: token } = browser
       for (const [operation, body] of Object.entries(bodies)) {
         const { answer, effects } = await observe<Answer>(
           service,
           () =>
-            anonymous.call(operation as keyof typeof bodies, {
+            anonymous.from({ token }).call(operation as keyof typeof bodies, {
               body: { refresh_token: browser.cookie, ...body, transport },
               headers: holding(browser.cookie),
             }).answer,
@@ -149,12 +151,44 @@ describe('"transport": "cookie"', () => {
       expectProblem(answer, 401, 'invalid_token')
       expect(effects).toEqual(nothing)
     }
-    const { accessToken: token } = browser
-    const changed = await anonymous.call('changePassword', { token, body, headers }).answer
+  })
+
+  it('replaces the cookie at a change of the password, and the old one is closed', async ({ anonymous, browser }) => {
+    const { accessToken: token, cookie, id } = browser
+    const body = { old_password: goodPassword, new_password: otherPassword, ...byCookie }
+    const changed = await anonymous.call('changePassword', { token, body, headers: holding(cookie) }).answer
+    const tokens = expectOk(changed)
+    expect(tokens).toEqual(withoutToken(tokenAnswer(userObject({ id, email }))))
+    const { value, maxAge } = cookieOf(changed)
+    expect(maxAge).toBe(tokens.refresh_expires_in)
+    expectProblem(await refresh(anonymous, holding(cookie)).answer, 401, 'invalid_refresh_token')
+    expectOk(await refresh(anonymous, holding(value)).answer)
+  })
+
+  it('leaves the cookie alone at a change of the password that does not ask for it', async ({ anonymous, browser }) => {
+    const { accessToken: token, cookie } = browser
+    const body = { old_password: goodPassword, new_password: otherPassword }
+    const changed = await anonymous.call('changePassword', { token, body, headers: holding(cookie) }).answer
     expectNoContent(changed)
     expectNoCookie(changed)
-    expectOk(await refresh(anonymous, headers).answer)
+    expectOk(await refresh(anonymous, holding(cookie)).answer)
   })
+
+  it.for([{ refresh_token: 'x' }, {}])(
+    'refuses a change of the password without the cookie of its session, and changes nothing: %j',
+    async (more, { service, anonymous, ada, browser }) => {
+      const { accessToken: token } = browser
+      const body = { old_password: goodPassword, new_password: otherPassword, ...more, ...byCookie }
+      for (const headers of [home, holding(''), holding(ada.refreshToken)]) {
+        const { answer, effects } = await observe(service, () =>
+          anonymous.call('changePassword', { token, body, headers }),
+        )
+        expectProblem(answer, 401, 'invalid_refresh_token')
+        expectNoCookie(answer)
+        expect(effects).toEqual(nothing)
+      }
+    },
+  )
 })
 
 describe('the bearer transport', () => {
@@ -232,8 +266,10 @@ describe('a cookie request from another origin', () => {
     async ({ headers }, { service, people, anonymous, browser }) => {
       const listing = startService({ beside: service, env: { CORS_ORIGINS: 'https://app.example.com' } })
       const token = await people.register('bob@example.com')
-      const bodies = { login: credentials, activate: { token, password: goodPassword }, refresh: {}, logout: {} }
-      const caller = anonymous.at(listing)
+      const changePassword = { old_password: goodPassword, new_password: otherPassword }
+      const activate = { token, password: goodPassword }
+      const bodies = { login: credentials, activate, refresh: {}, logout: {}, changePassword }
+      const caller = anonymous.at(listing).from({ token: browser.accessToken })
       for (const [operation, body] of Object.entries(bodies)) {
         const { answer, effects } = await observe<Answer>(
           service,

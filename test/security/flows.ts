@@ -321,6 +321,16 @@ export const flows: Flow[] = [
     again: 'wrong_password',
   },
   {
+    name: 'a change of password with the refresh token',
+    async prepare({ people }) {
+      const { accessToken: token, refreshToken } = await people.signUp(email)
+      await people.signIn(email)
+      return ['changePassword', { token, body: { ...change, refresh_token: refreshToken } }]
+    },
+    answer: 200,
+    again: 'wrong_password',
+  },
+  {
     name: 'a change of password with a wrong old one',
     prepare: async ({ people }) => [
       'changePassword',

@@ -71,6 +71,9 @@ it('scans no table in any request, delivery or five-minute job', async () => {
   await during('end of one session', () => ada.endSession(sessions.find(({ current }) => !current)!.id))
   await during('end of the other sessions', () => ada.endOtherSessions())
   await during('change of password', () => ada.changePassword({ old_password: password, new_password: otherPassword }))
+  await during('change of password with the refresh token', () =>
+    ada.changePassword({ old_password: otherPassword, new_password: password, refresh_token: ada.refreshToken }),
+  )
   await during('sign-out', () => ada.logout())
   const resetToken = await during('request of a password reset', () => people.resetToken(email))
   await during('password reset', () => anonymous.completePasswordReset({ token: resetToken, new_password: password }))

@@ -24,8 +24,8 @@ a call to Postern, and its sessions can be ended at any time.
 - Pages of other origins may call the API from a browser (CORS) if the operator lists their origin. They send a bearer
   token and no cookies.
 - Pages of this origin may keep their refresh token in a cookie that scripts cannot read: send \`"transport": "cookie"\` in
-  the body of activation, sign-in, refresh and sign-out. The cookie is \`__Host-postern-refresh\` (\`HttpOnly\`, \`Secure\`,
-  \`SameSite=Strict\`). Such a request must have this origin in its \`Origin\` header; otherwise the answer is
+  the body of activation, sign-in, refresh, sign-out and a change of the password. The cookie is
+  \`__Host-postern-refresh\` (\`HttpOnly\`, \`Secure\`, \`SameSite=Strict\`). Such a request must have this origin in its \`Origin\` header; otherwise the answer is
   \`origin_not_allowed\`.
 - Too many requests are answered with \`rate_limited\` and \`Retry-After\`.
 

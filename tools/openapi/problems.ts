@@ -93,7 +93,7 @@ function describe(status: number, group: readonly ProblemCode[]): Json {
   const base = group.some((code) => errorsOf[code]) ? 'ValidationProblem' : 'Problem'
   return {
     description: group.map((code) => `\`${code}\`: ${problems[code].detail}`).join('\n\n'),
-    headers: describeHeaders(group.flatMap((code) => headersOf[code] ?? [])),
+    headers: describeHeaders(headersOfAll(group)),
     content: {
       'application/problem+json': {
         schema: {
@@ -106,6 +106,12 @@ function describe(status: number, group: readonly ProblemCode[]): Json {
       },
     },
   }
+}
+
+/** The headers on which a client may rely whichever of the codes it gets. */
+function headersOfAll([first, ...others]: readonly ProblemCode[]): HeaderName[] {
+  const names = (first && headersOf[first]) ?? []
+  return names.filter((name) => others.every((code) => headersOf[code]?.includes(name)))
 }
 
 function examplesOf(code: ProblemCode): [name: string, example: Json][] {

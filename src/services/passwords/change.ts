@@ -1,34 +1,49 @@
 import type { Ctx } from '../../context.ts'
 import { hashPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
-import { invalidToken } from '../../errors.ts'
+import { AppError, invalidToken } from '../../errors.ts'
 import { accountBudget, deleteAttempts } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { always } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
-import { deleteOtherSessionsOf, isSignedInWithPassword } from '../../store/sessions.ts'
+import { closeTokens, hasOpenToken, settleTokens } from '../../store/rotation.ts'
+import { deleteOtherSessionsOf, isSignedInWithPassword, selectSignedInUser } from '../../store/sessions.ts'
 import { passwordIdOf } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { revoke } from '../sessions/revocation.ts'
 import type { PasswordPrincipal } from '../sessions/signed-in.ts'
+import { type Tokens, issueTokens, sessionLifetime } from '../sessions/tokens.ts'
 import { assertOwnPassword } from './own-password.ts'
 import { assertStrongPassword } from './policy.ts'
+
+export interface PasswordChange {
+  oldPassword: string
+  newPassword: string
+  /** Of the refresh token that the client presents, see `readTokenOfSession`. */
+  generation: number | undefined
+}
 
 /**
  * Changes the principal's password. Ends every other session and every reset link.
  *
- * @throws {AppError} `wrong_password`, `weak_password`; `invalid_token` when the session or the password ended meanwhile
+ * With a refresh token of this session it also closes the session's chain of tokens: the answer has the first token of a
+ * new one, and no older token is served again. That holds for an older token than the newest, too: the password proves
+ * more than it does, and whoever has refreshed since loses what they got. Without a refresh token the chain goes on, but
+ * the token before the newest may not be repeated any more.
+ *
+ * @returns the new tokens if a refresh token was presented
+ * @throws {AppError} `wrong_password`, `weak_password`; `invalid_token` when the session or the password ended meanwhile;
+ *   `invalid_refresh_token` when the session does not know the refresh token or has closed it
  */
 export async function changePassword(
   ctx: Ctx,
   principal: PasswordPrincipal,
-  oldPassword: string,
-  newPassword: string,
-): Promise<void> {
+  { oldPassword, newPassword, generation }: PasswordChange,
+): Promise<Tokens | undefined> {
   const { user, session } = principal
   await assertOwnPassword(ctx, principal, oldPassword, 'user.password_change_refused')
   await assertStrongPassword(ctx, newPassword, user, '/new_password').catch(async (error: unknown) => {
@@ -40,16 +55,32 @@ export async function changePassword(
   const event = auditEvent(ctx, 'user.password_changed', { actorId: user.id, userId: user.id })
   const email = newEmail(ctx, 'password_changed', user.email, user.id)
   const ifDone = happened(event.id)
-  const mayChange = isSignedInWithPassword(session.id, user.id, passwordIdOf(user), event.at)
-  const { decided, ended } = await batch(ctx.db, {
-    decided: insertAuditEvent(ctx.db, event, mayChange),
+  const passwordId = passwordIdOf(user)
+  const knowsToken = generation === undefined ? undefined : hasOpenToken(generation)
+  const { ip, country, userAgent } = ctx.origin
+  const renewal = { id: session.id, now: event.at, ...sessionLifetime, from: { ip, country, userAgent } }
+  const rows = await batch(ctx.db, {
+    decided: insertAuditEvent(
+      ctx.db,
+      event,
+      isSignedInWithPassword(session.id, user.id, passwordId, event.at, knowsToken),
+    ),
+    renewed: knowsToken && closeTokens(ctx.db, renewal, ifDone),
+    settled: knowsToken ? undefined : settleTokens(ctx.db, session.id, ifDone),
+    acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
     user: updateUser(ctx.db, user.id, { passwordHash, passwordId: uuidv7(event.at), updatedAt: event.at }, ifDone),
     ended: deleteOtherSessionsOf(ctx.db, user.id, session.id, ifDone),
     links: deleteLinksOf(ctx.db, user.id, ifDone, 'reset'),
     email: insertEmail(ctx.db, email, ifDone),
     series: deleteAttempts(ctx.db, accountBudget(user.email), always),
   })
-  if (decided.length === 0) throw invalidToken('changed_meanwhile')
-  revoke(ctx, ended)
+  if (rows.decided.length === 0) {
+    const [acting] = rows.acting
+    if (!acting || passwordIdOf(acting) !== passwordId) throw invalidToken('changed_meanwhile')
+    throw new AppError('invalid_refresh_token', { reason: 'unknown_generation' })
+  }
+  revoke(ctx, rows.ended)
   announceEmail(ctx, email)
+  const [[renewed], [changed]] = [rows.renewed, rows.user]
+  return renewed && changed && issueTokens(ctx, changed, renewed)
 }

@@ -72,6 +72,8 @@ export function prepareSession(ctx: Ctx, userId: string, type: 'user.signed_in' 
     createdAt: now,
     lastUsedAt: now,
     expiresAt: new Date(now.getTime() + sessionLifetime.idleMs),
+    firstGeneration: null,
+    settledGeneration: null,
     ip,
     country,
     userAgent,

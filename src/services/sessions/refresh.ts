@@ -6,13 +6,8 @@ import { batch, repeatableBatch } from '../../store/batch.ts'
 import { insertEmail } from '../../store/emails.ts'
 import type { Session } from '../../store/schema/sessions.ts'
 import type { User } from '../../store/schema/users.ts'
-import {
-  deleteSession,
-  rotateSession,
-  selectSession,
-  selectUserOfSession,
-  sessionExists,
-} from '../../store/sessions.ts'
+import { isOldToken, rotateSession } from '../../store/rotation.ts'
+import { deleteSession, selectSession, selectUserOfSession } from '../../store/sessions.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { isKnownToBeRevoked, revoke } from './revocation.ts'
@@ -42,21 +37,28 @@ export async function refresh(ctx: Ctx, token: string): Promise<Tokens> {
     throw new AppError('invalid_refresh_token', { reason: 'ended' })
   }
   if (rotated) return issueTokens(ctx, user, rotated)
-  const isReplay = session.generation === gen + 1 && session.lastUsedAt.getTime() > now.getTime() - replayMs
-  if (isReplay) return issueTokens(ctx, user, session)
+  // Whoever closed the chain proved the password and alone has the tokens since, so an old token harms nobody.
+  if (gen < (session.firstGeneration ?? 0)) throw closed()
+  const isRepeatable = session.generation === gen + 1 && session.generation !== session.settledGeneration
+  if (isRepeatable && session.lastUsedAt.getTime() > now.getTime() - replayMs) return issueTokens(ctx, user, session)
   // A token newer than its row: the database was restored from a backup.
   if (session.generation <= gen) throw new AppError('invalid_refresh_token', { reason: 'unknown_generation' })
-  await endStolenSession(ctx, user, session)
+  await endStolenSession(ctx, user, session, gen)
   throw new AppError('refresh_token_reused')
 }
 
-async function endStolenSession(ctx: Ctx, user: User, session: Session): Promise<void> {
+function closed(): AppError {
+  return new AppError('invalid_refresh_token', { reason: 'closed_by_password_change' })
+}
+
+/** @throws {AppError} `invalid_refresh_token` when the session ended meanwhile, or a change of the password closed the token */
+async function endStolenSession(ctx: Ctx, user: User, session: Session, generation: number): Promise<void> {
   const event = auditEvent(ctx, 'session.reuse_detected', { userId: user.id, detail: { session_id: session.id } })
   const email = newEmail(ctx, 'session_reuse', user.email, user.id)
   const ifDone = happened(event.id)
   const { ended } = await batch(ctx.db, {
-    // Generations only grow, so an old token stays old. The session can only have ended meanwhile.
-    decided: insertAuditEvent(ctx.db, event, sessionExists(session.id)),
+    // Generations only grow, so an old token stays old. Meanwhile the session can have ended or closed the token.
+    decided: insertAuditEvent(ctx.db, event, isOldToken(session.id, generation)),
     ended: deleteSession(ctx.db, session.id, ifDone),
     email: insertEmail(ctx.db, email, ifDone),
   })

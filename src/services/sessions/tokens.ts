@@ -41,6 +41,18 @@ export async function readToken<T extends TokenType>(
 }
 
 /**
+ * The generation of a refresh token that a client sent beside an access token. Whether the session still knows it, the
+ * statement decides that uses it.
+ *
+ * @throws {AppError} `invalid_refresh_token`, for a token of another session too
+ */
+export async function readTokenOfSession(ctx: Ctx, token: string, sessionId: string): Promise<number> {
+  const { sid, gen } = await readToken(ctx, 'rt+jwt', token, 'invalid_refresh_token')
+  if (sid !== sessionId) throw new AppError('invalid_refresh_token', { reason: 'other_session' })
+  return gen
+}
+
+/**
  * Signs both tokens of a stored session. The refresh token depends on the row alone, so a repeated refresh returns the same
  * one.
  */

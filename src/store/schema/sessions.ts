@@ -15,6 +15,10 @@ export const sessions = sqliteTable(
     /** The sign-in or the last rotation. The replay window starts here. */
     lastUsedAt: instant('last_used_at').notNull(),
     expiresAt: instant('expires_at').notNull(),
+    /** A change of the password closed the tokens before this generation: refused, and no longer a sign of theft. */
+    firstGeneration: integer('first_generation'),
+    /** The newest generation when the password was changed without a token. The token before it may not be repeated. */
+    settledGeneration: integer('settled_generation'),
     ip: text('ip'),
     country: text('country'),
     userAgent: text('user_agent'),
