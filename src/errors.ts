@@ -136,10 +136,39 @@ export const reasons = [
 
 export type Reason = (typeof reasons)[number]
 
+/** Every rule that a field can break. The pages have a text for each, in each of their languages. */
+export const fieldErrorCodes = [
+  // Of zod
+  'required',
+  'invalid_type',
+  'invalid_value',
+  'invalid_format',
+  'invalid_union',
+  'too_small',
+  'too_big',
+  // Of our own rules
+  'invalid',
+  'invalid_text',
+  'invalid_email',
+  'invalid_url',
+  'invalid_locale',
+  'invalid_id',
+  'invalid_cursor',
+  'invalid_return_to',
+  'unknown_parameter',
+  'too_short',
+  'too_guessable',
+  'breached',
+  'turnstile_required',
+  'turnstile_failed',
+] as const
+
+export type FieldErrorCode = (typeof fieldErrorCodes)[number]
+
 /** One broken rule: a pointer to the field (RFC 6901), a stable code, and a sentence for a person. */
 export interface FieldError {
   pointer: string
-  code: string
+  code: FieldErrorCode
   message: string
 }
 

@@ -1,26 +1,38 @@
 /** Turns a failed call into a text for the visitor. */
-import { PosternError } from '../client/src/index.ts'
+import { type FieldError, PosternError } from '../client/src/index.ts'
 import { texts } from './texts/language.ts'
 
-/** Explains a failure that no single field has caused. */
+/** Explains a failure that no single field has caused. By its code: the service's own texts are English. */
 export function explain(error: unknown): string {
-  const { failure } = texts
+  const { failure, refusals } = texts
   if (!(error instanceof PosternError)) return failure.unexpected
   const { code, status } = error
   if (code === 'network_error') return failure.network
   // By status, because a proxy may send these without one of our codes.
   if (status === 429) return failure.tooOften(waitingTime(error.retryAfterSeconds))
   if (status === 503) return failure.unavailable
-  if (code === 'insufficient_permission') return failure.notPermitted
-  if (status >= 400 && status < 500 && code !== 'unexpected_answer') return error.detail
+  if (status >= 400 && status < 500 && code !== 'unexpected_answer') {
+    return textFor(refusals.problem, code) ?? refusals.unknownProblem
+  }
   return [failure.unexpected, error.requestId && failure.reference(error.requestId)].filter(Boolean).join(' ')
 }
 
-/** What the service says is wrong with one field of the body, if anything. */
+/** What is wrong with one field of the body, if anything. Each reason once. */
 export function complaintAbout(error: unknown, field: string): string | undefined {
   if (!(error instanceof PosternError)) return undefined
-  const messages = error.errors.filter(({ pointer }) => pointer === `/${field}`).map(({ message }) => message)
-  return messages.join(' ') || undefined
+  const { fieldError, unknownFieldError } = texts.refusals
+  const about = error.errors.filter(({ pointer }) => pointer === `/${field}`)
+  const sentences = new Set(about.map(({ code }) => textFor(fieldError, code) ?? unknownFieldError))
+  return [...sentences].join(' ') || undefined
+}
+
+export function hasFieldError(error: unknown, ...codes: FieldError['code'][]): boolean {
+  return error instanceof PosternError && error.errors.some(({ code }) => codes.includes(code))
+}
+
+/** The service may be newer than this page, so any text may come as a code. */
+function textFor(catalog: Record<string, string>, code: string): string | undefined {
+  return new Map(Object.entries(catalog)).get(code)
 }
 
 export function hasCode(error: unknown, code: PosternError['code']): boolean {

@@ -1306,8 +1306,11 @@ export interface components {
              * @description A JSON Pointer (RFC 6901) to a member of the body or to a query parameter. Empty for the whole body.
              */
             pointer: string;
-            /** @description The broken rule, for programs. */
-            code: string;
+            /**
+             * @description The broken rule, for programs.
+             * @enum {string}
+             */
+            code: "required" | "invalid_type" | "invalid_value" | "invalid_format" | "invalid_union" | "too_small" | "too_big" | "invalid" | "invalid_text" | "invalid_email" | "invalid_url" | "invalid_locale" | "invalid_id" | "invalid_cursor" | "invalid_return_to" | "unknown_parameter" | "too_short" | "too_guessable" | "breached" | "turnstile_required" | "turnstile_failed";
             /** @description How to correct it, for people to read. */
             message: string;
         };

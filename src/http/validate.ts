@@ -2,7 +2,7 @@
 import { zValidator } from '@hono/zod-validator'
 import { en } from 'zod/locales'
 import * as z from 'zod/mini'
-import { AppError, type FieldError } from '../errors.ts'
+import { AppError, type FieldError, type FieldErrorCode, fieldErrorCodes } from '../errors.ts'
 
 // zod/mini has no messages of its own. Without `jitless` zod tries whether code may be evaluated, which a CSP reports.
 z.config({ ...en(), jitless: true })
@@ -51,8 +51,10 @@ function pointerTo(path: readonly PropertyKey[]): string {
   return path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }
 
-function codeOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'custom') return String(issue.params?.['code'] ?? 'invalid')
+/** A rule without a code of its own is `invalid`: programs and pages know every code. */
+function codeOf(issue: z.core.$ZodIssue): FieldErrorCode {
   // zod leaves the input out of its issues, so only the message tells that it was missing.
-  return issue.code === 'invalid_type' && issue.message.endsWith('received undefined') ? 'required' : issue.code
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) return 'required'
+  const code: unknown = issue.code === 'custom' ? issue.params?.['code'] : issue.code
+  return fieldErrorCodes.find((known) => known === code) ?? 'invalid'
 }

@@ -78,8 +78,8 @@ for (const { path, call, label, autocomplete, button, done } of pages) {
       ['an answer that is not ours', { status: 502 }, 'Something went wrong on our side'],
       [
         'another refusal',
-        { status: 403, body: { code: 'account_suspended', detail: 'The account is suspended.' } },
-        'The account is suspended.',
+        { status: 403, body: { code: 'account_suspended', detail: 'Of the service.' } },
+        'This account is suspended.',
       ],
       ['no answer', null, 'We could not reach the server.'],
     ]

@@ -39,7 +39,7 @@ describe('signing up and in', { timeout: 300_000 }, () => {
       await visitor.fill('New password', 'password1')
       await visitor.sees('This is a commonly used password.')
       await visitor.press('Create account')
-      await visitor.seesErrorAt('New password', /commonly used/)
+      await visitor.seesErrorAt('New password', /too easy to guess/)
       await visitor.fill('New password', goodPassword)
       await visitor.sees('This is a strong password.')
     })

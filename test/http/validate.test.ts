@@ -25,9 +25,9 @@ describe('a broken rule', () => {
     ['that is too short', z.object({ a: text.min(2) }), { a: 'x' }, '/a too_small'],
     [
       'with a code of its own',
-      z.object({ a: text.refine(() => false, { params: { code: 'odd' } }) }),
+      z.object({ a: text.refine(() => false, { params: { code: 'invalid_locale' } }) }),
       { a: '' },
-      '/a odd',
+      '/a invalid_locale',
     ],
     ['with none', z.object({ a: text.refine(() => false) }), { a: '' }, '/a invalid'],
     ['of the whole', text, 7, ' invalid_type'],

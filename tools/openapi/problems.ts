@@ -1,6 +1,6 @@
 /** Problems (RFC 9457), with the codes, statuses and texts of the service's catalogue. */
 import * as z from 'zod'
-import { type FieldError, type ProblemCode, problems } from '../../src/errors.ts'
+import { type FieldError, type ProblemCode, fieldErrorCodes, problems } from '../../src/errors.ts'
 import { toComponents } from './components.ts'
 import { requestId } from './examples.ts'
 import { type HeaderName, describeHeaders } from './headers.ts'
@@ -44,7 +44,7 @@ const fieldError = exactly<FieldError>()(
       description:
         'A JSON Pointer (RFC 6901) to a member of the body or to a query parameter. Empty for the whole body.',
     }),
-    code: z.string().meta({ description: 'The broken rule, for programs.' }),
+    code: z.enum(fieldErrorCodes).meta({ description: 'The broken rule, for programs.' }),
     message: z.string().meta({ description: 'How to correct it, for people to read.' }),
   }),
 )

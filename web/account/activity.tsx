@@ -1,9 +1,9 @@
-import { useState } from 'preact/hooks'
 import type { Activity } from '../../client/src/index.ts'
 import { client } from '../client.ts'
 import { explain } from '../failures.ts'
 import { ago, country, device, moment } from '../format.ts'
 import { Show, useLoaded } from '../parts/load.tsx'
+import { useOneAtATime } from '../parts/one-at-a-time.ts'
 import { toast } from '../parts/toasts.tsx'
 import { texts } from '../texts/language.ts'
 
@@ -12,18 +12,15 @@ const pageSize = 10
 export function ActivityList() {
   const { activity: words } = texts
   const loaded = useLoaded('activity', () => client.activity({ limit: pageSize }))
-  const [isBusy, setIsBusy] = useState(false)
+  const { isBusy, run } = useOneAtATime()
 
   async function more({ events, next_cursor: cursor }: { events: Activity[]; next_cursor: string | null }) {
-    if (isBusy || cursor === null) return
-    setIsBusy(true)
+    if (cursor === null) return
     try {
       const page = await client.activity({ limit: pageSize, cursor })
       loaded.change({ ...page, events: [...events, ...page.events] })
     } catch (error) {
       toast(explain(error))
-    } finally {
-      setIsBusy(false)
     }
   }
 
@@ -52,7 +49,7 @@ export function ActivityList() {
               ))}
             </ul>
             {page.next_cursor !== null && (
-              <button type="button" class="quiet" aria-disabled={isBusy} onClick={() => void more(page)}>
+              <button type="button" class="quiet" aria-disabled={isBusy} onClick={() => void run(() => more(page))}>
                 {words.more}
               </button>
             )}

@@ -1,30 +1,27 @@
-import { useState } from 'preact/hooks'
 import type { Session } from '../../client/src/index.ts'
 import { client } from '../client.ts'
 import { explain } from '../failures.ts'
 import { ago, country, device, moment } from '../format.ts'
 import { Show, useLoaded } from '../parts/load.tsx'
+import { useOneAtATime } from '../parts/one-at-a-time.ts'
 import { toast } from '../parts/toasts.tsx'
 import { texts } from '../texts/language.ts'
 
 export function Sessions() {
   const { session: words } = texts
   const loaded = useLoaded('sessions', () => client.sessions())
-  const [isBusy, setIsBusy] = useState(false)
+  const { isBusy, run } = useOneAtATime()
 
-  async function end(work: () => Promise<void>, done: string): Promise<void> {
-    if (isBusy) return
-    setIsBusy(true)
-    try {
-      await work()
-      toast(done)
-    } catch (error) {
-      toast(explain(error))
-    } finally {
-      setIsBusy(false)
+  const end = (work: () => Promise<void>, done: string) =>
+    run(async () => {
+      try {
+        await work()
+        toast(done)
+      } catch (error) {
+        toast(explain(error))
+      }
       loaded.reload()
-    }
-  }
+    })
 
   return (
     <>

@@ -1,6 +1,6 @@
 import { useEffect } from 'preact/hooks'
 import { client } from '../client.ts'
-import { hasCode } from '../failures.ts'
+import { hasCode, hasFieldError } from '../failures.ts'
 import { hrefTo, leaveFor } from '../navigation.ts'
 import { EmailField, PasswordField } from '../parts/fields.tsx'
 import { type Refusals, Submit, useForm } from '../parts/form.tsx'
@@ -75,6 +75,6 @@ function refusalsOf(error: unknown): Refusals | undefined {
     }
   }
   // The Turnstile widget is a third-party script, which these pages do not load.
-  if (hasCode(error, 'validation_failed') && String(error).includes('turnstile')) return { form: failure.challenge }
+  if (hasFieldError(error, 'turnstile_required', 'turnstile_failed')) return { form: failure.challenge }
   return undefined
 }

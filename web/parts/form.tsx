@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { complaintAbout, explain } from '../failures.ts'
+import { useOneAtATime } from './one-at-a-time.ts'
 
 /** Why a submission was refused: by field, or under `form` when no field is to blame. */
 export type Refusals = Partial<Record<string, ComponentChildren>>
@@ -10,7 +11,12 @@ interface FormState {
   refusals: Refusals
   isBusy: boolean
   errorOf: (field: string) => string | undefined
-  props: { onSubmit: (event: SubmitEvent) => void; noValidate: true; ref: { current: HTMLFormElement | null } }
+  props: {
+    onSubmit: (event: SubmitEvent) => void
+    onInput: (event: Event) => void
+    noValidate: true
+    ref: { current: HTMLFormElement | null }
+  }
 }
 
 /**
@@ -23,7 +29,9 @@ export function useForm<Name extends string>(
 ): FormState {
   const ref = useRef<HTMLFormElement | null>(null)
   const [refusals, setRefusals] = useState<Refusals>({})
-  const [isBusy, setIsBusy] = useState(false)
+  /** Counts the refused submissions. */
+  const [round, setRound] = useState(0)
+  const { isBusy, run } = useOneAtATime()
 
   // Focuses the first wrong field; a screen reader then reads its error, too. A layout effect runs before the paint, so
   // nobody can type into the old place in between.
@@ -34,7 +42,7 @@ export function useForm<Name extends string>(
       input.focus()
       input.select()
     }
-  }, [refusals])
+  }, [round])
 
   async function submit(form: HTMLFormElement): Promise<void> {
     const data = new FormData(form)
@@ -43,15 +51,13 @@ export function useForm<Name extends string>(
       return typeof value === 'string' ? value : ''
     }
     const values = Object.fromEntries(names.map((name) => [name, textOf(name)]))
-    setIsBusy(true)
     setRefusals({})
     try {
       setRefusals((await send(values as Record<Name, string>)) ?? {})
     } catch (error) {
       setRefusals(refusalsFrom(error, names))
-    } finally {
-      setIsBusy(false)
     }
+    setRound((count) => count + 1)
   }
 
   return {
@@ -63,7 +69,13 @@ export function useForm<Name extends string>(
       noValidate: true,
       onSubmit(event) {
         event.preventDefault()
-        if (!isBusy) void submit(event.currentTarget as HTMLFormElement)
+        const form = event.currentTarget as HTMLFormElement
+        void run(() => submit(form))
+      },
+      // What was said about a value is no longer true of another one.
+      onInput({ target }) {
+        const { name } = target as HTMLInputElement
+        setRefusals((before) => Object.fromEntries(Object.entries(before).filter(([field]) => field !== name)))
       },
     },
   }

@@ -42,7 +42,7 @@ export function NewPasswordField({ name, error, knownAs }: NewPasswordProps) {
           <meter class="strength" min={0} max={4} low={2} high={3} optimum={4} value={score}>
             {score}
           </meter>
-          <span aria-live="polite">{advice}</span>
+          <span aria-live="polite">{error === undefined && advice}</span>
         </>
       }
     />

@@ -1,7 +1,9 @@
 import { productName } from '../settings.ts'
 import type { Texts } from './en.ts'
+import { refusals } from './refusals/de.ts'
 
 export const de: Texts = {
+  refusals,
   common: {
     email: 'E-Mail-Adresse',
     password: 'Passwort',

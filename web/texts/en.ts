@@ -1,7 +1,9 @@
 /** Every text of the pages, apart from the console's. The compiler checks that `de.ts` has the same keys. */
 import { productName } from '../settings.ts'
+import { refusals } from './refusals/en.ts'
 
 export const en = {
+  refusals,
   common: {
     email: 'Email address',
     password: 'Password',

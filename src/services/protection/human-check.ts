@@ -1,5 +1,5 @@
 import type { Ctx } from '../../context.ts'
-import { AppError, unavailable } from '../../errors.ts'
+import { AppError, type FieldError, unavailable } from '../../errors.ts'
 import { describeError, log } from '../../log.ts'
 import { type TurnstileAction, askTurnstile } from '../../providers/turnstile.ts'
 
@@ -39,7 +39,7 @@ export async function assertHuman(ctx: Ctx, token: string | undefined, action: T
  */
 export function notHuman(check: Exclude<HumanCheck, 'human'>): AppError {
   if (check === 'unavailable') return unavailable('turnstile')
-  const error =
+  const error: Omit<FieldError, 'pointer'> =
     check === 'missing'
       ? { code: 'turnstile_required', message: 'Solve the Turnstile challenge and send its token.' }
       : { code: 'turnstile_failed', message: 'The Turnstile token is not good, or was used before. Get a new one.' }
