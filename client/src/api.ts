@@ -1782,7 +1782,7 @@ export interface operations {
                     email: string;
                     /**
                      * Format: password
-                     * @description 8 (configurable) to 128 characters, hard to guess for zxcvbn (score 3), and not known from a data breach. No rules of composition.
+                     * @description 8 (configurable) to 128 characters, hard to guess (zxcvbn score 3, also without names, words, years and symbols around them), and not known from a data breach. No rules of composition.
                      */
                     password: string;
                     first_name?: string | null;
@@ -1979,7 +1979,7 @@ export interface operations {
                     old_password: string;
                     /**
                      * Format: password
-                     * @description 8 (configurable) to 128 characters, hard to guess for zxcvbn (score 3), and not known from a data breach. No rules of composition.
+                     * @description 8 (configurable) to 128 characters, hard to guess (zxcvbn score 3, also without names, words, years and symbols around them), and not known from a data breach. No rules of composition.
                      */
                     new_password: string;
                     refresh_token?: string | null;
@@ -2126,7 +2126,7 @@ export interface operations {
                     token: string;
                     /**
                      * Format: password
-                     * @description 8 (configurable) to 128 characters, hard to guess for zxcvbn (score 3), and not known from a data breach. No rules of composition.
+                     * @description 8 (configurable) to 128 characters, hard to guess (zxcvbn score 3, also without names, words, years and symbols around them), and not known from a data breach. No rules of composition.
                      */
                     new_password: string;
                 };

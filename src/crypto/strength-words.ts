@@ -1,4 +1,4 @@
-/** The texts for zxcvbn's findings. Our own, because the library's English package includes 300 kB of dictionaries. */
+/** The texts for zxcvbn's findings. Our own, because the library's English package includes 600 kB of dictionaries. */
 import type { TranslationKeys } from '@zxcvbn-ts/core'
 
 export const warnings: TranslationKeys['warnings'] = {
@@ -36,6 +36,10 @@ export const suggestions: TranslationKeys['suggestions'] = {
   noNeed: 'Symbols, digits or capital letters are not needed.',
   pwned: 'If you use this password elsewhere, change it there.',
 }
+
+/** For names and words in a row, or with years, digits and symbols around them. The library has no such finding. */
+export const joinedWordsAdvice =
+  'Names and words are easy to guess, even with years, digits or symbols around them. Add more words that are less common.'
 
 /** The library requires these as well, but they are never shown. */
 export const timeEstimation: TranslationKeys['timeEstimation'] = {

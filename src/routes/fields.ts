@@ -50,7 +50,7 @@ export const newPassword = text.check(
   z.maxLength(passwordMaxLength),
   z.meta({
     format: 'password',
-    description: `8 (configurable) to ${passwordMaxLength} characters, hard to guess for zxcvbn (score 3), and not known from a data breach. No rules of composition.`,
+    description: `8 (configurable) to ${passwordMaxLength} characters, hard to guess (zxcvbn score 3, also without names, words, years and symbols around them), and not known from a data breach. No rules of composition.`,
   }),
 )
 

@@ -18,7 +18,7 @@ export function NewPasswordField({ name, error, knownAs }: NewPasswordProps) {
   const [judge, setJudge] = useState<typeof judgeStrength>()
   const [isWanted, setIsWanted] = useState(false)
 
-  // The strength check with its dictionary is 200 kB, so it is loaded when the field gets the focus.
+  // The strength check with its lists is 580 kB, so it is loaded when the field gets the focus.
   useEffect(() => {
     if (!isWanted) return
     import('../../src/crypto/strength.ts').then(
