@@ -16,20 +16,17 @@ export interface Change {
 
 /**
  * @param channel the name under which other tabs hear changes, too; without it no other tab does
- * @param hear handles a change in another tab
+ * @param hear handles what another tab says
  */
-export function keepListeners(channel: string | undefined, hear: (change: Change) => Promise<void>) {
+export function keepListeners(channel: string | undefined, hear: (data: unknown) => Promise<void>) {
   const listeners = new Set<(change: Change) => void>()
-  const tabs = channel === undefined ? undefined : openChannel(channel)
+  const tabs = channel === undefined ? undefined : openChannel(channel, (data) => void hear(data))
   let user: User | null = null
-
-  tabs?.addEventListener('message', ({ data }) => void hear(data as Change))
 
   function announce(reason: ChangeReason, next: User | null, isNews = true): void {
     user = next
     const change = { reason, user: next }
-    // oxlint-disable-next-line require-post-message-target-origin -- a BroadcastChannel reaches its own origin and takes none
-    if (isNews) tabs?.postMessage(change)
+    if (isNews) tabs?.post(change)
     for (const listener of listeners) {
       try {
         listener(change)
@@ -44,6 +41,8 @@ export function keepListeners(channel: string | undefined, hear: (change: Change
 
   return {
     announce,
+    /** Hands other tabs what the storage does not take. */
+    tell: (unsaved: string) => tabs?.post({ unsaved }),
     user: () => user,
     onChange: (listener: (change: Change) => void) => {
       listeners.add(listener)

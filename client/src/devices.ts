@@ -3,15 +3,18 @@
  * is useless to another and must not replace its token. A token names its owner by a hash, so no address is in the
  * storage.
  */
+import { keepItem } from './item.ts'
 import { type ClientStorage, sha256 } from './platform.ts'
 
 /** How many accounts keep a token here: those that signed in last. For any other the device is unknown again. */
 const maxTokens = 8
 
 export function keepDevices(storage: ClientStorage, key: string) {
+  const item = keepItem(storage, key)
+
   /** Newest first. Anything malformed is left out; the single token of earlier versions is a list of one. */
   async function read(): Promise<string[]> {
-    const text = (await storage.getItem(key)) ?? ''
+    const text = (await item.read()) ?? ''
     return text.split(' ').filter((token) => ownerOf(token) !== undefined)
   }
 
@@ -24,9 +27,10 @@ export function keepDevices(storage: ClientStorage, key: string) {
     return owner === undefined ? tokens[0] : tokens.find((token) => ownerOf(token) === owner)
   }
 
-  async function keepDeviceToken(token: string): Promise<void> {
+  async function keepDeviceToken(token: unknown): Promise<void> {
+    if (typeof token !== 'string' || ownerOf(token) === undefined) return
     const others = (await read()).filter((other) => ownerOf(other) !== ownerOf(token))
-    await storage.setItem(key, [token, ...others].slice(0, maxTokens).join(' '))
+    await item.write([token, ...others].slice(0, maxTokens).join(' '))
   }
 
   return { deviceToken, keepDeviceToken }
@@ -42,7 +46,7 @@ function ownerOf(token: string): string | undefined {
   }
 }
 
-function decode(base64url: string): string {
+export function decode(base64url: string): string {
   return atob(base64url.replaceAll('-', '+').replaceAll('_', '/'))
 }
 

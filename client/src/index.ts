@@ -1,9 +1,9 @@
 /** The entry of `@postern/client`. */
 export type { Change, ChangeReason } from './changes.ts'
 export { type Administration, type Client, createClient } from './client.ts'
+export type { ClientOptions } from './options.ts'
 export type { ClientStorage } from './platform.ts'
 export { type ErrorCode, type FieldError, PosternError } from './problem.ts'
-export type { ClientOptions } from './session.ts'
 export type {
   Acceptance,
   Activity,

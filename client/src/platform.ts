@@ -1,4 +1,4 @@
-/** Features that browsers have and other runtimes may lack. */
+/** Features that browsers have and other runtimes may lack. Browsers also forbid each of them on its own: it throws then. */
 
 /** Where a client keeps what must outlive the page: `localStorage` or anything like it, synchronous or not. */
 export interface ClientStorage {
@@ -7,7 +7,7 @@ export interface ClientStorage {
   removeItem: (key: string) => void | Promise<void>
 }
 
-interface Channel {
+interface BroadcastChannel {
   addEventListener: (type: 'message', listener: (message: { data: unknown }) => void) => void
   postMessage: (data: unknown) => void
   close: () => void
@@ -15,30 +15,44 @@ interface Channel {
   unref?: () => void
 }
 
-interface Locks {
+export interface Locks {
   request: <T>(name: string, options: object, work: (lock: unknown) => Promise<T>) => Promise<T>
 }
 
+type OnPageShow = (event: { persisted: boolean }) => void
+
 interface Platform {
   document?: unknown
-  localStorage?: ClientStorage
-  navigator?: { locks?: Locks }
-  crypto?: { subtle?: { digest: (algorithm: 'SHA-256', data: Uint8Array) => Promise<ArrayBuffer> } }
-  BroadcastChannel?: new (name: string) => Channel
-  addEventListener?: (type: 'pageshow', listener: (event: { persisted: boolean }) => void) => void
+  location?: { origin: string }
+  localStorage?: ClientStorage | null
+  navigator?: { locks?: Locks; userAgent?: string }
+  performance?: { now: () => number }
+  crypto?: {
+    subtle?: { digest: (algorithm: 'SHA-256', data: Uint8Array) => Promise<ArrayBuffer> }
+    randomUUID?: () => string
+  }
+  BroadcastChannel?: new (name: string) => BroadcastChannel
+  addEventListener?: (type: 'pageshow', listener: OnPageShow) => void
+  removeEventListener?: (type: 'pageshow', listener: OnPageShow) => void
 }
 
-const platform = globalThis as unknown as Platform
+export const platform = globalThis as unknown as Platform
 
 export const isBrowser = platform.document !== undefined
 
+/** What a call returns, or `undefined` where it throws. */
+export function tryTo<T>(call: () => T): T | undefined {
+  try {
+    return call()
+  } catch {
+    return undefined
+  }
+}
+
 /** `localStorage` in a browser that permits it; elsewhere the memory, which ends with the page or process. */
 export function defaultStorage(): ClientStorage {
-  try {
-    if (isBrowser && platform.localStorage) return platform.localStorage
-  } catch {
-    // The browser forbids this site to store anything.
-  }
+  const permitted = isBrowser && tryTo(() => platform.localStorage)
+  if (permitted) return permitted
   const items = new Map<string, string>()
   return {
     getItem: (key) => items.get(key) ?? null,
@@ -47,16 +61,31 @@ export function defaultStorage(): ClientStorage {
   }
 }
 
-/** All tabs of this origin that open the same name hear each other. */
-export function openChannel(name: string): Channel | undefined {
-  const channel = platform.BroadcastChannel && new platform.BroadcastChannel(name)
-  channel?.unref?.()
-  return channel
+export interface Channel {
+  post: (data: unknown) => void
+  close: () => void
 }
 
-/** Calls when the back button restores this page from memory: it has missed what happened meanwhile. */
-export function onReturn(listener: () => void): void {
-  if (isBrowser) platform.addEventListener?.('pageshow', ({ persisted }) => persisted && listener())
+/** All tabs of this origin that open the same name hear each other, where the browser permits it. */
+export function openChannel(name: string, hear: (data: unknown) => void): Channel {
+  const channel = tryTo(() => {
+    const opened = platform.BroadcastChannel && new platform.BroadcastChannel(name)
+    opened?.addEventListener('message', ({ data }) => hear(data))
+    opened?.unref?.()
+    return opened
+  })
+  return {
+    // oxlint-disable-next-line require-post-message-target-origin -- a BroadcastChannel reaches its own origin and takes none
+    post: (data) => tryTo(() => channel?.postMessage(data)),
+    close: () => tryTo(() => channel?.close()),
+  }
+}
+
+/** Calls when the back button restores this page from memory: it has missed what happened meanwhile. Returns the end. */
+export function onReturn(listener: () => void): () => void {
+  const onPageShow: OnPageShow = ({ persisted }) => persisted && listener()
+  if (isBrowser) platform.addEventListener?.('pageshow', onPageShow)
+  return () => platform.removeEventListener?.('pageshow', onPageShow)
 }
 
 /** Browsers show one tab's writes to another with a delay. */
@@ -64,35 +93,17 @@ export function untilStored(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 50))
 }
 
+/** Milliseconds by a clock that nobody sets. It may stand still while the machine sleeps. */
+export function uptimeMs(): number {
+  return platform.performance?.now() ?? 0
+}
+
 /** SHA-256, one character per byte; `undefined` on a page without TLS, where browsers do not offer it. */
 export async function sha256(text: string): Promise<string | undefined> {
-  const digest = await platform.crypto?.subtle?.digest('SHA-256', new TextEncoder().encode(text))
-  return digest && String.fromCharCode(...new Uint8Array(digest))
-}
-
-const queues = new WeakMap<object, Promise<unknown>>()
-
-/**
- * Lets one caller at a time work on a storage: across tabs by a Web Lock. Without locks, or without a `name` that tabs
- * share, only across the clients of this page.
- */
-export function takeTurns(storage: ClientStorage, name: string | undefined) {
-  const locks = name === undefined ? undefined : platform.navigator?.locks
-  return function takeTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (locks) return takeLock(locks, name!, work)
-    const turn = (queues.get(storage) ?? Promise.resolve()).then(work)
-    queues.set(
-      storage,
-      turn.catch(() => undefined),
-    )
-    return turn
+  try {
+    const digest = await platform.crypto?.subtle?.digest('SHA-256', new TextEncoder().encode(text))
+    return digest && String.fromCharCode(...new Uint8Array(digest))
+  } catch {
+    return undefined
   }
-}
-
-/** After waiting for the lock, waits until the previous tab's writes are visible, too. */
-async function takeLock<T>(locks: Locks, name: string, work: () => Promise<T>): Promise<T> {
-  const atOnce = await locks.request(name, { ifAvailable: true }, async (lock) =>
-    lock ? { result: await work() } : undefined,
-  )
-  return atOnce ? atOnce.result : locks.request(name, {}, () => untilStored().then(work))
 }

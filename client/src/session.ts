@@ -3,87 +3,89 @@
  * clients with a common storage use each other's tokens. Writers take turns, and a failed refresh ends the session only
  * if the refused token is still the stored one.
  */
-import { type Change, type ChangeReason, differ, keepListeners } from './changes.ts'
+import { type ChangeReason, differ, keepListeners } from './changes.ts'
 import { keepDevices } from './devices.ts'
-import { type ClientStorage, defaultStorage, isBrowser, onReturn, takeTurns, untilStored } from './platform.ts'
-import { PosternError } from './problem.ts'
-import type { SignInAnswer, TokenAnswer, User } from './types.ts'
-import { type Fetch, openWire } from './wire.ts'
+import { keepItem } from './item.ts'
+import type { ClientOptions } from './options.ts'
+import { defaultStorage, isBrowser, onReturn, untilStored } from './platform.ts'
+import { PosternError, readAnswer, within } from './problem.ts'
+import { askForTokens, endsSession } from './renewal.ts'
+import { type Held, heldFrom, isUser, keepTime, parseHeld } from './tokens.ts'
+import { takeTurns } from './turns.ts'
+import type { User } from './types.ts'
+import type { Wire } from './wire.ts'
 
-export interface ClientOptions {
-  /** The origin of the service, such as `https://accounts.example.com`. */
-  url: string
-  /**
-   * `cookie`, only for pages of the service's own origin: the refresh token is in a cookie that no script can read, and
-   * the access token in memory. Default: `bearer`, with both in the storage.
-   */
-  transport?: 'bearer' | 'cookie'
-  /** Default: `localStorage` in browsers, memory elsewhere. */
-  storage?: ClientStorage
-  /**
-   * Whether other tabs use the same storage, so that they take turns and tell each other. Default: true in browsers.
-   */
-  shared?: boolean
-  /** Another way to send a request, such as a service binding. */
-  fetch?: Fetch
-  /** The time in milliseconds, for tests. */
-  now?: () => number
-}
+/** The other tabs wait for their turn meanwhile. */
+const exchangeTimeoutMs = 20_000
 
-/** A token this close to its expiry is renewed first, because the request takes time, too. */
-const leewayMs = 10_000
-/** No tab may keep the others waiting longer than this. */
-const refreshTimeoutMs = 20_000
+/** What the cookie transport stores after a sign-out, so that the next page need not ask. */
+const nobody = '{}'
+/** The cookie transport without anything stored: browsers may remove it earlier than the cookie. */
+const unknown: Held = { id: '' }
 
-interface Held {
-  /** A random name of the sign-in. In the cookie transport nothing else is stored. */
-  id: string
-  accessToken?: string
-  /** In milliseconds, by the clock of this machine. */
-  expiresAt?: number
-  refreshToken?: string | undefined
-  user?: User
-}
-
-export function keepSession(options: ClientOptions) {
-  const { transport = 'bearer', shared = isBrowser, now = Date.now, storage = defaultStorage() } = options
+export function keepSession(wire: Wire, options: ClientOptions & { url: string }) {
+  const { url, transport = 'bearer', shared = isBrowser, now = Date.now, storage = defaultStorage() } = options
   const isCookie = transport === 'cookie'
-  const url = options.url.replace(/\/$/, '')
-  const { send, exchange, ask } = openWire(url, options.fetch)
   const key = `postern:${url}:${transport}`
+  const item = keepItem(storage, key)
   const { deviceToken, keepDeviceToken } = keepDevices(storage, `postern:${url}:device`)
   const takeTurn = takeTurns(storage, shared ? key : undefined)
-  const { announce, user, onChange, close } = keepListeners(shared ? key : undefined, hear)
-  /** What the cookie transport keeps out of the storage. Valid only while the storage names the same sign-in. */
-  let memory: Held | undefined
+  const listeners = keepListeners(shared ? key : undefined, hear)
+  const { announce, tell, user } = listeners
+  const isFresh = keepTime(now)
+  /** What this page wrote last. In the cookie transport it is valid while the storage names the same sign-in. */
+  let mine: Held | undefined
+  /** Refresh tokens that were exchanged or ended here. The service would take another use for theft. */
+  const spent = new Set<string | undefined>()
   let renewing: Promise<void> | undefined
 
-  onReturn(() => void read().then(notice))
+  const stopHearing = onReturn(() => void read().then((held) => notice(held)))
 
   async function read(): Promise<Held | undefined> {
-    const text = await storage.getItem(key)
-    if (!text) return undefined
-    try {
-      const held = JSON.parse(text) as Held
-      return memory?.id === held.id ? memory : held
-    } catch {
-      return undefined
+    const text = await item.read()
+    const held = parseHeld(text)
+    if (isCookie) {
+      if (text === nobody) return undefined
+      return held && held.id !== mine?.id ? held : (mine ?? unknown)
     }
+    if (!held?.refreshToken || !spent.has(held.refreshToken)) return held?.refreshToken ? held : undefined
+    // Another tab wrote an old state again, or the storage lost what it had taken.
+    if (mine) await write(mine)
+    return mine
   }
 
   async function write(held: Held): Promise<void> {
-    if (isCookie) memory = held
-    await storage.setItem(key, JSON.stringify(isCookie ? { id: held.id } : held))
+    mine = held
+    // Notes since when this page has the token.
+    isFresh(held)
+    const { id, refreshToken } = held
+    if (isCookie) await item.write(JSON.stringify({ id }))
+    else if (!(await item.write(JSON.stringify(held), JSON.stringify({ id, refreshToken })))) tell(JSON.stringify(held))
   }
 
-  async function forget(reason: ChangeReason): Promise<void> {
-    memory = undefined
-    await storage.removeItem(key)
-    announce(reason, null)
+  /** Returns whether the next page knows of it. */
+  async function forget(reason: ChangeReason, held: Held): Promise<boolean> {
+    mine = undefined
+    spend(held)
+    const isStored = await (isCookie ? item.write(nobody) : item.write(null, ''))
+    if (held !== unknown || user()) announce(reason, null)
+    return isStored
+  }
+
+  function spend({ refreshToken }: Held): void {
+    spent.add(refreshToken)
+    // A page that stays open for days needs the latest only.
+    if (spent.size > 50) spent.delete(spent.values().next().value)
   }
 
   /** Another tab changed something. The storage decides, and may show the change later than the message. */
-  async function hear({ reason, user: told }: Change): Promise<void> {
+  async function hear(data: unknown): Promise<void> {
+    const { reason, user: told = null, unsaved } = (data ?? {}) as Partial<Record<string, unknown>>
+    if (typeof unsaved === 'string') {
+      await item.adopt(unsaved)
+      return notice(await read())
+    }
+    if (typeof reason !== 'string' || !(told === null || isUser(told))) return undefined
     const agrees = (held: Held | undefined) => (held && told && isCookie) || held?.user?.id === told?.id
     let held = await read()
     for (let tries = 0; tries < 20 && !agrees(held); tries++) {
@@ -91,46 +93,18 @@ export function keepSession(options: ClientOptions) {
       held = await read()
     }
     const next = agrees(held) ? told : (held?.user ?? null)
-    if (memory && next) memory.user = next
-    if (differ(next, user())) announce(reason, next, false)
+    if (mine && next) mine.user = next
+    if (differ(next, user())) announce(reason as ChangeReason, next, false)
   }
 
-  /** Announces what the storage says, if this client has not seen it yet. */
-  function notice(held: Held | undefined): void {
+  /** Announces what the storage says, if this client has not seen it yet; to other tabs if it is `isNews` to them. */
+  function notice(held: Held | undefined, isNews = false): void {
     const known = user()
     const next = held ? (held.user ?? known) : null
     if (!differ(next, known)) return
     if (!next) announce('signed_out', null, false)
-    else announce(known ? (known.id === next.id ? 'user_changed' : 'signed_in') : 'restored', next, false)
-  }
-
-  function isFresh({ accessToken, expiresAt = 0 }: Held): boolean {
-    return accessToken !== undefined && expiresAt - leewayMs > now()
-  }
-
-  function heldFrom(answer: TokenAnswer, id: string): Held {
-    return {
-      id,
-      accessToken: answer.access_token,
-      expiresAt: now() + answer.expires_in * 1000,
-      refreshToken: answer.refresh_token,
-      user: answer.user,
-    }
-  }
-
-  /**
-   * Repeated once when there is no answer: the service may have rotated the token already, and answers the same
-   * successor for 30 seconds.
-   */
-  async function askForTokens({ refreshToken }: Held): Promise<TokenAnswer> {
-    const signal = AbortSignal.timeout(refreshTimeoutMs)
-    const body = isCookie ? { transport } : { refresh_token: refreshToken }
-    const request = { method: 'post', path: '/auth/refresh', body, signal }
-    const answer = await ask(request).catch((error: unknown) => {
-      if (signal.aborted || (error as PosternError).code !== 'network_error') throw error
-      return ask(request)
-    })
-    return answer as TokenAnswer
+    else if (!known) announce('restored', next, false)
+    else announce(known.id === next.id ? 'user_changed' : 'signed_in', next, isNews)
   }
 
   /** Refreshes unless another tab has done so already. Concurrent callers wait for the same refresh. */
@@ -144,20 +118,28 @@ export function keepSession(options: ClientOptions) {
   async function refresh(stale: Held): Promise<void> {
     const held = await read()
     if (!held || (held.accessToken !== stale.accessToken && isFresh(held))) return
-    let answer: TokenAnswer
+    let next: Held
     try {
-      answer = await askForTokens(held)
+      const since = now()
+      const answer = (found: unknown) => heldFrom(found, { id: held.id || newId(), since, isCookie })
+      next = await askForTokens(wire, isCookie ? { transport } : { refresh_token: held.refreshToken }, answer)
     } catch (error) {
       if (!endsSession(error)) throw error
       // Without Web Locks another tab may have signed in again or used this very token in the meantime.
       if (!(await isStillStored(held))) return
-      await forget('session_ended')
+      await forget('session_ended', held)
+      if (held === unknown) return
       throw error
     }
+    await replace(held, next)
+  }
+
+  /** Stores the tokens for which those of `held` were exchanged. */
+  async function replace(held: Held, next: Held): Promise<void> {
     if (!(await isStillStored(held))) return
-    await write(heldFrom(answer, held.id))
-    const known = user()
-    if (differ(answer.user, known)) announce(known ? 'user_changed' : 'restored', answer.user, known !== null)
+    spend(held)
+    await write(next)
+    notice(next, true)
   }
 
   async function isStillStored({ id, refreshToken }: Held): Promise<boolean> {
@@ -179,46 +161,62 @@ export function keepSession(options: ClientOptions) {
     throw new PosternError({ code: 'invalid_token', status: 401, detail: 'Nobody is signed in.' })
   }
 
-  /**
-   * Calls with an access token, and repeats the call once with a new token after a 401.
-   *
-   * @throws {PosternError} `invalid_token` when nobody is signed in, or the error of the refresh
-   */
-  async function withToken(call: (accessToken: string) => Promise<Response>, isRepeatable = true): Promise<Response> {
-    const held = await current()
-    const response = await call(held.accessToken)
-    if (response.status !== 401 || !isRepeatable) return response
-    await response.body?.cancel()
-    await renew(held)
-    const { accessToken } = await current()
-    return call(accessToken)
-  }
-
   return {
     isCookie,
-    send,
-    exchange,
-    ask,
-    withToken,
-    accessToken: async () => (await current()).accessToken,
+    current,
+    renew,
     user,
-    onChange,
-    close,
+    onChange: listeners.onChange,
+    close: () => {
+      stopHearing()
+      listeners.close()
+    },
     refreshToken: async () => (await read())?.refreshToken,
     deviceToken,
 
-    async begin(answer: SignInAnswer): Promise<User> {
+    /**
+     * Takes the answer to a sign-in.
+     *
+     * @throws {PosternError} `client_in_use` where `refuse` ends the new session, because somebody else is signed in
+     */
+    async begin(asked: Promise<unknown>, refuse: (held: Held) => Promise<unknown>): Promise<User> {
+      const since = now()
+      const answer = await asked
+      const next = heldFrom(answer, { id: newId(), since, isCookie })
+      const signedIn = next.user!
       await takeTurn(async () => {
-        await write(heldFrom(answer, String(Math.random())))
-        await keepDeviceToken(answer.device_token)
-        announce('signed_in', answer.user)
+        // The memory of a server is shared by its visitors, unlike a storage that the app has chosen for them.
+        const other = isBrowser || options.storage ? undefined : (await read())?.user
+        if (other && other.id !== signedIn.id) {
+          await refuse(next).catch(() => undefined)
+          const detail = 'Somebody else is signed in with this client. On a server each request needs its own.'
+          throw new PosternError({ code: 'client_in_use', status: 0, detail })
+        }
+        await write(next)
+        announce('signed_in', signedIn)
+        await keepDeviceToken((answer as { device_token?: unknown }).device_token)
       })
-      return answer.user
+      return signedIn
     },
 
+    /** Returns whether nothing of the session is left in the storage. */
     end: () =>
       takeTurn(async () => {
-        if (await read()) await forget('signed_out')
+        const held = await read()
+        return held ? forget('signed_out', held) : true
+      }),
+
+    /** Makes a call that may answer new tokens, which replace those of this session. Nobody refreshes meanwhile. */
+    exchangeTokens: (call: (tokens: object, limit: AbortSignal) => Promise<Response>): Promise<Response> =>
+      takeTurn(async () => {
+        const held = await read()
+        const since = now()
+        return within(exchangeTimeoutMs, async (limit) => {
+          const response = await call(isCookie ? { transport } : { refresh_token: held?.refreshToken }, limit)
+          const answer = response.ok && (await readAnswer(response, limit))
+          if (held && answer) await replace(held, heldFrom(answer, { id: held.id, since, isCookie }))
+          return response
+        })
       }),
 
     /** Stores what the service says about the user, if the same user is still signed in. */
@@ -246,8 +244,4 @@ export function keepSession(options: ClientOptions) {
   }
 }
 
-/** Whether a refresh was refused for good. Any other failure, such as no network or a rate limit, may pass. */
-function endsSession(error: unknown): boolean {
-  const { code } = error as PosternError
-  return code === 'invalid_refresh_token' || code === 'refresh_token_reused'
-}
+const newId = () => String(Math.random())

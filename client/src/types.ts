@@ -14,7 +14,6 @@ export type Role = User['role']
 export type Permission = Schemas['RoleList']['roles'][number]['permissions'][number]
 export type Acceptance = Schemas['Acceptance']
 export type TokenAnswer = Schemas['TokenAnswer']
-export type SignInAnswer = Schemas['SignInAnswer']
 
 type Json<Content> = Content extends { content: { 'application/json': infer Body } } ? Body : undefined
 type BodyOf<Operation> = Operation extends { requestBody: infer Request } ? Json<Request> : undefined

@@ -1,7 +1,7 @@
 /** A browser for the client: a storage, a network that records requests and can fail, and a cookie jar. */
 import type { ClientStorage } from '../../client/src/platform.ts'
 import { type Client, createClient } from '../../client/src/client.ts'
-import type { ClientOptions } from '../../client/src/session.ts'
+import type { ClientOptions } from '../../client/src/options.ts'
 import type { Change } from '../../client/src/changes.ts'
 import { goodPassword } from '../support/person.ts'
 import { peopleOf } from '../support/population.ts'
@@ -23,6 +23,8 @@ export type Incident = (go: () => Promise<Response>) => Promise<Response>
 export class Browser {
   readonly items = new Map<string, string>()
   readonly requests: Heard[] = []
+  /** The codes of the service's 401 answers. */
+  readonly refusals: string[] = []
   cookie: string | undefined
   /** By path: what happens to the next requests, in this order. */
   readonly incidents = new Map<string, Incident[]>()
@@ -39,7 +41,7 @@ export class Browser {
   }
 
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
-    const headers = new Headers(init?.headers)
+    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
     headers.set('Origin', url)
     if (this.cookie !== undefined) headers.set('Cookie', `__Host-postern-refresh=${this.cookie}`)
     const request = new Request(input, { ...init, headers })
@@ -52,9 +54,11 @@ export class Browser {
       body: text ? JSON.parse(text) : undefined,
     })
     const go = async () => {
-      const response = await this.service.fetch(request.url, { ...init, headers })
+      const { method } = request
+      const response = await this.service.fetch(request.url, { method, headers, ...(text && { body: text }) })
       const set = /^__Host-postern-refresh=([^;]*); Max-Age=(\d+)/.exec(response.headers.get('Set-Cookie') ?? '')
       if (set) this.cookie = set[2] === '0' ? undefined : set[1]
+      if (response.status === 401) this.refusals.push((await response.clone().json<{ code: string }>()).code)
       return response
     }
     init?.signal?.throwIfAborted()

@@ -233,23 +233,3 @@ describe('client.request', () => {
     expect(browser.requests[0]!.path).toBe('/users/..%2Fme%3Fx%23y')
   })
 })
-
-describe('client.fetch', () => {
-  it('sends the access token to another service, and a new one after a 401', async () => {
-    const { browser, client } = await signedIn()
-    browser.incidents.set('/notes', [answering(401), async () => new Response('done')])
-    const response = await client.fetch('https://notes.example.com/notes', { method: 'POST', body: '"x"' })
-    expect(await response.text()).toBe('done')
-    const tokens = browser.asked('/notes').map(({ token }) => token)
-    expect(tokens).toEqual([expect.stringMatching(/^Bearer /), `Bearer ${await client.accessToken()}`])
-    expect(tokens[0]).not.toBe(tokens[1])
-  })
-
-  it('returns every other answer unchanged, and the 401 after a refresh', async () => {
-    const { browser, client } = await signedIn()
-    browser.incidents.set('/notes', [answering(418), answering(401), answering(401)])
-    expect((await client.fetch('https://notes.example.com/notes')).status).toBe(418)
-    expect((await client.fetch('https://notes.example.com/notes')).status).toBe(401)
-    expect(browser.asked('/notes')).toHaveLength(3)
-  })
-})

@@ -1,5 +1,5 @@
 /** Sessions of the client against the real service: one refresh for all waiting calls, and no race signs a user out. */
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { PosternError } from '../../client/src/problem.ts'
 import { sessionOf } from '../support/answers.ts'
 import { day, minute, second } from '../support/clock.ts'
@@ -7,12 +7,21 @@ import { Caller } from '../support/caller.ts'
 import { goodPassword, otherPassword } from '../support/person.ts'
 import { peopleOf } from '../support/population.ts'
 import type { Service } from '../support/service.ts'
+import { giveTabs } from './broken-platform.ts'
 import { Browser, type Incident, answering, email, lostAnswer, offline, signedIn, url } from './browser.ts'
 
 const transports = ['bearer', 'cookie'] as const
 
+afterEach(() => {
+  vi.unstubAllGlobals()
+})
+
 const codeOf = (error: unknown) => (error instanceof PosternError ? error.code : error)
 const failure = (call: Promise<unknown>) => call.then(() => 'no failure', codeOf)
+
+/** The refresh token that the browser holds. */
+const tokenIn = (browser: Browser): string =>
+  browser.cookie ?? JSON.parse(browser.items.get(`postern:${url}:bearer`)!).refreshToken
 
 /** The device tokens in the storage, newest first. */
 const deviceTokens = (browser: Browser) => browser.items.get(`postern:${url}:device`)!.split(' ')
@@ -143,8 +152,7 @@ describe.each(transports)('with the transport %s', (transport) => {
 
   it('notifies the app of a replay if a thief refreshed the token first', async () => {
     const { browser, client, changes, service } = await signedIn({ transport })
-    const stolen = browser.cookie ?? JSON.parse(browser.stored().split('\n')[0]!).refreshToken
-    await new Caller(service).refresh(stolen)
+    await new Caller(service).refresh(tokenIn(browser))
     service.clock.advance(10 * minute)
     expect(await failure(client.me())).toBe('refresh_token_reused')
     expect(changes.map(({ reason, user }) => [reason, user?.email])).toEqual([
@@ -220,12 +228,17 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(await client.me()).toMatchObject({ email })
   })
 
-  it('sends no request after a reload if nobody was signed in', async () => {
-    const browser = new Browser()
-    const { client, changes } = browser.open({ transport })
-    expect(await client.restore()).toBeNull()
+  it('sends no request for nobody after a reload', async () => {
+    const { browser, client } = await signedIn({ transport })
+    await client.signOut()
+    browser.requests.length = 0
+    for (let page = 0; page < 2; page++) {
+      const { client: later, changes } = browser.open({ transport })
+      expect(await later.restore()).toBeNull()
+      expect(await failure(later.me())).toBe('invalid_token')
+      expect(changes).toEqual([])
+    }
     expect(browser.requests).toEqual([])
-    expect(changes).toEqual([])
   })
 
   it('restores nobody after a reload if the session has ended', async () => {
@@ -448,6 +461,47 @@ describe('the cookie transport', () => {
     await browser.open({ transport: 'cookie' }).client.signIn({ email: 'bob@example.com', password: goodPassword })
     expect(await client.me()).toMatchObject({ email: 'bob@example.com' })
   })
+
+  it('asks with the cookie when the storage is gone, which browsers may delete earlier', async () => {
+    const { browser, service } = await signedIn({ transport: 'cookie' })
+    for (const call of ['restore', 'me'] as const) {
+      service.clock.advance(8 * day)
+      browser.items.clear()
+      const { client, changes } = browser.open({ transport: 'cookie' })
+      expect(await client[call]()).toMatchObject({ email })
+      expect(changes.map(({ reason }) => reason)).toEqual(['restored'])
+    }
+  })
+
+  it('goes on when the storage is deleted under an open page', async () => {
+    const { browser, client, changes, service } = await signedIn({ transport: 'cookie' })
+    const other = browser.open({ transport: 'cookie' }).client
+    await other.restore()
+    browser.items.clear()
+    expect(await client.me()).toMatchObject({ email })
+    service.clock.advance(10 * minute)
+    expect(await Promise.all([client.me(), other.me()])).toMatchObject([{ email }, { email }])
+    expect(changes.map(({ reason }) => reason)).toEqual(['signed_in'])
+  })
+
+  it('asks once for a visitor of whom nothing is known, and remembers that there was nobody', async () => {
+    const browser = new Browser()
+    const { client, changes } = browser.open({ transport: 'cookie' })
+    expect(await Promise.all([client.restore(), client.restore()])).toEqual([null, null])
+    expect(await failure(client.me())).toBe('invalid_token')
+    expect(await browser.open({ transport: 'cookie' }).client.restore()).toBeNull()
+    expect(browser.requests.map(({ path }) => path)).toEqual(['/auth/refresh'])
+    expect(changes).toEqual([])
+  })
+
+  it('asks again later when a visitor of whom nothing is known had no network', async () => {
+    const { browser } = await signedIn({ transport: 'cookie' })
+    browser.items.clear()
+    browser.incidents.set('/auth/refresh', [offline, offline])
+    const { client } = browser.open({ transport: 'cookie' })
+    expect(await failure(client.restore())).toBe('network_error')
+    expect(await client.restore()).toMatchObject({ email })
+  })
 })
 
 describe('the bearer transport', () => {
@@ -489,5 +543,126 @@ describe('the bearer transport', () => {
     const { client } = browser.open()
     expect(await client.restore()).toBeNull()
     expect(await failure(client.me())).toBe('invalid_token')
+  })
+})
+
+describe.each(transports)('a new password, with the transport %s', (transport) => {
+  const passwords = { old_password: goodPassword, new_password: otherPassword }
+
+  it('leaves this session signed in, and the tokens of before are of no use', async () => {
+    const { browser, client, changes, service } = await signedIn({ transport })
+    const before = tokenIn(browser)
+    await client.changePassword(passwords)
+    expect(browser.asked('/auth/change-password')[0]!.body).toMatchObject(
+      transport === 'cookie' ? { transport } : { refresh_token: before },
+    )
+    expect(tokenIn(browser)).not.toBe(before)
+    service.clock.advance(10 * minute)
+    expect(await client.me()).toMatchObject({ email })
+    await new Caller(service).refresh(before).catch(() => undefined)
+    expect(await client.me()).toMatchObject({ email })
+    expect(changes.map(({ reason }) => reason)).toEqual(['signed_in'])
+  })
+
+  it('keeps the tokens when the service answers none', async () => {
+    const { browser, client, service } = await signedIn({ transport })
+    const before = tokenIn(browser)
+    browser.incidents.set('/auth/change-password', [async () => new Response(null, { status: 204 })])
+    await client.changePassword(passwords)
+    expect(tokenIn(browser)).toBe(before)
+    service.clock.advance(10 * minute)
+    expect(await client.me()).toMatchObject({ email })
+  })
+
+  it('takes turns with refreshes of every client, whose tokens it would make useless', async () => {
+    const { browser, client, service } = await signedIn({ transport })
+    const other = browser.open({ transport }).client
+    let running = 0
+    let most = 0
+    const alone: Incident = async (go) => {
+      most = Math.max(most, ++running)
+      const response = await go()
+      running--
+      return response
+    }
+    for (const path of ['/auth/refresh', '/auth/change-password']) {
+      browser.incidents.set(path, Array<Incident>(9).fill(alone))
+    }
+    service.clock.advance(10 * minute)
+    const answers = await Promise.all([client.me(), client.changePassword(passwords), other.me(), other.sessions()])
+    expect(answers[0]).toMatchObject({ email })
+    expect(most).toBe(1)
+    service.clock.advance(10 * minute)
+    expect(await Promise.all([client.me(), other.me()])).toMatchObject([{ email }, { email }])
+    expect(browser.refusals).toEqual([])
+  })
+
+  it('is tried again with a new access token, when the old one is refused', async () => {
+    const { browser, client } = await signedIn({ transport })
+    browser.incidents.set('/auth/change-password', [answering(401, { code: 'invalid_token', detail: 'x' })])
+    await client.changePassword(passwords)
+    expect(browser.asked('/auth/refresh')).toHaveLength(1)
+    expect(await client.me()).toMatchObject({ email })
+  })
+
+  it.for([
+    { event: 'is refused', incident: answering(403, { code: 'wrong_password', detail: 'x' }), code: 'wrong_password' },
+    { event: 'does not arrive', incident: offline, code: 'network_error' },
+    { event: 'meets a proxy', incident: answering(200, { hello: 'world' }), code: 'unexpected_answer' },
+    { event: 'meets a proxy that is down', incident: answering(502), code: 'unexpected_answer' },
+  ])('keeps the session when it $event', async ({ incident, code }) => {
+    const { browser, client, service } = await signedIn({ transport })
+    browser.incidents.set('/auth/change-password', [incident])
+    expect(await failure(client.changePassword(passwords))).toBe(code)
+    service.clock.advance(10 * minute)
+    expect(await client.me()).toMatchObject({ email })
+    expect(await failure(client.changePassword(passwords))).toBe('no failure')
+  })
+
+  it('whose answer is lost leaves the access token usable, and can be used to sign in again', async () => {
+    const { browser, client, changes, service } = await signedIn({ transport })
+    browser.incidents.set('/auth/change-password', [lostAnswer])
+    expect(await failure(client.changePassword(passwords))).toBe('network_error')
+    expect(await client.me()).toMatchObject({ email })
+    service.clock.advance(10 * minute)
+    await client.me().catch(() => undefined)
+    expect(await client.signIn({ email, password: otherPassword })).toMatchObject({ email })
+    expect(changes.map(({ reason }) => reason)).not.toContain('signed_out')
+    expect(browser.refusals).not.toContain('refresh_token_reused')
+  })
+})
+
+describe.each(transports)('a closed client with the transport %s', (transport) => {
+  it('goes on working, and can be closed again', async () => {
+    giveTabs()
+    const { browser, client, changes, service } = await signedIn({ transport, shared: true })
+    const other = browser.open({ transport, shared: true })
+    await other.client.restore()
+    client.close()
+    client.close()
+    await client.signOut()
+    await client.signIn({ email, password: goodPassword })
+    service.clock.advance(10 * minute)
+    expect(await client.me()).toMatchObject({ email })
+    await client.updateMe({ first_name: 'Ada' })
+    await client.signOut()
+    expect(client.user).toBeNull()
+    expect(changes.map(({ reason }) => reason)).toEqual([
+      'signed_in',
+      'signed_out',
+      'signed_in',
+      'user_changed',
+      'signed_out',
+    ])
+    expect(await failure(other.client.me()), 'the other tab finds out by itself').toBe('invalid_token')
+    expect(other.changes.map(({ reason }) => reason)).toEqual(['restored', 'signed_out'])
+  })
+
+  it('hears nothing of other tabs', async () => {
+    giveTabs()
+    const { browser, client, changes } = await signedIn({ transport, shared: true })
+    client.close()
+    await browser.open({ transport, shared: true }).client.signOut()
+    expect(changes.map(({ reason }) => reason)).toEqual(['signed_in'])
   })
 })

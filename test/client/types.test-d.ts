@@ -2,7 +2,8 @@
  * The types of `@postern/client` as an application sees them, checked by `npm run typecheck`. They follow from the OpenAPI
  * document, so a change of the contract that would break applications fails here first. Nothing in this file runs.
  */
-import type { MiddlewareHandler } from 'hono'
+import type { Hono, MiddlewareHandler } from 'hono'
+import { hc } from 'hono/client'
 import { expectTypeOf } from 'vitest'
 import { type PosternEnv, postern } from '../../client/src/hono.ts'
 import {
@@ -81,11 +82,26 @@ void client.request('get', '/accounts')
 void client.request('post', '/users/me')
 expectTypeOf<Body<'changePassword'>>().toHaveProperty('new_password').toEqualTypeOf<string>()
 
+// `fetch` fits wherever one is taken
+expectTypeOf(client.fetch).toEqualTypeOf<typeof fetch>()
+hc<Hono>('https://api.example.com', { fetch: client.fetch })
+/** As `openapi-fetch` declares its option. */
+const openapiFetch: { fetch?: (request: Request) => Promise<Response> } = { fetch: client.fetch }
+void openapiFetch
+
+// Every call takes a signal
+void client.me({ signal: AbortSignal.timeout(300) })
+void client.signIn({ email: 'a@example.com', password: 'x' }, { signal: AbortSignal.timeout(300) })
+void client.admin.user('019aa0f0-0000-7000-8000-000000000000', { signal: AbortSignal.timeout(300) })
+// @ts-expect-error -- the client itself adds the token that a new password replaces
+void client.changePassword({ old_password: 'x', new_password: 'y', refresh_token: 'z' })
+
 // Failures
 expectTypeOf(PosternError).instance.toExtend<Error>()
 expectTypeOf(PosternError).instance.toHaveProperty('code').toEqualTypeOf<ErrorCode>()
 expectTypeOf(PosternError).instance.toHaveProperty('errors').toEqualTypeOf<FieldError[]>()
 expectTypeOf<'invalid_credentials' | 'rate_limited' | 'network_error' | 'unexpected_answer'>().toExtend<ErrorCode>()
+expectTypeOf<'invalid_request' | 'origin_not_listed' | 'client_in_use'>().toExtend<ErrorCode>()
 expectTypeOf<string>().not.toExtend<ErrorCode>()
 
 // Services behind Postern

@@ -29,6 +29,9 @@ export const refusals: Refusals = {
     service_unavailable: 'Der Dienst ist vorübergehend nicht verfügbar. Bitte versuchen Sie es gleich noch einmal.',
     network_error: 'Der Server ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.',
     unexpected_answer: 'Bei uns ist ein Fehler aufgetreten. Bitte versuchen Sie es später noch einmal.',
+    invalid_request: 'Beim Senden ist etwas schiefgegangen. Laden Sie die Seite neu und versuchen Sie es noch einmal.',
+    origin_not_listed: 'Das ist nicht möglich. Laden Sie die Seite neu und versuchen Sie es noch einmal.',
+    client_in_use: 'Hier ist bereits jemand anderes angemeldet. Melden Sie sich zuerst ab.',
   },
 
   unknownProblem: 'Das ist nicht möglich. Laden Sie die Seite neu und versuchen Sie es noch einmal.',

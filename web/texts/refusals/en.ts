@@ -35,6 +35,9 @@ export const refusals: Refusals = {
     service_unavailable: 'The service is temporarily unavailable. Please try again in a moment.',
     network_error: 'We could not reach the server. Check your connection and try again.',
     unexpected_answer: 'Something went wrong on our side. Please try again later.',
+    invalid_request: 'Something went wrong while sending. Reload the page and try again.',
+    origin_not_listed: 'This is not possible. Reload the page and try again.',
+    client_in_use: 'Someone else is signed in. Sign out first.',
   },
 
   unknownProblem: 'This is not possible. Reload the page and try again.',
