@@ -25,6 +25,15 @@ export function moment(time: string): string {
   return new Date(time).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'medium' })
 }
 
+/** The name of a language by its tag; the tag itself when nobody knows it. */
+export function languageName(tag: string): string {
+  try {
+    return new Intl.DisplayNames(language, { type: 'language' }).of(tag) ?? tag
+  } catch {
+    return tag
+  }
+}
+
 export function country(code: string | null): string {
   // Cloudflare says `T1` for Tor and `XX` for unknown; neither is a country of ISO 3166.
   if (code === null || !/^[A-Z]{2}$/.test(code)) return texts.session.somewhere

@@ -5,6 +5,7 @@ import { client } from './client.ts'
 import { explain } from './failures.ts'
 import { leaveFor } from './navigation.ts'
 import { withReturnTo } from './return-to.ts'
+import { addView } from './parts/views.ts'
 
 /** The sign-in page checks the path like any other that it is asked to return to. */
 function leave(hasEnded: boolean): void {
@@ -26,7 +27,12 @@ export function useSignedIn(): SignedIn {
       (user) => (user ? setSignedIn({ state: 'ready', user }) : leave(false)),
       (error: unknown) => setSignedIn({ state: 'failed', message: explain(error) }),
     )
-    return end
+    // A failure needs no message: the next call shows it, and an ended session is a change.
+    const endView = addView(() => void client.me().catch(() => undefined))
+    return () => {
+      end()
+      endView()
+    }
   }, [])
   return signedIn
 }

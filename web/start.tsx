@@ -3,6 +3,7 @@ import { render } from 'preact'
 import './style/colours.css'
 import './style/base.css'
 import './style/parts.css'
+import { keepFocus } from './parts/focus.ts'
 import { productName } from './settings.ts'
 import { loadTexts } from './texts/language.ts'
 
@@ -14,7 +15,9 @@ import { loadTexts } from './texts/language.ts'
 export async function start(Page: ComponentType, loadMore?: () => Promise<void>): Promise<void> {
   await loadTexts()
   await loadMore?.()
-  render(<Page />, document.getElementById('app')!)
+  const app = document.getElementById('app')!
+  keepFocus(app)
+  render(<Page />, app)
 }
 
 export function setTitle(title: string): void {

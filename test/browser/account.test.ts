@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { otherPassword } from '../support/passwords.ts'
-import { ada, runService } from './support/running-service.ts'
+import { ada, admin, runService } from './support/running-service.ts'
 
 describe('the account', { timeout: 300_000 }, () => {
   const service = runService()
@@ -17,6 +17,50 @@ describe('the account', { timeout: 300_000 }, () => {
       await visitor.sees('Your profile has been saved.')
       await visitor.page.reload()
       assert.equal(await visitor.field('About you').inputValue(), 'Notes on engines.')
+    })
+  })
+
+  it('sends only what the person changed, whatever is stored or changed elsewhere', async () => {
+    const poet = await person('poet')
+    await visit(async (visitor) => {
+      const { page } = visitor
+      const sent: unknown[] = []
+      page.on('request', (request) => {
+        if (request.method() === 'PATCH') sent.push(request.postDataJSON())
+      })
+      const token = await service.server.accessToken(poet)
+      const store = (profile: object) => service.server.changeProfile(token, profile)
+      const stored = { bio: 'One\r\n\r\n  Two\n', avatar_url: 'https://example.com/a?b=%20c', first_name: 'Ada' }
+      await store(stored)
+      await visitor.signIn(poet)
+      await visitor.field('About you').waitFor()
+      await visitor.press('Save')
+      await visitor.sees('There are no changes to save.')
+      assert.deepEqual(sent, [])
+
+      await store({ ...stored, bio: 'Changed\nelsewhere' })
+      await visitor.fill('Last name (optional)', 'Lovelace')
+      await visitor.press('Save')
+      await visitor.sees('Your profile has been saved.')
+      assert.deepEqual(sent.splice(0), [{ last_name: 'Lovelace' }])
+      await page.waitForFunction(() => document.querySelector('textarea')!.value === 'Changed\nelsewhere')
+
+      await visitor.fill('First name (optional)', ' ')
+      await visitor.fill('About you', 'Three\n\nlines')
+      await visitor.press('Save')
+      await page.waitForFunction(() => document.querySelector('input')!.value === '')
+      assert.deepEqual(sent.splice(0), [{ first_name: null, bio: 'Three\n\nlines' }])
+      assert.partialDeepStrictEqual(await service.server.me(token), { bio: 'Three\n\nlines', first_name: null })
+    })
+    await visit(async (visitor) => {
+      await visitor.signIn(admin, '/console?email=poet')
+      await visitor.link(poet.email).click()
+      await visitor.press('Edit profile…')
+      await visitor.dialog.getByLabel('First name').fill('Byron')
+      const request = visitor.page.waitForRequest((one) => one.method() === 'PATCH')
+      await visitor.confirm('Edit profile')
+      assert.deepEqual((await request).postDataJSON(), { first_name: 'Byron' })
+      await visitor.sees('The profile has been saved.')
     })
   })
 
@@ -78,6 +122,7 @@ describe('the account', { timeout: 300_000 }, () => {
         body: JSON.stringify({ refresh_token: stolen?.value }),
       })
       assert.equal(theft.status, 401)
+      await visitor.fill('About you', 'Anything.')
       await visitor.press('Save')
       for (const tab of [visitor.page, other]) await tab.waitForURL('**/sign-in**')
       await visitor.sees('You have been signed out.')

@@ -1,3 +1,4 @@
+import { useRef } from 'preact/hooks'
 import type { Activity } from '../../client/src/index.ts'
 import { client } from '../client.ts'
 import { explain } from '../failures.ts'
@@ -8,16 +9,21 @@ import { toast } from '../parts/toasts.tsx'
 import { texts } from '../texts/language.ts'
 
 const pageSize = 10
+/** What the service answers at most. */
+const maxPageSize = 100
 
 export function ActivityList() {
   const { activity: words } = texts
-  const loaded = useLoaded('activity', () => client.activity({ limit: pageSize }))
+  /** How many events are shown, so that as many are fetched again. */
+  const shown = useRef(pageSize)
+  const loaded = useLoaded('activity', () => client.activity({ limit: Math.min(shown.current, maxPageSize) }))
   const { isBusy, run } = useOneAtATime()
 
   async function more({ events, next_cursor: cursor }: { events: Activity[]; next_cursor: string | null }) {
     if (cursor === null) return
     try {
       const page = await client.activity({ limit: pageSize, cursor })
+      shown.current = events.length + page.events.length
       loaded.change({ ...page, events: [...events, ...page.events] })
     } catch (error) {
       toast(explain(error))

@@ -4,6 +4,7 @@ import { hasCode } from '../failures.ts'
 import { Dialog } from '../parts/dialog.tsx'
 import { PasswordField } from '../parts/fields.tsx'
 import { Submit, useForm } from '../parts/form.tsx'
+import { refreshViews } from '../parts/views.ts'
 import { texts } from '../texts/language.ts'
 
 export function Deletion() {
@@ -14,6 +15,7 @@ export function Deletion() {
     try {
       await client.deleteMe(password)
     } catch (error) {
+      refreshViews()
       if (hasCode(error, 'wrong_password')) return { password: account.wrongPassword }
       if (hasCode(error, 'last_admin')) return { form: deletion.lastAdmin }
       throw error

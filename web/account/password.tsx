@@ -6,6 +6,7 @@ import { PasswordField } from '../parts/fields.tsx'
 import { Submit, useForm } from '../parts/form.tsx'
 import { NewPasswordField } from '../parts/new-password.tsx'
 import { toast } from '../parts/toasts.tsx'
+import { refreshViews } from '../parts/views.ts'
 import { texts } from '../texts/language.ts'
 
 export function PasswordChange({ user }: { user: User }) {
@@ -20,6 +21,8 @@ export function PasswordChange({ user }: { user: User }) {
     } catch (error) {
       if (hasCode(error, 'wrong_password')) return { old_password: account.wrongPassword }
       throw error
+    } finally {
+      refreshViews()
     }
     toast(account.passwordChanged)
     setRound(round + 1)

@@ -1,10 +1,11 @@
 import type { Session } from '../../client/src/index.ts'
 import { client } from '../client.ts'
-import { explain } from '../failures.ts'
+import { explain, hasCode } from '../failures.ts'
 import { ago, country, device, moment } from '../format.ts'
 import { Show, useLoaded } from '../parts/load.tsx'
 import { useOneAtATime } from '../parts/one-at-a-time.ts'
 import { toast } from '../parts/toasts.tsx'
+import { refreshViews } from '../parts/views.ts'
 import { texts } from '../texts/language.ts'
 
 export function Sessions() {
@@ -18,9 +19,10 @@ export function Sessions() {
         await work()
         toast(done)
       } catch (error) {
-        toast(explain(error))
+        // It ended on that device or in another tab after this list was fetched.
+        toast(hasCode(error, 'not_found') ? words.endedBefore : explain(error))
       }
-      loaded.reload()
+      refreshViews()
     })
 
   return (

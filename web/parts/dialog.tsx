@@ -1,6 +1,6 @@
-/** The browser's modal dialog: it keeps the focus inside, restores it afterwards and closes on Escape. */
+/** The browser's modal dialog: it keeps the focus inside and closes on Escape. */
 import type { ComponentChildren } from 'preact'
-import { useEffect, useId, useRef } from 'preact/hooks'
+import { useId, useLayoutEffect, useRef } from 'preact/hooks'
 
 interface DialogProps {
   title: string
@@ -8,14 +8,19 @@ interface DialogProps {
   children: ComponentChildren
 }
 
-/** Open as long as it is mounted. */
+/** Open as long as it is mounted. Gives the focus back to the element that had it before. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const id = useId()
   const ref = useRef<HTMLDialogElement>(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = ref.current!
+    const opener = document.activeElement
     dialog.showModal()
-    return () => dialog.close()
+    return () => {
+      dialog.close()
+      // The browser does this only for a dialog that stays in the document.
+      if (opener instanceof HTMLElement) opener.focus()
+    }
   }, [])
   return (
     <dialog ref={ref} aria-labelledby={id} onCancel={onClose} onClose={onClose}>

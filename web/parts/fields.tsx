@@ -21,6 +21,8 @@ interface InputProps extends FieldProps {
   required?: boolean
   maxLength?: number
   defaultValue?: string
+  /** For a field that follows something else, together with `onInput`. */
+  value?: string
   onInput?: (event: { currentTarget: HTMLInputElement }) => void
   onChange?: (event: { currentTarget: HTMLInputElement }) => void
   onFocus?: () => void
@@ -64,6 +66,17 @@ export function TextField({ label, hint, error, type = 'text', ...input }: Input
   return (
     <Frame {...field} id={id}>
       <input {...attributes} id={id} />
+    </Frame>
+  )
+}
+
+/** For text of several lines. */
+export function TextArea({ label, hint, error, ...input }: FieldProps & { maxLength?: number; rows?: number }) {
+  const id = useId()
+  const field = { label, hint, error, name: input.name }
+  return (
+    <Frame {...field} id={id}>
+      <textarea {...input} {...describe(id, field)} id={id} />
     </Frame>
   )
 }

@@ -38,7 +38,7 @@ export function useForm<Name extends string>(
   useLayoutEffect(() => {
     const first = names.find((name) => refusals[name])
     const input = first && ref.current?.elements.namedItem(first)
-    if (input instanceof HTMLInputElement) {
+    if (input instanceof HTMLInputElement || input instanceof HTMLTextAreaElement) {
       input.focus()
       input.select()
     }

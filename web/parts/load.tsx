@@ -3,34 +3,41 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { explain } from '../failures.ts'
 import { texts } from '../texts/language.ts'
+import { addView } from './views.ts'
 
 export interface Loaded<T> {
   value: T | undefined
-  failure: string | undefined
+  /** What made the last fetch fail. */
+  error: unknown
   isLoading: boolean
   reload: () => void
   change: (value: T) => void
 }
 
-/** Fetches again whenever `key` changes, and drops the answer to an earlier key. */
+/** Fetches again whenever `key` changes and after each act, and drops the answer to an earlier key. */
 export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
   const [value, setValue] = useState<T>()
-  const [failure, setFailure] = useState<string>()
+  const [error, setError] = useState<unknown>()
   const [isLoading, setIsLoading] = useState(true)
   const [round, setRound] = useState(0)
+  const reload = () => setRound((count) => count + 1)
+  useEffect(() => addView(reload), [])
   useEffect(() => {
     const controller = new AbortController()
     setIsLoading(true)
-    setFailure(undefined)
     load(controller.signal)
       .then(
-        (loaded) => !controller.signal.aborted && setValue(() => loaded),
-        (error: unknown) => !controller.signal.aborted && setFailure(explain(error)),
+        (loaded) => {
+          if (controller.signal.aborted) return
+          setValue(() => loaded)
+          setError(undefined)
+        },
+        (failure: unknown) => !controller.signal.aborted && setError(failure),
       )
       .finally(() => !controller.signal.aborted && setIsLoading(false))
     return () => controller.abort()
   }, [key, round])
-  return { value, failure, isLoading, reload: () => setRound(round + 1), change: (next) => setValue(() => next) }
+  return { value, error, isLoading, reload, change: (next) => setValue(() => next) }
 }
 
 interface LoadedProps<T> {
@@ -39,18 +46,18 @@ interface LoadedProps<T> {
 }
 
 /** Shows the value, the failure, or that it is loading. The old value stays visible while a new one is fetched. */
-export function Show<T>({ loaded: { value, failure, isLoading, reload }, children }: LoadedProps<T>) {
+export function Show<T>({ loaded: { value, error, isLoading, reload }, children }: LoadedProps<T>) {
   return (
     <div aria-busy={isLoading}>
-      {failure !== undefined && (
+      {error !== undefined && (
         <div class="notice" role="alert">
-          {failure}{' '}
+          {explain(error)}{' '}
           <button type="button" class="quiet" onClick={reload}>
             {texts.common.retry}
           </button>
         </div>
       )}
-      {value !== undefined ? children(value) : failure === undefined && <p class="soft">{texts.common.loading}</p>}
+      {value !== undefined ? children(value) : error === undefined && <p class="soft">{texts.common.loading}</p>}
     </div>
   )
 }

@@ -65,6 +65,25 @@ export class DevServer {
     return token
   }
 
+  /** Begins a session of an active account on another device. */
+  async signIn(credentials: Credentials): Promise<void> {
+    await this.accessToken(credentials)
+  }
+
+  async accessToken(credentials: Credentials): Promise<string> {
+    const answer = (await this.#post('/auth/login', credentials)) as { access_token: string }
+    return answer.access_token
+  }
+
+  /** Changes the own profile as another client of the API would. */
+  async changeProfile(token: string, profile: object): Promise<void> {
+    await this.#send('PATCH', '/users/me', { body: profile, token })
+  }
+
+  me(token: string): Promise<unknown> {
+    return this.#send('GET', '/users/me', { token })
+  }
+
   async #newestToken(email: string): Promise<string | undefined> {
     const { data } = await this.#read<{ data: { id: string; to: string[] }[] }>(this.#mailbox)
     const mail = data.find(({ to }) => to.includes(email))
@@ -77,10 +96,16 @@ export class DevServer {
     return (await (await fetch(url, { headers: { authorization: 'Bearer x' } })).json()) as T
   }
 
-  async #post(path: string, body: object): Promise<void> {
-    const headers = { 'Content-Type': 'application/json' }
-    const answer = await fetch(this.origin + path, { method: 'POST', headers, body: JSON.stringify(body) })
-    if (!answer.ok) throw new Error(`POST ${path} answered ${answer.status} ${await answer.text()}`)
+  #post(path: string, body: object): Promise<unknown> {
+    return this.#send('POST', path, { body })
+  }
+
+  async #send(method: string, path: string, { body, token }: { body?: object; token?: string }): Promise<unknown> {
+    const headers = { 'Content-Type': 'application/json', ...(token && { Authorization: `Bearer ${token}` }) }
+    const answer = await fetch(this.origin + path, { method, headers, ...(body && { body: JSON.stringify(body) }) })
+    const text = await answer.text()
+    if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status} ${text}`)
+    return text === '' ? undefined : JSON.parse(text)
   }
 }
 
