@@ -26,7 +26,21 @@ export function loadAgain(): void {
   location.reload()
 }
 
-/** Shows another address of this page without loading it. */
-export function showAddress(asked: string, { isReplacing }: { isReplacing: boolean }): void {
-  history[isReplacing ? 'replaceState' : 'pushState'](null, '', hrefTo(asked))
+/**
+ * Shows another address of this page without loading it.
+ *
+ * @param move `state` is kept with the entry of the history
+ */
+export function showAddress(asked: string, { isReplacing, state = null }: Move): void {
+  history[isReplacing ? 'replaceState' : 'pushState'](state, '', hrefTo(asked))
+}
+
+/** What was kept with the present entry of the history. */
+export function keptWithAddress(): unknown {
+  return history.state
+}
+
+interface Move {
+  isReplacing: boolean
+  state?: unknown
 }

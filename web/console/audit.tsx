@@ -1,49 +1,44 @@
 import type { AuditEvent, Query } from '../../client/src/index.ts'
 import { client } from '../client.ts'
 import { country, device } from '../format.ts'
-import { TextField } from '../parts/fields.tsx'
 import { Show, useLoaded } from '../parts/load.tsx'
 import { texts } from '../texts/language.ts'
 import { Link } from './link.tsx'
-import { Pager, usePages } from './pager.tsx'
-import { type Route, go } from './route.ts'
+import { UserIdFilter, filterBy, isUserId, useChoice } from './filters.tsx'
+import { type ListName, Pager, usePages, useValidCursor } from './pager.tsx'
+import type { Route } from './route.ts'
 import { Select } from './select.tsx'
 import { Table } from './table.tsx'
 import { words } from './texts/words.ts'
 import { Time } from './users.tsx'
 
 export function Audit({ route }: { route: Route }) {
-  const { type = '', user_id: userId = '' } = route
+  const { user_id: userId = '' } = route
   const types = Object.fromEntries(Object.keys(texts.activity.types).map((name) => [name, name]))
+  const type = useChoice(route, 'type', types)
   return (
     <>
       <div class="filters">
-        <Select label={words.type} value={type} options={types} onChange={(value) => go({ ...route, type: value })} />
-        <TextField
-          key={userId}
-          label={words.userId}
-          name="user_id"
-          autoComplete="off"
-          defaultValue={userId}
-          onChange={({ currentTarget }) => go({ ...route, user_id: currentTarget.value.trim() })}
-        />
+        <Select label={words.type} value={type} options={types} onChange={(value) => filterBy('type', value)} />
+        <UserIdFilter value={userId} />
       </div>
-      <Events type={type} userId={userId} />
+      {(userId === '' || isUserId(userId)) && <Events route={route} type={type} userId={userId} />}
     </>
   )
 }
 
 interface EventsProps {
+  route: Route
+  list?: ListName
   type?: string
   userId: string
-  /** A new number fetches again. */
-  round?: number
 }
 
-export function Events({ type = '', userId, round = 0 }: EventsProps) {
-  const pages = usePages(`${type} ${userId}`)
-  const query = { type, user_id: userId, cursor: pages.cursor, limit: 25 } as Query<'listAuditEvents'>
-  const loaded = useLoaded(JSON.stringify([query, round]), (signal) => client.admin.auditEvents(query, { signal }))
+export function Events({ route, list, type = '', userId }: EventsProps) {
+  const pages = usePages(route, list)
+  const query = { type, user_id: userId.toLowerCase(), cursor: pages.cursor, limit: 25 } as Query<'listAuditEvents'>
+  const loaded = useLoaded(JSON.stringify(query), (signal) => client.admin.auditEvents(query, { signal }))
+  useValidCursor(pages, loaded.error)
   return (
     <Show loaded={loaded}>
       {({ events, next_cursor: next }) => (

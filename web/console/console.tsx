@@ -1,10 +1,11 @@
 import { useEffect, useRef } from 'preact/hooks'
 import './console.css'
-import type { Role } from '../../client/src/index.ts'
+import type { User } from '../../client/src/index.ts'
 import { Card, Shell } from '../parts/shell.tsx'
 import { SignOut } from '../parts/sign-out.tsx'
 import { Toasts } from '../parts/toasts.tsx'
 import { useSignedIn } from '../session.ts'
+import { setTitle } from '../start.tsx'
 import { texts } from '../texts/language.ts'
 import { Audit } from './audit.tsx'
 import { Emails } from './emails.tsx'
@@ -36,15 +37,15 @@ export function Console() {
           {signedIn.message}
         </div>
       )}
-      {signedIn.state === 'ready' && <Views role={signedIn.user.role} />}
+      {signedIn.state === 'ready' && <Views own={signedIn.user} />}
       <Toasts />
     </Shell>
   )
 }
 
-function Views({ role }: { role: Role }) {
+function Views({ own }: { own: User }) {
   const route = useRoute()
-  const may = mayOf(role)
+  const may = mayOf(own)
   if (!may('users:read')) {
     return (
       <Card>
@@ -62,19 +63,21 @@ interface ViewProps {
 }
 
 function View({ route, may }: ViewProps) {
-  const { view = 'users', user } = route
-  const title = user === undefined ? titleOf(view) : words.users
+  const { user } = route
+  const view = viewOf(route)
+  const title = user === undefined ? words[view] : words.users
   const heading = useRef<HTMLHeadingElement>(null)
   const isFirst = useRef(true)
   // Moves a screen reader to the new view, as a new page would.
   useEffect(() => {
     if (!isFirst.current) heading.current?.focus()
     isFirst.current = false
+    setTitle(`${title} · ${words.title}`)
   }, [view, user])
   return (
     <>
       <nav class="tabs" aria-label={words.title}>
-        <Link to={{}} isCurrent={user === undefined && view === 'users'}>
+        <Link to={{}} isCurrent={view === 'users'}>
           {words.users}
         </Link>
         {may('audit:read') && (
@@ -92,16 +95,23 @@ function View({ route, may }: ViewProps) {
         <h1 ref={heading} tabIndex={-1}>
           {title}
         </h1>
-        {user !== undefined && <UserPage key={user} id={user} may={may} />}
-        {user === undefined && view === 'users' && <Users route={route} />}
-        {user === undefined && view === 'audit' && <Audit route={route} />}
-        {user === undefined && view === 'emails' && <Emails route={route} />}
+        {!may(needed[view]) && <p>{texts.failure.notPermitted}</p>}
+        {may(needed[view]) && user !== undefined && <UserPage key={user} route={route} id={user} may={may} />}
+        {may(needed[view]) && user === undefined && <List view={view} route={route} />}
       </Card>
     </>
   )
 }
 
-function titleOf(view: string): string {
-  if (view === 'audit') return words.audit
-  return view === 'emails' ? words.emails : words.users
+const needed = { users: 'users:read', audit: 'audit:read', emails: 'emails:read' } as const
+type ViewName = keyof typeof needed
+
+/** The page of a user belongs to the users. */
+function viewOf({ view = 'users', user }: Route): ViewName {
+  return user === undefined && Object.hasOwn(needed, view) ? (view as ViewName) : 'users'
+}
+
+function List({ view, route }: { view: ViewName; route: Route }) {
+  if (view === 'audit') return <Audit route={route} />
+  return view === 'emails' ? <Emails route={route} /> : <Users route={route} />
 }

@@ -2,15 +2,17 @@ import type { OutboxEmail, Query } from '../../client/src/index.ts'
 import { client } from '../client.ts'
 import { Show, useLoaded } from '../parts/load.tsx'
 import { Link } from './link.tsx'
-import { Pager, usePages } from './pager.tsx'
-import { type Route, go } from './route.ts'
+import { UserIdFilter, filterBy, isUserId, useChoice } from './filters.tsx'
+import { type ListName, Pager, usePages, useValidCursor } from './pager.tsx'
+import type { Route } from './route.ts'
 import { Select } from './select.tsx'
 import { Table } from './table.tsx'
 import { words } from './texts/words.ts'
 import { Time } from './users.tsx'
 
 export function Emails({ route }: { route: Route }) {
-  const { status = '', user_id: userId = '' } = route
+  const { user_id: userId = '' } = route
+  const status = useChoice(route, 'status', words.mailStatuses)
   return (
     <>
       <div class="filters">
@@ -18,25 +20,27 @@ export function Emails({ route }: { route: Route }) {
           label={words.status}
           value={status}
           options={words.mailStatuses}
-          onChange={(value) => go({ ...route, status: value })}
+          onChange={(value) => filterBy('status', value)}
         />
+        <UserIdFilter value={userId} />
       </div>
-      <Outbox status={status} userId={userId} />
+      {(userId === '' || isUserId(userId)) && <Outbox route={route} status={status} userId={userId} />}
     </>
   )
 }
 
 interface OutboxProps {
+  route: Route
+  list?: ListName
   status?: string
   userId: string
-  /** A new number fetches again. */
-  round?: number
 }
 
-export function Outbox({ status = '', userId, round = 0 }: OutboxProps) {
-  const pages = usePages(`${status} ${userId}`)
-  const query = { status, user_id: userId, cursor: pages.cursor, limit: 25 } as Query<'listEmails'>
-  const loaded = useLoaded(JSON.stringify([query, round]), (signal) => client.admin.emails(query, { signal }))
+export function Outbox({ route, list, status = '', userId }: OutboxProps) {
+  const pages = usePages(route, list)
+  const query = { status, user_id: userId.toLowerCase(), cursor: pages.cursor, limit: 25 } as Query<'listEmails'>
+  const loaded = useLoaded(JSON.stringify(query), (signal) => client.admin.emails(query, { signal }))
+  useValidCursor(pages, loaded.error)
   return (
     <Show loaded={loaded}>
       {({ emails, next_cursor: next }) => (
@@ -55,10 +59,19 @@ const columns = () => [
   {
     title: words.recipient,
     cell: ({ user_id: id, recipient }: OutboxEmail) =>
-      id === null ? (recipient ?? '–') : <Link to={{ user: id }}>{recipient ?? '–'}</Link>,
+      id === null ? (
+        <span class="long">{recipient ?? '–'}</span>
+      ) : (
+        <Link to={{ user: id }} class="long">
+          {recipient ?? words.deletedAccount}
+        </Link>
+      ),
   },
   { title: words.status, cell: ({ status }: OutboxEmail) => words.mailStatuses[status] },
   { title: words.fate, cell: ({ fate }: OutboxEmail) => (fate === null ? '–' : words.fates[fate]) },
   { title: words.attempts, cell: ({ attempts }: OutboxEmail) => attempts },
-  { title: words.error, cell: ({ last_error: error }: OutboxEmail) => error ?? '–' },
+  {
+    title: words.error,
+    cell: ({ last_error: error }: OutboxEmail) => (error === null ? '–' : <span class="long">{error}</span>),
+  },
 ]

@@ -4,7 +4,7 @@ import { showAddress } from '../navigation.ts'
 
 export type Route = Readonly<Record<string, string>>
 
-function read(): Route {
+export function currentRoute(): Route {
   return Object.fromEntries(new URLSearchParams(location.search))
 }
 
@@ -16,18 +16,35 @@ export function addressOf(route: Route): string {
   return `/console${search && `?${search}`}`
 }
 
-/** @param replace replaces the history entry, for text that changes with every key */
-export function go(route: Route, replace = false): void {
-  showAddress(addressOf(route), { isReplacing: replace })
+interface Move {
+  /** Replaces the history entry, for text that changes with every key. */
+  isReplacing?: boolean
+  /** Kept with the history entry, also when the page is loaded again. */
+  state?: unknown
+}
+
+export function go(route: Route, { isReplacing = false, state }: Move = {}): void {
+  showAddress(addressOf(route), { isReplacing, state })
   for (const listen of listeners) listen()
 }
 
 export function useRoute(): Route {
-  const [route, setRoute] = useState(read)
+  const [route, setRoute] = useState(currentRoute)
   useEffect(() => {
-    const listen = () => setRoute(read())
+    const listen = () => setRoute(currentRoute())
     listeners.add(listen)
     return () => void listeners.delete(listen)
   }, [])
   return route
+}
+
+/** The list of users as it was seen last, to which the page of a user leads back. */
+let lastList: Route = {}
+
+export function rememberList(route: Route): void {
+  lastList = route
+}
+
+export function listSeenLast(): Route {
+  return lastList
 }

@@ -1,56 +1,70 @@
 import type { ComponentChildren } from 'preact'
-import { useState } from 'preact/hooks'
 import type { AdministeredUser } from '../../client/src/index.ts'
 import { client } from '../client.ts'
-import { country, device, moment } from '../format.ts'
+import { hasCode } from '../failures.ts'
+import { country, device, languageName, moment } from '../format.ts'
 import { Show, useLoaded } from '../parts/load.tsx'
 import { Acts } from './acts.tsx'
 import { Events } from './audit.tsx'
 import { Outbox } from './emails.tsx'
 import { Link } from './link.tsx'
 import type { May } from './may.ts'
+import { actsOn, endSessions } from './offers.ts'
+import { type Route, listSeenLast } from './route.ts'
 import { Table } from './table.tsx'
 import { words } from './texts/words.ts'
 import { Time } from './users.tsx'
 
 interface UserPageProps {
+  route: Route
   id: string
   may: May
 }
 
-export function UserPage({ id, may }: UserPageProps) {
-  /** Counts the actions, so that everything is fetched again after each. */
-  const [round, setRound] = useState(0)
-  const loaded = useLoaded(`${id} ${round}`, () => client.admin.user(id))
+export function UserPage({ route, id, may }: UserPageProps) {
+  const loaded = useLoaded(id, () => client.admin.user(id))
+  const isGone = hasCode(loaded.error, 'not_found')
   return (
     <>
       <p>
-        <Link to={{}}>{words.back}</Link>
+        <Link to={listSeenLast()}>{words.back}</Link>
       </p>
-      <Show loaded={loaded}>
-        {(user) => (
-          <>
-            <h2>{user.email}</h2>
-            <Acts user={user} may={may} onDone={() => setRound(round + 1)} />
-            <Facts user={user} />
-            {may('users:revoke-sessions') && (
-              <Section title={words.sessions}>
-                <SessionList id={id} round={round} />
-              </Section>
-            )}
-            {may('audit:read') && (
-              <Section title={words.trail}>
-                <Events userId={id} round={round} />
-              </Section>
-            )}
-            {may('emails:read') && (
-              <Section title={words.mails}>
-                <Outbox userId={id} round={round} />
-              </Section>
-            )}
-          </>
-        )}
-      </Show>
+      {isGone ? (
+        <>
+          <h2>{words.goneTitle}</h2>
+          <p>{words.gone}</p>
+        </>
+      ) : (
+        <Show loaded={loaded}>
+          {(user) => (
+            <>
+              <h2>{user.email}</h2>
+              {may.isOwn(id) && (
+                <p>
+                  {words.isOwn} <a href="/account">{words.account}</a>
+                </p>
+              )}
+              <Acts user={user} acts={actsOn(user, may)} />
+              <Facts user={user} />
+              {may('users:revoke-sessions') && (
+                <Section title={words.sessions}>
+                  <SessionList user={user} may={may} />
+                </Section>
+              )}
+            </>
+          )}
+        </Show>
+      )}
+      {(isGone || loaded.value) && may('audit:read') && (
+        <Section title={words.trail}>
+          <Events route={route} list="events" userId={id} />
+        </Section>
+      )}
+      {(isGone || loaded.value) && may('emails:read') && (
+        <Section title={words.mails}>
+          <Outbox route={route} list="emails" userId={id} />
+        </Section>
+      )}
     </>
   )
 }
@@ -72,9 +86,9 @@ function Facts({ user }: { user: AdministeredUser }) {
     [words.status, <span class={`badge ${user.status}`}>{words.statuses[user.status]}</span>],
     [words.deliverable, user.email_deliverable ? words.yes : words.no],
     [words.name, name || '–'],
-    [words.bio, user.bio ?? '–'],
+    [words.bio, <span class="lines">{user.bio ?? '–'}</span>],
     [words.avatarUrl, user.avatar_url ?? '–'],
-    [words.locale, user.locale ?? '–'],
+    [words.locale, user.locale === null ? '–' : languageName(user.locale)],
     [words.created, time(user.created_at)],
     [words.activated, time(user.activated_at)],
     [words.lastLogin, time(user.last_login_at)],
@@ -92,22 +106,26 @@ function Facts({ user }: { user: AdministeredUser }) {
   )
 }
 
-function SessionList({ id, round }: { id: string; round: number }) {
-  const loaded = useLoaded(`${id} ${round}`, () => client.admin.sessions(id))
+function SessionList({ user, may }: { user: AdministeredUser; may: May }) {
+  const loaded = useLoaded(user.id, () => client.admin.sessions(user.id))
+  const isOffered = !may.isOwn(user.id) && may(endSessions.permission, user.role)
   return (
     <Show loaded={loaded}>
       {(sessions) => (
-        <Table
-          caption={words.sessions}
-          empty={words.nothing}
-          rows={sessions}
-          columns={[
-            { title: words.device, cell: (session) => device(session.user_agent) },
-            { title: 'IP', cell: ({ ip, country: code }) => `${ip ?? '–'} · ${country(code)}` },
-            { title: words.since, cell: ({ created_at: at }) => <Time at={at} /> },
-            { title: words.lastUsed, cell: ({ last_used_at: at }) => <Time at={at} /> },
-          ]}
-        />
+        <>
+          <Table
+            caption={words.sessions}
+            empty={words.nothing}
+            rows={sessions}
+            columns={[
+              { title: words.device, cell: (session) => device(session.user_agent) },
+              { title: 'IP', cell: ({ ip, country: code }) => `${ip ?? '–'} · ${country(code)}` },
+              { title: words.since, cell: ({ created_at: at }) => <Time at={at} /> },
+              { title: words.lastUsed, cell: ({ last_used_at: at }) => <Time at={at} /> },
+            ]}
+          />
+          {isOffered && sessions.length > 0 && <Acts user={user} acts={[endSessions]} />}
+        </>
       )}
     </Show>
   )

@@ -5,8 +5,9 @@ import { ago, moment } from '../format.ts'
 import { TextField } from '../parts/fields.tsx'
 import { Show, useLoaded } from '../parts/load.tsx'
 import { Link } from './link.tsx'
-import { Pager, usePages } from './pager.tsx'
-import { type Route, go } from './route.ts'
+import { filterBy, useChoice } from './filters.tsx'
+import { Pager, usePages, useValidCursor } from './pager.tsx'
+import { type Route, rememberList } from './route.ts'
 import { Select } from './select.tsx'
 import { Table } from './table.tsx'
 import { words } from './texts/words.ts'
@@ -15,25 +16,24 @@ import { words } from './texts/words.ts'
 const pauseMs = 150
 
 export function Users({ route }: { route: Route }) {
-  const { email = '', role = '', status = '' } = route
-  const pages = usePages(`${email} ${role} ${status}`)
+  const { email = '' } = route
+  const role = useChoice(route, 'role', words.roles)
+  const status = useChoice(route, 'status', words.statuses)
+  const pages = usePages(route)
   const query = { email, role, status, cursor: pages.cursor, limit: 25 } as Query<'listUsers'>
   const loaded = useLoaded(JSON.stringify(query), (signal) => client.admin.users(query, { signal }))
+  useValidCursor(pages, loaded.error)
+  useEffect(() => rememberList(route), [route])
   return (
     <>
       <div class="filters">
-        <Search value={email} onSearch={(text) => go({ ...route, email: text }, true)} />
-        <Select
-          label={words.role}
-          value={role}
-          options={words.roles}
-          onChange={(value) => go({ ...route, role: value })}
-        />
+        <Search value={email} onSearch={(text) => filterBy('email', text, true)} />
+        <Select label={words.role} value={role} options={words.roles} onChange={(value) => filterBy('role', value)} />
         <Select
           label={words.status}
           value={status}
           options={words.statuses}
-          onChange={(value) => go({ ...route, status: value })}
+          onChange={(value) => filterBy('status', value)}
         />
       </div>
       <Show loaded={loaded}>
@@ -50,24 +50,32 @@ export function Users({ route }: { route: Route }) {
 
 function Search({ value, onSearch }: { value: string; onSearch: (text: string) => void }) {
   const [typed, setTyped] = useState(value)
-  const isFirst = useRef(true)
+  /** What was searched for last. The back button changes the address, and then the field follows. */
+  const searched = useRef(value)
   useEffect(() => {
-    if (isFirst.current) {
-      isFirst.current = false
-      return undefined
-    }
-    const timer = setTimeout(() => onSearch(typed.trim()), pauseMs)
+    if (value !== searched.current) setTyped(value)
+    searched.current = value
+  }, [value])
+  useEffect(() => {
+    const text = typed.trim()
+    if (text === searched.current) return undefined
+    const timer = setTimeout(() => {
+      searched.current = text
+      onSearch(text)
+    }, pauseMs)
     return () => clearTimeout(timer)
   }, [typed])
   return (
     <TextField
       label={words.search}
+      hint={words.searchHint}
       name="search"
       type="search"
       autoComplete="off"
       autoCapitalize="none"
       spellcheck={false}
-      defaultValue={value}
+      maxLength={254}
+      value={typed}
       onInput={({ currentTarget }) => setTyped(currentTarget.value)}
     />
   )
@@ -76,7 +84,11 @@ function Search({ value, onSearch }: { value: string; onSearch: (text: string) =
 const columns = () => [
   {
     title: words.email,
-    cell: ({ id, email }: AdministeredUser) => <Link to={{ user: id }}>{email}</Link>,
+    cell: ({ id, email }: AdministeredUser) => (
+      <Link to={{ user: id }} class="long">
+        {email}
+      </Link>
+    ),
   },
   { title: words.role, cell: ({ role }: AdministeredUser) => words.roles[role] },
   {

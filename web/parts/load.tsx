@@ -24,17 +24,20 @@ export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise
   useEffect(() => addView(reload), [])
   useEffect(() => {
     const controller = new AbortController()
+    const fetchValue = async () => {
+      try {
+        const loaded = await load(controller.signal)
+        if (controller.signal.aborted) return
+        setValue(() => loaded)
+        setError(undefined)
+      } catch (failure) {
+        if (controller.signal.aborted) return
+        setError(failure)
+      }
+      setIsLoading(false)
+    }
     setIsLoading(true)
-    load(controller.signal)
-      .then(
-        (loaded) => {
-          if (controller.signal.aborted) return
-          setValue(() => loaded)
-          setError(undefined)
-        },
-        (failure: unknown) => !controller.signal.aborted && setError(failure),
-      )
-      .finally(() => !controller.signal.aborted && setIsLoading(false))
+    void fetchValue()
     return () => controller.abort()
   }, [key, round])
   return { value, error, isLoading, reload, change: (next) => setValue(() => next) }

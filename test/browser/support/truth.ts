@@ -33,7 +33,7 @@ function shownOn(page: Page): Promise<string[]> {
     const copies = [...copy.querySelectorAll('input, textarea, select')]
     for (const [n, field] of original.entries()) {
       const value = field.type === 'password' || field.closest('dialog') ? '' : field.value
-      copies[n]!.replaceWith(`[${field.name}: ${value}]\n`)
+      copies.at(n)?.replaceWith(`[${field.name}: ${value}]\n`)
     }
     // Of the tables only that of emails changes by itself.
     const deliveries = 'table:has([data-title="Delivery"]) td:nth-child(n + 3)'
