@@ -1,3 +1,5 @@
+import { decodePunycode } from './punycode.ts'
+
 /** RFC 5321 §4.5.3.1, in octets. */
 const maxLocalLength = 64
 const maxLength = 254
@@ -23,8 +25,24 @@ export function normalizeEmailAddress(input: string): string | undefined {
   return address.length <= maxLength ? address : undefined
 }
 
+/** The domain as it is in DNS, if it may be one: by the URL parser (UTS 46), and by IDNA2008 where that is stricter. */
 function asciiDomain(domain: string): string | undefined {
   if (domain === '' || domain.length > maxLength || notInDomain.test(domain)) return undefined
-  const url = URL.parse(`http://${domain}`)
-  return url && domainPattern.test(url.hostname) ? url.hostname : undefined
+  const ascii = hostOf(domain)
+  return ascii !== undefined && domainPattern.test(ascii) && ascii.split('.').every(isLabel) ? ascii : undefined
+}
+
+/**
+ * Hyphens at the third and fourth place are reserved for `xn--` (RFC 5890 §2.3.1). Such a label has to decode to a label
+ * with other characters than ASCII that encodes to the same again (RFC 5891 §5.4); URL parsers do not check this.
+ */
+function isLabel(label: string): boolean {
+  if (label.slice(2, 4) !== '--') return true
+  const decoded = label.startsWith('xn--') ? decodePunycode(label.slice(4)) : undefined
+  if (decoded === undefined || !/\P{ASCII}/u.test(decoded) || /^-|-$|^..--/u.test(decoded)) return false
+  return hostOf(`${decoded}.example`) === `${label}.example`
+}
+
+function hostOf(domain: string): string | undefined {
+  return URL.parse(`http://${domain}`)?.hostname
 }

@@ -3,8 +3,10 @@ import * as z from 'zod/mini'
 import { isUuidv7 } from '../crypto/random.ts'
 import { normalizeEmailAddress } from '../email-address.ts'
 import { passwordMaxLength } from '../crypto/password-rules.ts'
+import { normalizeLanguageTag } from '../language-tag.ts'
 import { roles } from '../permissions.ts'
 import { returnToMaxLength } from '../return-to.ts'
+import { hasPlainControls, hasVisible, isDirectionSafe, isSingleLine } from '../visible-text.ts'
 
 /** Text that can be stored and shown: no NUL, no unpaired surrogate. */
 const text = z.string().check(
@@ -15,15 +17,24 @@ const text = z.string().check(
   }),
 )
 
-/** No control characters, and none that change the direction of the text around them (Unicode TR 36 §2.5). */
+/** Text that is shown to people. It must not rearrange the text around it. */
+const shown = text.check(
+  z.refine(isDirectionSafe, {
+    error: 'must not contain characters that turn the direction of text',
+    params: { code: 'invalid_text' },
+  }),
+)
+
+/** One line of at least one visible character. */
 const line = (max: number) =>
-  text.check(
-    z.refine((value) => !/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(value), {
-      error: 'must be a single line',
-      params: { code: 'invalid_text' },
-    }),
+  shown.check(
+    z.refine(isSingleLine, { error: 'must be a single line', params: { code: 'invalid_text' } }),
     z.overwrite((value) => value.trim()),
     z.minLength(1),
+    z.refine((value) => value === '' || hasVisible(value), {
+      error: 'must have a visible character',
+      params: { code: 'invalid_text' },
+    }),
     z.maxLength(max),
   )
 
@@ -129,19 +140,16 @@ export const avatarUrl = text.check(
 )
 
 /** Several lines, but no other control characters. */
-export const bio = text.check(
-  z.refine((value) => !/(?![\n\t])\p{Cc}/u.test(value.replaceAll('\r\n', '\n')), {
-    error: 'must not contain control characters',
-    params: { code: 'invalid_text' },
-  }),
+export const bio = shown.check(
+  z.refine(hasPlainControls, { error: 'must not contain control characters', params: { code: 'invalid_text' } }),
   z.maxLength(500),
 )
 
-/** A BCP 47 language tag. */
+/** A BCP 47 language tag in its canonical spelling: see `normalizeLanguageTag`. */
 export const locale = text.check(
-  z.maxLength(35),
-  z.refine(isLocale, { error: 'must be a BCP 47 language tag', params: { code: 'invalid_locale' } }),
-  z.meta({ examples: ['en-GB'] }),
+  z.overwrite((value) => normalizeLanguageTag(value) ?? ''),
+  z.refine((value) => value !== '', { error: 'must be a BCP 47 language tag', params: { code: 'invalid_locale' } }),
+  z.meta({ maxLength: 35, examples: ['en-GB'] }),
 )
 
 export const role = z.enum(roles)
@@ -165,12 +173,4 @@ const uriPattern = /^https:\/\/[\w.-]+(?::\d+)?(?:[/?#](?:[\w.~:/?#@!$&'()*+,;=-
 function isHttpsUrl(value: string): boolean {
   const url = URL.parse(value)
   return url !== null && url.username === '' && url.password === '' && uriPattern.test(value)
-}
-
-function isLocale(value: string): boolean {
-  try {
-    return Intl.getCanonicalLocales(value).length === 1
-  } catch {
-    return false
-  }
 }

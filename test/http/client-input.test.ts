@@ -114,6 +114,93 @@ describe('null', () => {
   })
 })
 
+const textFields = fields.filter(
+  ({ target, schema }) =>
+    target === 'json' &&
+    !schema.safeParse({}).success &&
+    /"type":"string"/.test(formatOf(schema)) &&
+    !/"enum"/.test(formatOf(schema)),
+)
+/** Fields that nobody is shown: they are compared, hashed, verified or followed. */
+const neverShown = /password|token|return_to/
+const shownFields = textFields.filter(({ name }) => !neverShown.test(name))
+const lineFields = shownFields.filter(({ name }) => /name|reason/.test(name))
+
+describe('a text that is shown to people', () => {
+  it('is each of these', () => {
+    const names = new Set(shownFields.map(({ name }) => name))
+    expect([...names].toSorted()).toEqual(['avatar_url', 'bio', 'email', 'first_name', 'last_name', 'locale', 'reason'])
+    expect(lineFields).toHaveLength(7)
+  })
+
+  it.each(shownFields)('does not turn its direction: $name of $method $path', ({ schema }) => {
+    const sample = ['Ada', 'ada@example.com', 'https://a.example/x'].find((value) => schema.safeParse(value).success)!
+    for (const control of '\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069') {
+      const turned = sample.slice(0, 2) + control + sample.slice(2)
+      const { success, data } = schema.safeParse(turned)
+      // A domain loses what IDNA ignores.
+      if (success) expect(data).not.toContain(control)
+      expect(schema.safeParse(control + sample).success && control !== '\u061c', `${control.codePointAt(0)}`).toBe(
+        false,
+      )
+    }
+  })
+
+  it.each(lineFields)('has a visible character and no control: $name of $method $path', ({ schema }) => {
+    const empty = [
+      '',
+      ' ',
+      '\u200b',
+      '\u00ad',
+      '\u3164',
+      '\u115f\u1160',
+      '\u2800',
+      '\ufe0f',
+      '\u{e0041}',
+      '\u0301',
+      ' \u3164 \u2060',
+    ]
+    for (const text of [...empty, 'A\u0000da', 'A\nda', 'A\tda', 'A\u0085da', 'A\u2028da', 'A\u009bda']) {
+      expect(schema.safeParse(text).success, JSON.stringify(text)).toBe(false)
+    }
+    for (const text of ['می\u200cخواهم', '👩\u200d👩\u200d👧', 'ශ්\u200dරී', 'Åsa', '李', 'א', '-', '7']) {
+      expect(schema.safeParse(` ${text} `)).toMatchObject({ success: true, data: text })
+    }
+  })
+
+  it('is refused under its own field', async ({ admin, ada }) => {
+    expectInvalid(await ada.call('updateMe', { body: { first_name: '\u200b' } }).answer, '/first_name')
+    expectInvalid(await ada.call('updateMe', { body: { bio: 'a\u202eb' } }).answer, '/bio')
+    expectInvalid(await admin.call('suspendUser', { id: ada.id, body: { reason: '\u3164' } }).answer, '/reason')
+    const body = { email: 'eve@example.com', password: 'heron-copper-lantern-41', last_name: '\u2800' }
+    expectInvalid(await ada.call('register', { body }).answer, '/last_name')
+  })
+})
+
+describe('a language', () => {
+  it('is kept in its canonical form, at registration and in the profile', async ({
+    anonymous,
+    service,
+    inbox,
+    ada,
+  }) => {
+    const email = 'eve@example.com'
+    const password = 'heron-copper-lantern-41'
+    await anonymous.register({ email, password, locale: 'en_us' })
+    await service.deliver()
+    const { user } = await anonymous.activate({ token: inbox.linkToken(email), password })
+    expect(user.locale).toBe('en-US')
+    for (const [locale, kept] of [
+      ['x-klingon', 'x-klingon'],
+      ['zh_hans_CN', 'zh-Hans-CN'],
+      [null, null],
+    ] as const) {
+      expect((await ada.updateMe({ locale })).locale).toBe(kept)
+    }
+    expectInvalid(await ada.call('updateMe', { body: { locale: 'en_US.UTF-8' } }).answer, '/locale')
+  })
+})
+
 interface ArrayAnswer {
   properties: Record<string, { type?: string }>
 }

@@ -95,7 +95,7 @@ describe.each(acts)('$call', ({ act, by, body, status }) => {
 
   it('answers 404 for a user that does not exist, and for an id of another form', async ({ service, ada, admin }) => {
     await admin.deleteUser(ada)
-    for (const id of [ada.id, nobody, 'x', admin.id.toUpperCase(), `${admin.id}%00`, "1'--"]) {
+    for (const id of [ada.id, nobody, 'x', admin.id.slice(1), `${admin.id}%00`, "1'--"]) {
       const { answer, effects } = await observe(service, () => perform(admin, id))
       expectProblem(answer, 404, 'not_found')
       expect(effects, id).toEqual(nothing)

@@ -1,0 +1,28 @@
+/** The buffer that RFC 5646 §4.4.1 advises for a language tag. */
+const maxLength = 35
+
+/** RFC 5646 §2.2.7. `Intl` knows no tag that is private use from its beginning. */
+const privateUse = /^x(?:-[a-z0-9]{1,8})+$/i
+/** RFC 5646 §2.2.2: `zh-yue`. The canonical form is the second subtag alone (§4.5), and `Intl` reads no other. */
+const extendedLanguage = /^[a-z]{2,3}-(?=[a-z]{3}(?:-|$))/i
+
+/**
+ * The canonical form of a language tag (BCP 47), `undefined` for anything else. Underscores are taken for hyphens, because
+ * Java, iOS and gettext write `en_US`.
+ */
+export function normalizeLanguageTag(input: string): string | undefined {
+  const tag = input.replaceAll('_', '-')
+  if (tag.length > maxLength) return undefined
+  const canonical = privateUse.test(tag)
+    ? tag.toLowerCase()
+    : (canonicalOf(tag) ?? canonicalOf(tag.replace(extendedLanguage, '')))
+  return canonical !== undefined && canonical.length <= maxLength ? canonical : undefined
+}
+
+function canonicalOf(tag: string): string | undefined {
+  try {
+    return Intl.getCanonicalLocales(tag)[0]
+  } catch {
+    return undefined
+  }
+}
