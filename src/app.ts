@@ -7,6 +7,7 @@ import { secureHeaders } from './http/headers.ts'
 import { answerNotFound } from './http/not-found.ts'
 import { noteOrigin } from './http/origin.ts'
 import { answerError } from './http/problem.ts'
+import { refuseDuringMaintenance } from './http/maintenance.ts'
 import { logRequest } from './http/request-log.ts'
 import { withContext } from './http/with-context.ts'
 import { administrationRoutes } from './routes/administration.ts'
@@ -32,7 +33,7 @@ export function createApp(platform: Platform) {
     c.set('platform', platform)
     await next()
   })
-  app.use(noteOrigin, secureHeaders, logRequest)
+  app.use(noteOrigin, secureHeaders, logRequest, refuseDuringMaintenance)
   // Before `allowOrigins`: static files are not available to other origins.
   app.route('/', descriptionRoutes)
   app.use(allowOrigins, limitBody)

@@ -129,9 +129,12 @@ export const reasons = [
   'config',
   'd1',
   'd1_overloaded',
+  'd1_full',
+  'schema',
   'kv',
   'turnstile',
   'pwned_passwords',
+  'maintenance',
 ] as const
 
 export type Reason = (typeof reasons)[number]

@@ -11,6 +11,9 @@ const deadLetterSuffix = '-dead'
 /** With immediate retries against a broken configuration, every message would be given up before anybody can fix it. */
 const retryWhenUnfitSeconds = 300
 
+/** Forty tries of a message last ten hours. A row whose message is given up stays in the outbox, and is sent again. */
+const retryInMaintenanceSeconds = 900
+
 /** The three entry points of the Worker: requests, emails to deliver, and Cron Triggers. */
 export function createWorker(platform: Platform) {
   const app = createApp(platform)
@@ -19,13 +22,20 @@ export function createWorker(platform: Platform) {
     async queue(batch, env, execution) {
       const ctx = await createJobContext(env, platform, execution)
       if (!ctx) batch.retryAll({ delaySeconds: retryWhenUnfitSeconds })
+      else if (isPaused(ctx, batch.queue)) batch.retryAll({ delaySeconds: retryInMaintenanceSeconds })
       else await (batch.queue.endsWith(deadLetterSuffix) ? consumeDeadLetters : consumeMailQueue)(ctx, batch)
     },
     async scheduled({ cron }, env, execution) {
       const ctx = await createJobContext(env, platform, execution)
-      if (ctx) await runScheduled(ctx, cron)
+      if (ctx && !isPaused(ctx, cron)) await runScheduled(ctx, cron)
     },
   } satisfies ExportedHandler<Env, MailJob>
+}
+
+/** Under maintenance nothing is read or written: the database may be the old one, the new one or neither. */
+function isPaused({ config }: Ctx, job: string): boolean {
+  if (config.isUnderMaintenance) log('info', 'job.paused', { job })
+  return config.isUnderMaintenance
 }
 
 /** The context of a job; `undefined` and a line in the log if the configuration is invalid. */

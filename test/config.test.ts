@@ -34,6 +34,7 @@ describe('a configuration', () => {
     const { config, secrets } = await readSettings(changed({}))
     expect(config).toEqual({
       isDevelopment: true,
+      isUnderMaintenance: false,
       publicUrl: 'https://accounts.example.com',
       ownOrigins: ['https://accounts.example.com'],
       productName: 'Postern',

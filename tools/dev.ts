@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { readSettings } from './cloudflare/wrangler-toml.ts'
 import { applyLocalMigrations } from './dev/database.ts'
 import { requireFreePort } from './dev/free-port.ts'
-import { ensureLocalSecrets } from './dev/local-secrets.ts'
+import { ensureDevVars } from './dev/dev-vars.ts'
 import { startSchedule } from './dev/schedule.ts'
 import { readyScreen } from './dev/screen.ts'
 import { type LocalServer, readLocalServer } from './dev/settings.ts'
@@ -33,7 +33,7 @@ await command(async () => {
 
 function prepareSecrets({ stateDir }: LocalServer): void {
   const hadData = existsSync(stateDir)
-  const isNew = ensureLocalSecrets(join(projectRoot, '.dev.vars'))
+  const isNew = ensureDevVars(join(projectRoot, '.dev.vars'))
   mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   if (!isNew) return
   console.log('Generated .dev.vars with new secrets for this machine.')

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { demoAdmin } from './demo/demo-admin.ts'
-import { ensureLocalSecrets } from './dev/local-secrets.ts'
+import { ensureDevVars } from './dev/dev-vars.ts'
 import { readLocalServer } from './dev/settings.ts'
 import { applyLocalMigrations } from './dev/database.ts'
 import { readSeedArguments } from './seed/arguments.ts'
@@ -18,7 +18,7 @@ await command(async () => {
   const { users, seed } = readSeedArguments(process.argv.slice(2))
   const server = readLocalServer(process.env)
   const devVarsPath = join(projectRoot, '.dev.vars')
-  ensureLocalSecrets(devVarsPath)
+  ensureDevVars(devVarsPath)
   mkdirSync(server.stateDir, { recursive: true, mode: 0o700 })
   await applyLocalMigrations(server.stateDir, new AbortController().signal)
   const passwordHash = hashForEverybody(demoAdmin.password, devVarsPath)

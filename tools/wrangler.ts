@@ -29,11 +29,10 @@ export function spawnWrangler(args: readonly string[], options: SpawnOptions): C
     cwd: projectRoot,
     ...options,
     env: {
-      ...process.env,
+      ...(options.env ?? process.env),
       WRANGLER_SEND_METRICS: 'false',
       WRANGLER_HIDE_BANNER: 'true',
       FORCE_COLOR: '0',
-      ...options.env,
     },
   })
 }
@@ -41,7 +40,11 @@ export function spawnWrangler(args: readonly string[], options: SpawnOptions): C
 export const runWrangler: Wrangler = (args, { stdin, isShown = false, signal, env } = {}) =>
   new Promise((resolve, reject) => {
     // CI keeps wrangler from asking: our commands ask for confirmation themselves.
-    const child = spawnWrangler(args, { stdio: 'pipe', env: { CI: '1', ...env }, ...(signal && { signal }) })
+    const child = spawnWrangler(args, {
+      stdio: 'pipe',
+      env: { ...process.env, CI: '1', ...env },
+      ...(signal && { signal }),
+    })
     const outcome = { exitCode: 1, stdout: '', stderr: '' }
     for (const name of ['stdout', 'stderr'] as const) {
       child[name]?.setEncoding('utf8').on('data', (text: string) => {

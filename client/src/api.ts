@@ -919,7 +919,7 @@ export interface paths {
         };
         /**
          * Check whether the service can do its work
-         * @description Checks the configuration and sends each store a minimal query.
+         * @description Checks the configuration, sends each store a minimal query, and looks whether the database has its migrations and room for more. Says `maintenance` while the operator keeps the service from serving.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -1200,15 +1200,20 @@ export interface components {
         };
         Readiness: {
             /** @enum {string} */
-            status: "ok" | "unavailable";
+            status: "ok" | "unavailable" | "maintenance";
             checks: {
                 /** @enum {string} */
                 config: "ok" | "unavailable";
-                /** @enum {string} */
-                d1: "ok" | "unavailable";
+                /**
+                 * @description `behind`: migrations are missing. `full`: it can be read, but most writes fail.
+                 * @enum {string}
+                 */
+                d1: "ok" | "unavailable" | "behind" | "full";
                 /** @enum {string} */
                 kv: "ok" | "unavailable";
             };
+            /** @description When `d1` is `behind`: which ones. */
+            missing_migrations?: string[];
         };
         JsonWebKeySet: {
             keys: ({
@@ -3764,6 +3769,7 @@ export interface operations {
                 };
             };
             404: components["responses"]["NotFound"];
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     getHealth: {

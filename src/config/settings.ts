@@ -26,6 +26,8 @@ import { rateLimits } from './rate-limits.ts'
 /** Settings that may show in logs, emails and answers. */
 export interface Config {
   isDevelopment: boolean
+  /** Nothing but the health checks is served, no email is delivered and no job runs. */
+  isUnderMaintenance: boolean
   /** An origin without a trailing slash: the issuer of tokens, and the first part of every link. */
   publicUrl: string
   /** The origins whose pages are our own, for cookies: that of `publicUrl`, and in development the other name of this machine. */
@@ -149,6 +151,7 @@ function variables(isDevelopment: boolean) {
         orNull(importWebhookKey),
       ),
       TURNSTILE_SECRET: variable('', orNull(String)),
+      MAINTENANCE: variable('must be "true" or "false"', flag),
       AUDIENCE: required('', String),
       PRODUCT_NAME: required('', String),
     })
@@ -181,6 +184,7 @@ async function interpret(env: Env): Promise<Settings> {
   return {
     config: {
       isDevelopment,
+      isUnderMaintenance: data.MAINTENANCE,
       publicUrl: data.PUBLIC_URL,
       ownOrigins: ownOrigins(data.PUBLIC_URL, isDevelopment),
       productName: data.PRODUCT_NAME,

@@ -1,6 +1,7 @@
 /** Turns anything thrown into an RFC 9457 answer. The client sees only texts of the catalogue. */
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
+import { routePath } from 'hono/route'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { AppError, problems } from '../errors.ts'
 import { describeError, log } from '../log.ts'
@@ -46,11 +47,21 @@ export function answerError(error: Error, c: Context<HttpEnv>) {
     return answerProblem(c, new AppError('internal_error'))
   }
   c.set('reason', known.reason)
-  if (known.code === 'service_unavailable') {
+  logLimit(c, known)
+  // The operator turned it on.
+  if (known.code === 'service_unavailable' && known.reason !== 'maintenance') {
     const { requestId } = c.get('origin')
     log('error', 'request.unavailable', { request_id: requestId, reason: known.reason, ...describeError(known.cause) })
   }
   return answerProblem(c, known)
+}
+
+/** The two kinds of limits have a word of their own each: many of one mean a flood, many of the other guessed passwords. */
+function logLimit(c: Context<HttpEnv>, { reason, retryAfterSeconds }: AppError): void {
+  const { requestId } = c.get('origin')
+  const [route, seconds] = [routePath(c), retryAfterSeconds]
+  if (reason === 'client_address') log('warn', 'rate_limit.exceeded', { request_id: requestId, route, seconds })
+  if (reason === 'password_attempts') log('warn', 'lock_out.refused', { request_id: requestId, route, seconds })
 }
 
 /** Drizzle wraps the errors of its driver, so those of the store are one level down. */

@@ -1,21 +1,54 @@
-import { ConfigError, readSettings } from '../config/settings.ts'
+import { ConfigError, type Settings, readSettings } from '../config/settings.ts'
 import { describeError, log } from '../log.ts'
+import { probeRoom } from '../store/capacity.ts'
+import { readSchemaState } from '../store/migrations.ts'
 
 type Check = 'ok' | 'unavailable'
+/** `behind`: it lacks a migration. `full`: it reads and deletes, and every other write fails. */
+type DatabaseCheck = Check | 'behind' | 'full'
 
 export interface Readiness {
-  isReady: boolean
-  checks: { config: Check; d1: Check; kv: Check }
+  status: 'ok' | 'unavailable' | 'maintenance'
+  checks: { config: Check; d1: DatabaseCheck; kv: Check }
+  /** Only when there are any. */
+  missing_migrations?: string[] | undefined
 }
 
 /** Sends each store the smallest possible query. Failures go to the log and not into the answer. */
-export async function checkStores(env: Env): Promise<Readiness> {
-  const [config, d1, kv] = await Promise.all([
-    check('config', () => readSettings(env)),
-    check('d1', () => env.DB.prepare('select 1').all()),
+export async function checkStores(env: Env, now: Date): Promise<Readiness> {
+  let settings: Settings | undefined
+  let missing: readonly string[] = []
+  const [config, schema, kv] = await Promise.all([
+    check('config', async () => (settings = await readSettings(env))),
+    check('d1', async () => ({ missing } = await readSchemaState(env.DB))),
     check('kv', () => env.REVOCATIONS.get('readyz')),
   ])
-  return { isReady: config === 'ok' && d1 === 'ok' && kv === 'ok', checks: { config, d1, kv } }
+  if (missing.length > 0) log('error', 'schema.behind', { missing })
+  const d1 = schema !== 'ok' ? schema : missing.length > 0 ? 'behind' : await checkRoom(env.DB, now)
+  const isReady = [config, d1, kv].every((each) => each === 'ok')
+  const status = settings?.config.isUnderMaintenance ? 'maintenance' : isReady ? 'ok' : 'unavailable'
+  return { status, checks: { config, d1, kv }, ...(missing.length > 0 && { missing_migrations: [...missing] }) }
+}
+
+/** Anybody may call `/readyz`, and the probe holds up other writes: it is made once a minute for each start of the Worker. */
+const probeEveryMs = 60_000
+const probes = new WeakMap<D1Database, { atMs: number; found: Promise<DatabaseCheck> }>()
+
+function checkRoom(database: D1Database, now: Date): Promise<DatabaseCheck> {
+  const last = probes.get(database)
+  const atMs = now.getTime()
+  if (last && atMs - last.atMs < probeEveryMs) return last.found
+  const found = findRoom(database)
+  probes.set(database, { atMs, found })
+  return found
+}
+
+async function findRoom(database: D1Database): Promise<DatabaseCheck> {
+  let isFull = false
+  const checked = await check('d1', async () => (isFull = (await probeRoom(database)) === 'full'))
+  if (!isFull) return checked
+  log('error', 'readiness.failed', { check: 'd1_full' })
+  return 'full'
 }
 
 async function check(name: string, ask: () => Promise<unknown>): Promise<Check> {

@@ -2,10 +2,12 @@ import type { Ctx } from '../context.ts'
 import { describeError, log } from '../log.ts'
 import { requeueStrandedEmails } from '../services/mail/rescue.ts'
 import { cleanUp } from './cleanup.ts'
+import { gauge } from './gauge.ts'
 
 /** The job of each Cron Trigger in wrangler.toml. */
 export const schedule = new Map<string, { name: string; run: (ctx: Ctx) => Promise<void> }>([
   ['*/5 * * * *', { name: 'requeue', run: requeue }],
+  ['*/10 * * * *', { name: 'gauge', run: gauge }],
   ['0 * * * *', { name: 'cleanup', run: cleanUp }],
 ])
 

@@ -1,6 +1,7 @@
 /** Sends emails through Resend's SDK and classifies each answer. */
 import { Resend, type Response as ResendAnswer } from 'resend'
 import type { Config, Secrets } from '../config/settings.ts'
+import { log } from '../log.ts'
 import { type Limits, type OutgoingAnswer, send } from './outgoing.ts'
 
 export interface OutgoingEmail {
@@ -75,10 +76,12 @@ export async function sendEmails(
 /** The SDK has no limits and takes no `fetch`, but every request of its own goes through `fetchRequest`. */
 class BoundedResend extends Resend {
   readonly #limits: Limits
+  readonly #isDevelopment: boolean
 
-  constructor({ resendBaseUrl }: Config, { resendApiKey }: Secrets, limits: Limits) {
+  constructor({ resendBaseUrl, isDevelopment }: Config, { resendApiKey }: Secrets, limits: Limits) {
     super(resendApiKey, { baseUrl: resendBaseUrl })
     this.#limits = limits
+    this.#isDevelopment = isDevelopment
   }
 
   override async fetchRequest<T>(path: string, init: RequestInit = {}): Promise<ResendAnswer<T>> {
@@ -90,6 +93,10 @@ class BoundedResend extends Resend {
       const headers = Object.fromEntries(answer.headers)
       return refusal ? { data: null, error: body, headers } : { data: body, error: null, headers }
     } catch {
+      // A plain `wrangler dev` has none.
+      if (!refusal && this.#isDevelopment) {
+        log('warn', 'mail.no_mailbox', { url: this.baseUrl, hint: 'npm run dev brings a mailbox' })
+      }
       const error = { name: 'application_error', statusCode: refusal?.status ?? null, message: '' } as const
       return { data: null, error, headers: refusal ? Object.fromEntries(refusal.headers) : null }
     }

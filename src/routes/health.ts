@@ -8,7 +8,8 @@ export const healthRoutes = new Hono<HttpEnv>().get('/healthz', (c) => c.json({ 
 
 /** Readiness: whether the configuration and the stores can be used now. */
 export const readinessRoutes = new Hono<HttpEnv>().get('/readyz', async (c) => {
-  const { isReady, checks } = await checkStores(c.env)
-  if (!isReady) c.set('outcome', 'unavailable')
-  return c.json({ status: isReady ? 'ok' : 'unavailable', checks }, isReady ? 200 : 503)
+  const readiness = await checkStores(c.env, c.get('platform').now())
+  const { status } = readiness
+  if (status !== 'ok') c.set('outcome', status)
+  return c.json(readiness, status === 'ok' ? 200 : 503)
 })

@@ -2,6 +2,9 @@ import { SQL, and, getTableColumns, is, or, sql } from 'drizzle-orm'
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { unavailable } from '../errors.ts'
+import { log } from '../log.ts'
+import { isFull } from './room.ts'
+import { missingMigrations } from './migrations.ts'
 import { type Pacing, isOverload, pacingOf, retrying } from './retry.ts'
 
 export type Db = DrizzleD1Database
@@ -18,6 +21,10 @@ export function connect(binding: D1Database, pacing?: Pacing): Db {
 
 /** The `Retry-After` while the database is overloaded. */
 const overloadSeconds = 15
+/** While it lacks a migration, which somebody has to apply. */
+const behindSeconds = 30
+/** While it is full, until somebody makes room. */
+const fullSeconds = 300
 
 /** A condition or a value that the database evaluates at the moment of writing. */
 export type Expression = SQL
@@ -98,10 +105,17 @@ function translateFailures(binding: D1Database, pacing: Pacing | undefined): D1D
   }
 
   async function ask<T>(isRead: boolean, question: () => Promise<T>): Promise<T> {
+    const missing = await missingMigrations(binding)
+    if (missing.length > 0) {
+      log('error', 'schema.behind', { missing })
+      throw unavailable('schema', undefined, behindSeconds)
+    }
     try {
       return await retrying(isRead ? pacing : undefined, question)
     } catch (error) {
-      throw isOverload(error) ? unavailable('d1_overloaded', error, overloadSeconds) : unavailable('d1', error)
+      if (isOverload(error)) throw unavailable('d1_overloaded', error, overloadSeconds)
+      if (isFull(error)) throw unavailable('d1_full', error, fullSeconds)
+      throw unavailable('d1', error)
     }
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { parseEnv } from 'node:util'
 import { readSettings } from '../../tools/cloudflare/wrangler-toml.ts'
 import { demoAdmin } from '../../tools/demo/demo-admin.ts'
 import { requireFreePort } from '../../tools/dev/free-port.ts'
@@ -10,7 +11,7 @@ import { CommandProcess, until } from './support/command-process.ts'
 import { stopCleanly } from './support/dev-server.ts'
 import { freePort } from './support/free-port.ts'
 import { prepareFreshState } from './support/prepare.ts'
-import { descendantsOf } from './support/process-tree.ts'
+import { commandLines, descendantsOf } from './support/process-tree.ts'
 
 /** Starts the real `npm run dev` with the real wrangler. Each test continues with the data of the one before. */
 const timeout = 300_000
@@ -90,6 +91,32 @@ test('Ctrl-C during the start leaves no process behind', { timeout }, async () =
   await until(() => descendantsOf(dev.pid).length > 0, 'a child')
   await stopCleanly(dev, 'SIGINT')
   await portsAreFree()
+})
+
+test('secrets reach the Worker and no list of processes', { timeout }, async () => {
+  const turnstileSecret = '1x0000000000000000000000000000000AA'
+  dev = new CommandProcess('tools/dev.ts', { ...env, TURNSTILE_SECRET: turnstileSecret, AUDIENCE: 'of-the-shell' })
+  await dev.untilSaid('Postern runs.')
+  const lines = commandLines().join('\n')
+  assert.match(lines, new RegExp(`wrangler\\.js dev .*--port ${env.PORT} `))
+  const secrets = parseEnv(readFileSync(join(projectRoot, '.dev.vars'), 'utf8'))
+  for (const name of ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER', 'RESEND_API_KEY']) {
+    assert.ok(!lines.includes(secrets[name] ?? ''), name)
+  }
+  assert.ok(!lines.includes(turnstileSecret), 'TURNSTILE_SECRET')
+  assert.doesNotMatch(lines, /whsec_/)
+  const post = (path: string, body: object) =>
+    fetch(`${api()}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  const { errors } = await (await post('/auth/register', demoAdmin)).json()
+  assert.equal(errors?.[0].code, 'turnstile_required')
+  const { access_token: token } = await (await post('/auth/login', demoAdmin)).json()
+  assert.equal(JSON.parse(Buffer.from(token.split('.')[1], 'base64url').toString()).aud, 'postern')
+  assert.equal((await post('/webhooks/resend', {})).status, 401)
+  await stopCleanly(dev, 'SIGINT')
 })
 
 async function portsAreFree(): Promise<void> {

@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { parseSecretKeys, parseSigningKeys } from '../../src/crypto/keys.ts'
 import type { Asker } from '../../tools/cloudflare/ask.ts'
-import { ensureLocalSecrets } from '../../tools/dev/local-secrets.ts'
+import { ensureDevVars } from '../../tools/dev/dev-vars.ts'
 import { readKeysArguments } from '../../tools/keys/arguments.ts'
 import { manageKeys } from '../../tools/keys/command.ts'
 import { generateKey, generateSecrets } from '../../tools/keys/generate.ts'
@@ -288,7 +288,7 @@ test('keys are not uploaded without a login or a provisioned Worker', async () =
 
 test('keys of this machine change in .dev.vars alone and are never uploaded', async () => {
   const path = join(directory, '.dev.vars')
-  ensureLocalSecrets(path)
+  ensureDevVars(path)
   writeFileSync(path, `# mine\nexport OTHER="a b" # c\n${readFileSync(path, 'utf8')}LAST=1\n`)
   const before = readFileSync(path, 'utf8').split('\n')
   const local = { path, localFile: path }
@@ -304,7 +304,7 @@ test('keys of this machine change in .dev.vars alone and are never uploaded', as
   await keys('rotate PASSWORD_PEPPER', local)
   await keys(`retire PASSWORD_PEPPER ${kids('PASSWORD_PEPPER', path)[1]} --yes`, local)
   assert.match(said.join('\n'), /d1 execute DB --local --persist-to \S*\.state --command "SELECT/)
-  assert.equal(ensureLocalSecrets(path), false)
+  assert.equal(ensureDevVars(path), false)
 
   const untouched = readFileSync(path, 'utf8')
   for (const line of ['upload --yes', 'rotate TOKEN_KEYS --upload --yes']) {

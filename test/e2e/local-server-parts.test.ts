@@ -5,29 +5,29 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { requireFreePort } from '../../tools/dev/free-port.ts'
-import { ensureLocalSecrets } from '../../tools/dev/local-secrets.ts'
+import { ensureDevVars } from '../../tools/dev/dev-vars.ts'
 import { isDue } from '../../tools/dev/schedule.ts'
 import { readLocalServer } from '../../tools/dev/settings.ts'
-import { localVariables } from '../../tools/dev/wrangler-dev.ts'
+import { localVariables } from '../../tools/dev/local-variables.ts'
 import { worthShowing } from '../../tools/dev/worker-output.ts'
 
 test('local secrets are generated once, privately, and never overwritten', (context) => {
   const directory = mkdtempSync(join(tmpdir(), 'secrets-'))
   context.after(() => rmSync(directory, { recursive: true }))
   const path = join(directory, '.dev.vars')
-  assert.equal(ensureLocalSecrets(path), true)
+  assert.equal(ensureDevVars(path), true)
   assert.equal(statSync(path).mode & 0o777, 0o600)
   const made = readFileSync(path, 'utf8')
   for (const name of ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER']) {
     const value = new RegExp(`^${name}='(.*)'$`, 'm').exec(made)?.[1]
     assert.equal(JSON.parse(value ?? '').keys.length, 1)
   }
-  assert.equal(ensureLocalSecrets(path), false)
+  assert.equal(ensureDevVars(path), false)
   assert.equal(readFileSync(path, 'utf8'), made)
 
   const partial = made.replace(/^TOKEN_KEYS.*\n/m, '')
   writeFileSync(path, partial)
-  assert.throws(() => ensureLocalSecrets(path), /\.dev\.vars has no TOKEN_KEYS/)
+  assert.throws(() => ensureDevVars(path), /\.dev\.vars has no TOKEN_KEYS/)
   assert.equal(readFileSync(path, 'utf8'), partial)
 })
 

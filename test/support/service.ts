@@ -9,6 +9,7 @@ import {
 import { env as bindings } from 'cloudflare:workers'
 import { vi } from 'vitest'
 import type { MailJob, Platform } from '../../src/context.ts'
+import { trustSchema } from '../../src/store/migrations.ts'
 import { createWorker } from '../../src/worker.ts'
 import { type Mailbox, createMailbox } from '../../tools/mailbox/mailbox.ts'
 import { Clock } from './clock.ts'
@@ -51,6 +52,8 @@ export interface ServiceOptions {
   platform?: Partial<Platform>
   /** Another service of the same test, with whom this one has the clock and the mailbox in common. */
   beside?: Service
+  /** Asks the database for its migrations, as a new start of the Worker does. */
+  checksSchema?: true
 }
 
 export const cheapWork = { rounds: 1, iterations: 1000 }
@@ -76,6 +79,7 @@ export function startService(options: ServiceOptions = {}): Service {
     work: cheapWork,
     ...options.platform,
   }
+  if (env.DB && !options.checksSchema) trustSchema(env.DB)
   const worker = createWorker(platform)
   const mailbox = options.beside?.mailbox ?? createMailbox({ now: clock.now })
   answerAsResend(mailbox)

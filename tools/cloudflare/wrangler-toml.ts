@@ -57,6 +57,12 @@ export function replaceString(path: string, { table, key }: Place, value: string
   writeFileSync(path, lines.with(at, replaced).join('\n'))
 }
 
+/** The names under `[vars]`, without loading wrangler. */
+export function variableNames(path: string): string[] {
+  const [, variables = ''] = /^\[vars\]$(.*?)^\[/ms.exec(readFileSync(path, 'utf8')) ?? []
+  return Array.from(variables.matchAll(/^(\w+) *=/gm), ([, name = '']) => name)
+}
+
 /** An id of zeros stands for "not provisioned yet". */
 export function isPlaceholder(id: string): boolean {
   return /^[0-]*$/.test(id)

@@ -31,7 +31,7 @@ export async function applyLocalMigrations(stateDir: string, signal: AbortSignal
 }
 
 /** Looks into the file itself: wrangler takes several seconds to find out that it has nothing to apply. */
-function isMigrated(stateDir: string): boolean {
+export function isMigrated(stateDir: string): boolean {
   const [file, ...others] = databaseFiles(stateDir)
   if (file === undefined || others.length > 0) return false
   try {

@@ -5,8 +5,12 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { stripVTControlCharacters } from 'node:util'
 import { Stop } from '../command.ts'
-import { spawnWrangler } from '../wrangler.ts'
-import { type LocalServer, localAdminEmail } from './settings.ts'
+import { variableNames } from '../cloudflare/wrangler-toml.ts'
+import { projectRoot, spawnWrangler } from '../wrangler.ts'
+import { optionalSecrets, writeDevConfig } from './dev-config.ts'
+import { readDevVars } from './dev-vars.ts'
+import { localVariables } from './local-variables.ts'
+import type { LocalServer } from './settings.ts'
 import { worthShowing } from './worker-output.ts'
 
 /** Long enough for the first start on a slow machine, which builds the pages and bundles the Worker. */
@@ -23,12 +27,25 @@ export class WranglerDev {
 
   /** @param more additional variables of the Worker. */
   constructor(server: LocalServer, more: Record<string, string> = {}) {
-    this.#child = spawnWrangler(devArguments(server, { ...localVariables(server, process.env), ...more }), {
+    const variables = {
+      ...readDevVars(join(projectRoot, '.dev.vars')),
+      ...localVariables(server, process.env),
+      ...more,
+    }
+    const config = writeDevConfig(
+      server.port,
+      optionalSecrets.filter((name) => variables[name]),
+    )
+    this.#child = spawnWrangler(devArguments(server, config.path), {
       // Ctrl-C signals the whole foreground group of the terminal. In a group of its own, wrangler stops when we stop
       // it, together with the processes that it has started (workerd, esbuild).
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
+        ...withoutVariables(process.env),
+        ...variables,
+        // For the build, which migrates the database of a plain `wrangler dev`: ours is migrated already.
+        STATE_DIR: server.stateDir,
         CI: '1',
         // Without a network, fetching `request.cf` prints a warning at every start. The Worker only uses the country.
         CLOUDFLARE_CF_FETCH_ENABLED: 'false',
@@ -37,7 +54,9 @@ export class WranglerDev {
       },
     })
     // The last lines, which say why wrangler ended, may arrive a moment after its end.
-    this.ended = once(this.#child, 'exit').then(() => delay(100))
+    this.ended = once(this.#child, 'exit')
+      .then(config.remove)
+      .then(() => delay(100))
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream) createInterface({ input: stream }).on('line', (line) => this.#read(line))
     }
@@ -86,31 +105,22 @@ export class WranglerDev {
   }
 }
 
-/** Overrides wrangler.toml on a developer's machine. The Worker calls no other host, unless the environment names one. */
-export function localVariables(
-  { url, mailboxUrl, rateLimits, passedOn }: LocalServer,
-  env: NodeJS.ProcessEnv,
-): Record<string, string> {
-  return {
-    ENVIRONMENT: 'development',
-    PUBLIC_URL: url,
-    RESEND_BASE_URL: mailboxUrl,
-    BOOTSTRAP_ADMIN_EMAIL: localAdminEmail,
-    MAIL_FROM: 'Postern <accounts@example.com>',
-    RATE_LIMITS: rateLimits,
-    ...passedOn,
-    PWNED_PASSWORDS_URL: env['PWNED_PASSWORDS_URL'] ?? '',
-    PWNED_PASSWORDS_REQUIRED: env['PWNED_PASSWORDS_REQUIRED'] ?? '',
-  }
-}
-
-function devArguments(server: LocalServer, variables: Record<string, string>): string[] {
+/**
+ * The values come through the environment of the process: arguments would show in the process list. wrangler takes from
+ * the environment what its configuration names, and only when `--env-file` replaces `.dev.vars`.
+ */
+function devArguments(server: LocalServer, config: string): string[] {
   return [
     ['dev', '--ip', '127.0.0.1', '--port', String(server.port), '--persist-to', server.stateDir],
     // Port 0 picks a free one: another server may already use the default.
-    ['--inspector-port', '0', '--show-interactive-dev-session=false'],
-    Object.entries(variables).flatMap(([name, value]) => ['--var', `${name}:${value}`]),
+    ['--inspector-port', '0', '--show-interactive-dev-session=false', '--env-file', '/dev/null', '--config', config],
   ].flat()
+}
+
+/** What a shell happens to have under the name of a variable must not reach the Worker. */
+function withoutVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const named = new Set(variableNames(join(projectRoot, 'wrangler.toml')))
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !named.has(name)))
 }
 
 async function isHealthy(url: string): Promise<boolean> {

@@ -153,8 +153,18 @@ const health = exactly<Output<typeof healthRoutes, '/healthz', '$get'> & { statu
 )
 
 const check = z.enum(['ok', 'unavailable'])
-const readiness = exactly<Output<typeof readinessRoutes, '/readyz', '$get'> & { status: 'ok' | 'unavailable' }>()(
-  z.strictObject({ status: check, checks: z.strictObject({ config: check, d1: check, kv: check }) }),
+const readiness = exactly<Output<typeof readinessRoutes, '/readyz', '$get'>>()(
+  z.strictObject({
+    status: z.enum(['ok', 'unavailable', 'maintenance']),
+    checks: z.strictObject({
+      config: check,
+      d1: z.enum(['ok', 'unavailable', 'behind', 'full']).meta({
+        description: '`behind`: migrations are missing. `full`: it can be read, but most writes fail.',
+      }),
+      kv: check,
+    }),
+    missing_migrations: z.optional(z.array(z.string())).meta({ description: 'When `d1` is `behind`: which ones.' }),
+  }),
 )
 
 const keyUse = { kid: z.string(), use: z.literal('sig') }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { applyLocalMigrations } from '../../../tools/dev/database.ts'
-import { ensureLocalSecrets } from '../../../tools/dev/local-secrets.ts'
+import { ensureDevVars } from '../../../tools/dev/dev-vars.ts'
 import { projectRoot } from '../../../tools/wrangler.ts'
 
 const variable = 'PREPARED_STATE_DIR'
@@ -39,7 +39,7 @@ export async function prepareFreshState(): Promise<string> {
 
 async function migratedState(): Promise<string> {
   const stateDir = await emptyState()
-  ensureLocalSecrets(join(projectRoot, '.dev.vars'))
+  ensureDevVars(join(projectRoot, '.dev.vars'))
   await applyLocalMigrations(stateDir, new AbortController().signal)
   return stateDir
 }

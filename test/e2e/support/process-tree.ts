@@ -41,3 +41,16 @@ function processes(): Process[] {
       }
     })
 }
+
+/** The arguments of every process, as `ps` shows them to everybody on this machine. */
+export function commandLines(): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        return readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ')
+      } catch {
+        return [] // It has ended meanwhile.
+      }
+    })
+}

@@ -36,7 +36,7 @@ export const serviceOperations: Operations = {
         example: { openapi: '3.1.0', info: { title: 'Postern', version } },
       },
     },
-    problems: ['not_found'],
+    problems: ['not_found', 'service_unavailable'],
   },
   'GET /healthz': {
     operationId: 'getHealth',
@@ -51,7 +51,8 @@ export const serviceOperations: Operations = {
     operationId: 'getReadiness',
     tag: 'Service',
     summary: 'Check whether the service can do its work',
-    description: 'Checks the configuration and sends each store a minimal query.',
+    description:
+      'Checks the configuration, sends each store a minimal query, and looks whether the database has its migrations and room for more. Says `maintenance` while the operator keeps the service from serving.',
     answers: {
       200: {
         description: 'The service can do its work.',

@@ -1,0 +1,83 @@
+/** What the log says about the size of the database and the state of the outbox. */
+import { env as bindings } from 'cloudflare:workers'
+import { describe, expect } from 'vitest'
+import { hour, minute } from '../support/clock.ts'
+import { countCosts } from '../support/counting.ts'
+import { it } from '../support/fixtures.ts'
+import { hookedD1 } from '../support/hooked-d1.ts'
+import { captureLog } from '../support/log-lines.ts'
+import { startService } from '../support/service.ts'
+
+const gauge = '*/10 * * * *'
+
+const setEmails = (changes: string) => bindings.DB.prepare(`update emails set ${changes}`).run()
+
+/** A database whose file is as large as it says. */
+function sizedD1(bytes: number): D1Database {
+  const database = hookedD1(bindings.DB, () => undefined)
+  const sizedStatement = (statement: D1PreparedStatement): D1PreparedStatement =>
+    Object.assign(Object.create(statement) as D1PreparedStatement, {
+      bind: (...values: unknown[]) => sizedStatement(statement.bind(...values)),
+      run: async () => {
+        const { meta, ...answer } = await statement.run()
+        return { ...answer, meta: { ...meta, size_after: bytes } }
+      },
+    })
+  return { prepare: (sql: string) => sizedStatement(database.prepare(sql)) } as D1Database
+}
+
+describe('the gauge', () => {
+  it('counts open, overdue and lately lost emails, and warns of overdue ones', async ({ service, people, clock }) => {
+    await people.register('ada@example.com')
+    await people.register('bob@example.com')
+    const { entries } = captureLog()
+    const read = async () => {
+      const before = entries('gauge').length
+      await service.runCron(gauge)
+      return entries('gauge')[before]
+    }
+    const none = { mail_queued: 0, mail_sending: 0, mail_overdue: 0, mail_failed: 0, mail_unknown: 0 }
+    expect(await read()).toMatchObject({ level: 'info', ...none })
+    const now = clock.now().getTime()
+    await setEmails(`status = 'queued', due_at = ${now}`)
+    expect(await read()).toMatchObject({ level: 'info', ...none, mail_queued: 2 })
+    clock.advance(5 * minute + 1)
+    expect(await read()).toMatchObject({ level: 'warn', ...none, mail_queued: 2, mail_overdue: 2 })
+    await setEmails(`status = 'sending', due_at = ${clock.now().getTime()}`)
+    expect(await read()).toMatchObject({ level: 'info', ...none, mail_sending: 2 })
+    for (const status of ['failed', 'unknown']) {
+      await setEmails(`status = '${status}'`)
+      expect(await read()).toMatchObject({ level: 'info', ...none, [`mail_${status}`]: 2 })
+    }
+    clock.advance(24 * hour)
+    expect(await read()).toMatchObject({ level: 'info', ...none })
+    expect(entries('job').every(({ job }) => job === 'gauge')).toBe(true)
+  })
+
+  it.for([
+    { size: 1_234_000_000, percent: 12.3, level: 'info' },
+    { size: 7_990_000_000, percent: 79.9, level: 'info' },
+    { size: 8_000_000_000, percent: 80, level: 'warn' },
+    { size: 10_000_000_000, percent: 100, level: 'warn' },
+  ])(
+    'says how full the database is, and warns from 80 %: $percent %',
+    async ({ size, percent, level }, { service }) => {
+      const { entries } = captureLog()
+      const sized = sizedD1(size)
+      await startService({ beside: service, env: { DB: sized } }).runCron(gauge)
+      expect(entries('gauge')).toMatchObject([{ level, database_bytes: size, database_percent: percent }])
+    },
+  )
+
+  it('reads the true size, and as few rows as it counts', async ({ service, people }) => {
+    await people.register('ada@example.com')
+    await service.deliver()
+    const meter = countCosts(bindings)
+    const { entries } = captureLog()
+    await startService({ beside: service, env: meter.bindings }).runCron(gauge)
+    expect(entries('gauge')[0]!['database_bytes']).toBeGreaterThan(50_000)
+    const { roundTrips, rowsRead, rowsWritten } = meter.take()
+    expect({ roundTrips, rowsWritten }).toEqual({ roundTrips: 1, rowsWritten: 0 })
+    expect(rowsRead).toBeLessThan(10)
+  })
+})
