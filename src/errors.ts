@@ -61,6 +61,23 @@ export const problems = {
     title: 'Own account',
     detail: 'Administrators cannot do this to their own account.',
   },
+  not_activated: {
+    status: 409,
+    title: 'Never activated',
+    detail: 'The account was never activated, so nobody has proven its mailbox. Until then its role is USER.',
+  },
+  user_suspended: {
+    status: 409,
+    title: 'User suspended',
+    detail: 'The account is suspended. Reinstate it first.',
+  },
+  not_suspended: { status: 409, title: 'Not suspended', detail: 'The account is not suspended.' },
+  email_suppressed: {
+    status: 409,
+    title: 'Email suppressed',
+    detail: 'The address takes no email, because it bounced or its owner complained. Lift the suppression first.',
+  },
+  not_suppressed: { status: 409, title: 'Not suppressed', detail: 'The address takes email: there is no suppression.' },
   body_too_large: { status: 413, title: 'Body too large', detail: 'A request body is at most 16 KiB.' },
   unsupported_media_type: {
     status: 415,
@@ -121,6 +138,7 @@ export const reasons = [
   'suspended',
   'password_attempts',
   'target_out_of_reach',
+  'suspended_by_higher_role',
   // Requests
   'client_address',
   'broken_off',

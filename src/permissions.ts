@@ -25,12 +25,14 @@ interface RoleRules {
   permissions: readonly Permission[]
   /** The roles whose accounts it may act on: a MODERATOR must not be able to take down another one, or an ADMIN. */
   actsOn: readonly Role[]
+  /** The roles whose suspensions it may end: a MODERATOR must not be able to undo what an ADMIN decided. */
+  reinstates: readonly Role[]
 }
 
 export const roleRules: Readonly<Record<Role, RoleRules>> = {
-  USER: { permissions: [], actsOn: [] },
-  MODERATOR: { permissions: moderator, actsOn: ['USER'] },
-  ADMIN: { permissions: administrator, actsOn: roles },
+  USER: { permissions: [], actsOn: [], reinstates: [] },
+  MODERATOR: { permissions: moderator, actsOn: ['USER'], reinstates: ['MODERATOR'] },
+  ADMIN: { permissions: administrator, actsOn: roles, reinstates: roles },
 }
 
 /** The part of a principal that decides its permissions. A second kind of principal, such as an API key, is added here. */
@@ -46,4 +48,12 @@ export function permissionsFor({ user }: HasRole): readonly Permission[] {
 /** Whether a principal may act on the account of a user with this role. */
 export function mayActOn({ user }: HasRole, target: Role): boolean {
   return roleRules[user.role].actsOn.includes(target)
+}
+
+/**
+ * Whether a principal may end a suspension by somebody who had this role then, whatever became of that person. Where the
+ * role is not known, it takes an ADMIN.
+ */
+export function mayReinstate({ user }: HasRole, suspendedBy: Role | null): boolean {
+  return roleRules[user.role].reinstates.includes(suspendedBy ?? 'ADMIN')
 }

@@ -6,6 +6,7 @@ import { type Cost, countCosts } from './support/counting.ts'
 import { it as base } from './support/fixtures.ts'
 import { type Person, goodPassword, otherPassword } from './support/person.ts'
 import { type Answer, startService } from './support/service.ts'
+import { write } from './support/state.ts'
 
 /** What is awaited before the answer, at most. */
 interface Budget {
@@ -135,17 +136,16 @@ describe('a request', () => {
 
   // In this order, as the later operations need what the earlier ones did.
   const acts: { act: (admin: Person, ada: Person) => { answer: Promise<Answer> }; cost?: Partial<Budget> }[] = [
+    { act: (admin, ada) => admin.liftEmailSuppression(ada) },
     { act: (admin) => admin.users() },
     { act: (admin) => admin.auditEvents() },
     { act: (admin) => admin.emails() },
     { act: (admin, ada) => admin.sessionsOf(ada) },
     { act: (admin, ada) => admin.emails({ user_id: ada.id }) },
-    { act: (admin, ada) => admin.liftEmailSuppression(ada) },
     { act: (admin, ada) => admin.user(ada) },
     { act: (admin, ada) => admin.moderateProfile(ada, { bio: 'x' }) },
     { act: (admin, ada) => admin.assignRole(ada, 'MODERATOR'), cost: { queueSends: 1, kvWrites: 1 } },
     { act: (admin, ada) => admin.suspend(ada), cost: { queueSends: 1 } },
-    { act: (admin, ada) => admin.suspend(ada, 'again') },
     { act: (admin, ada) => admin.reinstate(ada), cost: { queueSends: 1 } },
     { act: (admin, ada) => admin.activateUser(ada) },
     { act: (admin, ada) => admin.startPasswordReset(ada), cost: { queueSends: 1 } },
@@ -154,6 +154,7 @@ describe('a request', () => {
   ]
 
   it('to administer costs 2 round trips', async ({ admin, ada, metered, meter }) => {
+    await write("update users set email_problem = 'bounced' where id = ?", ada.id)
     for (const { act, cost } of acts) {
       const answer = await act(admin.at(metered), ada).answer
       expect(answer.status, act.toString()).toBeLessThan(300)

@@ -425,7 +425,10 @@ describe('a log without secrets and addresses', () => {
       throw new TypeError(`no route to ${canary}`)
     }
     scriptResend(refuse(429, canary), lost, refuse(500, canaryAddress), refuse(422, `no mail to ${canaryAddress}`))
-    for (let attempt = 0; attempt < 4; attempt++) await consume(service, jobs)
+    for (let attempt = 0; attempt < 4; attempt++) {
+      await consume(service, jobs)
+      clock.advance(minute)
+    }
     await people.register(canaryAddress, canaryPassword)
     clock.advance(minute)
     await env.DB.exec(`update emails set status = 'queued', params = '{"registrationId": ${canary}'`)

@@ -513,7 +513,7 @@ export interface paths {
         put?: never;
         /**
          * Activate an account without its link
-         * @description If the account has one registration, its password becomes that of the account. If it has several, none of them can be trusted: the account gets no password, and the user an email to set one. An active account does not change.
+         * @description The account gets no password, and the user an email to set one: nobody can tell who chose the passwords that were registered. An active account does not change. One that is suspended has to be reinstated first.
          *
          *     Needs the permission `users:activate`.
          */
@@ -540,7 +540,7 @@ export interface paths {
         get?: never;
         /**
          * Give a user another role
-         * @description Ends every session of the user if the role changes, so that no token of the old role stays valid. The last active ADMIN cannot be given another role.
+         * @description Ends every session of the user if the role changes, so that no token of the old role stays valid. The last active ADMIN cannot be given another role. An account that was never activated stays a USER. The role that the user has already is answered with 200, and nothing changes.
          *
          *     Needs the permission `users:assign-role`.
          */
@@ -597,7 +597,7 @@ export interface paths {
         put?: never;
         /**
          * End a suspension
-         * @description Restores the status from before the suspension: active or pending. A MODERATOR may do this only to a USER.
+         * @description Restores the status from before the suspension: active or pending. A MODERATOR may do this only to a USER. Only an ADMIN may reinstate whom an ADMIN suspended.
          *
          *     Needs the permission `users:suspend`.
          */
@@ -1281,7 +1281,7 @@ export interface components {
              * @description For programs. The list is complete.
              * @enum {string}
              */
-            code: "malformed_json" | "invalid_link" | "invalid_credentials" | "invalid_token" | "invalid_refresh_token" | "refresh_token_reused" | "account_pending" | "account_suspended" | "wrong_password" | "insufficient_permission" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "last_admin" | "own_account" | "body_too_large" | "unsupported_media_type" | "validation_failed" | "weak_password" | "rate_limited" | "internal_error" | "service_unavailable";
+            code: "malformed_json" | "invalid_link" | "invalid_credentials" | "invalid_token" | "invalid_refresh_token" | "refresh_token_reused" | "account_pending" | "account_suspended" | "wrong_password" | "insufficient_permission" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "last_admin" | "own_account" | "not_activated" | "user_suspended" | "not_suspended" | "email_suppressed" | "not_suppressed" | "body_too_large" | "unsupported_media_type" | "validation_failed" | "weak_password" | "rate_limited" | "internal_error" | "service_unavailable";
             /** @description The same as the header `X-Request-Id`. */
             request_id: string;
         };
@@ -1300,7 +1300,7 @@ export interface components {
              * @description For programs. The list is complete.
              * @enum {string}
              */
-            code: "malformed_json" | "invalid_link" | "invalid_credentials" | "invalid_token" | "invalid_refresh_token" | "refresh_token_reused" | "account_pending" | "account_suspended" | "wrong_password" | "insufficient_permission" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "last_admin" | "own_account" | "body_too_large" | "unsupported_media_type" | "validation_failed" | "weak_password" | "rate_limited" | "internal_error" | "service_unavailable";
+            code: "malformed_json" | "invalid_link" | "invalid_credentials" | "invalid_token" | "invalid_refresh_token" | "refresh_token_reused" | "account_pending" | "account_suspended" | "wrong_password" | "insufficient_permission" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "last_admin" | "own_account" | "not_activated" | "user_suspended" | "not_suspended" | "email_suppressed" | "not_suppressed" | "body_too_large" | "unsupported_media_type" | "validation_failed" | "weak_password" | "rate_limited" | "internal_error" | "service_unavailable";
             /** @description The same as the header `X-Request-Id`. */
             request_id: string;
             errors: components["schemas"]["FieldError"][];
@@ -1356,6 +1356,22 @@ export interface components {
                     status?: 413;
                     /** @enum {unknown} */
                     code?: "body_too_large";
+                };
+            };
+        };
+        /** @description `email_suppressed`: The address takes no email, because it bounced or its owner complained. Lift the suppression first. */
+        EmailSuppressed: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "email_suppressed";
                 };
             };
         };
@@ -1500,6 +1516,50 @@ export interface components {
                 };
             };
         };
+        /**
+         * @description `last_admin`: This is the last active ADMIN. Make another one first.
+         *
+         *     `own_account`: Administrators cannot do this to their own account.
+         *
+         *     `not_activated`: The account was never activated, so nobody has proven its mailbox. Until then its role is USER.
+         */
+        LastAdminOrOwnAccountOrNotActivated: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "last_admin" | "own_account" | "not_activated";
+                };
+            };
+        };
+        /**
+         * @description `last_admin`: This is the last active ADMIN. Make another one first.
+         *
+         *     `own_account`: Administrators cannot do this to their own account.
+         *
+         *     `user_suspended`: The account is suspended. Reinstate it first.
+         */
+        LastAdminOrOwnAccountOrUserSuspended: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "last_admin" | "own_account" | "user_suspended";
+                };
+            };
+        };
         /** @description `malformed_json`: The request body is not well-formed JSON. */
         MalformedJson: {
             headers: {
@@ -1549,6 +1609,38 @@ export interface components {
                     status?: 404;
                     /** @enum {unknown} */
                     code?: "not_found";
+                };
+            };
+        };
+        /** @description `not_suppressed`: The address takes email: there is no suppression. */
+        NotSuppressed: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "not_suppressed";
+                };
+            };
+        };
+        /** @description `not_suspended`: The account is not suspended. */
+        NotSuspended: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "not_suspended";
                 };
             };
         };
@@ -1615,6 +1707,22 @@ export interface components {
                     status?: 415;
                     /** @enum {unknown} */
                     code?: "unsupported_media_type";
+                };
+            };
+        };
+        /** @description `user_suspended`: The account is suspended. Reinstate it first. */
+        UserSuspended: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "user_suspended";
                 };
             };
         };
@@ -3067,6 +3175,7 @@ export interface operations {
             401: components["responses"]["InvalidToken"];
             403: components["responses"]["InsufficientPermission"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["UserSuspended"];
             413: components["responses"]["BodyTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -3135,7 +3244,7 @@ export interface operations {
             401: components["responses"]["InvalidToken"];
             403: components["responses"]["InsufficientPermission"];
             404: components["responses"]["NotFound"];
-            409: components["responses"]["LastAdminOrOwnAccount"];
+            409: components["responses"]["LastAdminOrOwnAccountOrNotActivated"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailed"];
@@ -3205,7 +3314,7 @@ export interface operations {
             401: components["responses"]["InvalidToken"];
             403: components["responses"]["InsufficientPermission"];
             404: components["responses"]["NotFound"];
-            409: components["responses"]["LastAdminOrOwnAccount"];
+            409: components["responses"]["LastAdminOrOwnAccountOrUserSuspended"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailed"];
@@ -3263,6 +3372,7 @@ export interface operations {
             401: components["responses"]["InvalidToken"];
             403: components["responses"]["InsufficientPermission"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["NotSuspended"];
             413: components["responses"]["BodyTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -3305,6 +3415,7 @@ export interface operations {
             401: components["responses"]["InvalidToken"];
             403: components["responses"]["InsufficientPermission"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["EmailSuppressed"];
             413: components["responses"]["BodyTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -3624,6 +3735,7 @@ export interface operations {
             401: components["responses"]["InvalidToken"];
             403: components["responses"]["InsufficientPermission"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["NotSuppressed"];
             413: components["responses"]["BodyTooLarge"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];

@@ -4,28 +4,23 @@ import { uuidv7Floor } from '../crypto/random.ts'
 import { type Db, type Expression, allOf, always, insertWhere } from './db.ts'
 import { type Email, type EmailStatus, emails } from './schema/emails.ts'
 
-/** A row that is not stored yet. Its recipient and its budget may be computed by the database. */
+/** A row that is not stored yet. Its recipient and its budget may be computed by the database. Every email has a budget. */
 export type NewEmail = Omit<Email, 'recipient' | 'budget'> & {
   recipient: string | Expression
-  budget: string | null | Expression
+  budget: string | Expression
 }
 
 const hourMs = 60 * 60 * 1000
 
-/** Inserts an email if the guard holds, and if its budget (should it have one) is not used up. */
+/** Inserts an email if the guard holds and its budget is not used up. There is no other way, so no caller can forget it. */
 export function insertEmail(db: Db, email: NewEmail, guard: Expression = always) {
-  return insertEmailOnRecord(db, email, email.budget === null ? guard : allOf(guard, mailBudgetLeft(email)))
+  return insertWhere(db, emails, email, allOf(guard, mailBudgetLeft(email))).returning({ id: emails.id })
 }
 
 /**
- * Inserts an email without looking at its budget, for a batch in which the guard of the audit event has done so with
- * `mailBudgetLeft`: over the budget, the whole batch does nothing.
+ * The budget of the email is not used up at its recipient. Exact, because the insert that it guards does the counting. Also
+ * for the guard of a whole batch that does nothing over the budget.
  */
-export function insertEmailOnRecord(db: Db, email: NewEmail, ifDone: Expression) {
-  return insertWhere(db, emails, email, ifDone).returning({ id: emails.id })
-}
-
-/** The budget of the email is not used up at its recipient. Exact, because the insert that it guards does the counting. */
 export function mailBudgetLeft({
   recipient,
   budget,

@@ -31,14 +31,6 @@ export function deleteRegistrationsOf(db: Db, email: string | SQL, guard: SQL) {
   return db.delete(registrations).where(and(eq(registrations.email, email), guard))
 }
 
-type ActivatedColumn = 'passwordHash' | 'firstName' | 'lastName' | 'locale'
-
-/** A column of the only registration of a user's address; null when there are several, or none. */
-export function fromOnlyRegistration(column: ActivatedColumn, userId: string): SQL {
-  return sql`(select case when count(*) = 1 then max(${registrations[column]}) end from ${registrations}
-    where ${registrations.email} = (select owner.email from users as owner where owner.id = ${userId}))`
-}
-
 /** Deletes one chunk of the registrations from before an id whose address has neither a newer one nor a pending user. */
 export function deleteRegistrationsBefore(db: Db, beforeId: string, limit: number) {
   const chunk = db

@@ -57,14 +57,6 @@ export function addressHasPassword(email: string, passwordId: string): SQL {
   return sql`exists (select 1 from ${users} where ${and(eq(users.email, email), isPassword(passwordId))})`
 }
 
-export function hasPassword(id: string): SQL {
-  return userExists(id, isNotNull(users.passwordHash))
-}
-
-export function hasNoPassword(id: string): SQL {
-  return userExists(id, isNull(users.passwordHash))
-}
-
 /** The user with this address may sign in. */
 export function addressIsActive(email: string): SQL {
   return sql`exists (select 1 from ${users} where ${and(eq(users.email, email), eq(users.status, 'active'))})`
@@ -77,6 +69,12 @@ export function hasRoleAmong(id: string, among: readonly Role[]): SQL {
 
 export function hasOtherRoleThan(id: string, role: Role): SQL {
   return userExists(id, ne(users.role, role))
+}
+
+/** The user is suspended, by somebody who had one of these roles. An unknown one counts as ADMIN. */
+export function isSuspendedBy(id: string, among: readonly Role[]): SQL {
+  const suspendedBy = sql`coalesce(${users.suspendedByRole}, 'ADMIN')`
+  return userExists(id, and(eq(users.status, 'suspended'), inArray(suspendedBy, [...among])))
 }
 
 export function isNotSuspended(id: string): SQL {

@@ -538,8 +538,8 @@ describe('an address that bounced or complained', () => {
     await requestReset(ada)
     expect(countOfNew()).toBe(1)
     const again = await observe(service, () => admin.liftEmailSuppression(ada))
-    expectNoContent(again.answer)
-    expect(again.effects.rows).toEqual({})
+    expectProblem(again.answer, 409, 'not_suppressed')
+    expect(again.effects).toEqual(nothing)
   })
 
   it('stays suppressed if anybody but an ADMIN tries to lift it', async ({

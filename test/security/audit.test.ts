@@ -408,7 +408,7 @@ const table: Case[] = [
     {
       when: 'the account is suspended',
       request: async (world) => (await world.admin.suspend(world.ada), asAdmin(reason)(world)),
-      status: 200,
+      status: 409,
     },
     { when: 'the caller lacks the permission', request: asAdaOnAdmin(reason), status: 403 },
     {
@@ -429,7 +429,7 @@ const table: Case[] = [
       status: 200,
       event: by('admin', 'user.reinstated'),
     },
-    { when: 'the account is active', request: asAdmin(), status: 200 },
+    { when: 'the account is active', request: asAdmin(), status: 409 },
     { when: 'the caller lacks the permission', request: asAdaOnAdmin(), status: 403 },
   ),
   ...cases(
@@ -465,7 +465,7 @@ const table: Case[] = [
       status: 204,
       event: by('admin', 'email.suppression_lifted'),
     },
-    { when: 'the address was not suppressed', request: asAdmin(), status: 204 },
+    { when: 'the address was not suppressed', request: asAdmin(), status: 409 },
     { when: 'the caller lacks the permission', request: asAdaOnAdmin(), status: 403 },
   ),
   ...cases('POST /webhooks/resend', { when: 'no secret is configured', request: () => ({ body: {} }), status: 404 }),

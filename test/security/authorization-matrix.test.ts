@@ -93,6 +93,8 @@ const isBearer = ({ security }: { security: { bearer?: string[] }[] }) => securi
 
 interface World {
   callers: Record<Exclude<Role, 'anonymous'>, Person> & { anonymous: undefined }
+  /** Suspended by a MODERATOR, and the address takes no email. */
+  held: Person
   activation: string
   reset: string
   image: StoreImage
@@ -108,6 +110,9 @@ const it = base.extend('world', async ({ people, admin, moderator, ada }): Promi
   await ended.logout()
   await admin.deleteUser(deleted)
   await write("update users set status = 'pending' where id = ?", pending.id)
+  const held = await people.signUp('held@example.com')
+  await moderator.suspend(held)
+  await write("update users set email_problem = 'bounced' where id = ?", held.id)
   const activation = await people.register('newcomer@example.com')
   const reset = await people.resetToken(ada.email)
   const callers = {
@@ -121,14 +126,15 @@ const it = base.extend('world', async ({ people, admin, moderator, ada }): Promi
     ended,
     deleted,
   }
-  return { callers, activation, reset, image: await takeImage() }
+  return { callers, held, activation, reset, image: await takeImage() }
 })
 
 /** A request that succeeds if the caller may make it. */
 function requestOf(world: World, operation: (typeof operations)[number], role: Role): [path: string, call: Call] {
   const { callers, activation, reset } = world
   const caller = callers[role]
-  const target = callers.USER
+  const needsHeld = ['reinstateUser', 'liftEmailSuppression'].includes(operation.operationId)
+  const target = needsHeld ? world.held : callers.USER
   const { email = 'nobody@example.com', password = goodPassword, refreshToken = 'x' } = caller ?? {}
   const bodies: Record<string, object> = {
     register: { email: 'somebody-new@example.com', password: goodPassword },
@@ -172,9 +178,9 @@ describe('the table of roles', () => {
       'emails:manage',
     ]
     expect(roleRules).toEqual({
-      USER: { permissions: [], actsOn: [] },
-      MODERATOR: { permissions: moderator, actsOn: ['USER'] },
-      ADMIN: { permissions: administrator, actsOn: ['USER', 'MODERATOR', 'ADMIN'] },
+      USER: { permissions: [], actsOn: [], reinstates: [] },
+      MODERATOR: { permissions: moderator, actsOn: ['USER'], reinstates: ['MODERATOR'] },
+      ADMIN: { permissions: administrator, actsOn: roles, reinstates: roles },
     })
   })
 })

@@ -546,7 +546,7 @@ export const flows: Flow[] = [
       return ['suspendUser', { id, token, body: { reason: 'spam' } }]
     },
     answer: 200,
-    again: 200,
+    again: 'user_suspended',
   },
   {
     name: 'a reinstatement',
@@ -555,7 +555,7 @@ export const flows: Flow[] = [
       return ['reinstateUser', { id, token }]
     },
     answer: 200,
-    again: 200,
+    again: 'not_suspended',
   },
   {
     name: 'the end of a user’s sessions',
@@ -618,7 +618,7 @@ export const flows: Flow[] = [
       return ['liftEmailSuppression', { id, token }]
     },
     answer: 204,
-    again: 204,
+    again: 'not_suppressed',
   },
   {
     name: 'a list of emails',

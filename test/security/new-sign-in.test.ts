@@ -40,9 +40,13 @@ const it = base
     const token = await people.register(email)
     return anonymous.from(at(place)).activate({ token, password: goodPassword })
   })
-  .extend('activateByAdmin', async ({ people, admin }) => async (place: Place) => {
+  /** The user sets a password from home then. */
+  .extend('activateByAdmin', async ({ service, inbox, people, anonymous, admin }) => async (place: Place) => {
     const { id } = await people.pending(email)
     await admin.from(at(place)).activateUser(id)
+    await service.deliver()
+    const token = inbox.linkToken(email)
+    await anonymous.from(at(home)).completePasswordReset({ token, new_password: goodPassword })
   })
   /** Signs in from somewhere, and tells whether an email said so. */
   .extend('isMailed', async ({ service, inbox }) => async (place: Place, password = goodPassword, device?: string) => {

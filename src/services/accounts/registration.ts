@@ -3,7 +3,7 @@ import { hashPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
-import { insertEmail, insertEmailOnRecord, mailBudgetLeft } from '../../store/emails.ts'
+import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import { insertRegistration } from '../../store/registrations.ts'
 import { forgetEmailProblem, insertPendingUser } from '../../store/users.ts'
 import { userIdOf } from '../../store/user-conditions.ts'
@@ -54,7 +54,7 @@ export async function register(ctx: Ctx, input: Registration, turnstileToken?: s
       { id, email, passwordHash, firstName, lastName, locale, createdAt: now },
       ifDone,
     ),
-    email: insertEmailOnRecord(ctx.db, confirmation, ifDone),
+    email: insertEmail(ctx.db, confirmation, ifDone),
     emailProblem: forgetEmailProblem(ctx.db, email, ifDone),
   })
   announceEmail(ctx, confirmation)

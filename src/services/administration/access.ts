@@ -1,7 +1,7 @@
 /** Acts on another user's access: role, suspension, sessions. */
 import type { Ctx } from '../../context.ts'
 import { AppError } from '../../errors.ts'
-import type { Role } from '../../permissions.ts'
+import { type Role, mayReinstate, roleRules } from '../../permissions.ts'
 import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf } from '../../store/db.ts'
@@ -11,8 +11,8 @@ import { deleteSessionsOf } from '../../store/sessions.ts'
 import {
   emailOf,
   hasOtherRoleThan,
-  hasStatus,
   isNotSuspended,
+  isSuspendedBy,
   leavesAnActiveAdmin,
   statusBeforeSuspension,
   wasActivated,
@@ -25,14 +25,19 @@ import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { revoke } from '../sessions/revocation.ts'
 
 /**
- * Gives a user another role and ends its sessions, so that no token with the old role remains valid.
+ * Gives a user another role and ends its sessions, so that no token with the old role remains valid. An account that was
+ * never activated stays a USER: whoever registered the address of a colleague first must not find a role there.
  *
- * @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin`
+ * @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin`, `not_activated`
  */
 export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: Role): Promise<User> {
   if (id === actor.user.id && role !== actor.user.role) throw new AppError('own_account')
   const event = auditEvent(ctx, 'user.role_changed', { actorId: actor.user.id, userId: id, detail: { role } })
-  const when = allOf(hasOtherRoleThan(id, role), role === 'ADMIN' ? undefined : leavesAnActiveAdmin(id))
+  const when = allOf(
+    hasOtherRoleThan(id, role),
+    role === 'USER' ? undefined : wasActivated(id),
+    role === 'ADMIN' ? undefined : leavesAnActiveAdmin(id),
+  )
   const email = newEmail(ctx, 'role_changed', emailOf(id), id, { role })
   const ifDone = happened(event.id)
   const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, when), {
@@ -43,18 +48,18 @@ export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: R
   const [updated] = rows.updated
   if (!updated) {
     const target = findUnchangedTarget(actor, rows)
-    if (target.role !== role) throw new AppError('last_admin')
-    return target
+    if (target.role === role) return target
+    throw new AppError(role !== 'USER' && target.activatedAt === null ? 'not_activated' : 'last_admin')
   }
   revoke(ctx, rows.ended)
-  announceEmail(ctx, email)
+  if (rows.email.length > 0) announceEmail(ctx, email)
   return updated
 }
 
 /**
  * Suspends an account and ends its sessions. The reason goes into the audit event and into the email to the user.
  *
- * @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin`
+ * @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin`, `user_suspended`
  */
 export async function suspendUser(ctx: Ctx, actor: Principal, id: string, reason: string): Promise<User> {
   if (id === actor.user.id) throw new AppError('own_account')
@@ -62,38 +67,46 @@ export async function suspendUser(ctx: Ctx, actor: Principal, id: string, reason
   const email = newEmail(ctx, 'account_suspended', emailOf(id), id, { reason })
   const ifDone = happened(event.id)
   const when = allOf(isNotSuspended(id), leavesAnActiveAdmin(id))
+  const suspended = { status: 'suspended', suspendedByRole: actor.user.role, updatedAt: event.at } as const
   const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, when), {
-    updated: updateUser(ctx.db, id, { status: 'suspended', updatedAt: event.at }, ifDone),
+    updated: updateUser(ctx.db, id, suspended, ifDone),
     ended: deleteSessionsOf(ctx.db, id, ifDone),
     email: insertEmail(ctx.db, email, allOf(ifDone, wasActivated(id))),
   })
   const [updated] = rows.updated
   if (!updated) {
     const target = findUnchangedTarget(actor, rows)
-    if (target.status !== 'suspended') throw new AppError('last_admin')
-    return target
+    throw new AppError(target.status === 'suspended' ? 'user_suspended' : 'last_admin')
   }
   revoke(ctx, rows.ended)
-  announceEmail(ctx, email)
+  if (rows.email.length > 0) announceEmail(ctx, email)
   return updated
 }
 
 /**
- * Ends a suspension: the account gets the status it had before.
+ * Ends a suspension: the account gets the status it had before. It takes at least the reach of who suspended it.
  *
- * @throws {AppError} `not_found`, `insufficient_permission`
+ * @throws {AppError} `not_found`, `insufficient_permission`, `not_suspended`
  */
 export async function reinstateUser(ctx: Ctx, actor: Principal, id: string): Promise<User> {
   const event = auditEvent(ctx, 'user.reinstated', { actorId: actor.user.id, userId: id })
   const email = newEmail(ctx, 'account_reinstated', emailOf(id), id)
   const ifDone = happened(event.id)
-  const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, hasStatus(id, 'suspended')), {
-    updated: updateUser(ctx.db, id, { status: statusBeforeSuspension, updatedAt: event.at }, ifDone),
+  const reinstated = { status: statusBeforeSuspension, suspendedByRole: null, updatedAt: event.at }
+  const when = isSuspendedBy(id, roleRules[actor.user.role].reinstates)
+  const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, when), {
+    updated: updateUser(ctx.db, id, reinstated, ifDone),
     email: insertEmail(ctx.db, email, allOf(ifDone, wasActivated(id))),
   })
   const [updated] = rows.updated
-  if (!updated) return findUnchangedTarget(actor, rows)
-  announceEmail(ctx, email)
+  if (!updated) {
+    const { status, suspendedByRole } = findUnchangedTarget(actor, rows)
+    const isOutOfReach = status === 'suspended' && !mayReinstate(actor, suspendedByRole)
+    throw isOutOfReach
+      ? new AppError('insufficient_permission', { reason: 'suspended_by_higher_role' })
+      : new AppError('not_suspended')
+  }
+  if (rows.email.length > 0) announceEmail(ctx, email)
   return updated
 }
 

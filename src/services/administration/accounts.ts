@@ -5,11 +5,11 @@ import { AppError } from '../../errors.ts'
 import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf, never } from '../../store/db.ts'
-import { insertEmail, insertEmailOnRecord, mailBudgetLeft } from '../../store/emails.ts'
+import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
-import { deleteRegistrationsOf, fromOnlyRegistration } from '../../store/registrations.ts'
+import { deleteRegistrationsOf } from '../../store/registrations.ts'
 import type { User } from '../../store/schema/users.ts'
-import { emailOf, hasNoPassword, hasPassword, hasStatus, leavesAnActiveAdmin } from '../../store/user-conditions.ts'
+import { emailOf, hasStatus, leavesAnActiveAdmin, takesMail } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
 import { decideAct, findUnchangedTarget } from './act.ts'
 import { auditEvent } from '../audit/trail.ts'
@@ -36,36 +36,31 @@ export async function moderateProfile(ctx: Ctx, actor: Principal, id: string, ch
 }
 
 /**
- * Activates a pending account by hand. The password of its only registration becomes the account's. If there were several
- * registrations, nobody can tell whose password is right: the account gets none, and the user a link to set one.
+ * Activates a pending account by hand. It gets no password and no name from any registration, and its mailbox a link to set
+ * a password. Whose registration is the right one cannot be told from what is kept: a stranger who registers the address
+ * first can use up its emails, and then nothing is kept of the owner's registration (pre-hijacking).
  *
- * @throws {AppError} `not_found`, `insufficient_permission`
+ * @throws {AppError} `not_found`, `insufficient_permission`, `user_suspended`
  */
 export async function activateUser(ctx: Ctx, actor: Principal, id: string): Promise<User> {
   const event = auditEvent(ctx, 'user.activated', { actorId: actor.user.id, userId: id })
-  const welcome = newEmail(ctx, 'account_activated', emailOf(id), id)
   const invitation = newEmail(ctx, 'set_password', emailOf(id), id, { byAdministrator: true })
   const ifDone = happened(event.id)
-  const activated = {
-    status: 'active',
-    passwordHash: fromOnlyRegistration('passwordHash', id),
-    passwordId: uuidv7(event.at),
-    firstName: fromOnlyRegistration('firstName', id),
-    lastName: fromOnlyRegistration('lastName', id),
-    locale: fromOnlyRegistration('locale', id),
-    activatedAt: event.at,
-    updatedAt: event.at,
-  } as const
+  const { at } = event
+  const activated = { status: 'active', passwordId: uuidv7(at), activatedAt: at, updatedAt: at } as const
   const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, hasStatus(id, 'pending')), {
     updated: updateUser(ctx.db, id, activated, ifDone),
-    welcome: insertEmail(ctx.db, welcome, allOf(ifDone, hasPassword(id))),
-    invitation: insertEmail(ctx.db, invitation, allOf(ifDone, hasNoPassword(id))),
+    invitation: insertEmail(ctx.db, invitation, ifDone),
     links: deleteLinksOf(ctx.db, id, ifDone),
     registrations: deleteRegistrationsOf(ctx.db, emailOf(id), ifDone),
   })
   const [updated] = rows.updated
-  if (!updated) return findUnchangedTarget(actor, rows)
-  announceEmail(ctx, updated.passwordHash === null ? invitation : welcome)
+  if (!updated) {
+    const target = findUnchangedTarget(actor, rows)
+    if (target.status === 'suspended') throw new AppError('user_suspended')
+    return target
+  }
+  if (rows.invitation.length > 0) announceEmail(ctx, invitation)
   return updated
 }
 
@@ -74,16 +69,17 @@ export async function activateUser(ctx: Ctx, actor: Principal, id: string): Prom
  * administrator sees neither the link nor the password (OWASP ASVS 6.4.6); the audit trail, not the answer, tells that
  * the link was used. Over the budget of such emails nothing happens, and the links already sent stay valid.
  *
- * @throws {AppError} `not_found`, `insufficient_permission`
+ * @throws {AppError} `not_found`, `insufficient_permission`, `email_suppressed`
  */
 export async function startPasswordReset(ctx: Ctx, actor: Principal, id: string): Promise<void> {
   const event = auditEvent(ctx, 'user.password_reset_requested', { actorId: actor.user.id, userId: id })
   const email = newEmail(ctx, 'password_reset', emailOf(id), id, { byAdministrator: true })
-  const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, mailBudgetLeft(email)), {
-    email: insertEmailOnRecord(ctx.db, email, happened(event.id)),
+  const when = allOf(takesMail(id), mailBudgetLeft(email))
+  const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, when), {
+    email: insertEmail(ctx.db, email, happened(event.id)),
   })
-  if (rows.decided.length > 0) announceEmail(ctx, email)
-  else findUnchangedTarget(actor, rows)
+  if (rows.decided.length > 0) return announceEmail(ctx, email)
+  if (findUnchangedTarget(actor, rows).emailProblem !== null) throw new AppError('email_suppressed')
 }
 
 /**
@@ -105,5 +101,5 @@ export async function deleteOtherAccount(ctx: Ctx, actor: Principal, id: string)
     throw new AppError('last_admin')
   }
   revoke(ctx, rows.ended)
-  announceEmail(ctx, farewell)
+  if (rows.farewell.length > 0) announceEmail(ctx, farewell)
 }

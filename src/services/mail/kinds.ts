@@ -37,10 +37,10 @@ export type Plan =
 
 interface Kind {
   /**
-   * Emails of one budget count together for their recipient (see `mailBudget`). Null for an email that nobody can cause
-   * again and again.
+   * Emails of one budget count together for their recipient (see `mailBudget`). Every kind has one: whatever somebody can
+   * cause, an administrator included, can be caused again and again.
    */
-  budget: string | null
+  budget: string
   /**
    * What delivery has to look up, and which registration with it. The request that stored the row looked nothing up: it
    * must do the same whether or not the address has an account.
@@ -63,7 +63,7 @@ const table = {
     plan: (email, facts) => (facts.user?.status === 'pending' ? planActivation(facts) : planRefusal(email, facts)),
   },
   activation: { budget: 'activation', asks: 'newest_registration', plan: (_, facts) => planActivation(facts) },
-  account_activated: { budget: null, plan: () => say({ template: 'account_activated' }) },
+  account_activated: { budget: 'account_activated', plan: () => say({ template: 'account_activated' }) },
   password_reset: {
     budget: 'password_reset',
     asks: 'user',
@@ -74,21 +74,25 @@ const table = {
       }),
   },
   set_password: {
-    budget: null,
+    budget: 'set_password',
     asks: 'user',
     isOnRecord: true,
     plan: (_, facts) => planReset(facts, ({ url: link, expiresAt }) => ({ template: 'set_password', link, expiresAt })),
   },
   password_changed: reportIncident('password_changed'),
   account_suspended: {
-    budget: null,
+    budget: 'account_suspended',
     plan: ({ params }) => say({ template: 'account_suspended', reason: params.reason ?? '' }),
   },
-  account_reinstated: { budget: null, plan: () => say({ template: 'account_reinstated' }) },
+  account_reinstated: { budget: 'account_reinstated', plan: () => say({ template: 'account_reinstated' }) },
   // The last row that knows the address of a deleted account.
-  account_deleted: { budget: null, plan: () => say({ template: 'account_deleted' }), forgets: { recipient: '' } },
+  account_deleted: {
+    budget: 'account_deleted',
+    plan: () => say({ template: 'account_deleted' }),
+    forgets: { recipient: '' },
+  },
   role_changed: {
-    budget: null,
+    budget: 'role_changed',
     plan: ({ params: { role } }) => role && say({ template: 'role_changed', role }),
   },
   session_reuse: reportIncident('session_reuse'),

@@ -27,7 +27,7 @@ export function newEmail(
     template,
     recipient,
     userId,
-    budget: budget && params.byAdministrator ? `${budget}:administrator` : budget,
+    budget: params.byAdministrator ? `${budget}:administrator` : budget,
     params: { ...from, ...params },
     status: 'queued',
     attempts: 0,

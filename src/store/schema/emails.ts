@@ -48,7 +48,7 @@ export const emails = sqliteTable(
     template: text('template').notNull(),
     recipient: text('recipient').notNull(),
     userId: text('user_id'),
-    /** Emails with the same budget count together for their recipient. Null for an email that cannot be caused repeatedly. */
+    /** Emails with the same budget count together for their recipient. Null only in rows that are older than this rule. */
     budget: text('budget'),
     params: text('params', { mode: 'json' }).$type<EmailParams>().notNull(),
     status: text('status', { enum: emailStatuses }).notNull(),

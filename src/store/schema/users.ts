@@ -11,7 +11,7 @@ export const users = sqliteTable(
   {
     id: text('id').primaryKey(),
     email: text('email').notNull(),
-    /** Null until the mailbox is proven, and after an activation by an ADMIN that could not tell which password is right. */
+    /** Null until the mailbox is proven, and after an activation by an ADMIN, who cannot know whose password is right. */
     passwordHash: text('password_hash'),
     /** See `passwordIdOf`. */
     passwordId: text('password_id'),
@@ -26,6 +26,8 @@ export const users = sqliteTable(
     updatedAt: instant('updated_at').notNull(),
     activatedAt: instant('activated_at'),
     lastLoginAt: instant('last_login_at'),
+    /** The role of who suspended the account, at that time. Null for a suspension that is older than this column. */
+    suspendedByRole: text('suspended_by_role', { enum: roles }),
     /** Why the address gets no more mail. */
     emailProblem: text('email_problem', { enum: emailProblems }),
   },

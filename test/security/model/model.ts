@@ -195,7 +195,7 @@ export class Model {
     this.#dropLinks(account, 'activation')
     this.#dropAttempts(account.address)
     this.tries.delete(account.address)
-    return { outcome: 200, session: this.#open(account), row: this.#tell('accountActivated', account.address) }
+    return { ...told(200, this.#ask('accountActivated', account.address)), session: this.#open(account) }
   }
 
   completeReset(link: Link, password: string): Expected {
@@ -348,7 +348,7 @@ export class Model {
   // Administration
 
   suspend(account: Account): Expected {
-    if (account.status === 'suspended') return { outcome: 200 }
+    if (account.status === 'suspended') return { outcome: 'user_suspended' }
     this.#note('user.suspended', 'admin')
     account.status = 'suspended'
     this.#endSessions(account)
@@ -356,7 +356,7 @@ export class Model {
   }
 
   reinstate(account: Account): Expected {
-    if (account.status !== 'suspended') return { outcome: 200 }
+    if (account.status !== 'suspended') return { outcome: 'not_suspended' }
     this.#note('user.reinstated', 'admin')
     account.status = account.wasActivated ? 'active' : 'pending'
     return { outcome: 200, ...this.#tellIfProven('accountReinstated', account) }
@@ -364,6 +364,7 @@ export class Model {
 
   assignRole(account: Account, role: Role): Expected {
     if (account.role === role) return { outcome: 200 }
+    if (role !== 'USER' && !account.wasActivated) return { outcome: 'not_activated' }
     this.#note('user.role_changed', 'admin')
     account.role = role
     this.#endSessions(account)
@@ -371,17 +372,15 @@ export class Model {
   }
 
   activateByAdmin(account: Account): Expected {
-    if (account.status !== 'pending') return { outcome: 200 }
+    if (account.status !== 'pending') return { outcome: account.status === 'active' ? 200 : 'user_suspended' }
     this.#note('user.activated', 'admin')
-    const attempts = this.attempts.filter(({ address }) => address === account.address)
-    const password = attempts.length === 1 ? attempts[0]!.password : null
     Object.assign(account, { status: 'active', wasActivated: true })
-    setPassword(account, password)
+    setPassword(account, null)
     this.#dropLinks(account)
     this.#dropAttempts(account.address)
-    const row = this.#tell(password === null ? 'set_password' : 'accountActivated', account.address)
-    row.isByAdmin = true
-    return { outcome: 200, row }
+    const row = this.#ask('set_password', account.address)
+    if (row) row.isByAdmin = true
+    return told(200, row)
   }
 
   startReset(account: Account): Expected {
@@ -538,7 +537,7 @@ export class Model {
     this.#forgetTries(account.address)
     this.outbox = this.outbox.filter(({ address }) => address !== account.address)
     this.accounts = this.accounts.filter((each) => each !== account)
-    return this.#tellIfProven('accountDeleted', account)
+    return account.wasActivated ? { row: this.#tell('accountDeleted', account.address) } : {}
   }
 
   #note(type: AuditType, by: Doer, hasUser = true): void {
@@ -553,10 +552,11 @@ export class Model {
   }
 
   #tellIfProven(template: Template, { wasActivated, address }: Account): { row?: Row } {
-    return wasActivated ? { row: this.#tell(template, address) } : {}
+    const row = wasActivated ? this.#ask(template, address) : undefined
+    return row ? { row } : {}
   }
 
-  /** A mail that anybody can cause: 5 of a kind an hour, 20 a day. A registration asks for an activation mail. */
+  /** A mail: 5 of a kind an hour, 20 a day. A registration asks for an activation mail. */
   #ask(template: Template, address: string, by = 'anybody'): Row | undefined {
     const budget = `${template === 'registration' ? 'activation' : template} by ${by}`
     const asked = (age: number) =>

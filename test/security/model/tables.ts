@@ -132,7 +132,11 @@ const impossible: Record<string, string> = {
     where (finished_at is null) <> (status in ('queued', 'sending'))`,
   'more than five mails of a kind in an hour': `select a.id from emails as a join emails as b
     on b.recipient = a.recipient and b.budget = a.budget and b.created_at between a.created_at and a.created_at + 3599999
-    where a.budget is not null group by a.id having count(*) > 5`,
+    group by a.id having count(*) > 5`,
+  'a mail without a budget': 'select id from emails where budget is null',
+  'a role of an account that was never activated': "select id from users where role <> 'USER' and activated_at is null",
+  'a suspension by nobody, or a trace of one that is over': `select id from users
+    where (status = 'suspended') <> (suspended_by_role is not null)`,
   'an address in the audit trail': "select id from audit_events where detail like '%@%'",
   'a user without ADMIN rights left alone': `select 1 where not exists
     (select 1 from users where role = 'ADMIN' and status = 'active')`,

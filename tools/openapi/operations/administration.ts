@@ -50,16 +50,17 @@ export const administrationOperations: Operations = {
     tag: 'Administration',
     summary: 'Activate an account without its link',
     description:
-      'If the account has one registration, its password becomes that of the account. If it has several, none of them can be trusted: the account gets no password, and the user an email to set one. An active account does not change.',
+      'The account gets no password, and the user an email to set one: nobody can tell who chose the passwords that were registered. An active account does not change. One that is suspended has to be reinstated first.',
     parameters: userId,
     answers: { 200: { description: 'The updated user.', schema: 'AdministeredUser' } },
+    problems: ['user_suspended'],
   },
   'PUT /users/{id}/role': {
     operationId: 'assignRole',
     tag: 'Administration',
     summary: 'Give a user another role',
     description:
-      'Ends every session of the user if the role changes, so that no token of the old role stays valid. The last active ADMIN cannot be given another role.',
+      'Ends every session of the user if the role changes, so that no token of the old role stays valid. The last active ADMIN cannot be given another role. An account that was never activated stays a USER. The role that the user has already is answered with 200, and nothing changes.',
     parameters: userId,
 
     answers: {
@@ -68,7 +69,7 @@ export const administrationOperations: Operations = {
         schema: 'AdministeredUser',
       },
     },
-    problems: ['own_account', 'last_admin'],
+    problems: ['own_account', 'last_admin', 'not_activated'],
   },
   'POST /users/{id}/suspend': {
     operationId: 'suspendUser',
@@ -83,15 +84,16 @@ export const administrationOperations: Operations = {
         schema: 'AdministeredUser',
       },
     },
-    problems: ['own_account', 'last_admin'],
+    problems: ['own_account', 'last_admin', 'user_suspended'],
   },
   'POST /users/{id}/reinstate': {
     operationId: 'reinstateUser',
     tag: 'Administration',
     summary: 'End a suspension',
-    description: `Restores the status from before the suspension: active or pending. ${reach}`,
+    description: `Restores the status from before the suspension: active or pending. ${reach} Only an ADMIN may reinstate whom an ADMIN suspended.`,
     parameters: userId,
     answers: { 200: { description: 'The updated user.', schema: 'AdministeredUser' } },
+    problems: ['not_suspended'],
   },
   'POST /users/{id}/password-reset': {
     operationId: 'startPasswordReset',
@@ -103,6 +105,7 @@ export const administrationOperations: Operations = {
     answers: {
       202: { description: 'Accepted. The email tells how to continue.', schema: 'Acceptance' },
     },
+    problems: ['email_suppressed'],
   },
   'GET /users/{id}/sessions': {
     operationId: 'listSessionsOfUser',

@@ -28,6 +28,7 @@ export const mailOperations: Operations = {
       'After a bounce or a complaint, no more email is sent to the address until its owner registers again or this call is made. If the address is on the suppression list of Resend, remove it there first. Emails that were skipped in between are not sent later.',
     parameters: { id: 'The id of the user.' },
     answers: { 204: { description: 'Emails are sent to the address again.' } },
+    problems: ['not_suppressed'],
   },
   'POST /webhooks/resend': {
     operationId: 'receiveResendWebhook',

@@ -19,6 +19,12 @@ export const refusals: Refusals = {
     method_not_allowed: 'Das ist nicht möglich. Laden Sie die Seite neu und versuchen Sie es noch einmal.',
     last_admin: 'Das ist der einzige Administrator. Geben Sie zuerst jemand anderem diese Rolle.',
     own_account: 'Das geht nicht mit dem eigenen Konto.',
+    not_activated: 'Dieses Konto ist noch nicht aktiviert. Bis dahin behält es die Rolle „Benutzer“.',
+    user_suspended: 'Dieses Konto ist gesperrt. Heben Sie zuerst die Sperre auf.',
+    not_suspended: 'Dieses Konto ist nicht gesperrt.',
+    email_suppressed:
+      'An diese Adresse wird derzeit keine E-Mail verschickt. Lassen Sie E-Mails an sie zuerst wieder zu.',
+    not_suppressed: 'E-Mails an diese Adresse sind bereits zugelassen.',
     body_too_large: 'Das ist zu viel Text. Kürzen Sie ihn und versuchen Sie es noch einmal.',
     unsupported_media_type:
       'Beim Senden ist etwas schiefgegangen. Laden Sie die Seite neu und versuchen Sie es noch einmal.',

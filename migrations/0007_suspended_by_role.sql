@@ -1,0 +1,1 @@
+ALTER TABLE `users` ADD `suspended_by_role` text;
