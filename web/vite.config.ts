@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vite'
 import { applyBrand } from './build/brand.ts'
+import { readNoScript } from './build/no-script.ts'
 import { pages } from './build/pages.ts'
 import { readPageSettings } from './build/settings.ts'
 import { makeShells } from './build/shell.ts'
@@ -11,7 +12,7 @@ const settings = readPageSettings(join(root, '../wrangler.toml'), process.env)
 export default defineConfig({
   root,
   publicDir: '../public',
-  plugins: [makeShells(root), applyBrand(settings)],
+  plugins: [makeShells(root, await readNoScript(root, settings)), applyBrand(settings)],
   define: { SETTINGS: JSON.stringify(settings) },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {

@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import type { Plugin } from 'vite'
 import { type Page, pages } from './pages.ts'
 
-export function makeShells(root: string): Plugin {
+/** @param noScript shown where scripts are off */
+export function makeShells(root: string, noScript: string): Plugin {
   const sources = new Map(
     Object.entries(pages).flatMap(([path, page]) => [
-      [join(root, `${path}.html`), shellOf(path, page)],
+      [join(root, `${path}.html`), shellOf(path, page, noScript)],
       [join(root, `entries/${path}.ts`), entryOf(page)],
     ]),
   )
@@ -23,7 +24,7 @@ export function makeShells(root: string): Plugin {
 
 const noIndex = '\n    <meta name="robots" content="noindex" />'
 
-function shellOf(path: string, { title, isIndexed }: Page): string {
+function shellOf(path: string, { title, isIndexed }: Page, noScript: string): string {
   return `<!doctype html>
 <html lang="en">
   <head>
@@ -36,7 +37,7 @@ function shellOf(path: string, { title, isIndexed }: Page): string {
   </head>
   <body>
     <div id="app"></div>
-    <noscript><p class="late">This page needs JavaScript. Please enable it and reload the page.</p></noscript>
+    <noscript>${noScript}</noscript>
   </body>
 </html>
 `

@@ -15,6 +15,7 @@ export const de: Texts = {
     retry: 'Erneut versuchen',
     language: 'Sprache',
     skipToContent: 'Zum Inhalt springen',
+    noScript: 'Diese Seite benötigt JavaScript. Bitte aktivieren Sie es und laden Sie die Seite neu.',
   },
   failure: {
     network: 'Der Server ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.',

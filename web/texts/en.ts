@@ -1,4 +1,4 @@
-/** Every text of the pages, apart from the console's. The compiler checks that `de.ts` has the same keys. */
+/** Every text of the pages, apart from the console's. The compiler checks that the other languages have the same keys. */
 import { productName } from '../settings.ts'
 import { refusals } from './refusals/en.ts'
 
@@ -15,6 +15,8 @@ export const en = {
     retry: 'Try again',
     language: 'Language',
     skipToContent: 'Skip to content',
+    /** Part of every page, in each language. */
+    noScript: 'This page needs JavaScript. Please enable it and reload the page.',
   },
   failure: {
     network: 'We could not reach the server. Check your connection and try again.',

@@ -2,7 +2,11 @@
 import { loadAgain } from '../navigation.ts'
 import { type Texts, en } from './en.ts'
 
-export const languages = { en: 'English', de: 'Deutsch' } as const
+/** By tag, each in its own words. A language needs a line here and a file of its tag in each folder of texts. */
+export const languages = {
+  en: 'English',
+  de: 'Deutsch',
+} as const
 export type Language = keyof typeof languages
 
 const storageKey = 'postern:language'
@@ -38,5 +42,18 @@ export let language: Language = 'en'
 export async function loadTexts(): Promise<void> {
   language = chosenLanguage()
   document.documentElement.lang = language
-  if (language === 'de') texts = (await import('./de.ts')).de
+  texts = await loadCatalog(import.meta.glob<Catalog<Texts>>(['./*.ts', '!./en.ts', '!./language.ts']), en)
+}
+
+/** What the file of a language exports, under its tag. */
+export type Catalog<T> = Readonly<Record<string, T>>
+
+/**
+ * The texts of a folder in the chosen language. The build makes a chunk of each file, and only the chosen one is loaded.
+ *
+ * @param files the files of the folder but the English one, which is part of the page
+ */
+export async function loadCatalog<T>(files: Record<string, () => Promise<Catalog<T>>>, english: T): Promise<T> {
+  const catalog = await new Map(Object.entries(files)).get(`./${language}.ts`)?.()
+  return catalog?.[language] ?? english
 }

@@ -15,7 +15,7 @@ export interface Call {
 /** `null` hangs up without an answer. */
 export type Answer = { status: number; body?: unknown; headers?: Record<string, string>; delayMs?: number } | null
 
-const publicFolder = new URL('../../../dist/', import.meta.url)
+const builtPages = new URL('../../../dist/', import.meta.url)
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
@@ -29,8 +29,11 @@ export class Site {
   readonly requestLines: string[] = []
   readonly #answers = new Map<string, Answer[]>()
   readonly #server: Server
+  readonly #folder: URL
 
-  constructor() {
+  /** @param folder where the build put the files */
+  constructor(folder = builtPages) {
+    this.#folder = folder
     this.#server = createServer((request, response) => {
       this.#serve(request, response).catch((error: unknown) => response.destroy(error as Error))
     })
@@ -63,7 +66,7 @@ export class Site {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '/'
     this.requestLines.push(`${request.method} ${path} ${request.headers.referer ?? ''}`)
-    await (request.method === 'POST' ? this.#call(path, request, response) : serveFile(path, response))
+    await (request.method === 'POST' ? this.#call(path, request, response) : serveFile(this.#folder, path, response))
   }
 
   async #call(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -82,7 +85,7 @@ export class Site {
   }
 }
 
-async function serveFile(path: string, response: ServerResponse): Promise<void> {
+async function serveFile(publicFolder: URL, path: string, response: ServerResponse): Promise<void> {
   const rules = parseHeaderRules(await readFile(new URL('_headers', publicFolder), 'utf8'))
   const { pathname } = new URL(path, 'http://127.0.0.1')
   // `html_handling` of Workers assets serves a page without its extension.
