@@ -4,6 +4,7 @@ import './style/colours.css'
 import './style/base.css'
 import './style/parts.css'
 import { keepFocus } from './parts/focus.ts'
+import { makeTextsTranslatable } from './parts/translatable.ts'
 import { productName } from './settings.ts'
 import { loadTexts } from './texts/language.ts'
 
@@ -17,6 +18,7 @@ export async function start(Page: ComponentType, loadMore?: () => Promise<void>)
   await loadMore?.()
   const app = document.getElementById('app')!
   keepFocus(app)
+  makeTextsTranslatable()
   render(<Page />, app)
 }
 
