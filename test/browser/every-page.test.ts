@@ -5,10 +5,8 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { projectRoot } from '../../tools/wrangler.ts'
-import { assertAccessible } from './support/accessibility.ts'
-import { assertNoSidewaysScroll } from './support/browser.ts'
 import { headersFor, parseHeaderRules } from './support/header-rules.ts'
-import { admin, runService } from './support/running-service.ts'
+import { runService } from './support/running-service.ts'
 
 const service = runService()
 const { visit } = service
@@ -39,59 +37,6 @@ describe('the pages', { timeout: 300_000 }, () => {
       assert.ok(bytes > 10_000 && bytes <= 60_000, `${bytes} bytes`)
     })
   })
-
-  const signedOutPages = [
-    '/sign-in',
-    '/sign-up',
-    '/activate',
-    '/activate#token=a.b.c',
-    '/forgot-password',
-    '/reset-password#token=a.b.c',
-  ]
-  for (const width of [320, 1280]) {
-    const viewport = { width, height: 800 }
-
-    it(`are accessible and fit a screen of ${width} px before signing in`, async () => {
-      await visit(
-        async (visitor) => {
-          for (const path of signedOutPages) {
-            // Without a page in between, another fragment would not load the page again.
-            await visitor.goto('/robots.txt')
-            await visitor.goto(path)
-            await visitor.page.getByRole('heading', { level: 1 }).waitFor()
-            await assertNoSidewaysScroll(visitor.page)
-            await assertAccessible(visitor.page, path)
-          }
-        },
-        { viewport },
-      )
-    })
-
-    it(`are accessible and fit a screen of ${width} px after signing in`, async () => {
-      await visit(
-        async (visitor) => {
-          const { page } = visitor
-          await visitor.signIn(admin)
-          await visitor.sees('Your account was activated')
-          await assertNoSidewaysScroll(page)
-          await assertAccessible(page, '/account')
-          await visitor.press('Delete account…')
-          await assertAccessible(page, 'a dialog')
-          for (const path of ['/console', '/console?view=audit', '/console?view=emails']) {
-            await visitor.goto(path)
-            // On a narrow screen the table is laid out as a list and has no role of its own.
-            await page
-              .getByRole(width === 320 ? 'row' : 'table')
-              .first()
-              .waitFor()
-            await assertNoSidewaysScroll(page)
-            await assertAccessible(page, path)
-          }
-        },
-        { viewport },
-      )
-    })
-  }
 })
 
 describe('the static files', { timeout: 300_000 }, () => {

@@ -1,0 +1,44 @@
+/** In which languages, sizes and colors a page is looked at. */
+export const languages = ['en', 'de'] as const
+export const widths = [320, 768, 1000, 1280] as const
+export const looks = ['light', 'dark', 'forced'] as const
+
+export interface Case {
+  language: (typeof languages)[number]
+  width: (typeof widths)[number]
+  look: (typeof looks)[number]
+}
+
+interface PageCase extends Case {
+  page: string
+}
+
+/** Every page in every language, size and look. */
+export function allCases(pages: readonly string[]): PageCase[] {
+  const cases = languages.flatMap((language) =>
+    widths.flatMap((width) => looks.map((look) => ({ language, width, look }) satisfies Case)),
+  )
+  return pages.flatMap((page) => cases.map((one) => ({ page, ...one })))
+}
+
+/**
+ * As few of them as are needed for every pair of two values, such as German at 320 px or a page in the dark, to occur:
+ * most faults of a layout need no more than two causes.
+ */
+export function pairwiseCases(pages: readonly string[]): PageCase[] {
+  const all = allCases(pages)
+  const missing = new Set(all.flatMap(pairsOf))
+  const chosen: PageCase[] = []
+  while (missing.size > 0) {
+    const gain = (one: PageCase) => pairsOf(one).filter((pair) => missing.has(pair)).length
+    const best = all.reduce((one, other) => (gain(other) > gain(one) ? other : one))
+    chosen.push(best)
+    for (const pair of pairsOf(best)) missing.delete(pair)
+  }
+  return chosen
+}
+
+function pairsOf(one: PageCase): string[] {
+  const values = Object.entries(one).map(([name, value]) => `${name}=${value}`)
+  return values.flatMap((value, n) => values.slice(n + 1).map((other) => `${value} ${other}`))
+}
