@@ -12,6 +12,7 @@ import { WranglerDev } from './dev/wrangler-dev.ts'
 import { startMailbox } from './mailbox/server.ts'
 import { makeWebhookSecret } from './mailbox/webhook.ts'
 import { command } from './command.ts'
+import { whileSaying } from './progress.ts'
 import { projectRoot } from './wrangler.ts'
 
 /** `npm run dev`: runs the Worker, its database and a mailbox on this machine until Ctrl-C. */
@@ -51,7 +52,7 @@ async function run(server: LocalServer, signal: AbortSignal): Promise<void> {
   try {
     const [{ triggers }] = await Promise.all([
       readSettings(join(projectRoot, 'wrangler.toml')),
-      wrangler.untilHealthy(server.url, signal),
+      whileSaying('Still starting: the pages and the Worker are built …', wrangler.untilHealthy(server.url, signal)),
     ])
     stopSchedule = startSchedule(triggers.crons, (cron) => fire(server, cron))
     console.log(readyScreen(server, triggers.crons))

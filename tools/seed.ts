@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { demoAdmin } from './demo/demo-admin.ts'
 import { ensureDevVars } from './dev/dev-vars.ts'
 import { readLocalServer } from './dev/settings.ts'
-import { applyLocalMigrations } from './dev/database.ts'
+import { applyLocalMigrations, isMigrated } from './dev/database.ts'
 import { readSeedArguments } from './seed/arguments.ts'
 import { replaceSeeded } from './seed/database.ts'
 import { putHistory } from './seed/histories.ts'
@@ -11,6 +11,7 @@ import { hashForEverybody } from './seed/password.ts'
 import { knownPeople, personAt } from './seed/people.ts'
 import { Random } from './seed/random.ts'
 import { command } from './command.ts'
+import { showProgress } from './progress.ts'
 import { projectRoot } from './wrangler.ts'
 
 /** `npm run seed`: fills the database of this machine with invented people and their histories. */
@@ -20,6 +21,7 @@ await command(async () => {
   const devVarsPath = join(projectRoot, '.dev.vars')
   ensureDevVars(devVarsPath)
   mkdirSync(server.stateDir, { recursive: true, mode: 0o700 })
+  if (!isMigrated(server.stateDir)) console.log('Applying the migrations to the local database …')
   await applyLocalMigrations(server.stateDir, new AbortController().signal)
   const passwordHash = hashForEverybody(demoAdmin.password, devVarsPath)
 
@@ -28,8 +30,10 @@ await command(async () => {
   let written = 0
   replaceSeeded(server.stateDir, (put, isTaken) => {
     const random = new Random(seed)
+    const progress = showProgress('Seeding', users)
     let adminId = ''
     for (let place = 0; place < users; place++) {
+      progress.update(place)
       const person = personAt(place, random, startedAt)
       if (place === 0) adminId = person.id
       // An account that was not seeded stays unchanged.
@@ -40,6 +44,7 @@ await command(async () => {
       putHistory({ random, nowMs: startedAt, passwordHash, adminId, put }, person)
       written += 1
     }
+    progress.end()
   })
   console.log(`Seeded ${written} users in ${((Date.now() - startedAt) / 1000).toFixed(1)} s, into ${server.stateDir}`)
   for (const email of left) console.log(`${email} was there before and keeps its own password and role.`)
