@@ -4,16 +4,18 @@ import { provision } from './cloudflare/provision.ts'
 import { command, readArguments } from './command.ts'
 import { projectRoot, runWrangler } from './wrangler.ts'
 
-const usage = `npm run provision -- [--yes] [--public-url https://…] [--save-secrets FILE]
+const usage = `npm run provision -- [--yes] [--workers-paid] [--public-url https://…] [--save-secrets FILE]
 
 Creates the D1 database, the KV namespace, the queues and the secrets at Cloudflare, and writes the ids into wrangler.toml.
   --yes           go ahead without asking
+  --workers-paid  the account is on the Workers Paid plan, without which Cloudflare refuses the deployment
   --public-url    the https address at which people will reach Postern
   --save-secrets  also write the generated secrets to a new file: Cloudflare does not show them again
 RESEND_API_KEY is read from the environment; without it the command asks.`
 
 const options = {
   yes: { type: 'boolean', default: false },
+  'workers-paid': { type: 'boolean', default: false },
   help: { type: 'boolean' },
   'public-url': { type: 'string' },
   'save-secrets': { type: 'string' },
@@ -31,6 +33,11 @@ await command(async () => {
       asker: terminal(),
       say: console.log,
     },
-    { isConfirmed: values.yes, publicUrl: values['public-url'], saveSecretsTo: values['save-secrets'] },
+    {
+      isConfirmed: values.yes,
+      isPaidPlan: values['workers-paid'],
+      publicUrl: values['public-url'],
+      saveSecretsTo: values['save-secrets'],
+    },
   )
 })

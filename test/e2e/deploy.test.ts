@@ -34,7 +34,11 @@ const good: Record<string, Partial<Outcome>> = {
 }
 
 /** Deploys with a wrangler that gives the answers of the test, and records its commands. */
-async function run(answers: Record<string, Partial<Outcome>> = {}, toml = tomlWith(provisioned)) {
+async function run(
+  answers: Record<string, Partial<Outcome>> = {},
+  toml = tomlWith(provisioned),
+  ready: [number, unknown][] = [[200, { status: 'ok' }]],
+) {
   const commands: string[] = []
   const said: string[] = []
   const failure = await deploy({
@@ -48,6 +52,11 @@ async function run(answers: Record<string, Partial<Outcome>> = {}, toml = tomlWi
     toml,
     env: {},
     say: (line) => said.push(line),
+    fetch: async () => {
+      const [status, body] = (ready.length > 1 ? ready.shift() : ready[0]) ?? [500, 'none']
+      return Response.json(body, { status })
+    },
+    sleep: async () => undefined,
   }).then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
@@ -108,4 +117,31 @@ test('a missing bookmark does not prevent the deployment', async () => {
   const { failure, said } = await run({ 'd1 time-travel info DB --json': { exitCode: 1 } })
   assert.equal(failure, undefined)
   assert.match(said, /no Time Travel bookmark/)
+})
+
+test('a deployment says what the Worker finds, and fails when it is not ready', async () => {
+  const checks = { config: 'ok', d1: 'behind', kv: 'ok' }
+  const behind = [503, { status: 'unavailable', checks, missing_migrations: ['0005_password_id.sql'] }] as [
+    number,
+    unknown,
+  ]
+  const well = await run()
+  assert.equal(well.failure, undefined)
+  assert.match(well.said, /https:\/\/accounts\.example\.com\/readyz says that it is ready\./)
+  const late = await run({}, undefined, [[522, 'no'], behind, [200, { status: 'ok' }]])
+  assert.equal(late.failure, undefined)
+  assert.match(late.said, /says: status 522\. Asking again[^]*says that it is ready/)
+  const { failure } = await run({}, undefined, [behind])
+  assert.match(failure ?? '', /^The Worker is deployed and not ready\. /)
+  assert.match(failure ?? '', /unavailable \(config ok, d1 behind, kv ok, missing 0005_password_id\.sql\)$/)
+  const closed = await run({}, undefined, [[503, { status: 'maintenance', checks: { ...checks, d1: 'ok' } }]])
+  assert.equal(closed.failure, undefined)
+  assert.match(closed.said, /says: maintenance \(/)
+})
+
+test('a refused deployment shows the reason of Cloudflare', async () => {
+  const stderr =
+    '\n✘ [ERROR] A request to the Cloudflare API (/accounts/f/workers/scripts/postern) failed.\n\n  CPU limits are not supported for the Free plan. [code: 100328]\n  \n  If you think this is a bug, please open an issue\n'
+  const { failure } = await run({ deploy: { exitCode: 1, stderr } })
+  assert.match(failure ?? '', /The reason: CPU limits are not supported for the Free plan\. \[code: 100328\]$/)
 })

@@ -247,7 +247,13 @@ test('an upload sends only the changed set, through stdin, once confirmed', asyn
   const { TOKEN_KEYS, ...others } = account.secrets ?? {}
   assert.equal(TOKEN_KEYS, readKeyFile(file).secrets['TOKEN_KEYS'])
   assert.deepEqual({ ...others, TOKEN_KEYS: deployed['TOKEN_KEYS'] }, deployed)
-  assert.deepEqual(commands, ['whoami --json', 'secret list', 'secret bulk'])
+  assert.deepEqual(commands, [
+    'whoami --json',
+    'secret list',
+    'versions list --json',
+    'deployments list --json',
+    'secret bulk',
+  ])
 })
 
 test('changes can be uploaded later, one set or all', async () => {

@@ -43,7 +43,7 @@ test('something without a known end says that it still goes on, and gives its re
   const said = context.mock.method(console, 'log', () => undefined)
   const { promise, resolve } = Promise.withResolvers<string>()
   const waiting = whileSaying('Still starting …', promise)
-  context.mock.timers.tick(11_000)
+  for (let second = 0; second < 11; second++) context.mock.timers.tick(1_000)
   resolve('done')
   assert.equal(await waiting, 'done')
   context.mock.timers.tick(60_000)

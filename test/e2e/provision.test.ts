@@ -7,7 +7,7 @@ import type { Asker } from '../../tools/cloudflare/ask.ts'
 import { type ProvisionOptions, provision } from '../../tools/cloudflare/provision.ts'
 import { readSettings } from '../../tools/cloudflare/wrangler-toml.ts'
 import { type Wrangler, projectRoot, runWrangler } from '../../tools/wrangler.ts'
-import { type FakeAccount, emptyAccount } from './support/fake-account.ts'
+import { type FakeAccount, addVersion, emptyAccount } from './support/fake-account.ts'
 import { startFakeCloudflare } from './support/fake-cloudflare.ts'
 import { fakeWrangler } from './support/fake-wrangler.ts'
 
@@ -49,7 +49,13 @@ function run({ asker, env, wrangler = fakeWrangler(account).wrangler, ...options
       asker: asker ?? null,
       say: (line) => said.push(line),
     },
-    { isConfirmed: true, publicUrl: 'https://accounts.example.com', saveSecretsTo: undefined, ...options },
+    {
+      isConfirmed: true,
+      isPaidPlan: true,
+      publicUrl: 'https://accounts.example.com',
+      saveSecretsTo: undefined,
+      ...options,
+    },
   )
 }
 
@@ -62,7 +68,7 @@ test('the real wrangler creates everything once, and a second run changes nothin
   context.after(() => cloudflare.stop())
   account = cloudflare.account
   const wrangler: Wrangler = (args, options) =>
-    runWrangler([...args, '--config', tomlPath], { ...options, env: cloudflare.env })
+    runWrangler(args.includes('--config') ? args : [...args, '--config', tomlPath], { ...options, env: cloudflare.env })
 
   await run({ wrangler })
   assert.deepEqual(
@@ -202,7 +208,94 @@ test('a missing login is reported on one line', async () => {
     say: assert.fail,
   }
   await assert.rejects(
-    provision(around, { isConfirmed: true, publicUrl: undefined, saveSecretsTo: undefined }),
+    provision(around, { isConfirmed: true, isPaidPlan: true, publicUrl: undefined, saveSecretsTo: undefined }),
     (error) => error instanceof Error && /^Not logged in to Cloudflare: .*$/.test(error.message),
   )
+})
+
+test('the plan of the account is asked before anything is made', async () => {
+  await assert.rejects(
+    run({ isPaidPlan: false }),
+    /Nothing was done\. Postern needs the Workers Paid plan.*--workers-paid/,
+  )
+  const answers: string[] = []
+  const person = (answer: string): Asker => ({
+    text: async (question) => {
+      answers.push(question)
+      return answer
+    },
+    secret: async () => 're_typed',
+  })
+  await assert.rejects(run({ isPaidPlan: false, asker: person('n') }), /Nothing was done/)
+  assert.match(answers[0] ?? '', /Workers Paid plan.*Is this account on it\? \[y\/N\]/)
+  assert.deepEqual(writes(), [])
+  assert.equal(readFileSync(tomlPath, 'utf8'), original)
+  await run({ isPaidPlan: false, asker: person('y') })
+  assert.equal(account.databases.length, 1)
+})
+
+const id = '11111111-1111-4111-8111-111111111111'
+const ours = { tables: ['d1_migrations', 'users'], migrations: ['0000_init.sql', '0001_abuse_limits.sql'] }
+
+const strangers: { what: string; holds: Partial<FakeAccount>; says: RegExp }[] = [
+  {
+    what: 'a database with other tables',
+    holds: { databases: [{ name: 'postern', uuid: id, tables: ['orders', 'invoices'] }] },
+    says: /D1 database "postern" holds other tables: orders, invoices/,
+  },
+  {
+    what: 'a database that another program migrates',
+    holds: {
+      databases: [{ name: 'postern', uuid: id, tables: ['d1_migrations', 'users'], migrations: ['0001_x.sql'] }],
+    },
+    says: /D1 database "postern"/,
+  },
+  {
+    what: 'a database with our migrations and others',
+    holds: { databases: [{ name: 'postern', uuid: id, ...ours, migrations: ['0000_init.sql', '0009_orders.sql'] }] },
+    says: /D1 database "postern"/,
+  },
+  {
+    what: 'a KV namespace with other keys',
+    holds: { namespaces: [{ title: 'postern-revocations', id: '1'.repeat(32), keys: ['session:a', 'cache/x'] }] },
+    says: /KV namespace "postern-revocations" holds other keys: cache\/x/,
+  },
+  {
+    what: 'a queue of another Worker',
+    holds: { queues: [{ queue_id: 'q', queue_name: 'postern-mail', worker: 'newsletter' }] },
+    says: /queue "postern-mail" is used by another Worker: newsletter/,
+  },
+  {
+    what: 'a dead-letter queue of another Worker',
+    holds: { queues: [{ queue_id: 'q', queue_name: 'postern-mail-dead', worker: 'newsletter' }] },
+    says: /queue "postern-mail-dead"/,
+  },
+  {
+    what: 'a Worker with other secrets',
+    holds: { secrets: { STRIPE_KEY: 'x', TOKEN_KEYS: 'y' } },
+    says: /Worker "postern" has other secrets: STRIPE_KEY/,
+  },
+]
+
+for (const { what, holds, says } of strangers) {
+  test(`${what} is not taken for ours, and nothing is made`, async () => {
+    Object.assign(account, holds)
+    const before = structuredClone(account)
+    await assert.rejects(run(), says)
+    await assert.rejects(run(), /^Stop: Nothing was done: /)
+    assert.deepEqual(account, before)
+    assert.deepEqual(writes(), [])
+    assert.equal(readFileSync(tomlPath, 'utf8'), original)
+  })
+}
+
+test('what is empty or ours is taken, with the Worker of an interrupted run', async () => {
+  account.databases = [{ name: 'postern', uuid: id, ...ours }]
+  account.namespaces = [{ title: 'postern-revocations', id: '1'.repeat(32), keys: ['session:a'] }]
+  account.queues = [{ queue_id: 'q', queue_name: 'postern-mail', worker: 'postern' }]
+  account.secrets = { TOKEN_KEYS: 'x', TURNSTILE_SECRET: 'y' }
+  addVersion(account, true)
+  await run()
+  assert.equal((await readSettings(tomlPath)).d1_databases[0].database_id, id)
+  assert.deepEqual(account.databases.length, 1)
 })

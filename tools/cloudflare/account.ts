@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { Stop } from '../command.ts'
-import type { Wrangler } from '../wrangler.ts'
-import { errorLine, firstJson } from './login.ts'
+import { type Wrangler, failed, run } from '../wrangler.ts'
+import { firstJson } from './login.ts'
 
 /** The resources of a Cloudflare account that Postern can use. */
 export interface Account {
@@ -37,16 +37,16 @@ export async function listSecrets(wrangler: Wrangler): Promise<string[]> {
   const { exitCode, stdout, stderr } = await wrangler(['secret', 'list'])
   if (exitCode !== 0) {
     if (/Worker "[^"]*"[^\n]* not found/.test(stripVTControlCharacters(stdout + stderr))) return []
-    throw failed(['secret', 'list'], stdout + stderr)
+    throw failed(['secret', 'list'], { stdout, stderr })
   }
   const secrets = firstJson(stdout)
-  if (!Array.isArray(secrets)) throw failed(['secret', 'list'], stdout)
+  if (!Array.isArray(secrets)) throw new Stop('`wrangler secret list` gave no list.')
   return secrets.map(({ name }: { name: string }) => name)
 }
 
 async function listJson(wrangler: Wrangler, args: string[]): Promise<Record<string, unknown>[]> {
   const list = firstJson(await run(wrangler, args))
-  if (!Array.isArray(list)) throw failed(args, 'the answer is not a list')
+  if (!Array.isArray(list)) throw new Stop(`\`wrangler ${args.join(' ')}\` gave no list.`)
   return list as Record<string, unknown>[]
 }
 
@@ -69,15 +69,4 @@ export function queueNames(output: string): string[] {
   const column = rows[0]?.indexOf('name') ?? -1
   if (column < 0) return []
   return rows.slice(1).flatMap((cells) => cells[column] || [])
-}
-
-/** @throws {Stop} when the command fails. */
-export async function run(wrangler: Wrangler, args: string[], stdin?: string): Promise<string> {
-  const { exitCode, stdout, stderr } = await wrangler(args, stdin === undefined ? {} : { stdin })
-  if (exitCode !== 0) throw failed(args, stderr + stdout)
-  return stdout
-}
-
-function failed(args: readonly string[], output: string): Stop {
-  return new Stop(`\`wrangler ${args.join(' ')}\` failed: ${errorLine(output)}`)
 }

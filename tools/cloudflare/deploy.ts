@@ -1,8 +1,9 @@
 import { Stop } from '../command.ts'
-import type { Wrangler } from '../wrangler.ts'
+import { type Wrangler, reasonOf } from '../wrangler.ts'
 import { listSecrets } from './account.ts'
 import { firstJson, requireLogin } from './login.ts'
 import { readPublicUrl } from './public-url.ts'
+import { reportReadiness } from './readiness.ts'
 import { type WranglerSettings, isPlaceholder, readSettings } from './wrangler-toml.ts'
 
 export interface DeploySurroundings {
@@ -11,10 +12,13 @@ export interface DeploySurroundings {
   toml: string
   env: NodeJS.ProcessEnv
   say: (line: string) => void
+  fetch: typeof globalThis.fetch
+  sleep: (ms: number) => Promise<void>
 }
 
 /** Migrates the database, then deploys the Worker. In this order a new Worker never meets an old schema. */
-export async function deploy({ wrangler, toml, env, say }: DeploySurroundings): Promise<void> {
+export async function deploy(around: DeploySurroundings): Promise<void> {
+  const { wrangler, toml, env, say } = around
   const settings = await readSettings(toml)
   await requireAll([() => requireLogin(wrangler, env), () => requireProvisioned(settings)])
   const present = await listSecrets(wrangler)
@@ -31,7 +35,8 @@ export async function deploy({ wrangler, toml, env, say }: DeploySurroundings): 
     ['deploy'],
     'The deployment failed. The database has the new schema; the Worker that is still deployed works with it.',
   )
-  say(`\nDeployed. See ${settings.vars.PUBLIC_URL}/readyz`)
+  say('\nDeployed.')
+  await reportReadiness(settings.vars.PUBLIC_URL, around)
 }
 
 /** The domains of RFC 2606. Resend sends nothing from them. */
@@ -74,6 +79,6 @@ async function bookmarkLine(wrangler: Wrangler): Promise<string> {
 }
 
 async function show(wrangler: Wrangler, args: string[], failure: string): Promise<void> {
-  const { exitCode } = await wrangler(args, { isShown: true })
-  if (exitCode !== 0) throw new Stop(failure)
+  const outcome = await wrangler(args, { isShown: true })
+  if (outcome.exitCode !== 0) throw new Stop(`${failure} The reason: ${reasonOf(outcome)}`)
 }

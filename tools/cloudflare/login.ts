@@ -1,6 +1,5 @@
-import { stripVTControlCharacters } from 'node:util'
 import { Stop } from '../command.ts'
-import type { Wrangler } from '../wrangler.ts'
+import { type Wrangler, reasonOf } from '../wrangler.ts'
 
 /**
  * Checks that wrangler is logged in and that it is clear which account it will use.
@@ -13,7 +12,7 @@ export async function requireLogin(wrangler: Wrangler, env: NodeJS.ProcessEnv): 
   if (identity?.loggedIn === false) {
     throw new Stop('Not logged in to Cloudflare: run `npx wrangler login`, or set CLOUDFLARE_API_TOKEN.')
   }
-  if (exitCode !== 0) throw new Stop(`Cloudflare refused this login: ${errorLine(stderr + stdout)}`)
+  if (exitCode !== 0) throw new Stop(`Cloudflare refused this login: ${reasonOf({ stdout, stderr })}`)
   const accounts = identity?.accounts ?? []
   if (accounts.length > 1 && !env['CLOUDFLARE_ACCOUNT_ID']) {
     const names = accounts.map(({ id, name }) => `${id} (${name})`).join(', ')
@@ -30,14 +29,4 @@ export function firstJson(stdout: string): unknown {
   } catch {
     return undefined
   }
-}
-
-/** The line of a failed command's output that names the error. */
-export function errorLine(output: string): string {
-  const lines = stripVTControlCharacters(output)
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-  const line = lines.find((each) => each.includes('[ERROR]')) ?? lines[0] ?? 'no reason given'
-  return line.replace(/^.*\[ERROR\]\s*/, '')
 }

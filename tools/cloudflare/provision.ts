@@ -1,9 +1,10 @@
 import { Stop } from '../command.ts'
-import type { Wrangler } from '../wrangler.ts'
-import { listDatabases, listNamespaces, readAccount, run } from './account.ts'
+import { type Wrangler, run } from '../wrangler.ts'
+import { listDatabases, listNamespaces, readAccount } from './account.ts'
 import { type Asker, confirm } from './ask.ts'
 import { isExampleAddress } from './deploy.ts'
 import { requireLogin } from './login.ts'
+import { requireOurs } from './ours.ts'
 import { type Plan, describePlan, findStores, makePlan, warningsOf } from './plan.ts'
 import { readPublicUrl } from './public-url.ts'
 import { makeSecrets, requireNewFile, saveSecrets, uploadSecrets } from './secrets.ts'
@@ -11,6 +12,8 @@ import { type WranglerSettings, places, readSettings, replaceString } from './wr
 
 export interface ProvisionOptions {
   isConfirmed: boolean
+  /** Whether somebody says that the account is on the Workers Paid plan. wrangler cannot ask Cloudflare. */
+  isPaidPlan: boolean
   publicUrl: string | undefined
   saveSecretsTo: string | undefined
 }
@@ -33,7 +36,10 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
   const { wrangler, toml, say } = around
   await requireLogin(wrangler, around.env)
   const settings = await readSettings(toml)
-  const plan = makePlan(settings, await readAccount(wrangler))
+  say('Looking at what the account has …')
+  const account = await readAccount(wrangler)
+  const plan = makePlan(settings, account)
+  await requireOurs(wrangler, settings, account, plan)
   const publicUrl = await choosePublicUrl(around, options, settings)
 
   say('Provisioning will:')
@@ -42,6 +48,7 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
   if (plan.secretsToUpload.length > 0 && options.saveSecretsTo === undefined) {
     say('Note: without --save-secrets you keep no copy of the generated keys, and `npm run keys` cannot replace them.')
   }
+  await requirePaidPlan(around, options)
   await confirm(around.asker, options.isConfirmed)
   if (plan.secretsToUpload.length > 0 && options.saveSecretsTo !== undefined) requireNewFile(options.saveSecretsTo)
   // Asks for the API key before anything is created, so that a missing key does not leave half a deployment.
@@ -55,6 +62,20 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
     say(`uploaded ${plan.secretsToUpload.join(', ')}`)
   }
   for (const line of closingLines(settings)) say(line)
+}
+
+/**
+ * The Free plan would be refused at the first deployment, after everything was made: `limits.cpu_ms` is for paid plans
+ * (100328), and a password takes fifteen times the CPU that the Free plan allows.
+ *
+ * @throws {Stop} before anything is made.
+ */
+async function requirePaidPlan({ asker }: Surroundings, { isPaidPlan }: ProvisionOptions): Promise<void> {
+  if (isPaidPlan) return
+  const why = 'Postern needs the Workers Paid plan: Cloudflare refuses to deploy it on the Free plan.'
+  if (!asker) throw new Stop(`Nothing was done. ${why} If this account has it, say so with --workers-paid.`)
+  const answer = await asker.text(`${why} Is this account on it? [y/N] `)
+  if (!/^y(es)?$/i.test(answer)) throw new Stop('Nothing was done.')
 }
 
 async function createResources({ wrangler, toml, say }: Surroundings, plan: Plan): Promise<void> {

@@ -1,8 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { generateSecrets } from '../keys/generate.ts'
 import { Stop, messageOf } from '../command.ts'
-import type { Wrangler } from '../wrangler.ts'
-import { run } from './account.ts'
+import { type Wrangler, WranglerFailure, run } from '../wrangler.ts'
+import { newestIsNotDeployed } from './versions.ts'
 
 /** Values for the missing secrets. All are generated here, except the API key, which only Resend can issue. */
 export function makeSecrets(names: readonly string[], resendApiKey: string | undefined): Record<string, string> {
@@ -19,7 +19,12 @@ export function makeSecrets(names: readonly string[], resendApiKey: string | und
 
 /** Uploads through stdin: an argument would show in the process list. */
 export async function uploadSecrets(wrangler: Wrangler, secrets: Record<string, string>): Promise<void> {
-  await run(wrangler, ['secret', 'bulk'], JSON.stringify(secrets))
+  try {
+    await run(wrangler, ['secret', 'bulk'], { stdin: JSON.stringify(secrets) })
+  } catch (error) {
+    const isStale = error instanceof WranglerFailure && error.codes.includes(10214)
+    throw isStale ? new Stop(newestIsNotDeployed) : error
+  }
 }
 
 /** @throws {Stop} before anything is created, when the copy would overwrite another file. */

@@ -3,6 +3,7 @@ import { listSecrets } from '../cloudflare/account.ts'
 import { type Asker, confirm } from '../cloudflare/ask.ts'
 import { requireLogin } from '../cloudflare/login.ts'
 import { uploadSecrets } from '../cloudflare/secrets.ts'
+import { requireNewestDeployed } from '../cloudflare/versions.ts'
 import { readLocalServer } from '../dev/settings.ts'
 import { Stop, messageOf } from '../command.ts'
 import type { Wrangler } from '../wrangler.ts'
@@ -152,6 +153,7 @@ async function requireDeployed(
   }
   await requireLogin(wrangler, env)
   const present = await listSecrets(wrangler)
+  await requireNewestDeployed(wrangler)
   const absent = sets.filter((name) => !present.includes(name))
   if (absent.length > 0) {
     throw new Stop(

@@ -1,7 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import { serveLocally } from '../../../tools/local-http.ts'
-import { type FakeAccount, emptyAccount } from './fake-account.ts'
+import {
+  type FakeAccount,
+  changeSecrets,
+  deployVersion,
+  emptyAccount,
+  listDeployments,
+  listVersions,
+  viewVersion,
+} from './fake-account.ts'
 
 export interface FakeCloudflare {
   account: FakeAccount
@@ -20,12 +28,14 @@ export async function startFakeCloudflare(): Promise<FakeCloudflare> {
   const account = emptyAccount()
   const calls: string[] = []
   const { url: origin, stop } = await serveLocally(async (request, response) => {
-    const url = new URL(request.url ?? '/', 'http://127.0.0.1')
+    const url = new URL(request.url ?? '/', `http://${request.headers.host}`)
     const path = url.pathname.replace(`/accounts/${accountId}`, '')
     const call = `${request.method} ${path}`
     calls.push(call)
-    const { status = 200, result, code } = answer(account, call, url, await text(request))
-    const errors = code === undefined ? [] : [{ code, message: 'refused by the test' }]
+    if (path === '/export.sql') return void response.end('CREATE TABLE users (id text);')
+    const found = answer(account, call, url, await text(request))
+    const { status = 200, result, code, message = 'refused by the test' } = found
+    const errors = code === undefined ? [] : [{ code, message }]
     response.writeHead(status, { 'content-type': 'application/json' })
     // wrangler's client stops reading pages when it has `total_count` items.
     const total = Array.isArray(result) ? result.length : 0
@@ -55,6 +65,7 @@ interface Answer {
   status?: number
   result?: unknown
   code?: number
+  message?: string
 }
 
 function answer(account: FakeAccount, call: string, url: URL, body: string): Answer {
@@ -97,12 +108,77 @@ function answer(account: FakeAccount, call: string, url: URL, body: string): Ans
     case 'PATCH /workers/scripts/postern/secrets-bulk': {
       if (account.secrets === null) return { status: 404, code: 10007 }
       const secrets = JSON.parse(body).secrets as Record<string, { text: string }>
-      for (const [name, { text: value }] of Object.entries(secrets)) account.secrets[name] = value
+      const values = Object.fromEntries(Object.entries(secrets).map(([name, { text: value }]) => [name, value]))
+      const refused = changeSecrets(account, values)
+      if (refused !== undefined) return { status: 400, code: refused, message: 'The newest version is not deployed.' }
       return { result: Object.keys(secrets).map((name) => ({ name, type: 'secret_text' })) }
     }
     case 'PUT /workers/scripts/postern':
       account.secrets ??= {}
       return { result: { id: 'postern' } }
+    default:
+      return answerOperation(account, call, url, body) ?? { status: 404, code: 7003 }
+  }
+}
+
+/** What runs a service that exists: versions, the database, the queue. */
+function answerOperation(account: FakeAccount, call: string, url: URL, body: string): Answer | undefined {
+  const worker = '/workers/scripts/postern'
+  const [, database, operation] = /^\w+ \/d1\/database\/([\w-]+)\/?(.*)$/.exec(call) ?? []
+  if (database !== undefined) return answerDatabase(account, call, operation ?? '', body, url)
+  if (call.startsWith('PATCH /queues/') || call.startsWith('PUT /queues/')) {
+    const settings = JSON.parse(body).settings as { delivery_paused?: boolean }
+    account.isMailPaused = settings.delivery_paused ?? false
+    return { result: {} }
+  }
+  if (call === `GET ${worker}/versions`) return { result: { items: listVersions(account).toReversed() } }
+  if (call.startsWith(`GET ${worker}/versions/`)) {
+    const version = viewVersion(account, call.slice(call.lastIndexOf('/') + 1))
+    return version ? { result: version } : { status: 404, code: 10007 }
+  }
+  if (call === `GET ${worker}/deployments`) return { result: { deployments: listDeployments(account) } }
+  if (call === `PATCH ${worker}/script-settings`) return { result: {} }
+  if (call === `GET /workers/services/postern`) {
+    return {
+      result: { default_environment: { environment: 'production', script: { last_deployed_from: 'wrangler' } } },
+    }
+  }
+  if (call === `POST ${worker}/assets-upload-session`) return { result: { jwt: 'x.x.x', buckets: [] } }
+  if (call === `POST ${worker}/deployments`) {
+    const [{ version_id: id }] = JSON.parse(body).versions as [{ version_id: string }]
+    const { code, names = [] } = deployVersion(account, id, url.searchParams.has('force'))
+    if (code === undefined) return { result: { id: 'deployment' } }
+    return { status: 400, code, message: `The following secrets have changed: ${names.join(', ')}` }
+  }
+  return undefined
+}
+
+function answerDatabase(account: FakeAccount, call: string, operation: string, body: string, url: URL): Answer {
+  switch (`${call.split(' ')[0]} ${operation}`) {
+    case 'GET ':
+      return { result: account.databases[0] }
+    case 'POST query': {
+      const { sql } = JSON.parse(body) as { sql: string }
+      account.statements = [...(account.statements ?? []), sql]
+      const results = /select \* from audit_events/i.test(sql) ? [{ id: 'an event' }] : []
+      return { result: [{ results, success: true, meta: { duration: 1 } }] }
+    }
+    case 'GET time_travel/bookmark':
+      return { result: { bookmark: '00000085-0000024c' } }
+    case 'POST time_travel/restore':
+      account.statements = [...(account.statements ?? []), `restore ${url.searchParams.get('timestamp') ?? url.search}`]
+      return { result: { bookmark: '00000085-0000024c', previous_bookmark: '1', message: 'restored' } }
+    case 'POST export':
+      return {
+        result: {
+          success: true,
+          type: 'export',
+          at_bookmark: '1',
+          messages: [],
+          status: 'complete',
+          result: { filename: 'export.sql', signed_url: `${url.origin}/export.sql` },
+        },
+      }
     default:
       return { status: 404, code: 7003 }
   }

@@ -1,6 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Outcome, Wrangler } from '../../../tools/wrangler.ts'
-import type { FakeAccount } from './fake-account.ts'
+import {
+  type FakeAccount,
+  changeSecrets,
+  deployVersion,
+  listDeployments,
+  listVersions,
+  viewVersion,
+} from './fake-account.ts'
 
 /** Answers wrangler's commands from a pretended account. The real wrangler takes seconds for each command. */
 export function fakeWrangler(account: FakeAccount): { wrangler: Wrangler; commands: string[] } {
@@ -27,8 +34,29 @@ function answer(account: FakeAccount, args: readonly string[], stdin: string): P
       if (account.secrets === null) return { exitCode: 1, stderr: '✘ [ERROR] Worker "postern" not found.' }
       return { stdout: JSON.stringify(Object.keys(account.secrets).map((key) => ({ name: key, type: 'secret_text' }))) }
     case 'secret bulk':
-      account.secrets = { ...account.secrets, ...JSON.parse(stdin) }
-      return {}
+      return refusal(changeSecrets(account, JSON.parse(stdin)))
+    case 'versions list --json':
+      return { stdout: JSON.stringify(listVersions(account)) }
+    case 'deployments list --json':
+      return { stdout: JSON.stringify(listDeployments(account)) }
+    case `versions view ${args[2]}`:
+      return { stdout: JSON.stringify(viewVersion(account, args[2] ?? '')) }
+    case `versions deploy ${args[2]}`: {
+      const { code, names = [] } = deployVersion(account, args[2]?.replace('@100%', '') ?? '', false)
+      return refusal(code, `The following secrets have changed: ${names.join(', ')}`)
+    }
+    case 'd1 execute DB': {
+      const sql = args[args.indexOf('--command') + 1] ?? ''
+      const [database] = account.databases
+      const names = (sql.includes('sqlite_master') ? database?.tables : database?.migrations) ?? []
+      return { stdout: JSON.stringify([{ results: names.map((each) => ({ name: each })) }]) }
+    }
+    case 'kv key list':
+      return { stdout: JSON.stringify((account.namespaces[0]?.keys ?? []).map((each) => ({ name: each }))) }
+    case `queues info ${name}`: {
+      const { worker } = account.queues.find(({ queue_name }) => queue_name === name) ?? {}
+      return { stdout: worker ? `Consumers: worker:${worker}` : '' }
+    }
     case `d1 create ${name}`:
       account.databases.push({ uuid: randomUUID(), name })
       return {}
@@ -41,6 +69,14 @@ function answer(account: FakeAccount, args: readonly string[], stdin: string): P
     default:
       return { exitCode: 1, stderr: '✘ [ERROR] The stand-in does not know this command.' }
   }
+}
+
+/** As wrangler prints what Cloudflare says. */
+function refusal(code: number | undefined, text = 'refused by the test'): Partial<Outcome> {
+  if (code === undefined) return {}
+  const heading = '✘ [ERROR] A request to the Cloudflare API (/accounts/f/workers) failed.'
+  const bug = 'If you think this is a bug, please open an issue at: https://github.com/cloudflare/workers-sdk/issues'
+  return { exitCode: 1, stderr: `\n${heading}\n\n  ${text} [code: ${code}]\n  \n  ${bug}\n\n` }
 }
 
 function queueTable({ queues }: FakeAccount): string {
