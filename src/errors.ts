@@ -1,4 +1,5 @@
 import type { Permission } from './permissions.ts'
+import type { Reason } from './reasons.ts'
 
 /** Every problem that a client can see: its code, with the status and the public text (RFC 9457). */
 export const problems = {
@@ -104,58 +105,6 @@ export const problems = {
 } as const satisfies Record<string, { status: number; title: string; detail: string }>
 
 export type ProblemCode = keyof typeof problems
-
-/**
- * Why a request was refused or could not be served, for the log. The client sees the code alone, since a more precise
- * answer would help an attacker more than the user.
- */
-export const reasons = [
-  // Tokens
-  'malformed',
-  'wrong_algorithm',
-  'unknown_key',
-  'bad_signature',
-  'wrong_typ',
-  'wrong_issuer',
-  'wrong_audience',
-  'expired',
-  'not_yet_valid',
-  'lives_too_long',
-  'bad_claims',
-  // Sessions and links
-  'revoked',
-  'ended',
-  'ended_meanwhile',
-  'changed_meanwhile',
-  'used_meanwhile',
-  'unknown_generation',
-  'closed_by_password_change',
-  'other_session',
-  // Passwords and people
-  'unknown_address',
-  'wrong_password',
-  'pending',
-  'suspended',
-  'password_attempts',
-  'target_out_of_reach',
-  'suspended_by_higher_role',
-  // Requests
-  'client_address',
-  'broken_off',
-  'webhook_signature',
-  // Services that did not answer
-  'config',
-  'd1',
-  'd1_overloaded',
-  'd1_full',
-  'schema',
-  'kv',
-  'turnstile',
-  'pwned_passwords',
-  'maintenance',
-] as const
-
-export type Reason = (typeof reasons)[number]
 
 /** Every rule that a field can break. The pages have a text for each, in each of their languages. */
 export const fieldErrorCodes = [

@@ -5,7 +5,7 @@
  * Never use the text of a token as a key (in a cache, a lock, a table): one JWT has several spellings. Use `sid` or `jti`.
  */
 import { type JWTHeaderParameters, type JWTPayload, SignJWT, jwtVerify } from 'jose'
-import type { Reason } from '../errors.ts'
+import type { Reason } from '../reasons.ts'
 import type { KeyRing, SecretKey, SigningKey } from './keys.ts'
 
 /** Clocks of two machines differ: a token may be this far ahead of ours. */

@@ -1,5 +1,5 @@
 import type { Claims } from '../crypto/tokens.ts'
-import type { Reason } from '../errors.ts'
+import type { Reason } from '../reasons.ts'
 import type { Ctx, Origin, Platform } from '../context.ts'
 import type { PasswordPrincipal, Principal } from '../services/sessions/signed-in.ts'
 

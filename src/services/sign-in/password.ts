@@ -1,6 +1,6 @@
 import type { Ctx } from '../../context.ts'
 import { type PasswordVerdict, hashPassword, verifyPassword } from '../../crypto/password.ts'
-import { AppError, type ProblemCode, type Reason } from '../../errors.ts'
+import { AppError, type ProblemCode } from '../../errors.ts'
 import { accountBudget, deleteAttempts, deviceBudget, isSeriesBelow, returnAttempt } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
@@ -15,6 +15,7 @@ import { checkHuman } from '../protection/human-check.ts'
 import { prepareSeriesWarning } from '../protection/series-warning.ts'
 import { type SignInOutcome, beginSession, prepareSession } from '../sessions/begin.ts'
 import { prepareSignInNotice } from './notice.ts'
+import type { Reason } from '../../reasons.ts'
 
 export interface Credentials {
   email: string
