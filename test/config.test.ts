@@ -266,6 +266,18 @@ describe('the report of an invalid configuration', () => {
     expect(await problemsOf({ [name]: value })).toEqual([expect.stringContaining(name)])
   })
 
+  it.each([
+    { key: '', problems: ['TURNSTILE_SITE_KEY is not set, though there is a TURNSTILE_SECRET: the pages need both'] },
+    { key: '0x4 AAA', problems: ['TURNSTILE_SITE_KEY must be a site key as Cloudflare shows it, or empty'] },
+    { key: "0x4'", problems: ['TURNSTILE_SITE_KEY must be a site key as Cloudflare shows it, or empty'] },
+  ])('names the site key "$key" of a deployment with a secret for Turnstile', async ({ key, problems }) => {
+    expect(await problemsOf({ TURNSTILE_SECRET: '0x4AAA-secret', TURNSTILE_SITE_KEY: key })).toEqual(problems)
+  })
+
+  it('accepts a site key without a secret, since one of the two has to be first', async () => {
+    expect(await configOf({ TURNSTILE_SITE_KEY: '0x4AAA-site_key' })).toMatchObject({ limitsRates: false })
+  })
+
   it('names a flag that breaks its own rule once, whatever depends on it', async () => {
     const problems = await problemsOf({ PWNED_PASSWORDS_REQUIRED: 'yes', PWNED_PASSWORDS_URL: '' })
     expect(problems).toEqual(['PWNED_PASSWORDS_REQUIRED must be "true" or "false"'])

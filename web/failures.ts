@@ -1,11 +1,14 @@
 /** Turns a failed call into a text for the visitor. */
 import { type FieldError, PosternError } from '../client/src/index.ts'
+import { ChallengeError } from './challenge.ts'
 import { texts } from './texts/language.ts'
 
 /** Explains a failure that no single field has caused. By its code: the service's own texts are English. */
 export function explain(error: unknown): string {
   const { failure, refusals } = texts
+  if (error instanceof ChallengeError) return failure.challenge
   if (!(error instanceof PosternError)) return failure.unexpected
+  if (hasFieldError(error, 'turnstile_required', 'turnstile_failed')) return refusals.fieldError.turnstile_failed
   const { code, status } = error
   if (code === 'network_error') return failure.network
   // By status, because a proxy may send these without one of our codes.

@@ -1,1 +1,1 @@
-export const { productName, returnOrigins, passwordMinLength } = SETTINGS
+export const { productName, returnOrigins, passwordMinLength, turnstile } = SETTINGS

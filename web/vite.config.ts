@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vite'
 import { applyBrand } from './build/brand.ts'
+import { allowChallenges } from './build/headers.ts'
 import { readNoScript } from './build/no-script.ts'
 import { pages } from './build/pages.ts'
 import { readPageSettings } from './build/settings.ts'
@@ -12,7 +13,7 @@ const settings = readPageSettings(join(root, '../wrangler.toml'), process.env)
 export default defineConfig({
   root,
   publicDir: '../public',
-  plugins: [makeShells(root, await readNoScript(root, settings)), applyBrand(settings)],
+  plugins: [makeShells(root, await readNoScript(root, settings)), applyBrand(settings), allowChallenges(settings)],
   define: { SETTINGS: JSON.stringify(settings) },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {

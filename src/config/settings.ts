@@ -17,6 +17,7 @@ import {
   origins,
   ownOrigins,
   secureUrl,
+  siteKey,
   variableText,
 } from './values.ts'
 import { importWebhookKey } from '../crypto/webhook-signature.ts'
@@ -150,6 +151,7 @@ function variables(isDevelopment: boolean) {
         'must be a signing secret of Resend, whsec_ and base64, or not be set',
         orNull(importWebhookKey),
       ),
+      TURNSTILE_SITE_KEY: variable('must be a site key as Cloudflare shows it, or empty', orNull(siteKey)),
       TURNSTILE_SECRET: variable('', orNull(String)),
       MAINTENANCE: variable('must be "true" or "false"', flag),
       AUDIENCE: required('', String),
@@ -160,6 +162,11 @@ function variables(isDevelopment: boolean) {
       z.refine((all) => ![true].includes(all.PWNED_PASSWORDS_REQUIRED) || all.PWNED_PASSWORDS_URL !== null, {
         path: ['PWNED_PASSWORDS_REQUIRED'],
         error: 'is "true" without a PWNED_PASSWORDS_URL',
+      }),
+      // Otherwise the pages could never register anybody, nor send a reset link.
+      z.refine((all) => all.TURNSTILE_SECRET === null || all.TURNSTILE_SITE_KEY !== null, {
+        path: ['TURNSTILE_SITE_KEY'],
+        error: 'is not set, though there is a TURNSTILE_SECRET: the pages need both',
       }),
       // The audience of refresh tokens and links is the issuer, so access tokens need another one. Values that break their own
       // rules get here, too.

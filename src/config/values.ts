@@ -47,6 +47,11 @@ export function origins(text: string, isDevelopment: boolean): string[] | undefi
   return list.every((entry) => entry !== undefined) ? list : undefined
 }
 
+/** The public key of a Turnstile widget. It goes into the pages. */
+export function siteKey(text: string): string | undefined {
+  return /^[\w.-]{1,100}$/.test(text) ? text : undefined
+}
+
 /** False unless it is set. */
 export function flag(text: string): boolean | undefined {
   const value = text || 'false'

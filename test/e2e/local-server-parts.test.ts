@@ -51,7 +51,12 @@ test('invalid ports are refused', () => {
 
 test('only the listed variables of the environment reach the Worker', () => {
   assert.deepEqual(readLocalServer({ HOME: '/', ENVIRONMENT: 'x', CORS_ORIGINS: '' }).passedOn, {})
-  const tried = { CORS_ORIGINS: 'http://localhost:5173', TURNSTILE_SECRET: '1x', TURNSTILE_URL: 'http://127.0.0.1:9' }
+  const tried = {
+    CORS_ORIGINS: 'http://localhost:5173',
+    TURNSTILE_SITE_KEY: '1x',
+    TURNSTILE_SECRET: '1x',
+    TURNSTILE_URL: 'http://127.0.0.1:9',
+  }
   assert.deepEqual(readLocalServer({ ...tried, RESEND_API_KEY: 'x' }).passedOn, tried)
 })
 

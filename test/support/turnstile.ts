@@ -2,6 +2,7 @@
 import { vi } from 'vitest'
 
 export const turnstileEnv: Partial<Env> = {
+  TURNSTILE_SITE_KEY: '0x4AAA-site',
   TURNSTILE_SECRET: '0x4AAA-canary-secret',
   TURNSTILE_URL: 'https://turnstile.test/siteverify',
 }

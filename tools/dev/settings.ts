@@ -13,6 +13,8 @@ export interface LocalServer {
   rateLimits: 'on' | 'off'
   /** Variables of the environment that reach the Worker, to try features that are off on a developer's machine. */
   passedOn: Record<string, string>
+  /** Pages that were built with other settings, instead of `dist`. */
+  pagesDir: string | undefined
 }
 
 /** Reads `PORT`, `MAILBOX_PORT`, `STATE_DIR`, `RATE_LIMITS` and the variables that are passed on. */
@@ -27,11 +29,12 @@ export function readLocalServer(env: NodeJS.ProcessEnv): LocalServer {
     url: `http://localhost:${port}`,
     mailboxUrl: `http://localhost:${mailboxPort}`,
     rateLimits: readRateLimits(env['RATE_LIMITS']),
+    pagesDir: env['PAGES_DIR'],
     passedOn: Object.fromEntries(passedOn.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
   }
 }
 
-const passedOn = ['CORS_ORIGINS', 'TURNSTILE_SECRET', 'TURNSTILE_URL']
+const passedOn = ['CORS_ORIGINS', 'TURNSTILE_SITE_KEY', 'TURNSTILE_SECRET', 'TURNSTILE_URL']
 
 /** The address that becomes ADMIN on a developer's machine. */
 export const localAdminEmail = 'admin@example.com'

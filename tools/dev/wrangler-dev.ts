@@ -114,6 +114,7 @@ function devArguments(server: LocalServer, config: string): string[] {
     ['dev', '--ip', '127.0.0.1', '--port', String(server.port), '--persist-to', server.stateDir],
     // Port 0 picks a free one: another server may already use the default.
     ['--inspector-port', '0', '--show-interactive-dev-session=false', '--env-file', '/dev/null', '--config', config],
+    server.pagesDir === undefined ? [] : ['--assets', server.pagesDir],
   ].flat()
 }
 

@@ -15,6 +15,7 @@ export function ResetPassword() {
       words={reset}
       askTitle={reset.askTitle}
       ask={askForReset}
+      isGuarded
       name="new_password"
       missing={fields.newPasswordMissing}
       field={(error) => <NewPasswordField name="new_password" error={error} knownAs={nobody} />}

@@ -1,7 +1,8 @@
 import { useEffect } from 'preact/hooks'
 import { client } from '../client.ts'
-import { hasCode, hasFieldError } from '../failures.ts'
+import { hasCode } from '../failures.ts'
 import { hrefTo, leaveFor } from '../navigation.ts'
+import { useChallenge } from '../parts/challenge.tsx'
 import { EmailField, PasswordField } from '../parts/fields.tsx'
 import { type Refusals, Submit, useForm } from '../parts/form.tsx'
 import { Card, Shell } from '../parts/shell.tsx'
@@ -20,11 +21,12 @@ export function SignIn() {
     )
   }, [])
 
+  const challenge = useChallenge('login', false)
   const form = useForm(['email', 'password'], async ({ email, password }) => {
     if (email.trim() === '') return { email: fields.emailMissing }
     if (password === '') return { password: fields.passwordMissing }
     try {
-      await client.signIn({ email, password })
+      await challenge.send((proof) => client.signIn({ email, password, ...proof }))
     } catch (error) {
       const refusals = refusalsOf(error)
       if (refusals) return refusals
@@ -49,6 +51,7 @@ export function SignIn() {
           <p class="beside">
             <a href={hrefTo(withReturn('/forgot-password'))}>{words.forgot}</a>
           </p>
+          {challenge.widget}
           <Submit form={form} busy={words.busy}>
             {words.submit}
           </Submit>
@@ -62,7 +65,7 @@ export function SignIn() {
 }
 
 function refusalsOf(error: unknown): Refusals | undefined {
-  const { signIn: words, failure } = texts
+  const { signIn: words } = texts
   if (hasCode(error, 'invalid_credentials')) return { password: words.refused }
   if (hasCode(error, 'account_suspended')) return { form: words.suspended }
   if (hasCode(error, 'account_pending')) {
@@ -74,7 +77,5 @@ function refusalsOf(error: unknown): Refusals | undefined {
       ),
     }
   }
-  // The Turnstile widget is a third-party script, which these pages do not load.
-  if (hasFieldError(error, 'turnstile_required', 'turnstile_failed')) return { form: failure.challenge }
   return undefined
 }

@@ -2,6 +2,7 @@ import { useRef, useState } from 'preact/hooks'
 import { client } from '../client.ts'
 import { hrefTo } from '../navigation.ts'
 import { CheckInbox } from '../parts/ask-for-mail.tsx'
+import { useChallenge } from '../parts/challenge.tsx'
 import { EmailField, TextField } from '../parts/fields.tsx'
 import { Submit, useForm } from '../parts/form.tsx'
 import { NewPasswordField } from '../parts/new-password.tsx'
@@ -20,11 +21,13 @@ export function SignUp() {
       void (typed.current[name] = currentTarget.value),
   })
 
+  const challenge = useChallenge('register', true)
   const form = useForm(names, async ({ email, first_name, last_name, password }) => {
     if (email.trim() === '') return { email: fields.emailMissing }
     if (password === '') return { password: fields.passwordMissing }
     const optional = { ...(first_name.trim() && { first_name }), ...(last_name.trim() && { last_name }) }
-    await client.signUp({ email, password, locale: language, ...optional, ...returnToByMail() })
+    const account = { email, password, locale: language, ...optional, ...returnToByMail() }
+    await challenge.send((proof) => client.signUp({ ...account, ...proof }))
     setIsDone(true)
     return undefined
   })
@@ -64,6 +67,7 @@ export function SignUp() {
                 {...note('last_name')}
               />
               <NewPasswordField name="password" error={form.errorOf('password')} knownAs={knownAs} />
+              {challenge.widget}
               <Submit form={form} busy={words.busy}>
                 {words.submit}
               </Submit>

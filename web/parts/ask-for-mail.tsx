@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { texts } from '../texts/language.ts'
+import { type Proof, useChallenge } from './challenge.tsx'
 import { EmailField } from './fields.tsx'
 import { Submit, useForm } from './form.tsx'
 import { Outcome } from './outcome.tsx'
@@ -11,15 +12,18 @@ interface AskForMailProps {
   why: ComponentChildren
   /** Whether it replaces another form. Then its heading takes the focus. */
   isOutcome?: boolean
-  ask: (email: string) => Promise<unknown>
+  ask: (email: string, proof: Proof) => Promise<unknown>
+  /** Whether the service guards it with a challenge. */
+  isGuarded?: boolean
 }
 
-export function AskForMail({ title, why, isOutcome, ask }: AskForMailProps) {
+export function AskForMail({ title, why, isOutcome, ask, isGuarded = false }: AskForMailProps) {
   const [isSent, setIsSent] = useState(false)
   const { mail, fields } = texts
+  const challenge = useChallenge('password_reset', isGuarded)
   const form = useForm(['email'], async ({ email }) => {
     if (email.trim() === '') return { email: fields.emailMissing }
-    await ask(email)
+    await challenge.send((proof) => ask(email, proof))
     setIsSent(true)
     return undefined
   })
@@ -30,6 +34,7 @@ export function AskForMail({ title, why, isOutcome, ask }: AskForMailProps) {
       <p>{why}</p>
       <form {...form.props}>
         <EmailField error={form.errorOf('email')} autoComplete="email" />
+        {challenge.widget}
         <Submit form={form} busy={mail.busy}>
           {mail.submit}
         </Submit>

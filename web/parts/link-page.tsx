@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks'
 import { complaintAbout, hasCode } from '../failures.ts'
 import { hrefTo } from '../navigation.ts'
 import { takeToken } from '../token.ts'
+import type { Proof } from './challenge.tsx'
 import { AskForMail } from './ask-for-mail.tsx'
 import { type Refusals, Submit, useForm } from './form.tsx'
 import { Outcome } from './outcome.tsx'
@@ -20,7 +21,9 @@ interface LinkPageProps<Name extends string> {
   /** The heading when the page is opened without a link. */
   askTitle: string
   /** Sends another link. */
-  ask: (email: string) => Promise<unknown>
+  ask: (email: string, proof: Proof) => Promise<unknown>
+  /** Whether the service guards that with a challenge. */
+  isGuarded?: boolean
   /** The field for the password, as the API calls it. */
   name: Name
   /** What stands beside the field when it is empty. */
@@ -32,7 +35,7 @@ interface LinkPageProps<Name extends string> {
 }
 
 export function LinkPage<Name extends string>(props: LinkPageProps<Name>) {
-  const { words, askTitle, ask, name, missing, field, redeem, next } = props
+  const { words, askTitle, ask, isGuarded = false, name, missing, field, redeem, next } = props
   const [view, setView] = useState<'form' | 'ask' | 'void' | 'done'>(token === null ? 'ask' : 'form')
   const form = useForm([name], async (values) => {
     if (token === null || values[name] === '') return { [name]: missing }
@@ -50,8 +53,10 @@ export function LinkPage<Name extends string>(props: LinkPageProps<Name>) {
   return (
     <Shell title={words.title}>
       <Card>
-        {view === 'ask' && <AskForMail title={askTitle} why={words.askWhy} ask={ask} />}
-        {view === 'void' && <AskForMail title={words.voidTitle} why={words.voidWhy} ask={ask} isOutcome />}
+        {view === 'ask' && <AskForMail title={askTitle} why={words.askWhy} ask={ask} isGuarded={isGuarded} />}
+        {view === 'void' && (
+          <AskForMail title={words.voidTitle} why={words.voidWhy} ask={ask} isGuarded={isGuarded} isOutcome />
+        )}
         {view === 'form' && (
           <>
             <h1>{words.title}</h1>

@@ -26,11 +26,15 @@ export const de: Texts = {
     reference: (id) => `Falls das wieder passiert, wenden Sie sich mit dieser Referenz an uns: ${id}`,
     notPermitted: 'Dazu fehlt Ihnen die Berechtigung.',
     challenge:
-      'Für dieses Konto gab es zu viele fehlgeschlagene Anmeldeversuche. Bitte setzen Sie Ihr Passwort per E-Mail zurück.',
+      'Wir konnten nicht prüfen, ob Sie ein Mensch sind. Schalten Sie Werbe- und Inhaltsblocker für diese Seite aus oder versuchen Sie es mit einem anderen Browser.',
     aMoment: 'einen Moment',
     seconds: (count) => (count === 1 ? '1 Sekunde' : `${count} Sekunden`),
     minutes: (count) => (count === 1 ? '1 Minute' : `${count} Minuten`),
     hours: (count) => (count === 1 ? '1 Stunde' : `${count} Stunden`),
+  },
+  challenge: {
+    title: 'Sicherheitsprüfung',
+    asked: 'Für dieses Konto gab es mehrere Fehlversuche. Bestätigen Sie bitte, dass Sie ein Mensch sind.',
   },
   fields: {
     emailMissing: 'Geben Sie Ihre E-Mail-Adresse ein.',

@@ -25,11 +25,16 @@ export const en = {
     unexpected: 'Something went wrong on our side. Please try again later.',
     reference: (id: string) => `If it happens again, contact us with this reference: ${id}`,
     notPermitted: 'You do not have permission to do this.',
-    challenge: 'There were too many failed sign-in attempts for this account. Please reset your password by email.',
+    challenge:
+      'We could not check that you are human. Turn off content blockers for this page, or try another browser.',
     aMoment: 'a moment',
     seconds: (count: number) => (count === 1 ? '1 second' : `${count} seconds`),
     minutes: (count: number) => (count === 1 ? '1 minute' : `${count} minutes`),
     hours: (count: number) => (count === 1 ? '1 hour' : `${count} hours`),
+  },
+  challenge: {
+    title: 'Security check',
+    asked: 'There were several failed attempts for this account. Please confirm that you are human.',
   },
   fields: {
     emailMissing: 'Enter your email address.',

@@ -9,7 +9,7 @@ import { findDestination, returnToMaxLength } from '../../return-to.ts'
  */
 export function assertReturnTo({ config }: Ctx, asked: string | undefined): string | undefined {
   if (asked === undefined) return undefined
-  const returnTo = findDestination(asked, config.publicUrl, config.corsOrigins)
+  const returnTo = findDestination(asked, config.publicUrl, [...config.ownOrigins, ...config.corsOrigins])
   if (returnTo !== undefined && returnTo.length <= returnToMaxLength) return returnTo
   const message = 'must be a path of this service or an https URL of a listed origin'
   throw new AppError('validation_failed', { errors: [{ pointer: '/return_to', code: 'invalid_return_to', message }] })

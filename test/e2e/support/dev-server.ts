@@ -18,17 +18,17 @@ export class DevServer {
   readonly port: number
   readonly origin: string
 
-  private constructor(port: number, mailboxPort: number, stateDir: string) {
+  private constructor(port: number, mailboxPort: number, stateDir: string, variables: Record<string, string>) {
     this.#stateDir = stateDir
     this.port = port
     this.origin = `http://localhost:${port}`
     this.#mailbox = `http://localhost:${mailboxPort}/emails`
-    const env = { PORT: String(port), MAILBOX_PORT: String(mailboxPort), STATE_DIR: stateDir }
+    const env = { ...variables, PORT: String(port), MAILBOX_PORT: String(mailboxPort), STATE_DIR: stateDir }
     this.#process = new CommandProcess('tools/dev.ts', env)
   }
 
-  static async start(): Promise<DevServer> {
-    const server = new DevServer(await freePort(), await freePort(), await prepareState())
+  static async start(variables: Record<string, string> = {}): Promise<DevServer> {
+    const server = new DevServer(await freePort(), await freePort(), await prepareState(), variables)
     await server.#process.untilSaid('Postern runs.')
     return server
   }
