@@ -32,15 +32,17 @@ export async function checkStores(env: Env, now: Date): Promise<Readiness> {
 
 /** Anybody may call `/readyz`, and the probe holds up other writes: it is made once a minute for each start of the Worker. */
 const probeEveryMs = 60_000
-const probes = new WeakMap<D1Database, { atMs: number; found: Promise<DatabaseCheck> }>()
+const probes = new WeakMap<D1Database, { atMs: number; found: DatabaseCheck }>()
 
-function checkRoom(database: D1Database, now: Date): Promise<DatabaseCheck> {
+async function checkRoom(database: D1Database, now: Date): Promise<DatabaseCheck> {
   const last = probes.get(database)
   const atMs = now.getTime()
   if (last && atMs - last.atMs < probeEveryMs) return last.found
-  const found = findRoom(database)
-  probes.set(database, { atMs, found })
-  return found
+  // Calls that come meanwhile get the result of before. Waiting for this one, they would hang if it is cancelled.
+  const probe = { atMs, found: last?.found ?? 'ok' }
+  probes.set(database, probe)
+  probe.found = await findRoom(database)
+  return probe.found
 }
 
 async function findRoom(database: D1Database): Promise<DatabaseCheck> {

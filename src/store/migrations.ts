@@ -29,7 +29,6 @@ export async function readSchemaState(database: D1Database): Promise<SchemaState
 }
 
 const current = new WeakSet<D1Database>()
-const asked = new WeakMap<D1Database, Promise<readonly string[]>>()
 
 /** From now on a database counts as current. */
 export function trustSchema(database: D1Database): void {
@@ -37,26 +36,19 @@ export function trustSchema(database: D1Database): void {
 }
 
 /**
- * Asks once for each start of the Worker. While the database is behind it asks again for each call, so that the Worker
- * serves as soon as the migration is there. A database that does not answer is not behind: the call itself will fail.
+ * Asks until the database was seen to be current: usually once for each start of the Worker. Each request asks for itself,
+ * because a promise of another request never settles when that request is cancelled. A database that does not answer is
+ * not behind: the call itself will fail.
  *
  * @returns what is missing
  */
 export async function missingMigrations(database: D1Database): Promise<readonly string[]> {
   if (current.has(database)) return []
-  const question = asked.get(database) ?? ask(database)
-  asked.set(database, question)
-  return question
-}
-
-async function ask(database: D1Database): Promise<readonly string[]> {
   try {
     const { missing } = await readSchemaState(database)
     if (missing.length === 0) trustSchema(database)
     return missing
   } catch {
     return []
-  } finally {
-    asked.delete(database)
   }
 }

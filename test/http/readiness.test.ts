@@ -90,6 +90,15 @@ describe('a database that is behind', () => {
     }
   })
 
+  it('holds up no request when the one that asked first was cancelled', async ({ service, ada }) => {
+    let asked = 0
+    const silentOnce = hookedD1(bindings.DB, () => (asked++ === 0 ? new Promise<void>(() => {}) : undefined))
+    const started = startAnew(service, { DB: silentOnce })
+    void ada.at(started).me()
+    await expect.poll(() => asked).toBe(1)
+    await ada.at(started).me()
+  })
+
   it('is not one that does not answer', async ({ service }) => {
     const failing = hookedD1(bindings.DB, () => {
       throw new Error('D1_ERROR: Network connection lost.')
@@ -149,6 +158,21 @@ describe('a full database', () => {
     clock.advance(minute)
     expectOk(await looking.call('GET', '/readyz'))
     expect(writes).toHaveLength(2)
+  })
+})
+
+describe('the probe for room', () => {
+  it('holds up no call when the one that made it was cancelled', async ({ service }) => {
+    let probed = 0
+    const silent = hookedD1(bindings.DB, (statements) => {
+      if (!statements.some((sql) => /^\s*insert/i.test(sql))) return undefined
+      probed++
+      return new Promise<void>(() => {})
+    })
+    const started = startService({ beside: service, env: { DB: silent } })
+    void started.call('GET', '/readyz')
+    await expect.poll(() => probed).toBe(1)
+    expectOk(await started.call('GET', '/readyz'))
   })
 })
 
