@@ -58,15 +58,36 @@ describe('a request', () => {
     expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 9 })
   })
 
-  it('to refresh costs 1 round trip, 1 written row and 1 KV read, and no row when repeated', async ({
+  it('to refresh costs 1 round trip of 3 statements, 1 written row and 1 KV read', async ({ ada, metered, meter }) => {
+    await ada.at(metered).refresh()
+    const cost = meter.take()
+    expectWithin(cost, { roundTrips: 1, rowsWritten: 1, kvReads: 1 })
+    expect(cost.statements).toHaveLength(3)
+  })
+
+  it('to repeat a refresh costs 2 round trips and 1 written row, and repeating it again 1 and none', async ({
     ada,
     metered,
     meter,
   }) => {
+    await ada.refresh()
     await ada.at(metered).refresh()
-    expectWithin(meter.take(), { roundTrips: 1, rowsWritten: 1, kvReads: 1 })
+    expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 1, kvReads: 1 })
     await ada.at(metered).refresh()
     expectWithin(meter.take(), { roundTrips: 1, rowsWritten: 0, kvReads: 1 })
+  })
+
+  it('to repeat a refresh from another network costs 2 round trips and 4 written rows', async ({
+    ada,
+    metered,
+    meter,
+  }) => {
+    await ada.refresh()
+    await ada
+      .at(metered)
+      .from({ headers: { 'CF-Connecting-IP': '198.51.100.9' } })
+      .refresh()
+    expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 4, kvReads: 1 })
   })
 
   it('to log out costs 1 round trip, 4 written rows and 1 KV write', async ({ ada, metered, meter }) => {

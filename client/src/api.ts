@@ -203,7 +203,7 @@ export interface paths {
         put?: never;
         /**
          * Renew both tokens
-         * @description Returns a new access token and a new refresh token, which replaces the old one. A session lasts at most 30 days from its last refresh and 90 days from its sign-in. For 30 seconds, the last used refresh token may be used again and gets the same successor: an answer may be lost, or two tabs may refresh at once. Any other use of an old token counts as theft: the session ends and the user gets an email. With `transport: cookie` the token is read from the cookie and the new one is set as a cookie. A refusal leaves the cookie unchanged, because another tab may have a newer one.
+         * @description Returns a new access token and a new refresh token, which replaces the old one. A session lasts at most 30 days from its last refresh and 90 days from its sign-in. For 30 seconds, the last used refresh token may be used again and gets the same successor: an answer may be lost, or two tabs may refresh at once. It has to come from the same user agent and from the same network (IPv4 /24, IPv6 /64), or once in 24 hours from another network, which is recorded. At most three refreshes in 24 hours may be repeated, each any number of times. Any other use of an old token counts as theft: the session ends and the user gets an email. A token that a change of the password has closed is `invalid_refresh_token`. With `transport: cookie` the token is read from the cookie and the new one is set as a cookie. A refusal leaves the cookie unchanged, because another tab may have a newer one.
          */
         post: operations["refresh"];
         delete?: never;
@@ -229,7 +229,7 @@ export interface paths {
         put?: never;
         /**
          * Sign out
-         * @description Ends the session of a refresh token. An invalid token is not an error (RFC 7009). With `transport: cookie` the token is read from the cookie; the answer deletes the cookie and has `Clear-Site-Data: "cache"`.
+         * @description Ends the session of a refresh token, which may be an old one. An invalid token is not an error (RFC 7009), nor is one that a change of the password has closed; they end nothing. With `transport: cookie` the token is read from the cookie; the answer deletes the cookie and has `Clear-Site-Data: "cache"`.
          */
         post: operations["logout"];
         delete?: never;
@@ -1088,7 +1088,7 @@ export interface components {
              */
             at: string;
             /** @enum {string} */
-            type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted";
+            type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted";
             /** @description The user who acted, if known. */
             actor_id: string | null;
             /** @description The user who is affected, if known. */
@@ -1123,7 +1123,7 @@ export interface components {
              */
             at: string;
             /** @enum {string} */
-            type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted";
+            type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted";
             /** @description The IPv4 or IPv6 address of the client, if known. */
             ip: string | null;
             /** @description The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown. */
@@ -3516,7 +3516,7 @@ export interface operations {
                 /** @description Only events that affected this user. */
                 user_id?: string;
                 /** @description Only events of this type. */
-                type?: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted";
+                type?: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted";
                 /** @description The maximum number of items on a page. */
                 limit?: number;
                 /** @description `next_cursor` of the previous page, which had the same filters. */

@@ -27,6 +27,12 @@ export const deviceTokenSeconds = 180 * daySeconds
 /** A refresh token may be presented again for this long after its rotation: an answer got lost, or two tabs refreshed. */
 export const replayMs = 30_000
 
+/**
+ * A client loses few answers. In this time three rotations of a session may be repeated, one of them from another network:
+ * somebody who follows the rotations of a session is caught at the fourth.
+ */
+export const repeatPeriodMs = dayMs
+
 /** A device that never signs out leaves its sessions behind. Beyond this number, the oldest ones end. */
 export const maxSessionsPerUser = 50
 

@@ -57,6 +57,14 @@ function listOf(slot: Slot): readonly Statement[] {
  * the repetition would read it as permission: it would end sessions that began in between, would not learn which ones the
  * first run ended, and would count one password as two attempts. So such a batch runs once, and a failure is a 503.
  */
-export function repeatableBatch<const G extends readonly Statements[]>(db: Db, ...groups: G): Promise<BatchRows<G>> {
-  return retrying(pacingOf.get(db), () => batch(db, ...groups))
+export async function repeatableBatch<const G extends readonly Statements[]>(
+  db: Db,
+  ...groups: G
+): Promise<{ rows: BatchRows<G>; wasRepeated: boolean }> {
+  let runs = 0
+  const rows = await retrying(pacingOf.get(db), () => {
+    runs++
+    return batch(db, ...groups)
+  })
+  return { rows, wasRepeated: runs > 1 }
 }

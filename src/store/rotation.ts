@@ -1,8 +1,11 @@
 /** What moves the chain of refresh tokens of a session on, or closes it. */
-import { type SQL, and, eq, gt, gte, sql } from 'drizzle-orm'
+import { type SQL, and, eq, gt, gte, lte, sql } from 'drizzle-orm'
 import type { Db } from './db.ts'
 import { type Session, sessions } from './schema/sessions.ts'
 import { users } from './schema/users.ts'
+
+/** Where the last rotation came from. */
+export type SessionOrigin = Pick<Session, 'ip' | 'country' | 'userAgent' | 'network'>
 
 export interface Renewal {
   id: string
@@ -10,7 +13,7 @@ export interface Renewal {
   /** Sliding and absolute lifetime. */
   idleMs: number
   maxMs: number
-  from: Pick<Session, 'ip' | 'country' | 'userAgent'>
+  from: SessionOrigin
 }
 
 export interface Rotation extends Renewal {
@@ -63,17 +66,29 @@ function renewed({ now, idleMs, maxMs, from }: Renewal) {
   }
 }
 
-/** Of the condition's row of `sessions`: it has issued the token of this generation and not closed it. */
+/** Of the row: the session has issued the token of this generation and not closed it. */
 export function hasOpenToken(generation: number): SQL {
   return sql`(${and(gte(sessions.generation, generation), isOpen(generation))})`
 }
 
-/** The token of this generation is an old one that nothing has closed, so presenting it is a sign of theft. */
-export function isOldToken(id: string, generation: number): SQL {
-  const isOld = and(eq(sessions.id, id), gt(sessions.generation, generation), isOpen(generation))
-  return sql`exists (select 1 from ${sessions} where ${isOld})`
+/** Of the row: no change of the password has closed the token of this generation. */
+export function isOpen(generation: number): SQL {
+  return sql`coalesce(${sessions.firstGeneration}, 0) <= ${generation}`
 }
 
-function isOpen(generation: number): SQL {
-  return sql`coalesce(${sessions.firstGeneration}, 0) <= ${generation}`
+/** The session exists, and the token of this generation is not closed. */
+export function hasOpenSession(id: string, generation: number): SQL {
+  return sql`exists (select 1 from ${sessions} where ${and(eq(sessions.id, id), isOpen(generation))})`
+}
+
+/** The user whose session it is; null for an old token, which somebody else may hold. */
+export function holderOfToken(id: string, generation: number): SQL {
+  return sql`(select ${sessions.userId} from ${sessions} where ${and(eq(sessions.id, id), lte(sessions.generation, generation))})`
+}
+
+/** The detail of the event for a sign-out, which says so when the token was an old one. */
+export function describeSignOut(id: string, generation: number): SQL {
+  const isOld = gt(sessions.generation, generation)
+  return sql`(select case when ${isOld} then json_object('session_id', ${sessions.id}, 'superseded', json('true'))
+    else json_object('session_id', ${sessions.id}) end from ${sessions} where ${eq(sessions.id, id)})`
 }

@@ -86,7 +86,7 @@ describe('POST /auth/refresh', () => {
     await caller.refresh(tokens.refresh_token)
   })
 
-  it('answers a replay within 30 seconds with the same successor, and writes nothing', async ({
+  it('answers a replay within 30 seconds with the same successor, and writes one row at the first', async ({
     service,
     clock,
     ada,
@@ -94,8 +94,11 @@ describe('POST /auth/refresh', () => {
     clock.advance(minute)
     const successor = await ada.renewed()
     clock.advance(30 * second - 1)
+    const first = await observe(service, () => ada.refresh())
+    expect(first.effects).toEqual({ ...nothing, rows: { sessions: '~1' } })
     const { answer, effects } = await observe(service, () => ada.refresh())
     const again = expectOk(answer)
+    expect(expectOk(first.answer).refresh_token).toBe(again.refresh_token)
     expect(again.refresh_token).toBe(successor.refreshToken)
     expect(again.refresh_expires_in).toBe(30 * 24 * 3600 - 29)
     expect(effects).toEqual(nothing)
@@ -125,7 +128,14 @@ describe('POST /auth/refresh', () => {
     expectProblem(answer, 401, 'refresh_token_reused')
     expect(effects).toEqual({
       rows: { sessions: '-1', emails: '+1', audit_events: '+1' },
-      events: [{ type: 'session.reuse_detected', actor: null, user: ada.id, detail: { session_id: ada.sessionId } }],
+      events: [
+        {
+          type: 'session.reuse_detected',
+          actor: null,
+          user: ada.id,
+          detail: { session_id: ada.sessionId, rotated_ip: '203.0.113.7', rotated_country: null, reason: 'late' },
+        },
+      ],
       revoked: [ada.sessionId],
       mails: [`${email}: ${subjects.sessionReuse}`],
     })
@@ -290,7 +300,19 @@ describe('POST /auth/logout', () => {
     clock.advance(minute)
     const { answer, effects } = await observe(service, () => ada.logout())
     expectNoContent(answer)
-    expect(effects.events, 'it is no theft').toMatchObject([{ type: 'session.ended' }])
+    expect(effects, 'it is no theft, and nobody knows who it was').toEqual({
+      rows: { sessions: '-1', audit_events: '+1' },
+      events: [
+        {
+          type: 'session.ended',
+          actor: null,
+          user: ada.id,
+          detail: { session_id: ada.sessionId, superseded: true },
+        },
+      ],
+      revoked: [ada.sessionId],
+      mails: [],
+    })
     await expectEnded(successor)
     await ada.me().refused(401, 'invalid_token')
   })

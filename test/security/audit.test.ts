@@ -207,10 +207,28 @@ const table: Case[] = [
     {
       when: 'the token is the previous one, within 30 seconds',
       request: async ({ ada }) => {
-        await ada.refresh()
+        await ada.from({ headers: from }).refresh()
         return { body: { refresh_token: ada.refreshToken } }
       },
       status: 200,
+    },
+    {
+      when: 'the token is the previous one, within 30 seconds, from another network',
+      request: async ({ ada }) => {
+        await ada.from({ headers: { ...from, 'CF-Connecting-IP': '198.51.100.9' } }).refresh()
+        return { body: { refresh_token: ada.refreshToken } }
+      },
+      status: 200,
+      event: by(null, 'session.refresh_repeated'),
+    },
+    {
+      when: 'the token is the previous one, within 30 seconds, under another user agent',
+      request: async ({ ada }) => {
+        await ada.from({ headers: { ...from, 'User-Agent': 'curl/8' } }).refresh()
+        return { body: { refresh_token: ada.refreshToken } }
+      },
+      status: 401,
+      event: by(null, 'session.reuse_detected'),
     },
     {
       when: 'the token is replayed later',
@@ -231,6 +249,24 @@ const table: Case[] = [
       request: ({ ada }) => ({ body: { refresh_token: ada.refreshToken } }),
       status: 204,
       event: by('ada', 'session.ended'),
+    },
+    {
+      when: 'the token is an old one',
+      request: async ({ ada }) => {
+        await ada.refresh()
+        return { body: { refresh_token: ada.refreshToken } }
+      },
+      status: 204,
+      event: by(null, 'session.ended'),
+    },
+    {
+      when: 'a change of the password has closed the token',
+      request: async ({ ada }) => {
+        const { refreshToken } = ada
+        await ada.changePassword({ ...newPassword(goodPassword, otherPassword), refresh_token: refreshToken })
+        return { body: { refresh_token: refreshToken } }
+      },
+      status: 204,
     },
     {
       when: 'the session has ended',
@@ -563,8 +599,8 @@ describe('the audit trail', () => {
     expect([...covered, 'GET /openapi.json'].toSorted()).toEqual(operations.toSorted())
     const writes = [...covered].filter((operation) => !operation.startsWith('GET '))
     const withEvent = new Set(table.filter(({ event }) => event).map(({ operation }) => operation))
-    // A refresh is no event. A webhook is, and has a test of its own.
-    const others = ['POST /auth/refresh', 'POST /webhooks/resend']
+    // A webhook is an event, and has a test of its own.
+    const others = ['POST /webhooks/resend']
     expect(writes.filter((operation) => !others.includes(operation) && !withEvent.has(operation))).toEqual([])
   })
 

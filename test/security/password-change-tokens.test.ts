@@ -142,6 +142,7 @@ describe('a change of the password with the refresh token', () => {
   it('is refused when the session ends or the password changes meanwhile, with invalid_token', async ({ ada }) => {
     await ada.logout()
     await changeWith(ada).refused(401, 'invalid_token')
+    await changeWith(ada, 'x').refused(401, 'invalid_token')
   })
 
   it.for([{ refresh_token: 7 }, { refresh_token: ['x'] }])(
@@ -165,19 +166,44 @@ describe('a change of the password without the refresh token', () => {
     },
   )
 
-  it('ends the repetition of the token before: presented again it is theft', async ({ service, ada }) => {
+  it('ends the repetition of the token before, which is refused and no theft for a tab in flight', async ({
+    service,
+    clock,
+    ada,
+  }) => {
     const current = await ada.renewed()
     await ada.refresh()
     expectNoContent(await current.changePassword(passwords).answer)
-    const { answer, effects } = await observe(service, () => ada.refresh())
-    expectProblem(answer, 401, 'refresh_token_reused')
-    expect(effects).toMatchObject({
-      events: [{ type: 'session.reuse_detected' }],
-      revoked: [ada.sessionId],
-      mails: [`${email}: ${subjects.sessionReuse}`],
-    })
-    await expectEnded(current)
+    for (const wait of [0, 30 * second - 1]) {
+      clock.advance(wait)
+      const { answer, effects } = await observe(service, () => ada.refresh())
+      expectProblem(answer, 401, 'invalid_refresh_token')
+      expect(effects).toEqual(nothing)
+    }
+    await expectAlive(current)
   })
+
+  it.for([
+    { reason: 'late', wait: 30 * second, headers: {} },
+    { reason: 'password_changed', wait: 0, headers: { 'CF-Connecting-IP': '198.51.100.9' } },
+    { reason: 'user_agent', wait: 0, headers: { 'User-Agent': 'curl/8' } },
+  ])(
+    'makes the token before theft later and from elsewhere: $reason',
+    async ({ reason, wait, headers }, { service, clock, ada }) => {
+      const current = await ada.renewed()
+      await ada.refresh()
+      expectNoContent(await current.changePassword(passwords).answer)
+      clock.advance(wait)
+      const { answer, effects } = await observe(service, () => ada.from({ headers }).refresh())
+      expectProblem(answer, 401, 'refresh_token_reused')
+      expect(effects).toMatchObject({
+        events: [{ type: 'session.reuse_detected', detail: { reason } }],
+        revoked: [ada.sessionId],
+        mails: [`${email}: ${subjects.sessionReuse}`],
+      })
+      await expectEnded(current)
+    },
+  )
 
   it('leaves later rotations repeatable', async ({ ada }) => {
     const current = await ada.renewed()
@@ -186,9 +212,13 @@ describe('a change of the password without the refresh token', () => {
     expect((await current.refresh()).refresh_token).toBe(successor.refreshToken)
   })
 
-  it('catches a thief who refreshed the token before: the session ends when its owner refreshes', async ({ ada }) => {
+  it('catches a thief who refreshed the token before: the session ends when its owner refreshes', async ({
+    clock,
+    ada,
+  }) => {
     const thief = await ada.renewed()
     expectNoContent(await ada.changePassword(passwords).answer)
+    clock.advance(minute)
     await ada.refresh().refused(401, 'refresh_token_reused')
     await expectEnded(thief)
   })

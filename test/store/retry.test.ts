@@ -177,7 +177,7 @@ describe('a write whose answer is lost', () => {
     const { broken, asked } = inTrouble(service, { message, times: 2, when: 'after' })
     const successor = await ada.at(broken).renewed()
     expect(asked).toHaveLength(3)
-    expect(await rowOf('sessions')).toMatchObject({ generation: 2 })
+    expect(await rowOf('sessions'), 'no repetition').toMatchObject({ generation: 2, repeated_generation: null })
     await successor.at(service).refresh()
     expect(await rowsOf('audit_events', "type = 'session.reuse_detected'")).toEqual([])
   })

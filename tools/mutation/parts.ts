@@ -36,8 +36,26 @@ export const parts: Record<string, Part> = {
     ],
     tests: [
       ...tests('routes', 'registration', 'sign-in', 'sessions', 'passwords'),
-      ...tests('security', 'audit', 'abuse', 'edge', 'session-limit', 'turnstile', 'new-sign-in', 'meanwhile'),
+      ...tests(
+        'security',
+        'repetition',
+        'password-change-tokens',
+        'audit',
+        'abuse',
+        'edge',
+        'session-limit',
+        'turnstile',
+        'new-sign-in',
+        'meanwhile',
+      ),
       'test/http/failures.test.ts',
+    ],
+  },
+  repetition: {
+    mutate: ['src/store/{repetition,rotation}.ts', 'src/ip-address.ts', 'src/http/own-refresh-token.ts'],
+    tests: [
+      ...tests('security', 'repetition', 'password-change-tokens', 'audit'),
+      ...tests('routes', 'sessions', 'refresh-cookie'),
     ],
   },
   administration: {

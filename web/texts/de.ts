@@ -164,6 +164,7 @@ export const de: Texts = {
       'user.deletion_refused': 'Ein Versuch, Ihr Konto zu löschen, ist fehlgeschlagen',
       'user.expired': 'Ihr Konto wurde entfernt, weil es nie aktiviert wurde',
       'session.ended': 'Sie wurden auf einem oder mehreren Geräten abgemeldet',
+      'session.refresh_repeated': 'Anmeldung ein zweites Mal aus einem anderen Netz verlängert',
       'session.reuse_detected': 'Eine Sitzung wurde beendet, weil sie möglicherweise gestohlen wurde',
       'email.failed': 'Eine E-Mail an Sie konnte nicht gesendet werden',
       'email.undeliverable': 'E-Mails an Ihre Adresse sind nicht zustellbar',

@@ -14,6 +14,7 @@ import { passwordIdOf } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { sessionOrigin } from '../sessions/origin.ts'
 import { revoke } from '../sessions/revocation.ts'
 import type { PasswordPrincipal } from '../sessions/signed-in.ts'
 import { type Tokens, issueTokens, sessionLifetime } from '../sessions/tokens.ts'
@@ -57,8 +58,7 @@ export async function changePassword(
   const ifDone = happened(event.id)
   const passwordId = passwordIdOf(user)
   const knowsToken = generation === undefined ? undefined : hasOpenToken(generation)
-  const { ip, country, userAgent } = ctx.origin
-  const renewal = { id: session.id, now: event.at, ...sessionLifetime, from: { ip, country, userAgent } }
+  const renewal = { id: session.id, now: event.at, ...sessionLifetime, from: sessionOrigin(ctx) }
   const rows = await batch(ctx.db, {
     decided: insertAuditEvent(
       ctx.db,

@@ -15,6 +15,7 @@ import { auditEvent } from '../audit/trail.ts'
 import { announceEmail } from '../mail/outbox.ts'
 import { type Device, issueDeviceToken, newDevice } from '../protection/devices.ts'
 import { promoteFirstAdmin } from './bootstrap-admin.ts'
+import { sessionOrigin } from './origin.ts'
 import { revoke } from './revocation.ts'
 import { type SignInTokens, issueTokens, sessionLifetime } from './tokens.ts'
 
@@ -64,7 +65,6 @@ interface RefusedMeanwhile {
 /** A new session and the event that records its start, for `beginSession`. Stores neither. */
 export function prepareSession(ctx: Ctx, userId: string, type: 'user.signed_in' | 'user.activated') {
   const now = ctx.now()
-  const { ip, country, userAgent } = ctx.origin
   const session: Session = {
     id: uuidv7(now),
     userId,
@@ -74,9 +74,14 @@ export function prepareSession(ctx: Ctx, userId: string, type: 'user.signed_in' 
     expiresAt: new Date(now.getTime() + sessionLifetime.idleMs),
     firstGeneration: null,
     settledGeneration: null,
-    ip,
-    country,
-    userAgent,
+    ...sessionOrigin(ctx),
+    repeatedGeneration: null,
+    lastRepeatAt: null,
+    secondRepeatAt: null,
+    thirdRepeatAt: null,
+    strayedAt: null,
+    strayedGeneration: null,
+    strayedNetwork: null,
   }
   const event = auditEvent(ctx, type, { actorId: userId, userId, detail: { session_id: session.id } })
   return { session, event }

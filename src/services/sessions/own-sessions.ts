@@ -3,6 +3,7 @@ import { verifyToken } from '../../crypto/tokens.ts'
 import { AppError, invalidToken } from '../../errors.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
+import { describeSignOut, hasOpenSession, holderOfToken } from '../../store/rotation.ts'
 import { allOf } from '../../store/db.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
 import type { Session } from '../../store/schema/sessions.ts'
@@ -20,15 +21,19 @@ import { auditEvent } from '../audit/trail.ts'
 import { revoke } from './revocation.ts'
 import type { Principal } from './signed-in.ts'
 
-/** Ends the session of a refresh token. A token that is not valid is no failure (RFC 7009 §2.2). */
+/**
+ * Ends the session of a refresh token. A token that is not valid is no failure (RFC 7009 §2.2). An old token ends the
+ * session, too: a client whose last answer was lost has to be able to sign out, and `refresh` would end it as stolen. The
+ * event then names nobody as its actor. A token that a change of the password closed ends nothing.
+ */
 export async function signOut(ctx: Ctx, token: string): Promise<void> {
   const verified = await verifyToken(ctx.tokens, 'rt+jwt', token, ctx.now())
   if (verified.kind === 'refused') return
-  const { sid } = verified.claims
-  const event = auditEvent(ctx, 'session.ended', { detail: { session_id: sid } })
-  const owner = ownerOfSession(sid)
+  const { sid, gen } = verified.claims
+  const event = auditEvent(ctx, 'session.ended', {})
+  const about = { userId: ownerOfSession(sid), actorId: holderOfToken(sid, gen), detail: describeSignOut(sid, gen) }
   const { ended } = await batch(ctx.db, {
-    decided: insertAuditEvent(ctx.db, { ...event, actorId: owner, userId: owner }, sessionExists(sid)),
+    decided: insertAuditEvent(ctx.db, { ...event, ...about }, hasOpenSession(sid, gen)),
     ended: deleteSession(ctx.db, sid, happened(event.id)),
   })
   revoke(ctx, ended)

@@ -21,6 +21,7 @@ export const auditTypes = [
   'user.deletion_refused',
   'user.expired',
   'session.ended',
+  'session.refresh_repeated',
   'session.reuse_detected',
   'email.failed',
   'email.undeliverable',

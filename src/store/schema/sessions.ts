@@ -22,6 +22,18 @@ export const sessions = sqliteTable(
     ip: text('ip'),
     country: text('country'),
     userAgent: text('user_agent'),
+    /** The network of `ip`, see `networkOf`. Null in rows that were last rotated before there was this column. */
+    network: text('network'),
+    /** The generation whose rotation was repeated last: it is counted, and repeating it again writes nothing. */
+    repeatedGeneration: integer('repeated_generation'),
+    /** When the last three repeated rotations were repeated first, newest first. A fourth in a day is theft. */
+    lastRepeatAt: instant('last_repeat_at'),
+    secondRepeatAt: instant('second_repeat_at'),
+    thirdRepeatAt: instant('third_repeat_at'),
+    /** The last repetition from another network: when, of which generation, and from where. */
+    strayedAt: instant('strayed_at'),
+    strayedGeneration: integer('strayed_generation'),
+    strayedNetwork: text('strayed_network'),
   },
   (table) => [index('sessions_user').on(table.userId)],
 )

@@ -7,7 +7,7 @@ import type { Success } from '../../support/api.ts'
 import { day, hour, minute, second } from '../../support/clock.ts'
 import { linkTokenIn } from '../../support/inbox.ts'
 import { goodPassword, otherPassword } from '../../support/person.ts'
-import type { Account, Device, Expected, Link, Model, Session } from './model.ts'
+import type { Account, Device, Expected, Link, Model, Place, Session } from './model.ts'
 import { type Real, advance, compare, currentAdmin, expectSame, findUser } from './real.ts'
 
 const addresses = ['ada@example.com', 'bob@example.com'] as const
@@ -216,30 +216,56 @@ async function activate(model: Model, real: Real, link: Link, password: string):
   if (expected.outcome === 200) keepDevice(model, link.account.address, json as Success<'activate'>)
 }
 
-async function refresh(model: Model, real: Real, session: Session, generation: number): Promise<void> {
+/** As headers, for a network and a user agent of the model. */
+const headersOf = ({ network, agent }: Place) => ({
+  'CF-Connecting-IP': { home: '203.0.113.7', office: '198.51.100.9', abroad: '2001:db8::7' }[network],
+  ...(agent === 'program' && { 'User-Agent': 'curl/8' }),
+})
+
+/** Mostly where sessions begin. */
+const place = fc.record<Place>({
+  network: fc.oneof(
+    { weight: 5, arbitrary: fc.constant('home' as const) },
+    fc.constantFrom('office' as const, 'abroad' as const),
+  ),
+  agent: fc.oneof({ weight: 9, arbitrary: fc.constant('browser' as const) }, fc.constant('program' as const)),
+})
+
+async function refresh(model: Model, real: Real, session: Session, generation: number, from: Place): Promise<void> {
   const body = { refresh_token: tokenOf(session, generation) }
-  await post(real, '/auth/refresh', body, model.refresh(session, generation))
+  const expected = model.refresh(session, generation, from)
+  await compare(real, expected, 'POST', '/auth/refresh', { body, headers: headersOf(from) })
 }
 
 const sessions = [
-  command<[number, number]>(
+  command<[number, number, Place]>(
     'refresh',
-    [which, generation],
-    (index, older) => async (model, real) => {
+    [which, generation, place],
+    (index, older, from) => async (model, real) => {
       const session = pickSession(model, index)
-      await refresh(model, real, session, pickGeneration(session, older))
+      await refresh(model, real, session, pickGeneration(session, older), from)
     },
     hasSession,
   ),
-  command<[number, number]>(
+  command<[number, number, Place[], number]>(
     'repeat a refresh',
     // Up to the last moment at which a lost answer is believed, and from the first at which it is not.
-    [which, fc.constantFrom(0, 29 * second, 30 * second, 31 * second)],
-    (index, ms) => async (model, real) => {
+    [
+      which,
+      fc.constantFrom(0, 29 * second, 30 * second, 31 * second),
+      fc.array(place, { minLength: 2, maxLength: 4 }),
+      fc.integer({ min: 1, max: 4 }),
+    ],
+    (index, ms, places, times) => async (model, real) => {
       const session = pickSession(model, index)
-      await refresh(model, real, session, 0)
-      advance(model, real, ms)
-      if (session.refreshTokens.length > 1) await refresh(model, real, session, 1)
+      for (let rotation = 0; rotation < times; rotation++) {
+        await refresh(model, real, session, 0, places[0]!)
+        advance(model, real, rotation === times - 1 ? ms : second)
+        for (const from of places.slice(1)) {
+          if (session.refreshTokens.length > 1) await refresh(model, real, session, 1, from)
+        }
+        advance(model, real, second)
+      }
     },
     hasSession,
   ),
@@ -313,21 +339,17 @@ const own = [
     },
     hasSession,
   ),
-  command<[number, string | null, string]>(
+  command<[number, string | null, string, number | null, Place]>(
     'change password',
-    [which, rightOr, password],
-    (index, given, new_password) => async (model, real) => {
+    [which, rightOr, password, fc.option(generation, { freq: 2, nil: null }), place],
+    (index, given, new_password, older, from) => async (model, real) => {
       const session = pickSession(model, index)
       const old_password = given ?? rightPassword(session)
-      const body = { old_password, new_password }
-      await bearer(
-        real,
-        'POST',
-        '/auth/change-password',
-        session,
-        model.changePassword(session, old_password, new_password),
-        body,
-      )
+      const which = older === null ? null : pickGeneration(session, older)
+      const body = { old_password, new_password, refresh_token: which === null ? null : tokenOf(session, which) }
+      const expected = model.changePassword(session, old_password, new_password, which, from)
+      const call = { token: session.access.text, body, headers: headersOf(from) }
+      await compare(real, expected, 'POST', '/auth/change-password', call)
     },
     hasSession,
   ),

@@ -31,8 +31,25 @@ interface Attempt {
   at: number
 }
 
+/** Where a refresh comes from: a network and a user agent. */
+export interface Place {
+  network: 'home' | 'office' | 'abroad'
+  agent: 'browser' | 'program'
+}
+
 export interface Session {
   account: Account
+  /** Of the sign-in or the last rotation. */
+  from: Place
+  /** Tokens before this generation are closed. */
+  firstGeneration: number
+  /** The newest generation at the last change of the password without a token. */
+  settledGeneration: number
+  /** The generation whose rotation was repeated last, and when rotations were. */
+  repeatedGeneration: number
+  repeatedAt: number[]
+  /** The last repetition from another network. */
+  stray: { at: number; generation: number; network: Place['network'] } | undefined
   createdAt: number
   /** Sign-in or the last rotation. */
   usedAt: number
@@ -252,24 +269,57 @@ export class Model {
   }
 
   /** @param generation counted back from the newest: 0 is the newest */
-  refresh(session: Session, generation: number): Expected {
-    const token = session.refreshTokens.at(-1 - generation)!
+  /** @param older how many tokens before the newest one */
+  refresh(session: Session, older: number, from: Place): Expected {
+    const token = session.refreshTokens.at(-1 - older)!
     if (token.expiresAt <= this.now || !this.isAlive(session)) return { outcome: 'invalid_refresh_token' }
-    if (generation === 0) {
-      session.usedAt = this.now
-      session.expiresAt = Math.min(this.now + 30 * day, session.createdAt + 90 * day)
+    if (older === 0) {
+      this.#rotate(session, from)
       return { outcome: 200, session }
     }
-    if (generation === 1 && this.now < session.usedAt + 30 * second) return { outcome: 200, session }
+    if (!isOpen(session, older)) return { outcome: 'invalid_refresh_token' }
+    if (older === 1 && this.#repeats(session, from)) return { outcome: 200, session }
+    if (older === 1 && this.#isInFlight(session, from)) return { outcome: 'invalid_refresh_token' }
     this.#note('session.reuse_detected', 'nobody')
     session.isEnded = true
     return told('refresh_token_reused', this.#ask('sessionReuse', session.account.address))
   }
 
-  logout(session: Session, generation: number): Expected {
-    const token = session.refreshTokens.at(-1 - generation)!
-    if (token.expiresAt > this.now && !session.isSwept && !session.isEnded) {
-      this.#note('session.ended', 'self')
+  #rotate(session: Session, from: Place): void {
+    session.usedAt = this.now
+    session.expiresAt = Math.min(this.now + 30 * day, session.createdAt + 90 * day)
+    session.from = from
+  }
+
+  /** Whether a tab may have sent the token while another one changed the password. */
+  #isInFlight({ usedAt, settledGeneration, refreshTokens, from }: Session, { network, agent }: Place): boolean {
+    const isHere = network === from.network && agent === from.agent
+    return isHere && settledGeneration === refreshTokens.length && this.now < usedAt + 30 * second
+  }
+
+  /** Whether the last rotation is repeated for whoever is there. */
+  #repeats(session: Session, { network, agent }: Place): boolean {
+    const newest = session.refreshTokens.length
+    const { stray } = session
+    if (this.now >= session.usedAt + 30 * second) return false
+    if (session.settledGeneration === newest || agent !== session.from.agent) return false
+    const isCounted = session.repeatedGeneration === newest
+    const isHere = network === session.from.network
+    if (isCounted && (isHere || (stray?.generation === newest && stray.network === network))) return true
+    if (!isCounted && session.repeatedAt.filter((at) => at > this.now - day).length >= 3) return false
+    if (!isHere && stray && stray.at > this.now - day) return false
+    if (!isCounted) session.repeatedAt.push(this.now)
+    session.repeatedGeneration = newest
+    if (isHere) return true
+    session.stray = { at: this.now, generation: newest, network }
+    this.#note('session.refresh_repeated', 'nobody')
+    return true
+  }
+
+  logout(session: Session, older: number): Expected {
+    const token = session.refreshTokens.at(-1 - older)!
+    if (token.expiresAt > this.now && !session.isSwept && !session.isEnded && isOpen(session, older)) {
+      this.#note('session.ended', older === 0 ? 'self' : 'nobody')
       session.isEnded = true
     }
     return { outcome: 204 }
@@ -315,8 +365,12 @@ export class Model {
     return { outcome: 200 }
   }
 
-  changePassword(session: Session, password: string, next: string): Expected {
+  /** @param older of the refresh token that goes with it, if one does: how many tokens before the newest one */
+  changePassword(session: Session, password: string, next: string, older: number | null, from: Place): Expected {
     if (!this.isSignedIn(session)) return { outcome: 'invalid_token' }
+    if (older !== null && session.refreshTokens.at(-1 - older)!.expiresAt <= this.now) {
+      return { outcome: 'invalid_refresh_token' }
+    }
     const { account } = session
     const refused = this.#claim(account.address)
     if (refused) return refused
@@ -324,12 +378,21 @@ export class Model {
       this.#note('user.password_change_refused', 'self')
       return this.#suspect(account.address, account, 'wrong_password')
     }
+    this.tries.delete(account.address)
+    if (older !== null && !isOpen(session, older)) return { outcome: 'invalid_refresh_token' }
     this.#note('user.password_changed', 'self')
     setPassword(account, next)
-    this.tries.delete(account.address)
     this.#endSessions(account, session)
     this.#dropLinks(account, 'reset')
-    return told(204, this.#ask('passwordChanged', account.address))
+    const notice = this.#ask('passwordChanged', account.address)
+    const newest = session.refreshTokens.length
+    if (older === null) {
+      session.settledGeneration = newest
+      return told(204, notice)
+    }
+    this.#rotate(session, from)
+    session.firstGeneration = newest + 1
+    return { ...told(200, notice), session }
   }
 
   deleteMe(session: Session, password: string): Expected {
@@ -504,7 +567,17 @@ export class Model {
   #open(account: Account): Session {
     const times = { createdAt: this.now, usedAt: this.now, expiresAt: this.now + 30 * day }
     const access = { text: '', expiresAt: 0 }
-    const session: Session = { account, ...times, isEnded: false, isSwept: false, refreshTokens: [], access }
+    const chain = { firstGeneration: 1, settledGeneration: 0, repeatedGeneration: 0, repeatedAt: [], stray: undefined }
+    const session: Session = {
+      account,
+      ...times,
+      from: atHome,
+      ...chain,
+      isEnded: false,
+      isSwept: false,
+      refreshTokens: [],
+      access,
+    }
     this.sessions.push(session)
     const kept = this.sessions.filter((each) => each.account === account && !each.isEnded && !each.isSwept)
     for (const old of kept.slice(0, -50)) {
@@ -592,6 +665,13 @@ export class Model {
       if (budget === address || budget.startsWith(`${address}:`)) this.tries.delete(budget)
     }
   }
+}
+
+const atHome: Place = { network: 'home', agent: 'browser' }
+
+/** Whether no change of the password has closed the token. */
+function isOpen({ refreshTokens, firstGeneration }: Session, older: number): boolean {
+  return refreshTokens.length - older >= firstGeneration
 }
 
 function setPassword(account: Account, password: string | null): void {

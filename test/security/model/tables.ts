@@ -37,14 +37,22 @@ export async function expectTables(model: Model): Promise<void> {
   )
 
   const sessions = await select(
-    `select email, generation, sessions.created_at, last_used_at, expires_at from sessions join users on users.id = user_id where ${notAdmin}`,
+    `select email, generation, coalesce(first_generation, 1) as first_generation, repeated_generation,
+      last_repeat_at, third_repeat_at, strayed_at, strayed_generation,
+      sessions.created_at, last_used_at, expires_at from sessions join users on users.id = user_id where ${notAdmin}`,
   )
   const rows = model.sessions.filter(({ isEnded, isSwept }) => !isEnded && !isSwept)
   expect(sorted(sessions)).toEqual(
     sorted(
-      rows.map(({ account, refreshTokens, createdAt, usedAt, expiresAt }) => ({
+      rows.map(({ account, refreshTokens, createdAt, usedAt, expiresAt, ...chain }) => ({
         email: account.address,
         generation: refreshTokens.length,
+        first_generation: chain.firstGeneration,
+        repeated_generation: chain.repeatedGeneration || null,
+        last_repeat_at: chain.repeatedAt.at(-1) ?? null,
+        third_repeat_at: chain.repeatedAt.at(-3) ?? null,
+        strayed_at: chain.stray?.at ?? null,
+        strayed_generation: chain.stray?.generation ?? null,
         created_at: createdAt,
         last_used_at: usedAt,
         expires_at: expiresAt,
@@ -123,6 +131,10 @@ const impossible: Record<string, string> = {
   'an active user who was never activated': "select id from users where status = 'active' and activated_at is null",
   'a pending user who was activated': "select id from users where status = 'pending' and activated_at is not null",
   'a session older than 90 days': `select id from sessions where expires_at > created_at + ${90 * 24 * 3600 * 1000}`,
+  'a token closed that was never issued': 'select id from sessions where first_generation > generation',
+  'a repetition counted that never was': `select id from sessions
+    where repeated_generation > generation or (repeated_generation is null) <> (last_repeat_at is null)
+      or strayed_generation > repeated_generation`,
   'a generation below one': 'select id from sessions where generation < 1',
   'more than fifty sessions': 'select user_id from sessions group by 1 having count(*) > 50',
   'more than a hundred tries': 'select key from attempt_counters where count > 100 or count < 1',

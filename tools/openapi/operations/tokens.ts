@@ -18,7 +18,7 @@ export const tokenOperations: Operations = {
     tag: 'Tokens',
     summary: 'Renew both tokens',
     description:
-      'Returns a new access token and a new refresh token, which replaces the old one. A session lasts at most 30 days from its last refresh and 90 days from its sign-in. For 30 seconds, the last used refresh token may be used again and gets the same successor: an answer may be lost, or two tabs may refresh at once. Any other use of an old token counts as theft: the session ends and the user gets an email. With `transport: cookie` the token is read from the cookie and the new one is set as a cookie. A refusal leaves the cookie unchanged, because another tab may have a newer one.',
+      'Returns a new access token and a new refresh token, which replaces the old one. A session lasts at most 30 days from its last refresh and 90 days from its sign-in. For 30 seconds, the last used refresh token may be used again and gets the same successor: an answer may be lost, or two tabs may refresh at once. It has to come from the same user agent and from the same network (IPv4 /24, IPv6 /64), or once in 24 hours from another network, which is recorded. At most three refreshes in 24 hours may be repeated, each any number of times. Any other use of an old token counts as theft: the session ends and the user gets an email. A token that a change of the password has closed is `invalid_refresh_token`. With `transport: cookie` the token is read from the cookie and the new one is set as a cookie. A refusal leaves the cookie unchanged, because another tab may have a newer one.',
 
     answers: { 200: { description: 'Both tokens are renewed.', schema: 'TokenAnswer' } },
     problems: ['invalid_refresh_token', 'refresh_token_reused', 'origin_not_allowed'],
@@ -28,7 +28,7 @@ export const tokenOperations: Operations = {
     tag: 'Tokens',
     summary: 'Sign out',
     description:
-      'Ends the session of a refresh token. An invalid token is not an error (RFC 7009). With `transport: cookie` the token is read from the cookie; the answer deletes the cookie and has `Clear-Site-Data: "cache"`.',
+      'Ends the session of a refresh token, which may be an old one. An invalid token is not an error (RFC 7009), nor is one that a change of the password has closed; they end nothing. With `transport: cookie` the token is read from the cookie; the answer deletes the cookie and has `Clear-Site-Data: "cache"`.',
 
     answers: { 204: { description: 'The session has ended.' } },
     problems: ['origin_not_allowed'],
