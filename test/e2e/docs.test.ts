@@ -1,5 +1,6 @@
 /** Checks what the documents say about the code. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { existsSync, globSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -80,6 +81,30 @@ test('no command of a document imports a module of the repository', () => {
 test('documents call this machine localhost, as the development server does', () => {
   const stale = pages.filter((page) => page !== 'CHANGELOG.md' && /127\.0\.0\.1:(878\d|\$)/.test(read(page)))
   assert.deepEqual(stale, [])
+})
+
+test('git ignores every file that a document has an operator write, wherever it is kept', () => {
+  const option = /(?:--save-secrets|--file|--output|>) +((?:~\/|\.\/)?[\w.-]+\.(?:json|sql|txt|pem|key))\b/g
+  const forOperators = [
+    'README.md',
+    ...['operations', 'keys', 'mail', 'configuration'].map((name) => `docs/${name}.md`),
+  ]
+  const written = forOperators
+    .flatMap((page) => codeOf(page))
+    .flatMap((code) => [...code.matchAll(option)].map(([, file]) => file))
+  const names = sorted(written.flatMap((file) => file?.replace(/^~\/|^\.\//, '') ?? []))
+  assert.ok(names.includes('postern-secrets.json') && names.includes('since.json') && names.includes('postern.sql'))
+  // What older pages said, and what the tools write beside a file while they replace it.
+  const all = [...names, 'keys.json', 'secrets.json', '.dev.vars', '.env', ...names.map((name) => `${name}.1234.new`)]
+  for (const name of all.filter((each) => !/\.sql\..*new$|^since.*new$/.test(each))) {
+    assert.equal(spawnSync('git', ['check-ignore', '-q', name], { cwd: root }).status, 0, name)
+  }
+  assert.notEqual(spawnSync('git', ['check-ignore', '-q', 'migrations/0000_init.sql'], { cwd: root }).status, 0)
+})
+
+test('documents have one name for the copy of the secrets', () => {
+  const options = pages.flatMap((page) => codeOf(page).flatMap((code) => code.match(/--save-secrets +\S+/g) ?? []))
+  assert.deepEqual(sorted(options.filter((option) => !/FILE/.test(option))), ['--save-secrets ~/postern-secrets.json'])
 })
 
 test('every path of the repository that a document names exists', () => {

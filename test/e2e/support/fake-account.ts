@@ -10,6 +10,8 @@ export interface FakeAccount {
   /** The ids of the versions that were deployed, oldest first. */
   deployments: string[]
   isMailPaused?: boolean
+  /** What the newest code was uploaded with, as text. */
+  upload?: string
   /** What the database was asked to do, in order. */
   statements?: string[]
 }

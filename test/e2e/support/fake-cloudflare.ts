@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers'
 import { serveLocally } from '../../../tools/local-http.ts'
 import {
   type FakeAccount,
+  addVersion,
   changeSecrets,
   deployVersion,
   emptyAccount,
@@ -137,6 +138,23 @@ function answerOperation(account: FakeAccount, call: string, url: URL, body: str
     return version ? { result: version } : { status: 404, code: 10007 }
   }
   if (call === `GET ${worker}/deployments`) return { result: { deployments: listDeployments(account) } }
+  if (call === `POST ${worker}/versions`) {
+    account.upload = body
+    const resources = { script: { etag: 'x' }, script_runtime: {}, bindings: [] }
+    const id = addVersion(account, false)
+    return { result: { id, startup_time_ms: 1, metadata: { has_preview: false }, resources } }
+  }
+  if (/^(GET|PUT|PATCH) \/workers\/workers\/postern$/.test(call)) {
+    return { result: { id: 'w', name: 'postern', subdomain: { enabled: false, previews_enabled: false } } }
+  }
+  if (call === `GET ${worker}/settings`) return { result: { bindings: [] } }
+  if (call === `GET ${worker}/subdomain` || call === `POST ${worker}/subdomain`) {
+    return { result: { enabled: false, previews_enabled: false } }
+  }
+  if (call === 'GET /workers/subdomain') return { result: { subdomain: 'test' } }
+  if (call === `PUT ${worker}/schedules`) return { result: { schedules: [] } }
+  if (/^GET \/queues\/\w+\/consumers$/.test(call)) return { result: [] }
+  if (/^(POST|PUT) \/queues\/\w+\/consumers/.test(call)) return { result: {} }
   if (call === `PATCH ${worker}/script-settings`) return { result: {} }
   if (call === `GET /workers/services/postern`) {
     return {
@@ -186,7 +204,8 @@ function answerDatabase(account: FakeAccount, call: string, operation: string, b
 
 function queueRow(queue: { queue_id: string; queue_name: string }) {
   const time = '2026-11-22T00:00:00Z'
-  return { ...queue, created_on: time, modified_on: time, producers_total_count: 0, consumers_total_count: 0 }
+  const totals = { producers_total_count: 0, consumers_total_count: 0, producers: [], consumers: [] }
+  return { ...queue, created_on: time, modified_on: time, ...totals }
 }
 
 function uuidOf(hex: string): string {
