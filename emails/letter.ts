@@ -1,8 +1,10 @@
 /** Whose product an email is about. */
 export interface Brand {
   productName: string
-  /** An origin without a trailing slash; the only place that an email links to. */
+  /** An origin without a trailing slash. Emails link to it, and to the support, and nowhere else. */
   publicUrl: string
+  /** Where people reach whoever runs the service: `mailto:` or `https:`. Null when the operator named no contact. */
+  supportUrl: string | null
 }
 
 /**

@@ -26,7 +26,8 @@ export type Message = { [T in keyof Letters]: { template: T } & DetailsOf<Letter
  */
 export function renderEmail(message: Message, brand: Brand, language: Language = 'en'): RenderedEmail {
   const { letters, frame } = catalogs[language]
-  const sender = { productName: plainLine(brand.productName, 60), publicUrl: brand.publicUrl }
+  const { publicUrl, supportUrl } = brand
+  const sender = { productName: plainLine(brand.productName, 60), publicUrl, supportUrl }
   // A template and its details belong together, which the compiler loses sight of.
   const write = letters[message.template] as (brand: Brand, details: Message) => Letter
   const letter = write(sender, message)

@@ -16,6 +16,6 @@ function blockText(block: Block): string {
     case 'facts':
       return block.facts.map(([label, value]) => `${label}: ${value}`).join('\n')
     case 'note':
-      return block.link ? `${block.text}\n${block.link.label}: ${block.link.url}` : block.text
+      return block.link ? `${block.text}\n${block.link.label}: ${block.link.url.replace(/^mailto:/, '')}` : block.text
   }
 }

@@ -1,3 +1,8 @@
+import brand from '../web/brand.json' with { type: 'json' }
+
+/** The accent of the pages, light and dark, is that of the emails, too: `web/brand.json`. */
+const { light, dark } = brand
+
 /** The look of every email. Inline styles are the light theme, which any client shows; the style sheet adds the dark one. */
 const font = "font-family:system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 /** Two properties, because some clients know only one of them. */
@@ -12,8 +17,8 @@ export const styles = {
   card: 'background:#ffffff;border:1px solid #dfe5e8;border-radius:12px;padding:28px 24px 12px',
   heading: `${font};font-size:22px;line-height:28px;font-weight:700;color:#18222a;margin:0 0 16px`,
   paragraph: `${font};font-size:16px;line-height:24px;color:#18222a;margin:0 0 16px;${breakable}`,
-  button: 'background:#0f5c63;border-radius:8px;mso-padding-alt:13px 24px',
-  buttonLink: `${font};display:inline-block;padding:13px 24px;font-size:16px;line-height:22px;font-weight:600;color:#ffffff;text-decoration:none;border-radius:8px`,
+  button: `background:${light.accent};border-radius:8px;mso-padding-alt:13px 24px`,
+  buttonLink: `${font};display:inline-block;padding:13px 24px;font-size:16px;line-height:22px;font-weight:600;color:${light.onAccent};text-decoration:none;border-radius:8px`,
   small: `${font};font-size:13px;line-height:19px;color:#51606b;margin:12px 0 20px`,
   /** The address of a link, with its token, is one long word. */
   address: 'color:#51606b;font-size:12px;word-break:break-all',
@@ -22,7 +27,7 @@ export const styles = {
   factTable: 'width:100%;margin:0 0 20px;border-bottom:1px solid #dfe5e8',
   note: `${font};font-size:14px;line-height:21px;color:#36444f;background:#eef2f3;border-radius:8px;padding:12px 16px;${breakable}`,
   noteTable: 'width:100%;margin:4px 0 16px',
-  noteLink: 'color:#0f5c63;font-weight:600',
+  noteLink: `color:${light.accent};font-weight:600`,
   footer: `${font};font-size:12px;line-height:18px;color:#51606b;padding:16px 4px 0;${breakable}`,
   footerLink: 'color:#51606b',
 } as const
@@ -38,8 +43,8 @@ export const styleSheet = [
   '.soft{color:#a9b6bf!important}',
   '.rule{border-color:#2f3a42!important}',
   '.note{background:#252e35!important;color:#cfd8de!important}',
-  '.accent{color:#86d3d8!important}',
-  '.button{background:#86d3d8!important}',
-  '.button a{color:#0b2326!important}',
+  `.accent{color:${dark.accent}!important}`,
+  `.button{background:${dark.accent}!important}`,
+  `.button a{color:${dark.onAccent}!important}`,
   '}',
 ].join('')

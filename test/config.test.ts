@@ -39,6 +39,7 @@ describe('a configuration', () => {
       ownOrigins: ['https://accounts.example.com'],
       productName: 'Postern',
       mailFrom: 'Postern <accounts@example.com>',
+      supportUrl: null,
       audience: 'postern',
       bootstrapAdminEmail: 'admin@example.com',
       passwordMinLength: 8,
@@ -93,6 +94,14 @@ describe('a configuration', () => {
     { name: 'PASSWORD_MIN_LENGTH', value: '64', expected: { passwordMinLength: 64 } },
     { name: 'PASSWORD_MIN_LENGTH', value: 12, expected: { passwordMinLength: 12 } },
     { name: 'MAIL_FROM', value: 'accounts@example.com', expected: { mailFrom: 'accounts@example.com' } },
+    { name: 'SUPPORT_CONTACT', value: undefined, expected: { supportUrl: null } },
+    { name: 'SUPPORT_CONTACT', value: ' ', expected: { supportUrl: null } },
+    { name: 'SUPPORT_CONTACT', value: 'Help@Example.com', expected: { supportUrl: 'mailto:help@example.com' } },
+    {
+      name: 'SUPPORT_CONTACT',
+      value: 'https://help.example.com/contact?from=mail',
+      expected: { supportUrl: 'https://help.example.com/contact?from=mail' },
+    },
     { name: 'AUDIENCE', value: ' https://api.example.com ', expected: { audience: 'https://api.example.com' } },
     { name: 'ENVIRONMENT', value: undefined, expected: { isDevelopment: false } },
     { name: 'ENVIRONMENT', value: 'Development', expected: { isDevelopment: false } },
@@ -199,6 +208,18 @@ describe('the report of an invalid configuration', () => {
   })
 
   it.each([
+    ...[
+      'help',
+      'http://help.example.com',
+      'javascript:alert(1)',
+      'mailto:help@example.com',
+      'a@b',
+      'x y@example.com',
+    ].map((value) => ({
+      name: 'SUPPORT_CONTACT',
+      value,
+      problem: 'must be an e-mail address, an https URL, or empty',
+    })),
     { name: 'MAIL_FROM', value: 'Postern', problem: 'must be an address, or "Name <address>"' },
     { name: 'MAIL_FROM', value: 'Postern <accounts>', problem: 'must be an address, or "Name <address>"' },
     { name: 'MAIL_FROM', value: 'a@example.com, b@example.com', problem: 'must be an address, or "Name <address>"' },

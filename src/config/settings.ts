@@ -18,6 +18,7 @@ import {
   ownOrigins,
   secureUrl,
   siteKey,
+  supportUrl,
   variableText,
 } from './values.ts'
 import { importWebhookKey } from '../crypto/webhook-signature.ts'
@@ -35,6 +36,8 @@ export interface Config {
   ownOrigins: readonly string[]
   productName: string
   mailFrom: string
+  /** Where people reach whoever runs the service: `mailto:` or `https:`. `null` when emails name no contact. */
+  supportUrl: string | null
   audience: string
   bootstrapAdminEmail: string | null
   passwordMinLength: number
@@ -134,6 +137,7 @@ function variables(isDevelopment: boolean) {
       PWNED_PASSWORDS_URL: variable('must be an https origin, or empty for no breach check', orNull(secureOrigin)),
       PWNED_PASSWORDS_REQUIRED: variable('must be "true" or "false"', flag),
       MAIL_FROM: required('must be an address, or "Name <address>"', mailbox),
+      SUPPORT_CONTACT: variable('must be an e-mail address, an https URL, or empty', orNull(supportUrl)),
       BOOTSTRAP_ADMIN_EMAIL: variable('must be an e-mail address or empty', orNull(normalizeEmailAddress)),
       PASSWORD_MIN_LENGTH: variable('must be a whole number from 8 to 64', minLength),
       CORS_ORIGINS: variable(
@@ -196,6 +200,7 @@ async function interpret(env: Env): Promise<Settings> {
       ownOrigins: ownOrigins(data.PUBLIC_URL, isDevelopment),
       productName: data.PRODUCT_NAME,
       mailFrom: data.MAIL_FROM,
+      supportUrl: data.SUPPORT_CONTACT,
       audience: data.AUDIENCE,
       bootstrapAdminEmail: data.BOOTSTRAP_ADMIN_EMAIL,
       passwordMinLength: data.PASSWORD_MIN_LENGTH,

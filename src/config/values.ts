@@ -64,6 +64,12 @@ export function mailbox(text: string): string | undefined {
   return normalizeEmailAddress(address) && text
 }
 
+/** An e-mail address or an https URL, as the URL that a link leads to. */
+export function supportUrl(text: string): string | undefined {
+  const address = normalizeEmailAddress(text)
+  return address ? `mailto:${address}` : secureUrl(text, false)
+}
+
 /** 8 unless it is set, and never less (NIST SP 800-63B-4 §3.1.1.2). */
 export function minLength(text: string): number | undefined {
   const length = text ? Number(text) : 8

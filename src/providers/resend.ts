@@ -103,8 +103,17 @@ class BoundedResend extends Resend {
   }
 }
 
+/**
+ * Headers of every email. Machines must not answer it (RFC 3834; the second one is for Exchange), and Gmail must not put it
+ * into one thread with an earlier one of the same subject, whose link is dead. The same row has the same headers, because a
+ * repetition under one key must be the same request.
+ */
+function headersOf(id: string): Record<string, string> {
+  return { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All', 'X-Entity-Ref-ID': id }
+}
+
 function payloadOf({ mailFrom }: Config, { id, ...email }: OutgoingEmail) {
-  return { from: mailFrom, ...email, tags: [{ name: rowTag, value: id }] }
+  return { from: mailFrom, ...email, headers: headersOf(id), tags: [{ name: rowTag, value: id }] }
 }
 
 const unreadable: SendOutcome = { kind: 'in_doubt', reason: 'unreadable_answer', afterSeconds: 0 }

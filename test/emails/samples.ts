@@ -1,6 +1,6 @@
 import type { Brand, Message, Whereabouts } from '../../emails/render.ts'
 
-export const brand: Brand = { productName: 'Postern', publicUrl: 'https://accounts.example.com' }
+export const brand: Brand = { productName: 'Postern', publicUrl: 'https://accounts.example.com', supportUrl: null }
 
 export const link = 'https://accounts.example.com/activate#token=eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIxIn0.c2lnbmF0dXJl-_'
 

@@ -13,7 +13,8 @@ export const outboxEmail = exactly<ReturnType<typeof emailAnswer> & { template: 
     id,
     template: z.enum(emailTemplates),
     user_id: id.nullable().meta({
-      description: 'The user who receives the email. Unknown until delivery for emails that anybody may request.',
+      description:
+        'The user who receives the email. Unknown until delivery for emails that anybody may request. `recipient: null` means that the user was deleted.',
     }),
     recipient: email.nullable().meta({ description: '`null` once the last email to a deleted account is finished.' }),
     status: z.enum(emailStatuses).meta({

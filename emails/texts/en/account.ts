@@ -1,6 +1,6 @@
 import { type Brand, type Letter, button, facts, note, paragraph } from '../../letter.ts'
 import { plainLine } from '../../plain-text.ts'
-import { type LinkDetails, formatTime, newPassword, roleNames } from './words.ts'
+import { type LinkDetails, formatTime, newPassword, roleNames, support } from './words.ts'
 
 /** The API takes no reason as long as this. The email stays readable even if one gets here. */
 const maxReasonLength = 1000
@@ -16,7 +16,9 @@ export const accountLetters = {
       paragraph('Open the link and enter the password you chose when you registered. Your account is then active.'),
       paragraph(`The link works once, until ${formatTime(expiresAt)}.`),
       button('Activate account', link),
-      note('If you did not register, please ignore this email. The account stays inactive, and we delete it soon.'),
+      note(
+        'If you did not register, please ignore this email. The account stays inactive, and we will delete it soon.',
+      ),
     ],
   }),
 
@@ -51,17 +53,20 @@ export const accountLetters = {
     ],
   }),
 
-  account_suspended: ({ productName }: Brand, { reason }: { reason: string }): Letter => ({
-    subject: `Your ${productName} account was suspended`,
+  account_suspended: (brand: Brand, { reason }: { reason: string }): Letter => ({
+    subject: `Your ${brand.productName} account was suspended`,
     preheader: 'You were signed out. This email says why.',
     heading: 'Your account was suspended',
     blocks: [
       paragraph(
-        `Your ${productName} account was suspended. You were signed out on every device and cannot sign in for now.`,
+        `Your ${brand.productName} account was suspended. You were signed out on every device and cannot sign in for now.`,
       ),
       facts([['Reason', plainLine(reason, maxReasonLength) || 'None was given.']]),
       note(
-        `If you think this is a mistake, please contact the people who run ${productName}. Nothing in your account was deleted.`,
+        support(brand)
+          ? 'Nothing in your account was deleted. If you think this is a mistake, please let us know.'
+          : 'Nothing in your account was deleted, and a suspension can be ended at any time.',
+        support(brand),
       ),
     ],
   }),
@@ -76,31 +81,37 @@ export const accountLetters = {
     ],
   }),
 
-  account_deleted: ({ productName }: Brand): Letter => ({
-    subject: `Your ${productName} account was deleted`,
+  account_deleted: (brand: Brand): Letter => ({
+    subject: `Your ${brand.productName} account was deleted`,
     preheader: 'Your profile and all your sessions are gone.',
     heading: 'Your account was deleted',
     blocks: [
       paragraph(
-        `Your ${productName} account was deleted, along with your profile and all your sessions. It cannot be restored, and you will get no more email about it.`,
+        `Your ${brand.productName} account was deleted, along with your profile and all your sessions. It cannot be restored, and you will get no more email about it.`,
       ),
-      paragraph('You are welcome to register again at any time. Thank you for having been with us!'),
+      paragraph(`You are welcome to register again at any time. Thank you for using ${brand.productName}!`),
       note(
-        `If you did not want this, please contact the people who run ${productName}, and check the passwords of your other accounts.`,
+        [
+          'If you did not want this, somebody else may know your password. Change it wherever else you use it.',
+          ...(support(brand) ? ['Then let us know.'] : []),
+        ].join(' '),
+        support(brand),
       ),
     ],
   }),
 
-  role_changed: ({ productName }: Brand, { role }: { role: keyof typeof roleNames }): Letter => ({
-    subject: `Your role at ${productName} was changed`,
+  role_changed: (brand: Brand, { role }: { role: keyof typeof roleNames }): Letter => ({
+    subject: `Your role at ${brand.productName} was changed`,
     preheader: `Your new role is ${roleNames[role]}. Please sign in again.`,
     heading: 'You have a new role',
     blocks: [
       paragraph(
-        `An administrator has changed the role of your ${productName} account. You were signed out on every device: sign in again to use the new role.`,
+        `An administrator has changed the role of your ${brand.productName} account. You were signed out on every device: sign in again to use the new role.`,
       ),
       facts([['New role', roleNames[role]]]),
-      note(`If you did not expect this, please ask the people who run ${productName}.`),
+      support(brand)
+        ? note('If you did not expect this, please let us know.', support(brand))
+        : note('If you did not expect this, set a new password to be safe.', newPassword(brand)),
     ],
   }),
 }

@@ -21,7 +21,7 @@ export const securityLetters = {
         paragraph(
           isByAdministrator
             ? `An administrator asks you to choose a new password for your ${productName} account.`
-            : `Somebody, hopefully you, asked for a new password for your ${productName} account.`,
+            : `Somebody, hopefully you, asked to set a new password for your ${productName} account.`,
         ),
         paragraph(`The link works once, until ${until}. A new password signs you out on every device.`),
         button('Set a new password', link),
@@ -40,7 +40,9 @@ export const securityLetters = {
     preheader: `Your account is active. The link works until ${formatTime(expiresAt)}.`,
     heading: 'Choose your password',
     blocks: [
-      paragraph(`An administrator has activated your ${productName} account. Choose a password, and you can sign in.`),
+      paragraph(
+        `An administrator has activated your ${productName} account. Choose a password, and you can sign in. A password that you entered when you registered does not work.`,
+      ),
       paragraph(`The link works once, until ${formatTime(expiresAt)}.`),
       button('Choose a password', link),
       note('If you never registered, ignore this email: nobody can sign in to an account without a password.'),

@@ -32,6 +32,11 @@ export function formatWhereabouts(from: Whereabouts): Fact[] {
   return whereaboutsFacts(from, { device, network: 'Network' })
 }
 
+/** Where to ask. Nothing when the operator named no contact: then no sentence may send people there. */
+export function support({ productName, supportUrl }: Brand): Link | undefined {
+  return supportUrl === null ? undefined : { label: `Contact ${productName}`, url: supportUrl }
+}
+
 /** The page where anybody can ask for a link to set a new password. */
 export function newPassword({ publicUrl }: Brand): Link {
   return { label: 'Set a new password', url: `${publicUrl}/reset-password` }
