@@ -157,7 +157,7 @@ export function createClient(options: ClientOptions): Client {
   }
 
   async function listOf<T>(name: string, path: string, input?: Input): Promise<T[]> {
-    const { [name]: list } = await call<Record<string, T[]>>('get', path, input)
+    const list = new Map(Object.entries(await call<Record<string, T[]>>('get', path, input))).get(name)
     if (!Array.isArray(list)) throw unexpectedAnswer(`The answer has no ${name}.`)
     return list
   }

@@ -84,7 +84,8 @@ export function openWire(url: string, fetch: Fetch | undefined) {
 
 /** Fills in the parts of a path and adds the query. */
 export function pathOf(path: string, { path: parts = {}, query = {} }: Target): string {
-  const filled = path.replace(/{(\w+)}/g, (_, name: string) => encodeURIComponent(parts[name]!))
+  const given = new Map(Object.entries(parts))
+  const filled = path.replace(/{(\w+)}/g, (_, name: string) => encodeURIComponent(given.get(name)!))
   const asked = Object.entries(query).filter(([, value]) => value !== undefined && value !== '')
   const search = String(new URLSearchParams(asked as [string, string][]))
   return search ? `${filled}?${search}` : filled

@@ -56,20 +56,22 @@ const usualNumbers =
 const usualSymbols = /^[!.\-_ ?*#@$&+,]$/
 
 /** Substitutions that people make inside a word. */
-const substitutes: Readonly<Record<string, string>> = {
-  '0': 'o',
-  '1': 'i',
-  '3': 'e',
-  '4': 'a',
-  '5': 's',
-  '7': 't',
-  '8': 'b',
-  '@': 'a',
-  '€': 'e',
-  $: 's',
-  '!': 'i',
-  '|': 'l',
-}
+const substitutes = new Map(
+  Object.entries({
+    '0': 'o',
+    '1': 'i',
+    '3': 'e',
+    '4': 'a',
+    '5': 's',
+    '7': 't',
+    '8': 'b',
+    '@': 'a',
+    '€': 'e',
+    $: 's',
+    '!': 'i',
+    '|': 'l',
+  }),
+)
 
 /**
  * @param password at most a few dozen characters: the work grows with their number
@@ -92,7 +94,7 @@ interface Spelling {
 function spellingsOf(password: string): Spelling[] {
   const plain = fold(password)
   const [, before = '', core = '', after = ''] = /^(\P{L}*)(.*?)(\P{L}*)$/su.exec(plain) ?? []
-  const substituted = core.replace(/[^\p{L}]/gu, (character) => substitutes[character] ?? character)
+  const substituted = core.replace(/[^\p{L}]/gu, (character) => substitutes.get(character) ?? character)
   const joined = core.replace(/(?<=\p{L})[-_. ](?=\p{L})/gu, '')
   const withoutUmlauts = plain.replace(/[aou]e/g, (pair) => pair.slice(0, 1))
   const candidates = [
@@ -100,7 +102,7 @@ function spellingsOf(password: string): Spelling[] {
     { text: withoutUmlauts, cost: 0.1 },
     { text: before + joined + after, cost: 0.7 * (core.length - joined.length) },
     { text: before + substituted + after, cost: 0.6 },
-    { text: plain.replace(/[^\p{L}]/gu, (character) => substitutes[character] ?? character), cost: 0.6 },
+    { text: plain.replace(/[^\p{L}]/gu, (character) => substitutes.get(character) ?? character), cost: 0.6 },
     { text: Array.from(plain).toReversed().join(''), cost: 1 },
   ]
   return candidates.filter(({ text }, place) => candidates.findIndex((other) => other.text === text) === place)

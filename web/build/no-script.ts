@@ -14,8 +14,9 @@ export async function readNoScript(root: string, settings: Settings): Promise<st
   const paragraphs = tags
     .toSorted((one, other) => Number(other === 'en') - Number(one === 'en'))
     .map(async (tag) => {
-      const catalog = (await import(pathToFileURL(join(folder, `${tag}.ts`)).href)) as Record<string, Texts>
-      return `<p class="late" lang="${tag}">${catalog[tag]?.common.noScript ?? ''}</p>`
+      const exported: Record<string, Texts> = await import(pathToFileURL(join(folder, `${tag}.ts`)).href)
+      const catalog = new Map(Object.entries(exported)).get(tag)
+      return `<p class="late" lang="${tag}">${catalog?.common.noScript ?? ''}</p>`
     })
   return (await Promise.all(paragraphs)).join('')
 }

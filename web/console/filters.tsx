@@ -12,7 +12,7 @@ export function filterBy(name: string, value: string, isReplacing = false): void
 
 /** The value of a filter, if it is one of its options. Another one is taken out of the address, which would be untrue. */
 export function useChoice(route: Route, name: string, options: Readonly<Record<string, string>>): string {
-  const value = route[name] ?? ''
+  const value = new Map(Object.entries(route)).get(name) ?? ''
   const isKnown = value === '' || Object.hasOwn(options, value)
   useEffect(() => {
     if (!isKnown) filterBy(name, '', true)
