@@ -67,11 +67,7 @@ export const problems = {
     title: 'Never activated',
     detail: 'The account was never activated, so nobody has proven its mailbox. Until then its role is USER.',
   },
-  user_suspended: {
-    status: 409,
-    title: 'User suspended',
-    detail: 'The account is suspended. Reinstate it first.',
-  },
+  user_suspended: { status: 409, title: 'User suspended', detail: 'The account is suspended. Reinstate it first.' },
   not_suspended: { status: 409, title: 'Not suspended', detail: 'The account is not suspended.' },
   email_suppressed: {
     status: 409,

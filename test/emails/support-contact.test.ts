@@ -1,8 +1,6 @@
-/** What an operator sets for all emails: the contact, and the colors of `web/brand.json`. */
+/** The contact that an operator names for all emails. */
 import { describe, expect, it } from 'vitest'
-import theme from '../../emails/theme.ts?raw'
 import { renderEmail } from '../../emails/render.ts'
-import colors from '../../web/brand.json' with { type: 'json' }
 import { brand, samples } from './samples.ts'
 
 const messages = Object.values(samples)
@@ -23,19 +21,4 @@ describe.each(messages)('the email $template', (message) => {
     expect(text.includes(`\nContact Postern: ${shown}\n`)).toBe(isNamed)
     expect(html.includes(`href="${contact.replaceAll('&', '&amp;')}">Contact Postern</a>`)).toBe(isNamed)
   })
-})
-
-it('the accent of emails is that of the pages, in both modes, and written down in one place', () => {
-  const { html } = renderEmail(samples.activation, brand)
-  const { light, dark } = colors
-  expect(html).toContain(`background:${light.accent};`)
-  expect(html).toContain(`color:${light.onAccent};`)
-  for (const rule of [
-    `.accent{color:${dark.accent}!important}`,
-    `.button{background:${dark.accent}!important}`,
-    `.button a{color:${dark.onAccent}!important}`,
-  ]) {
-    expect(html).toContain(rule)
-  }
-  for (const color of [light.accent, dark.accent, dark.onAccent]) expect(theme).not.toContain(color)
 })
