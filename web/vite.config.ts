@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { defineConfig } from 'vite'
 import { applyBrand } from './build/brand.ts'
 import { allowChallenges } from './build/headers.ts'
+import { buildTarget } from './build/browsers.ts'
 import { readNoScript } from './build/no-script.ts'
 import { pages } from './build/pages.ts'
 import { readPageSettings } from './build/settings.ts'
@@ -18,6 +19,7 @@ export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: '../dist',
+    target: buildTarget,
     emptyOutDir: true,
     assetsDir: 'pages',
     // The content security policy forbids data: URLs.

@@ -1,6 +1,7 @@
 /** The frame around every page. */
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
+import { areCookiesBlocked } from '../cookies.ts'
 import { productName } from '../settings.ts'
 import { setTitle } from '../start.tsx'
 import { type Language, chooseLanguage, language, languages, texts } from '../texts/language.ts'
@@ -29,6 +30,11 @@ export function Shell({ title, width = 'narrow', header, children }: ShellProps)
         {header}
       </header>
       <main id="content" tabIndex={-1}>
+        {areCookiesBlocked() && (
+          <p class="notice" role="alert">
+            {texts.common.cookiesNeeded}
+          </p>
+        )}
         {children}
       </main>
       <footer class="bottom">

@@ -16,6 +16,7 @@ export const de: Texts = {
     language: 'Sprache',
     skipToContent: 'Zum Inhalt springen',
     noScript: 'Diese Seite benötigt JavaScript. Bitte aktivieren Sie es und laden Sie die Seite neu.',
+    cookiesNeeded: 'Diese Seite braucht Cookies. Bitte erlauben Sie sie für diese Website und laden Sie die Seite neu.',
   },
   failure: {
     network: 'Der Server ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.',

@@ -17,6 +17,7 @@ export const en = {
     skipToContent: 'Skip to content',
     /** Part of every page, in each language. */
     noScript: 'This page needs JavaScript. Please enable it and reload the page.',
+    cookiesNeeded: 'This page needs cookies. Please allow them for this site and reload the page.',
   },
   failure: {
     network: 'We could not reach the server. Check your connection and try again.',

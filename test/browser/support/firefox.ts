@@ -3,7 +3,7 @@
  * commands that the extended support release does not know, and its `firefox` is a patched build.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { NoAnswerError, Tab } from './firefox-tab.ts'
@@ -38,8 +38,10 @@ export class Firefox {
     socket.addEventListener('message', ({ data }) => this.#hear(JSON.parse(String(data)) as Reply))
   }
 
-  static async launch(): Promise<Firefox> {
+  static async launch(preferences: Record<string, number | boolean> = {}): Promise<Firefox> {
     const profile = mkdtempSync(join(tmpdir(), 'postern-firefox-'))
+    const lines = Object.entries(preferences).map(([name, value]) => `user_pref("${name}", ${value});\n`)
+    writeFileSync(join(profile, 'user.js'), lines.join(''))
     const options = ['--headless', '--no-remote', '--profile', profile, '--remote-debugging-port', '0']
     const process = spawn(path, options, { stdio: ['ignore', 'ignore', 'pipe'] })
     try {
