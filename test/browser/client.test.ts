@@ -203,7 +203,7 @@ describe('the client in a browser', { timeout: 300_000 }, () => {
       const context = await browser.newContext()
       const page = await openPage(context, await bundle(code))
       const said: string[] = []
-      page.on('console', (message) => said.push(message.text()))
+      page.on('console', (message) => message.type() === 'log' && said.push(message.text()))
       await page.evaluate((path) => import(path), '/client.js')
       assert.deepEqual(said, [`signed in as ${ada.email}`])
       await context.close()

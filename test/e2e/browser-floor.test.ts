@@ -33,8 +33,14 @@ describe('the oldest supported browsers', { timeout: 300_000 }, () => {
       if (/\.(js|css)$/.test(name)) scripts.push({ name, text: readFileSync(join(folder, name), 'utf8') })
     }
     const entry = join(projectRoot, 'client/src/index.ts')
-    const bundle = await build({ entryPoints: [entry], bundle: true, minify: true, format: 'esm', write: false })
-    scripts.push({ name: '@postern/client.js', text: bundle.outputFiles[0]!.text })
+    const { outputFiles } = await build({
+      entryPoints: [entry],
+      bundle: true,
+      minify: true,
+      format: 'esm',
+      write: false,
+    })
+    for (const { text } of outputFiles) scripts.push({ name: '@postern/client.js', text })
   })
 
   it('understand the syntax of every script and style', async () => {

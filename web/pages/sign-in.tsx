@@ -1,10 +1,11 @@
-import { useEffect } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { client } from '../client.ts'
 import { hasCode } from '../failures.ts'
-import { hrefTo, leaveFor } from '../navigation.ts'
+import { home, hrefTo, leaveFor } from '../navigation.ts'
 import { useChallenge } from '../parts/challenge.tsx'
 import { EmailField, PasswordField } from '../parts/fields.tsx'
 import { type Refusals, Submit, useForm } from '../parts/form.tsx'
+import { Outcome } from '../parts/outcome.tsx'
 import { Card, Shell } from '../parts/shell.tsx'
 import { returnTarget, withReturn } from '../return-to.ts'
 import { texts } from '../texts/language.ts'
@@ -13,12 +14,18 @@ const goOn = () => leaveFor(returnTarget())
 
 export function SignIn() {
   const { signIn: words, common, fields } = texts
+  /** The host that a visitor came from who is signed in here already. */
+  const [elsewhere, setElsewhere] = useState<string>()
   // Skips the form for a visitor who is signed in. A failure needs no message here: signing in would show it.
   useEffect(() => {
-    void client.restore().then(
-      (user) => user && void goOn(),
-      () => undefined,
-    )
+    void (async () => {
+      const user = await client.restore().catch(() => null)
+      const { origin, host } = new URL(returnTarget(), location.origin)
+      if (!user) return
+      if (origin === location.origin) await goOn()
+      // The other page does not see this session. Led back, it would only send the visitor here again.
+      setElsewhere(host)
+    })()
   }, [])
 
   const challenge = useChallenge('login', false)
@@ -34,6 +41,24 @@ export function SignIn() {
     }
     return goOn()
   })
+
+  if (elsewhere !== undefined) {
+    return (
+      <Shell title={words.elsewhereTitle}>
+        <Card>
+          <Outcome title={words.elsewhereTitle}>
+            <p>{words.elsewhere(elsewhere)}</p>
+            <p>
+              <a href={hrefTo(returnTarget())}>{words.backTo(elsewhere)}</a>
+            </p>
+            <p>
+              <a href={hrefTo(home)}>{texts.account.title}</a>
+            </p>
+          </Outcome>
+        </Card>
+      </Shell>
+    )
+  }
 
   return (
     <Shell title={words.title}>

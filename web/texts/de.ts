@@ -73,6 +73,10 @@ export const de: Texts = {
     resend: 'Neuen Link anfordern',
     suspended: 'Ihr Konto ist gesperrt. Den Grund finden Sie in der E-Mail, die wir Ihnen geschickt haben.',
     ended: 'Sie wurden abgemeldet. Bitte melden Sie sich wieder an.',
+    elsewhereTitle: 'Sie sind hier angemeldet',
+    elsewhere: (host: string) =>
+      `${host} kann das nicht sehen und muss Sie selbst anmelden. Wenn Sie zurückgehen, landen Sie vielleicht wieder hier.`,
+    backTo: (host: string) => `Zurück zu ${host}`,
   },
   signUp: {
     title: 'Konto erstellen',

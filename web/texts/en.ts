@@ -72,6 +72,10 @@ export const en = {
     resend: 'Send me a new link',
     suspended: 'Your account is suspended. The email we sent you says why.',
     ended: 'You have been signed out. Please sign in again.',
+    elsewhereTitle: 'You are signed in here',
+    elsewhere: (host: string) =>
+      `${host} cannot see this and has to sign you in itself. If you go back, it may send you here again.`,
+    backTo: (host: string) => `Back to ${host}`,
   },
   signUp: {
     title: 'Create an account',
