@@ -103,6 +103,31 @@ describe('the console', { timeout: 300_000 }, () => {
     })
   })
 
+  it('tells a MODERATOR that only an administrator reinstates whom an administrator suspended', async () => {
+    const moderator = await person('second-moderator')
+    const spammer = await person('second-spammer')
+    await visit(async (visitor) => {
+      await visitor.signIn(admin, '/console?email=second-moderator')
+      await visitor.link(moderator.email).click()
+      await visitor.press('Change role…')
+      await visitor.confirm('Change role')
+      await visitor.sees('The role has been changed.')
+      await visitor.goto('/console?email=second-spammer')
+      await visitor.link(spammer.email).click()
+      await visitor.press('Suspend…')
+      await visitor.dialog.getByLabel('Reason').fill('spam')
+      await visitor.confirm('Suspend')
+      await visitor.sees('The account has been suspended.')
+    })
+    await visit(async (visitor) => {
+      await visitor.signIn(moderator, '/console?email=second-spammer')
+      await visitor.link(spammer.email).click()
+      await visitor.press('Reinstate')
+      await visitor.confirm('Reinstate')
+      await visitor.sees('Only an administrator can reinstate it.')
+    })
+  })
+
   it('is closed to a USER', async () => {
     await visit(async (visitor) => {
       await visitor.signIn(ada, '/console')

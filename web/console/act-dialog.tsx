@@ -42,6 +42,8 @@ export function ActDialog({ act: { name, isDangerous }, user, onClose, onEnd }: 
       await perform(name, user.id, { reason, role, profile })
       onEnd('done')
     } catch (error) {
+      // The service does not say beforehand who suspended an account.
+      if (name === 'reinstate' && hasCode(error, 'insufficient_permission')) return { form: words.suspendedByAdmin }
       if (hasCode(error, 'own_account')) return { form: words.ownAccount }
       if (hasCode(error, 'last_admin')) return { form: words.lastAdmin }
       if (hasCode(error, 'not_found')) onEnd('goneMeanwhile')

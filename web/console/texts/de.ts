@@ -92,7 +92,8 @@ export const de: Words = {
   acts: {
     activate: {
       action: 'Aktivieren',
-      warning: 'Das Konto wird aktiviert, obwohl der Link in der E-Mail noch nicht geöffnet wurde.',
+      warning:
+        'Das Konto wird aktiviert, obwohl der Link in der E-Mail noch nicht geöffnet wurde. Die Person erhält per E-Mail einen Link, um ein Passwort festzulegen.',
       done: 'Das Konto wurde aktiviert.',
     },
     suspend: {
@@ -150,6 +151,7 @@ export const de: Words = {
   gone: 'Es wurde gelöscht, oder zu dieser ID gab es nie ein Konto.',
   goneMeanwhile: 'Das Konto wurde inzwischen gelöscht.',
   changedMeanwhile: 'Das Konto wurde inzwischen geändert. Sie sehen jetzt den aktuellen Stand.',
+  suspendedByAdmin: 'Ein Administrator hat dieses Konto gesperrt. Nur ein Administrator kann es entsperren.',
   ownAccount: 'Das geht nicht mit dem eigenen Konto.',
   lastAdmin: 'Das ist der einzige Administrator. Geben Sie zuerst jemand anderem diese Rolle.',
 }

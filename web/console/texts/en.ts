@@ -48,7 +48,7 @@ export const en = {
   nobodyKnown: 'Unknown',
   type: 'Event',
   userId: 'User ID',
-  userIdHint: 'You find the ID on the page of the user.',
+  userIdHint: 'The ID is shown on the page of the user.',
   userIdWrong: 'This is not a user ID. Copy the ID from the page of the user.',
   template: 'Email',
   recipient: 'Recipient',
@@ -90,7 +90,8 @@ export const en = {
   acts: {
     activate: {
       action: 'Activate',
-      warning: 'The account will be activated even though its owner has not opened the link in the email.',
+      warning:
+        'The account will be activated even though its owner has not opened the link in the email. The owner will receive another link by email to set a password.',
       done: 'The account has been activated.',
     },
     suspend: {
@@ -147,6 +148,7 @@ export const en = {
   gone: 'It was deleted, or there never was an account with this ID.',
   goneMeanwhile: 'The account was deleted in the meantime.',
   changedMeanwhile: 'The account has changed in the meantime. You now see its current state.',
+  suspendedByAdmin: 'An administrator suspended this account. Only an administrator can reinstate it.',
   ownAccount: 'You cannot do this to your own account.',
   lastAdmin: 'This is the only administrator. Make someone else an administrator first.',
 }
