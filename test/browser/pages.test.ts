@@ -7,6 +7,13 @@ import { type Answer, Site } from './support/site.ts'
 
 const token = 'eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIzIn0.c2lnbmF0dXJl-_'
 
+const tokens = {
+  access_token: 'at',
+  token_type: 'Bearer',
+  expires_in: 600,
+  user: { id: 'x', email: 'ada@example.com' },
+}
+
 const pages = [
   {
     path: '/activate',
@@ -94,7 +101,7 @@ for (const { path, call, label, autocomplete, button, done } of pages) {
           assert.equal(await field(page).inputValue(), 'a password', what)
           assert.equal(await focused(page), `button ${button}`, what)
         }
-        site.willAnswer(call, path === '/activate' ? { status: 200, body: { user: { id: 'x' } } } : { status: 204 })
+        site.willAnswer(call, path === '/activate' ? { status: 200, body: tokens } : { status: 204 })
         await submit(page)
         await page.getByRole('heading', { level: 1, name: done }).waitFor()
       })
