@@ -45,9 +45,19 @@ export const linkLifeSeconds = { activation: daySeconds, reset: hourSeconds }
 
 /**
  * Lock-out: five wrong passwords in a row without a pause, then a pause of 1 second that doubles up to 15 minutes. After a
- * hundred, no password is verified until a reset by email (NIST SP 800-63B-4 §3.2.2).
+ * hundred, no password is verified until a reset by email (NIST SP 800-63B-4 §3.2.2). An attempt takes much less time than
+ * ten seconds.
  */
-export const passwordAttempts = { free: 5, max: 100, firstPauseMs: 1000, maxPauseMs: 15 * minuteSeconds * 1000 }
+export const passwordAttempts = {
+  free: 5,
+  max: 100,
+  firstPauseMs: 1000,
+  maxPauseMs: 15 * minuteSeconds * 1000,
+  inFlightMs: 10_000,
+}
+
+/** How long a client waits for attempts in flight before it is told to come back: eight looks in two seconds. */
+export const attemptWaitsMs: readonly number[] = [50, 100, 150, 200, 300, 400, 400, 400]
 
 /** The numbers of wrong passwords in a row after which the owner is warned: an attack in progress, and the lock-out. */
 export const warnedAttempts: readonly number[] = [10, passwordAttempts.max]

@@ -42,8 +42,9 @@ export interface PasswordVerdict {
 }
 
 /**
- * Compares a password with a stored hash in constant time. Without a hash, or with an unreadable one, it does the same work
- * and answers no, so the time does not reveal whether there is a password.
+ * Compares a password with a stored hash in constant time. It does the work of a new hash in any case: without a hash, with
+ * an unreadable one, and with one that needed less work. So the time does not reveal whether there is a password, or an old
+ * one. Only a hash of more work than new hashes takes longer, which there is none unless the work factor was lowered.
  */
 export async function verifyPassword(
   password: string,
@@ -58,6 +59,7 @@ export async function verifyPassword(
     return { matches: false, needsRehash: false }
   }
   const hash = await derive(password, parsed.salt, parsed.work, pepper.key)
+  await spendTheRest(password, work, parsed.work)
   const matches = crypto.subtle.timingSafeEqual(hash, parsed.hash)
   const isCurrent =
     parsed.work.rounds === work.rounds && parsed.work.iterations === work.iterations && pepper === peppers[0]
@@ -82,6 +84,15 @@ export async function stretch(password: Uint8Array, salt: Uint8Array, work: Work
     output = new Uint8Array(await crypto.subtle.deriveBits(parameters, key, hashBytes * 8))
   }
   return output
+}
+
+/** Does what is missing to today's work, for nothing. */
+async function spendTheRest(password: string, today: WorkFactor, done: WorkFactor): Promise<void> {
+  let iterations = today.rounds * today.iterations - done.rounds * done.iterations
+  for (; iterations > 0; iterations -= today.iterations) {
+    const work = { rounds: 1, iterations: Math.min(iterations, today.iterations) }
+    await stretch(new TextEncoder().encode(password), new Uint8Array(saltBytes), work)
+  }
 }
 
 function parseStored(stored: string) {

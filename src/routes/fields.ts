@@ -17,12 +17,16 @@ const text = z.string().check(
   }),
 )
 
+/** One spelling for what looks the same, before it is measured: keyboards and systems write accents in different ways. */
+const composed = z.overwrite((value: string) => value.normalize('NFC'))
+
 /** Text that is shown to people. It must not rearrange the text around it. */
 const shown = text.check(
   z.refine(isDirectionSafe, {
     error: 'must not contain characters that turn the direction of text',
     params: { code: 'invalid_text' },
   }),
+  composed,
 )
 
 /** One line of at least one visible character. */
@@ -53,11 +57,17 @@ export const emailPrefix = text.check(
   z.meta({ description: 'A prefix of the address.' }),
 )
 
-/** A password to compare, as it was typed. */
-export const password = text.check(z.minLength(1), z.maxLength(passwordMaxLength), z.meta({ format: 'password' }))
+/** A password to compare, as it was typed but for its Unicode form, which the hash does not tell apart either. */
+export const password = text.check(
+  composed,
+  z.minLength(1),
+  z.maxLength(passwordMaxLength),
+  z.meta({ format: 'password' }),
+)
 
 /** A new password. The password policy judges it; this only makes sure that it can. */
 export const newPassword = text.check(
+  composed,
   z.maxLength(passwordMaxLength),
   z.meta({
     format: 'password',

@@ -1,4 +1,4 @@
-import { type SQL, and, eq, gte, inArray, lt, lte, sql } from 'drizzle-orm'
+import { type SQL, and, eq, gte, inArray, lt, lte, or, sql } from 'drizzle-orm'
 import { type Db, always, insertWhere } from './db.ts'
 import { attemptCounters } from './schema/attempts.ts'
 
@@ -9,6 +9,8 @@ export interface AttemptPolicy {
   max: number
   firstPauseMs: number
   maxPauseMs: number
+  /** An attempt that is not judged after this time never will be: its request broke off. */
+  inFlightMs: number
 }
 
 export interface AttemptConditions {
@@ -16,33 +18,49 @@ export interface AttemptConditions {
   guard?: SQL | undefined
   /** What every attempt after the first of a series needs in addition. */
   goesOn?: SQL | undefined
+  /** Only an attempt without a pause is granted: for a client that waited for attempts in flight, not for a pause to end. */
+  needsFreeAttempt?: boolean | undefined
+}
+
+/** An attempt that was counted, and what it is settled by. */
+export interface CountedAttempt {
+  budget: SQL
+  series: string
+  /** How many attempts in a row, this one included. */
+  inARow: number
 }
 
 /**
  * Counts an attempt in a budget, before the password is verified. It returns a row only for an attempt that is granted, so
- * parallel attempts get no further than consecutive ones. The pause doubles with each attempt in a row.
+ * parallel attempts get no further than consecutive ones. The pause doubles with each attempt in a row. The attempts without
+ * a pause are granted in any order of arrival: no time decides, because the clocks of two machines differ.
  */
 export function claimAttempt(
   db: Db,
   key: SQL,
   now: Date,
   policy: AttemptPolicy,
-  { guard = always, goesOn }: AttemptConditions = {},
+  { guard = always, goesOn, needsFreeAttempt = false }: AttemptConditions = {},
 ) {
-  const { free, max, firstPauseMs, maxPauseMs } = policy
+  const { free, max, firstPauseMs, maxPauseMs, inFlightMs } = policy
   const nowMs = now.getTime()
   const next = sql`${attemptCounters.count} + 1`
   // The shift is bounded, because 2^100 does not fit into an integer of SQLite.
   const pause = sql`case when ${next} < ${free} then 0
     else min(${maxPauseMs}, ${firstPauseMs} * (1 << min(${next} - ${free}, 30))) end`
-  const row = { key, count: 1, allowedAt: now, updatedAt: now }
+  const isFree = lt(attemptCounters.count, free)
+  const mayStart = needsFreeAttempt ? isFree : or(isFree, lte(attemptCounters.allowedAt, now))
+  const isStale = lt(attemptCounters.updatedAt, new Date(nowMs - inFlightMs))
+  const inFlight = sql`case when ${isStale} then 1 else ${attemptCounters.inFlight} + 1 end`
+  const series = sql`lower(hex(randomblob(8)))`
+  const row = { key, count: 1, allowedAt: now, updatedAt: now, inFlight: 1, series }
   return insertWhere(db, attemptCounters, row, guard)
     .onConflictDoUpdate({
       target: attemptCounters.key,
-      set: { count: next, allowedAt: sql`${nowMs} + ${pause}`, updatedAt: now },
-      setWhere: sql`${and(lte(attemptCounters.allowedAt, now), lt(attemptCounters.count, max), goesOn)}`,
+      set: { count: next, allowedAt: sql`${nowMs} + ${pause}`, updatedAt: now, inFlight },
+      setWhere: sql`${and(mayStart, lt(attemptCounters.count, max), goesOn)}`,
     })
-    .returning({ count: attemptCounters.count })
+    .returning({ count: attemptCounters.count, series: attemptCounters.series })
 }
 
 /** The state of a budget, to tell how long to wait. */
@@ -55,12 +73,24 @@ export function isSeriesBelow(attempts: number): SQL {
   return lt(attemptCounters.count, attempts)
 }
 
-/** Undoes one attempt, unless a later one was counted meanwhile. */
-export function returnAttempt(db: Db, key: SQL, count: number, now: Date, guard: SQL) {
+/**
+ * Notes that an attempt of a series was judged. One that is given back is not counted any more: if no other was counted
+ * meanwhile, the next attempt needs no pause.
+ */
+export function settleAttempt(
+  db: Db,
+  { budget, series, inARow }: CountedAttempt,
+  { isGivenBack, now }: { isGivenBack: boolean; now: Date },
+) {
+  const { key, count, allowedAt, inFlight } = attemptCounters
+  const returned = {
+    count: sql`${count} - 1`,
+    allowedAt: sql`case when ${count} = ${inARow} then ${now.getTime()} else ${allowedAt} end`,
+  }
   return db
     .update(attemptCounters)
-    .set({ count: count - 1, allowedAt: now })
-    .where(and(eq(attemptCounters.key, key), eq(attemptCounters.count, count), guard))
+    .set({ inFlight: sql`max(${inFlight} - 1, 0)`, ...(isGivenBack ? returned : {}) })
+    .where(and(eq(key, budget), eq(attemptCounters.series, series)))
 }
 
 /** Ends the series of one budget. */

@@ -72,6 +72,14 @@ export function linkExists(id: string, purpose: LinkPurpose, now: Date): SQL {
   return sql`exists (select 1 from ${oneTimeLinks} where ${isLive(id, purpose, now)})`
 }
 
+/** The activation link is live and leads to a registration of an account that is still pending. */
+export function linkActivates(id: string, now: Date): SQL {
+  const isPending = and(eq(users.id, oneTimeLinks.userId), eq(users.status, 'pending'))
+  return sql`exists (select 1 from ${oneTimeLinks} inner join ${users} on ${isPending}
+    inner join ${registrations} on ${registrations.id} = ${oneTimeLinks.registrationId}
+    where ${isLive(id, 'activation', now)})`
+}
+
 function isLive(id: string, purpose: LinkPurpose, now: Date) {
   return and(eq(oneTimeLinks.id, id), eq(oneTimeLinks.purpose, purpose), gt(oneTimeLinks.expiresAt, now))
 }

@@ -260,6 +260,26 @@ describe('a malformed hash', async () => {
   })
 })
 
+describe('a stored hash of other parameters', () => {
+  it.for([
+    { parameters: 'fewer rounds', earlier: { rounds: 2, iterations: 500 } },
+    { parameters: 'one round of few iterations', earlier: { rounds: 1, iterations: 1 } },
+    { parameters: 'fewer iterations', earlier: { rounds: 3, iterations: 499 } },
+    { parameters: 'more rounds of fewer iterations', earlier: { rounds: 10, iterations: 100 } },
+    { parameters: 'fewer rounds of more iterations', earlier: { rounds: 1, iterations: 1200 } },
+  ])('costs as much work as one of today: $parameters', async ({ earlier }) => {
+    const stored = await hashPassword(goodPassword, earlier, peppers)
+    for (const password of [goodPassword, otherPassword]) {
+      const asked = countWork()
+      const { matches } = await verifyPassword(password, stored, work, peppers)
+      expect(matches).toBe(password === goodPassword)
+      expect(asked.total()).toBe(work.rounds * work.iterations)
+      expect(Math.max(...asked.calls())).toBeLessThanOrEqual(Math.max(work.iterations, earlier.iterations))
+      vi.restoreAllMocks()
+    }
+  })
+})
+
 describe('a stored hash needs a rehash', () => {
   const verify = (stored: string, today = work, ring = peppers) => verifyPassword(goodPassword, stored, today, ring)
 

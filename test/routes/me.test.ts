@@ -73,6 +73,11 @@ describe('PATCH /users/me', () => {
     { what: 'names trimmed', body: { first_name: '  Ada  ' }, kept: { first_name: 'Ada' } },
     { what: 'a name of 100 code points', body: { last_name: '🦊'.repeat(100) }, kept: {} },
     { what: 'a bio of 500 code points', body: { bio: '🦊'.repeat(500) }, kept: {} },
+    {
+      what: 'a bio of 500 characters that were typed decomposed',
+      body: { bio: 'é'.repeat(500).normalize('NFD') },
+      kept: { bio: 'é'.repeat(500) },
+    },
     { what: 'a bio with line breaks of Windows', body: { bio: 'one\r\ntwo' }, kept: {} },
     {
       what: 'an avatar URL of 2048 characters',

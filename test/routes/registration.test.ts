@@ -1,4 +1,5 @@
 /** POST /auth/register, /auth/resend-activation, /auth/activate, and the first ADMIN. */
+import { env } from 'cloudflare:workers'
 import { describe, expect } from 'vitest'
 import {
   bytesOf,
@@ -240,6 +241,14 @@ describe('POST /auth/register', () => {
     { what: 'words in lower case alone', body: { password: 'correct weather under bridges' } },
     { what: 'another script', body: { password: 'тихий фонарь плывёт по реке' } },
     { what: 'spaces around the password', body: { password: '  nine quiet lanterns  ' } },
+    {
+      what: '128 characters that were typed decomposed',
+      body: { password: 'äöüéèñçåǖệ한글ôîûâ'.repeat(8).normalize('NFD') },
+    },
+    {
+      what: 'names of 100 characters that were typed decomposed',
+      body: { first_name: 'ệ'.repeat(100).normalize('NFD') },
+    },
     { what: 'names of 100 code points', body: { first_name: '🦊'.repeat(100), last_name: 'ü'.repeat(100) } },
   ])('takes $what', async ({ body }, { anonymous }) => {
     await anonymous.register(registration(body))
@@ -429,6 +438,30 @@ describe('POST /auth/activate', () => {
     expect(await rowOf('sessions')).toMatchObject({ id: session, user_id: user.id, ip: '203.0.113.7' })
     await anonymous.from({ token: access_token }).me()
     await people.signIn(email)
+  })
+
+  it('costs no try and no hash with a link that activates nothing, whatever the reason', async ({
+    people,
+    anonymous,
+    clock,
+  }) => {
+    const unusable: Record<string, string> = {
+      suspended: "update users set status = 'suspended'",
+      activated: "update users set status = 'active'",
+      'without its registration': 'delete from registrations',
+      expired: 'update one_time_links set expires_at = 0',
+      used: 'delete from one_time_links',
+    }
+    for (const [why, statement] of Object.entries(unusable)) {
+      const token = await people.register(`${why.replaceAll(' ', '-')}@example.com`)
+      await write(statement)
+      for (const password of [goodPassword, otherPassword]) {
+        const hashes = await hashesDuring(() => anonymous.activate({ token, password }).refused(400, 'invalid_link'))
+        expect(hashes, why).toBe(0)
+      }
+      expect(await env.DB.prepare('select count(*) as n from attempt_counters').first('n'), why).toBe(0)
+      clock.advance(1000)
+    }
   })
 
   it('refuses another password with 401, and the link stays good', async ({ service, people, anonymous }) => {

@@ -10,8 +10,9 @@ import {
   signInAnswer,
   userObject,
 } from '../support/answers.ts'
+import { Caller } from '../support/caller.ts'
 import { type Clock, day, hour, second } from '../support/clock.ts'
-import { hashesDuring } from '../support/password-work.ts'
+import { hashesDuring, workDuring } from '../support/password-work.ts'
 import { it } from '../support/fixtures.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import type { People } from '../support/population.ts'
@@ -71,6 +72,8 @@ describe('POST /auth/login', () => {
       ip: '198.51.100.9',
       country: null,
       user_agent: 'Netscape/4',
+      first_generation: null,
+      settled_generation: null,
     })
   })
 
@@ -193,6 +196,41 @@ describe('POST /auth/login', () => {
     await people.signUp(email, password.normalize('NFD'))
     await anonymous.login({ email, password: password.normalize('NFC') })
     await anonymous.login({ email, password: password.normalize('NFD') })
+  })
+
+  it('takes a password of 128 composed characters, however they were typed, and no longer one', async ({
+    people,
+    anonymous,
+    ada,
+  }) => {
+    const letters = Array.from('äöüéèñçåǖ한ệ')
+    const composed = Array.from({ length: 128 }, (_, place) => letters[(place * place + 3 * place) % 11]!).join('')
+    expect(Array.from(composed.normalize('NFC'))).toHaveLength(128)
+    const decomposed = composed.normalize('NFD')
+    expect(Array.from(decomposed).length).toBeGreaterThan(200)
+    await people.signUp('long@example.com', decomposed)
+    for (const typed of [composed, decomposed]) await anonymous.login({ email: 'long@example.com', password: typed })
+    await ada.changePassword({ old_password: goodPassword, new_password: decomposed })
+    await ada.signIn({ password: composed })
+    await anonymous.login({ email, password: `${decomposed}é`.normalize('NFD') }).refused(422, 'validation_failed')
+  })
+
+  it('costs the same work for a hash that was made with less, right or wrong, and for an unknown address', async ({
+    people,
+  }) => {
+    await people.signUp(email)
+    const today = startService({ platform: { work: { rounds: 3, iterations: 700 } } })
+    const works: unknown[] = []
+    for (const credentials of [
+      { email, password: otherPassword },
+      { email: 'nobody@example.com', password: otherPassword },
+    ]) {
+      const { iterations } = await workDuring(() =>
+        new Caller(today).login(credentials).refused(401, 'invalid_credentials'),
+      )
+      works.push(iterations)
+    }
+    expect(works).toEqual([2100, 2100])
   })
 
   it('takes a password of 128 code points of four bytes', async ({ people, anonymous }) => {

@@ -66,7 +66,10 @@ export const insertAuditEvents = (rows: Given<typeof auditEvents, 'type'>[]) =>
 export async function setAttempts(email: string, count: number, allowedAt = new Date(0)): Promise<void> {
   const key = `account:${email}`
   await env.DB.prepare('delete from attempt_counters where key = ?').bind(key).run()
-  await insertRows(attemptCounters, [{ key, count, allowedAt, updatedAt: new Date(0) }], () => ({}))
+  await insertRows(attemptCounters, [{ key, count, allowedAt, updatedAt: new Date(0) }], () => ({
+    inFlight: 0,
+    series: '',
+  }))
 }
 
 /** Keeps the bound JSON below the size limit of a value in D1. */

@@ -2,57 +2,70 @@ import type { Ctx } from '../../context.ts'
 import { verifyPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { AppError } from '../../errors.ts'
-import { accountBudget } from '../../store/attempts.ts'
+import { type CountedAttempt, accountBudget, settleAttempt } from '../../store/attempts.ts'
 import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
-import { allOf } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import {
   deleteLinksOf,
   emailOfLink,
-  linkExists,
+  linkActivates,
   selectRegistrationOfLink,
   selectUserOfLink,
 } from '../../store/links.ts'
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
 import type { Registration } from '../../store/schema/registrations.ts'
 import type { User } from '../../store/schema/users.ts'
-import { hasStatus } from '../../store/user-conditions.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { newEmail } from '../mail/outbox.ts'
-import { assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'
+import { type ClaimStatements, assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'
 import { recordWrongPassword } from '../protection/series-warning.ts'
 import { type SignInOutcome, beginSession, prepareSession } from '../sessions/begin.ts'
 import { readToken } from '../sessions/tokens.ts'
 
 /**
  * Activates a pending account and signs in. The link proves control of the mailbox, and the password proves that the same
- * person registered. The registration of the link becomes the account, all others of the address are deleted.
+ * person registered. The registration of the link becomes the account, all others of the address are deleted. A link that
+ * cannot activate anything costs no attempt.
  *
  * @throws {AppError} `invalid_link`; `rate_limited`; `invalid_credentials` for another password, and the link stays valid
  */
 export async function activate(ctx: Ctx, token: string, password: string): Promise<SignInOutcome> {
   const now = ctx.now()
   const { jti: linkId } = await readToken(ctx, 'activation+jwt', token, 'invalid_link')
-  const guard = linkExists(linkId, 'activation', now)
-  const rows = await batch(ctx.db, claimPasswordAttempt(ctx, accountBudget(emailOfLink(linkId)), { guard }), {
-    user: selectUserOfLink(ctx.db, linkId, 'activation', now),
-    registration: selectRegistrationOfLink(ctx.db, linkId, 'activation', now),
-  })
+  const budget = accountBudget(emailOfLink(linkId))
+  const conditions = { guard: linkActivates(linkId, now) }
+  const run = (claim: ClaimStatements) =>
+    batch(ctx.db, claim, {
+      user: selectUserOfLink(ctx.db, linkId, 'activation', now),
+      registration: selectRegistrationOfLink(ctx.db, linkId, 'activation', now),
+    })
+  const rows = await claimPasswordAttempt(
+    ctx,
+    { budget, conditions },
+    run,
+    ({ user: [owner], registration: [own] }) => !own || owner?.status !== 'pending',
+  )
   const [[user], [registration]] = [rows.user, rows.registration]
   if (!registration || user?.status !== 'pending') throw new AppError('invalid_link', { reason: 'ended' })
-  const attemptsInARow = assertClaimed(ctx, rows)
+  const attempt = assertClaimed(ctx, accountBudget(user.email), rows)
   const { matches } = await verifyPassword(password, registration.passwordHash, ctx.work, ctx.secrets.peppers)
   if (!matches) {
-    const { id: userId, email } = user
-    const refusal = auditEvent(ctx, 'user.activation_refused', { userId, detail: { reason: 'wrong_password' } })
-    await recordWrongPassword(ctx, refusal, { email, userId, attemptsInARow })
+    const detail = { reason: 'wrong_password' }
+    const refusal = auditEvent(ctx, 'user.activation_refused', { userId: user.id, detail })
+    await recordWrongPassword(ctx, refusal, user, attempt)
     throw new AppError('invalid_credentials', { reason: 'wrong_password' })
   }
-  return begin(ctx, linkId, user, registration)
+  return begin(ctx, linkId, user, registration, attempt)
 }
 
-async function begin(ctx: Ctx, linkId: string, user: User, registration: Registration): Promise<SignInOutcome> {
+async function begin(
+  ctx: Ctx,
+  linkId: string,
+  user: User,
+  registration: Registration,
+  attempt: CountedAttempt,
+): Promise<SignInOutcome> {
   const { session, event } = prepareSession(ctx, user.id, 'user.activated')
   const { at } = event
   const { passwordHash, firstName, lastName, locale } = registration
@@ -63,8 +76,8 @@ async function begin(ctx: Ctx, linkId: string, user: User, registration: Registr
     user,
     event,
     session,
-    guard: allOf(linkExists(linkId, 'activation', at), hasStatus(user.id, 'pending')),
-    proof: { method: 'password', passwordId, device: undefined, budget: accountBudget(user.email) },
+    guard: linkActivates(linkId, at),
+    proof: { method: 'password', passwordId, device: undefined, budget: attempt.budget },
     changes: {
       status: 'active',
       passwordHash,
@@ -81,6 +94,10 @@ async function begin(ctx: Ctx, linkId: string, user: User, registration: Registr
       registrations: deleteRegistrationsOf(ctx.db, user.email, ifDone),
     },
   })
-  if (begun.kind === 'refused_meanwhile') throw new AppError('invalid_link', { reason: 'used_meanwhile' })
+  if (begun.kind === 'refused_meanwhile') {
+    // The password was right.
+    await settleAttempt(ctx.db, attempt, { isGivenBack: true, now: at })
+    throw new AppError('invalid_link', { reason: 'used_meanwhile' })
+  }
   return begun
 }

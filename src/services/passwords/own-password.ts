@@ -14,13 +14,13 @@ import type { PasswordPrincipal } from '../sessions/signed-in.ts'
  */
 export async function assertOwnPassword(
   ctx: Ctx,
-  { user, attemptsInARow }: PasswordPrincipal,
+  { user, attempt }: PasswordPrincipal,
   password: string,
   refusal: AuditType,
 ): Promise<void> {
   const { matches } = await verifyPassword(password, user.passwordHash, ctx.work, ctx.secrets.peppers)
   if (matches) return
   const event = auditEvent(ctx, refusal, { actorId: user.id, userId: user.id })
-  await recordWrongPassword(ctx, event, { email: user.email, userId: user.id, attemptsInARow })
+  await recordWrongPassword(ctx, event, user, attempt)
   throw new AppError('wrong_password')
 }

@@ -1,8 +1,14 @@
 import type { Ctx } from '../../context.ts'
-import { attemptsWithoutTurnstile, exhaustedRetrySeconds, passwordAttempts } from '../../config/policy.ts'
+import {
+  attemptWaitsMs,
+  attemptsWithoutTurnstile,
+  exhaustedRetrySeconds,
+  passwordAttempts,
+} from '../../config/policy.ts'
 import { AppError } from '../../errors.ts'
 import {
   type AttemptConditions,
+  type CountedAttempt,
   accountBudget,
   claimAttempt,
   deviceBudget,
@@ -14,44 +20,96 @@ import { addressHasPassword } from '../../store/user-conditions.ts'
 import type { Device } from './devices.ts'
 import { type HumanCheck, notHuman } from './human-check.ts'
 
-/**
- * The statements that count an attempt, for the batch that reads the account: `claimed` has a row if the password may be
- * verified, `counter` tells how long to wait otherwise.
- */
-export function claimPasswordAttempt(ctx: Ctx, key: Expression, conditions?: AttemptConditions) {
-  return {
-    claimed: claimAttempt(ctx.db, key, ctx.now(), passwordAttempts, conditions),
-    counter: selectAttempts(ctx.db, key),
-  }
+/** What an attempt needs, and the budget in which it is counted. */
+export interface Claim {
+  budget: Expression
+  conditions?: AttemptConditions
 }
 
-/**
- * Like `claimPasswordAttempt`, for a sign-in: a known device has a budget of its own, and any other may have to prove that
- * a human uses it. Without the proof only the first few attempts are granted, and further ones are not even counted, so that
- * a machine that solves no challenge does not use up the owner's budget.
- */
-export function claimSignIn(ctx: Ctx, email: string, device: Device | undefined, check: HumanCheck) {
-  const isKnown = device && addressHasPassword(email, device.passwordId)
-  const common = accountBudget(email)
-  const key = isKnown ? choose(isKnown, deviceBudget(email, device.id), common) : common
-  const goesOn = check === 'human' ? undefined : anyOf(isSeriesBelow(attemptsWithoutTurnstile), isKnown)
-  return claimPasswordAttempt(ctx, key, { goesOn })
+interface Counter {
+  count: number
+  allowedAt: Date
+  updatedAt: Date
+  inFlight: number
 }
 
 interface ClaimRows {
-  claimed: readonly { count: number }[]
-  counter: readonly { count: number; allowedAt: Date }[]
+  claimed: readonly { count: number; series: string }[]
+  counter: readonly Counter[]
+}
+
+export type ClaimStatements = ReturnType<typeof claimStatements>
+
+/**
+ * Counts an attempt, in the batch that reads the account. When the budget is used up by attempts that nobody has judged yet,
+ * it waits for them, two seconds at most: if one of them has the right password, the series ends. A client that has to wait
+ * for a pause after wrong passwords is not kept waiting here. Each look while waiting is one statement. No promise is
+ * shared with another request, since a Worker must not wait for one.
+ *
+ * @param run runs the batch with the statements that count the attempt
+ * @param isMoot whether the request is refused for another reason, so that there is nothing to wait for
+ */
+export async function claimPasswordAttempt<Rows extends ClaimRows>(
+  ctx: Ctx,
+  claim: Claim,
+  run: (statements: ClaimStatements) => Promise<Rows>,
+  isMoot: (rows: Rows) => boolean = () => false,
+): Promise<Rows> {
+  let rows = await run(claimStatements(ctx, claim, {}))
+  for (const waitMs of attemptWaitsMs) {
+    if (rows.claimed[0] || isMoot(rows) || !hasAttemptsInFlight(ctx, rows.counter[0])) break
+    await ctx.sleep(waitMs)
+    const [counter] = await selectAttempts(ctx.db, claim.budget)
+    const mayBeGranted = !counter || counter.count < passwordAttempts.free
+    if (mayBeGranted || !hasAttemptsInFlight(ctx, counter)) {
+      rows = await run(claimStatements(ctx, claim, { needsFreeAttempt: true }))
+    }
+  }
+  return rows
+}
+
+/** `claimed` has a row if the password may be verified, `counter` tells how long to wait otherwise. */
+function claimStatements(ctx: Ctx, { budget, conditions }: Claim, more: AttemptConditions) {
+  return {
+    claimed: claimAttempt(ctx.db, budget, ctx.now(), passwordAttempts, { ...conditions, ...more }),
+    counter: selectAttempts(ctx.db, budget),
+  }
+}
+
+/** An attempt that was counted long ago was never judged: the request broke off. */
+function hasAttemptsInFlight(ctx: Ctx, counter: Counter | undefined): boolean {
+  if (!counter) return false
+  const ageMs = ctx.now().getTime() - counter.updatedAt.getTime()
+  return counter.inFlight > 0 && ageMs < passwordAttempts.inFlightMs
 }
 
 /**
- * @returns how many attempts in a row, this one included
+ * The claim of a sign-in: a known device has a budget of its own, and any other may have to prove that a human uses it.
+ * Without the proof only the first few attempts are granted, and further ones are not even counted, so that a machine that
+ * solves no challenge does not use up the owner's budget.
+ */
+export function claimOfSignIn(email: string, device: Device | undefined, check: HumanCheck): Claim {
+  const isKnown = device && addressHasPassword(email, device.passwordId)
+  const common = accountBudget(email)
+  const budget = isKnown ? choose(isKnown, deviceBudget(email, device.id), common) : common
+  const goesOn = check === 'human' ? undefined : anyOf(isSeriesBelow(attemptsWithoutTurnstile), isKnown)
+  return { budget, conditions: { goesOn } }
+}
+
+/**
+ * @param budget where the attempt was counted
  * @throws {AppError} `rate_limited`, with the seconds to wait; as `notHuman`, when only the challenge is missing
  */
-export function assertClaimed(ctx: Ctx, { claimed, counter }: ClaimRows, check: HumanCheck = 'human'): number {
-  if (claimed[0]) return claimed[0].count
+export function assertClaimed(
+  ctx: Ctx,
+  budget: Expression,
+  { claimed, counter }: ClaimRows,
+  check: HumanCheck = 'human',
+): CountedAttempt {
+  if (claimed[0]) return { budget, series: claimed[0].series, inARow: claimed[0].count }
   // An attempt is refused only because of a series, so there is a counter.
   const { count, allowedAt } = counter[0]!
-  const waitMs = allowedAt.getTime() - ctx.now().getTime()
+  const waitMs = count < passwordAttempts.free ? 0 : allowedAt.getTime() - ctx.now().getTime()
   const isExhausted = count >= passwordAttempts.max
   // No challenge for a client that would have to wait anyway.
   if (check !== 'human' && waitMs <= 0 && !isExhausted) throw notHuman(check)

@@ -1,10 +1,12 @@
 import type { Ctx } from '../../context.ts'
 import { warnedAttempts } from '../../config/policy.ts'
+import { type CountedAttempt, settleAttempt } from '../../store/attempts.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf, always, never } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
+import type { User } from '../../store/schema/users.ts'
 import { addressIsActive } from '../../store/user-conditions.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 
@@ -31,8 +33,14 @@ export function prepareSeriesWarning(ctx: Ctx, { email, userId, attemptsInARow }
 }
 
 /** Records a wrong password from somebody who holds a link or a session of the account. It stays counted. */
-export async function recordWrongPassword(ctx: Ctx, event: AuditEvent, wrong: WrongPassword): Promise<void> {
-  const { insertWarning, announce } = prepareSeriesWarning(ctx, wrong)
-  await batch(ctx.db, { recorded: insertAuditEvent(ctx.db, event), insertWarning })
+export async function recordWrongPassword(
+  ctx: Ctx,
+  event: AuditEvent,
+  { id: userId, email }: Pick<User, 'id' | 'email'>,
+  attempt: CountedAttempt,
+): Promise<void> {
+  const { insertWarning, announce } = prepareSeriesWarning(ctx, { email, userId, attemptsInARow: attempt.inARow })
+  const settled = settleAttempt(ctx.db, attempt, { isGivenBack: false, now: event.at })
+  await batch(ctx.db, { recorded: insertAuditEvent(ctx.db, event), insertWarning, settled })
   announce()
 }

@@ -1,11 +1,11 @@
 import type { Ctx } from '../../context.ts'
-import { accountBudget } from '../../store/attempts.ts'
+import { type CountedAttempt, accountBudget } from '../../store/attempts.ts'
 import { batch } from '../../store/batch.ts'
 import type { Session } from '../../store/schema/sessions.ts'
 import type { User } from '../../store/schema/users.ts'
 import { findSessionAndUser, isSignedIn, selectSession, selectSignedInUser } from '../../store/sessions.ts'
 import { emailOf } from '../../store/user-conditions.ts'
-import { assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'
+import { type ClaimStatements, assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'
 
 /** Who acts: the user and the session of an access token, as D1 has them now. */
 export interface Principal {
@@ -20,8 +20,7 @@ export function findSignedIn(ctx: Ctx, sessionId: string, userId: string): Promi
 
 /** A principal whose request carries the account's password. The attempt has been counted already. */
 export interface PasswordPrincipal extends Principal {
-  /** How many attempts in a row, this one included. */
-  attemptsInARow: number
+  attempt: CountedAttempt
 }
 
 /**
@@ -37,11 +36,14 @@ export async function findSignedInForPassword(
 ): Promise<PasswordPrincipal | undefined> {
   const now = ctx.now()
   const guard = isSignedIn(sessionId, userId, now)
-  const rows = await batch(ctx.db, claimPasswordAttempt(ctx, accountBudget(emailOf(userId)), { guard }), {
-    user: selectSignedInUser(ctx.db, sessionId, userId, now),
-    session: selectSession(ctx.db, sessionId),
-  })
+  const run = (claim: ClaimStatements) =>
+    batch(ctx.db, claim, {
+      user: selectSignedInUser(ctx.db, sessionId, userId, now),
+      session: selectSession(ctx.db, sessionId),
+    })
+  const budget = accountBudget(emailOf(userId))
+  const rows = await claimPasswordAttempt(ctx, { budget, conditions: { guard } }, run, ({ user: [found] }) => !found)
   const [[user], [session]] = [rows.user, rows.session]
   if (!user || !session) return undefined
-  return { user, session, attemptsInARow: assertClaimed(ctx, rows) }
+  return { user, session, attempt: assertClaimed(ctx, accountBudget(user.email), rows) }
 }

@@ -1,15 +1,22 @@
 import type { Ctx } from '../../context.ts'
 import { type PasswordVerdict, hashPassword, verifyPassword } from '../../crypto/password.ts'
 import { AppError, type ProblemCode } from '../../errors.ts'
-import { accountBudget, deleteAttempts, deviceBudget, isSeriesBelow, returnAttempt } from '../../store/attempts.ts'
+import {
+  type CountedAttempt,
+  accountBudget,
+  deleteAttempts,
+  deviceBudget,
+  isSeriesBelow,
+  settleAttempt,
+} from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
-import { type Expression, always, never } from '../../store/db.ts'
+import { always } from '../../store/db.ts'
 import type { User } from '../../store/schema/users.ts'
 import { canSignIn, passwordIdOf } from '../../store/user-conditions.ts'
 import { selectUserToSignIn } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { assertClaimed, claimSignIn } from '../protection/attempts.ts'
+import { type ClaimStatements, assertClaimed, claimOfSignIn, claimPasswordAttempt } from '../protection/attempts.ts'
 import { type Device, readDevice } from '../protection/devices.ts'
 import { checkHuman } from '../protection/human-check.ts'
 import { prepareSeriesWarning } from '../protection/series-warning.ts'
@@ -38,20 +45,21 @@ export async function signIn(ctx: Ctx, credentials: Credentials): Promise<SignIn
   const { email, password, deviceToken, turnstileToken } = credentials
   const device = await readDevice(ctx, email, deviceToken)
   const check = await checkHuman(ctx, turnstileToken, 'login')
-  const rows = await batch(ctx.db, claimSignIn(ctx, email, device, check), { found: selectUserToSignIn(ctx.db, email) })
+  const run = (claim: ClaimStatements) => batch(ctx.db, claim, { found: selectUserToSignIn(ctx.db, email) })
+  const rows = await claimPasswordAttempt(ctx, claimOfSignIn(email, device, check), run)
   const [found] = rows.found
   const known = device && found && device.passwordId === passwordIdOf(found.user) ? device : undefined
+  const budget = known ? deviceBudget(email, known.id) : accountBudget(email)
   // A known device has proven more than a challenge would.
-  const attemptsInARow = assertClaimed(ctx, rows, known ? 'human' : check)
+  const counted = assertClaimed(ctx, budget, rows, known ? 'human' : check)
   const ownHash = found?.user.passwordHash ?? null
   // A pending account has no password yet. That of its newest registration stands in, only to choose the answer.
   const standIn = found?.user.status === 'active' ? null : (found?.registeredHash ?? null)
   const verdict = await verifyPassword(password, ownHash ?? standIn, ctx.work, ctx.secrets.peppers)
   const attempt: PasswordAttempt = {
     email,
-    budget: known ? deviceBudget(email, known.id) : accountBudget(email),
+    counted,
     device: known,
-    attemptsInARow,
     userId: found?.user.id ?? null,
     isRight: verdict.matches && ownHash !== null,
     isStandIn: verdict.matches && ownHash === null,
@@ -66,10 +74,9 @@ export async function signIn(ctx: Ctx, credentials: Credentials): Promise<SignIn
 
 interface PasswordAttempt {
   email: string
-  budget: Expression
+  counted: CountedAttempt
   /** `undefined` for a device that is not known. */
   device: Device | undefined
-  attemptsInARow: number
   userId: string | null
   isRight: boolean
   /** The password is that of a registration, of an account that has none of its own yet. */
@@ -82,7 +89,7 @@ async function begin(
   user: User,
   newHash: string | undefined,
 ): Promise<SignInOutcome> {
-  const { device, budget } = attempt
+  const { device, counted } = attempt
   const passwordId = passwordIdOf(user)
   const { session, event } = prepareSession(ctx, user.id, 'user.signed_in')
   const isKnownDevice = device !== undefined
@@ -94,7 +101,7 @@ async function begin(
     session,
     // Not the hash that was verified: another sign-in may just have rehashed the same password.
     guard: canSignIn(user.id, passwordId),
-    proof: { method: 'password', passwordId, device, budget },
+    proof: { method: 'password', passwordId, device, budget: counted.budget },
     changes: newHash === undefined ? {} : { passwordHash: newHash },
     email: { row: notice, insert: insertNotice },
   })
@@ -112,15 +119,15 @@ async function begin(
  * password. The same statements run in every case, also for an address without an account.
  */
 async function refuse(ctx: Ctx, attempt: PasswordAttempt, code: ProblemCode, reason: Reason): Promise<never> {
-  const { email, budget, attemptsInARow, userId, isRight, isStandIn } = attempt
+  const { email, counted, userId, isRight, isStandIn } = attempt
   const event = auditEvent(ctx, 'user.sign_in_refused', { userId, detail: { reason } })
-  const wrong = { email, userId, attemptsInARow: isRight || isStandIn ? 0 : attemptsInARow }
+  const wrong = { email, userId, attemptsInARow: isRight || isStandIn ? 0 : counted.inARow }
   const { insertWarning, announce } = prepareSeriesWarning(ctx, wrong)
   await batch(ctx.db, {
     event: insertAuditEvent(ctx.db, event),
     warning: insertWarning,
-    returned: returnAttempt(ctx.db, budget, attemptsInARow, event.at, isStandIn ? always : never),
-    series: deleteAttempts(ctx.db, budget, isRight ? always : isSeriesBelow(1)),
+    settled: settleAttempt(ctx.db, counted, { isGivenBack: isStandIn, now: event.at }),
+    series: deleteAttempts(ctx.db, counted.budget, isRight ? always : isSeriesBelow(1)),
   })
   announce()
   throw new AppError(code, { reason })

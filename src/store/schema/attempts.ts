@@ -6,7 +6,12 @@ export const attemptCounters = sqliteTable('attempt_counters', {
   /** The budget: `account:` and the address, whether or not it has an account, or `device:`, the address and the id of a device. */
   key: text('key').primaryKey(),
   count: integer('count').notNull(),
-  /** No password is verified before this time. */
+  /** From the last attempt without a pause on: no password is verified before this time. */
   allowedAt: instant('allowed_at').notNull(),
+  /** When the newest attempt was counted. */
   updatedAt: instant('updated_at').notNull(),
+  /** Attempts that are counted and whose passwords nobody has judged yet. */
+  inFlight: integer('in_flight').notNull().default(0),
+  /** A random name of the series, so that an attempt of an ended series changes nothing in the next one. */
+  series: text('series').notNull().default(''),
 })
