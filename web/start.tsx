@@ -14,8 +14,14 @@ import { loadTexts } from './texts/language.ts'
  * @param loadMore loads the texts that only this page has
  */
 export async function start(Page: ComponentType, loadMore?: () => Promise<void>): Promise<void> {
-  await loadTexts()
-  await loadMore?.()
+  try {
+    await loadTexts()
+    await loadMore?.()
+  } catch {
+    // A chunk is missing. public/rescue.js says so: nothing of this page can be relied on.
+    dispatchEvent(new Event('pagelost'))
+    return
+  }
   const app = document.getElementById('app')!
   keepFocus(app)
   makeTextsTranslatable()

@@ -3,7 +3,7 @@ import { defineConfig } from 'vite'
 import { applyBrand } from './build/brand.ts'
 import { allowChallenges } from './build/headers.ts'
 import { buildTarget } from './build/browsers.ts'
-import { readNoScript } from './build/no-script.ts'
+import { readFallbackTexts } from './build/no-script.ts'
 import { pages } from './build/pages.ts'
 import { readPageSettings } from './build/settings.ts'
 import { makeShells } from './build/shell.ts'
@@ -14,7 +14,7 @@ const settings = readPageSettings(join(root, '../wrangler.toml'), process.env)
 export default defineConfig({
   root,
   publicDir: '../public',
-  plugins: [makeShells(root, await readNoScript(root, settings)), applyBrand(settings), allowChallenges(settings)],
+  plugins: [makeShells(root, await readFallbackTexts(root, settings)), applyBrand(settings), allowChallenges(settings)],
   define: { SETTINGS: JSON.stringify(settings) },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {

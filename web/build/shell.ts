@@ -1,13 +1,14 @@
 /** Makes the HTML file and the entry of each page in pages.ts, so that neither exists as a file. */
 import { join } from 'node:path'
 import type { Plugin } from 'vite'
+import type { FallbackTexts } from './no-script.ts'
 import { type Page, pages } from './pages.ts'
 
-/** @param noScript shown where scripts are off */
-export function makeShells(root: string, noScript: string): Plugin {
+/** @param fallback what is shown where scripts are off or missing */
+export function makeShells(root: string, fallback: FallbackTexts): Plugin {
   const sources = new Map(
     Object.entries(pages).flatMap(([path, page]) => [
-      [join(root, `${path}.html`), shellOf(path, page, noScript)],
+      [join(root, `${path}.html`), shellOf(path, page, fallback)],
       [join(root, `entries/${path}.ts`), entryOf(page)],
     ]),
   )
@@ -24,7 +25,7 @@ export function makeShells(root: string, noScript: string): Plugin {
 
 const noIndex = '\n    <meta name="robots" content="noindex" />'
 
-function shellOf(path: string, { title, isIndexed }: Page, noScript: string): string {
+function shellOf(path: string, { title, isIndexed }: Page, { noScript, lost }: FallbackTexts): string {
   return `<!doctype html>
 <html lang="en">
   <head>
@@ -33,9 +34,11 @@ function shellOf(path: string, { title, isIndexed }: Page, noScript: string): st
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <meta name="color-scheme" content="light dark" />${isIndexed ? '' : noIndex}
     <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+    <script src="/rescue.js"></script>
     <script type="module" src="/entries/${path}.ts"></script>
   </head>
   <body>
+    <div id="lost" role="alert" hidden>${lost}</div>
     <div id="app"></div>
     <noscript>${noScript}</noscript>
   </body>

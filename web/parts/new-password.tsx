@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { type KnownAs, knownWords, lengthOf, minScore } from '../../src/crypto/password-rules.ts'
 import type { judgeStrength } from '../../src/crypto/strength.ts'
+import { loadAgain } from '../navigation.ts'
 import { passwordMinLength, productName } from '../settings.ts'
 import { texts } from '../texts/language.ts'
 import { PasswordField } from './fields.tsx'
@@ -16,6 +17,7 @@ interface NewPasswordProps {
 export function NewPasswordField({ name, error, knownAs }: NewPasswordProps) {
   const [password, setPassword] = useState('')
   const [judge, setJudge] = useState<typeof judgeStrength>()
+  const [isMissing, setIsMissing] = useState(false)
   const [isWanted, setIsWanted] = useState(false)
 
   // The strength check with its lists is 580 kB, so it is loaded when the field gets the focus.
@@ -24,11 +26,13 @@ export function NewPasswordField({ name, error, knownAs }: NewPasswordProps) {
     import('../../src/crypto/strength.ts').then(
       ({ judgeStrength }) => setJudge(() => judgeStrength),
       // Without it there is no advice; the service still checks the password.
-      () => undefined,
+      () => setIsMissing(true),
     )
   }, [isWanted])
 
-  const { score, advice } = assess(password, judge, knownAs)
+  const verdict = assess(password, judge, knownAs)
+  const { score } = verdict
+  const advice = verdict.advice === texts.password.judging && isMissing ? <Unjudged /> : verdict.advice
   return (
     <PasswordField
       label={texts.common.newPassword}
@@ -46,6 +50,18 @@ export function NewPasswordField({ name, error, knownAs }: NewPasswordProps) {
         </>
       }
     />
+  )
+}
+
+/** Loading the page again helps when there is a newer version of it. */
+function Unjudged() {
+  return (
+    <>
+      {texts.password.unjudged}{' '}
+      <button type="button" class="quiet" onClick={loadAgain}>
+        {texts.common.loadAgain}
+      </button>
+    </>
   )
 }
 

@@ -4,4 +4,10 @@ import '../style/parts.css'
 import './reference.css'
 import { showReference } from './viewer.ts'
 
-await showReference(document.getElementById('reference')!)
+const place = document.getElementById('reference')!
+try {
+  await showReference(place)
+} catch {
+  place.hidden = true
+  dispatchEvent(new Event('pagelost'))
+}

@@ -15,6 +15,8 @@ export const de: Texts = {
     retry: 'Erneut versuchen',
     language: 'Sprache',
     skipToContent: 'Zum Inhalt springen',
+    lost: 'Diese Seite konnte nicht vollständig geladen werden. Vielleicht gibt es eine neuere Fassung.',
+    loadAgain: 'Neu laden',
     noScript: 'Diese Seite benötigt JavaScript. Bitte aktivieren Sie es und laden Sie die Seite neu.',
     cookiesNeeded: 'Diese Seite braucht Cookies. Bitte erlauben Sie sie für diese Website und laden Sie die Seite neu.',
   },
@@ -49,6 +51,7 @@ export const de: Texts = {
   password: {
     tooShort: (length) =>
       `Mindestens ${length} Zeichen. Mehrere Wörter, die nichts miteinander zu tun haben, ergeben ein starkes Passwort.`,
+    unjudged: 'Die Stärke lässt sich gerade nicht anzeigen. Ihr Passwort wird beim Absenden geprüft.',
     judging: 'Wird geprüft …',
     good: 'Das ist ein starkes Passwort.',
     advice: () => 'Dieses Passwort ist leicht zu erraten. Machen Sie es länger oder fügen Sie weitere Wörter hinzu.',

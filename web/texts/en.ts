@@ -16,6 +16,8 @@ export const en = {
     language: 'Language',
     skipToContent: 'Skip to content',
     /** Part of every page, in each language. */
+    lost: 'This page could not be loaded completely. There may be a newer version of it.',
+    loadAgain: 'Load again',
     noScript: 'This page needs JavaScript. Please enable it and reload the page.',
     cookiesNeeded: 'This page needs cookies. Please allow them for this site and reload the page.',
   },
@@ -48,6 +50,7 @@ export const en = {
   },
   password: {
     tooShort: (length: number) => `Use at least ${length} characters. A few unrelated words make a strong password.`,
+    unjudged: 'The strength cannot be shown right now. Your password is checked when you submit it.',
     judging: 'Checking…',
     good: 'This is a strong password.',
     /** @param words the advice of the strength check, which is always in English */

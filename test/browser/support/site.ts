@@ -27,6 +27,8 @@ export class Site {
   readonly calls: Call[] = []
   /** Every request line and Referer, to see where a token went. */
   readonly requestLines: string[] = []
+  /** Files that a newer deployment no longer has. */
+  missing: RegExp | undefined
   readonly #answers = new Map<string, Answer[]>()
   readonly #server: Server
   readonly #folder: URL
@@ -61,12 +63,18 @@ export class Site {
     this.calls.length = 0
     this.requestLines.length = 0
     this.#answers.clear()
+    this.missing = undefined
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '/'
     this.requestLines.push(`${request.method} ${path} ${request.headers.referer ?? ''}`)
-    await (request.method === 'POST' ? this.#call(path, request, response) : serveFile(this.#folder, path, response))
+    await (request.method === 'POST' ? this.#call(path, request, response) : this.#file(path, response))
+  }
+
+  async #file(path: string, response: ServerResponse): Promise<void> {
+    if (this.missing?.test(path)) response.writeHead(404, { 'Content-Type': 'application/problem+json' }).end('{}')
+    else await serveFile(this.#folder, path, response)
   }
 
   async #call(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
