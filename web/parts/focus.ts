@@ -62,7 +62,8 @@ function successor(steps: readonly Step[]): Element | undefined {
 function within(element: Element | null, selector: string): Element[] {
   if (!element?.isConnected) return []
   const found = [element, ...element.querySelectorAll(selector)].filter((one) => one.matches(selector))
-  return found.filter((one) => one.checkVisibility() && !(one as HTMLButtonElement).disabled)
+  // Not `checkVisibility`, which the oldest supported browsers do not have.
+  return found.filter((one) => one.getClientRects().length > 0 && !(one as HTMLButtonElement).disabled)
 }
 
 function focus(element: Element | null): void {
