@@ -72,7 +72,7 @@ export class Tab {
 
   /** By its label, because a password field has no role in HTML-AAM. */
   #field(label: string): Promise<Node> {
-    return this.#find({ type: 'xpath', value: `//input[@id = //label[normalize-space() = "${label}"]/@for]` })
+    return this.#find({ type: 'xpath', value: `//*[@id = //label[normalize-space() = "${label}"]/@for]` })
   }
 
   async #find(locator: object): Promise<Node> {
