@@ -3,9 +3,11 @@ import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { routePath } from 'hono/route'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { AppError, problems } from '../errors.ts'
+import { AppError } from '../errors.ts'
+import { problems } from '../problems.ts'
 import { describeError, log } from '../log.ts'
 import type { HttpEnv } from './env.ts'
+import { pageInstead } from './page-for-people.ts'
 
 export function answerProblem(c: Context<HttpEnv>, error: AppError) {
   const { code } = error
@@ -15,13 +17,9 @@ export function answerProblem(c: Context<HttpEnv>, error: AppError) {
   const challenge = challengeFor(error)
   if (challenge !== undefined) c.header('WWW-Authenticate', challenge)
   const body = { type: `/problems/${code}`, title, status, detail, code, request_id: c.get('origin').requestId }
-  return c.body(
-    JSON.stringify(error.errors ? { ...body, errors: error.errors } : body),
-    status as ContentfulStatusCode,
-    {
-      'Content-Type': 'application/problem+json',
-    },
-  )
+  const text = JSON.stringify(error.errors ? { ...body, errors: error.errors } : body)
+  const problem = c.body(text, status as ContentfulStatusCode, { 'Content-Type': 'application/problem+json' })
+  return pageInstead(c, code, problem)
 }
 
 /**

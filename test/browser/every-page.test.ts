@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { problems } from '../../src/problems.ts'
 import { projectRoot } from '../../tools/wrangler.ts'
+import { accessibilityFaults } from './support/accessibility.ts'
+import { assertNoSidewaysScroll } from './support/browser.ts'
 import { headersFor, parseHeaderRules } from './support/header-rules.ts'
 import { runService } from './support/running-service.ts'
 
@@ -82,18 +85,52 @@ describe('the static files', { timeout: 300_000 }, () => {
     assert.equal(((await refused.json()) as { code: string }).code, 'method_not_allowed')
   })
 
+  it('include a page about each problem, and one for people at an address without one', async () => {
+    const { origin } = service.server
+    await visit(async (visitor) => {
+      for (const [code, { status, title }] of Object.entries(problems)) {
+        const answer = await visitor.page.goto(`/problems/${code}`)
+        assert.equal(answer?.status(), 200, code)
+        await visitor.seesHeading(title)
+        await visitor.sees(code)
+        const json = await fetch(`${origin}/problems/${code}.json`, { headers: { Accept: 'application/json' } })
+        assert.equal(((await json.json()) as { status: number }).status, status)
+      }
+      assert.deepEqual(await accessibilityFaults(visitor.page), [])
+      await visitor.page.getByRole('link', { name: 'All problems' }).click()
+      const links = visitor.page.getByRole('listitem').getByRole('link')
+      await visitor.seesHeading('Problems')
+      assert.equal(await links.count(), Object.keys(problems).length)
+      assert.equal((await fetch(`${origin}/problems/nothing_of_ours`)).status, 404)
+
+      for (const [path, status, heading] of [
+        ['/nope', 404, 'Page not found'],
+        ['/auth/login', 405, 'No page at this address'],
+      ] as const) {
+        const answer = await visitor.page.goto(path)
+        assert.equal(answer?.status(), status)
+        await visitor.seesHeading(heading)
+        await visitor.page.locator('[lang=de]').getByRole('heading').waitFor()
+        assert.deepEqual(await accessibilityFaults(visitor.page), [])
+        await assertNoSidewaysScroll(visitor.page)
+      }
+      const fetched = await visitor.page.evaluate(async () => (await fetch('/nope')).headers.get('Content-Type'))
+      assert.equal(fetched, 'application/problem+json')
+    })
+  })
+
   it('include an API reference with every operation, which sends real calls', async () => {
     await visit(async (visitor) => {
-      const { page } = visitor
       await visitor.goto('/docs')
-      await page.getByText('/auth/register', { exact: true }).first().waitFor()
+      const viewer = visitor.page.frameLocator('#reference')
+      await viewer.getByText('/auth/register', { exact: true }).first().waitFor()
       const description = await fetch(`${service.server.origin}/openapi.json`)
       const { paths } = (await description.json()) as { paths: Record<string, object> }
       const operations = Object.values(paths).flatMap((item) =>
         Object.keys(item).filter((method) => method !== 'parameters'),
       )
-      assert.equal(await page.locator('.opblock').count(), operations.length)
-      const health = page.locator('#operations-Service-getHealth')
+      assert.equal(await viewer.locator('.opblock').count(), operations.length)
+      const health = viewer.locator('#operations-Service-getHealth')
       await health.click()
       await health.getByRole('button', { name: 'Execute' }).click()
       await health.locator('.live-responses-table').getByText('"ok"').first().waitFor()

@@ -43,6 +43,7 @@ const cases: { path: string; what: string; missing: RegExp; locale?: string }[] 
   { path: '/sign-in', what: 'language', missing: /\/pages\/de-.*js$/, locale: 'de' },
   { path: '/console', what: 'language', missing: /\/pages\/de2?-.*js$/, locale: 'de' },
   { path: '/docs', what: 'script', missing: /\/pages\/docs-.*js$/ },
+  { path: '/docs', what: 'frame', missing: /\/pages\/docs-viewer.*js$/ },
   { path: '/docs', what: 'viewer', missing: /\/pages\/swagger.*js$/ },
 ]
 

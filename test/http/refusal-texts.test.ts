@@ -1,6 +1,7 @@
 /** The pages have a text of their own for everything that the API can refuse. */
 import { describe, expect, it } from 'vitest'
-import { fieldErrorCodes, problems } from '../../src/errors.ts'
+import { fieldErrorCodes } from '../../src/errors.ts'
+import { problems } from '../../src/problems.ts'
 import { refusals as german } from '../../web/texts/refusals/de.ts'
 import { refusals as english } from '../../web/texts/refusals/en.ts'
 

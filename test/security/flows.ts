@@ -1,5 +1,5 @@
 /** Every flow of the API: how to prepare its request, what it is answered, and what it is answered once it is done. */
-import type { ProblemCode } from '../../src/errors.ts'
+import type { ProblemCode } from '../../src/problems.ts'
 import type { EmailFate } from '../../src/store/schema/emails.ts'
 import type { Input, OperationId } from '../support/api.ts'
 import { breachListUrl } from '../support/breach-list.ts'

@@ -15,10 +15,10 @@ const elsewhere: Operation = {
   operationId: 'none: the document does not know it',
   security: [],
   responses: {
-    404: onlyProblem('not_found'),
-    405: onlyProblem('method_not_allowed'),
+    404: problemOrPage('not_found'),
+    405: problemOrPage('method_not_allowed'),
     413: onlyProblem('body_too_large'),
-    503: onlyProblem('service_unavailable'),
+    503: problemOrPage('service_unavailable'),
   },
 }
 
@@ -28,7 +28,10 @@ const preflight: Operation = { ...elsewhere, responses: { ...elsewhere.responses
 /** @throws {Error} when a status, a media type, a header or a body is not as documented for the operation. */
 export function checkAnswer(method: string, path: string, answer: Answer): void {
   const operation = findOperation(method, path) ?? (method === 'OPTIONS' ? preflight : elsewhere)
-  const found = operation.responses[answer.status]
+  // Browsers come here when a password manager leads them, so people may see why they are led no further.
+  const isForPeople =
+    operation.operationId === 'findChangePasswordPage' && answer.headers.get('Content-Type')?.startsWith('text/html')
+  const found = isForPeople ? elsewhere.responses[answer.status] : operation.responses[answer.status]
   const mistakes = found ? mistakesInAnswer(resolve(found), answer, method) : ['the status is not documented']
   if (mistakes.length === 0) return
   const request = `${method} ${path} (operation ${operation.operationId})`
@@ -55,6 +58,7 @@ function mistakesInAnswer({ headers = {}, content = {} }: Response, answer: Answ
   const mediaType = answer.headers.get('Content-Type')?.split(';')[0]
   const body = mediaType === undefined ? undefined : content[mediaType]
   if (body) {
+    if (mediaType === 'text/html') return mistakes
     if (answer.text !== '') mistakes.push(...mistakesIn(body.schema, answer.json))
     else if (method !== 'HEAD') mistakes.push('the documented body is missing')
   } else {
@@ -71,6 +75,11 @@ function mistakesInHeader(name: string, schema: Schema, value: string | null): s
   return mistakesIn(schema, schema['type'] === 'integer' ? Number(value) : value).map(
     (mistake) => `in the header ${name} ${mistake}`,
   )
+}
+
+/** At an address that is none of the API's, a browser gets a page. */
+function problemOrPage(code: string): Response {
+  return { content: { ...onlyProblem(code).content, 'text/html': { schema: {} } } }
 }
 
 function onlyProblem(code: string): Response {

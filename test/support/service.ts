@@ -68,8 +68,7 @@ export function startService(options: ServiceOptions = {}): Service {
   const env = {
     ...bindings,
     MAIL_QUEUE: queue as unknown as Env['MAIL_QUEUE'],
-    // The pages need not be built for this.
-    ASSETS: { fetch: async () => Response.json(description) } as unknown as Fetcher,
+    ASSETS: { fetch: async (request: Request) => fileOf(request) } as unknown as Fetcher,
     ...options.env,
   }
   const platform = {
@@ -152,6 +151,19 @@ export function startService(options: ServiceOptions = {}): Service {
   }
 
   return { clock, env, mailbox, queued, call, answer, fetch: fetchFrom, deliver, runCron }
+}
+
+/** A static file, as far as the Worker asks for any. The pages need not be built for this. */
+function fileOf({ url }: Request): Response {
+  const { pathname } = new URL(url)
+  if (pathname === '/openapi.json') return Response.json(description)
+  const headers = {
+    'Content-Type': 'text/html; charset=utf-8',
+    'Content-Security-Policy': "default-src 'none'; of-page",
+  }
+  return pathname.startsWith('/errors/')
+    ? new Response(`<h1>${pathname}</h1>`, { headers })
+    : new Response('', { status: 404 })
 }
 
 /** Nothing else may leave the Worker. */

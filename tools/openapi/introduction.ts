@@ -1,5 +1,5 @@
 /** The introduction to the document. */
-import { problems } from '../../src/errors.ts'
+import { problems } from '../../src/problems.ts'
 
 export const summary = 'Accounts, sessions, roles and the emails around them.'
 
@@ -32,6 +32,7 @@ a call to Postern, and its sessions can be ended at any time.
 ## Problems
 
 Errors are answered with \`application/problem+json\` (RFC 9457). \`code\` is for programs; the list is complete.
+\`type\` is the address of a page about the code.
 An unknown path is answered with \`not_found\`, a wrong method with \`method_not_allowed\` and an \`Allow\` header.
 
 | code | status | meaning |

@@ -1,6 +1,6 @@
 /** Describes one operation: what its middleware enforces, and the prose about it. */
 import * as z from 'zod'
-import type { ProblemCode } from '../../src/errors.ts'
+import type { ProblemCode } from '../../src/problems.ts'
 import { describeHeaders } from './headers.ts'
 import type { Json } from './json.ts'
 import type { ProblemResponses } from './problems.ts'

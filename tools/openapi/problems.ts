@@ -1,6 +1,7 @@
 /** Problems (RFC 9457), with the codes, statuses and texts of the service's catalogue. */
 import * as z from 'zod'
-import { type FieldError, type ProblemCode, fieldErrorCodes, problems } from '../../src/errors.ts'
+import { type FieldError, fieldErrorCodes } from '../../src/errors.ts'
+import { type ProblemCode, problems } from '../../src/problems.ts'
 import { toComponents } from './components.ts'
 import { requestId } from './examples.ts'
 import { type HeaderName, describeHeaders } from './headers.ts'

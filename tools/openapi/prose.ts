@@ -1,5 +1,5 @@
 /** The texts about an operation. Everything else in the document follows from its route. */
-import type { ProblemCode } from '../../src/errors.ts'
+import type { ProblemCode } from '../../src/problems.ts'
 import type { AnswerExample, AnswerName } from './answers.ts'
 import type { HeaderName } from './headers.ts'
 import type { TagName } from './introduction.ts'

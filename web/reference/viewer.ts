@@ -1,15 +1,14 @@
 /** The API reference of this deployment, with calls to try (docs/reference.md). */
 
-/** Shows the viewer. It is larger than all other pages together, so only this page loads it. */
-export async function showReference(place: HTMLElement): Promise<void> {
+/** Shows the viewer. It is larger than all pages together, so only this frame loads it. */
+export async function showReference(place: HTMLElement, description: object): Promise<void> {
   const [{ default: SwaggerUI }] = await Promise.all([
     import('swagger-ui-dist/swagger-ui-es-bundle.js'),
     import('swagger-ui-dist/swagger-ui.css'),
   ])
   SwaggerUI({
     domNode: place,
-    url: '/openapi.json',
-    deepLinking: true,
+    spec: description,
     displayRequestDuration: true,
     docExpansion: 'list',
     defaultModelsExpandDepth: 0,

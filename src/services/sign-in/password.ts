@@ -1,6 +1,7 @@
 import type { Ctx } from '../../context.ts'
 import { type PasswordVerdict, hashPassword, verifyPassword } from '../../crypto/password.ts'
-import { AppError, type ProblemCode } from '../../errors.ts'
+import { AppError } from '../../errors.ts'
+import type { ProblemCode } from '../../problems.ts'
 import {
   type CountedAttempt,
   accountBudget,

@@ -2,7 +2,7 @@
  * What Postern does, said as plainly as possible: objects in lists, one method for each thing that can happen, no
  * database, no cryptography. The commands do the same to the real service and compare.
  */
-import type { ProblemCode } from '../../../src/errors.ts'
+import type { ProblemCode } from '../../../src/problems.ts'
 import type { Role } from '../../../src/permissions.ts'
 import type { AuditType } from '../../../src/store/schema/audit.ts'
 import type { UserStatus } from '../../../src/store/schema/users.ts'
