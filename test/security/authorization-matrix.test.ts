@@ -320,9 +320,8 @@ describe('a path', () => {
 })
 
 describe('an id', () => {
-  /** Texts that are no id, or an id in another than its one spelling. */
+  /** Texts that are no id. Its letters may be in any case (RFC 9562 §4), and nothing else may differ. */
   const misspelled = (id: string, foreign: string): string[] => [
-    id.toUpperCase(),
     `{${id}}`,
     `[${id}]`,
     `%5B%22${id}%22%5D`,
@@ -413,8 +412,7 @@ describe('an id', () => {
       role: 'USER',
       bio: 'mine',
     })
-    const { sessions } = await other.call('listMySessions', { query })
-    expect(sessions.map(({ id }) => id)).toEqual([other.sessionId])
+    await other.call('listMySessions', { query }).refused(422, 'validation_failed')
     const change = { old_password: goodPassword, new_password: otherPassword, ...query }
     await other.call('changePassword', { query, body: change })
     await other.call('deleteMe', { query, body: { password: otherPassword, ...query } })
