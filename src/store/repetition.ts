@@ -39,11 +39,20 @@ export function countRepetition(db: Db, presented: Presented) {
     .where(and(isRepeatable(presented), isSame(presented), not(isCounted), isBelowLimit(presented)))
 }
 
-/** The token may be repeated from a network that is not the one of the rotation: once in a period. */
+/**
+ * The token may be repeated from a network that is not the one of the rotation: once in a period. Not a token from before a
+ * change of the password: whoever stole it would go on following the session.
+ */
 export function mayStray(presented: Presented): SQL {
   const isFirst = sql`coalesce(${sessions.strayedAt} <= ${startOf(presented)}, true)`
   const mayCount = or(isCounted, isBelowLimit(presented))
-  const condition = and(isRepeatable(presented), not(isSame(presented)), isFirst, mayCount)
+  const condition = and(
+    isRepeatable(presented),
+    not(isFromBeforeChange(presented)),
+    not(isSame(presented)),
+    isFirst,
+    mayCount,
+  )
   return sql`exists (select 1 from ${sessions} where ${condition})`
 }
 
@@ -91,6 +100,7 @@ export function describeTheft(presented: Presented): SQL {
       when ${sessions.lastUsedAt} <= ${now.getTime() - replayMs} then 'late'
       when ${sessions.userAgent} is not ${from.userAgent} then 'user_agent'
       when ${isSettled} then 'password_changed'
+      when ${isFromBeforeChange(presented)} and not ${isSame(presented)} then 'password_changed'
       when not ${isCounted} and not ${isBelowLimit(presented)} then 'repetitions'
       else 'network' end`,
   )
@@ -113,6 +123,11 @@ function isLastUsed({ id, generation, now, from, replayMs }: Presented): SQL {
     sql`${sessions.lastUsedAt} > ${now.getTime() - replayMs}`,
     sql`${sessions.userAgent} is ${from.userAgent}`,
   )})`
+}
+
+/** The password was changed while this token, or a newer one, was the newest. */
+function isFromBeforeChange({ generation }: Presented): SQL {
+  return sql`(coalesce(${sessions.settledGeneration}, 0) >= ${generation})`
 }
 
 /** The password was changed since the rotation. */

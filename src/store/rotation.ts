@@ -46,15 +46,12 @@ export function closeTokens(db: Db, renewal: Renewal, guard: SQL) {
     .returning()
 }
 
-/** From now on the token before the newest one may not be repeated. */
+/** From now on the token before the newest one may not be repeated, and the newest one only from where it is rotated. */
 export function settleTokens(db: Db, id: string, guard: SQL) {
-  return (
-    db
-      .update(sessions)
-      .set({ settledGeneration: sql`${sessions.generation}` })
-      // Before the first one there is none.
-      .where(and(eq(sessions.id, id), gt(sessions.generation, 1), guard))
-  )
+  return db
+    .update(sessions)
+    .set({ settledGeneration: sql`${sessions.generation}` })
+    .where(and(eq(sessions.id, id), guard))
 }
 
 function renewed({ now, idleMs, maxMs, from }: Renewal) {

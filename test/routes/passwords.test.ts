@@ -28,7 +28,7 @@ describe('POST /auth/change-password', () => {
     )
     expectNoContent(answer)
     expect(effects).toEqual({
-      rows: { users: '~1', sessions: '-1', one_time_links: '-1', emails: '+1', audit_events: '+1' },
+      rows: { users: '~1', sessions: '-1 ~1', one_time_links: '-1', emails: '+1', audit_events: '+1' },
       events: [{ type: 'user.password_changed', actor: ada.id, user: ada.id, detail: null }],
       revoked: [phone.sessionId],
       mails: [`${email}: ${subjects.passwordChanged}`],

@@ -212,6 +212,32 @@ describe('a change of the password without the refresh token', () => {
     expect((await current.refresh()).refresh_token).toBe(successor.refreshToken)
   })
 
+  it.for([
+    { state: 'the first one', renewals: 0 },
+    { state: 'a later one', renewals: 2 },
+  ])('lets nobody elsewhere follow it with the token of then: $state', async ({ renewals }, { service, ada }) => {
+    let owner = ada
+    for (let i = 0; i < renewals; i++) owner = await owner.renewed()
+    const thief = owner.from({ headers: { 'CF-Connecting-IP': '198.51.100.9' } })
+    expectNoContent(await owner.changePassword(passwords).answer)
+    const successor = await owner.renewed()
+    const { answer, effects } = await observe(service, () => thief.refresh())
+    expectProblem(answer, 401, 'refresh_token_reused')
+    expect(effects).toMatchObject({
+      events: [{ type: 'session.reuse_detected', detail: { reason: 'password_changed' } }],
+      mails: [`${email}: ${subjects.sessionReuse}`],
+    })
+    await expectEnded(successor)
+  })
+
+  it('lets the token after that be repeated from elsewhere again', async ({ ada }) => {
+    expectNoContent(await ada.changePassword(passwords).answer)
+    const next = await ada.renewed()
+    const newest = await next.renewed()
+    const elsewhere = next.from({ headers: { 'CF-Connecting-IP': '198.51.100.9' } })
+    expect((await elsewhere.refresh()).refresh_token).toBe(newest.refreshToken)
+  })
+
   it('catches a thief who refreshed the token before: the session ends when its owner refreshes', async ({
     clock,
     ada,

@@ -17,7 +17,10 @@ export const sessions = sqliteTable(
     expiresAt: instant('expires_at').notNull(),
     /** A change of the password closed the tokens before this generation: refused, and no longer a sign of theft. */
     firstGeneration: integer('first_generation'),
-    /** The newest generation when the password was changed without a token. The token before it may not be repeated. */
+    /**
+     * The newest generation when the password was changed without a token. The token before it may not be repeated, and it
+     * itself not from another network.
+     */
     settledGeneration: integer('settled_generation'),
     ip: text('ip'),
     country: text('country'),

@@ -307,7 +307,7 @@ export class Model {
     const isHere = network === session.from.network
     if (isCounted && (isHere || (stray?.generation === newest && stray.network === network))) return true
     if (!isCounted && session.repeatedAt.filter((at) => at > this.now - day).length >= 3) return false
-    if (!isHere && stray && stray.at > this.now - day) return false
+    if (!isHere && (session.settledGeneration === newest - 1 || (stray && stray.at > this.now - day))) return false
     if (!isCounted) session.repeatedAt.push(this.now)
     session.repeatedGeneration = newest
     if (isHere) return true
@@ -567,7 +567,7 @@ export class Model {
   #open(account: Account): Session {
     const times = { createdAt: this.now, usedAt: this.now, expiresAt: this.now + 30 * day }
     const access = { text: '', expiresAt: 0 }
-    const chain = { firstGeneration: 1, settledGeneration: 0, repeatedGeneration: 0, repeatedAt: [], stray: undefined }
+    const chain = { firstGeneration: 1, settledGeneration: -1, repeatedGeneration: 0, repeatedAt: [], stray: undefined }
     const session: Session = {
       account,
       ...times,
