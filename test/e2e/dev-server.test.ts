@@ -95,7 +95,12 @@ test('Ctrl-C during the start leaves no process behind', { timeout }, async () =
 
 test('secrets reach the Worker and no list of processes', { timeout }, async () => {
   const turnstileSecret = '1x0000000000000000000000000000000AA'
-  dev = new CommandProcess('tools/dev.ts', { ...env, TURNSTILE_SECRET: turnstileSecret, AUDIENCE: 'of-the-shell' })
+  dev = new CommandProcess('tools/dev.ts', {
+    ...env,
+    TURNSTILE_SITE_KEY: '1x00000000000000000000AA',
+    TURNSTILE_SECRET: turnstileSecret,
+    AUDIENCE: 'of-the-shell',
+  })
   await dev.untilSaid('Postern runs.')
   const lines = commandLines().join('\n')
   assert.match(lines, new RegExp(`wrangler\\.js dev .*--port ${env.PORT} `))

@@ -105,7 +105,7 @@ const german = {
     'Jungheinrich',
     'Wacker Chemie',
     'Bechtle',
-    'Nemetschek',
+    'Sennheiser',
     'Delivery Hero',
     'Freenet',
     'United Internet',

@@ -19,7 +19,7 @@ async function showFrame(): Promise<void> {
   frame.title = 'API reference'
   frame.id = 'reference'
   // No `allow-same-origin`: the viewer is not ours, and this origin has the refresh cookie.
-  frame.setAttribute('sandbox', 'allow-scripts allow-forms')
+  frame.sandbox.add('allow-scripts', 'allow-forms')
   frame.src = '/docs-viewer'
   const served = serveFrame(frame, (await answer.json()) as object)
   late.replaceWith(frame)
