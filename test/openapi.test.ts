@@ -72,6 +72,14 @@ describe('the OpenAPI document', () => {
     expect(responses).toHaveProperty('403')
   })
 
+  it('lets a later version add fields to every answer', () => {
+    const isClosed = (value: object): value is Schema =>
+      Object.entries(value).some(
+        ([keyword, is]) => /^(additional|unevaluated)Properties$/.test(keyword) && is === false,
+      )
+    expect(Array.from(find(isClosed, description), ([at]) => at)).toEqual([])
+  })
+
   it('says of every property what it is', () => {
     for (const [at, { properties }] of find(withProperties, description)) {
       for (const [name, property] of Object.entries(properties)) {

@@ -38,18 +38,37 @@ export function checkAnswer(method: string, path: string, answer: Answer): void 
   throw new Error(`${request} answered ${answer.status} ${answer.text}, but ${mistakes.join('; ')}`)
 }
 
-/** What is wrong with a value, by a schema of the document. */
+/**
+ * What is wrong with a value, by a schema of the document. The document allows fields that are added later. Here, a field
+ * that it does not name is a mistake.
+ */
 export function mistakesIn(schema: Schema, value: unknown): string[] {
-  let validator = validators.get(schema)
-  if (!validator) {
-    // References lead into the document, so that part of it comes along.
-    validator = new Validator({ ...schema, components: { schemas: description.components.schemas } }, '2020-12', false)
-    validators.set(schema, validator)
-  }
+  return errorsBy(closedValidators, { ...schema, components: { schemas: closedSchemas } }, schema, value)
+}
+
+/** The same for a client that has only the document. */
+export function mistakesForClients(schema: Schema, value: unknown): string[] {
+  return errorsBy(validators, { ...schema, components: { schemas: description.components.schemas } }, schema, value)
+}
+
+/** References lead into the document, so that part of it comes along in `complete`. */
+function errorsBy(cache: Map<Schema, Validator>, complete: Schema, schema: Schema, value: unknown): string[] {
+  const validator = cache.get(schema) ?? new Validator(complete, '2020-12', false)
+  cache.set(schema, validator)
   return validator.validate(value).errors.map(({ instanceLocation, error }) => `${instanceLocation}: ${error}`)
 }
 
 const validators = new Map<Schema, Validator>()
+const closedValidators = new Map<Schema, Validator>()
+const closedSchemas = closed(description.components.schemas)
+
+function closed(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(closed)
+  const parts = Object.fromEntries(Object.entries(value).map(([key, part]) => [key, closed(part)]))
+  const isObject = parts['type'] === 'object' && 'properties' in parts && !('additionalProperties' in parts)
+  return isObject ? { ...parts, additionalProperties: false } : parts
+}
 
 function mistakesInAnswer({ headers = {}, content = {} }: Response, answer: Answer, method: string): string[] {
   const mistakes = Object.entries(headers).flatMap(([name, header]) =>

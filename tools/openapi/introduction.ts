@@ -14,6 +14,7 @@ a call to Postern, and its sessions can be ended at any time.
 
 - JSON in and out, UTF-8, \`snake_case\`. Unknown fields of a body are ignored. A body is at most 16 KiB. \`null\` is the
   same as an absent field; in \`PATCH\` it clears the field.
+- Later versions may add fields to answers. Ignore those that you do not know.
 - Times are RFC 3339 in UTC with milliseconds, ids are UUIDv7, durations are seconds. Ids are read in
   any case.
 - Email addresses are trimmed and compared in lower case.
