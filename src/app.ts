@@ -2,6 +2,7 @@ import type { Platform } from './context.ts'
 import { limitBody } from './http/body.ts'
 import { allowOrigins } from './http/cors.ts'
 import type { HttpEnv } from './http/env.ts'
+import { finishWithoutClient } from './http/finish.ts'
 import { Hono } from './http/hono.ts'
 import { secureHeaders } from './http/headers.ts'
 import { answerNotFound } from './http/not-found.ts'
@@ -33,7 +34,7 @@ export function createApp(platform: Platform) {
     c.set('platform', platform)
     await next()
   })
-  app.use(noteOrigin, secureHeaders, logRequest, refuseDuringMaintenance)
+  app.use(finishWithoutClient, noteOrigin, secureHeaders, logRequest, refuseDuringMaintenance)
   // Before `allowOrigins`: static files are not available to other origins.
   app.route('/', descriptionRoutes)
   app.use(allowOrigins, limitBody)
