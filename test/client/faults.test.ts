@@ -280,22 +280,34 @@ const nonsense: unknown[] = [
   { access_token: 'a', refresh_token: 'b', expires_in: 600 },
   { access_token: 'a', refresh_token: 'b', expires_in: 600, user: {} },
   { user: { id: 'x', email }, expires_in: 600, access_token: 1, refresh_token: 2 },
+  { refresh_token: 'b', expires_in: 600, user: { id: 'x', email } },
 ]
 
+/** Nothing is missing but what the bearer transport refreshes with. */
+const withoutRefreshToken: unknown[] = [undefined, null, '', 7, 'a b'].map((refresh_token) => ({
+  access_token: 'a',
+  refresh_token,
+  expires_in: 600,
+  user: { id: 'x', email },
+}))
+
 describe.each(transports)('a foreign answer of 200, with the transport %s', (transport) => {
-  it.each(nonsense)('never replaces the tokens: %j', async (body) => {
-    const { browser, client, service, changes } = await signedIn({ transport })
-    const before = browser.stored()
-    service.clock.advance(10 * minute)
-    browser.incidents.set('/auth/refresh', [foreign(body), foreign(body)])
-    expect(await codeOf(client.me())).toBe('unexpected_answer')
-    for (const path of ['/auth/login', '/auth/activate']) browser.incidents.set(path, [foreign(body)])
-    expect(await codeOf(client.signIn(credentials))).toBe('unexpected_answer')
-    expect(await codeOf(client.activate({ token: 'x', password: goodPassword }))).toBe('unexpected_answer')
-    expect(browser.stored()).toBe(before)
-    expect(await client.me()).toMatchObject({ email })
-    expect(changes.map(({ reason }) => reason)).toEqual(['signed_in'])
-  })
+  it.each([...nonsense, ...(transport === 'bearer' ? withoutRefreshToken : [])])(
+    'never replaces the tokens: %j',
+    async (body) => {
+      const { browser, client, service, changes } = await signedIn({ transport })
+      const before = browser.stored()
+      service.clock.advance(10 * minute)
+      browser.incidents.set('/auth/refresh', [foreign(body), foreign(body)])
+      expect(await codeOf(client.me())).toBe('unexpected_answer')
+      for (const path of ['/auth/login', '/auth/activate']) browser.incidents.set(path, [foreign(body)])
+      expect(await codeOf(client.signIn(credentials))).toBe('unexpected_answer')
+      expect(await codeOf(client.activate({ token: 'x', password: goodPassword }))).toBe('unexpected_answer')
+      expect(browser.stored()).toBe(before)
+      expect(await client.me()).toMatchObject({ email })
+      expect(changes.map(({ reason }) => reason)).toEqual(['signed_in'])
+    },
+  )
 
   it('never reaches the app in place of a user or a list', async () => {
     const { browser, client } = await signedIn({ transport })

@@ -214,6 +214,23 @@ describe('further repetitions of a rotation', () => {
     expect(effects).toEqual(theftBy(ada, 'network'))
   })
 
+  it('from the network that is on record for an earlier rotation are theft', async ({
+    clock,
+    service,
+    ada,
+    rotated,
+  }) => {
+    const elsewhere = at('198.51.100.9')
+    const { lost, successor } = await rotated()
+    expectOk(await present(lost, elsewhere).answer)
+    clock.advance(hour)
+    await rotate(successor)
+    expectOk(await present(successor, at(home)).answer)
+    const { answer, effects } = await observe(service, () => present(successor, elsewhere))
+    expectProblem(answer, 401, 'refresh_token_reused')
+    expect(effects).toEqual(theftBy(ada, 'network'))
+  })
+
   it('end with the 30 seconds, on record or not', async ({ clock, service, ada, rotated }) => {
     const { lost } = await rotated()
     await present(lost, at(home))
@@ -314,6 +331,7 @@ describe('repeated rotations', () => {
     await rotate(current)
     expectOk(await present(current, at(home)).answer)
     const before = await rowOf('sessions')
+    clock.advance(second)
     const { answer, effects } = await observe(service, () => present(current, at('198.51.100.9')))
     expectOk(answer)
     expect(effects).toEqual(strayOf(ada, home))
