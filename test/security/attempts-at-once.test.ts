@@ -239,11 +239,16 @@ describe('an attempt that is not granted', () => {
     expect(waits).toEqual([])
   })
 
-  it('does not wait for a link that has ended', async ({ service, people, anonymous }) => {
+  it.for([
+    { why: 'used', end: 'delete from one_time_links' },
+    { why: 'expired', end: 'update one_time_links set expires_at = 0' },
+    { why: 'without its registration', end: 'delete from registrations' },
+    { why: 'of a suspended account', end: "update users set status = 'suspended'" },
+  ])('does not wait for a link that has ended: $why', async ({ end }, { service, people, anonymous }) => {
     const token = await people.register(email)
     await setAttempts(email, passwordAttempts.free, new Date(service.clock.now().getTime() + second))
     await write('update attempt_counters set in_flight = 1, updated_at = ?', service.clock.now().getTime())
-    await write('delete from one_time_links')
+    await write(end)
     waits.length = 0
     await anonymous.activate({ token, password: goodPassword }).refused(400, 'invalid_link')
     expect(waits).toEqual([])
