@@ -5,12 +5,14 @@ import { command, readArguments } from './command.ts'
 import { projectRoot, runWrangler } from './wrangler.ts'
 
 const usage = `npm run provision -- [--yes] [--workers-paid] [--public-url https://…] [--save-secrets FILE]
+                         [--algorithm EdDSA|ES256]
 
 Creates the D1 database, the KV namespace, the queues and the secrets at Cloudflare, and writes the ids into wrangler.toml.
   --yes           go ahead without asking
   --workers-paid  the account is on the Workers Paid plan, without which Cloudflare refuses the deployment
   --public-url    the https address at which people will reach Postern
   --save-secrets  also write the generated secrets to a new file: Cloudflare does not show them again
+  --algorithm    how access tokens are signed: EdDSA (default), or ES256 for services whose library lacks EdDSA
 RESEND_API_KEY is read from the environment; without it the command asks.`
 
 const options = {
@@ -19,6 +21,7 @@ const options = {
   help: { type: 'boolean' },
   'public-url': { type: 'string' },
   'save-secrets': { type: 'string' },
+  algorithm: { type: 'string' },
 } as const
 
 /** `npm run provision` */
@@ -38,6 +41,7 @@ await command(async () => {
       isPaidPlan: values['workers-paid'],
       publicUrl: values['public-url'],
       saveSecretsTo: values['save-secrets'],
+      algorithm: values.algorithm,
     },
   )
 })

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
+import { parseSigningKeys } from '../../src/crypto/keys.ts'
 import type { Asker } from '../../tools/cloudflare/ask.ts'
 import { type ProvisionOptions, provision } from '../../tools/cloudflare/provision.ts'
 import { readSettings } from '../../tools/cloudflare/wrangler-toml.ts'
@@ -117,6 +118,29 @@ test('no secret is printed or passed as an argument', async () => {
     assert.ok(value.length > 10)
     assert.ok(![...said, ...commands].join('\n').includes(value))
   }
+})
+
+for (const { asked, made } of [
+  { asked: undefined, made: 'EdDSA' },
+  { asked: 'EdDSA', made: 'EdDSA' },
+  { asked: 'ES256', made: 'ES256' },
+]) {
+  test(`the first signing key, asked for as ${asked}, is one that the service reads as ${made}`, async () => {
+    await run({ algorithm: asked })
+    const [key, ...others] = await parseSigningKeys(account.secrets?.['SIGNING_KEYS'] ?? '')
+    assert.deepEqual([key.publicJwk.alg, others.length], [made, 0])
+  })
+}
+
+test('an algorithm that does not exist, or would change nothing, is refused before anything is made', async () => {
+  await assert.rejects(run({ algorithm: 'RS256' }), /--algorithm must be EdDSA or ES256, not "RS256"/)
+  assert.deepEqual(commands, [])
+  await run()
+  const before = structuredClone(account)
+  commands = []
+  await assert.rejects(run({ algorithm: 'ES256' }), /Nothing was done\. .*npm run keys -- announce SIGNING_KEYS/)
+  assert.deepEqual(writes(), [])
+  assert.deepEqual(account, before)
 })
 
 test('the plan comes first, and nothing is created without confirmation', async () => {

@@ -1,4 +1,6 @@
+import type { SigningAlgorithm } from '../../src/crypto/keys.ts'
 import { Stop } from '../command.ts'
+import { signingAlgorithms } from '../keys/generate.ts'
 import { type Wrangler, run } from '../wrangler.ts'
 import { listDatabases, listNamespaces, readAccount } from './account.ts'
 import { type Asker, confirm } from './ask.ts'
@@ -16,6 +18,8 @@ export interface ProvisionOptions {
   isPaidPlan: boolean
   publicUrl: string | undefined
   saveSecretsTo: string | undefined
+  /** Of the first signing key: EdDSA or ES256. */
+  algorithm?: string | undefined
 }
 
 export interface Surroundings {
@@ -34,12 +38,18 @@ export interface Surroundings {
  */
 export async function provision(around: Surroundings, options: ProvisionOptions): Promise<void> {
   const { wrangler, toml, say } = around
+  const algorithm = readAlgorithm(options)
   await requireLogin(wrangler, around.env)
   const settings = await readSettings(toml)
   say('Looking at what the account has …')
   const account = await readAccount(wrangler)
   const plan = makePlan(settings, account)
   await requireOurs(wrangler, settings, account, plan)
+  if (algorithm && !plan.secretsToUpload.includes('SIGNING_KEYS')) {
+    throw new Stop(
+      'Nothing was done. The Worker has SIGNING_KEYS, so --algorithm would change nothing: use `npm run keys -- announce SIGNING_KEYS --algorithm …`.',
+    )
+  }
   const publicUrl = await choosePublicUrl(around, options, settings)
 
   say('Provisioning will:')
@@ -52,7 +62,7 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
   await confirm(around.asker, options.isConfirmed)
   if (plan.secretsToUpload.length > 0 && options.saveSecretsTo !== undefined) requireNewFile(options.saveSecretsTo)
   // Asks for the API key before anything is created, so that a missing key does not leave half a deployment.
-  const secrets = makeSecrets(plan.secretsToUpload, await resendApiKey(around, plan))
+  const secrets = makeSecrets(plan.secretsToUpload, await resendApiKey(around, plan), algorithm)
 
   replaceString(toml, places.publicUrl, publicUrl)
   await createResources(around, plan)
@@ -62,6 +72,13 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
     say(`uploaded ${plan.secretsToUpload.join(', ')}`)
   }
   for (const line of closingLines(settings)) say(line)
+}
+
+/** @throws {Stop} before anything is asked or made. */
+function readAlgorithm({ algorithm: text }: ProvisionOptions): SigningAlgorithm | undefined {
+  const algorithm = signingAlgorithms.find((each) => each === text)
+  if (text !== undefined && !algorithm) throw new Stop(`--algorithm must be EdDSA or ES256, not "${text}".`)
+  return algorithm
 }
 
 /**

@@ -1,12 +1,17 @@
 import { existsSync, writeFileSync } from 'node:fs'
+import type { SigningAlgorithm } from '../../src/crypto/keys.ts'
 import { generateSecrets } from '../keys/generate.ts'
 import { Stop, messageOf } from '../command.ts'
 import { type Wrangler, WranglerFailure, run } from '../wrangler.ts'
 import { newestIsNotDeployed } from './versions.ts'
 
 /** Values for the missing secrets. All are generated here, except the API key, which only Resend can issue. */
-export function makeSecrets(names: readonly string[], resendApiKey: string | undefined): Record<string, string> {
-  const generated: Record<string, string> = { ...generateSecrets() }
+export function makeSecrets(
+  names: readonly string[],
+  resendApiKey: string | undefined,
+  algorithm?: SigningAlgorithm,
+): Record<string, string> {
+  const generated: Record<string, string> = { ...generateSecrets(algorithm) }
   return Object.fromEntries(
     names.map((name) => {
       const value = name === 'RESEND_API_KEY' ? resendApiKey : generated[name]

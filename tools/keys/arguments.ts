@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { SigningAlgorithm } from '../../src/crypto/keys.ts'
 import { Stop, readArguments } from '../command.ts'
 import type { KeysAction, KeysOptions } from './command.ts'
+import { signingAlgorithms } from './generate.ts'
 import { type SetName, setNames } from './key-set.ts'
 
 export const usage = `npm run keys -- COMMAND [--file FILE] [--upload] [--yes]
@@ -84,8 +85,9 @@ function readSetName(text: string): SetName {
 function readAlgorithm(set: string, text: string | undefined): SigningAlgorithm | undefined {
   if (text === undefined) return undefined
   if (set !== 'SIGNING_KEYS') throw misused('--algorithm applies to SIGNING_KEYS only.')
-  if (text !== 'EdDSA' && text !== 'ES256') throw misused(`--algorithm must be EdDSA or ES256, not "${text}".`)
-  return text
+  const algorithm = signingAlgorithms.find((each) => each === text)
+  if (!algorithm) throw misused(`--algorithm must be EdDSA or ES256, not "${text}".`)
+  return algorithm
 }
 
 function misused(what: string): Stop {

@@ -5,9 +5,13 @@ import { type SetName, type StoredKey, setNames, writeSet } from './key-set.ts'
 /** The three secrets that need no other company, as the text that `src/crypto/keys.ts` reads. */
 export type GeneratedSecrets = Record<SetName, string>
 
+export const signingAlgorithms: readonly SigningAlgorithm[] = ['EdDSA', 'ES256']
+
 /** New secrets for one deployment or one developer's machine, with one key in each set. */
-export function generateSecrets(): GeneratedSecrets {
-  return Object.fromEntries(setNames.map((name) => [name, writeSet([generateKey(name)])])) as GeneratedSecrets
+export function generateSecrets(algorithm?: SigningAlgorithm): GeneratedSecrets {
+  return Object.fromEntries(
+    setNames.map((name) => [name, writeSet([generateKey(name, algorithm)])]),
+  ) as GeneratedSecrets
 }
 
 /** A new key: an Ed25519 or P-256 pair for `SIGNING_KEYS`, 256 random bits for the other sets. */
