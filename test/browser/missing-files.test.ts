@@ -62,7 +62,9 @@ for (const { path, what, missing, locale = 'en' } of cases) {
         assert.equal(loads(path), 1)
         site.missing = undefined
         await button.click()
-        await page.locator('#app > *, .swagger-ui').first().waitFor()
+        const whole =
+          path === '/docs' ? page.frameLocator('#reference').locator('.swagger-ui') : page.locator('#app > *')
+        await whole.first().waitFor()
         assert.equal(await page.locator('#lost').isVisible(), false)
       }, locale)
     })
