@@ -7,8 +7,8 @@ import { type Answer, Site } from './support/site.ts'
 const token = 'eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIyIn0.c2lnbmF0dXJl-_'
 const password = 'four unrelated words here'
 
-function refusedField(code: string, pointer: string, message: string): Answer {
-  return { status: 422, body: { status: 422, code, detail: 'No.', errors: [{ pointer, code, message }] } }
+function refusedField(problem: string, pointer: string, code: string, message: string): Answer {
+  return { status: 422, body: { status: 422, code: problem, detail: 'No.', errors: [{ pointer, code, message }] } }
 }
 
 describe('/reset-password', () => {
@@ -47,22 +47,23 @@ describe('/reset-password', () => {
     assert.deepEqual(site.calls, [{ path: '/auth/password-reset/complete', body, contentType: 'application/json' }])
   })
 
-  it('shows what is wrong with a weak password as plain text, and the link goes on working', async () => {
+  it('says what is wrong with a password in words of its own, and the link goes on working', async () => {
     const advice = 'Add another word or two. <img src=x onerror=alert(1)>'
     site.willAnswer(
       '/auth/password-reset/complete',
-      refusedField('weak_password', '/new_password', advice),
-      refusedField('validation_failed', '/new_password', 'must have at most 128 characters'),
+      refusedField('weak_password', '/new_password', 'too_guessable', advice),
+      refusedField('validation_failed', '/new_password', 'too_big', 'must have at most 128 characters'),
       { status: 204 },
     )
     await visit(browser, site.origin, async (page) => {
       await follow(page)
       await save(page, 'password1')
-      await page.getByText(advice).waitFor()
+      await page.getByText('This password is too easy to guess. Make it longer or add more words.').waitFor()
+      assert.equal(await page.getByText('Add another word').count(), 0)
       assert.equal(await focused(page), 'input New password')
-      await page.getByRole('textbox', { name: 'New password', description: /Add another word/ }).waitFor()
+      await page.getByRole('textbox', { name: 'New password', description: /too easy to guess/ }).waitFor()
       await save(page, 'x'.repeat(129))
-      await page.getByText('must have at most 128 characters').waitFor()
+      await page.getByText('This is too long.').waitFor()
       await save(page, password)
       await heading(page, 'Your new password is set').waitFor()
     })
@@ -72,7 +73,7 @@ describe('/reset-password', () => {
 
   for (const [what, answer] of [
     ['used or expired', { status: 400, body: { status: 400, code: 'invalid_link' } }],
-    ['cut short', refusedField('validation_failed', '/token', 'is not a token')],
+    ['cut short', refusedField('validation_failed', '/token', 'invalid_type', 'is not a token')],
   ] as const) {
     it(`offers a new mail when the link is ${what}`, async () => {
       site.willAnswer('/auth/password-reset/complete', answer)
@@ -95,7 +96,7 @@ describe('/reset-password', () => {
   it('asks for the address when there is no link, and says what is wrong with it', async () => {
     site.willAnswer(
       '/auth/password-reset/request',
-      refusedField('validation_failed', '/email', 'is no e-mail address'),
+      refusedField('validation_failed', '/email', 'invalid_email', 'is no e-mail address'),
       { status: 202, body: { message: 'If there is an account, a mail is on its way.' } },
     )
     await visit(browser, site.origin, async (page) => {
@@ -103,7 +104,7 @@ describe('/reset-password', () => {
       await heading(page, 'Forgot your password?').waitFor()
       await page.getByLabel('Email address').fill('ada@example')
       await page.getByRole('button', { name: 'Send me a link' }).click()
-      await page.getByRole('textbox', { name: 'Email address', description: 'is no e-mail address' }).waitFor()
+      await page.getByRole('textbox', { name: 'Email address', description: /This is not an email address/ }).waitFor()
       await page.keyboard.type('ada@example.com')
       await page.keyboard.press('Enter')
       await page.getByText('you will receive an email').waitFor()
