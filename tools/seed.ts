@@ -14,7 +14,7 @@ import { command } from './command.ts'
 import { showProgress } from './progress.ts'
 import { projectRoot } from './wrangler.ts'
 
-/** `npm run seed`: fills the database of this machine with invented people and their histories. */
+/** `npm run seed`: fills the database of this machine with sample users and their histories. */
 await command(async () => {
   const { users, seed } = readSeedArguments(process.argv.slice(2))
   const server = readLocalServer(process.env)

@@ -23,7 +23,7 @@ export function readyScreen(
   Data       ${stateDir}
 
   Demo       ${demo}
-  Seed       stop, then ${seed}: fills the database with invented people
+  Seed       stop, then ${seed}: fills the database with sample users
   ADMIN      sign up as ${localAdminEmail} and follow the link in the mailbox: this account becomes ADMIN
   Crons      fire on schedule (${crons.join(', ')} UTC); to fire one now: curl '${url}/cdn-cgi/handler/scheduled?cron=${cron}'
   Stop       Ctrl-C; the data stays
