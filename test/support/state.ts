@@ -41,7 +41,10 @@ export async function snapshot(): Promise<Map<string, Map<string, Row>>> {
   expect(names).toContain('users')
   const results = await env.DB.batch<Row>(names.map((name) => env.DB.prepare(`select * from ${name}`)))
   return new Map(
-    names.map((name, place) => [name, new Map(results[place]!.results.map((row) => [String(row['id']), row]))]),
+    names.map((name, place) => [
+      name,
+      new Map(results[place]!.results.map((row) => [String(row['id'] ?? row['key']), row])),
+    ]),
   )
 }
 
