@@ -1005,6 +1005,7 @@ export interface components {
             last_login_at: string | null;
             /** @description False after a permanent bounce or a complaint. No more email is sent to the address then. */
             email_deliverable: boolean;
+            suspended_by_role: ("USER" | "MODERATOR" | "ADMIN") | null;
         };
         /** @description Both tokens of a session, and the user who is signed in (RFC 6749 §5.1). */
         TokenAnswer: {
@@ -2947,7 +2948,8 @@ export interface operations {
                      *           "updated_at": "2026-11-22T12:01:56.992Z",
                      *           "activated_at": "2026-11-22T12:00:51.184Z",
                      *           "last_login_at": "2026-11-22T12:00:58.496Z",
-                     *           "email_deliverable": true
+                     *           "email_deliverable": true,
+                     *           "suspended_by_role": null
                      *         }
                      *       ],
                      *       "next_cursor": null
@@ -3004,7 +3006,8 @@ export interface operations {
                      *       "updated_at": "2026-11-22T12:01:56.992Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:00:58.496Z",
-                     *       "email_deliverable": true
+                     *       "email_deliverable": true,
+                     *       "suspended_by_role": null
                      *     }
                      */
                     "application/json": components["schemas"]["AdministeredUser"];
@@ -3108,7 +3111,8 @@ export interface operations {
                      *       "updated_at": "2026-11-22T12:02:33.552Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:00:58.496Z",
-                     *       "email_deliverable": true
+                     *       "email_deliverable": true,
+                     *       "suspended_by_role": null
                      *     }
                      */
                     "application/json": components["schemas"]["AdministeredUser"];
@@ -3166,7 +3170,8 @@ export interface operations {
                      *       "updated_at": "2026-11-22T12:04:30.544Z",
                      *       "activated_at": "2026-11-22T12:04:30.544Z",
                      *       "last_login_at": null,
-                     *       "email_deliverable": true
+                     *       "email_deliverable": true,
+                     *       "suspended_by_role": null
                      *     }
                      */
                     "application/json": components["schemas"]["AdministeredUser"];
@@ -3234,7 +3239,8 @@ export interface operations {
                      *       "updated_at": "2026-11-22T12:03:02.800Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:00:58.496Z",
-                     *       "email_deliverable": true
+                     *       "email_deliverable": true,
+                     *       "suspended_by_role": null
                      *     }
                      */
                     "application/json": components["schemas"]["AdministeredUser"];
@@ -3304,7 +3310,8 @@ export interface operations {
                      *       "updated_at": "2026-11-22T12:03:10.112Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:00:58.496Z",
-                     *       "email_deliverable": true
+                     *       "email_deliverable": true,
+                     *       "suspended_by_role": "ADMIN"
                      *     }
                      */
                     "application/json": components["schemas"]["AdministeredUser"];
@@ -3363,7 +3370,8 @@ export interface operations {
                      *       "updated_at": "2026-11-22T12:03:24.736Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:00:58.496Z",
-                     *       "email_deliverable": true
+                     *       "email_deliverable": true,
+                     *       "suspended_by_role": null
                      *     }
                      */
                     "application/json": components["schemas"]["AdministeredUser"];

@@ -27,7 +27,11 @@ export function userAnswer(user: User) {
 
 /** The same for users who administer others. */
 export function administeredUserAnswer(user: User) {
-  return { ...userAnswer(user), email_deliverable: user.emailProblem === null }
+  return {
+    ...userAnswer(user),
+    email_deliverable: user.emailProblem === null,
+    suspended_by_role: user.suspendedByRole,
+  }
 }
 
 /** RFC 6749 §5.1, and the user. */

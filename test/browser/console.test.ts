@@ -122,9 +122,8 @@ describe('the console', { timeout: 300_000 }, () => {
     await visit(async (visitor) => {
       await visitor.signIn(moderator, '/console?email=second-spammer')
       await visitor.link(spammer.email).click()
-      await visitor.press('Reinstate')
-      await visitor.confirm('Reinstate')
       await visitor.sees('Only an administrator can reinstate it.')
+      assert.equal(await visitor.button('Reinstate').count(), 0)
     })
   })
 

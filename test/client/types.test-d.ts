@@ -37,6 +37,7 @@ expectTypeOf<User['role']>().toEqualTypeOf<Role>()
 expectTypeOf<User['first_name']>().toEqualTypeOf<string | null>()
 expectTypeOf<User>().not.toHaveProperty('email_deliverable')
 expectTypeOf<AdministeredUser>().toHaveProperty('email_deliverable').toEqualTypeOf<boolean>()
+expectTypeOf<AdministeredUser>().toHaveProperty('suspended_by_role').toEqualTypeOf<Role | null>()
 expectTypeOf<'content:manage'>().toExtend<Permission>()
 expectTypeOf<'content:delete'>().not.toExtend<Permission>()
 

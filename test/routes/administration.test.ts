@@ -348,7 +348,8 @@ describe('POST /users/{id}/suspend', () => {
     const reason = 'Selling lanterns <b>that</b> do not drift'
     const { answer, effects } = await observe(service, () => moderator.suspend(id, `  ${reason} `))
     const updated_at = clock.now().toISOString()
-    expect(expectOk(answer)).toEqual(administeredUser({ email, id, status: 'suspended', updated_at }))
+    const suspended = { email, id, status: 'suspended', suspended_by_role: 'MODERATOR', updated_at }
+    expect(expectOk(answer)).toEqual(administeredUser(suspended))
     expect(effects).toEqual({
       rows: { users: '~1', sessions: '-2', emails: '+1', audit_events: '+1' },
       events: [{ type: 'user.suspended', actor: moderator.id, user: id, detail: { reason } }],
@@ -490,9 +491,10 @@ describe('POST /users/{id}/reinstate', () => {
       if (since === 'was demoted') await admin.assignRole(suspender, 'USER')
       if (since === 'was promoted') await admin.assignRole(suspender, 'ADMIN')
       if (since === 'was deleted') await admin.deleteUser(suspender)
+      expect(await moderator.user(ada)).toMatchObject({ status: 'suspended', suspended_by_role: by })
       const { answer, effects } = await observe(service, () => moderator.reinstate(ada))
       if (by === 'MODERATOR') {
-        expect(expectOk(answer)).toMatchObject({ status: 'active' })
+        expect(expectOk(answer)).toMatchObject({ status: 'active', suspended_by_role: null })
       } else {
         expectProblem(answer, 403, 'insufficient_permission')
         expect(effects).toEqual(nothing)

@@ -54,6 +54,8 @@ const administeredUser = exactly<ReturnType<typeof administeredUserAnswer>>()(
     email_deliverable: z.boolean().meta({
       description: 'False after a permanent bounce or a complaint. No more email is sent to the address then.',
     }),
+    // The role of who suspended the account, at that time: whoever ends the suspension needs at least its reach.
+    suspended_by_role: role.nullable(),
   }),
 ).meta({ description: 'A user, as shown to administrators.' })
 

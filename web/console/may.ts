@@ -1,4 +1,4 @@
-import { roleRules } from '../../src/permissions.ts'
+import { mayReinstate, roleRules } from '../../src/permissions.ts'
 import type { Permission, Role, User } from '../../client/src/index.ts'
 
 /** What the signed-in user may do. */
@@ -7,6 +7,8 @@ export interface May {
   (permission: Permission, on?: Role): boolean
   /** Whether an account is the user's own. */
   isOwn: (id: string) => boolean
+  /** Whether the user may end a suspension by somebody with this role. */
+  reinstates: (suspendedBy: Role | null) => boolean
 }
 
 /**
@@ -17,5 +19,8 @@ export function mayOf(own: User): May {
   const { permissions, actsOn } = roleRules[own.role]
   const may = (permission: Permission, on?: Role) =>
     permissions.includes(permission) && (on === undefined || actsOn.includes(on))
-  return Object.assign(may, { isOwn: (id: string) => id === own.id })
+  return Object.assign(may, {
+    isOwn: (id: string) => id === own.id,
+    reinstates: (suspendedBy: Role | null) => mayReinstate({ user: own }, suspendedBy),
+  })
 }

@@ -19,13 +19,13 @@ export function rolesFor({ role, activated_at: activatedAt }: AdministeredUser):
 }
 
 export function actsOn(user: AdministeredUser, may: May): Act[] {
-  const { id, role, status, email_deliverable: takesMail } = user
+  const { id, role, status, email_deliverable: takesMail, suspended_by_role: suspendedBy } = user
   const isOthers = !may.isOwn(id)
   const isSuspended = status === 'suspended'
   const acts: Act[] = [
     { name: 'moderate', permission: 'profiles:moderate', isPossible: true },
     { name: 'activate', permission: 'users:activate', isPossible: status === 'pending' },
-    { name: 'reinstate', permission: 'users:suspend', isPossible: isSuspended },
+    { name: 'reinstate', permission: 'users:suspend', isPossible: isSuspended && may.reinstates(suspendedBy) },
     { name: 'role', permission: 'users:assign-role', isPossible: isOthers && rolesFor(user).length > 0 },
     { name: 'reset', permission: 'users:reset-password', isPossible: !isSuspended && takesMail },
     { name: 'lift', permission: 'emails:manage', isPossible: !takesMail },
@@ -33,6 +33,11 @@ export function actsOn(user: AdministeredUser, may: May): Act[] {
     { name: 'remove', permission: 'users:delete', isPossible: isOthers, isDangerous: true },
   ]
   return acts.filter(({ permission, isPossible }) => isPossible && may(permission, role))
+}
+
+/** Whether the account is suspended by somebody whose decision the user may not undo, though the user may suspend. */
+export function isOutOfReach({ role, status, suspended_by_role: suspendedBy }: AdministeredUser, may: May): boolean {
+  return status === 'suspended' && may('users:suspend', role) && !may.reinstates(suspendedBy)
 }
 
 /** Offered beside the list of the sessions, when there is one to end. */

@@ -9,7 +9,7 @@ import { Events } from './audit.tsx'
 import { Outbox } from './emails.tsx'
 import { Link } from './link.tsx'
 import type { May } from './may.ts'
-import { actsOn, endSessions } from './offers.ts'
+import { actsOn, endSessions, isOutOfReach } from './offers.ts'
 import { type Route, listSeenLast } from './route.ts'
 import { Table } from './table.tsx'
 import { words } from './texts/words.ts'
@@ -44,6 +44,7 @@ export function UserPage({ route, id, may }: UserPageProps) {
                   {words.isOwn} <a href="/account">{words.account}</a>
                 </p>
               )}
+              {isOutOfReach(user, may) && <p>{words.suspendedByAdmin}</p>}
               <Acts user={user} acts={actsOn(user, may)} />
               <Facts user={user} />
               {may('users:revoke-sessions') && (
