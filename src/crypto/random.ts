@@ -31,6 +31,22 @@ export function isUuidv7(text: string): boolean {
   return uuidPattern.test(text)
 }
 
+/** When an id was made, from its first 48 bits. */
+export function timeOf(id: string): Date {
+  return new Date(parseInt(id.slice(0, 8) + id.slice(9, 13), 16))
+}
+
+/** @throws {TypeError} for a text that is no UUID: an id of a wrong length would match nothing without a word */
+export function bytesOfUuid(text: string): Uint8Array<ArrayBuffer> {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw new TypeError(`not a UUID: ${text}`)
+  const hex = text.replaceAll('-', '')
+  return Uint8Array.from({ length: 16 }, (_, place) => parseInt(hex.slice(2 * place, 2 * place + 2), 16))
+}
+
+export function uuidOfBytes(bytes: Uint8Array): string {
+  return format(bytes)
+}
+
 function format(bytes: Uint8Array): string {
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`

@@ -1,29 +1,34 @@
 import { sql } from 'drizzle-orm'
 import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Role } from '../../permissions.ts'
-import { instant } from './columns.ts'
+import { coded, instant, uuid } from './columns.ts'
 
-export const emailStatuses = ['queued', 'sending', 'sent', 'skipped', 'failed', 'unknown'] as const
-export type EmailStatus = (typeof emailStatuses)[number]
+const statusCodes = { queued: 0, sending: 1, sent: 2, skipped: 3, failed: 4, unknown: 5 } as const
+export type EmailStatus = keyof typeof statusCodes
+export const emailStatuses = Object.keys(statusCodes) as EmailStatus[]
 
 /**
  * What the provider reports about an accepted email. Reports arrive late, twice and out of order. A fate only ever moves
  * forward in this list, so any order of reports leads to the same result.
  */
-export const emailFates = [
-  'delivery_delayed',
-  'delivered',
-  'failed',
-  'soft_bounced',
-  'suppressed',
-  'bounced',
-  'complained',
-] as const
-export type EmailFate = (typeof emailFates)[number]
+const fateCodes = {
+  delivery_delayed: 1,
+  delivered: 2,
+  failed: 3,
+  soft_bounced: 4,
+  suppressed: 5,
+  bounced: 6,
+  complained: 7,
+} as const
+export type EmailFate = keyof typeof fateCodes
+export const emailFates = Object.keys(fateCodes) as EmailFate[]
 
 /** The fates after which an address gets no more mail. */
-export const emailProblems = ['suppressed', 'bounced', 'complained'] as const satisfies EmailFate[]
-export type EmailProblem = (typeof emailProblems)[number]
+export const emailProblemCodes = { suppressed: 1, bounced: 2, complained: 3 } as const satisfies Partial<
+  Record<EmailFate, number>
+>
+export type EmailProblem = keyof typeof emailProblemCodes
+export const emailProblems = Object.keys(emailProblemCodes) as EmailProblem[]
 
 /** What an email needs besides its recipient. Never a secret. */
 export interface EmailParams {
@@ -44,14 +49,14 @@ export interface EmailParams {
 export const emails = sqliteTable(
   'emails',
   {
-    id: text('id').primaryKey(),
+    id: uuid('id').primaryKey(),
     template: text('template').notNull(),
     recipient: text('recipient').notNull(),
-    userId: text('user_id'),
-    /** Emails with the same budget count together for their recipient. Null only in rows that are older than this rule. */
-    budget: text('budget'),
+    userId: uuid('user_id'),
+    /** Emails with the same budget count together for their recipient. */
+    budget: text('budget').notNull(),
     params: text('params', { mode: 'json' }).$type<EmailParams>().notNull(),
-    status: text('status', { enum: emailStatuses }).notNull(),
+    status: coded('status', statusCodes).notNull(),
     attempts: integer('attempts').notNull(),
     /** When an open row is taken up again: the next try of a queued one, the end of the claim of one being sent. */
     dueAt: instant('due_at').notNull(),
@@ -63,32 +68,30 @@ export const emails = sqliteTable(
      * The request to the provider that carries this email; the row's own id for a request of its own. Kept while that
      * request may have been accepted: the email is repeated in the same request or not at all.
      */
-    batchId: text('batch_id'),
+    batchId: uuid('batch_id'),
     /** The place in that request. */
     batchPlace: integer('batch_place'),
     providerId: text('provider_id'),
-    fate: text('fate', { enum: emailFates }),
+    fate: coded('fate', fateCodes),
     deliveredAt: instant('delivered_at'),
     lastError: text('last_error'),
-    createdAt: instant('created_at').notNull(),
     finishedAt: instant('finished_at'),
   },
   (table) => [
     index('emails_recipient').on(table.recipient, table.id),
     index('emails_due')
       .on(table.dueAt)
-      .where(sql`status IN ('queued', 'sending')`),
+      .where(sql`status <= 1`),
     index('emails_batch')
       .on(table.batchId)
-      .where(sql`batch_id IS NOT NULL AND status IN ('queued', 'sending')`),
-    // The list filtered by user alone is the union of one range for each status, each already in order.
-    index('emails_status').on(table.status, table.id),
+      .where(sql`batch_id IS NOT NULL AND status <= 1`),
+    // Most emails are sent: the list of those is the table itself.
+    index('emails_status')
+      .on(table.status, table.id)
+      .where(sql`status > 2`),
     index('emails_user')
-      .on(table.userId, table.status, table.id)
+      .on(table.userId, table.id)
       .where(sql`user_id IS NOT NULL`),
-    index('emails_provider')
-      .on(table.providerId)
-      .where(sql`provider_id IS NOT NULL`),
   ],
 )
 

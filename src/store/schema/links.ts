@@ -1,20 +1,20 @@
-import { index, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import { instant } from './columns.ts'
+import { index, sqliteTable } from 'drizzle-orm/sqlite-core'
+import { coded, instant, uuid } from './columns.ts'
 import { users } from './users.ts'
 
-export const linkPurposes = ['activation', 'reset'] as const
-export type LinkPurpose = (typeof linkPurposes)[number]
+const linkCodes = { activation: 1, reset: 2 } as const
+export type LinkPurpose = keyof typeof linkCodes
 
 /** A link's id is the id of the email that carries it. The row holds no secret: the email holds a signed token. */
 export const oneTimeLinks = sqliteTable(
   'one_time_links',
   {
-    id: text('id').primaryKey(),
-    purpose: text('purpose', { enum: linkPurposes }).notNull(),
-    userId: text('user_id')
+    id: uuid('id').primaryKey(),
+    purpose: coded('purpose', linkCodes).notNull(),
+    userId: uuid('user_id')
       .notNull()
       .references(() => users.id),
-    registrationId: text('registration_id'),
+    registrationId: uuid('registration_id'),
     createdAt: instant('created_at').notNull(),
     expiresAt: instant('expires_at').notNull(),
   },

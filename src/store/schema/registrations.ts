@@ -1,17 +1,16 @@
 import { index, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import { instant } from './columns.ts'
+import { bytes, uuid } from './columns.ts'
 
 /** One row for each registration of an address: until a mailbox is proven, several people may claim it. */
 export const registrations = sqliteTable(
   'registrations',
   {
-    id: text('id').primaryKey(),
+    id: uuid('id').primaryKey(),
     email: text('email').notNull(),
-    passwordHash: text('password_hash').notNull(),
+    passwordHash: bytes('password_hash').notNull(),
     firstName: text('first_name'),
     lastName: text('last_name'),
     locale: text('locale'),
-    createdAt: instant('created_at').notNull(),
   },
   (table) => [index('registrations_email').on(table.email)],
 )

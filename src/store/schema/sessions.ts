@@ -1,17 +1,16 @@
 import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
-import { instant } from './columns.ts'
+import { bytes, instant, uuid } from './columns.ts'
 import { users } from './users.ts'
 
 export const sessions = sqliteTable(
   'sessions',
   {
-    id: text('id').primaryKey(),
-    userId: text('user_id')
+    id: uuid('id').primaryKey(),
+    userId: uuid('user_id')
       .notNull()
       .references(() => users.id),
     /** The generation of the newest refresh token. The token itself is computed and never stored. */
     generation: integer('generation').notNull(),
-    createdAt: instant('created_at').notNull(),
     /** The sign-in or the last rotation. The replay window starts here. */
     lastUsedAt: instant('last_used_at').notNull(),
     expiresAt: instant('expires_at').notNull(),
@@ -22,11 +21,19 @@ export const sessions = sqliteTable(
      * itself not from another network.
      */
     settledGeneration: integer('settled_generation'),
-    ip: text('ip'),
+    /** When the user last proved who they are in this session. Null: at its sign-in. */
+    authenticatedAt: instant('authenticated_at'),
+    /** How (RFC 8176), as JSON. Null: by the password alone. */
+    amr: text('amr', { mode: 'json' }).$type<string[]>(),
+    /** Where the last rotation came from. */
+    ip: bytes('ip'),
     country: text('country'),
-    userAgent: text('user_agent'),
-    /** The network of `ip`, see `networkOf`. Null in rows that were last rotated before there was this column. */
-    network: text('network'),
+    /** See `userAgents`: for people. */
+    userAgentId: integer('user_agent_id'),
+    /** For the comparison of two user agents, whether they are in the table or not. */
+    userAgentDigest: bytes('user_agent_digest'),
+    /** The network of `ip`: 3 bytes of IPv4, 8 bytes of IPv6. */
+    network: bytes('network'),
     /** The generation whose rotation was repeated last: it is counted, and repeating it again writes nothing. */
     repeatedGeneration: integer('repeated_generation'),
     /** When the last three repeated rotations were repeated first, newest first. A fourth in a day is theft. */
@@ -36,7 +43,7 @@ export const sessions = sqliteTable(
     /** The last repetition from another network: when, of which generation, and from where. */
     strayedAt: instant('strayed_at'),
     strayedGeneration: integer('strayed_generation'),
-    strayedNetwork: text('strayed_network'),
+    strayedNetwork: bytes('strayed_network'),
   },
   (table) => [index('sessions_user').on(table.userId)],
 )

@@ -1,35 +1,39 @@
 import { index, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
-import { roles } from '../../permissions.ts'
-import { instant } from './columns.ts'
-import { emailProblems } from './emails.ts'
+import type { Role } from '../../permissions.ts'
+import { bytes, coded, instant, uuid } from './columns.ts'
+import { emailProblemCodes } from './emails.ts'
 
-export const userStatuses = ['pending', 'active', 'suspended'] as const
-export type UserStatus = (typeof userStatuses)[number]
+const roleCodes = { USER: 0, MODERATOR: 1, ADMIN: 2 } as const satisfies Record<Role, number>
+
+const statusCodes = { pending: 0, active: 1, suspended: 2 } as const
+export type UserStatus = keyof typeof statusCodes
+export const userStatuses = Object.keys(statusCodes) as UserStatus[]
 
 export const users = sqliteTable(
   'users',
   {
-    id: text('id').primaryKey(),
+    id: uuid('id').primaryKey(),
     email: text('email').notNull(),
     /** Null until the mailbox is proven, and after an activation by an ADMIN, who cannot know whose password is right. */
-    passwordHash: text('password_hash'),
+    passwordHash: bytes('password_hash'),
     /** See `passwordIdOf`. */
-    passwordId: text('password_id'),
-    role: text('role', { enum: roles }).notNull(),
-    status: text('status', { enum: userStatuses }).notNull(),
+    passwordId: uuid('password_id'),
+    role: coded('role', roleCodes).notNull(),
+    status: coded('status', statusCodes).notNull(),
     firstName: text('first_name'),
     lastName: text('last_name'),
     avatarUrl: text('avatar_url'),
     bio: text('bio'),
     locale: text('locale'),
-    createdAt: instant('created_at').notNull(),
     updatedAt: instant('updated_at').notNull(),
     activatedAt: instant('activated_at'),
     lastLoginAt: instant('last_login_at'),
-    /** The role of who suspended the account, at that time. Null for a suspension that is older than this column. */
-    suspendedByRole: text('suspended_by_role', { enum: roles }),
+    /** The role of who suspended the account, at that time. */
+    suspendedByRole: coded('suspended_by_role', roleCodes),
+    /** New at every change of the second factors. Null: there are none. */
+    factorsId: uuid('factors_id'),
     /** Why the address gets no more mail. */
-    emailProblem: text('email_problem', { enum: emailProblems }),
+    emailProblem: coded('email_problem', emailProblemCodes),
   },
   (table) => [
     uniqueIndex('users_email').on(table.email),
