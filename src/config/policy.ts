@@ -36,6 +36,9 @@ export const repeatPeriodMs = dayMs
 /** A device that never signs out leaves its sessions behind. Beyond this number, the oldest ones end. */
 export const maxSessionsPerUser = 50
 
+/** The user agents that sessions and events can name. With 256 characters each, about four megabytes at most. */
+export const maxUserAgents = 5_000
+
 // Links
 
 /** People may activate the next morning, but they are waiting for a reset email. */
@@ -110,6 +113,8 @@ export const retention = {
   registrations: 7 * dayMs,
   emails: 30 * dayMs,
   auditEvents: 400 * dayMs,
+  /** After the last sign-in with it. Browsers change their version every month, and the old ones make room. */
+  userAgents: 180 * dayMs,
   /** Long enough that an attacker gains almost nothing by waiting for the counter to be deleted. */
   attempts: 30 * dayMs,
   /**

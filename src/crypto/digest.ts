@@ -2,7 +2,16 @@ import { base64url } from 'jose'
 
 /** SHA-256 of a text in base64url, to recognize the text later. Never for a password. */
 export async function sha256(text: string): Promise<string> {
-  return base64url.encode(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))))
+  return base64url.encode(await digestOf(text))
+}
+
+/** The first 8 bytes of SHA-256, to compare two user agents. Nobody gains from one that only collides. */
+export async function userAgentDigest(text: string | null): Promise<Uint8Array<ArrayBuffer> | null> {
+  return text === null ? null : (await digestOf(text)).slice(0, 8)
+}
+
+async function digestOf(text: string): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
 }
 
 /**

@@ -1,9 +1,9 @@
 import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { Origin } from '../context.ts'
+import { isRequestId } from '../request-id.ts'
 import type { HttpEnv } from './env.ts'
 
-const requestIdPattern = /^[A-Za-z0-9._-]{1,128}$/
 const maxUserAgentLength = 256
 
 /**
@@ -23,7 +23,7 @@ function originOf(c: Context<HttpEnv>): Origin {
   const requestId = c.req.header('X-Request-Id')
   const country = (c.req.raw.cf as { country?: unknown } | undefined)?.country
   return {
-    requestId: requestId !== undefined && requestIdPattern.test(requestId) ? requestId : crypto.randomUUID(),
+    requestId: requestId !== undefined && isRequestId(requestId) ? requestId : crypto.randomUUID(),
     ip: c.req.header('CF-Connecting-IP') ?? null,
     country: typeof country === 'string' ? country : null,
     userAgent: printable(c.req.header('User-Agent')),

@@ -9,6 +9,7 @@ import { deleteExpiredLinks } from '../store/links.ts'
 import { deleteRegistrationsBefore } from '../store/registrations.ts'
 import { deleteExpiredSessionsBetween, lastSessionIdOfChunk } from '../store/sessions.ts'
 import { expireStaleUsers } from '../store/stale-users.ts'
+import { deleteUserAgentsBefore } from '../store/user-agents.ts'
 
 /** Large deletes run in chunks, because a long D1 statement holds up every other. */
 const chunkRows = 5_000
@@ -45,6 +46,7 @@ export async function cleanUp(ctx: Ctx): Promise<void> {
     registrations: () =>
       chunksOf(() => deleteRegistrationsBefore(ctx.db, idBefore(retention.registrations), chunkRows).run()),
     emails: () => chunksOf(() => deleteFinishedEmailsBefore(ctx.db, idBefore(retention.emails), chunkRows).run()),
+    user_agents: async () => (await deleteUserAgentsBefore(ctx.db, before(retention.userAgents)).run()).meta.changes,
     audit_events: () =>
       chunksOf(() => deleteAuditEventsBefore(ctx.db, idBefore(retention.auditEvents), chunkRows).run()),
   }

@@ -1,10 +1,12 @@
 /** Users, sessions, tokens and events on the wire. Written by hand, so that a new column cannot leak. */
+import { timeOf } from '../crypto/random.ts'
+import { ipOfBytes } from '../ip-address.ts'
 import type { Activity } from '../services/audit/activity.ts'
 import type { EmailPage } from '../services/mail/outbox.ts'
 import type { SignInOutcome } from '../services/sessions/begin.ts'
 import type { Tokens } from '../services/sessions/tokens.ts'
 import type { AuditEvent } from '../store/schema/audit.ts'
-import type { Session } from '../store/schema/sessions.ts'
+import type { ListedSession } from '../store/schema/sessions.ts'
 import type { User } from '../store/schema/users.ts'
 
 export function userAnswer(user: User) {
@@ -18,7 +20,7 @@ export function userAnswer(user: User) {
     avatar_url: user.avatarUrl,
     bio: user.bio,
     locale: user.locale,
-    created_at: user.createdAt.toISOString(),
+    created_at: timeOf(user.id).toISOString(),
     updated_at: user.updatedAt.toISOString(),
     activated_at: user.activatedAt?.toISOString() ?? null,
     last_login_at: user.lastLoginAt?.toISOString() ?? null,
@@ -54,13 +56,13 @@ export function signInAnswer(outcome: SignInOutcome) {
   }
 }
 
-export function sessionAnswer(session: Session, currentId: string) {
+export function sessionAnswer(session: ListedSession, currentId: string) {
   return {
     id: session.id,
-    created_at: session.createdAt.toISOString(),
+    created_at: timeOf(session.id).toISOString(),
     last_used_at: session.lastUsedAt.toISOString(),
     expires_at: session.expiresAt.toISOString(),
-    ip: session.ip,
+    ip: session.ip && ipOfBytes(session.ip),
     country: session.country,
     user_agent: session.userAgent,
     current: session.id === currentId,
@@ -109,7 +111,7 @@ export function emailAnswer(email: EmailPage['items'][number]) {
     provider_id: email.providerId,
     fate: email.fate,
     last_error: email.lastError,
-    created_at: email.createdAt.toISOString(),
+    created_at: timeOf(email.id).toISOString(),
     due_at: isFinished ? null : email.dueAt.toISOString(),
     finished_at: email.finishedAt?.toISOString() ?? null,
     delivered_at: email.deliveredAt?.toISOString() ?? null,

@@ -1,6 +1,7 @@
 import { SQL, and, getTableColumns, is, or, sql } from 'drizzle-orm'
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { bytesOfUuid } from '../crypto/random.ts'
 import { unavailable } from '../errors.ts'
 import { log } from '../log.ts'
 import { isFull } from './room.ts'
@@ -50,6 +51,16 @@ export function anyOf(first: SQL, other: SQL | undefined): SQL {
  */
 export function unindexed(column: SQLiteColumn): SQL {
   return sql`+${column}`
+}
+
+/** An id in SQL that is written by hand, where no column says how it is stored. */
+export function idParam(id: string): SQL {
+  return sql`${sql.param(id, { mapToDriverValue: (text: string) => bytesOfUuid(text).buffer })}`
+}
+
+/** A list of ids as one parameter, for `in`. */
+export function idList(ids: readonly string[]): SQL {
+  return sql`(select unhex(value, '-') from json_each(${JSON.stringify(ids)}))`
 }
 
 /** The first value if the condition holds at the moment of writing, otherwise the second. */

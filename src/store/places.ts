@@ -1,8 +1,10 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { uuidv7Floor } from '../crypto/random.ts'
-import type { Session } from './schema/sessions.ts'
+import { bytesOfIp } from '../ip-address.ts'
+import { idParam } from './db.ts'
+import { type AuditEvent, auditCodes, auditEvents } from './schema/audit.ts'
 
-type Place = Pick<Session, 'ip' | 'country'>
+type Place = Pick<AuditEvent, 'ip' | 'country'>
 
 /** How many of the newest events are searched for an earlier visit: a limit on what a sign-in reads. */
 const maxEvents = 100
@@ -23,11 +25,14 @@ export function isNewPlace(
   { now, since, eventId }: { now: Date; since: Date; eventId: string },
 ): SQL {
   const isKnown = country !== null && !nowhere.includes(country)
+  const address = sql.param(bytesOfIp(ip), auditEvents.ip)
   const isHere = (visit: SQL) =>
-    isKnown ? sql`(${visit}.ip is ${ip} or ${visit}.country = ${country})` : sql`${visit}.ip is ${ip}`
-  return sql`(not exists (select 1 from sessions as present where present.user_id = ${userId}
+    isKnown ? sql`(${visit}.ip is ${address} or ${visit}.country = ${country})` : sql`${visit}.ip is ${address}`
+  const user = idParam(userId)
+  const types = [auditCodes['user.signed_in'], auditCodes['user.activated']]
+  return sql`(not exists (select 1 from sessions as present where present.user_id = ${user}
       and present.expires_at > ${now.getTime()} and ${isHere(sql`present`)})
     and not exists (select 1 from audit_events as past where past.id in (select id from audit_events
-        where user_id = ${userId} and id > ${uuidv7Floor(since)} and id <> ${eventId} order by id desc limit ${maxEvents})
-      and past.type in ('user.signed_in', 'user.activated') and past.actor_id = ${userId} and ${isHere(sql`past`)}))`
+        where user_id = ${user} and id > ${idParam(uuidv7Floor(since))} and id <> ${idParam(eventId)} order by id desc limit ${maxEvents})
+      and past.type in ${types} and past.by_user and ${isHere(sql`past`)}))`
 }

@@ -1,8 +1,9 @@
-import { type SQL, and, desc, eq, gt, inArray, lt, lte, ne, sql } from 'drizzle-orm'
+import { type SQL, and, desc, eq, getTableColumns, gt, inArray, lt, lte, ne, sql } from 'drizzle-orm'
 import type { Role } from '../permissions.ts'
 import { type Db, insertWhere } from './db.ts'
 import { type Session, sessions } from './schema/sessions.ts'
 import { users } from './schema/users.ts'
+import { userAgentText } from './user-agents.ts'
 import { isPassword } from './user-conditions.ts'
 
 /** A live session and its active user, in one statement. */
@@ -140,7 +141,7 @@ export function deleteOldestSessionsOf(db: Db, userId: string, kept: number, gua
 /** Newest first. */
 export function listSessionsOf(db: Db, userId: string, now: Date) {
   return db
-    .select()
+    .select({ ...getTableColumns(sessions), userAgent: userAgentText(sql`${sessions.userAgentId}`).as('user_agent') })
     .from(sessions)
     .where(and(eq(sessions.userId, userId), gt(sessions.expiresAt, now)))
     .orderBy(desc(sessions.id))

@@ -1,9 +1,9 @@
-import { and, asc, eq, inArray, lt, sql } from 'drizzle-orm'
-import { uuidv7Prefix } from '../crypto/random.ts'
+import { type SQL, and, asc, eq, gte, inArray, lt, sql } from 'drizzle-orm'
+import { uuidv7Floor } from '../crypto/random.ts'
 import { roles } from '../permissions.ts'
 import { batch } from './batch.ts'
 import type { Db } from './db.ts'
-import { auditEvents } from './schema/audit.ts'
+import { auditCodes, auditEvents } from './schema/audit.ts'
 import { oneTimeLinks } from './schema/links.ts'
 import { registrations } from './schema/registrations.ts'
 import { users } from './schema/users.ts'
@@ -25,7 +25,7 @@ export async function expireStaleUsers(db: Db, beforeId: string, now: Date, limi
           inArray(users.role, [...roles]),
           eq(users.status, 'pending'),
           lt(users.id, beforeId),
-          sql`not exists (select 1 from ${registrations} where ${registrations.email} = ${users.email} and ${registrations.id} >= ${beforeId})`,
+          sql`not exists (select 1 from ${registrations} where ${registrations.email} = ${users.email} and ${gte(registrations.id, beforeId)})`,
           sql`not exists (select 1 from ${oneTimeLinks} where ${oneTimeLinks.userId} = ${users.id} and ${oneTimeLinks.expiresAt} > ${now.getTime()})`,
         ),
       )
@@ -34,8 +34,8 @@ export async function expireStaleUsers(db: Db, beforeId: string, now: Date, limi
   const staleAddresses = db.select({ email: users.email }).from(users).where(inArray(users.id, stale()))
   const { deleted } = await batch(db, {
     recorded: db.insert(auditEvents)
-      .select(sql`select ${sql.raw(randomId(now))}, ${now.getTime()}, 'user.expired', null, id,
-      null, null, null, null, null from ${users} where id in ${stale()}`),
+      .select(sql`select ${randomId(now)}, ${auditCodes['user.expired']}, id, 0, null, null, null, null, null, null, null
+      from ${users} where id in ${stale()}`),
     links: db.delete(oneTimeLinks).where(inArray(oneTimeLinks.userId, stale())),
     registrations: db.delete(registrations).where(inArray(registrations.email, staleAddresses)),
     deleted: db.delete(users).where(inArray(users.id, stale())),
@@ -44,7 +44,8 @@ export async function expireStaleUsers(db: Db, beforeId: string, now: Date, limi
 }
 
 /** An SQL expression that gives each row a new UUIDv7 of this moment. */
-function randomId(now: Date): string {
-  const random = (digits: number) => `substr(lower(hex(randomblob(8))), 1, ${digits})`
-  return `'${uuidv7Prefix(now)}-7' || ${random(3)} || '-8' || ${random(3)} || '-' || ${random(12)}`
+function randomId(now: Date): SQL {
+  const random = (digits: number) => sql.raw(`substr(hex(randomblob(8)), 1, ${digits})`)
+  const time = uuidv7Floor(now).slice(0, 13).replace('-', '')
+  return sql`unhex(${time} || '7' || ${random(3)} || '8' || ${random(15)})`
 }

@@ -2,7 +2,7 @@ import type { Ctx } from '../../context.ts'
 import { AppError } from '../../errors.ts'
 import { batch } from '../../store/batch.ts'
 import { type Page, pageOf } from '../../store/page.ts'
-import type { Session } from '../../store/schema/sessions.ts'
+import type { ListedSession } from '../../store/schema/sessions.ts'
 import type { User } from '../../store/schema/users.ts'
 import { listSessionsOf } from '../../store/sessions.ts'
 import { type UserFilter, findUser, listUsers as listUserRows, selectUser } from '../../store/users.ts'
@@ -25,7 +25,7 @@ export async function getUser(ctx: Ctx, id: string): Promise<User> {
  *
  * @throws {AppError} `not_found`
  */
-export async function getSessions(ctx: Ctx, id: string): Promise<Session[]> {
+export async function getSessions(ctx: Ctx, id: string): Promise<ListedSession[]> {
   const { user, sessions } = await batch(ctx.db, {
     user: selectUser(ctx.db, id),
     sessions: listSessionsOf(ctx.db, id, ctx.now()),

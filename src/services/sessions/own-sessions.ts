@@ -6,7 +6,7 @@ import { batch } from '../../store/batch.ts'
 import { describeSignOut, hasOpenSession, holderOfToken } from '../../store/rotation.ts'
 import { allOf } from '../../store/db.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
-import type { Session } from '../../store/schema/sessions.ts'
+import type { ListedSession } from '../../store/schema/sessions.ts'
 import {
   deleteOtherSessionsOf,
   deleteSession,
@@ -40,7 +40,7 @@ export async function signOut(ctx: Ctx, token: string): Promise<void> {
 }
 
 /** The principal's sessions, newest first. */
-export async function listSessions(ctx: Ctx, { user }: Principal): Promise<Session[]> {
+export async function listSessions(ctx: Ctx, { user }: Principal): Promise<ListedSession[]> {
   return listSessionsOf(ctx.db, user.id, ctx.now())
 }
 

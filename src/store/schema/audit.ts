@@ -29,7 +29,6 @@ export const auditCodes = {
   'email.failed': 21,
   'email.undeliverable': 22,
   'email.suppression_lifted': 23,
-  audit_events: 24,
 } as const
 
 export type AuditType = keyof typeof auditCodes

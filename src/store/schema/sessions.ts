@@ -49,3 +49,6 @@ export const sessions = sqliteTable(
 )
 
 export type Session = typeof sessions.$inferSelect
+
+/** A session as people see it. */
+export type ListedSession = Session & { userAgent: string | null }

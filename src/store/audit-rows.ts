@@ -1,0 +1,99 @@
+/** Events of the audit trail and their rows: what an id says is not stored, and what can be bytes is. */
+import { SQL, is, sql } from 'drizzle-orm'
+import { timeOf } from '../crypto/random.ts'
+import { bytesOfIp, ipOfBytes } from '../ip-address.ts'
+import { bytesOfRequestId, requestIdOfBytes } from '../request-id.ts'
+import { type Expression, type Row, idParam } from './db.ts'
+import { type AuditEvent, type AuditType, type auditEvents } from './schema/audit.ts'
+import { userAgentNumber } from './user-agents.ts'
+
+/** An event to record. An expression is evaluated at the moment of writing; one for an id gives bytes. */
+export interface NewAuditEvent extends Omit<AuditEvent, 'userId' | 'actorId' | 'detail'> {
+  userId: AuditEvent['userId'] | Expression
+  actorId: AuditEvent['actorId'] | Expression
+  /** A JSON object. As an expression it has neither `session_id` nor `email_id`: `subjectId` is that. */
+  detail: AuditEvent['detail'] | Expression
+  subjectId?: Expression | null
+  /** Only a sign-in says how its user agent is counted. */
+  userAgentId?: Expression
+}
+
+type Stored = typeof auditEvents.$inferSelect & { userAgent: string | null }
+
+export function rowOf(event: NewAuditEvent): Row<typeof auditEvents> {
+  const { id, type, userId, actorId, ip, country, userAgent, requestId } = event
+  return {
+    id,
+    type,
+    userId,
+    ...actorOf(userId, actorId),
+    ...aboutOf(event),
+    ip: bytesOfIp(ip),
+    country,
+    userAgentId: event.userAgentId ?? userAgentNumber(userAgent),
+    requestId: requestId === null ? null : bytesOfRequestId(requestId),
+  }
+}
+
+export function eventOf(row: Stored): AuditEvent {
+  const { id, type, userId, country, userAgent } = row
+  return {
+    id,
+    at: timeOf(id),
+    type,
+    userId,
+    country,
+    userAgent,
+    actorId: row.byUser ? row.userId : row.actorId,
+    ip: row.ip && ipOfBytes(row.ip),
+    requestId: row.requestId && requestIdOfBytes(row.requestId),
+    detail: detailOf(type, row.subjectId, row.detail),
+  }
+}
+
+/** An address in a detail that the database makes: JSON holds no bytes. The name of the property ends with `_ip`. */
+export function ipInDetail(ip: SQL): SQL {
+  return sql`nullif(hex(${ip}), '')`
+}
+
+function actorOf(userId: NewAuditEvent['userId'], actorId: NewAuditEvent['actorId']) {
+  if (!is(userId, SQL) && !is(actorId, SQL)) {
+    const byUser = actorId !== null && actorId === userId
+    return { byUser, actorId: byUser ? null : actorId }
+  }
+  const [user, actor] = [expressionOf(userId), expressionOf(actorId)]
+  return { byUser: sql`coalesce(${actor} = ${user}, 0)`, actorId: sql`nullif(${actor}, ${user})` }
+}
+
+function expressionOf(id: string | null | SQL): SQL {
+  if (is(id, SQL)) return id
+  return id === null ? sql`null` : idParam(id)
+}
+
+function subjectOf(type: AuditType): string {
+  return type.startsWith('email.') ? 'email_id' : 'session_id'
+}
+
+function aboutOf({ type, detail, subjectId = null }: NewAuditEvent) {
+  if (detail === null || is(detail, SQL)) return { subjectId, detail }
+  const { [subjectOf(type)]: subject, ...rest } = detail
+  return {
+    subjectId: typeof subject === 'string' ? subject : subjectId,
+    detail: Object.keys(rest).length > 0 ? rest : null,
+  }
+}
+
+function detailOf(type: AuditType, subjectId: string | null, detail: AuditEvent['detail']): AuditEvent['detail'] {
+  if (subjectId === null && detail === null) return null
+  const entries = Object.entries(detail ?? {}).map(([name, value]) => [
+    name,
+    name.endsWith('_ip') ? ipOfHex(value) : value,
+  ])
+  return { ...(subjectId !== null && { [subjectOf(type)]: subjectId }), ...Object.fromEntries(entries) }
+}
+
+function ipOfHex(value: unknown): unknown {
+  return typeof value === 'string'
+    ? ipOfBytes(Uint8Array.from(value.match(/../g) ?? [], (digits) => parseInt(digits, 16)))
+    : value
+}

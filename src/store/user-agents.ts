@@ -1,0 +1,54 @@
+import { type SQL, and, lt, sql } from 'drizzle-orm'
+import { auditEvents } from './schema/audit.ts'
+import { otherUserAgent, userAgents } from './schema/user-agents.ts'
+import { type Db, idParam } from './db.ts'
+
+const dayMs = 24 * 60 * 60 * 1000
+
+/** The number of a user agent, looked up at the moment of writing. Null for a request without one. */
+export function userAgentNumber(text: string | null): SQL {
+  return text === null ? sql`null` : sql`coalesce(${listed(text)}, ${otherUserAgent})`
+}
+
+/**
+ * The same for the event of a sign-in: one that is not listed gets the number under which `listUserAgent` adds it, unless
+ * there are `max` already.
+ */
+export function newUserAgentNumber(text: string | null, max: number): SQL {
+  if (text === null) return sql`null`
+  const next = sql`(select coalesce(max(id), ${otherUserAgent}) + 1 from user_agents)`
+  const hasRoom = sql`(select count(*) from user_agents) < ${max}`
+  return sql`coalesce(${listed(text)}, case when ${hasRoom} then ${next} else ${otherUserAgent} end)`
+}
+
+/** Adds the user agent of a sign-in, or notes that it is still in use, once a day. Does nothing without the event. */
+export function listUserAgent(db: Db, text: string, eventId: string, now: Date) {
+  const seen = sql`select user_agent_id, ${text}, ${now.getTime()} from ${auditEvents}
+    where id = ${idParam(eventId)} and user_agent_id <> ${otherUserAgent}`
+  return db
+    .insert(userAgents)
+    .select(seen)
+    .onConflictDoUpdate({
+      target: userAgents.id,
+      set: { seenAt: now },
+      setWhere: sql`${userAgents.seenAt} <= ${now.getTime() - dayMs}`,
+    })
+}
+
+/** The text behind a number: `other` for one that is not listed, or no longer. Null stays null. */
+export function userAgentText(number: SQL): SQL<string | null> {
+  return sql<
+    string | null
+  >`(case when ${number} is not null then coalesce((select text from user_agents where id = ${number}), 'other') end)`
+}
+
+/** Not the one with the highest number: the next one has to get a number that was never given. */
+export function deleteUserAgentsBefore(db: Db, before: Date) {
+  return db
+    .delete(userAgents)
+    .where(and(lt(userAgents.seenAt, before), sql`${userAgents.id} < (select max(id) from user_agents)`))
+}
+
+function listed(text: string): SQL {
+  return sql`(select id from user_agents where text = ${text})`
+}
