@@ -4,13 +4,14 @@ import { getTableColumns, getTableName } from 'drizzle-orm'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { uuidv7 } from '../../src/crypto/random.ts'
 import { attemptCounters } from '../../src/store/schema/attempts.ts'
-import { auditEvents } from '../../src/store/schema/audit.ts'
+import { type AuditEvent, auditEvents } from '../../src/store/schema/audit.ts'
 import { emails } from '../../src/store/schema/emails.ts'
 import { oneTimeLinks } from '../../src/store/schema/links.ts'
 import { registrations } from '../../src/store/schema/registrations.ts'
 import { sessions } from '../../src/store/schema/sessions.ts'
 import { users } from '../../src/store/schema/users.ts'
 import { Clock, hour } from './clock.ts'
+import { hexOf } from './readable.ts'
 
 type New<Table extends SQLiteTable> = Table['$inferInsert']
 type Given<Table extends SQLiteTable, Needed extends keyof New<Table>> = Partial<New<Table>> & Pick<New<Table>, Needed>
@@ -24,20 +25,19 @@ const newId = () => uuidv7(start)
 export const insertUsers = (rows: Partial<New<typeof users>>[]) =>
   insertRows(users, rows, () => {
     const id = newId()
-    return { id, email: `${id}@example.com`, role: 'USER', status: 'active', createdAt: start, updatedAt: start }
+    return { id, email: `${id}@example.com`, role: 'USER', status: 'active', updatedAt: start }
   })
 
 export const insertSessions = (rows: Given<typeof sessions, 'userId'>[]) =>
   insertRows(sessions, rows, () => ({
     id: newId(),
     generation: 1,
-    createdAt: start,
     lastUsedAt: start,
     expiresAt: new Date(start.getTime() + hour),
   }))
 
 export const insertRegistrations = (rows: Given<typeof registrations, 'email'>[]) =>
-  insertRows(registrations, rows, () => ({ id: newId(), passwordHash: 'x', createdAt: start }))
+  insertRows(registrations, rows, () => ({ id: newId(), passwordHash: new Uint8Array(1) }))
 
 export const insertLinks = (rows: Given<typeof oneTimeLinks, 'userId'>[]) =>
   insertRows(oneTimeLinks, rows, () => ({
@@ -52,15 +52,37 @@ export const insertEmails = (rows: Given<typeof emails, 'recipient'>[]) =>
   insertRows(emails, rows, () => ({
     id: newId(),
     template: 'account_activated',
+    budget: 'account_activated',
     params: {},
     status: 'queued',
     attempts: 0,
     dueAt: start,
-    createdAt: start,
   }))
 
-export const insertAuditEvents = (rows: Given<typeof auditEvents, 'type'>[]) =>
-  insertRows(auditEvents, rows, () => ({ id: newId(), at: start }))
+/** Events as the services make them, without a user agent. Their ids say when they were. */
+export const insertAuditEvents = (
+  events: (Partial<Omit<AuditEvent, 'at' | 'userAgent'>> & Pick<AuditEvent, 'type'>)[],
+) =>
+  insertRows(
+    auditEvents,
+    events.map(({ actorId, ip, requestId, detail, ...event }) => {
+      const { session_id: session, email_id: email, ...more } = detail ?? {}
+      const byUser = actorId != null && actorId === event.userId
+      return {
+        ...event,
+        byUser,
+        actorId: byUser ? null : actorId,
+        subjectId: session ?? email,
+        ip: ip == null ? null : addressBytes(ip),
+        requestId: requestId == null ? null : new TextEncoder().encode(requestId),
+        detail: Object.keys(more).length > 0 ? more : null,
+      }
+    }),
+    () => ({ id: newId() }),
+  )
+
+/** IPv4 alone. */
+const addressBytes = (ip: string) => Uint8Array.from(ip.split('.'), Number)
 
 /** Sets how many wrong passwords in a row are counted for an address. A negative count allows so many more tries. */
 export async function setAttempts(email: string, count: number, allowedAt = new Date(0)): Promise<void> {
@@ -83,13 +105,16 @@ async function insertRows<Table extends SQLiteTable>(
   const whole: Record<string, unknown>[] = rows.map((row) => ({ ...defaults(), ...row }))
   const columns = Object.entries(getTableColumns(table))
   const names = columns.map(([, { name }]) => name)
-  const values = names.map((name) => `value ->> '$.${name}'`)
+  const values = columns.map(([, column]) =>
+    column.getSQLType() === 'blob' ? `unhex(value ->> '$.${column.name}')` : `value ->> '$.${column.name}'`,
+  )
   const sql = `insert into ${getTableName(table)} (${names.join()}) select ${values.join()} from json_each(?)`
   const stored = whole.map((row) =>
     Object.fromEntries(
       columns.map(([key, column]) => {
         const value = row[key] ?? null
-        return [column.name, value === null ? null : column.mapToDriverValue(value)]
+        const driverValue = value === null ? null : column.mapToDriverValue(value)
+        return [column.name, driverValue instanceof ArrayBuffer ? hexOf(new Uint8Array(driverValue)) : driverValue]
       }),
     ),
   )

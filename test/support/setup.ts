@@ -3,6 +3,7 @@ import { applyD1Migrations, reset } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { beforeEach } from 'vitest'
 import { maxIterationsPerCall } from '../../src/crypto/password.ts'
+import { viewStatements } from './readable.ts'
 
 // Deployed Workers refuse more iterations in one call and no local runtime does: every test runs with the refusal.
 crypto.subtle.deriveBits = (algorithm, ...rest) => {
@@ -57,6 +58,7 @@ async function migrate(): Promise<Table[]> {
   await env.DB.exec('select 1')
   await reset()
   await applyD1Migrations(env.DB, env.TEST_MIGRATIONS)
+  await env.DB.batch(viewStatements().map((statement) => env.DB.prepare(statement)))
   const { results } = await listTables().all<Table>()
   return results
 }

@@ -2,6 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { expect } from 'vitest'
 import type { AnswerTo, OperationId, Reply } from './api.ts'
+import { readable, readableWrite } from './readable.ts'
 import type { Service } from './service.ts'
 
 export type Row = Record<string, string | number | null>
@@ -14,11 +15,27 @@ export async function tableNames(): Promise<string[]> {
   return results.map(({ name }) => name)
 }
 
-export async function rowsOf(table: string, where = 'true', ...values: (string | number)[]): Promise<Row[]> {
-  const { results } = await env.DB.prepare(`select * from ${table} where ${where} order by id`)
+/** A query over the tables as people read them (see `readable`). */
+export async function select<Found extends Row = Row>(query: string, ...values: (string | number)[]): Promise<Found[]> {
+  const { results } = await env.DB.prepare(readable(query))
     .bind(...values)
-    .all<Row>()
-  return results
+    .all<Found>()
+  return results.map(withShortAddress)
+}
+
+/** IPv6 as everybody writes it, which SQL cannot do. */
+function withShortAddress<Found extends Row>(row: Found): Found {
+  const { ip } = row
+  return typeof ip === 'string' && ip.includes(':')
+    ? { ...row, ip: new URL(`http://[${ip}]`).hostname.slice(1, -1) }
+    : row
+}
+
+export async function rowsOf(table: string, where = 'true', ...values: (string | number)[]): Promise<Row[]> {
+  return select(
+    `select * from ${table} where ${where} order by ${table === 'attempt_counters' ? 'key' : 'id'}`,
+    ...values,
+  )
 }
 
 /** The only row that fits. */
@@ -28,9 +45,9 @@ export async function rowOf(table: string, where = 'true', ...values: (string | 
   return rows[0]!
 }
 
-/** For a state that no call of the API leads to. */
+/** For a state that no call of the API leads to: an update or a deletion, with ids and words as text. */
 export async function write(statement: string, ...values: (string | number | null)[]): Promise<void> {
-  await env.DB.prepare(statement)
+  await env.DB.prepare(readableWrite(statement))
     .bind(...values)
     .run()
 }
@@ -39,11 +56,11 @@ export async function write(statement: string, ...values: (string | number | nul
 export async function snapshot(): Promise<Map<string, Map<string, Row>>> {
   const names = await tableNames()
   expect(names).toContain('users')
-  const results = await env.DB.batch<Row>(names.map((name) => env.DB.prepare(`select * from ${name}`)))
+  const results = await env.DB.batch<Row>(names.map((name) => env.DB.prepare(readable(`select * from ${name}`))))
   return new Map(
     names.map((name, place) => [
       name,
-      new Map(results[place]!.results.map((row) => [String(row['id'] ?? row['key']), row])),
+      new Map(results[place]!.results.map((row) => [String(row['id'] ?? row['key']), withShortAddress(row)])),
     ]),
   )
 }

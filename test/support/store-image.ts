@@ -1,46 +1,57 @@
 /** Everything the stores hold, to be compared across runs and to be put back. */
 import { env } from 'cloudflare:workers'
-import { type Row, tableNames } from './state.ts'
+import { hexOf } from './readable.ts'
+import { type Row, snapshot, tableNames } from './state.ts'
+
+/** A row as D1 gives it, where a BLOB is an array of numbers. */
+type RawRow = Record<string, string | number | null | readonly number[]>
 
 export interface StoreImage {
+  /** As people read them. */
   tables: ReadonlyMap<string, readonly Row[]>
+  /** As they are stored. */
+  raw: ReadonlyMap<string, readonly RawRow[]>
   /** The keys of the revocation list. */
   revoked: readonly string[]
 }
 
 export async function takeImage(): Promise<StoreImage> {
   const names = await tableNames()
-  const results = await env.DB.batch<Row>(names.map((name) => env.DB.prepare(`select * from ${name}`)))
+  const results = await env.DB.batch<RawRow>(names.map((name) => env.DB.prepare(`select * from ${name}`)))
   const { keys } = await env.REVOCATIONS.list()
   return {
-    tables: new Map(names.map((name, place) => [name, results[place]!.results])),
+    tables: new Map(Array.from(await snapshot(), ([name, rows]) => [name, [...rows.values()]])),
+    raw: new Map(names.map((name, place) => [name, results[place]!.results])),
     revoked: keys.map(({ name }) => name),
   }
 }
 
 /** Makes the stores hold that and nothing else. */
-export async function putBack({ tables, revoked }: StoreImage): Promise<void> {
+export async function putBack({ raw, revoked }: StoreImage): Promise<void> {
   // Every foreign key leads to `users`.
-  const others = [...tables.keys()].filter((name) => name !== 'users')
+  const others = [...raw.keys()].filter((name) => name !== 'users')
   await env.DB.batch([
     ...[...others, 'users'].map((name) => env.DB.prepare(`delete from ${name}`)),
-    ...['users', ...others]
-      .filter((name) => tables.get(name)!.length > 0)
-      .map((name) => insertion(name, tables.get(name)!)),
+    ...['users', ...others].filter((name) => raw.get(name)!.length > 0).map((name) => insertion(name, raw.get(name)!)),
   ])
   const { keys } = await env.REVOCATIONS.list()
   await Promise.all(keys.filter(({ name }) => !revoked.includes(name)).map(({ name }) => env.REVOCATIONS.delete(name)))
 }
 
-function insertion(table: string, rows: readonly Row[]): D1PreparedStatement {
+function insertion(table: string, rows: readonly RawRow[]): D1PreparedStatement {
   const columns = Object.keys(rows[0] ?? {})
-  const values = columns.map((column) => `value ->> '$.${column}'`)
-  return env.DB.prepare(`insert into ${table} (${columns.join()}) select ${values.join()} from json_each(?)`).bind(
-    JSON.stringify(rows),
-  )
+  const values = columns.map((column) => {
+    const value = `value ->> '$.${column}'`
+    return rows.some((row) => Array.isArray(row[column])) ? `unhex(${value})` : value
+  })
+  const json = JSON.stringify(rows, (_, value: unknown) => (isByteArray(value) ? hexOf(value) : value))
+  return env.DB.prepare(`insert into ${table} (${columns.join()}) select ${values.join()} from json_each(?)`).bind(json)
 }
 
-const randomText = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\$pbkdf2-sha256-chain\$[^"]+/g
+const isByteArray = (value: unknown): value is number[] => Array.isArray(value) && typeof value[0] === 'number'
+
+/** An id, or the bytes of a password hash. */
+const randomText = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64,}/g
 const instant = /(?<=":)\d{13}(?=[,}])/g
 
 /** The name under which it stands beside the tables. */
@@ -64,7 +75,7 @@ export function normalized(image: StoreImage, { since, ignoringTime, ignoringCol
   const labelled = (text: string) =>
     text.replace(randomText, (found) => {
       if (known.has(found)) return found
-      const label = labels.get(found) ?? `${found.startsWith('$') ? 'hash' : 'id'} ${labels.size + 1}`
+      const label = labels.get(found) ?? `${found.includes('-') ? 'id' : 'hash'} ${labels.size + 1}`
       labels.set(found, label)
       return label
     })
