@@ -73,6 +73,7 @@ CREATE INDEX `registrations_email` ON `registrations` (`email`);--> statement-br
 CREATE TABLE `sessions` (
 	`id` blob PRIMARY KEY NOT NULL,
 	`user_id` blob NOT NULL,
+	`device_id` blob NOT NULL,
 	`generation` integer NOT NULL,
 	`last_used_at` integer NOT NULL,
 	`expires_at` integer NOT NULL,

@@ -4,9 +4,20 @@
  * A deployed Worker refuses more than 100,000 iterations per call, though `wrangler dev` accepts them. So OWASP's 600,000
  * iterations are six chained calls: the password is the key of each, and the output of one is the salt of the next. An
  * attacker has to compute them one after the other, as with one long call. The result differs from RFC 8018's PBKDF2 with
- * c = 600,000, so the stored format has its own name.
+ * c = 600,000, so it has its own number among stored hashes.
+ *
+ * A stored hash is one row of bytes, which says by itself how it was made:
+ *
+ * | from byte | bytes | what |
+ * |---|---|---|
+ * | 0 | 1 | version: 1 for this chain |
+ * | 1 | 1 | rounds |
+ * | 2 | 3 | iterations of each round, big-endian |
+ * | 5 | 1 | length of the pepper's `kid` |
+ * | 6 | 1 to 64 | the `kid`, ASCII. At a fixed place: SQL finds the hashes of a pepper by `substr(password_hash, 6, 1 + length)` |
+ * | then | 16 | salt |
+ * | then | 32 | hash |
  */
-import { base64url } from 'jose'
 import type { KeyRing, SecretKey } from './keys.ts'
 
 export interface WorkFactor {
@@ -23,16 +34,25 @@ const maxRounds = 64
 const saltBytes = 16
 const hashBytes = 32
 
-const scheme = 'pbkdf2-sha256-chain'
-const storedPattern =
-  /^\$pbkdf2-sha256-chain\$v=1\$r=(\d{1,2}),i=(\d{1,6}),p=([A-Za-z0-9_-]{1,64})\$([A-Za-z0-9_-]{22})\$([A-Za-z0-9_-]{43})$/
+const version = 1
+/** Where the `kid` begins. */
+const headBytes = 6
+
+export type StoredHash = Uint8Array<ArrayBuffer>
 
 /** Hashes a new password under the first pepper. */
-export async function hashPassword(password: string, work: WorkFactor, peppers: KeyRing<SecretKey>): Promise<string> {
+export async function hashPassword(
+  password: string,
+  work: WorkFactor,
+  peppers: KeyRing<SecretKey>,
+): Promise<StoredHash> {
   const salt = crypto.getRandomValues(new Uint8Array(saltBytes))
   const [pepper] = peppers
   const hash = await derive(password, salt, work, pepper.key)
-  return `$${scheme}$v=1$r=${work.rounds},i=${work.iterations},p=${pepper.kid}$${base64url.encode(salt)}$${base64url.encode(hash)}`
+  const kid = new TextEncoder().encode(pepper.kid)
+  const { rounds, iterations } = work
+  const head = [version, rounds, iterations >> 16, (iterations >> 8) & 0xff, iterations & 0xff, kid.length]
+  return new Uint8Array([...head, ...kid, ...salt, ...hash])
 }
 
 export interface PasswordVerdict {
@@ -48,7 +68,7 @@ export interface PasswordVerdict {
  */
 export async function verifyPassword(
   password: string,
-  stored: string | null,
+  stored: StoredHash | null,
   work: WorkFactor,
   peppers: KeyRing<SecretKey>,
 ): Promise<PasswordVerdict> {
@@ -95,21 +115,15 @@ async function spendTheRest(password: string, today: WorkFactor, done: WorkFacto
   }
 }
 
-function parseStored(stored: string) {
-  const match = storedPattern.exec(stored)
-  if (!match) return undefined
-  const [, rounds, iterations, pepperId, salt, hash] = match as unknown as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ]
-  const work = { rounds: Number(rounds), iterations: Number(iterations) }
+function parseStored(stored: StoredHash) {
+  const [found, rounds = 0, high = 0, middle = 0, low = 0, kidLength = 0] = stored
+  const saltAt = headBytes + kidLength
+  if (found !== version || stored.length !== saltAt + saltBytes + hashBytes) return undefined
+  const work = { rounds, iterations: (high << 16) | (middle << 8) | low }
   // A row in the database must not cause an unbounded amount of work, or none at all.
   if (work.rounds < 1 || work.rounds > maxRounds || work.iterations < 1 || work.iterations > maxIterationsPerCall) {
     return undefined
   }
-  return { work, pepperId, salt: base64url.decode(salt), hash: base64url.decode(hash) }
+  const pepperId = new TextDecoder().decode(stored.subarray(headBytes, saltAt))
+  return { work, pepperId, salt: stored.slice(saltAt, saltAt + saltBytes), hash: stored.slice(saltAt + saltBytes) }
 }

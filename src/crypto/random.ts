@@ -1,13 +1,30 @@
+/** 12 bits. All shards are one database for now: number 0. */
+const maxShard = 0xfff
+
+/** The shard of new users. */
+export const newUserShard = 0
+
 /**
  * A UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, then 74 random bits. Ids sort by the time at which they were made, so a
  * primary key is also an index by age. An id is never a credential.
+ *
+ * @param shard for the id of a user or a session: takes the place of the first 12 random bits (`rand_a`), so that an id alone
+ *   says where its row is. A session is in the shard of its user.
+ * @throws {RangeError} for a shard that does not fit
  */
-export function uuidv7(now: Date): string {
+export function uuidv7(now: Date, shard?: number): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
-  new DataView(bytes.buffer).setBigUint64(0, (BigInt(now.getTime()) << 16n) | BigInt((bytes[6]! << 8) | bytes[7]!))
-  bytes[6] = 0x70 | (bytes[6]! & 0x0f)
+  const view = new DataView(bytes.buffer)
+  const start = shard ?? view.getUint16(6) & maxShard
+  if (!(start >= 0 && start <= maxShard)) throw new RangeError(`no shard: ${start}`)
+  view.setBigUint64(0, (BigInt(now.getTime()) << 16n) | BigInt(0x7000 | start))
   bytes[8] = 0x80 | (bytes[8]! & 0x3f)
   return format(bytes)
+}
+
+/** The shard in the id of a user or a session. In any other id these bits are random. */
+export function shardOf(id: string): number {
+  return parseInt(id.slice(15, 18), 16)
 }
 
 /** The smallest UUIDv7 of a moment: every id made before `now` sorts below it, every later id above. */

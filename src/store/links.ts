@@ -1,5 +1,5 @@
 import { type SQL, and, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm'
-import { type Db, insertWhere } from './db.ts'
+import { type Db, idList, insertWhere } from './db.ts'
 import { type LinkPurpose, type OneTimeLink, oneTimeLinks } from './schema/links.ts'
 import { emails } from './schema/emails.ts'
 import { registrations } from './schema/registrations.ts'
@@ -26,7 +26,7 @@ export function renewLinks(db: Db, renewals: readonly Renewal[]) {
     .update(oneTimeLinks)
     .set({ createdAt: given('createdAt'), expiresAt: given('expiresAt') })
     .from(sql`json_each(${JSON.stringify(list)}) as listed`)
-    .where(and(sql`${oneTimeLinks.id} = ${given('id')}`, isInClaim))
+    .where(and(sql`${oneTimeLinks.id} = unhex(${given('id')}, '-')`, isInClaim))
 }
 
 /** The links with these ids, for a batch. */
@@ -34,7 +34,7 @@ export function selectLinks(db: Db, ids: readonly string[]) {
   return db
     .select()
     .from(oneTimeLinks)
-    .where(sql`${oneTimeLinks.id} in (select value from json_each(${JSON.stringify(ids)}))`)
+    .where(sql`${oneTimeLinks.id} in ${idList(ids)}`)
 }
 
 /** The user of a live link. */
@@ -64,7 +64,7 @@ export function selectRegistrationOfLink(db: Db, id: string, purpose: LinkPurpos
 /** The address of a link's user, looked up at the moment of writing. */
 export function emailOfLink(id: string): SQL {
   return sql`(select ${users.email} from ${users} inner join ${oneTimeLinks} on ${oneTimeLinks.userId} = ${users.id}
-    where ${oneTimeLinks.id} = ${id})`
+    where ${eq(oneTimeLinks.id, id)})`
 }
 
 /** The link is live. A guard for the statement that uses the link. */

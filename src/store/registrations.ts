@@ -1,5 +1,5 @@
 import { type SQL, and, asc, eq, inArray, lt, sql } from 'drizzle-orm'
-import { type Db, allOf, insertWhere } from './db.ts'
+import { type Db, allOf, idList, idParam, insertWhere } from './db.ts'
 import { type Registration, registrations } from './schema/registrations.ts'
 import { users } from './schema/users.ts'
 
@@ -14,7 +14,7 @@ export function selectRegistrations(db: Db, ids: readonly string[]) {
   return db
     .select()
     .from(registrations)
-    .where(sql`${registrations.id} in (select value from json_each(${JSON.stringify(ids)}))`)
+    .where(sql`${registrations.id} in ${idList(ids)}`)
 }
 
 /** The newest registration of each of these addresses, for a batch. */
@@ -39,8 +39,8 @@ export function deleteRegistrationsBefore(db: Db, beforeId: string, limit: numbe
     .where(
       and(
         lt(registrations.id, beforeId),
-        sql`not exists (select 1 from registrations as newer where newer.email = ${registrations.email} and newer.id >= ${beforeId})`,
-        sql`not exists (select 1 from users where users.email = ${registrations.email} and users.status = 'pending')`,
+        sql`not exists (select 1 from registrations as newer where newer.email = ${registrations.email} and newer.id >= ${idParam(beforeId)})`,
+        sql`not exists (select 1 from users where users.email = ${registrations.email} and ${eq(users.status, 'pending')})`,
       ),
     )
     .orderBy(asc(registrations.id))

@@ -4,16 +4,18 @@
  * of its session at the moment of the statement.
  */
 import { type SQL, and, eq, gt, ne, not, or, sql } from 'drizzle-orm'
+import { ipInDetail } from './audit-rows.ts'
 import { type Db, choose } from './db.ts'
 import { type SessionOrigin, isOpen } from './rotation.ts'
 import { sessions } from './schema/sessions.ts'
+import { idOfSession } from './sessions.ts'
 
 export interface Presented {
   /** The session and the generation of the presented token. */
   id: string
   generation: number
   now: Date
-  from: Pick<SessionOrigin, 'network' | 'userAgent'>
+  from: Pick<SessionOrigin, 'network' | 'userAgentDigest'>
   /** How long after its rotation a token may be presented again. */
   replayMs: number
   /** How long a repetition counts. */
@@ -85,20 +87,20 @@ export function isStolen(presented: Presented): SQL {
   return sql`exists (select 1 from ${sessions} where ${isOld} and not ${isCountedHere(presented)} and not (${isInFlight}))`
 }
 
-/** The detail of the event: where the rotation came from, beside the origin of the repetition. */
-export function describeRepetition({ id }: Presented): SQL {
-  return detailOf(id)
+/** What the event is about, and its detail: where the rotation came from, beside the origin of the repetition. */
+export function describeRepetition({ id }: Presented) {
+  return aboutSession(id)
 }
 
 /** The same, with the reason why the token is not served. */
-export function describeTheft(presented: Presented): SQL {
+export function describeTheft(presented: Presented) {
   const { id, generation, now, from, replayMs } = presented
-  return detailOf(
+  return aboutSession(
     id,
     sql`, 'reason', case
       when ${ne(sessions.generation, generation + 1)} then 'superseded'
       when ${sessions.lastUsedAt} <= ${now.getTime() - replayMs} then 'late'
-      when ${sessions.userAgent} is not ${from.userAgent} then 'user_agent'
+      when not ${isSameAgent(from)} then 'user_agent'
       when ${isSettled} then 'password_changed'
       when ${isFromBeforeChange(presented)} and not ${isSame(presented)} then 'password_changed'
       when not ${isCounted} and not ${isBelowLimit(presented)} then 'repetitions'
@@ -106,8 +108,9 @@ export function describeTheft(presented: Presented): SQL {
   )
 }
 
-function detailOf(id: string, more: SQL = sql``): SQL {
-  return sql`(select json_object('session_id', ${sessions.id}, 'rotated_ip', ${sessions.ip}, 'rotated_country', ${sessions.country}${more}) from ${sessions} where ${eq(sessions.id, id)})`
+function aboutSession(id: string, more: SQL = sql``) {
+  const detail = sql`(select json_object('rotated_ip', ${ipInDetail(sql`${sessions.ip}`)}, 'rotated_country', ${sessions.country}${more}) from ${sessions} where ${eq(sessions.id, id)})`
+  return { subjectId: idOfSession(id), detail }
 }
 
 function isRepeatable(presented: Presented): SQL {
@@ -121,7 +124,7 @@ function isLastUsed({ id, generation, now, from, replayMs }: Presented): SQL {
     eq(sessions.generation, generation + 1),
     isOpen(generation),
     sql`${sessions.lastUsedAt} > ${now.getTime() - replayMs}`,
-    sql`${sessions.userAgent} is ${from.userAgent}`,
+    isSameAgent(from),
   )})`
 }
 
@@ -136,12 +139,16 @@ const isSettled: SQL = sql`(${sessions.settledGeneration} is ${sessions.generati
 /** The repetition is counted, and comes from the network that rotated or from the other one that is on record for it. */
 function isCountedHere(presented: Presented): SQL {
   const { network } = presented.from
-  const isRecorded = sql`${sessions.strayedGeneration} = ${sessions.generation} and ${sessions.strayedNetwork} is ${network}`
+  const isRecorded = sql`${sessions.strayedGeneration} = ${sessions.generation} and ${sessions.strayedNetwork} is ${sql.param(network, sessions.network)}`
   return sql`(${and(isRepeatable(presented), isCounted, sql`(${isSame(presented)} or (${isRecorded}))`)})`
 }
 
 function isSame({ from }: Presented): SQL {
-  return sql`(${sessions.network} is ${from.network})`
+  return sql`(${sessions.network} is ${sql.param(from.network, sessions.network)})`
+}
+
+function isSameAgent({ userAgentDigest }: Presented['from']): SQL {
+  return sql`(${sessions.userAgentDigest} is ${sql.param(userAgentDigest, sessions.userAgentDigest)})`
 }
 
 const isCounted: SQL = sql`(${sessions.repeatedGeneration} is ${sessions.generation})`

@@ -1,11 +1,17 @@
 /** What moves the chain of refresh tokens of a session on, or closes it. */
 import { type SQL, and, eq, gt, gte, lte, sql } from 'drizzle-orm'
+import { timeOf } from '../crypto/random.ts'
 import type { Db } from './db.ts'
 import { type Session, sessions } from './schema/sessions.ts'
+import { idOfSession } from './sessions.ts'
+import { otherUserAgent } from './schema/user-agents.ts'
 import { users } from './schema/users.ts'
+import { userAgentNumber } from './user-agents.ts'
 
 /** Where the last rotation came from. */
-export type SessionOrigin = Pick<Session, 'ip' | 'country' | 'userAgent' | 'network'>
+export interface SessionOrigin extends Pick<Session, 'ip' | 'country' | 'network' | 'userAgentDigest'> {
+  userAgent: string | null
+}
 
 export interface Renewal {
   id: string
@@ -31,7 +37,7 @@ export function rotateSession(db: Db, { generation, ...renewal }: Rotation) {
         eq(sessions.id, id),
         eq(sessions.generation, generation),
         gt(sessions.expiresAt, now),
-        sql`exists (select 1 from ${users} where ${users.id} = ${sessions.userId} and ${users.status} = 'active')`,
+        sql`exists (select 1 from ${users} where ${users.id} = ${sessions.userId} and ${eq(users.status, 'active')})`,
       ),
     )
     .returning()
@@ -54,13 +60,19 @@ export function settleTokens(db: Db, id: string, guard: SQL) {
     .where(and(eq(sessions.id, id), guard))
 }
 
-function renewed({ now, idleMs, maxMs, from }: Renewal) {
+function renewed({ id, now, idleMs, maxMs, from: { userAgent, ...from } }: Renewal) {
   return {
     generation: sql`${sessions.generation} + 1`,
     lastUsedAt: now,
-    expiresAt: sql`min(${now.getTime() + idleMs}, ${sessions.createdAt} + ${maxMs})`,
+    expiresAt: new Date(Math.min(now.getTime() + idleMs, timeOf(id).getTime() + maxMs)),
     ...from,
+    userAgentId: userAgent === null ? null : newestListed(userAgent),
   }
+}
+
+/** A user agent that is not listed leaves the number of the one before it. */
+function newestListed(userAgent: string): SQL {
+  return sql`coalesce(nullif(${userAgentNumber(userAgent)}, ${otherUserAgent}), ${sessions.userAgentId}, ${otherUserAgent})`
 }
 
 /** Of the row: the session has issued the token of this generation and not closed it. */
@@ -83,9 +95,9 @@ export function holderOfToken(id: string, generation: number): SQL {
   return sql`(select ${sessions.userId} from ${sessions} where ${and(eq(sessions.id, id), lte(sessions.generation, generation))})`
 }
 
-/** The detail of the event for a sign-out, which says so when the token was an old one. */
-export function describeSignOut(id: string, generation: number): SQL {
-  const isOld = gt(sessions.generation, generation)
-  return sql`(select case when ${isOld} then json_object('session_id', ${sessions.id}, 'superseded', json('true'))
-    else json_object('session_id', ${sessions.id}) end from ${sessions} where ${eq(sessions.id, id)})`
+/** What the event for a sign-out is about. Its detail says so when the token was an old one. */
+export function describeSignOut(id: string, generation: number) {
+  const isOld = and(eq(sessions.id, id), gt(sessions.generation, generation))
+  const detail = sql`(select json_object('superseded', json('true')) from ${sessions} where ${isOld})`
+  return { subjectId: idOfSession(id), detail }
 }

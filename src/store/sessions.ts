@@ -1,6 +1,6 @@
 import { type SQL, and, desc, eq, getTableColumns, gt, inArray, lt, lte, ne, sql } from 'drizzle-orm'
 import type { Role } from '../permissions.ts'
-import { type Db, insertWhere } from './db.ts'
+import { type Db, idParam, insertWhere } from './db.ts'
 import { type Session, sessions } from './schema/sessions.ts'
 import { users } from './schema/users.ts'
 import { userAgentText } from './user-agents.ts'
@@ -58,7 +58,12 @@ function liveSession(sessionId: string, userId: string, now: Date) {
   )
 }
 
-export function insertSession(db: Db, session: Session, guard: SQL) {
+/** A session to store. Its user agent is looked up at the moment of writing. */
+export interface NewSession extends Omit<Session, 'userAgentId'> {
+  userAgentId: SQL
+}
+
+export function insertSession(db: Db, session: NewSession, guard: SQL) {
   return insertWhere(db, sessions, session, guard).returning()
 }
 
@@ -81,6 +86,11 @@ export function sessionExists(id: string, userId?: string): SQL {
 /** The id of a session's user, looked up at the moment of writing. */
 export function ownerOfSession(id: string): SQL {
   return sql`(select ${sessions.userId} from ${sessions} where ${eq(sessions.id, id)})`
+}
+
+/** The id of a session if it exists, for an event about it. */
+export function idOfSession(id: string): SQL {
+  return sql`(select ${sessions.id} from ${sessions} where ${eq(sessions.id, id)})`
 }
 
 /** What the revocation list needs to know about an ended session. */
@@ -108,18 +118,14 @@ export function deleteOtherSessionsOf(db: Db, userId: string, keptId: string, gu
     .returning(ended)
 }
 
-/** The user has more than `kept` sessions. */
-export function hasMoreSessionsThan(userId: string, kept: number): SQL {
-  return sql`${oldestBeyond(userId, kept)} is not null`
+/** There is a session with the id that the expression gives. */
+export function isFound(id: SQL): SQL {
+  return sql`${id} is not null`
 }
 
-/** The detail of the audit event for the session that ends because the user has more than `kept`. */
-export function describeEviction(userId: string, kept: number): SQL {
-  return sql`json_object('session_id', ${oldestBeyond(userId, kept)}, 'evicted', json('true'))`
-}
-
-function oldestBeyond(userId: string, kept: number): SQL {
-  return sql`(select id from sessions where user_id = ${userId} order by id desc limit 1 offset ${kept})`
+/** The session that ends because the user has more than `kept`. */
+export function oldestBeyond(userId: string, kept: number): SQL {
+  return sql`(select id from sessions where user_id = ${idParam(userId)} order by id desc limit 1 offset ${kept})`
 }
 
 /** Ends all sessions of a user but the newest `kept`. Ids are in the order of sign-in. */
@@ -136,6 +142,24 @@ export function deleteOldestSessionsOf(db: Db, userId: string, kept: number, gua
     .delete(sessions)
     .where(and(inArray(sessions.id, beyond), guard))
     .returning(ended)
+}
+
+type Device = Pick<Session, 'id' | 'userId' | 'deviceId'>
+
+/** An earlier session of the device that a session was just started on, if one is live: there is at most one. */
+export function earlierOfDevice(session: Device, now: Date): SQL {
+  return sql`(select ${sessions.id} from ${sessions} where ${and(isEarlierOfDevice(session), gt(sessions.expiresAt, now))})`
+}
+
+export function deleteEarlierOfDevice(db: Db, session: Device, guard: SQL) {
+  return db
+    .delete(sessions)
+    .where(and(isEarlierOfDevice(session), guard))
+    .returning(ended)
+}
+
+function isEarlierOfDevice({ id, userId, deviceId }: Device) {
+  return and(eq(sessions.userId, userId), eq(sessions.deviceId, deviceId), ne(sessions.id, id))
 }
 
 /** Newest first. */
@@ -156,7 +180,7 @@ export async function lastSessionIdOfChunk(db: Db, afterId: string, beforeId: st
     .orderBy(sessions.id)
     .limit(limit)
     .as('chunk')
-  const [row] = await db.select({ last: sql<string | null>`max(${chunk.id})` }).from(chunk)
+  const [row] = await db.select({ last: sql<string | null>`max(${chunk.id})`.mapWith(sessions.id) }).from(chunk)
   return row?.last ?? null
 }
 

@@ -1,7 +1,7 @@
 /** Conditions and values about users that the database evaluates at the moment of writing, for the guards of writes. */
-import { type SQL, and, eq, inArray, isNotNull, isNull, ne, sql } from 'drizzle-orm'
+import { type SQL, and, eq, inArray, isNotNull, isNull, ne, or, sql } from 'drizzle-orm'
 import type { Role } from '../permissions.ts'
-import { allOf } from './db.ts'
+import { allOf, idParam } from './db.ts'
 import { type User, type UserStatus, users } from './schema/users.ts'
 import type { UserChanges } from './users.ts'
 
@@ -12,12 +12,12 @@ export function userExists(id: string, condition?: SQL): SQL {
 
 /** The id of the user with an address, looked up at the moment of writing; `otherwise` if there is none. */
 export function userIdOf(email: string, otherwise: string): SQL {
-  return sql`coalesce((select ${users.id} from ${users} where ${eq(users.email, email)}), ${otherwise})`
+  return sql`coalesce((select ${users.id} from ${users} where ${eq(users.email, email)}), ${idParam(otherwise)})`
 }
 
 /** A user's address, looked up at the moment of writing. */
 export function emailOf(id: string): SQL {
-  return sql`(select owner.email from users as owner where owner.id = ${id})`
+  return sql`(select owner.email from users as owner where owner.id = ${idParam(id)})`
 }
 
 /** The mailbox was proven at some time, so it may get email about the account. */
@@ -41,7 +41,7 @@ export function hasEmailProblem(id: string): SQL {
 
 /**
  * The id of a user's password: a new one each time a password is set, the same one when it is only rehashed. An account
- * that is older than these ids uses its own id.
+ * that never had a password uses its own id.
  */
 export function passwordIdOf({ id, passwordId }: Pick<User, 'id' | 'passwordId'>): string {
   return passwordId ?? id
@@ -49,7 +49,7 @@ export function passwordIdOf({ id, passwordId }: Pick<User, 'id' | 'passwordId'>
 
 /** The user's password is still the one with this id. */
 export function isPassword(passwordId: string): SQL {
-  return sql`coalesce(${users.passwordId}, ${users.id}) = ${passwordId}`
+  return sql`coalesce(${users.passwordId}, ${users.id}) = ${idParam(passwordId)}`
 }
 
 /** The user with this address has this password. */
@@ -73,8 +73,8 @@ export function hasOtherRoleThan(id: string, role: Role): SQL {
 
 /** The user is suspended, by somebody who had one of these roles. An unknown one counts as ADMIN. */
 export function isSuspendedBy(id: string, among: readonly Role[]): SQL {
-  const suspendedBy = sql`coalesce(${users.suspendedByRole}, 'ADMIN')`
-  return userExists(id, and(eq(users.status, 'suspended'), inArray(suspendedBy, [...among])))
+  const isUnknown = among.includes('ADMIN') ? isNull(users.suspendedByRole) : undefined
+  return userExists(id, and(eq(users.status, 'suspended'), or(inArray(users.suspendedByRole, [...among]), isUnknown)))
 }
 
 export function isNotSuspended(id: string): SQL {
@@ -82,12 +82,13 @@ export function isNotSuspended(id: string): SQL {
 }
 
 /** The status before a suspension. An account that was never activated has no proven mailbox, so it is pending again. */
-export const statusBeforeSuspension: SQL = sql`case when ${users.activatedAt} is null then 'pending' else 'active' end`
+export const statusBeforeSuspension: SQL = sql`case when ${users.activatedAt} is null
+  then ${status('pending')} else ${status('active')} end`
 
 /** The user is not the last active ADMIN, so the service keeps one without this user. */
 export function leavesAnActiveAdmin(id: string): SQL {
   return sql`(not ${userExists(id, and(eq(users.role, 'ADMIN'), eq(users.status, 'active')))} or exists
-    (select 1 from users as other where other.role = 'ADMIN' and other.status = 'active' and other.id <> ${id}))`
+    (select 1 from users as other where ${isActiveAdmin('other')} and other.id <> ${idParam(id)}))`
 }
 
 /**
@@ -96,7 +97,7 @@ export function leavesAnActiveAdmin(id: string): SQL {
  */
 export function activatedByReset(now: Date): UserChanges {
   return {
-    status: sql`case when ${users.status} = 'pending' then 'active' else ${users.status} end`,
+    status: sql`case when ${eq(users.status, 'pending')} then ${status('active')} else ${users.status} end`,
     activatedAt: sql`coalesce(${users.activatedAt}, ${now.getTime()})`,
   }
 }
@@ -105,8 +106,18 @@ export function activatedByReset(now: Date): UserChanges {
 export function canBecomeFirstAdmin(id: string): SQL {
   return allOf(
     userExists(id, eq(users.status, 'active')),
-    sql`not exists (select 1 from users as admin where admin.role = 'ADMIN' and admin.status = 'active')`,
+    sql`not exists (select 1 from users as admin where ${isActiveAdmin('admin')})`,
   )
+}
+
+/** Of a row of `users` under another name. */
+function isActiveAdmin(alias: string): SQL {
+  const column = (name: string) => sql`${sql.identifier(alias)}.${sql.identifier(name)}`
+  return sql`(${column('role')} = ${sql.param('ADMIN', users.role)} and ${column('status')} = ${status('active')})`
+}
+
+function status(word: UserStatus) {
+  return sql.param(word, users.status)
 }
 
 export function hasStatus(id: string, status: UserStatus): SQL {

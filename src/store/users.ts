@@ -1,13 +1,14 @@
 import { type SQL, and, asc, desc, eq, gt, gte, isNotNull, lt, sql } from 'drizzle-orm'
 import { unionAll } from 'drizzle-orm/sqlite-core'
 import { type Db, insertWhere } from './db.ts'
+import { timeOf } from '../crypto/random.ts'
 import { type Role, roles } from '../permissions.ts'
 import { type User, type UserStatus, userStatuses, users } from './schema/users.ts'
-import { registrations } from './schema/registrations.ts'
+import { type Registration, registrations } from './schema/registrations.ts'
 
 /** Inserts a pending user, unless the address is taken. */
-export function insertPendingUser(db: Db, user: Pick<User, 'id' | 'email' | 'createdAt'>, guard: SQL) {
-  const row = { ...user, updatedAt: user.createdAt, role: 'USER', status: 'pending' } as const
+export function insertPendingUser(db: Db, user: Pick<User, 'id' | 'email'>, guard: SQL) {
+  const row = { ...user, updatedAt: timeOf(user.id), role: 'USER', status: 'pending' } as const
   return insertWhere(db, users, row, guard).onConflictDoNothing({ target: users.email })
 }
 
@@ -37,10 +38,10 @@ export function selectUserToSignIn(db: Db, email: string) {
     .where(eq(registrations.email, users.email))
     .orderBy(desc(registrations.id))
     .limit(1)
-  return db
-    .select({ user: users, registeredHash: sql<string | null>`${newestHash}`.as('registered_hash') })
-    .from(users)
-    .where(eq(users.email, email))
+  const registeredHash = sql<Registration['passwordHash'] | null>`${newestHash}`
+    .mapWith(registrations.passwordHash)
+    .as('registered_hash')
+  return db.select({ user: users, registeredHash }).from(users).where(eq(users.email, email))
 }
 
 export type UserChanges = { [K in keyof typeof users.$inferInsert]?: (typeof users.$inferInsert)[K] | SQL }

@@ -31,6 +31,7 @@ export const insertUsers = (rows: Partial<New<typeof users>>[]) =>
 export const insertSessions = (rows: Given<typeof sessions, 'userId'>[]) =>
   insertRows(sessions, rows, () => ({
     id: newId(),
+    deviceId: crypto.randomUUID(),
     generation: 1,
     lastUsedAt: start,
     expiresAt: new Date(start.getTime() + hour),

@@ -66,7 +66,7 @@ async function begin(
   registration: Registration,
   attempt: CountedAttempt,
 ): Promise<SignInOutcome> {
-  const { session, event } = prepareSession(ctx, user.id, 'user.activated')
+  const { session, event } = await prepareSession(ctx, user.id, 'user.activated')
   const { at } = event
   const { passwordHash, firstName, lastName, locale } = registration
   const passwordId = uuidv7(at)

@@ -1,6 +1,6 @@
 import type { Ctx } from '../../context.ts'
 import { hashPassword } from '../../crypto/password.ts'
-import { uuidv7 } from '../../crypto/random.ts'
+import { newUserShard, uuidv7 } from '../../crypto/random.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
@@ -44,16 +44,12 @@ export async function register(ctx: Ctx, input: Registration, turnstileToken?: s
   })
   const event = auditEvent(ctx, 'user.registered', {})
   const ifDone = happened(event.id)
-  const userId = uuidv7(now)
+  const userId = uuidv7(now, newUserShard)
   await batch(ctx.db, {
     // Over the email budget nothing happens: links that were sent stay valid, and no further registration is stored.
     decided: insertAuditEvent(ctx.db, { ...event, userId: userIdOf(email, userId) }, mailBudgetLeft(confirmation)),
-    user: insertPendingUser(ctx.db, { id: userId, email, createdAt: now }, ifDone),
-    registration: insertRegistration(
-      ctx.db,
-      { id, email, passwordHash, firstName, lastName, locale, createdAt: now },
-      ifDone,
-    ),
+    user: insertPendingUser(ctx.db, { id: userId, email }, ifDone),
+    registration: insertRegistration(ctx.db, { id, email, passwordHash, firstName, lastName, locale }, ifDone),
     email: insertEmail(ctx.db, confirmation, ifDone),
     emailProblem: forgetEmailProblem(ctx.db, email, ifDone),
   })

@@ -58,7 +58,7 @@ export async function changePassword(
   const ifDone = happened(event.id)
   const passwordId = passwordIdOf(user)
   const knowsToken = generation === undefined ? undefined : hasOpenToken(generation)
-  const renewal = { id: session.id, now: event.at, ...sessionLifetime, from: sessionOrigin(ctx) }
+  const renewal = { id: session.id, now: event.at, ...sessionLifetime, from: await sessionOrigin(ctx) }
   const rows = await batch(ctx.db, {
     decided: insertAuditEvent(
       ctx.db,

@@ -1,15 +1,23 @@
 import type { Ctx } from '../../context.ts'
-import { maxSessionsPerUser } from '../../config/policy.ts'
-import { uuidv7 } from '../../crypto/random.ts'
+import { maxSessionsPerUser, maxUserAgents } from '../../config/policy.ts'
+import { shardOf, uuidv7 } from '../../crypto/random.ts'
 import { deleteAttempts } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { type Statements, batch } from '../../store/batch.ts'
 import { type Expression, allOf } from '../../store/db.ts'
 import type { NewEmail, insertEmail } from '../../store/emails.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
-import type { Session } from '../../store/schema/sessions.ts'
 import type { User } from '../../store/schema/users.ts'
-import { deleteOldestSessionsOf, describeEviction, hasMoreSessionsThan, insertSession } from '../../store/sessions.ts'
+import {
+  type NewSession,
+  deleteEarlierOfDevice,
+  deleteOldestSessionsOf,
+  earlierOfDevice,
+  insertSession,
+  isFound,
+  oldestBeyond,
+} from '../../store/sessions.ts'
+import { listUserAgent, newUserAgentNumber, userAgentNumber } from '../../store/user-agents.ts'
 import { type UserChanges, selectUser, updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { announceEmail } from '../mail/outbox.ts'
@@ -36,7 +44,7 @@ export interface SessionStart {
   user: Pick<User, 'id' | 'email'>
   /** Both by `prepareSession`. The event guards every other statement. */
   event: AuditEvent
-  session: Session
+  session: PreparedSession
   /** What has to hold at the moment of writing. */
   guard: Expression
   proof: Proof
@@ -47,6 +55,8 @@ export interface SessionStart {
   /** What else the caller writes, guarded by the event. */
   statements?: Statements
 }
+
+type PreparedSession = Omit<NewSession, 'deviceId'>
 
 /** How a sign-in went when it was not refused. Callers switch over `kind`: a sign-in may need a second step. */
 export type SignInOutcome = SignedIn
@@ -63,18 +73,21 @@ interface RefusedMeanwhile {
 }
 
 /** A new session and the event that records its start, for `beginSession`. Stores neither. */
-export function prepareSession(ctx: Ctx, userId: string, type: 'user.signed_in' | 'user.activated') {
+export async function prepareSession(ctx: Ctx, userId: string, type: 'user.signed_in' | 'user.activated') {
   const now = ctx.now()
-  const session: Session = {
-    id: uuidv7(now),
+  const { userAgent, ...origin } = await sessionOrigin(ctx)
+  const session: PreparedSession = {
+    id: uuidv7(now, shardOf(userId)),
     userId,
     generation: 1,
-    createdAt: now,
     lastUsedAt: now,
     expiresAt: new Date(now.getTime() + sessionLifetime.idleMs),
     firstGeneration: null,
     settledGeneration: null,
-    ...sessionOrigin(ctx),
+    authenticatedAt: null,
+    amr: null,
+    ...origin,
+    userAgentId: userAgentNumber(userAgent),
     repeatedGeneration: null,
     lastRepeatAt: null,
     secondRepeatAt: null,
@@ -89,18 +102,25 @@ export function prepareSession(ctx: Ctx, userId: string, type: 'user.signed_in' 
 
 /**
  * Starts a session: the end of every way to sign in. One batch records the event, stores the email and the session, ends
- * the oldest session beyond the limit, writes the time of the sign-in, ends the series of wrong passwords, and makes the
- * first ADMIN. The caller's statements and the email come before the session, because a session from the same place would
+ * the earlier session of the same device and the oldest one beyond the limit, writes the time of the sign-in, ends the
+ * series of wrong passwords, and makes the first ADMIN. The caller's statements and the email come before the session, because a session from the same place would
  * hide that the place is new.
  */
 export async function beginSession(ctx: Ctx, start: SessionStart): Promise<SignedIn | RefusedMeanwhile> {
-  const { user, event, session, proof, email } = start
+  const { user, event, proof, email } = start
+  const { userAgent } = event
   const ifDone = happened(event.id)
+  const decided = { ...event, userAgentId: newUserAgentNumber(userAgent, maxUserAgents) }
+  const device = proof.device ?? newDevice(proof.passwordId)
+  const session = { ...start.session, deviceId: device.id }
   const rows = await batch(
     ctx.db,
-    { decided: insertAuditEvent(ctx.db, event, start.guard), email: email.insert },
+    { decided: insertAuditEvent(ctx.db, decided, start.guard), email: email.insert },
     start.statements ?? {},
-    startSession(ctx, session, event.id),
+    { userAgent: userAgent === null ? undefined : listUserAgent(ctx.db, userAgent, event.id, event.at) },
+    { session: insertSession(ctx.db, session, ifDone) },
+    proof.device ? replaceSession(ctx, session, event.id) : { replacement: undefined, replaced: undefined },
+    limitSessions(ctx, user.id, event.id),
     {
       user: updateUser(ctx.db, user.id, { ...start.changes, lastLoginAt: event.at }, ifDone),
       current: selectUser(ctx.db, user.id),
@@ -110,22 +130,32 @@ export async function beginSession(ctx: Ctx, start: SessionStart): Promise<Signe
   )
   const [[stored], [signedIn]] = [rows.session, rows.user]
   if (!stored || !signedIn) return { kind: 'refused_meanwhile', current: rows.current[0] }
-  revoke(ctx, rows.evicted)
+  revoke(ctx, [...rows.replaced, ...rows.evicted])
   if (rows.email.length > 0) announceEmail(ctx, email.row)
   const tokens = await issueTokens(ctx, rows.promoted[0] ?? signedIn, stored)
-  const deviceToken = await issueDeviceToken(ctx, user.email, proof.device ?? newDevice(proof.passwordId))
+  const deviceToken = await issueDeviceToken(ctx, user.email, device)
   return { kind: 'signed_in', tokens: { ...tokens, deviceToken } }
 }
 
-/** Stores a session and, if the user has too many, ends the oldest one, which gets an event like any other end. */
-function startSession(ctx: Ctx, session: Session, eventId: string) {
+/** Ends the earlier session of a known device, which gets an event like any other end unless it has expired. */
+function replaceSession(ctx: Ctx, session: NewSession, eventId: string) {
   const { userId } = session
-  const ifDone = happened(eventId)
-  const detail = describeEviction(userId, maxSessionsPerUser)
-  const eviction = { ...auditEvent(ctx, 'session.ended', { actorId: userId, userId }), detail }
+  const subjectId = earlierOfDevice(session, ctx.now())
+  const detail = { replaced: true }
+  const replacement = { ...auditEvent(ctx, 'session.ended', { actorId: userId, userId, detail }), subjectId }
   return {
-    session: insertSession(ctx.db, session, ifDone),
-    eviction: insertAuditEvent(ctx.db, eviction, allOf(ifDone, hasMoreSessionsThan(userId, maxSessionsPerUser))),
+    replacement: insertAuditEvent(ctx.db, replacement, allOf(happened(eventId), isFound(subjectId))),
+    replaced: deleteEarlierOfDevice(ctx.db, session, happened(eventId)),
+  }
+}
+
+/** Ends the oldest session if the user has too many. */
+function limitSessions(ctx: Ctx, userId: string, eventId: string) {
+  const subjectId = oldestBeyond(userId, maxSessionsPerUser)
+  const detail = { evicted: true }
+  const eviction = { ...auditEvent(ctx, 'session.ended', { actorId: userId, userId, detail }), subjectId }
+  return {
+    eviction: insertAuditEvent(ctx.db, eviction, allOf(happened(eventId), isFound(subjectId))),
     evicted: deleteOldestSessionsOf(ctx.db, userId, maxSessionsPerUser, happened(eviction.id)),
   }
 }

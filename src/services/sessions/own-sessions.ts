@@ -31,7 +31,7 @@ export async function signOut(ctx: Ctx, token: string): Promise<void> {
   if (verified.kind === 'refused') return
   const { sid, gen } = verified.claims
   const event = auditEvent(ctx, 'session.ended', {})
-  const about = { userId: ownerOfSession(sid), actorId: holderOfToken(sid, gen), detail: describeSignOut(sid, gen) }
+  const about = { userId: ownerOfSession(sid), actorId: holderOfToken(sid, gen), ...describeSignOut(sid, gen) }
   const { ended } = await batch(ctx.db, {
     decided: insertAuditEvent(ctx.db, { ...event, ...about }, hasOpenSession(sid, gen)),
     ended: deleteSession(ctx.db, sid, happened(event.id)),

@@ -23,7 +23,7 @@ export async function refresh(ctx: Ctx, token: string): Promise<Tokens> {
   const { sid, gen } = await readToken(ctx, 'rt+jwt', token, 'invalid_refresh_token')
   if (await isKnownToBeRevoked(ctx, sid)) throw new AppError('invalid_refresh_token', { reason: 'revoked' })
 
-  const from = sessionOrigin(ctx)
+  const from = await sessionOrigin(ctx)
   const presented: Presented = { id: sid, generation: gen, now, from, replayMs, periodMs: repeatPeriodMs }
   // Repeatable: a second run finds the session moved on, and gives the successor that the first one made.
   const { rows, wasRepeated } = await repeatableBatch(ctx.db, {
@@ -52,7 +52,11 @@ function isRotationOf({ generation, now, from }: Presented, session: Session): b
   return (
     session.generation === generation + 1 &&
     session.lastUsedAt.getTime() === now.getTime() &&
-    session.network === from.network &&
-    session.userAgent === from.userAgent
+    isSame(session.network, from.network) &&
+    isSame(session.userAgentDigest, from.userAgentDigest)
   )
+}
+
+function isSame(one: Uint8Array | null, other: Uint8Array | null): boolean {
+  return one?.toString() === other?.toString()
 }

@@ -40,10 +40,10 @@ export async function repeatRotation(ctx: Ctx, { id: userId, email }: User, pres
   const ifStolen = happened(theft.id)
   const rows = await batch(ctx.db, {
     counted: countRepetition(ctx.db, presented),
-    strays: insertAuditEvent(ctx.db, { ...repeated, detail: describeRepetition(presented) }, mayStray(presented)),
+    strays: insertAuditEvent(ctx.db, { ...repeated, ...describeRepetition(presented) }, mayStray(presented)),
     strayed: recordStray(ctx.db, presented, happened(repeated.id)),
     found: selectPresentedSession(ctx.db, presented),
-    stolen: insertAuditEvent(ctx.db, { ...theft, detail: describeTheft(presented) }, isStolen(presented)),
+    stolen: insertAuditEvent(ctx.db, { ...theft, ...describeTheft(presented) }, isStolen(presented)),
     ended: deleteSession(ctx.db, presented.id, ifStolen),
     warning: insertEmail(ctx.db, warning, ifStolen),
   })

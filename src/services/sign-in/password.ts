@@ -1,5 +1,5 @@
 import type { Ctx } from '../../context.ts'
-import { type PasswordVerdict, hashPassword, verifyPassword } from '../../crypto/password.ts'
+import { type PasswordVerdict, type StoredHash, hashPassword, verifyPassword } from '../../crypto/password.ts'
 import { AppError } from '../../errors.ts'
 import type { ProblemCode } from '../../problems.ts'
 import {
@@ -88,11 +88,11 @@ async function begin(
   ctx: Ctx,
   attempt: PasswordAttempt,
   user: User,
-  newHash: string | undefined,
+  newHash: StoredHash | undefined,
 ): Promise<SignInOutcome> {
   const { device, counted } = attempt
   const passwordId = passwordIdOf(user)
-  const { session, event } = prepareSession(ctx, user.id, 'user.signed_in')
+  const { session, event } = await prepareSession(ctx, user.id, 'user.signed_in')
   const isKnownDevice = device !== undefined
   const ifDone = happened(event.id)
   const { notice, insertNotice } = prepareSignInNotice(ctx, user, { eventId: event.id, isKnownDevice, ifDone })
@@ -134,7 +134,7 @@ async function refuse(ctx: Ctx, attempt: PasswordAttempt, code: ProblemCode, rea
   throw new AppError(code, { reason })
 }
 
-async function rehash(ctx: Ctx, password: string, { needsRehash }: PasswordVerdict): Promise<string | undefined> {
+async function rehash(ctx: Ctx, password: string, { needsRehash }: PasswordVerdict): Promise<StoredHash | undefined> {
   return needsRehash ? hashPassword(password, ctx.work, ctx.secrets.peppers) : undefined
 }
 

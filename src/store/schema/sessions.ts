@@ -9,6 +9,8 @@ export const sessions = sqliteTable(
     userId: uuid('user_id')
       .notNull()
       .references(() => users.id),
+    /** The id in the device token of its sign-in: the next sign-in of that device ends this session. */
+    deviceId: uuid('device_id').notNull(),
     /** The generation of the newest refresh token. The token itself is computed and never stored. */
     generation: integer('generation').notNull(),
     /** The sign-in or the last rotation. The replay window starts here. */
