@@ -33,6 +33,7 @@ CREATE TABLE `emails` (
 	`status` integer NOT NULL,
 	`attempts` integer NOT NULL,
 	`due_at` integer NOT NULL,
+	`announce_at` integer NOT NULL,
 	`in_doubt_since` integer,
 	`linked_at` integer,
 	`batch_id` blob,
@@ -44,9 +45,8 @@ CREATE TABLE `emails` (
 	`finished_at` integer
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
-CREATE INDEX `emails_recipient` ON `emails` (`recipient`,`id`);--> statement-breakpoint
-CREATE INDEX `emails_due` ON `emails` (`due_at`) WHERE status <= 1;--> statement-breakpoint
-CREATE INDEX `emails_batch` ON `emails` (`batch_id`) WHERE batch_id IS NOT NULL AND status <= 1;--> statement-breakpoint
+CREATE INDEX `emails_recipient` ON `emails` (`recipient`,`id`) WHERE recipient <> '';--> statement-breakpoint
+CREATE INDEX `emails_open` ON `emails` (`announce_at`,`batch_id`,`status`,`due_at`) WHERE status <= 1;--> statement-breakpoint
 CREATE INDEX `emails_status` ON `emails` (`status`,`id`) WHERE status > 2;--> statement-breakpoint
 CREATE INDEX `emails_user` ON `emails` (`user_id`,`id`) WHERE user_id IS NOT NULL;--> statement-breakpoint
 CREATE TABLE `one_time_links` (

@@ -106,6 +106,12 @@ export const retryAfterRunSeconds = 15
 /** A row that is overdue by this much was lost on the way to the queue. */
 export const strandedMs = 5 * minuteSeconds * 1000
 
+/** How many rows one run sends to the queue again. With more, the next runs continue. */
+export const maxAnnounced = 1_000
+
+/** The queue keeps messages for days. A row that was sent to it again is not sent once more for this long. */
+export const announceAgainMs = hourSeconds * 1000
+
 // Retention
 
 /** How long rows are kept, as the documentation states. */

@@ -8,13 +8,16 @@ import { recordFate } from '../services/mail/fate.ts'
 import type { EmailFate } from '../store/schema/emails.ts'
 import { id } from './fields.ts'
 
-/** The parts of an event that we use. Resend sends further members and further kinds of event, which are ignored. */
+/**
+ * The parts of an event that we use. Resend sends further members and further kinds of event, which are ignored, as are
+ * events about emails without our tag: somebody else's, sent with the same account.
+ */
 const event = z.object({
   type: z.string(),
   created_at: z.string(),
   data: z.object({
     email_id: z.string(),
-    tags: optionalOf(z.object({ [rowTag]: id })),
+    tags: z.object({ [rowTag]: id }),
     bounce: optionalOf(z.object({ type: z.string() })),
   }),
 })
@@ -36,7 +39,7 @@ export const webhookRoutes = new Hono<HttpEnv>().post('/resend', signedByResend,
   const fate = told.success ? fates.get(told.data.type)?.(told.data) : undefined
   if (told.success && fate) {
     const { created_at: at, data } = told.data
-    const about = { id: data.tags?.[rowTag], providerId: data.email_id }
+    const about = { id: data.tags[rowTag], providerId: data.email_id }
     await recordFate(c.get('ctx'), { about, fate, at: new Date(at) })
   }
   // Resend repeats an event until it is answered with 200.

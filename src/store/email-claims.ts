@@ -3,12 +3,15 @@
  * parameter, because D1 takes at most 100 parameters in a statement.
  */
 import { type SQL, and, eq, getTableColumns, gte, isNotNull, isNull, lte, or, sql } from 'drizzle-orm'
-import { type Db, unindexed } from './db.ts'
+import { strandedMs } from '../config/policy.ts'
+import { type Db, idList, idParam, unindexed } from './db.ts'
+import { announceAtOf, isOpen } from './emails.ts'
 import { type Email, emails } from './schema/emails.ts'
+import { users } from './schema/users.ts'
 
 /** The account of a recipient whose address takes no more email. */
 const suppressedUserId = sql<string | null>`(select owner.id from users as owner
-  where owner.email = emails.recipient and owner.email_problem is not null)`
+  where owner.email = emails.recipient and owner.email_problem is not null)`.mapWith(users.id)
 
 /** What a claim returns: the whole row. The parameters stay text, because they may be unreadable. */
 const claimedRow = {
@@ -16,7 +19,7 @@ const claimedRow = {
   params: sql<string>`${emails.params}`,
   // A claim fills in these three.
   inDoubtSince: sql<Date>`${emails.inDoubtSince}`.mapWith(emails.inDoubtSince),
-  batchId: sql<string>`${emails.batchId}`,
+  batchId: sql<string>`${emails.batchId}`.mapWith(emails.batchId),
   batchPlace: sql<number>`${emails.batchPlace}`,
   suppressedUserId: suppressedUserId.as('suppressed_user_id'),
 }
@@ -33,9 +36,6 @@ export type ClaimedEmail = Omit<Email, Claimed> & {
 
 export type OtherEmail = Pick<Email, 'id' | 'batchId' | 'status' | 'dueAt'>
 
-/** In the words of the partial indexes: with a bound parameter, SQLite would not use them. */
-const isOpen = sql`status IN ('queued', 'sending')`
-
 /** Rows that `claimFreshEmails` leaves: offered before, in a request that may have been accepted, or not due yet. */
 export function selectOtherEmails(db: Db, ids: readonly string[], now: Date) {
   const { id, batchId, status, dueAt } = emails
@@ -44,8 +44,8 @@ export function selectOtherEmails(db: Db, ids: readonly string[], now: Date) {
     .from(emails)
     .where(
       and(
-        sql`${id} in (select value from json_each(${JSON.stringify(ids)}))`,
-        isOpen,
+        sql`${id} in ${idList(ids)}`,
+        sql`${unindexed(status)} <= 1`,
         or(isNotNull(batchId), isNotNull(emails.inDoubtSince), sql`${unindexed(dueAt)} > ${now.getTime()}`),
       ),
     )
@@ -62,9 +62,9 @@ export function claimFreshEmails(db: Db, ids: readonly string[], batchId: string
     .from(sql`json_each(${JSON.stringify(ids)}) as listed`)
     .where(
       and(
-        sql`${emails.id} = listed.value`,
-        sql`${unindexed(emails.status)} = 'queued'`,
-        sql`${unindexed(emails.dueAt)} <= ${now.getTime()}`,
+        sql`${emails.id} = unhex(listed.value, '-')`,
+        sql`${unindexed(emails.status)} = 0`,
+        lte(emails.dueAt, now),
         isNull(emails.batchId),
         isNull(emails.inDoubtSince),
       ),
@@ -73,15 +73,18 @@ export function claimFreshEmails(db: Db, ids: readonly string[], batchId: string
 }
 
 /**
- * Claims all open rows of a request again, or none. If one row were missing, Resend's 409 for the shorter list would be
- * read as "accepted", which it may not have been (rule 3 in `services/mail/delivery.ts`).
+ * Claims all open rows of the request that a row belongs to, or none. If one row were missing, Resend's 409 for the shorter
+ * list would be read as "accepted", which it may not have been (rule 3 in `services/mail/delivery.ts`).
  */
-export function claimBatch(db: Db, batchId: string, now: Date, claimMs: number) {
-  const isNotDue = and(sql`other.batch_id = ${batchId}`, isOpen, sql`other.due_at > ${now.getTime()}`)
+export function claimBatch(db: Db, batchId: string, emailId: string, now: Date, claimMs: number) {
+  // The rows of a request have one time of announcement, because they only ever get a new one together.
+  const isMate = sql`${isOpen} and batch_id = ${idParam(batchId)}
+    and announce_at = (select named.announce_at from emails as named where named.id = ${idParam(emailId)})`
+  const isNotDue = sql`select 1 from emails as other where ${isMate} and due_at > ${now.getTime()}`
   return db
     .update(emails)
     .set(taken(now, claimMs))
-    .where(and(eq(emails.batchId, batchId), isOpen, sql`not exists (select 1 from emails as other where ${isNotDue})`))
+    .where(sql`${isMate} and not exists (${isNotDue})`)
     .returning(claimedRow)
 }
 
@@ -96,22 +99,23 @@ export function claimSingleEmail(db: Db, id: string, now: Date, claimMs: number)
 
 /** A claim lapses at `dueAt` unless it is settled before. From the first claim on, the email may have been accepted. */
 function taken(now: Date, claimMs: number) {
+  const dueAt = new Date(now.getTime() + claimMs)
   return {
     status: 'sending' as const,
     attempts: sql`${emails.attempts} + 1`,
-    dueAt: new Date(now.getTime() + claimMs),
+    dueAt,
+    announceAt: announceAtOf(dueAt),
     inDoubtSince: sql`coalesce(${emails.inDoubtSince}, ${now.getTime()})`,
   }
 }
 
 /** The columns that settling a claim writes, and those that identify the claim. */
-export type Settlement = Pick<
+export interface Settlement extends Pick<
   Email,
   | 'id'
   | 'template'
   | 'attempts'
   | 'status'
-  | 'recipient'
   | 'userId'
   | 'dueAt'
   | 'inDoubtSince'
@@ -119,13 +123,30 @@ export type Settlement = Pick<
   | 'providerId'
   | 'lastError'
   | 'finishedAt'
->
+> {
+  /** Whether the row does not have this `userId` yet. */
+  isOwnerNew: boolean
+  /** The row keeps its recipient without it. */
+  recipient?: ''
+}
 
-/** Writes down what became of claims, in one statement. A claim that the caller no longer holds is left alone. */
+/**
+ * Writes down what became of claims, for one batch. Most rows keep their recipient and their account, and have their own
+ * statement: it must not name these columns, since SQLite writes an index whenever one of its columns is set. A claim that
+ * the caller no longer holds is left alone.
+ */
 export function settleClaims(db: Db, settlements: readonly Settlement[]) {
+  const alike = Map.groupBy(settlements, (each) => `${each.isOwnerNew} ${each.recipient !== undefined}`)
+  return Array.from(alike.values(), (list) => settleAlike(db, list))
+}
+
+function settleAlike(db: Db, settlements: readonly Settlement[]) {
+  const [first] = settlements
   const given = (name: keyof Settlement) => sql`settled.value ->> ${sql.raw(`'${name}'`)}`
+  const givenId = (name: keyof Settlement) => sql`unhex(${given(name)}, '-')`
   const list = settlements.map((settlement) => ({
     ...settlement,
+    status: emails.status.mapToDriverValue(settlement.status),
     dueAt: settlement.dueAt.getTime(),
     inDoubtSince: settlement.inDoubtSince?.getTime() ?? null,
     finishedAt: settlement.finishedAt?.getTime() ?? null,
@@ -134,21 +155,22 @@ export function settleClaims(db: Db, settlements: readonly Settlement[]) {
     .update(emails)
     .set({
       status: given('status'),
-      recipient: given('recipient'),
-      userId: given('userId'),
       dueAt: given('dueAt'),
+      announceAt: sql`${given('dueAt')} + ${strandedMs}`,
       inDoubtSince: given('inDoubtSince'),
-      batchId: given('batchId'),
+      batchId: givenId('batchId'),
       // A webhook may have stored it since the claim.
       providerId: sql`coalesce(${given('providerId')}, ${emails.providerId})`,
       lastError: given('lastError'),
       finishedAt: given('finishedAt'),
+      ...(first?.isOwnerNew && { userId: givenId('userId') }),
+      ...(first?.recipient !== undefined && { recipient: first.recipient }),
     })
     .from(sql`json_each(${JSON.stringify(list)}) as settled`)
     .where(
       and(
-        sql`${emails.id} = ${given('id')}`,
-        sql`${unindexed(emails.status)} = 'sending'`,
+        sql`${emails.id} = ${givenId('id')}`,
+        sql`${unindexed(emails.status)} = 1`,
         sql`${emails.attempts} = ${given('attempts')}`,
       ),
     )

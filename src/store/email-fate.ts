@@ -1,17 +1,17 @@
 /** What the provider reports about emails after it has accepted them. */
-import { type SQL, and, eq, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm'
+import { type SQL, and, eq, inArray, isNotNull, isNull, lt, or, sql } from 'drizzle-orm'
 import { type Db, choose } from './db.ts'
-import { type EmailFate, type EmailProblem, emailFates, emails } from './schema/emails.ts'
+import { type EmailFate, type EmailProblem, emails } from './schema/emails.ts'
 import { users } from './schema/users.ts'
 
-/** The email of an event: by our own id, which it carries as a tag, or otherwise by the id that the provider gave it. */
+/** The email of an event: our own id, which it carries as a tag, and the one that the provider gave it. */
 export interface EmailReference {
-  id: string | undefined
+  id: string
   providerId: string
 }
 
-function isMeant({ id, providerId }: EmailReference): SQL {
-  return id === undefined ? eq(emails.providerId, providerId) : eq(emails.id, id)
+function isMeant({ id }: EmailReference): SQL {
+  return eq(emails.id, id)
 }
 
 /** The email exists, and this fate comes later in `emailFates` than the one it has. */
@@ -19,24 +19,30 @@ export function fateIsNews(reference: EmailReference, fate: EmailFate): SQL {
   return sql`exists (select 1 from ${emails} where ${and(isMeant(reference), isBefore(fate))})`
 }
 
-function isBefore(fate: EmailFate): SQL | undefined {
-  return or(isNull(emails.fate), inArray(emails.fate, emailFates.slice(0, emailFates.indexOf(fate))))
+/** Fates are numbered in their order. */
+function isBefore(fate: EmailFate): SQL {
+  return sql`(${emails.fate} is null or ${lt(emails.fate, fate)})`
 }
 
 /** Moves the fate of an email on. */
-export function updateFate(db: Db, reference: EmailReference, fate: EmailFate, guard?: SQL) {
+export function updateFate(db: Db, reference: EmailReference, fate: EmailFate, guard: SQL = isBefore(fate)) {
   return db
     .update(emails)
     .set({ fate, providerId: knownProviderId(reference) })
-    .where(and(isMeant(reference), guard ?? isBefore(fate)))
+    .where(and(isMeant(reference), guard))
 }
 
-/** Notes when an email arrived, even if it has bounced or drawn a complaint since. */
-export function updateDeliveredAt(db: Db, reference: EmailReference, deliveredAt: Date) {
+/** Moves the fate on to `delivered`, and notes when the email arrived, even if it has bounced or drawn a complaint since. */
+export function updateDelivered(db: Db, reference: EmailReference, deliveredAt: Date) {
+  const fate = 'delivered'
   return db
     .update(emails)
-    .set({ deliveredAt, providerId: knownProviderId(reference) })
-    .where(and(isMeant(reference), isNull(emails.deliveredAt)))
+    .set({
+      fate: choose(isBefore(fate), sql`${sql.param(fate, emails.fate)}`, sql`${emails.fate}`),
+      deliveredAt: sql`coalesce(${emails.deliveredAt}, ${deliveredAt.getTime()})`,
+      providerId: knownProviderId(reference),
+    })
+    .where(and(isMeant(reference), or(isBefore(fate), isNull(emails.deliveredAt))))
 }
 
 function knownProviderId({ providerId }: EmailReference): SQL {
@@ -79,8 +85,8 @@ export function userIdOfEmail(reference: EmailReference): SQL {
   return sql`(select coalesce(${emails.userId}, ${recipient}) from ${emails} where ${isMeant(reference)})`
 }
 
-/** What the audit trail says about an email: ids only. */
+/** What the audit trail says about an email besides its id. */
 export function fateDetail(reference: EmailReference, reason: EmailProblem): SQL {
-  return sql`(select json_object('email_id', ${emails.id}, 'template', ${emails.template}, 'reason', ${reason})
+  return sql`(select json_object('template', ${emails.template}, 'reason', ${reason})
     from ${emails} where ${isMeant(reference)})`
 }

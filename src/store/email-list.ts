@@ -1,14 +1,14 @@
-import { and, desc, eq, lt } from 'drizzle-orm'
-import { unionAll } from 'drizzle-orm/sqlite-core'
-import { batch } from './batch.ts'
+import { type SQL, and, desc, eq, lt, sql } from 'drizzle-orm'
 import type { Db } from './db.ts'
-import { type EmailStatus, emailStatuses, emails } from './schema/emails.ts'
+import { isOpen } from './emails.ts'
+import { type Page, pageOf } from './page.ts'
+import { type EmailStatus, emails } from './schema/emails.ts'
 
 /** What staff may see of an email: neither its content nor the origin of the request that caused it. */
 const { id, template, userId, recipient, status, attempts, providerId, fate, lastError } = emails
-const { createdAt, dueAt, finishedAt, deliveredAt } = emails
+const { dueAt, finishedAt, deliveredAt } = emails
 const listed = { id, template, userId, recipient, status, attempts, providerId, fate, lastError }
-const columns = { ...listed, createdAt, dueAt, finishedAt, deliveredAt }
+const columns = { ...listed, dueAt, finishedAt, deliveredAt }
 
 export type ListedEmail = { [K in keyof typeof columns]: (typeof emails.$inferSelect)[K] }
 
@@ -19,33 +19,69 @@ export interface EmailFilter {
   before?: string | undefined
 }
 
+/** A page walks no more rows or entries of an index than this, besides its own rows. */
+export const maxWalked = 10_000
+
 /**
- * A page of the outbox, newest first. It reads rows in proportion to the page and not to the table: a filter by user is a
- * union of one range for each status, each in order.
+ * A page of the outbox, newest first.
+ *
+ * Most emails are sent, so that status has no index: its list walks all emails, and the list of a user's emails of one
+ * status those of the user. A walk that reaches its bound gives a short page, and the place where the next one continues.
+ * Among more than `maxWalked` open emails, the list of queued or sending ones has those that wait the longest.
  */
-export async function listEmails(db: Db, filter: EmailFilter, limit: number): Promise<ListedEmail[]> {
-  const { listed } = await batch(db, { listed: selectEmailPages(db, filter, limit) })
-  return listed.toSorted((a, b) => (a.id < b.id ? 1 : -1)).slice(0, limit)
+export async function listEmails(db: Db, filter: EmailFilter, limit: number): Promise<Page<ListedEmail>> {
+  const rows = await selectEmails(db, filter, limit + 1)
+  const page = pageOf(rows, limit, (row) => row.id)
+  if (page.next !== null || !isWalk(filter)) return page
+  const [end] = await selectEndOfWalk(db, filter)
+  return { ...page, next: end?.id ?? null }
 }
 
-/** The queries of `listEmails`, whose pages together hold its page. Two, because D1 takes a union of at most five. */
-export function selectEmailPages(db: Db, { userId: user, status: state, before }: EmailFilter, limit: number) {
-  const order = desc(emails.id)
-  const range = (each: EmailStatus | undefined) =>
-    db
+/** The query of `listEmails`, without the end of a walk. */
+export function selectEmails(db: Db, filter: EmailFilter, limit: number) {
+  const newest = desc(emails.id)
+  const { status: wanted } = filter
+  if (wanted !== undefined && isWalk(filter)) {
+    const walked = db
       .select(columns)
       .from(emails)
-      .where(
-        and(
-          user === undefined ? undefined : eq(emails.userId, user),
-          each && eq(emails.status, each),
-          before === undefined ? undefined : lt(emails.id, before),
-        ),
-      )
-  if (user === undefined || state) return [range(state).orderBy(order).limit(limit)] as const
-  const [queued, sending, sent, skipped, failed, unknown] = emailStatuses
-  return [
-    unionAll(range(queued), range(sending), range(sent)).orderBy(order).limit(limit),
-    unionAll(range(skipped), range(failed), range(unknown)).orderBy(order).limit(limit),
-  ] as const
+      .where(isInRange(filter))
+      .orderBy(newest)
+      .limit(maxWalked)
+      .as('walked')
+    // In the order of the walk. A second `order by` would sort, and so walk to the bound every time.
+    return db.select().from(walked).where(eq(walked.status, wanted)).limit(limit)
+  }
+  const isListed = and(isInRange(filter), wanted && hasStatus(wanted))
+  return db.select(columns).from(emails).where(isListed).orderBy(newest).limit(limit)
+}
+
+/** The condition for a status that few emails have, by its index. */
+function hasStatus(wanted: EmailStatus): SQL {
+  const code = sql.param(wanted, status)
+  if (wanted !== 'queued' && wanted !== 'sending') return sql`emails.status > 2 and emails.status = ${code}`
+  return sql`${id} in (select id from (select id, status from emails indexed by emails_open
+    where ${isOpen} order by announce_at limit ${maxWalked}) where status = ${code})`
+}
+
+function isWalk({ userId: user, status: wanted }: EmailFilter): boolean {
+  return wanted !== undefined && (user !== undefined || wanted === 'sent')
+}
+
+function isInRange({ userId: user, before }: EmailFilter): SQL | undefined {
+  return and(
+    user === undefined ? undefined : eq(emails.userId, user),
+    before === undefined ? undefined : lt(emails.id, before),
+  )
+}
+
+/** The last row of a walk that reached its bound. */
+function selectEndOfWalk(db: Db, filter: EmailFilter) {
+  return db
+    .select({ id })
+    .from(emails)
+    .where(isInRange(filter))
+    .orderBy(desc(emails.id))
+    .limit(1)
+    .offset(maxWalked - 1)
 }

@@ -1,7 +1,7 @@
-import { type SQL, and, eq, inArray, isNull, lt, notInArray, sql } from 'drizzle-orm'
-import { mailBudget } from '../config/policy.ts'
-import { uuidv7Floor } from '../crypto/random.ts'
-import { type Db, type Expression, allOf, always, insertWhere } from './db.ts'
+import { type SQL, and, eq, inArray, isNull, lt, ne, notInArray, sql } from 'drizzle-orm'
+import { mailBudget, strandedMs } from '../config/policy.ts'
+import { timeOf, uuidv7Floor } from '../crypto/random.ts'
+import { type Db, type Expression, allOf, always, idList, insertWhere } from './db.ts'
 import { type Email, type EmailStatus, emails } from './schema/emails.ts'
 
 /** A row that is not stored yet. Its recipient and its budget may be computed by the database. Every email has a budget. */
@@ -21,14 +21,10 @@ export function insertEmail(db: Db, email: NewEmail, guard: Expression = always)
  * The budget of the email is not used up at its recipient. Exact, because the insert that it guards does the counting. Also
  * for the guard of a whole batch that does nothing over the budget.
  */
-export function mailBudgetLeft({
-  recipient,
-  budget,
-  createdAt,
-}: Pick<NewEmail, 'recipient' | 'budget' | 'createdAt'>): Expression {
-  const since = (ms: number) => uuidv7Floor(new Date(createdAt.getTime() - ms))
+export function mailBudgetLeft({ id, recipient, budget }: Pick<NewEmail, 'id' | 'recipient' | 'budget'>): Expression {
+  const since = (ms: number) => sql.param(uuidv7Floor(new Date(timeOf(id).getTime() - ms)), emails.id)
   const count = (ms: number) =>
-    sql`(select count(*) from emails as earlier where earlier.recipient = ${recipient}
+    sql`(select count(*) from emails as earlier where earlier.recipient = ${recipient} and earlier.recipient <> ''
       and earlier.id > ${since(ms)} and earlier.budget = ${budget})`
   return sql`(${count(hourMs)} < ${mailBudget.perHour} and ${count(24 * hourMs)} < ${mailBudget.perDay})`
 }
@@ -57,25 +53,47 @@ export function updateEmail(db: Db, id: string, changes: EmailChanges, guard: SQ
 }
 
 /** A row that may have been accepted is `unknown` and not `failed`. */
-export const failedOrUnknown: SQL = sql`case when ${emails.inDoubtSince} is null then 'failed' else 'unknown' end`
+export const failedOrUnknown: SQL = sql`case when ${emails.inDoubtSince} is null
+  then ${sql.param('failed', emails.status)} else ${sql.param('unknown', emails.status)} end`
 
-/** Takes rows that are overdue, and makes them due at `now`, so that the next run does not take them again at once. */
-export async function postponeStrandedEmails(db: Db, dueBefore: Date, now: Date, limit: number): Promise<string[]> {
-  // Names the index: SQLite might take the one by status, and read every open row. The condition on the status has to be
-  // word for word that of the partial index.
-  const stranded = sql`select id from emails indexed by emails_due
-    where status IN ('queued', 'sending') and due_at <= ${dueBefore.getTime()} order by due_at limit ${limit}`
+/** The condition of the index of open rows, word for word: with a bound parameter, SQLite would not use it. */
+export const isOpen: SQL = sql`status <= 1`
+
+/** A row that nobody has taken up this long after it was due was lost on the way to the queue. */
+export function announceAtOf(dueAt: Date): Date {
+  return new Date(dueAt.getTime() + strandedMs)
+}
+
+/**
+ * Some open rows that are to be sent to the queue again, the longest waiting first: up to `limit`, and the rest of the
+ * request that the last one belongs to.
+ */
+export async function findStrandedEmails(db: Db, now: Date, limit: number): Promise<string[]> {
+  const stranded = (columns: SQL, chosen: SQL) => sql`select ${columns} from emails indexed by emails_open
+    where ${isOpen} and announce_at <= ${now.getTime()} order by announce_at, batch_id, status, due_at, id ${chosen}`
   const rows = await db
-    .update(emails)
-    .set({ dueAt: now })
-    .where(sql`${emails.id} in (${stranded})`)
-    .returning({ id: emails.id })
+    .select({ id: emails.id })
+    .from(emails)
+    .where(
+      sql`${emails.id} in (select id from (${stranded(sql`id`, sql`limit ${limit}`)})
+        union select mate.id from (${stranded(sql`announce_at, batch_id`, sql`limit 1 offset ${limit - 1}`)}) as last
+          cross join emails as mate indexed by emails_open on mate.announce_at = last.announce_at
+            and mate.batch_id = last.batch_id and mate.status <= 1)`,
+    )
   return rows.map(({ id }) => id)
+}
+
+/** Notes that rows were sent to the queue again. A row that was taken up since is left alone. */
+export async function postponeAnnouncement(db: Db, ids: readonly string[], now: Date, until: Date): Promise<void> {
+  await db
+    .update(emails)
+    .set({ announceAt: until })
+    .where(and(sql`${emails.id} in ${idList(ids)}`, isOpen, sql`+announce_at <= ${now.getTime()}`))
 }
 
 /** Deletes every email to an address, sent or not. */
 export function deleteEmailsTo(db: Db, recipient: string | SQL, guard: SQL) {
-  return db.delete(emails).where(and(eq(emails.recipient, recipient), guard))
+  return db.delete(emails).where(and(eq(emails.recipient, recipient), ne(emails.recipient, sql`''`), guard))
 }
 
 const openStatuses: EmailStatus[] = ['queued', 'sending']

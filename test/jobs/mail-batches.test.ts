@@ -35,16 +35,14 @@ interface Job {
 async function notices(service: Service, count: number, prefix = 'person'): Promise<Job[]> {
   const now = service.clock.now()
   const recipients = Array.from({ length: count }, (_, index) => `${prefix}-${index}@example.com`)
-  const rows = await insertEmails(
-    recipients.map((recipient) => ({ recipient, id: uuidv7(now), dueAt: now, createdAt: now })),
-  )
+  const rows = await insertEmails(recipients.map((recipient) => ({ recipient, id: uuidv7(now), dueAt: now })))
   return rows.map(({ id, recipient }) => ({ id, to: recipient }))
 }
 
 async function notice(service: Service, to: string): Promise<Job> {
   const now = service.clock.now()
   const id = uuidv7(now)
-  await insertEmails([{ recipient: to, id, dueAt: now, createdAt: now }])
+  await insertEmails([{ recipient: to, id, dueAt: now }])
   return { id, to }
 }
 

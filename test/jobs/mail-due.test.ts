@@ -17,7 +17,6 @@ async function notices(service: Service, count: number, due = service.clock.now(
     recipient: `person-${place}@example.com`,
     id: uuidv7(now),
     dueAt: due,
-    createdAt: now,
   }))
   return (await insertEmails(rows)).map(({ id }) => ({ id }))
 }

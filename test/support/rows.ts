@@ -5,6 +5,7 @@ import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { uuidv7 } from '../../src/crypto/random.ts'
 import { attemptCounters } from '../../src/store/schema/attempts.ts'
 import { type AuditEvent, auditEvents } from '../../src/store/schema/audit.ts'
+import { announceAtOf } from '../../src/store/emails.ts'
 import { emails } from '../../src/store/schema/emails.ts'
 import { oneTimeLinks } from '../../src/store/schema/links.ts'
 import { registrations } from '../../src/store/schema/registrations.ts'
@@ -50,15 +51,19 @@ export const insertLinks = (rows: Given<typeof oneTimeLinks, 'userId'>[]) =>
 
 /** Emails without a link, to somebody whom nobody looks up. */
 export const insertEmails = (rows: Given<typeof emails, 'recipient'>[]) =>
-  insertRows(emails, rows, () => ({
-    id: newId(),
-    template: 'account_activated',
-    budget: 'account_activated',
-    params: {},
-    status: 'queued',
-    attempts: 0,
-    dueAt: start,
-  }))
+  insertRows(
+    emails,
+    rows.map((row) => ({ announceAt: announceAtOf(row.dueAt ?? start), ...row })),
+    () => ({
+      id: newId(),
+      template: 'account_activated',
+      budget: 'account_activated',
+      params: {},
+      status: 'queued',
+      attempts: 0,
+      dueAt: start,
+    }),
+  )
 
 /** Events as the services make them, without a user agent. Their ids say when they were. */
 export const insertAuditEvents = (

@@ -95,7 +95,9 @@ function groupByRequest(rows: readonly OtherEmail[], ids: readonly string[]): Of
 async function repeatRequest(ctx: Ctx, retries: Retries, { id, emailIds, isSingle }: OfferedRequest): Promise<number> {
   const now = ctx.now()
   try {
-    const rows = await (isSingle ? claimSingleEmail : claimBatch)(ctx.db, id, now, claimMs)
+    const rows = await (isSingle
+      ? claimSingleEmail(ctx.db, id, now, claimMs)
+      : claimBatch(ctx.db, id, emailIds[0]!, now, claimMs))
     await deliverRequest(ctx, retries, rows, now)
     return rows.length
   } catch (error) {

@@ -1,12 +1,13 @@
 import type { Ctx } from '../../context.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
+import { idParam } from '../../store/db.ts'
 import {
   type EmailReference,
   fateDetail,
   fateIsNews,
   settleAccepted,
-  updateDeliveredAt,
+  updateDelivered,
   updateEmailProblem,
   updateFate,
   userIdOfEmail,
@@ -30,8 +31,7 @@ export async function recordFate(ctx: Ctx, { about, fate, at }: FateEvent): Prom
   if (isProblem(fate)) return suppress(ctx, about, fate)
   const now = ctx.now()
   await batch(ctx.db, {
-    moved: updateFate(ctx.db, about, fate),
-    delivered: fate === 'delivered' ? updateDeliveredAt(ctx.db, about, at < now ? at : now) : undefined,
+    moved: fate === 'delivered' ? updateDelivered(ctx.db, about, at < now ? at : now) : updateFate(ctx.db, about, fate),
     settled: provesAcceptance(fate) ? settleAccepted(ctx.db, about, now, forgetfulTemplates) : undefined,
   })
 }
@@ -50,6 +50,7 @@ async function suppress(ctx: Ctx, about: EmailReference, problem: EmailProblem):
   const event = {
     ...auditEvent(ctx, 'email.undeliverable', {}),
     userId: userIdOfEmail(about),
+    subjectId: idParam(about.id),
     detail: fateDetail(about, problem),
     // The request came from the provider, so its origin says nothing about the user.
     ip: null,

@@ -3,6 +3,7 @@
  * the rest.
  */
 import type { Message } from '../../../emails/render.ts'
+import { timeOf } from '../../crypto/random.ts'
 import type { Expression } from '../../store/db.ts'
 import type { Email, EmailParams } from '../../store/schema/emails.ts'
 import type { LinkPurpose } from '../../store/schema/links.ts'
@@ -118,7 +119,10 @@ export function findKind(template: string): Kind | undefined {
 
 /** Something that happened to an account: when, and from where. */
 function reportIncident(template: Extract<Message, { at: Date }>['template']): Kind {
-  return { budget: template, plan: ({ params, createdAt: at }) => say({ template, at, from: readWhereabouts(params) }) }
+  return {
+    budget: template,
+    plan: ({ id, params }) => say({ template, at: timeOf(id), from: readWhereabouts(params) }),
+  }
 }
 
 function say(message: Message, userId: string | null = null): Plan {

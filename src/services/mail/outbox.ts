@@ -3,8 +3,8 @@ import { uuidv7 } from '../../crypto/random.ts'
 import { describeError, log } from '../../log.ts'
 import type { Expression } from '../../store/db.ts'
 import { type EmailFilter, type ListedEmail, listEmails } from '../../store/email-list.ts'
-import type { NewEmail } from '../../store/emails.ts'
-import { type Page, pageOf } from '../../store/page.ts'
+import { type NewEmail, announceAtOf } from '../../store/emails.ts'
+import type { Page } from '../../store/page.ts'
 import type { Email, EmailParams } from '../../store/schema/emails.ts'
 import { type EmailTemplate, emailKinds } from './kinds.ts'
 
@@ -32,6 +32,7 @@ export function newEmail(
     status: 'queued',
     attempts: 0,
     dueAt: now,
+    announceAt: announceAtOf(now),
     inDoubtSince: null,
     linkedAt: null,
     batchId: null,
@@ -40,7 +41,6 @@ export function newEmail(
     fate: null,
     deliveredAt: null,
     lastError: null,
-    createdAt: now,
     finishedAt: null,
   }
 }
@@ -62,5 +62,5 @@ export type EmailPage = Page<ListedEmail>
 
 /** A page of the outbox, newest first. */
 export async function listOutbox(ctx: Ctx, filter: EmailFilter, limit: number): Promise<EmailPage> {
-  return pageOf(await listEmails(ctx.db, filter, limit + 1), limit, ({ id }) => id)
+  return listEmails(ctx.db, filter, limit)
 }

@@ -49,7 +49,8 @@ async function offerAndSettle(ctx: Ctx, retries: Retries, claims: readonly Claim
     results.filter((each) => each.stage === 'composed'),
   )
   const repeatAfterSeconds = pauseSeconds(Math.min(...offered.map(({ row }) => row.attempts)))
-  const settled = offered.map((each) => judgeOutcome(ctx, each, repeatAfterSeconds))
+  const answeredAt = ctx.now()
+  const settled = offered.map((each) => judgeOutcome(each, answeredAt, repeatAfterSeconds))
   const postponed = settled.filter(({ retrySeconds }) => retrySeconds !== undefined)
   // A row that became unreadable is in no list that is accepted now, so it is free. Otherwise it waits with the others.
   const isAccepted = offered.some(({ outcome }) => outcome.kind === 'accepted' && outcome.providerId !== null)

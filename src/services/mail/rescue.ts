@@ -1,11 +1,17 @@
 /** Emails that the queue gave up, or never got. */
-import { maxTries, strandedMs } from '../../config/policy.ts'
+import { announceAgainMs, maxAnnounced, maxTries } from '../../config/policy.ts'
 import type { Ctx, MailJob } from '../../context.ts'
 import { log } from '../../log.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { emailIsUsedUp } from '../../store/email-claims.ts'
-import { failedOrUnknown, findEmailSubject, postponeStrandedEmails, updateEmail } from '../../store/emails.ts'
+import {
+  failedOrUnknown,
+  findEmailSubject,
+  findStrandedEmails,
+  postponeAnnouncement,
+  updateEmail,
+} from '../../store/emails.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { findKind } from './kinds.ts'
 
@@ -34,19 +40,20 @@ export async function closeDeadLetter(ctx: Ctx, id: string): Promise<void> {
 }
 
 /**
- * Sends the rows that never reached the queue, or whose consumer died, to the queue again. All become due at the same
- * moment, so the rows of one request stay together even if they are in two chunks.
+ * Sends rows that never reached the queue, or whose consumer died, to the queue again: the longest waiting first, a bounded
+ * number in each run. A row is announced again after `announceAgainMs` at the earliest, since its message may only be
+ * waiting. The rows are marked after all of them were sent: a run that fails announces the same ones in the next run, and
+ * a row that is announced twice is delivered once.
  *
  * @returns how many there were
  */
 export async function requeueStrandedEmails(ctx: Ctx): Promise<number> {
   const now = ctx.now()
-  const dueBefore = new Date(now.getTime() - strandedMs)
-  let count = 0
-  for (;;) {
-    const ids = await postponeStrandedEmails(ctx.db, dueBefore, now, queueBatch)
-    if (ids.length === 0) return count
-    await ctx.mailQueue.sendBatch(ids.map((id): { body: MailJob } => ({ body: { id } })))
-    count += ids.length
+  const ids = await findStrandedEmails(ctx.db, now, maxAnnounced)
+  for (let start = 0; start < ids.length; start += queueBatch) {
+    const messages = ids.slice(start, start + queueBatch).map((id): { body: MailJob } => ({ body: { id } }))
+    await ctx.mailQueue.sendBatch(messages)
   }
+  if (ids.length > 0) await postponeAnnouncement(ctx.db, ids, now, new Date(now.getTime() + announceAgainMs))
+  return ids.length
 }

@@ -16,11 +16,11 @@ export function pauseSeconds(tries: number): number {
 
 /** Settles a claim: its row stays as it is, apart from the changes. */
 export function settleAs({ row }: Claimed, changes: Partial<Settlement> & Pick<Settlement, 'status'>): Settled {
-  const { id, template, attempts, recipient, userId, dueAt, inDoubtSince, batchId, providerId } = row
-  const { lastError, finishedAt } = row
-  const kept = { id, template, attempts, recipient, userId, dueAt, inDoubtSince, batchId, providerId }
+  const { id, template, attempts, userId, dueAt, inDoubtSince, batchId, providerId, lastError, finishedAt } = row
+  const kept = { id, template, attempts, userId, dueAt, inDoubtSince, batchId, providerId, lastError, finishedAt }
   const forgotten = changes.status === 'queued' ? undefined : findKind(template)?.forgets
-  return { settlement: { ...kept, lastError, finishedAt, ...changes, ...forgotten } }
+  const isOwnerNew = changes.userId !== undefined && changes.userId !== userId
+  return { settlement: { ...kept, isOwnerNew, ...changes, ...forgotten } }
 }
 
 /** Settles claims that will not be sent. */
@@ -39,12 +39,13 @@ export function giveUpAt(finishedAt: Date) {
 /**
  * Decides what an answer of the provider means for a claim.
  *
+ * @param now the same for all rows of a request, which must stay due at one moment
  * @param repeatAfterSeconds the pause of the whole request, for when nobody knows whether it was accepted: it is repeated as
  * a whole
  */
-export function judgeOutcome(ctx: Ctx, offered: Offered, repeatAfterSeconds: number): Settled {
+export function judgeOutcome(offered: Offered, now: Date, repeatAfterSeconds: number): Settled {
   const { row, claimedAt, userId, outcome } = offered
-  const finished = { userId, finishedAt: ctx.now() }
+  const finished = { userId, finishedAt: now }
   if (outcome.kind === 'accepted') {
     const { providerId } = outcome
     return settleAs(offered, { ...finished, status: 'sent', providerId, inDoubtSince: null, lastError: null })
@@ -58,7 +59,7 @@ export function judgeOutcome(ctx: Ctx, offered: Offered, repeatAfterSeconds: num
   }
   const afterSeconds = 'afterSeconds' in outcome ? outcome.afterSeconds : 0
   const retrySeconds = Math.max(afterSeconds, isCertain ? pauseSeconds(row.attempts) : repeatAfterSeconds)
-  const dueAt = new Date(ctx.now().getTime() + retrySeconds * 1000)
+  const dueAt = new Date(now.getTime() + retrySeconds * 1000)
   const freed = isCertain ? { inDoubtSince: null, batchId: nextBatchId(row, outcome) } : {}
   return { ...settleAs(offered, { status: 'queued', userId, dueAt, lastError, ...freed }), retrySeconds }
 }

@@ -60,6 +60,11 @@ export const emails = sqliteTable(
     attempts: integer('attempts').notNull(),
     /** When an open row is taken up again: the next try of a queued one, the end of the claim of one being sent. */
     dueAt: instant('due_at').notNull(),
+    /**
+     * When the five-minute job sends an open row to the queue again. The same for all rows of a request: they are found by
+     * it and by `batchId`.
+     */
+    announceAt: instant('announce_at').notNull(),
     /** The first try with an unknown outcome. The provider remembers our idempotency key for 24 hours from here. */
     inDoubtSince: instant('in_doubt_since'),
     /** When the link was made: once, so that a used link does not come back when the email is sent again. */
@@ -78,13 +83,13 @@ export const emails = sqliteTable(
     finishedAt: instant('finished_at'),
   },
   (table) => [
-    index('emails_recipient').on(table.recipient, table.id),
-    index('emails_due')
-      .on(table.dueAt)
+    index('emails_recipient')
+      .on(table.recipient, table.id)
+      .where(sql`recipient <> ''`),
+    // The last two columns save the counts and the lists a look at the table. An open row never changes them alone.
+    index('emails_open')
+      .on(table.announceAt, table.batchId, table.status, table.dueAt)
       .where(sql`status <= 1`),
-    index('emails_batch')
-      .on(table.batchId)
-      .where(sql`batch_id IS NOT NULL AND status <= 1`),
     // Most emails are sent: the list of those is the table itself.
     index('emails_status')
       .on(table.status, table.id)
