@@ -141,14 +141,14 @@ describe('a request', () => {
 
   it('takes its id from the client only if that is harmless', async ({ anonymous }) => {
     const answerUnder = (id: string) => anonymous.call('getHealth', { headers: { 'X-Request-Id': id } }).answer
-    for (const harmless of ['a', 'trace-1.b_C', 'x'.repeat(128)]) {
+    for (const harmless of ['a', 'trace-1.b_C', 'x'.repeat(36)]) {
       const answer = await answerUnder(harmless)
       expect([answer.headers.get('X-Request-Id'), requests().at(-1)?.['request_id']]).toEqual([harmless, harmless])
     }
     const injected = [
       '',
       'a b',
-      'x'.repeat(129),
+      'x'.repeat(37),
       '"}{"level":"error"',
       'a\tb',
       '../x',

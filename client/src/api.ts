@@ -1059,11 +1059,11 @@ export interface components {
              * @description RFC 3339, in UTC with milliseconds.
              */
             expires_at: string;
-            /** @description The IPv4 or IPv6 address of the client, if known. */
+            /** @description The IPv4 address of the client, or its IPv6 address in the spelling of RFC 5952, if known. */
             ip: string | null;
             /** @description The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown. */
             country: string | null;
-            /** @description The `User-Agent` of the client. */
+            /** @description The `User-Agent` of the client, cut to 256 characters, if somebody signed in with it in the last 180 days; otherwise `other`. Of 5,000 such texts at most. `null` for a request without one. */
             user_agent: string | null;
             /** @description Whether this request belongs to the session. */
             current: boolean;
@@ -1094,11 +1094,11 @@ export interface components {
             actor_id: string | null;
             /** @description The user who is affected, if known. */
             user_id: string | null;
-            /** @description The IPv4 or IPv6 address of the client, if known. */
+            /** @description The IPv4 address of the client, or its IPv6 address in the spelling of RFC 5952, if known. */
             ip: string | null;
             /** @description The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown. */
             country: string | null;
-            /** @description The `User-Agent` of the client. */
+            /** @description The `User-Agent` of the client, cut to 256 characters, if somebody signed in with it in the last 180 days; otherwise `other`. Of 5,000 such texts at most. `null` for a request without one. */
             user_agent: string | null;
             request_id: string | null;
             /** @description Details, which depend on the type. */
@@ -1125,11 +1125,11 @@ export interface components {
             at: string;
             /** @enum {string} */
             type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted";
-            /** @description The IPv4 or IPv6 address of the client, if known. */
+            /** @description The IPv4 address of the client, or its IPv6 address in the spelling of RFC 5952, if known. */
             ip: string | null;
             /** @description The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown. */
             country: string | null;
-            /** @description The `User-Agent` of the client. */
+            /** @description The `User-Agent` of the client, cut to 256 characters, if somebody signed in with it in the last 180 days; otherwise `other`. Of 5,000 such texts at most. `null` for a request without one. */
             user_agent: string | null;
             request_id: string | null;
             /** @description Details, which depend on the type. */

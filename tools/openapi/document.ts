@@ -49,7 +49,7 @@ const requestId = {
   in: 'header',
   description:
     'An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.',
-  schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,128}$' },
+  schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,36}$' },
   example: 'checkout-7f3a',
 }
 

@@ -21,14 +21,19 @@ export const jwt = z
   .regex(/^[\w-]+\.[\w-]+\.[\w-]+$/)
   .meta({ description: 'A JWT.' })
 
-export const ip = z.string().nullable().meta({ description: 'The IPv4 or IPv6 address of the client, if known.' })
+export const ip = z.string().nullable().meta({
+  description: 'The IPv4 address of the client, or its IPv6 address in the spelling of RFC 5952, if known.',
+})
 
 export const country = z.string().nullable().meta({
   description:
     'The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown.',
 })
 
-export const userAgent = z.string().max(256).nullable().meta({ description: 'The `User-Agent` of the client.' })
+export const userAgent = z.string().max(256).nullable().meta({
+  description:
+    'The `User-Agent` of the client, cut to 256 characters, if somebody signed in with it in the last 180 days; otherwise `other`. Of 5,000 such texts at most. `null` for a request without one.',
+})
 
 export const nextCursor = z
   .string()

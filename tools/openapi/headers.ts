@@ -14,7 +14,7 @@ const headers = {
   RequestId: {
     name: 'X-Request-Id',
     description: 'The id of the request: the one that it sent, if valid, or a new one.',
-    schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,128}$' },
+    schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,36}$' },
     example: 'checkout-7f3a',
   },
   NoStore: {
