@@ -18,12 +18,13 @@ export interface Readiness {
 export async function checkStores(env: Env, now: Date): Promise<Readiness> {
   let settings: Settings | undefined
   let missing: readonly string[] = []
+  let foreign: readonly string[] | undefined
   const [config, schema, kv] = await Promise.all([
     check('config', async () => (settings = await readSettings(env))),
-    check('d1', async () => ({ missing } = await readSchemaState(env.DB))),
+    check('d1', async () => ({ missing, foreign } = await readSchemaState(env.DB))),
     check('kv', () => env.REVOCATIONS.get('readyz')),
   ])
-  if (missing.length > 0) log('error', 'schema.behind', { missing })
+  if (missing.length > 0) log('error', 'schema.behind', { missing, foreign })
   const d1 = schema !== 'ok' ? schema : missing.length > 0 ? 'behind' : await checkRoom(env.DB, now)
   const isReady = [config, d1, kv].every((each) => each === 'ok')
   const status = settings?.config.isUnderMaintenance ? 'maintenance' : isReady ? 'ok' : 'unavailable'

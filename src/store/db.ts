@@ -5,7 +5,7 @@ import { bytesOfUuid } from '../crypto/random.ts'
 import { unavailable } from '../errors.ts'
 import { log } from '../log.ts'
 import { isFull } from './room.ts'
-import { missingMigrations } from './migrations.ts'
+import { findSchemaGap } from './migrations.ts'
 import { type Pacing, isOverload, pacingOf, retrying } from './retry.ts'
 
 export type Db = DrizzleD1Database
@@ -116,9 +116,9 @@ function translateFailures(binding: D1Database, pacing: Pacing | undefined): D1D
   }
 
   async function ask<T>(isRead: boolean, question: () => Promise<T>): Promise<T> {
-    const missing = await missingMigrations(binding)
-    if (missing.length > 0) {
-      log('error', 'schema.behind', { missing })
+    const gap = await findSchemaGap(binding)
+    if (gap) {
+      log('error', 'schema.behind', { ...gap })
       throw unavailable('schema', undefined, behindSeconds)
     }
     try {

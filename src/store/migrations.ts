@@ -12,6 +12,8 @@ const neverMigrated = /no such table: d1_migrations/
 export interface SchemaState {
   /** The migrations that this code needs and the database does not have, oldest first. */
   missing: readonly string[]
+  /** The migrations of another version that made the database, whose tables this code cannot read. */
+  foreign?: readonly string[] | undefined
   /** The size of the database file. `undefined` when nobody said. */
   bytes: number | undefined
 }
@@ -21,7 +23,12 @@ export async function readSchemaState(database: D1Database): Promise<SchemaState
   try {
     const { results, meta } = await database.prepare('select name from d1_migrations').all<{ name: string }>()
     const applied = new Set(results.map(({ name }) => name))
-    return { missing: names.filter((name) => !applied.has(name)), bytes: meta.size_after }
+    const isForeign = applied.size > 0 && !applied.has(names[0]!)
+    return {
+      missing: names.filter((name) => !applied.has(name)),
+      foreign: isForeign ? [...applied] : undefined,
+      bytes: meta.size_after,
+    }
   } catch (error) {
     if (error instanceof Error && neverMigrated.test(error.message)) return { missing: names, bytes: undefined }
     throw error
@@ -40,15 +47,16 @@ export function trustSchema(database: D1Database): void {
  * because a promise of another request never settles when that request is cancelled. A database that does not answer is
  * not behind: the call itself will fail.
  *
- * @returns what is missing
+ * @returns what is missing; undefined when nothing is
  */
-export async function missingMigrations(database: D1Database): Promise<readonly string[]> {
-  if (current.has(database)) return []
+export async function findSchemaGap(database: D1Database): Promise<Omit<SchemaState, 'bytes'> | undefined> {
+  if (current.has(database)) return undefined
   try {
-    const { missing } = await readSchemaState(database)
-    if (missing.length === 0) trustSchema(database)
-    return missing
+    const { bytes: _, ...gap } = await readSchemaState(database)
+    if (gap.missing.length > 0) return gap
+    trustSchema(database)
   } catch {
-    return []
+    // The call itself tells.
   }
+  return undefined
 }

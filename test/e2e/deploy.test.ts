@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { deploy } from '../../tools/cloudflare/deploy.ts'
+import { walkedTables } from '../../tools/cloudflare/schema.ts'
 import { places, replaceString } from '../../tools/cloudflare/wrangler-toml.ts'
+import { migrationsFolder } from '../../tools/migrations.ts'
 import { type Outcome, projectRoot } from '../../tools/wrangler.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'deploy-'))
@@ -25,12 +27,26 @@ function tomlWith(values: readonly (typeof provisioned)[number][]): string {
 }
 
 const secrets = ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER', 'RESEND_API_KEY'].map((name) => ({ name }))
+const select = (sql: string) => `d1 execute DB --remote --json --command ${sql}`
+const tableQuery = select("SELECT name FROM sqlite_master WHERE name = 'd1_migrations'")
+const migrationsQuery = select('SELECT name FROM d1_migrations ORDER BY id')
+const rows = (...results: object[]) => ({ stdout: JSON.stringify([{ results }]) })
+
 const good: Record<string, Partial<Outcome>> = {
   'whoami --json': { stdout: '{"loggedIn":true,"accounts":[{"id":"a","name":"A"}]}' },
   'secret list': { stdout: JSON.stringify(secrets) },
+  [tableQuery]: rows({ name: 'd1_migrations' }),
+  [migrationsQuery]: rows({ name: '0000_accounts.sql' }),
   'd1 time-travel info DB --json': { stdout: '{"bookmark":"00000085-0000024c"}' },
   'd1 migrations apply DB --remote': {},
   deploy: {},
+}
+
+interface Migrating {
+  migrations: string
+  /** What the person at the terminal says. Nobody is there without it. */
+  answer: string
+  isConfirmed: boolean
 }
 
 /** Deploys with a wrangler that gives the answers of the test, and records its commands. */
@@ -38,26 +54,30 @@ async function run(
   answers: Record<string, Partial<Outcome>> = {},
   toml = tomlWith(provisioned),
   ready: [number, unknown][] = [[200, { status: 'ok' }]],
+  { migrations = migrationsFolder, answer, isConfirmed = false }: Partial<Migrating> = {},
 ) {
   const commands: string[] = []
   const said: string[] = []
-  const failure = await deploy({
-    wrangler: async (args) => {
+  const around = {
+    wrangler: async (args: readonly string[]) => {
       const command = args.join(' ')
       commands.push(command)
-      const answer = { ...good, ...answers }[command]
-      assert.ok(answer, `an unexpected command: ${command}`)
-      return { exitCode: 0, stdout: '', stderr: '', ...answer }
+      const outcome = { ...good, ...answers }[command]
+      assert.ok(outcome, `an unexpected command: ${command}`)
+      return { exitCode: 0, stdout: '', stderr: '', ...outcome }
     },
     toml,
+    migrations,
     env: {},
-    say: (line) => said.push(line),
+    asker: answer === undefined ? null : { text: async () => answer, secret: async () => '' },
+    say: (line: string) => said.push(line),
     fetch: async () => {
       const [status, body] = (ready.length > 1 ? ready.shift() : ready[0]) ?? [500, 'none']
       return Response.json(body, { status })
     },
     sleep: async () => undefined,
-  }).then(
+  }
+  const failure = await deploy(around, { isConfirmed }).then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   )
@@ -67,7 +87,7 @@ async function run(
 test('the database is migrated first, after its Time Travel bookmark was printed', async () => {
   const { commands, said, failure } = await run()
   assert.equal(failure, undefined)
-  assert.deepEqual(commands.slice(2), ['d1 time-travel info DB --json', 'd1 migrations apply DB --remote', 'deploy'])
+  assert.deepEqual(commands.slice(4), ['d1 time-travel info DB --json', 'd1 migrations apply DB --remote', 'deploy'])
   assert.ok(said.includes('time-travel restore DB --bookmark=00000085-0000024c'))
 })
 
@@ -144,4 +164,61 @@ test('a refused deployment shows the reason of Cloudflare', async () => {
     '\n✘ [ERROR] A request to the Cloudflare API (/accounts/f/workers/scripts/postern) failed.\n\n  CPU limits are not supported for the Free plan. [code: 100328]\n  \n  If you think this is a bug, please open an issue\n'
   const { failure } = await run({ deploy: { exitCode: 1, stderr } })
   assert.match(failure ?? '', /The reason: CPU limits are not supported for the Free plan\. \[code: 100328\]$/)
+})
+
+test('a database of other migrations is left alone, with a word on what to do', async () => {
+  const { commands, failure } = await run({
+    [migrationsQuery]: rows({ name: '0000_init.sql' }, { name: '0001_abuse_limits.sql' }),
+  })
+  assert.match(
+    failure ?? '',
+    /^Nothing was done: [^\n]*another version of Postern \(0000_init\.sql, …\)[^\n]*docs\/operations\.md/,
+  )
+  assert.equal(commands.at(-1), migrationsQuery)
+})
+
+test('an empty database, and one with newer migrations than the code, are deployed to', async () => {
+  const empty = await run({ [tableQuery]: rows() })
+  assert.equal(empty.failure, undefined)
+  assert.ok(!empty.commands.includes(migrationsQuery))
+  const newer = await run({ [migrationsQuery]: rows({ name: '0000_accounts.sql' }, { name: '0999_newer.sql' }) })
+  assert.equal(newer.failure, undefined)
+})
+
+test('a migration that walks through a large table asks first', async () => {
+  const migrations = join(directory, 'migrations')
+  mkdirSync(migrations)
+  writeFileSync(join(migrations, '0000_accounts.sql'), 'CREATE TABLE `sessions` (`id` blob);')
+  writeFileSync(join(migrations, '0001_devices.sql'), 'CREATE INDEX `sessions_device` ON `sessions` (`device_id`);')
+  const count = select('SELECT count(*) AS n FROM (SELECT 1 FROM sessions LIMIT 1000000)')
+  const tryIt = (n: number, more: Partial<Migrating> = {}) =>
+    run({ [count]: rows({ n }) }, undefined, undefined, { migrations, ...more })
+
+  const small = await tryIt(999_999)
+  assert.equal(small.failure, undefined)
+  assert.ok(!small.said.includes('sessions'))
+
+  for (const more of [{}, { answer: 'n' }]) {
+    const large = await tryIt(1_000_000, more)
+    assert.match(large.said, /^sessions has a million rows or more: CREATE INDEX$/m)
+    assert.match(large.failure ?? '', /^Nothing was done\./)
+    assert.equal(large.commands.at(-1), count)
+  }
+  assert.match((await tryIt(1_000_000)).failure ?? '', /--yes-large/)
+  for (const more of [{ answer: 'y' }, { isConfirmed: true }]) {
+    assert.equal((await tryIt(1_000_000, more)).commands.at(-1), 'deploy')
+  }
+})
+
+test('the statements that walk through a table are known, and a new table has no rows', () => {
+  const walked = (sql: string) => Object.fromEntries(walkedTables(sql))
+  assert.deepEqual(walked('ALTER TABLE `users` ADD `x` text;'), {})
+  assert.deepEqual(walked('CREATE TABLE `a` (`id` blob);\nCREATE UNIQUE INDEX `a_id` ON `a` (`id`);'), {})
+  assert.deepEqual(walked('CREATE UNIQUE INDEX `u` ON `users` (`email`);'), { users: ['CREATE INDEX'] })
+  assert.deepEqual(walked('ALTER TABLE users DROP COLUMN bio;'), { users: ['DROP COLUMN'] })
+  assert.deepEqual(walked('UPDATE `users` SET bio = null; delete from emails;'), {
+    users: ['UPDATE'],
+    emails: ['DELETE'],
+  })
+  assert.deepEqual(walked('INSERT INTO `new` SELECT id,\n email FROM users;'), { users: ['SELECT'] })
 })

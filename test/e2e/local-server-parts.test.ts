@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { DatabaseSync } from 'node:sqlite'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { applyLocalMigrations } from '../../tools/dev/database.ts'
 import { requireFreePort } from '../../tools/dev/free-port.ts'
 import { ensureDevVars } from '../../tools/dev/dev-vars.ts'
 import { isDue } from '../../tools/dev/schedule.ts'
 import { readLocalServer } from '../../tools/dev/settings.ts'
 import { localVariables } from '../../tools/dev/local-variables.ts'
 import { worthShowing } from '../../tools/dev/worker-output.ts'
+import { migrationNames } from '../../tools/migrations.ts'
+import { CommandProcess } from './support/command-process.ts'
+import { freePort } from './support/free-port.ts'
 
 test('local secrets are generated once, privately, and never overwritten', (context) => {
   const directory = mkdtempSync(join(tmpdir(), 'secrets-'))
@@ -111,4 +116,41 @@ test("log lines and errors are shown, and wrangler's own messages are not", () =
   ]) {
     assert.equal(worthShowing(line), undefined, line)
   }
+})
+
+/** A state directory whose database says that these migrations made it. */
+function stateMigratedBy(...names: string[]): string {
+  const stateDir = mkdtempSync(join(tmpdir(), 'postern-'))
+  const folder = join(stateDir, 'v3/d1/miniflare-D1DatabaseObject')
+  mkdirSync(folder, { recursive: true })
+  using database = new DatabaseSync(join(folder, `${'a'.repeat(64)}.sqlite`))
+  database.exec('create table d1_migrations (id integer primary key, name text)')
+  for (const name of names) database.prepare('insert into d1_migrations (name) values (?)').run(name)
+  return stateDir
+}
+
+test('a local database of other migrations is left alone: the folder to delete is named', async (context) => {
+  const stateDir = stateMigratedBy('0000_init.sql', '0001_abuse_limits.sql')
+  context.after(() => rmSync(stateDir, { recursive: true }))
+  const env = {
+    STATE_DIR: stateDir,
+    WRANGLER_COMMAND: 'dev',
+    PORT: String(await freePort()),
+    MAILBOX_PORT: String(await freePort()),
+  }
+  for (const path of ['tools/dev.ts', 'tools/migrate-local.ts', 'tools/seed.ts']) {
+    const command = new CommandProcess(path, env)
+    assert.equal(await command.exitCode(), 1, path)
+    const lastLine = command.output.trim().split('\n').at(-1)
+    assert.equal(
+      lastLine,
+      `The database in ${stateDir} was made by another version of Postern, and this one cannot read it. Delete the folder to start afresh.`,
+    )
+  }
+})
+
+test('a local database with all migrations, and with newer ones, needs none', async (context) => {
+  const stateDir = stateMigratedBy(...migrationNames(), '0999_newer.sql')
+  context.after(() => rmSync(stateDir, { recursive: true }))
+  await applyLocalMigrations(stateDir, AbortSignal.abort())
 })

@@ -259,7 +259,7 @@ test('the plan of the account is asked before anything is made', async () => {
 })
 
 const id = '11111111-1111-4111-8111-111111111111'
-const ours = { tables: ['d1_migrations', 'users'], migrations: ['0000_init.sql', '0001_abuse_limits.sql'] }
+const ours = { tables: ['d1_migrations', 'users'], migrations: ['0000_accounts.sql'] }
 
 const strangers: { what: string; holds: Partial<FakeAccount>; says: RegExp }[] = [
   {
@@ -276,7 +276,9 @@ const strangers: { what: string; holds: Partial<FakeAccount>; says: RegExp }[] =
   },
   {
     what: 'a database with our migrations and others',
-    holds: { databases: [{ name: 'postern', uuid: id, ...ours, migrations: ['0000_init.sql', '0009_orders.sql'] }] },
+    holds: {
+      databases: [{ name: 'postern', uuid: id, ...ours, migrations: ['0000_accounts.sql', '0009_orders.sql'] }],
+    },
     says: /D1 database "postern"/,
   },
   {

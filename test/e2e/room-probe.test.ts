@@ -10,7 +10,9 @@ const table = `create table d1_migrations (
 
 function database(): DatabaseSync {
   const made = new DatabaseSync(':memory:')
-  made.exec(`${table}; insert into d1_migrations (name) values ('0000_init.sql'); create table filler (content text)`)
+  made.exec(
+    `${table}; insert into d1_migrations (name) values ('0000_accounts.sql'); create table filler (content text)`,
+  )
   return made
 }
 

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { deploy } from '../../tools/cloudflare/deploy.ts'
+import { migrationsFolder } from '../../tools/migrations.ts'
 import { rollback } from '../../tools/cloudflare/rollback.ts'
 import { places, replaceString } from '../../tools/cloudflare/wrangler-toml.ts'
 import { type Wrangler, projectRoot, runWrangler } from '../../tools/wrangler.ts'
@@ -65,6 +66,7 @@ function wordsOf(command: string): string[] {
 const surroundings = () => ({
   wrangler,
   toml,
+  migrations: migrationsFolder,
   env: cloudflare.env,
   asker: null,
   say: () => undefined,
@@ -77,7 +79,7 @@ async function perform(command: string): Promise<void> {
   if (program === 'npx' && name === 'wrangler') {
     const { exitCode, stderr, stdout } = await wrangler(args)
     assert.equal(exitCode, 0, `${command}\n${stderr}${stdout}\n${cloudflare.calls.slice(-3).join('\n')}`)
-  } else if (command === 'npm run deploy') await deploy(surroundings())
+  } else if (command === 'npm run deploy') await deploy(surroundings(), { isConfirmed: false })
   else if (command === 'npm run rollback') await rollback(surroundings(), { version: undefined, isConfirmed: true })
   else assert.fail(`nobody has tried: ${command}`)
 }
@@ -111,7 +113,7 @@ test('the rollback, and a refused one after a secret has changed', { timeout }, 
   for (const command of commands) await perform(command)
   assert.equal(account.deployments.at(-1), good)
   assert.equal(changeSecrets(account, { TOKEN_KEYS: 'refused' }), 10214)
-  await deploy(surroundings())
+  await deploy(surroundings(), { isConfirmed: false })
   assert.equal(changeSecrets(account, { TOKEN_KEYS: 'new' }), undefined)
   const before = structuredClone(account)
   await assert.rejects(perform('npm run rollback'), /has other secrets/)

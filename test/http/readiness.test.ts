@@ -49,6 +49,8 @@ describe('a database that is behind', () => {
       expect(answer.headers.get('Retry-After')).toBe('30')
       expect(effects).toEqual(nothing)
       expect(entries('schema.behind').map(({ missing }) => missing)).toEqual([[name], [name]])
+      if (migrations.length > 1 && name !== migrations[0])
+        expect(entries('schema.behind')[0]).not.toHaveProperty('foreign')
       expect(entries('request.unavailable')).toMatchObject([{ reason: 'schema' }])
       expectOk(await late.call('GET', '/healthz'))
       expectOk(await late.call('GET', '/.well-known/jwks.json'))
@@ -64,6 +66,29 @@ describe('a database that is behind', () => {
     await bindings.DB.exec('drop table d1_migrations')
     const ready = await startAnew().call('GET', '/readyz')
     expect(ready.json).toMatchObject({ checks: { d1: 'behind' }, missing_migrations: migrations })
+  })
+
+  it('that other migrations made is not used, and the log names them', async ({ service }) => {
+    const rename = (from: string, to: string) =>
+      bindings.DB.prepare('update d1_migrations set name = ? where name = ?').bind(to, from).run()
+    const [first] = migrations as [string]
+    const other = '0000_init.sql'
+    await rename(first, other)
+    const { entries } = captureLog()
+    try {
+      const started = startAnew(service)
+      const ready = await started.call('GET', '/readyz')
+      expect(ready.json).toMatchObject({ checks: { d1: 'behind' }, missing_migrations: [first] })
+      const { answer, effects } = await observe(service, () =>
+        started.call('POST', '/auth/register', { body: credentials }),
+      )
+      expectProblem(answer, 503, 'service_unavailable')
+      expect(effects).toEqual(nothing)
+      const foreign = [other, ...migrations.slice(1)]
+      expect(entries('schema.behind')).toMatchObject(Array(2).fill({ missing: [first], foreign }))
+    } finally {
+      await rename(other, first)
+    }
   })
 
   it('keeps emails and jobs waiting', async ({ service }) => {

@@ -124,8 +124,9 @@ const userAgentColumn = `iif(user_agent_id is null, null,
   coalesce((select text from user_agents where user_agents.id = user_agent_id), 'other')) as user_agent`
 
 const { userId, type } = getTableColumns(auditEvents)
+const emailTypes = Object.entries(auditCodes).flatMap(([word, code]) => (word.startsWith('email.') ? [code] : []))
 const subjectPart = `'{"' ||
-  iif(type in (${Object.entries(auditCodes).flatMap(([word, code]) => (word.startsWith('email.') ? [code] : []))}),
+  iif(type in (${emailTypes.join()}),
     'email_id', 'session_id') || '":"' || ${uuidText('subject_id')} || '"'`
 
 /** As `AuditEvent` has them. */

@@ -15,10 +15,10 @@ export function terminal(): Asker | null {
   return { text: (question) => ask(question, process.stdout), secret: (question) => ask(question, silent()) }
 }
 
-/** @throws {Stop} unless `--yes` or the person agrees. */
-export async function confirm(asker: Asker | null, isConfirmed: boolean): Promise<void> {
+/** @throws {Stop} unless the option or the person agrees. */
+export async function confirm(asker: Asker | null, isConfirmed: boolean, option = '--yes'): Promise<void> {
   if (isConfirmed) return
-  if (!asker) throw new Stop('Nothing was done. Run it again with --yes to go ahead.')
+  if (!asker) throw new Stop(`Nothing was done. Run it again with ${option} to go ahead.`)
   if (!/^y(es)?$/i.test(await asker.text('Go ahead? [y/N] '))) throw new Stop('Nothing was done.')
 }
 

@@ -1,23 +1,32 @@
 import { Stop } from '../command.ts'
 import { type Wrangler, reasonOf } from '../wrangler.ts'
 import { listSecrets } from './account.ts'
+import { type Asker, confirm } from './ask.ts'
 import { firstJson, requireLogin } from './login.ts'
 import { readPublicUrl } from './public-url.ts'
 import { reportReadiness } from './readiness.ts'
+import { largeTables, pendingMigrations } from './schema.ts'
 import { type WranglerSettings, isPlaceholder, readSettings } from './wrangler-toml.ts'
 
 export interface DeploySurroundings {
   wrangler: Wrangler
   /** Path of wrangler.toml. */
   toml: string
+  /** The folder of the migrations. */
+  migrations: string
   env: NodeJS.ProcessEnv
+  asker: Asker | null
   say: (line: string) => void
   fetch: typeof globalThis.fetch
   sleep: (ms: number) => Promise<void>
 }
 
-/** Migrates the database, then deploys the Worker. In this order a new Worker never meets an old schema. */
-export async function deploy(around: DeploySurroundings): Promise<void> {
+/**
+ * Migrates the database, then deploys the Worker. In this order a new Worker never meets an old schema.
+ *
+ * @param isConfirmed a migration of a large table is applied without a question
+ */
+export async function deploy(around: DeploySurroundings, { isConfirmed }: { isConfirmed: boolean }): Promise<void> {
   const { wrangler, toml, env, say } = around
   const settings = await readSettings(toml)
   await requireAll([() => requireLogin(wrangler, env), () => requireProvisioned(settings)])
@@ -26,6 +35,15 @@ export async function deploy(around: DeploySurroundings): Promise<void> {
   if (absent.length > 0) throw new Stop(`The Worker has no ${absent.join(', ')}: run \`npm run provision\`.`)
   if (isExampleAddress(settings.vars.MAIL_FROM)) {
     say(`Note: no email will be sent while MAIL_FROM in wrangler.toml is ${settings.vars.MAIL_FROM}.`)
+  }
+
+  const large = await largeTables(wrangler, await pendingMigrations(wrangler, around.migrations))
+  if (large.length > 0) {
+    for (const line of large) say(line)
+    say(
+      'Postern answers nothing while a migration walks through a table, about 5 seconds for each million rows and index. D1 ends it after 30 seconds; then nothing has changed. Choose a quiet hour, see "Large tables" in docs/operations.md.',
+    )
+    await confirm(around.asker, isConfirmed, '--yes-large')
   }
 
   say(await bookmarkLine(wrangler))

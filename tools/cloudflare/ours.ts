@@ -1,11 +1,12 @@
 /** What carries our names at Cloudflare may belong to something else. Provisioning takes it only if it is empty or ours. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { Stop } from '../command.ts'
 import { optionalSecrets } from '../dev/dev-config.ts'
-import { type Wrangler, projectRoot, run } from '../wrangler.ts'
+import { isForeign, migrationNames } from '../migrations.ts'
+import { type Wrangler, run } from '../wrangler.ts'
 import type { Account } from './account.ts'
 import { firstJson } from './login.ts'
 import type { Plan } from './plan.ts'
@@ -55,8 +56,9 @@ interface Tables {
 /** Empty, or migrated by us: some of our migrations and no other. */
 function isOurDatabase({ names, migrations }: Tables): boolean {
   if (names.length === 0) return true
-  const ours = new Set(readdirSync(join(projectRoot, 'migrations')))
-  return migrations.includes('0000_init.sql') && migrations.every((name) => ours.has(name)) && names.includes('users')
+  const ours = new Set(migrationNames())
+  const isMigrated = migrations.length > 0 && !isForeign(migrations)
+  return isMigrated && migrations.every((name) => ours.has(name)) && names.includes('users')
 }
 
 async function tablesOf(wrangler: Wrangler, name: string, id: string): Promise<Tables> {

@@ -1,9 +1,10 @@
 import { globSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { stripVTControlCharacters } from 'node:util'
 import { Stop } from '../command.ts'
-import { projectRoot, runWrangler } from '../wrangler.ts'
+import { isForeign, migrationNames } from '../migrations.ts'
+import { runWrangler } from '../wrangler.ts'
 
 /**
  * Path of the SQLite file in which `wrangler dev` keeps the D1 database.
@@ -19,9 +20,19 @@ export function localDatabase(stateDir: string): string {
   return file
 }
 
-/** Brings the local database to the newest schema. */
+/**
+ * Brings the local database to the newest schema.
+ *
+ * @throws {Stop} for a database that other migrations made.
+ */
 export async function applyLocalMigrations(stateDir: string, signal: AbortSignal): Promise<void> {
-  if (isMigrated(stateDir)) return
+  const applied = appliedMigrations(stateDir)
+  if (isForeign(applied)) {
+    throw new Stop(
+      `The database in ${stateDir} was made by another version of Postern, and this one cannot read it. Delete the folder to start afresh.`,
+    )
+  }
+  if (hasAll(applied)) return
   const { exitCode, stdout, stderr } = await runWrangler(
     ['d1', 'migrations', 'apply', 'DB', '--local', '--persist-to', stateDir],
     { signal },
@@ -32,20 +43,24 @@ export async function applyLocalMigrations(stateDir: string, signal: AbortSignal
 
 /** Looks into the file itself: wrangler takes several seconds to find out that it has nothing to apply. */
 export function isMigrated(stateDir: string): boolean {
+  return hasAll(appliedMigrations(stateDir))
+}
+
+function hasAll(applied: readonly string[]): boolean {
+  return migrationNames().every((name) => applied.includes(name))
+}
+
+/** Empty when there is no database, and when it cannot be read. */
+function appliedMigrations(stateDir: string): string[] {
   const [file, ...others] = databaseFiles(stateDir)
-  if (file === undefined || others.length > 0) return false
+  if (file === undefined || others.length > 0) return []
   try {
     using database = new DatabaseSync(file, { readOnly: true })
-    const applied = new Set(
-      database
-        .prepare('SELECT name FROM d1_migrations')
-        .all()
-        .map(({ name }) => name),
-    )
-    return globSync('migrations/*.sql', { cwd: projectRoot }).every((path) => applied.has(basename(path)))
+    const rows = database.prepare('SELECT name FROM d1_migrations').all()
+    return rows.map(({ name }) => String(name))
   } catch {
     // The table does not exist yet, or the file is locked: wrangler decides.
-    return false
+    return []
   }
 }
 

@@ -1,0 +1,71 @@
+/** What a deployment looks at before it changes the schema of the remote database. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Stop } from '../command.ts'
+import { isForeign, migrationNames } from '../migrations.ts'
+import { type Wrangler, run } from '../wrangler.ts'
+import { firstJson } from './login.ts'
+
+/**
+ * The SQL of the migrations that the remote database still needs, oldest first.
+ *
+ * @throws {Stop} when other migrations than ours made it.
+ */
+export async function pendingMigrations(wrangler: Wrangler, folder: string): Promise<string[]> {
+  const tables = await query(wrangler, "SELECT name FROM sqlite_master WHERE name = 'd1_migrations'")
+  const rows = tables.length > 0 ? await query(wrangler, 'SELECT name FROM d1_migrations ORDER BY id') : []
+  const applied = rows.map(({ name }) => String(name))
+  const names = migrationNames(folder)
+  if (isForeign(applied, names)) {
+    throw new Stop(
+      `Nothing was done: the database was made by the migrations of another version of Postern (${applied[0]}, …), and this one cannot read it. Keep a copy with \`npx wrangler d1 export DB --remote --output old.sql\`, then follow "A database of another version" in docs/operations.md.`,
+    )
+  }
+  return names.filter((name) => !applied.includes(name)).map((name) => readFileSync(join(folder, name), 'utf8'))
+}
+
+/**
+ * D1 ends a query after 30 seconds, and answers nobody else meanwhile. An index on so many rows takes about 5 of them.
+ */
+const largeRows = 1_000_000
+
+/** Tells which tables the migrations read or write row by row, and have so many rows that it takes long: one line each. */
+export async function largeTables(wrangler: Wrangler, pending: readonly string[]): Promise<string[]> {
+  const lines: string[] = []
+  for (const [table, statements] of walkedTables(pending.join('\n'))) {
+    // Reads no more rows than it has to.
+    const sql = `SELECT count(*) AS n FROM (SELECT 1 FROM ${table} LIMIT ${largeRows})`
+    const [found] = await query(wrangler, sql)
+    if (Number(found?.['n']) >= largeRows) {
+      lines.push(`${table} has a million rows or more: ${statements.join(', ')}`)
+    }
+  }
+  return lines
+}
+
+/** By table that was there before, the kinds of statements that walk through all its rows. */
+export function walkedTables(sql: string): Map<string, string[]> {
+  const isNew = new Set(Array.from(sql.matchAll(/create\s+table\s+[`"]?(\w+)/gi), ([, name]) => name))
+  const walked = new Map<string, string[]>()
+  for (const [what, pattern] of walking) {
+    for (const [, table = ''] of sql.matchAll(pattern)) {
+      if (!isNew.has(table)) walked.set(table, [...(walked.get(table) ?? []), what])
+    }
+  }
+  return walked
+}
+
+const walking: readonly [what: string, pattern: RegExp][] = [
+  ['CREATE INDEX', /create\s+(?:unique\s+)?index\s+[`"]?\w+[`"]?\s+on\s+[`"]?(\w+)/gi],
+  ['DROP COLUMN', /alter\s+table\s+[`"]?(\w+)[`"]?\s+drop\s/gi],
+  ['UPDATE', /\bupdate\s+[`"]?(\w+)[`"]?\s+set\s/gi],
+  ['DELETE', /\bdelete\s+from\s+[`"]?(\w+)/gi],
+  ['SELECT', /\bselect\s[^;]*?\sfrom\s+[`"]?(\w+)/gi],
+]
+
+async function query(wrangler: Wrangler, sql: string): Promise<Record<string, unknown>[]> {
+  const [answer] = firstJson(await run(wrangler, ['d1', 'execute', 'DB', '--remote', '--json', '--command', sql])) as {
+    results: Record<string, unknown>[]
+  }[]
+  return answer?.results ?? []
+}
