@@ -34,6 +34,7 @@ export const insertSessions = (rows: Given<typeof sessions, 'userId'>[]) =>
     id: newId(),
     deviceId: crypto.randomUUID(),
     generation: 1,
+    deviceId: newId(),
     lastUsedAt: start,
     expiresAt: new Date(start.getTime() + hour),
   }))
