@@ -16,7 +16,7 @@ export function uuidv7(now: Date, shard?: number): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   const view = new DataView(bytes.buffer)
   const start = shard ?? view.getUint16(6) & maxShard
-  if (!(start >= 0 && start <= maxShard)) throw new RangeError(`no shard: ${start}`)
+  if (!Number.isInteger(start) || start < 0 || start > maxShard) throw new RangeError(`no shard: ${start}`)
   view.setBigUint64(0, (BigInt(now.getTime()) << 16n) | BigInt(0x7000 | start))
   bytes[8] = 0x80 | (bytes[8]! & 0x3f)
   return format(bytes)
@@ -34,11 +34,6 @@ export function uuidv7Floor(now: Date): string {
   bytes[6] = 0x70
   bytes[8] = 0x80
   return format(bytes)
-}
-
-/** The time part of a UUIDv7, for ids that the database makes. */
-export function uuidv7Prefix(now: Date): string {
-  return uuidv7Floor(now).slice(0, 13)
 }
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/

@@ -7,11 +7,12 @@
  *
  *     let out = Buffer.from([0, 1, …, 15])
  *     for (let round = 0; round < 6; round++) out = pbkdf2Sync(password.normalize('NFC'), out, 100_000, 32, 'sha256')
- *     createHmac('sha256', pepper).update(out).digest('base64url')
+ *     createHmac('sha256', pepper).update(out).digest('hex')
  */
 import { afterEach, describe, expect, vi } from 'vitest'
 import { parseSecretKeys } from '../../src/crypto/keys.ts'
 import {
+  type StoredHash,
   hashPassword,
   maxIterationsPerCall,
   productionWork,
@@ -23,7 +24,9 @@ import { it } from '../support/fixtures.ts'
 import { goodPassword, otherPassword } from '../support/person.ts'
 import { peopleOf } from '../support/population.ts'
 import { startService } from '../support/service.ts'
+import { hexOf as hex } from '../support/readable.ts'
 import { rowOf } from '../support/state.ts'
+import { type HashParts, readHash, writeHash } from '../support/stored-hash.ts'
 import { testSecrets } from '../support/test-secrets.ts'
 
 const peppers = parseSecretKeys(testSecrets.PASSWORD_PEPPER)
@@ -34,8 +37,7 @@ const testPepper = JSON.parse(testSecrets.PASSWORD_PEPPER).keys[0]
 /** A cheap work factor of more than one round. */
 const work = { rounds: 3, iterations: 500 }
 
-const octets = (text: string) => new TextEncoder().encode(text)
-const hex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+const octets = (text: string) => Uint8Array.from(new TextEncoder().encode(text))
 const ringOf = (...keys: unknown[]) => parseSecretKeys(JSON.stringify({ keys }))
 
 /** Counts the iterations of PBKDF2 from now on. */
@@ -113,7 +115,7 @@ describe('one round gives the published output of PBKDF2-HMAC-SHA-256', () => {
 describe('the chain of rounds', () => {
   it('uses the output of a round as the salt of the next', async () => {
     const [password, salt, iterations] = [octets(goodPassword), octets('0123456789abcdef'), 100]
-    let output = salt
+    let output: Uint8Array = salt
     for (let rounds = 1; rounds <= 6; rounds++) {
       output = await stretch(password, output, { rounds: 1, iterations })
       expect(hex(await stretch(password, salt, { rounds, iterations }))).toBe(hex(output))
@@ -140,23 +142,28 @@ describe('the chain of rounds', () => {
 })
 
 describe('a stored hash', () => {
-  const salt = 'AAECAwQFBgcICQoLDA0ODw'
+  const salt = '000102030405060708090a0b0c0d0e0f'
   it.for([
-    { script: 'ASCII', password: goodPassword, hash: 'X8GIxqb7vLiEWi3_JbNwPoNpwBDJdOWVQmk-sZllYJg' },
+    {
+      script: 'ASCII',
+      password: goodPassword,
+      hash: '5fc188c6a6fbbcb8845a2dff25b3703e8369c010c974e59542693eb199656098',
+    },
     {
       script: 'other scripts, composed and decomposed',
       password: 'пароль-café-🔑-長い鍵',
-      hash: 'HrFxckPASwNfu_I8pTbV13PSfNyOpJ7m-10YitztL3U',
+      hash: '1eb1717243c04b035fbbf23ca536d5d773d27cdc8ea49ee6fb5d188adced2f75',
     },
   ])(
     'equals what two other implementations compute at the production work factor: $script',
     async ({ password, hash }) => {
-      const expected = `$pbkdf2-sha256-chain$v=1$r=6,i=100000,p=test-pepper$${salt}$${hash}`
+      const parameters = { version: 1, rounds: 6, iterations: 100_000, kidLength: 11, pepper: 'test-pepper' }
+      const expected = writeHash({ ...parameters, salt, hash })
       const random = vi.spyOn(crypto, 'getRandomValues').mockImplementation((array) => {
         ;(array as unknown as Uint8Array).set(Array.from({ length: 16 }, (_each, index) => index))
         return array
       })
-      expect(await hashPassword(password, productionWork, peppers)).toBe(expected)
+      expect(await hashPassword(password, productionWork, peppers)).toEqual(expected)
       random.mockRestore()
       expect(await verifyPassword(password, expected, productionWork, peppers)).toEqual({
         matches: true,
@@ -174,9 +181,10 @@ describe('a stored hash', () => {
   })
 
   it('has a new salt each time', async () => {
-    const texts = await Promise.all(Array.from({ length: 20 }, () => hashPassword(goodPassword, work, peppers)))
-    expect(new Set(texts).size).toBe(20)
-    expect(new Set(texts.map((text) => text.split('$')[4])).size).toBe(20)
+    const stored = await Promise.all(Array.from({ length: 20 }, () => hashPassword(goodPassword, work, peppers)))
+    const parts = stored.map((bytes) => readHash(hex(bytes)))
+    expect(new Set(parts.map(({ hash }) => hash)).size).toBe(20)
+    expect(new Set(parts.map((each) => each.salt)).size).toBe(20)
   })
 
   // Except for a NUL at the end, which HMAC ignores. Requests with a NUL are refused.
@@ -192,7 +200,7 @@ describe('a stored hash', () => {
       `${password} `,
       password.slice(1),
       '',
-      stored,
+      hex(stored),
     ]) {
       expect(await matches(other), JSON.stringify(other)).toBe(false)
     }
@@ -215,31 +223,36 @@ describe('a stored hash', () => {
 describe('a malformed hash', async () => {
   // Made from the right password, so that any lenient reading would match.
   const good = await hashPassword(goodPassword, work, peppers)
-  const [salt, hash] = good.split('$').slice(4) as [string, string]
-  const hostile: [string, string | null][] = [
+  const parts = readHash(hex(good))
+  const but = (flaw: Partial<HashParts>) => writeHash({ ...parts, ...flaw })
+  const { pepper, salt, hash } = parts
+  const hostile: [string, StoredHash | null][] = [
     ['none', null],
-    ['empty', ''],
-    ['i = 100,001', good.replace('i=500', 'i=100001')],
-    ['i = 999,999', good.replace('i=500', 'i=999999')],
-    ['i of seven digits', good.replace('i=500', 'i=1000000')],
-    ['i = 0', good.replace('i=500', 'i=0')],
-    ['i negative', good.replace('i=500', 'i=-500')],
-    ['i in exponent', good.replace('i=500', 'i=5e2')],
-    ['r = 0', good.replace('r=3', 'r=0')],
-    ['r = 65', good.replace('r=3', 'r=65')],
-    ['r = 99', good.replace('r=3', 'r=99')],
-    ['r = 100', good.replace('r=3', 'r=100')],
-    ['another version', good.replace('v=1', 'v=2')],
-    ['another scheme', good.replace('pbkdf2-sha256-chain', 'pbkdf2-sha256')],
-    ['bcrypt', '$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy'],
-    ['an unknown pepper', good.replace('test-pepper', 'lost-pepper')],
-    ['a short salt', good.replace(salt, 'AAEC')],
+    ['empty', new Uint8Array()],
+    ['the version alone', good.slice(0, 1)],
+    ['without salt and hash', good.slice(0, 6 + pepper.length)],
+    ['i = 100,001', but({ iterations: 100_001 })],
+    ['i = 2^24 - 1', but({ iterations: 2 ** 24 - 1 })],
+    ['i = 0', but({ iterations: 0 })],
+    ['r = 0', but({ rounds: 0 })],
+    ['r = 65', but({ rounds: 65 })],
+    ['r = 255', but({ rounds: 255 })],
+    ['version 0', but({ version: 0 })],
+    ['another version', but({ version: 2 })],
+    ['bcrypt', octets('$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy')],
+    ['an unknown pepper', but({ pepper: 'lost-pepper' })],
+    ['no pepper', but({ pepper: '', kidLength: 0 })],
+    ['the length of a shorter kid', but({ kidLength: pepper.length - 1 })],
+    ['the length of a longer kid', but({ kidLength: pepper.length + 1 })],
+    ['a kid that swallows the salt', but({ kidLength: pepper.length + 16 })],
+    ['a kid that swallows everything', but({ kidLength: 255 })],
+    ['a short salt', but({ salt: salt.slice(2) })],
     ['a short hash', good.slice(0, -1)],
-    ['a long hash', `${good}A`],
-    ['something before', `x${good}`],
-    ['a line more', `${good}\n`],
-    ['not base64url', good.replace(hash, `+${hash.slice(1)}`)],
-    ['the password itself', goodPassword],
+    ['no hash', but({ hash: '' })],
+    ['a long hash', but({ hash: `${hash}00` })],
+    ['something before', new Uint8Array([0, ...good])],
+    ['its own hex', octets(hex(good))],
+    ['the password itself', octets(goodPassword)],
   ]
 
   it.each(hostile)('never matches, and costs as much work as a good one: $flaw', async (_, stored) => {
@@ -254,7 +267,7 @@ describe('a malformed hash', async () => {
 
   it('does not include the largest work factor that is accepted', async () => {
     const asked = countWork()
-    const largest = good.replace('r=3,i=500', 'r=64,i=100')
+    const largest = but({ rounds: 64, iterations: 100 })
     await verifyPassword(goodPassword, largest, work, peppers)
     expect(asked.calls()).toHaveLength(64)
   })
@@ -281,7 +294,7 @@ describe('a stored hash of other parameters', () => {
 })
 
 describe('a stored hash needs a rehash', () => {
-  const verify = (stored: string, today = work, ring = peppers) => verifyPassword(goodPassword, stored, today, ring)
+  const verify = (stored: StoredHash, today = work, ring = peppers) => verifyPassword(goodPassword, stored, today, ring)
 
   it.for([
     { work: 'fewer rounds', earlier: { rounds: 2, iterations: 500 } },
@@ -309,7 +322,7 @@ describe('a stored hash needs a rehash', () => {
 
 describe('the password hash of an account', () => {
   const email = 'ada@example.com'
-  const storedHash = async () => String((await rowOf('users', 'email = ?', email))['password_hash'])
+  const storedHash = async () => readHash(String((await rowOf('users', 'email = ?', email))['password_hash']))
 
   it('is made and checked at the production work factor, in calls that a deployed Worker allows', async () => {
     const service = startService({ platform: { work: productionWork } })
@@ -317,7 +330,8 @@ describe('the password hash of an account', () => {
     const asked = countWork()
     await people.signUp(email)
     expect(asked.total(), 'registration and activation').toBe(2 * 600_000)
-    expect(await storedHash()).toMatch(/^\$pbkdf2-sha256-chain\$v=1\$r=6,i=100000,p=test-pepper\$/)
+    const parameters = { version: 1, rounds: 6, iterations: 100_000, pepper: 'test-pepper' }
+    expect(await storedHash()).toMatchObject(parameters)
     asked.clear()
     await people.signIn(email)
     expect(asked.total(), 'sign-in').toBe(600_000)
@@ -330,18 +344,18 @@ describe('the password hash of an account', () => {
 
   it('is replaced once, at sign-in, if it was made with cheaper parameters', async ({ ada }) => {
     const cheap = await storedHash()
-    expect(cheap).toContain('$r=1,i=1000,')
+    expect(cheap).toMatchObject({ rounds: 1, iterations: 1000 })
 
     const today = startService({ platform: { work: productionWork } })
     const wrong = { email, password: otherPassword }
     await ada.at(today).login(wrong).refused(401, 'invalid_credentials')
-    expect(await storedHash(), 'a wrong password changes nothing').toBe(cheap)
+    expect(await storedHash(), 'a wrong password changes nothing').toEqual(cheap)
 
     await ada.at(today).signIn()
     const rehashed = await storedHash()
-    expect(rehashed).toContain('$r=6,i=100000,')
+    expect(rehashed).toMatchObject({ rounds: 6, iterations: 100_000 })
     await ada.at(today).signIn()
-    expect(await storedHash()).toBe(rehashed)
+    expect(await storedHash()).toEqual(rehashed)
     await ada.at(today).login(wrong).refused(401, 'invalid_credentials')
   })
 
@@ -352,7 +366,7 @@ describe('the password hash of an account', () => {
     const late = await people.signUp('late@example.com')
 
     await ada.at(withPeppers(newerPepper, testPepper)).signIn()
-    expect(await storedHash()).toContain(',p=newer-pepper$')
+    expect(await storedHash()).toMatchObject({ pepper: 'newer-pepper' })
 
     const rotated = withPeppers(newerPepper)
     await ada.at(rotated).signIn()

@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
-import { isUuidv7, uuidv7, uuidv7Floor, uuidv7Prefix } from '../../src/crypto/random.ts'
+import { isUuidv7, shardOf, timeOf, uuidv7, uuidv7Floor } from '../../src/crypto/random.ts'
 
 const moments = [
   0,
@@ -49,6 +49,27 @@ describe('an id', () => {
     expect(results.map(({ id }) => id)).toEqual(ids)
   })
 
+  it('holds the shard that it is given, whatever its time, and all its other bits', () => {
+    for (let shard = 0; shard < 4096; shard++) {
+      const time = moments[shard % moments.length]!
+      const id = uuidv7(new Date(time), shard)
+      expect(isUuidv7(id)).toBe(true)
+      expect(shardOf(id)).toBe(shard)
+      expect(fieldsOf(id)).toEqual({ time, version: 7, variant: 0b10 })
+      expect(timeOf(id)).toEqual(new Date(time))
+    }
+    const ids = Array.from({ length: 2000 }, () => uuidv7(new Date(0), 0))
+    expect(new Set(ids).size).toBe(2000)
+    const everSet = ids.reduce((bits, id) => bits | BigInt(`0x${id.replaceAll('-', '')}`), 0n)
+    expect(everSet & ((1n << 62n) - 1n)).toBe((1n << 62n) - 1n)
+  })
+
+  it('has no shard that does not fit', () => {
+    for (const shard of [-1, 4096, 0.5, NaN, Infinity]) {
+      expect(() => uuidv7(new Date(0), shard), String(shard)).toThrow(RangeError)
+    }
+  })
+
   it('is accepted in its canonical spelling only', () => {
     const id = uuidv7(new Date(0xabcdef))
     for (const other of [id.toUpperCase(), ` ${id}`, `${id}\n`, `{${id}}`, id.replaceAll('-', ''), `urn:uuid:${id}`]) {
@@ -78,12 +99,4 @@ describe('the floor of a point in time', () => {
       }
     },
   )
-
-  it('has the same prefix as every id made at that time', () => {
-    for (const time of moments) {
-      const prefix = uuidv7Prefix(new Date(time))
-      expect(prefix).toHaveLength(13)
-      expect(uuidv7(new Date(time)).startsWith(prefix)).toBe(true)
-    }
-  })
 })

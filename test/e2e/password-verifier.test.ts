@@ -7,12 +7,14 @@ import { read, root } from './support/documents.ts'
 
 const rows = read('docs/decisions/0001-chained-pbkdf2.md').matchAll(/^\| `([^`]+)` +\| `([^`]+)` +\|$/gm)
 const pairs = Array.from(rows, ([, first = '', second = '']) => [first, second] as const)
-const peppers = new Map(pairs.filter(([, text]) => !text.startsWith('$')))
-const vectors = pairs.filter(([, text]) => text.startsWith('$'))
+const isStored = (text: string) => /^01[0-9a-f]{100,}$/.test(text)
+const peppers = new Map(pairs.filter(([, text]) => !isStored(text)))
+const vectors = pairs.filter(([, text]) => isStored(text))
 const hasPython = spawnSync('python3', ['--version']).status === 0
 
 function verify(password: string, stored: string): string {
-  const [, kid = ''] = /,p=([\w-]+)\$/.exec(stored) ?? []
+  const bytes = Buffer.from(stored, 'hex')
+  const kid = bytes.toString('ascii', 6, 6 + bytes[5]!)
   const script = join(root, 'docs/decisions/verify_password.py')
   const { stdout, stderr } = spawnSync('python3', [script, stored, peppers.get(kid) ?? ''], {
     input: password,

@@ -80,10 +80,27 @@ describe('POST /auth/refresh', () => {
       last_used_at: now,
       expires_at: now + 30 * day,
       ip: '198.51.100.9',
-      user_agent: 'Netscape/4',
+      user_agent: 'other',
     })
     await caller.from({ token: tokens.access_token }).me()
     await caller.refresh(tokens.refresh_token)
+  })
+
+  it('names the user agent of the last rotation that people sign in with, not one that only refreshes', async ({
+    people,
+    ada,
+  }) => {
+    const eve = await people.signUp('eve@example.com')
+    await eve.from({ headers: { 'User-Agent': 'Netscape/4' } }).signIn()
+    const named = async () => (await rowOf('sessions', 'id = ?', ada.sessionId))['user_agent']
+    expect(await named()).toBeNull()
+    const listed = await ada.from({ headers: { 'User-Agent': 'Netscape/4' } }).renewed()
+    expect(await named()).toBe('Netscape/4')
+    const invented = await listed.from({ headers: { 'User-Agent': 'invented' } }).renewed()
+    expect(await named()).toBe('Netscape/4')
+    await invented.from({ headers: { 'User-Agent': '' } }).refresh()
+    expect(await named()).toBeNull()
+    expect(await rowsOf('user_agents')).toMatchObject([{ text: 'Netscape/4' }])
   })
 
   it('answers a replay within 30 seconds with the same successor, and writes one row at the first', async ({

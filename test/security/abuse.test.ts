@@ -364,7 +364,7 @@ describe('a known device', () => {
   it('stays known when its password is only rehashed', async ({ service, anonymous, ada, guess }) => {
     const device = await deviceOf(ada, right)
     const stronger = startService({ beside: service, platform: { work: { rounds: 2, iterations: 1000 } } })
-    const hash = () => env.DB.prepare('select password_hash as hash from users').first('hash')
+    const hash = () => env.DB.prepare('select hex(password_hash) as hash from users').first('hash')
     const before = await hash()
     await anonymous.at(stronger).login(right)
     expect(await hash()).not.toBe(before)

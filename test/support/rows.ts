@@ -32,7 +32,6 @@ export const insertUsers = (rows: Partial<New<typeof users>>[]) =>
 export const insertSessions = (rows: Given<typeof sessions, 'userId'>[]) =>
   insertRows(sessions, rows, () => ({
     id: newId(),
-    deviceId: crypto.randomUUID(),
     generation: 1,
     deviceId: newId(),
     lastUsedAt: start,

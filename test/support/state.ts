@@ -1,9 +1,11 @@
 /** What the stores hold, and what an act changed in them: a test says all of it, so nothing else may have happened. */
 import { env } from 'cloudflare:workers'
 import { expect } from 'vitest'
+import { ipOfBytes } from '../../src/ip-address.ts'
 import type { AnswerTo, OperationId, Reply } from './api.ts'
 import { readable, readableWrite } from './readable.ts'
 import type { Service } from './service.ts'
+import { bytesOfHex } from './stored-hash.ts'
 
 export type Row = Record<string, string | number | null>
 
@@ -155,8 +157,13 @@ function eventOf({ type, actor_id, user_id, detail }: Row): Event {
     type: String(type),
     actor: actor_id as string | null,
     user: user_id as string | null,
-    detail: detail === null || detail === undefined ? null : JSON.parse(String(detail)),
+    detail: detail === null || detail === undefined ? null : JSON.parse(String(detail), readableAddress),
   }
+}
+
+/** An address in a detail is stored in hex. */
+function readableAddress(name: string, value: unknown): unknown {
+  return name.endsWith('_ip') && typeof value === 'string' ? ipOfBytes(bytesOfHex(value)) : value
 }
 
 function difference(before: Map<string, Row>, after: Map<string, Row>): string {

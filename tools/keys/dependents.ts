@@ -51,7 +51,10 @@ export function neededUntil(name: SetName, { replaced }: StoredKey): number | un
  * which the `_` of an id is a wildcard.
  */
 export function countHashesUnder(pepperId: string): string {
-  const isUnder = `instr(password_hash, ',p=${pepperId}' || char(36)) > 0`
+  // As src/crypto/password.ts stores it: the length of the pepper's id is byte 6 of a hash, counted from 1, and the id follows.
+  const bytes = [pepperId.length, ...Array.from(pepperId, (letter) => letter.charCodeAt(0))]
+  const lengthAndId = bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  const isUnder = `substr(password_hash, 6, ${1 + pepperId.length}) = x'${lengthAndId}'`
   return `SELECT (SELECT count(*) FROM users WHERE ${isUnder}) AS users, (SELECT count(*) FROM registrations WHERE ${isUnder}) AS registrations`
 }
 
