@@ -100,7 +100,8 @@ CREATE INDEX `sessions_user` ON `sessions` (`user_id`);--> statement-breakpoint
 CREATE TABLE `user_agents` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`text` text NOT NULL,
-	`seen_at` integer NOT NULL
+	`seen_at` integer NOT NULL,
+	`row_count` integer NOT NULL
 ) STRICT;
 --> statement-breakpoint
 CREATE UNIQUE INDEX `user_agents_text` ON `user_agents` (`text`);--> statement-breakpoint

@@ -1,6 +1,8 @@
 import { env } from 'cloudflare:workers'
+import { sql } from 'drizzle-orm'
 import { decodeProtectedHeader } from 'jose'
 import { afterEach, beforeEach, describe, expect, vi } from 'vitest'
+import { uuidv7 } from '../src/crypto/random.ts'
 import { describeError, log as writeLine } from '../src/log.ts'
 import { connect } from '../src/store/db.ts'
 import { registrations } from '../src/store/schema/registrations.ts'
@@ -431,7 +433,7 @@ describe('a log without secrets and addresses', () => {
     }
     await people.register(canaryAddress, canaryPassword)
     clock.advance(minute)
-    await env.DB.exec(`update emails set status = 'queued', params = '{"registrationId": ${canary}'`)
+    await env.DB.exec(`update emails set status = 0, params = '{"registrationId": ${canary}'`)
     await consume(service, jobs)
     await consume(service, jobs, 'postern-mail-dead')
     const broken = hookedD1(env.DB, () => {
@@ -456,20 +458,27 @@ describe('the description of an error', () => {
       ({
         id,
         email: email as string,
+        firstName: canary,
         role: 'USER',
         status: 'active',
-        createdAt: new Date(0),
         updatedAt: new Date(0),
       }) as const
-    await db.insert(users).values(user(canary, canaryAddress))
+    const taken = uuidv7(new Date(0))
+    const newId = () => uuidv7(new Date(0))
+    await db.insert(users).values(user(taken, canaryAddress))
     const failures = [
-      db.insert(users).values(user(`${canary}2`, canaryAddress)),
-      db.insert(users).values(user(canary, `2${canaryAddress}`)),
-      db.insert(users).values(user(`${canary}3`, null)),
-      db.insert(users).values(user(`${canary}4`, { toString: () => canary })),
-      db
-        .insert(registrations)
-        .values({ id: canary, email: canaryAddress, passwordHash: null as unknown as string, createdAt: new Date(0) }),
+      db.insert(users).values(user(newId(), canaryAddress)),
+      db.insert(users).values(user(taken, `2${canaryAddress}`)),
+      db.insert(users).values(user(newId(), null)),
+      db.insert(users).values(user(newId(), { toString: () => canary })),
+      db.insert(registrations).values({
+        id: newId(),
+        email: canaryAddress,
+        firstName: canary,
+        passwordHash: null as unknown as Uint8Array<ArrayBuffer>,
+      }),
+      // A text where bytes belong.
+      db.run(sql`update ${users} set password_hash = ${canary}`),
     ]
     for (const failure of failures) {
       const error: unknown = await failure.then(

@@ -46,7 +46,7 @@ export async function cleanUp(ctx: Ctx): Promise<void> {
     registrations: () =>
       chunksOf(() => deleteRegistrationsBefore(ctx.db, idBefore(retention.registrations), chunkRows).run()),
     emails: () => chunksOf(() => deleteFinishedEmailsBefore(ctx.db, idBefore(retention.emails), chunkRows).run()),
-    user_agents: async () => (await deleteUserAgentsBefore(ctx.db, before(retention.userAgents)).run()).meta.changes,
+    user_agents: () => deleteUserAgentsBefore(ctx.db, before(retention.userAgents)),
     audit_events: () =>
       chunksOf(() => deleteAuditEventsBefore(ctx.db, idBefore(retention.auditEvents), chunkRows).run()),
   }
@@ -78,7 +78,7 @@ async function inChunks(deleteChunk: () => Promise<number>): Promise<number> {
  */
 async function deleteExpiredSessions(ctx: Ctx, beforeId: string, now: Date): Promise<number> {
   let total = 0
-  let after = ''
+  let after = uuidv7Floor(new Date(0))
   for (let chunk = 0; chunk < maxChunks; chunk++) {
     const last = await lastSessionIdOfChunk(ctx.db, after, beforeId, chunkRows)
     if (last === null) break

@@ -80,6 +80,7 @@ export async function findStrandedEmails(db: Db, now: Date, limit: number): Prom
           cross join emails as mate indexed by emails_open on mate.announce_at = last.announce_at
             and mate.batch_id = last.batch_id and mate.status <= 1)`,
     )
+    .orderBy(emails.announceAt, emails.id)
   return rows.map(({ id }) => id)
 }
 

@@ -1,4 +1,5 @@
-import { type SQL, and, lt, sql } from 'drizzle-orm'
+import { type SQL, and, eq, lt, sql } from 'drizzle-orm'
+import { batch } from './batch.ts'
 import { auditEvents } from './schema/audit.ts'
 import { otherUserAgent, userAgents } from './schema/user-agents.ts'
 import { type Db, idParam } from './db.ts'
@@ -17,13 +18,12 @@ export function userAgentNumber(text: string | null): SQL {
 export function newUserAgentNumber(text: string | null, max: number): SQL {
   if (text === null) return sql`null`
   const next = sql`(select coalesce(max(id), ${otherUserAgent}) + 1 from user_agents)`
-  const hasRoom = sql`(select count(*) from user_agents) < ${max}`
-  return sql`coalesce(${listed(text)}, case when ${hasRoom} then ${next} else ${otherUserAgent} end)`
+  return sql`coalesce(${listed(text)}, case when ${rowCount} < ${max} then ${next} else ${otherUserAgent} end)`
 }
 
 /** Adds the user agent of a sign-in, or notes that it is still in use, once a day. Does nothing without the event. */
 export function listUserAgent(db: Db, text: string, eventId: string, now: Date) {
-  const seen = sql`select user_agent_id, ${text}, ${now.getTime()} from ${auditEvents}
+  const seen = sql`select user_agent_id, ${text}, ${now.getTime()}, ${rowCount} + 1 from ${auditEvents}
     where id = ${idParam(eventId)} and user_agent_id <> ${otherUserAgent}`
   return db
     .insert(userAgents)
@@ -42,12 +42,26 @@ export function userAgentText(number: SQL): SQL<string | null> {
   >`(case when ${number} is not null then coalesce((select text from user_agents where id = ${number}), 'other') end)`
 }
 
-/** Not the one with the highest number: the next one has to get a number that was never given. */
-export function deleteUserAgentsBefore(db: Db, before: Date) {
-  return db
-    .delete(userAgents)
-    .where(and(lt(userAgents.seenAt, before), sql`${userAgents.id} < (select max(id) from user_agents)`))
+/**
+ * Deletes those of old sign-ins, but not the one with the highest number: the next one has to get a number that was never
+ * given.
+ *
+ * @returns how many it deleted
+ */
+export async function deleteUserAgentsBefore(db: Db, before: Date): Promise<number> {
+  const { deleted } = await batch(db, {
+    deleted: db.delete(userAgents).where(and(lt(userAgents.seenAt, before), sql`${userAgents.id} < ${newest}`)),
+    counted: db
+      .update(userAgents)
+      .set({ rowCount: sql`(select count(*) from user_agents)` })
+      .where(eq(userAgents.id, newest)),
+  })
+  return deleted.meta.changes
 }
+
+const newest = sql`(select max(id) from user_agents)`
+
+const rowCount = sql`coalesce((select row_count from user_agents order by id desc limit 1), 0)`
 
 function listed(text: string): SQL {
   return sql`(select id from user_agents where text = ${text})`

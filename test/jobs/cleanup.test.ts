@@ -1,7 +1,7 @@
 /** The hourly cleanup, and the emails that were lost on the way to the queue. */
 import { env } from 'cloudflare:workers'
 import { describe, expect } from 'vitest'
-import { isUuidv7, uuidv7, uuidv7Floor } from '../../src/crypto/random.ts'
+import { bytesOfUuid, isUuidv7, uuidv7, uuidv7Floor } from '../../src/crypto/random.ts'
 import type { EmailStatus } from '../../src/store/schema/emails.ts'
 import { expectOk } from '../support/answers.ts'
 import { Clock, day, hour, minute } from '../support/clock.ts'
@@ -37,7 +37,7 @@ const it = base.extend('log', async ({ service: _service }) => captureLog())
 async function insertMany(table: string, rows: number, columns: Record<string, string>, moment: number, stepMs = 0) {
   // An id is its 48 bits of time as 12 hex digits, the version of a UUIDv7, and the count.
   const digits = `printf('%012x', ${moment} + n * ${stepMs})`
-  const id = `substr(${digits}, 1, 8) || '-' || substr(${digits}, 9) || '-7000-8000-' || printf('%012x', n)`
+  const id = `unhex(${digits} || '70008000' || printf('%012x', n))`
   await env.DB.prepare(
     `insert into ${table} (id, ${Object.keys(columns).join(', ')})
      with recursive counting (n) as (select 0 union all select n + 1 from counting where n + 1 < ${rows})
@@ -264,20 +264,20 @@ describe('a run of the cleanup', () => {
   /** A little of everything, expired and live. */
   async function populate() {
     const owner = await insertOwner()
-    const ownerColumn = { user_id: `'${owner}'`, created_at: '0' }
-    const sessionColumns = { ...ownerColumn, generation: '1', last_used_at: '0' }
+    const ownerColumn = { user_id: `unhex('${owner}', '-')` }
+    const sessionColumns = { ...ownerColumn, device_id: 'randomblob(16)', generation: '1', last_used_at: '0' }
     const old = ago(500 * day)
     await insertMany('sessions', 60, { ...sessionColumns, expires_at: `iif(n % 3, ${time}, ${time + 1})` }, old)
     await insertMany(
       'one_time_links',
       60,
-      { ...ownerColumn, purpose: `'reset'`, expires_at: `iif(n % 3, ${time}, ${time + 1})` },
+      { ...ownerColumn, purpose: '2', created_at: '0', expires_at: `iif(n % 3, ${time}, ${time + 1})` },
       old,
     )
     await insertMany(
       'registrations',
       60,
-      { email: `iif(n % 3, n, 'kept') || '@example.com'`, password_hash: `''`, created_at: '0' },
+      { email: `iif(n % 3, n, 'kept') || '@example.com'`, password_hash: `x''` },
       old,
     )
     await insertRegistrations([{ email: 'kept@example.com', id: idAt(time) }])
@@ -288,22 +288,22 @@ describe('a run of the cleanup', () => {
         template: `''`,
         recipient: `''`,
         params: `'{}'`,
-        status: `iif(n % 3, 'sent', 'queued')`,
+        status: 'iif(n % 3, 2, 0)',
         attempts: '0',
         due_at: '0',
-        created_at: '0',
+        announce_at: '0',
+        budget: `''`,
       },
       old,
     )
-    await insertMany('audit_events', 60, { at: '0', type: `''` }, old)
+    await insertMany('audit_events', 60, { type: '1', by_user: '0' }, old)
     await insertMany(
       'users',
       60,
       {
         email: `n || '@example.org'`,
-        role: `'USER'`,
-        status: `iif(n % 3, 'pending', 'active')`,
-        created_at: '0',
+        role: '0',
+        status: 'iif(n % 3, 0, 1)',
         updated_at: '0',
       },
       old,
@@ -323,6 +323,7 @@ describe('a run of the cleanup', () => {
     users: 40,
     registrations: 40,
     emails: 40,
+    user_agents: 0,
     audit_events: 60,
   }
 
@@ -338,7 +339,7 @@ describe('a run of the cleanup', () => {
     log.lines.length = 0
     await service.runCron(cleanup)
     expect(await rest()).toEqual(live)
-    expect(Object.values(counted(log))).toEqual([0, 0, 0, 0, 0, 0, 0])
+    expect(Object.values(counted(log))).toEqual([0, 0, 0, 0, 0, 0, 0, 0])
   })
 
   it('does no harm beside another run', async () => {
@@ -376,7 +377,7 @@ describe('a run of the cleanup', () => {
     )
     const { [broken]: failed, ...done } = counted(log)
     expect(failed).toBeUndefined()
-    expect(Object.keys(done)).toHaveLength(6)
+    expect(Object.keys(done)).toHaveLength(7)
     expect(log.entries('cleanup.failed')).toMatchObject([
       { level: 'error', table: broken, error_message: 'D1_ERROR: no such thing: SQLITE_ERROR' },
     ])
@@ -388,8 +389,8 @@ describe('a run of the cleanup', () => {
 
   it('deletes 100,000 expired sessions and more within the queries of one invocation', async ({ log }) => {
     const owner = await insertOwner()
-    const ownerColumn = { user_id: `'${owner}'`, created_at: '0' }
-    const sessionColumns = { ...ownerColumn, generation: '1', last_used_at: '0' }
+    const ownerColumn = { user_id: `unhex('${owner}', '-')` }
+    const sessionColumns = { ...ownerColumn, device_id: 'randomblob(16)', generation: '1', last_used_at: '0' }
     // Every fifth session is live, so that live and expired ones are mixed.
     await insertMany(
       'sessions',
@@ -401,28 +402,32 @@ describe('a run of the cleanup', () => {
     await insertMany(
       'one_time_links',
       20_000,
-      { ...ownerColumn, purpose: `'reset'`, expires_at: `${ago(day)}` },
+      { ...ownerColumn, purpose: '2', created_at: '0', expires_at: `${ago(day)}` },
       ago(2 * day),
     )
-    await insertMany('audit_events', 50_000, { at: '0', type: `''` }, ago(401 * day))
+    await insertMany('audit_events', 50_000, { type: '1', by_user: '0' }, ago(401 * day))
     await insertMany(
       'emails',
       30_000,
-      { template: `''`, recipient: `n`, params: `'{}'`, status: `'sent'`, attempts: '1', due_at: '0', created_at: '0' },
+      {
+        template: `''`,
+        recipient: 'n',
+        params: `'{}'`,
+        status: '2',
+        attempts: '1',
+        due_at: '0',
+        announce_at: '0',
+        budget: `''`,
+      },
       ago(31 * day),
     )
     await insertMany(
       'users',
       20_000,
-      { email: `n || '@example.com'`, role: `'USER'`, status: `'pending'`, created_at: '0', updated_at: '0' },
+      { email: `n || '@example.com'`, role: '0', status: '0', updated_at: '0' },
       ago(8 * day),
     )
-    await insertMany(
-      'registrations',
-      20_000,
-      { email: `n || '@example.com'`, password_hash: `''`, created_at: '0' },
-      ago(8 * day),
-    )
+    await insertMany('registrations', 20_000, { email: `n || '@example.com'`, password_hash: `x''` }, ago(8 * day))
     let statements = 0
     const DB = hookedD1(env.DB, (batch) => void (statements += batch.length))
     await startService({ env: { DB } }).runCron(cleanup)
@@ -433,6 +438,7 @@ describe('a run of the cleanup', () => {
       users: 20_000,
       registrations: 0,
       emails: 30_000,
+      user_agents: 0,
       audit_events: 50_000,
     })
     expect(await count('sessions')).toBe(25_000)
@@ -449,7 +455,7 @@ describe('a run of the cleanup', () => {
       bind: () => statement,
       run: async () => (statements++, full),
       all: async () => (statements++, full),
-      raw: async () => (statements++, [[`last-${String(chunk++).padStart(9, '0')}`]]),
+      raw: async () => (statements++, [[[...bytesOfUuid(idAt(chunk++))]]]),
     }
     const DB = {
       prepare: () => statement,
@@ -478,9 +484,10 @@ describe('an email that was lost on the way to the queue', () => {
     template: `''`,
     recipient: `''`,
     params: `'{}'`,
-    status: `'queued'`,
+    status: '0',
     attempts: '0',
-    created_at: '0',
+    budget: `''`,
+    due_at: '0',
   }
 
   it('is queued again after five minutes, and not before', async ({ service, log }) => {
@@ -513,13 +520,13 @@ describe('an email that was lost on the way to the queue', () => {
         .toSorted(),
     )
     expect(log.entries('mail.requeued')).toMatchObject([{ count: 3 }])
-    expect(await rowOf('emails', 'id = ?', lost.queued.id)).toMatchObject({ status: 'queued', due_at: time })
+    expect(await rowOf('emails', 'id = ?', lost.queued.id)).toMatchObject({ status: 'queued' })
     await service.runCron(requeue)
     expect(service.queued, 'not again at once').toHaveLength(3)
   })
 
   it('is queued in batches of 100, the longest waiting first', async ({ log }) => {
-    await insertMany('emails', 250, { ...queuedEmail, due_at: `${ago(day)} - n` }, ago(day))
+    await insertMany('emails', 250, { ...queuedEmail, announce_at: `${ago(day)} - n` }, ago(day))
     const batches: string[][] = []
     const sendBatch = async (messages: Iterable<{ body: { id: string } }>) => {
       batches.push(Array.from(messages, ({ body }) => body.id))
@@ -538,7 +545,7 @@ describe('an email that was lost on the way to the queue', () => {
   })
 
   it('is kept when the queue fails again', async ({ service, log }) => {
-    await insertMany('emails', 150, { ...queuedEmail, due_at: `${ago(day)}` }, ago(day))
+    await insertMany('emails', 150, { ...queuedEmail, announce_at: `${ago(day)}` }, ago(day))
     const queued = new Set<string>()
     let failures = 1
     const sendBatch = async (messages: Iterable<{ body: { id: string } }>) => {

@@ -7,7 +7,7 @@ import type { QueryOf } from '../support/api.ts'
 import type { Caller } from '../support/caller.ts'
 import { hour, minute } from '../support/clock.ts'
 import { it } from '../support/fixtures.ts'
-import { insertUsers } from '../support/rows.ts'
+import { insertUserAgents, insertUsers } from '../support/rows.ts'
 import { nothing, observe, rowsOf, write } from '../support/state.ts'
 
 type Listed = Pick<User, 'id' | 'email' | 'role' | 'status'>
@@ -190,6 +190,7 @@ describe('GET /audit-events', () => {
     }
     clock.advance(minute / 20)
     const headers = { 'User-Agent': 'Netscape/4', 'CF-Connecting-IP': '198.51.100.9', 'X-Request-Id': 'suspend-1' }
+    await insertUserAgents(['Netscape/4'])
     await admin.from({ headers }).suspend(ada)
     return ada
   })

@@ -2,7 +2,7 @@
  * The audit trail by operation: an act or a refusal is one event that names actor, user, origin and request, and a call
  * without an effect is no event. And the request log, for what is refused before any account is read.
  */
-import { afterEach, describe, expect, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, vi } from 'vitest'
 import { auditTypes } from '../../src/store/schema/audit.ts'
 import { uuidv7 } from '../support/answers.ts'
 import type { Caller } from '../support/caller.ts'
@@ -13,7 +13,7 @@ import { captureLog } from '../support/log-lines.ts'
 import { refuse, scriptResend } from '../support/mail-consumer.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import type { People } from '../support/population.ts'
-import { setAttempts } from '../support/rows.ts'
+import { insertUserAgents, setAttempts } from '../support/rows.ts'
 import { type Answer, type Call, type Service, startService } from '../support/service.ts'
 import { type Row, rowsOf, write } from '../support/state.ts'
 import { eventOf, tell, webhookSecret } from '../support/webhooks.ts'
@@ -39,6 +39,9 @@ const it = base.extend('world', async ({ service, people, anonymous, admin, ada 
   admin,
   ada,
 }))
+
+// Only a sign-in would list it.
+beforeEach(async () => void (await insertUserAgents([from['User-Agent']])))
 
 type Party = 'ada' | 'admin' | 'newcomer' | null
 type Request = Call & { path?: Record<string, string> }

@@ -10,6 +10,7 @@ import { emails } from '../../src/store/schema/emails.ts'
 import { oneTimeLinks } from '../../src/store/schema/links.ts'
 import { registrations } from '../../src/store/schema/registrations.ts'
 import { sessions } from '../../src/store/schema/sessions.ts'
+import { userAgents } from '../../src/store/schema/user-agents.ts'
 import { users } from '../../src/store/schema/users.ts'
 import { Clock, hour } from './clock.ts'
 import { hexOf } from './readable.ts'
@@ -63,6 +64,14 @@ export const insertEmails = (rows: Given<typeof emails, 'recipient'>[]) =>
       attempts: 0,
       dueAt: start,
     }),
+  )
+
+/** Lists user agents, so that they have a name in sessions and events. */
+export const insertUserAgents = (texts: string[], seenAt = start) =>
+  insertRows(
+    userAgents,
+    texts.map((text, place) => ({ id: place + 1, text, rowCount: place + 1 })),
+    () => ({ seenAt }),
   )
 
 /** Events as the services make them, without a user agent. Their ids say when they were. */

@@ -15,6 +15,8 @@ export const userAgents = sqliteTable(
     text: text('text').notNull(),
     /** The last sign-in, to the day: an old one makes room for new ones. */
     seenAt: instant('seen_at').notNull(),
+    /** In the newest row, how many rows there are: counting them at a sign-in would read every one. */
+    rowCount: integer('row_count').notNull(),
   },
   (table) => [uniqueIndex('user_agents_text').on(table.text)],
 )

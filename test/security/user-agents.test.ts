@@ -1,0 +1,173 @@
+/** The table of user agents: who may add to it, how many it takes, and how sessions and events show them. */
+import { env } from 'cloudflare:workers'
+import { describe, expect } from 'vitest'
+import { maxUserAgents, retention } from '../../src/config/policy.ts'
+import type { Caller } from '../support/caller.ts'
+import { day, hour } from '../support/clock.ts'
+import { countCosts } from '../support/counting.ts'
+import { it as base } from '../support/fixtures.ts'
+import { goodPassword, otherPassword } from '../support/person.ts'
+import { insertUserAgents } from '../support/rows.ts'
+import { startService } from '../support/service.ts'
+import { rowsOf, write } from '../support/state.ts'
+
+const texts = async () => (await rowsOf('user_agents')).map(({ text }) => text)
+const under = (userAgent: string) => ({ headers: { 'User-Agent': userAgent } })
+const fill = (rows = maxUserAgents) => insertUserAgents(Array.from({ length: rows }, (_, place) => `browser ${place}`))
+
+const it = base.extend('signInUnder', async ({ anonymous, ada }) => async (userAgent: string) => {
+  const { email } = ada
+  const answer = await anonymous.from(under(userAgent)).login({ email, password: goodPassword })
+  return ada.holding(answer).from(under(userAgent))
+})
+
+describe('the table of user agents', () => {
+  it('gets those of activations and sign-ins, each once', async ({ people, anonymous, signInUnder }) => {
+    const token = await people.register('bob@example.com')
+    await anonymous.from(under('Opera/9')).activate({ token, password: goodPassword })
+    await signInUnder('Netscape/4')
+    await signInUnder('Netscape/4')
+    await signInUnder('Opera/9')
+    expect(await texts()).toEqual(['Opera/9', 'Netscape/4'])
+  })
+
+  it('gets none from whoever does not sign in, or was signed in before', async ({
+    service,
+    people,
+    anonymous,
+    ada,
+  }) => {
+    const stranger = anonymous.from(under('Made up/1'))
+    const { email } = ada
+    const token = await people.register('bob@example.com')
+    await stranger.register({ email: 'eve@example.com', password: goodPassword })
+    await stranger.activate({ token, password: otherPassword }).refused(401, 'invalid_credentials')
+    await stranger.login({ email, password: otherPassword }).refused(401, 'invalid_credentials')
+    await stranger.login({ email: 'nobody@example.com', password: goodPassword }).refused(401, 'invalid_credentials')
+    await stranger.requestPasswordReset({ email })
+    await service.deliver()
+    const renewed = await ada.from(under('Made up/1')).renewed()
+    await renewed.from(under('Made up/1')).updateMe({ bio: 'x' })
+    await renewed.from(under('Made up/1')).logout()
+    expect(await texts()).toEqual([])
+  })
+
+  it('takes no more than its ceiling, whoever signs in at once', async ({ anonymous, ada }) => {
+    await fill(maxUserAgents - 3)
+    const { email } = ada
+    const signIns = Array.from({ length: 20 }, (_, place) =>
+      anonymous.from(under(`new ${place}`)).login({ email, password: goodPassword }),
+    )
+    await Promise.all(signIns)
+    const stored = await texts()
+    expect(stored).toHaveLength(maxUserAgents)
+    expect(new Set(stored).size).toBe(maxUserAgents)
+    const { sessions } = await ada.sessions()
+    const shown = sessions.map(({ user_agent: shownAs }) => shownAs).filter((shownAs) => shownAs !== null)
+    expect(shown.filter((shownAs) => shownAs.startsWith('new '))).toHaveLength(3)
+    expect(shown.filter((shownAs) => shownAs === 'other')).toHaveLength(17)
+  })
+
+  it('is written at most once a day for each user agent', async ({ service, clock, signInUnder }) => {
+    const seenAt = async () => (await rowsOf('user_agents'))[0]!['seen_at']
+    await signInUnder('Netscape/4')
+    const first = clock.now().getTime()
+    clock.advance(23 * hour)
+    await signInUnder('Netscape/4')
+    expect(await seenAt()).toBe(first)
+    clock.advance(hour)
+    await signInUnder('Netscape/4')
+    expect(await seenAt()).toBe(first + day)
+    await service.deliver()
+  })
+})
+
+describe('a user agent that is not listed', () => {
+  it('is shown as other in sessions, the activity and the trail', async ({ admin, ada, signInUnder }) => {
+    await fill()
+    const session = await signInUnder('Netscape/4')
+    await admin.from(under('Mosaic/2')).suspend(ada)
+    const { events } = await admin.auditEvents({ user_id: ada.id })
+    for (const type of ['user.suspended', 'user.signed_in']) {
+      expect(events).toContainEqual(expect.objectContaining({ type, user_agent: 'other' }))
+    }
+    await admin.reinstate(ada)
+    const again = await session.signIn()
+    const { sessions } = await again.sessions()
+    expect(sessions[0]!.user_agent).toBe('other')
+    const activity = await again.activity()
+    expect(activity.events).toContainEqual(expect.objectContaining({ type: 'user.signed_in', user_agent: 'other' }))
+  })
+
+  it('leaves the session that it refreshes under the user agent of before', async ({ signInUnder }) => {
+    const session = await signInUnder('Netscape/4')
+    const renewed = await session.from(under('Made up/1')).renewed()
+    const { sessions } = await renewed.sessions()
+    expect(sessions.find(({ current }) => current)!.user_agent).toBe('Netscape/4')
+  })
+
+  it('is named in the email about a sign-in', async ({ service, inbox, anonymous, ada }) => {
+    await fill()
+    const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
+    const { email, password } = ada
+    const headers = { 'User-Agent': firefox, 'CF-Connecting-IP': '198.51.100.9' }
+    await anonymous.from({ headers }).login({ email, password })
+    await service.deliver()
+    expect(inbox.newest(ada).text).toContain('Firefox on Linux')
+  })
+
+  it('is not the same as none', async ({ ada }) => {
+    await fill()
+    const session = await ada.signIn()
+    const { sessions } = await session.sessions()
+    expect(sessions[0]!.user_agent).toBeNull()
+  })
+})
+
+describe('the cleanup', () => {
+  it('makes room by those that nobody signed in with for long, and never gives a number again', async ({
+    service,
+    clock,
+    ada,
+    signInUnder,
+  }) => {
+    await fill()
+    await signInUnder('browser 7')
+    clock.advance(retention.userAgents - 1)
+    await service.runCron('0 * * * *')
+    expect(await texts()).toHaveLength(maxUserAgents)
+    const current = await ada.signIn()
+    await current.from(under('browser 8')).updateMe({ bio: 'x' })
+    const last = await signInUnder('browser 9')
+    clock.advance(2)
+    await service.runCron('0 * * * *')
+    expect(await texts()).toEqual(['browser 9', `browser ${maxUserAgents - 1}`])
+    await signInUnder('Netscape/4')
+    const rows = await rowsOf('user_agents')
+    expect(rows.at(-1)).toMatchObject({ id: maxUserAgents + 1, text: 'Netscape/4' })
+    const { events } = await last.activity({ limit: 100 })
+    expect(events.find(({ type }) => type === 'user.profile_updated')).toMatchObject({ user_agent: 'other' })
+  })
+})
+
+describe('a sign-in', () => {
+  it('costs no round trip more for a new user agent, and two rows', async ({ ada, signInUnder }) => {
+    await signInUnder('Netscape/4')
+    const meter = countCosts(env)
+    const service = startService({ env: meter.bindings })
+    const { email, password } = ada
+    const signIn = async (userAgent: string) => {
+      await (ada.at(service) as Caller).from(under(userAgent)).login({ email, password })
+      return meter.take()
+    }
+    const known = await signIn('Netscape/4')
+    const fresh = await signIn('Opera/9')
+    expect(fresh.roundTrips).toBe(known.roundTrips)
+    expect(fresh.rowsWritten).toBe(known.rowsWritten + 2)
+    await write('delete from user_agents')
+    await fill()
+    const unlisted = await signIn('Lynx/2')
+    expect(unlisted.rowsWritten).toBe(known.rowsWritten)
+    expect(unlisted.rowsRead).toBeLessThan(known.rowsRead + 10)
+  })
+})
