@@ -7,6 +7,7 @@ import { applyLocalMigrations, isMigrated } from './dev/database.ts'
 import { readSeedArguments } from './seed/arguments.ts'
 import { replaceSeeded } from './seed/database.ts'
 import { putHistory } from './seed/histories.ts'
+import { originsOf } from './seed/origins.ts'
 import { hashForEverybody } from './seed/password.ts'
 import { knownPeople, personAt } from './seed/people.ts'
 import { Random } from './seed/random.ts'
@@ -28,7 +29,8 @@ await command(async () => {
   const startedAt = Date.now()
   const left: string[] = []
   let written = 0
-  replaceSeeded(server.stateDir, (put, isTaken) => {
+  replaceSeeded(server.stateDir, ({ put, isTaken, numberOf }) => {
+    const origins = originsOf(numberOf)
     const random = new Random(seed)
     const progress = showProgress('Seeding', users)
     let adminId = ''
@@ -41,7 +43,7 @@ await command(async () => {
         left.push(person.email)
         continue
       }
-      putHistory({ random, nowMs: startedAt, passwordHash, adminId, put }, person)
+      putHistory({ random, nowMs: startedAt, passwordHash, adminId, origins, put }, person)
       written += 1
     }
     progress.end()

@@ -1,32 +1,43 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { DatabaseSync, type StatementSync, type SQLInputValue } from 'node:sqlite'
+import { getTableColumns, getTableName } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { localDatabase } from '../dev/database.ts'
 import { Stop } from '../command.ts'
 import { seededEnding } from './random.ts'
-import { type Put, type Row, type Table, tables } from './rows.ts'
+import { type Put, type Table, tables } from './rows.ts'
+
+export interface Seeding {
+  put: Put
+  /** Whether an address belongs to an account that was not seeded. */
+  isTaken: (email: string) => boolean
+  /** The number of a user agent, which is listed from now on. */
+  numberOf: (userAgent: string) => number
+}
 
 /**
  * Replaces the rows of an earlier run, in one transaction with an exclusive lock. It opens the local file of
  * `npm run dev`, so it cannot reach a remote database.
  *
- * @param write puts the new rows; `isTaken` tells whether an address belongs to an account that was not seeded.
+ * @param write puts the new rows
  * @throws {Stop} when another process has the database open.
  */
-export function replaceSeeded(stateDir: string, write: (put: Put, isTaken: (email: string) => boolean) => void): void {
+export function replaceSeeded(stateDir: string, write: (seeding: Seeding) => void): void {
   // An idle server closes the file after about ten seconds, so it is worth waiting for the lock.
   using database = new DatabaseSync(localDatabase(stateDir), { timeout: 15_000 })
   lock(database)
   deleteSeeded(database)
-  const inserts = new Map<Table, StatementSync>()
+  const inserts = new Map<Table, Insert>()
   const users = database.prepare('SELECT email FROM users').all()
   const taken = new Set(users.map(({ email }) => email))
-  write(
-    (table, row) => {
+  write({
+    put: (table, row) => {
       let insert = inserts.get(table)
-      if (!insert) inserts.set(table, (insert = database.prepare(insertion(table, row))))
-      insert.run(row)
+      if (!insert) inserts.set(table, (insert = prepareInsert(database, table)))
+      insert(row)
     },
-    (email) => taken.has(email),
-  )
+    isTaken: (email) => taken.has(email),
+    numberOf: (userAgent) => listUserAgent(database, userAgent),
+  })
   // After an error the database is closed without a COMMIT, which rolls everything back.
   database.exec('COMMIT')
 }
@@ -45,13 +56,34 @@ const sqliteBusy = 5
 
 /** Also deletes sessions and links that were added to seeded accounts since: they cannot exist without their user. */
 function deleteSeeded(database: DatabaseSync): void {
-  for (const table of [...tables].toReversed()) {
-    const owner = ['sessions', 'one_time_links'].includes(table) ? `OR user_id LIKE '%${seededEnding}'` : ''
-    database.exec(`DELETE FROM ${table} WHERE id LIKE '%${seededEnding}' ${owner}`)
+  const isSeeded = (column: string) => `substr(${column}, -4) = x'${seededEnding}'`
+  for (const table of tables.toReversed()) {
+    const owner = 'userId' in table && 'expiresAt' in table ? `OR ${isSeeded('user_id')}` : ''
+    database.exec(`DELETE FROM ${getTableName(table)} WHERE ${isSeeded('id')} ${owner}`)
   }
 }
 
-function insertion(table: Table, row: Row): string {
-  const columns = Object.keys(row)
-  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map((column) => `:${column}`).join(', ')})`
+type Insert = (row: Readonly<Record<string, unknown>>) => void
+
+function prepareInsert(database: DatabaseSync, table: Table): Insert {
+  const columns: [string, SQLiteColumn][] = Object.entries(getTableColumns(table))
+  const names = columns.map(([, { name }]) => name)
+  const statement: StatementSync = database.prepare(
+    `INSERT INTO ${getTableName(table)} (${names.join()}) VALUES (${names.map(() => '?').join()})`,
+  )
+  return (row) => void statement.run(...columns.map(([key, column]) => stored(column, row[key])))
+}
+
+/** As the Worker stores it: by the column's own conversion. */
+function stored(column: SQLiteColumn, value: unknown): SQLInputValue {
+  if (value === null || value === undefined) return null
+  const driverValue: unknown = column.mapToDriverValue(value)
+  return driverValue instanceof ArrayBuffer ? new Uint8Array(driverValue) : (driverValue as SQLInputValue)
+}
+
+function listUserAgent(database: DatabaseSync, text: string): number {
+  database
+    .prepare('INSERT INTO user_agents (text, seen_at) VALUES (?, ?) ON CONFLICT (text) DO NOTHING')
+    .run(text, Date.now())
+  return Number(database.prepare('SELECT id FROM user_agents WHERE text = ?').get(text)?.['id'])
 }

@@ -1,17 +1,25 @@
 import { refreshTokenSeconds, retention } from '../../src/config/policy.ts'
+import { bytesOfUuid, newUserShard } from '../../src/crypto/random.ts'
+import { type AuditType, auditEvents } from '../../src/store/schema/audit.ts'
+import { type EmailParams, type EmailProblem, emails, emailProblems } from '../../src/store/schema/emails.ts'
+import { oneTimeLinks } from '../../src/store/schema/links.ts'
+import { registrations } from '../../src/store/schema/registrations.ts'
+import { sessions } from '../../src/store/schema/sessions.ts'
+import { users } from '../../src/store/schema/users.ts'
 import { type MailEnd, mailEnd } from './mail-ends.ts'
 import { type SeededPerson, dayMs } from './people.ts'
 import type { Random } from './random.ts'
-import type { Put, Row } from './rows.ts'
-import { places, userAgents } from './words.ts'
+import type { Origin, originsOf } from './origins.ts'
+import type { Put } from './rows.ts'
 
 /** Shared by the histories of all people. */
 export interface World {
   random: Random
   nowMs: number
-  passwordHash: string
+  passwordHash: Uint8Array<ArrayBuffer>
   /** The actor of suspensions and changes of role. */
   adminId: string
+  origins: ReturnType<typeof originsOf>
   put: Put
 }
 
@@ -26,24 +34,23 @@ const heldMs = 365 * dayMs
 export function putHistory(world: World, person: SeededPerson): void {
   const { random, nowMs, put } = world
   const lastLoginAt = person.activatedAt === null ? null : random.between(person.activatedAt, nowMs)
-  const problem =
-    person.status === 'active' && random.is(0.01) ? random.of(['bounced', 'complained', 'suppressed']) : null
-  put('users', {
+  const problem = person.status === 'active' && random.is(0.01) ? random.of(emailProblems) : null
+  put(users, {
     id: person.id,
     email: person.email,
-    password_hash: person.activatedAt === null ? null : world.passwordHash,
+    passwordHash: person.activatedAt === null ? null : world.passwordHash,
+    passwordId: person.activatedAt === null ? null : random.id(person.activatedAt),
     role: person.role,
     status: person.status,
-    first_name: person.firstName,
-    last_name: person.lastName,
-    avatar_url: null,
+    firstName: person.firstName,
+    lastName: person.lastName,
     bio: person.bio,
     locale: person.locale,
-    created_at: person.createdAt,
-    updated_at: lastLoginAt ?? person.createdAt,
-    activated_at: person.activatedAt,
-    last_login_at: lastLoginAt,
-    email_problem: problem,
+    updatedAt: new Date(lastLoginAt ?? person.createdAt),
+    activatedAt: dateOf(person.activatedAt),
+    lastLoginAt: dateOf(lastLoginAt),
+    suspendedByRole: person.status === 'suspended' ? 'ADMIN' : null,
+    emailProblem: problem,
   })
   putRegistration(world, person)
   if (person.activatedAt !== null && lastLoginAt !== null) putUse(world, person, person.activatedAt, lastLoginAt)
@@ -61,25 +68,24 @@ function putRegistration(world: World, person: SeededPerson): void {
     const registrationId = random.id(at)
     putEvent(world, 'user.registered', at, person.id, person.id)
     if (isPending) {
-      put('registrations', {
+      put(registrations, {
         id: registrationId,
         email: person.email,
-        password_hash: world.passwordHash,
-        first_name: person.firstName,
-        last_name: person.lastName,
+        passwordHash: world.passwordHash,
+        firstName: person.firstName,
+        lastName: person.lastName,
         locale: person.locale,
-        created_at: at,
       })
     }
     const emailId = putMail(world, person, 'registration', at, isPending ? { registrationId } : {})
     if (isPending && emailId !== undefined && at > nowMs - dayMs) {
-      put('one_time_links', {
+      put(oneTimeLinks, {
         id: emailId,
         purpose: 'activation',
-        user_id: person.id,
-        registration_id: registrationId,
-        created_at: at,
-        expires_at: at + dayMs,
+        userId: person.id,
+        registrationId,
+        createdAt: new Date(at),
+        expiresAt: new Date(at + dayMs),
       })
     }
   }
@@ -94,31 +100,33 @@ function putUse(world: World, person: SeededPerson, activatedAt: number, lastLog
     for (let session = 0; session < count; session++) {
       const createdAt = session === 0 ? lastLoginAt : random.between(Math.max(activatedAt, nowMs - 90 * dayMs), nowMs)
       const lastUsedAt = random.between(Math.max(createdAt, nowMs - 29 * dayMs), nowMs)
-      const id = random.id(createdAt)
-      const origin = originOf(random)
-      put('sessions', {
+      const id = random.id(createdAt, newUserShard)
+      const origin = world.origins.any(random)
+      put(sessions, {
         id,
-        user_id: person.id,
+        userId: person.id,
+        deviceId: random.id(createdAt),
         generation: random.below(200),
-        created_at: createdAt,
-        last_used_at: lastUsedAt,
-        expires_at: lastUsedAt + sessionLifeMs,
-        ...origin,
+        lastUsedAt: new Date(lastUsedAt),
+        expiresAt: new Date(lastUsedAt + sessionLifeMs),
+        ...world.origins.ofSession(origin),
       })
-      putEvent(world, 'user.signed_in', createdAt, person.id, person.id, { session_id: id }, origin)
+      putEvent(world, 'user.signed_in', createdAt, person.id, person.id, { subjectId: id, origin })
     }
   }
   const at = () => random.between(Math.max(activatedAt, nowMs - keptTrailMs), nowMs)
-  if (random.is(0.2)) putEvent(world, 'user.sign_in_refused', at(), null, person.id, { reason: 'wrong_password' })
-  if (random.is(0.15)) putEvent(world, 'user.profile_updated', at(), person.id, person.id, { fields: 'first_name bio' })
-  if (random.is(0.1)) putEvent(world, 'session.ended', at(), person.id, person.id, { sessions: 'others' })
+  if (random.is(0.2))
+    putEvent(world, 'user.sign_in_refused', at(), null, person.id, { detail: { reason: 'wrong_password' } })
+  if (random.is(0.15))
+    putEvent(world, 'user.profile_updated', at(), person.id, person.id, { detail: { fields: 'first_name bio' } })
+  if (random.is(0.1)) putEvent(world, 'session.ended', at(), person.id, person.id, { detail: { sessions: 'others' } })
   if (random.is(0.1)) putMailWithEvent(world, person, 'password_changed', 'user.password_changed', at())
   if (random.is(0.08)) putMailWithEvent(world, person, 'password_reset', 'user.password_reset_requested', at())
   if (random.is(0.1)) putMail(world, person, 'new_sign_in', at())
   if (random.is(0.005)) putMailWithEvent(world, person, 'session_reuse', 'session.reuse_detected', at())
   if (person.role !== 'USER') {
     const detail = { role: person.role }
-    putEvent(world, 'user.role_changed', at(), world.adminId, person.id, detail)
+    putEvent(world, 'user.role_changed', at(), world.adminId, person.id, { detail })
     putMail(world, person, 'role_changed', at(), detail)
   }
 }
@@ -127,40 +135,48 @@ function putSuspension(world: World, person: SeededPerson, earliest: number): vo
   const { random, nowMs } = world
   const at = random.between(earliest, nowMs)
   const reason = random.of(['Spam in comments', 'Asked for by the owner', 'Chargeback', 'Account taken over'])
-  putEvent(world, 'user.suspended', at, world.adminId, person.id, { reason })
+  putEvent(world, 'user.suspended', at, world.adminId, person.id, { detail: { reason } })
   putMail(world, person, 'account_suspended', at, { reason })
 }
 
-function putUndeliverable(world: World, person: SeededPerson, fate: string): void {
+function putUndeliverable(world: World, person: SeededPerson, fate: EmailProblem): void {
   const at = world.random.between(Math.max(person.createdAt, world.nowMs - keptMailsMs), world.nowMs)
   const emailId = putMail(world, person, 'new_sign_in', at, {}, { fate, status: 'sent' })
-  putEvent(world, 'email.undeliverable', at, null, person.id, { email_id: emailId ?? null, fate })
+  putEvent(world, 'email.undeliverable', at, null, person.id, { subjectId: emailId ?? null, detail: { fate } })
 }
 
-function putMailWithEvent(world: World, person: SeededPerson, template: string, type: string, at: number): void {
+function putMailWithEvent(world: World, person: SeededPerson, template: string, type: AuditType, at: number): void {
   putEvent(world, type, at, person.id, person.id)
   putMail(world, person, template, at)
 }
 
+interface About {
+  /** An email for `email.*`, a session for every other type. */
+  subjectId?: string | null
+  detail?: Record<string, string> | null
+  origin?: Origin
+}
+
 function putEvent(
-  { random, nowMs, put }: World,
-  type: string,
+  { random, nowMs, put, origins }: World,
+  type: AuditType,
   at: number,
   actorId: string | null,
   userId: string,
-  detail: object | null = null,
-  origin: Row = originOf(random),
+  { subjectId = null, detail = null, origin = origins.any(random) }: About = {},
 ): void {
   if (at < nowMs - keptTrailMs) return
-  put('audit_events', {
+  const byUser = actorId === userId
+  put(auditEvents, {
     id: random.id(at),
-    at,
     type,
-    actor_id: actorId,
-    user_id: userId,
+    userId,
+    byUser,
+    actorId: byUser ? null : actorId,
+    subjectId,
     ...origin,
-    request_id: random.id(at),
-    detail: detail && JSON.stringify(detail),
+    requestId: bytesOfUuid(random.id(at)),
+    detail,
   })
 }
 
@@ -170,38 +186,35 @@ function putMail(
   person: SeededPerson,
   template: string,
   at: number,
-  params: object = {},
+  params: EmailParams = {},
   end: MailEnd = mailEnd(random),
 ): string | undefined {
   if (at < nowMs - keptMailsMs) return undefined
   const isFinished = end.status !== 'queued' && end.status !== 'sending'
   const finishedAt = Math.min(at + 500 + random.below(5000), nowMs)
   const id = random.id(at)
-  put('emails', {
+  const dueAt = new Date(isFinished ? at : nowMs + heldMs)
+  put(emails, {
     id,
     template,
     recipient: person.email,
-    user_id: person.id,
-    budget: null,
-    params: JSON.stringify(params),
+    userId: person.id,
+    budget: template,
+    params,
     status: end.status,
     attempts: end.status === 'queued' ? 0 : end.status === 'failed' ? 1 + random.below(30) : 1,
-    due_at: isFinished ? at : nowMs + heldMs,
-    in_doubt_since: end.status === 'unknown' ? at : null,
-    linked_at: null,
-    batch_id: null,
-    batch_place: null,
-    provider_id: end.status === 'sent' ? random.id(at) : null,
+    dueAt,
+    announceAt: dueAt,
+    inDoubtSince: end.status === 'unknown' ? new Date(at) : null,
+    providerId: end.status === 'sent' ? random.id(at) : null,
     fate: end.fate ?? null,
-    delivered_at: end.fate === 'delivered' || end.fate === 'complained' ? finishedAt : null,
-    last_error: end.lastError ?? null,
-    created_at: at,
-    finished_at: isFinished ? finishedAt : null,
+    deliveredAt: end.fate === 'delivered' || end.fate === 'complained' ? new Date(finishedAt) : null,
+    lastError: end.lastError ?? null,
+    finishedAt: isFinished ? new Date(finishedAt) : null,
   })
   return id
 }
 
-function originOf(random: Random): Row {
-  const [prefix, country] = random.of(places)
-  return { ip: `${prefix}${1 + random.below(254)}`, country, user_agent: random.of(userAgents) }
+function dateOf(ms: number | null): Date | null {
+  return ms === null ? null : new Date(ms)
 }

@@ -1,9 +1,10 @@
+import type { EmailFate, EmailStatus } from '../../src/store/schema/emails.ts'
 import type { Random } from './random.ts'
 
 /** The final state of an email. */
 export interface MailEnd {
-  status: string
-  fate?: string
+  status: EmailStatus
+  fate?: EmailFate
   lastError?: string
 }
 

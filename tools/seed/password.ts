@@ -4,6 +4,7 @@ import { parseEnv } from 'node:util'
 import { parseSecretKeys } from '../../src/crypto/keys.ts'
 import { Stop, messageOf } from '../command.ts'
 
+const version = 1
 const rounds = 6
 const iterations = 100_000
 const hashBytes = 32
@@ -15,15 +16,16 @@ const hashBytes = 32
  *
  * @throws {Stop} when `.dev.vars` has no readable pepper.
  */
-export function hashForEverybody(password: string, devVarsPath: string): string {
+export function hashForEverybody(password: string, devVarsPath: string): Uint8Array<ArrayBuffer> {
   const { kid, key } = localPepper(devVarsPath)
   const salt = randomBytes(16)
   let output = salt
   for (let round = 0; round < rounds; round++) {
     output = pbkdf2Sync(password.normalize('NFC'), output, iterations, hashBytes, 'sha256')
   }
-  const hash = createHmac('sha256', key).update(output).digest('base64url')
-  return `$pbkdf2-sha256-chain$v=1$r=${rounds},i=${iterations},p=${kid}$${salt.toString('base64url')}$${hash}`
+  const hash = createHmac('sha256', key).update(output).digest()
+  const head = [version, rounds, iterations >> 16, (iterations >> 8) & 0xff, iterations & 0xff, kid.length]
+  return Uint8Array.from([...head, ...Buffer.from(kid), ...salt, ...hash])
 }
 
 /** The active key, which is the first. */

@@ -1,5 +1,6 @@
 import type { Role } from '../../src/permissions.ts'
 import type { UserStatus } from '../../src/store/schema/users.ts'
+import { newUserShard } from '../../src/crypto/random.ts'
 import { localAdminEmail } from '../dev/settings.ts'
 import { type Random } from './random.ts'
 import { bios, domains, firstNames, lastNames, locales } from './words.ts'
@@ -39,7 +40,7 @@ export function personAt(place: number, random: Random, nowMs: number): SeededPe
   const isNamed = known !== undefined || random.is(0.85)
   const isNeverActivated = status === 'pending' || (status === 'suspended' && random.is(0.1))
   return {
-    id: random.id(createdAt),
+    id: random.id(createdAt, newUserShard),
     email: known?.email ?? `${asciiOf(firstName)}.${asciiOf(lastName)}.${place}@${random.of(domains)}`,
     role: known?.role ?? (status === 'pending' ? 'USER' : roleOf(random.next())),
     status,

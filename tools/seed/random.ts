@@ -33,12 +33,16 @@ export class Random {
     return from + this.below(Math.max(1, to - from))
   }
 
-  /** A UUIDv7 that ends in `seededEnding`. The next run may replace rows with such ids. */
-  id(atMs: number): string {
+  /**
+   * A UUIDv7 that ends in `seededEnding`. The next run may replace rows with such ids.
+   *
+   * @param shard for the id of a user or a session, see `uuidv7` in src/crypto/random.ts
+   */
+  id(atMs: number, shard = this.below(2 ** 12)): string {
     const time = atMs.toString(16).padStart(12, '0')
     const bits = (count: number) => this.below(2 ** count)
     const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0')
-    return `${time.slice(0, 8)}-${time.slice(8)}-7${hex(bits(12), 3)}-${hex(0x8000 | bits(14), 4)}-${hex(bits(16), 4)}${seededEnding}`
+    return `${time.slice(0, 8)}-${time.slice(8)}-7${hex(shard, 3)}-${hex(0x8000 | bits(14), 4)}-${hex(bits(16), 4)}${seededEnding}`
   }
 }
 

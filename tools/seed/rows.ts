@@ -1,9 +1,13 @@
-/** A row by column name. Times are ms since the epoch. */
-type Value = string | number | null
-export type Row = Record<string, Value>
+import { auditEvents } from '../../src/store/schema/audit.ts'
+import { emails } from '../../src/store/schema/emails.ts'
+import { oneTimeLinks } from '../../src/store/schema/links.ts'
+import { registrations } from '../../src/store/schema/registrations.ts'
+import { sessions } from '../../src/store/schema/sessions.ts'
+import { users } from '../../src/store/schema/users.ts'
 
-export const tables = ['users', 'sessions', 'registrations', 'one_time_links', 'emails', 'audit_events'] as const
+/** Every table with seeded rows. A row comes after those that it refers to. */
+export const tables = [users, sessions, registrations, oneTimeLinks, emails, auditEvents] as const
 export type Table = (typeof tables)[number]
 
-/** Writes each row as it is made: the rows of two hundred thousand people need not fit into memory. */
-export type Put = (table: Table, row: Row) => void
+/** Writes each row as it is made: the rows of a million people need not fit into memory. */
+export type Put = <Into extends Table>(table: Into, row: Into['$inferInsert']) => void
