@@ -9,6 +9,7 @@ import { it as base } from '../support/fixtures.ts'
 import { subjects } from '../support/mails.ts'
 import { type Person, expectAlive, expectEnded } from '../support/person.ts'
 import { hexOf } from '../support/readable.ts'
+import { insertUserAgents } from '../support/rows.ts'
 import type { Answer, Call } from '../support/service.ts'
 import { nothing, observe, rowOf, rowsOf } from '../support/state.ts'
 
@@ -26,11 +27,7 @@ function at(ip: string | null, userAgent: string | null = firefox): Call {
 }
 
 /** Events and sessions name only user agents that somebody signed in with. */
-beforeEach(async () => {
-  for (const userAgent of [firefox, curl]) {
-    await env.DB.prepare('insert into user_agents (text, seen_at) values (?, 0)').bind(userAgent).run()
-  }
-})
+beforeEach(async () => void (await insertUserAgents([firefox, curl])))
 
 /** A refresh of a token by somebody who may be somewhere else than its owner. */
 const present = (person: Person, from: Call, token = person.refreshToken) =>

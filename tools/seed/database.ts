@@ -83,7 +83,8 @@ function stored(column: SQLiteColumn, value: unknown): SQLInputValue {
 
 function listUserAgent(database: DatabaseSync, text: string): number {
   database
-    .prepare('INSERT INTO user_agents (text, seen_at) VALUES (?, ?) ON CONFLICT (text) DO NOTHING')
+    .prepare(`INSERT INTO user_agents (text, seen_at, row_count)
+      SELECT ?, ?, count(*) + 1 FROM user_agents WHERE true ON CONFLICT (text) DO NOTHING`)
     .run(text, Date.now())
   return Number(database.prepare('SELECT id FROM user_agents WHERE text = ?').get(text)?.['id'])
 }
