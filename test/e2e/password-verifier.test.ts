@@ -14,7 +14,7 @@ const hasPython = spawnSync('python3', ['--version']).status === 0
 
 function verify(password: string, stored: string): string {
   const bytes = Buffer.from(stored, 'hex')
-  const kid = bytes.toString('ascii', 6, 6 + bytes[5]!)
+  const kid = bytes.toString('ascii', 6, 6 + (bytes[5] ?? 0))
   const script = join(root, 'docs/decisions/verify_password.py')
   const { stdout, stderr } = spawnSync('python3', [script, stored, peppers.get(kid) ?? ''], {
     input: password,

@@ -49,7 +49,8 @@ describe('a change of the password with the refresh token', () => {
       last_used_at: now.getTime(),
       expires_at: now.getTime() + 30 * day,
       ip: '198.51.100.9',
-      user_agent: 'Lynx/2',
+      // Nobody has signed in with it.
+      user_agent: 'other',
     })
     await expectAlive(current.holding(tokens, otherPassword))
   })

@@ -1,7 +1,6 @@
 /** The list of users at 200,000 users: what a page costs, whether it is complete, and the query plans. */
 import { env } from 'cloudflare:workers'
 import { expect } from 'vitest'
-import { timeOf } from '../../src/crypto/random.ts'
 import { connect } from '../../src/store/db.ts'
 import { type UserFilter, listUsers } from '../../src/store/users.ts'
 import type { QueryOf } from '../support/api.ts'
@@ -15,12 +14,12 @@ const population = 200_000
 /** Nearly all are active USERs, as in life. Without its index, a filter for the others would scan very many rows. */
 async function populate(): Promise<void> {
   await env.DB.prepare(`with recursive n(i) as (select 1 union all select i + 1 from n where i < ${population})
-    insert into users (id, email, role, status, created_at, updated_at)
-    select printf('%08x-0000-7000-8000-%012x', i, i),
+    insert into users (id, email, role, status, updated_at)
+    select unhex(printf('%08x000070008000%012x', i, i)),
       printf('%s%06d@example.com', case i % 4 when 0 then 'anna' when 1 then 'ben' when 2 then 'carla' else 'dov' end, i),
-      case when i % 5000 = 0 then 'ADMIN' when i % 1000 = 0 then 'MODERATOR' else 'USER' end,
-      case when i % 700 = 0 then 'suspended' when i % 300 = 0 then 'pending' else 'active' end,
-      i, i
+      case when i % 5000 = 0 then 2 when i % 1000 = 0 then 1 else 0 end,
+      case when i % 700 = 0 then 2 when i % 300 = 0 then 0 else 1 end,
+      i
     from n`).run()
 }
 
@@ -65,7 +64,7 @@ it(`reads a small constant times the page, whatever the filter, of ${population}
 
   // A page far from the start costs no more: pages start at a key, not at an offset.
   const deep = await listUsers(connect(env.DB), { after: '000003e8-0000-7000-8000-0000000003e8' }, 21)
-  expect(timeOf(deep[0]!.id).getTime()).toBe(999)
+  expect(deep[0]!.id).toBe('000003e7-0000-7000-8000-0000000003e7')
 })
 
 it('lists every user once and in order over the pages of every filter', async () => {
@@ -118,7 +117,9 @@ it('reads each kind of list along an index, without sorting', async () => {
     return results.map(({ detail }) => detail)
   }
   expect(await plan({})).toEqual(['SCAN users'])
-  expect(await plan({ after: 'x' })).toEqual(['SEARCH users USING PRIMARY KEY (id<?)'])
+  expect(await plan({ after: '000003e8-0000-7000-8000-0000000003e8' })).toEqual([
+    'SEARCH users USING PRIMARY KEY (id<?)',
+  ])
   expect(await plan({ emailPrefix: 'a' })).toEqual(['SEARCH users USING INDEX users_email (email>? AND email<?)'])
   expect(await plan({ role: 'ADMIN', status: 'active' })).toEqual([
     'SEARCH users USING INDEX users_role_status_id (role=? AND status=?)',
