@@ -101,7 +101,7 @@ test('the restore under maintenance, command by command', { timeout }, async () 
   assert.ok(!account.isMailPaused)
   assert.ok(existsSync(join(projectRoot, 'postern.sql')))
   const statements = (account.statements ?? []).join('\n')
-  assert.match(statements, /SELECT \* FROM audit_events[^]*restore[^]*DELETE FROM sessions/)
+  assert.match(statements, /FROM audit_events[^]*restore[^]*DELETE FROM sessions/)
   assert.ok(done.length >= 8, done.join('\n'))
 })
 

@@ -47,14 +47,12 @@ export function neededUntil(name: SetName, { replaced }: StoredKey): number | un
 }
 
 /**
- * SQL that counts the passwords hashed with a pepper. It contains no `$`, which a shell would expand, and no `LIKE`, for
- * which the `_` of an id is a wildcard.
+ * SQL that counts the passwords hashed with a pepper. At a fixed place a hash has the length of the pepper's id and the id,
+ * see src/crypto/password.ts. An operator can put in another id by hand, and a shell expands nothing of it.
  */
 export function countHashesUnder(pepperId: string): string {
-  // As src/crypto/password.ts stores it: the length of the pepper's id is byte 6 of a hash, counted from 1, and the id follows.
-  const bytes = [pepperId.length, ...Array.from(pepperId, (letter) => letter.charCodeAt(0))]
-  const lengthAndId = bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('')
-  const isUnder = `substr(password_hash, 6, ${1 + pepperId.length}) = x'${lengthAndId}'`
+  const length = `length('${pepperId}')`
+  const isUnder = `substr(password_hash, 6, 1 + ${length}) = CAST(char(${length}) || '${pepperId}' AS BLOB)`
   return `SELECT (SELECT count(*) FROM users WHERE ${isUnder}) AS users, (SELECT count(*) FROM registrations WHERE ${isUnder}) AS registrations`
 }
 
