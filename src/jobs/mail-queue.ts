@@ -31,7 +31,7 @@ export async function consumeDeadLetters(ctx: Ctx, batch: MessageBatch<MailJob>)
   for (const message of batch.messages) {
     const id = readId(message)
     try {
-      await closeDeadLetter(ctx, id)
+      if (isUuidv7(id)) await closeDeadLetter(ctx, id)
       message.ack()
     } catch (error) {
       log('error', 'mail.dead_letter_failed', { email_id: id, ...describeError(error) })

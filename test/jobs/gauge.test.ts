@@ -7,10 +7,11 @@ import { it } from '../support/fixtures.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { startService } from '../support/service.ts'
+import { write } from '../support/state.ts'
 
 const gauge = '*/10 * * * *'
 
-const setEmails = (changes: string) => bindings.DB.prepare(`update emails set ${changes}`).run()
+const setEmails = (changes: string) => write(`update emails set ${changes}`)
 
 /** A database whose file is as large as it says. */
 function sizedD1(bytes: number): D1Database {

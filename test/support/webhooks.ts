@@ -11,8 +11,15 @@ export interface Told {
   data: Record<string, unknown>
 }
 
-/** The event by which Resend tells of a fate. */
-export function eventOf(fate: EmailFate, mail: { id: string; to?: string[] }, rowId?: string): Told {
+/** What Resend knows of an email. */
+interface Known {
+  id: string
+  to?: string[]
+  tags?: { name: string; value: string }[]
+}
+
+/** The event by which Resend tells of a fate: of an email, or of one that carries the tag of another row. */
+export function eventOf(fate: EmailFate, mail: Known, rowId?: string): Told {
   const type = { soft_bounced: 'bounced', bounced: 'bounced' }[fate as string] ?? fate
   return {
     type: `email.${type}`,
@@ -23,6 +30,7 @@ export function eventOf(fate: EmailFate, mail: { id: string; to?: string[] }, ro
       to: mail.to ?? ['ada@example.com'],
       subject: 'Your Postern account is active',
       created_at: '2026-11-22T12:00:00.000000+00:00',
+      ...(mail.tags && { tags: Object.fromEntries(mail.tags.map(({ name, value }) => [name, value])) }),
       ...(rowId !== undefined && { tags: { outbox_id: rowId } }),
       ...(fate === 'bounced' && { bounce: { type: 'Permanent', subType: 'General', message: 'No such user.' } }),
       ...(fate === 'soft_bounced' && { bounce: { type: 'Transient', subType: 'MailboxFull', message: 'Full.' } }),
