@@ -212,14 +212,16 @@ describe('a webhook', () => {
     { tags: 'another name', told: { tags: { category: 'welcome' } } },
     { tags: 'no id', told: { tags: { outbox_id: 'x' } } },
     { tags: 'a number', told: { tags: { outbox_id: 7 } } },
-  ])('about an email without our tag is ignored, even if we know its id at Resend: $tags', async ({ told }, scene) => {
-    const { service, inbox, ada } = scene
-    const { id } = inbox.newest(ada)
-    const event = { ...eventOf('bounced', { id }), data: { email_id: id, bounce: { type: 'Permanent' }, ...told } }
-    const { answer, effects } = await observe(service, () => tell(service, event))
-    expectOk(answer)
-    expect(effects).toEqual(nothing)
-  })
+  ])(
+    'about an email without our tag is ignored, even if we know its id at Resend: $tags',
+    async ({ told }, { service, inbox, ada }) => {
+      const { id } = inbox.newest(ada)
+      const event = { ...eventOf('bounced', { id }), data: { email_id: id, bounce: { type: 'Permanent' }, ...told } }
+      const { answer, effects } = await observe(service, () => tell(service, event))
+      expectOk(answer)
+      expect(effects).toEqual(nothing)
+    },
+  )
 
   it('marks an email as sent whose answer was lost', async ({ service, clock, inbox, anonymous }) => {
     await anonymous.register({ email, password: goodPassword })
