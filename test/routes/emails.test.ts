@@ -14,7 +14,7 @@ import { consume, loseConnection, refuse, scriptResend } from '../support/mail-c
 import { it } from '../support/fixtures.ts'
 import { goodPassword } from '../support/person.ts'
 import { type Service, startService } from '../support/service.ts'
-import { rowsOf } from '../support/state.ts'
+import { rowsOf, write } from '../support/state.ts'
 import { eventOf, tell, webhookSecret } from '../support/webhooks.ts'
 
 const email = 'ada@example.com'
@@ -197,6 +197,7 @@ describe('among 60,000 mails', () => {
   })
 
   it('those that are sent are found behind a backlog, by pages that are short', async ({ service, admin }) => {
+    await write('delete from emails')
     await insert(60, 0, `${numbers.sent}`)
     await insert(2 * maxWalked + 5, 60, `${numbers.queued}`)
     const pages = await read(admin, service, 'status=sent')
