@@ -739,7 +739,7 @@ export interface paths {
         };
         /**
          * List the emails of the outbox
-         * @description Newest first, without their contents: no text, no link and no IP address of the request that caused them. Finished emails are kept for 30 days. Of a deleted account, only the last email is kept.
+         * @description Newest first, without their contents: no text, no link and no IP address of the request that caused them. Finished emails are kept for 30 days. Of a deleted account, only the last email is kept. A page with a `status` may be short or empty although there are more: go on until `next_cursor` is `null`.
          *
          *     Needs the permission `emails:read`.
          */
@@ -797,7 +797,7 @@ export interface paths {
         put?: never;
         /**
          * Receive events about emails from Resend
-         * @description Only for Resend. The body is an event (`email.delivered`, `email.delivery_delayed`, `email.failed`, `email.bounced`, `email.suppressed` or `email.complained`; others are accepted and ignored). It is signed as Standard Webhooks specifies, in `svix-id`, `svix-timestamp` and `svix-signature`. A signature that is missing, wrong or more than five minutes from now is refused with one and the same answer. Events may arrive twice, late and in any order. The path is `not_found` when the service has no `RESEND_WEBHOOK_SECRET`.
+         * @description Only for Resend. The body is an event (`email.delivered`, `email.delivery_delayed`, `email.failed`, `email.bounced`, `email.suppressed` or `email.complained`; others are accepted and ignored). It is signed as Standard Webhooks specifies, in `svix-id`, `svix-timestamp` and `svix-signature`. An event without the tag `outbox_id` of our emails changes nothing. A signature that is missing, wrong or more than five minutes from now is refused with one and the same answer. Events may arrive twice, late and in any order. The path is `not_found` when the service has no `RESEND_WEBHOOK_SECRET`.
          */
         post: operations["receiveResendWebhook"];
         delete?: never;

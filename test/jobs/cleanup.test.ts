@@ -1,4 +1,4 @@
-/** The hourly cleanup, and the emails that were lost on the way to the queue. */
+/** The hourly cleanup. */
 import { env } from 'cloudflare:workers'
 import { describe, expect } from 'vitest'
 import { bytesOfUuid, isUuidv7, uuidv7, uuidv7Floor } from '../../src/crypto/random.ts'
@@ -18,10 +18,9 @@ import {
   insertUsers,
 } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
-import { rowOf, rowsOf, write } from '../support/state.ts'
+import { rowsOf, write } from '../support/state.ts'
 
 const cleanup = '0 * * * *'
-const requeue = '*/5 * * * *'
 
 const { now } = new Clock()
 const time = now().getTime()
@@ -475,120 +474,6 @@ describe('a run of the cleanup', () => {
       expect(answer.status, `week ${week}`).toBe(200)
       current = current.holding(expectOk(answer))
     }
-  })
-})
-
-describe('an email that was lost on the way to the queue', () => {
-  const stranded = ago(5 * minute)
-  const queuedEmail = {
-    template: `''`,
-    recipient: `''`,
-    params: `'{}'`,
-    status: '0',
-    attempts: '0',
-    budget: `''`,
-    due_at: '0',
-  }
-
-  it('is queued again after five minutes, and not before', async ({ service, log }) => {
-    const email = (status: EmailStatus, id: string, dueAt: number) => ({
-      recipient: 'ada@example.com',
-      status,
-      id,
-      dueAt: new Date(dueAt),
-    })
-    const lost = {
-      queued: email('queued', idAt(stranded), stranded),
-      claimLapsed: email('sending', idAt(stranded), stranded),
-      longLost: email('queued', idAt(ago(3 * day)), ago(3 * day)),
-    }
-    const finished = (['sent', 'skipped', 'failed', 'unknown'] as const).map((status) =>
-      email(status, idAt(stranded), stranded),
-    )
-    await insertEmails([
-      ...Object.values(lost),
-      email('queued', idAt(stranded), stranded + 1),
-      email('sending', idAt(stranded), stranded + 1),
-      email('queued', idAt(time), time),
-      email('queued', idAt(stranded), time + hour),
-      ...finished,
-    ])
-    await service.runCron(requeue)
-    expect(service.queued.map(({ id }) => id).toSorted()).toEqual(
-      Object.values(lost)
-        .map(({ id }) => id)
-        .toSorted(),
-    )
-    expect(log.entries('mail.requeued')).toMatchObject([{ count: 3 }])
-    expect(await rowOf('emails', 'id = ?', lost.queued.id)).toMatchObject({ status: 'queued' })
-    await service.runCron(requeue)
-    expect(service.queued, 'not again at once').toHaveLength(3)
-  })
-
-  it('is queued in batches of 100, the longest waiting first', async ({ log }) => {
-    await insertMany('emails', 250, { ...queuedEmail, announce_at: `${ago(day)} - n` }, ago(day))
-    const batches: string[][] = []
-    const sendBatch = async (messages: Iterable<{ body: { id: string } }>) => {
-      batches.push(Array.from(messages, ({ body }) => body.id))
-    }
-    const MAIL_QUEUE = { sendBatch } as unknown as Env['MAIL_QUEUE']
-    await startService({ env: { MAIL_QUEUE } }).runCron(requeue)
-    expect(batches.map(({ length }) => length)).toEqual([100, 100, 50])
-    const sent = batches.flat()
-    expect(new Set(sent).size).toBe(250)
-    const number = (id: string) => Number.parseInt(id.slice(-12), 16)
-    expect(
-      sent.slice(0, 100).every((id) => number(id) >= 150),
-      'the oldest first',
-    ).toBe(true)
-    expect(log.entries('mail.requeued')).toMatchObject([{ count: 250 }])
-  })
-
-  it('is kept when the queue fails again', async ({ service, log }) => {
-    await insertMany('emails', 150, { ...queuedEmail, announce_at: `${ago(day)}` }, ago(day))
-    const queued = new Set<string>()
-    let failures = 1
-    const sendBatch = async (messages: Iterable<{ body: { id: string } }>) => {
-      if (queued.size > 0 && failures-- > 0) throw new Error('Queue sendBatch failed: overloaded')
-      for (const { body } of messages) queued.add(body.id)
-    }
-    const failing = startService({
-      env: { MAIL_QUEUE: { sendBatch } as unknown as Env['MAIL_QUEUE'] },
-      platform: { now: service.clock.now },
-    })
-    await expect(failing.runCron(requeue)).rejects.toThrow('Queue sendBatch failed')
-    expect(log.entries('job.failed')).toMatchObject([
-      { job: 'requeue', error_message: 'Queue sendBatch failed: overloaded' },
-    ])
-    expect(queued.size).toBe(100)
-    service.clock.advance(5 * minute)
-    await failing.runCron(requeue)
-    expect(queued.size).toBe(150)
-  })
-
-  it('reaches its recipient when the queue was down at the request', async ({
-    service,
-    clock,
-    inbox,
-    anonymous,
-    log,
-  }) => {
-    let isDown = true
-    const send = async (job: { id: string }) => {
-      if (isDown) throw new Error('Queue send failed: overloaded')
-      service.queued.push(job)
-    }
-    service.env.MAIL_QUEUE = { ...service.env.MAIL_QUEUE, send } as unknown as Env['MAIL_QUEUE']
-    const email = 'ada@example.com'
-    await anonymous.register({ email, password: goodPassword })
-    expect(log.entries('mail.queue_failed')).toMatchObject([
-      { level: 'warn', error_message: 'Queue send failed: overloaded' },
-    ])
-    isDown = false
-    clock.advance(5 * minute)
-    await service.runCron(requeue)
-    await service.deliver()
-    expect(inbox.linkToken(email)).toBeDefined()
   })
 })
 

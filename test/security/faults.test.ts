@@ -210,7 +210,7 @@ const jobId = '01936f6e-0000-7000-8000-00000000000a'
 
 async function insertJob(service: Service, template: EmailTemplate, params: Record<string, string | null> = {}) {
   const now = service.clock.now()
-  await insertEmails([{ id: jobId, template, recipient: email, params, dueAt: now, createdAt: now }])
+  await insertEmails([{ id: jobId, template, recipient: email, params, dueAt: now }])
 }
 
 /** Times and attempts differ after a second delivery. Nothing else may. */

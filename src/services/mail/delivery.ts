@@ -11,8 +11,8 @@
  * 2. A row stays with its request for as long as the request may have been accepted: after a crash, a lost or unreadable
  *    answer, or a 5xx. Whichever of the rows the queue delivers next, alone or with others, the whole request is claimed
  *    again and repeated in the same order under the same key. That claim is one statement, so only one consumer gets it.
- *    The rows are also postponed and finished in one statement, so they never separate; while one of them is not due, none
- *    can be claimed.
+ *    The rows are also postponed, finished and announced to the queue together, so they never separate; while one of them
+ *    is not due, none can be claimed.
  * 3. A list may only become shorter. An email leaves it when it has nothing to say any more (its link was used, so it has
  *    arrived; its account was deleted) or its recipient takes no more email. If the longer list was accepted, Resend
  *    refuses the shorter one with a 409, which proves that every email still in it was accepted. Otherwise the shorter list

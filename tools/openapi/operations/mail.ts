@@ -6,7 +6,7 @@ export const mailOperations: Operations = {
     tag: 'Administration',
     summary: 'List the emails of the outbox',
     description:
-      'Newest first, without their contents: no text, no link and no IP address of the request that caused them. Finished emails are kept for 30 days. Of a deleted account, only the last email is kept.',
+      'Newest first, without their contents: no text, no link and no IP address of the request that caused them. Finished emails are kept for 30 days. Of a deleted account, only the last email is kept. A page with a `status` may be short or empty although there are more: go on until `next_cursor` is `null`.',
     parameters: {
       user_id: 'Only emails to this user.',
       status: 'Only emails with this status.',
@@ -35,7 +35,7 @@ export const mailOperations: Operations = {
     tag: 'Service',
     summary: 'Receive events about emails from Resend',
     description:
-      'Only for Resend. The body is an event (`email.delivered`, `email.delivery_delayed`, `email.failed`, `email.bounced`, `email.suppressed` or `email.complained`; others are accepted and ignored). It is signed as Standard Webhooks specifies, in `svix-id`, `svix-timestamp` and `svix-signature`. A signature that is missing, wrong or more than five minutes from now is refused with one and the same answer. Events may arrive twice, late and in any order. The path is `not_found` when the service has no `RESEND_WEBHOOK_SECRET`.',
+      'Only for Resend. The body is an event (`email.delivered`, `email.delivery_delayed`, `email.failed`, `email.bounced`, `email.suppressed` or `email.complained`; others are accepted and ignored). It is signed as Standard Webhooks specifies, in `svix-id`, `svix-timestamp` and `svix-signature`. An event without the tag `outbox_id` of our emails changes nothing. A signature that is missing, wrong or more than five minutes from now is refused with one and the same answer. Events may arrive twice, late and in any order. The path is `not_found` when the service has no `RESEND_WEBHOOK_SECRET`.',
     answers: { 200: { description: 'Accepted.', schema: 'WebhookReceipt' } },
     problems: ['malformed_json', 'invalid_credentials', 'not_found'],
   },
