@@ -97,6 +97,12 @@ CREATE TABLE `sessions` (
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
 CREATE INDEX `sessions_user` ON `sessions` (`user_id`);--> statement-breakpoint
+CREATE TABLE `sweeps` (
+	`name` text PRIMARY KEY NOT NULL,
+	`start` any NOT NULL,
+	`stop` any
+) STRICT, WITHOUT ROWID;
+--> statement-breakpoint
 CREATE TABLE `user_agents` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`text` text NOT NULL,

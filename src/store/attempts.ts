@@ -1,4 +1,4 @@
-import { type SQL, and, eq, gte, inArray, lt, lte, or, sql } from 'drizzle-orm'
+import { type SQL, and, eq, lt, lte, or, sql } from 'drizzle-orm'
 import { type Db, always, insertWhere } from './db.ts'
 import { attemptCounters } from './schema/attempts.ts'
 
@@ -113,23 +113,4 @@ export function deleteAttemptsFor(db: Db, email: string | SQL, guard: SQL) {
   const { key } = attemptCounters
   const isOfDevice = sql`(${key} >= 'device:' || ${email} || ':' and ${key} < 'device:' || ${email} || ';')`
   return db.delete(attemptCounters).where(and(sql`(${key} = ${accountBudget(email)} or ${isOfDevice})`, guard))
-}
-
-/** Deletes one chunk of the budgets unused since `idleSince`, or since `exhaustedSince` if they are exhausted. */
-export function deleteIdleAttempts(
-  db: Db,
-  { max }: AttemptPolicy,
-  idleSince: Date,
-  exhaustedSince: Date,
-  limit: number,
-) {
-  const chunk = db
-    .select({ key: attemptCounters.key })
-    .from(attemptCounters)
-    .where(
-      sql`(${and(lt(attemptCounters.count, max), lt(attemptCounters.updatedAt, idleSince))})
-        or (${and(gte(attemptCounters.count, max), lt(attemptCounters.updatedAt, exhaustedSince))})`,
-    )
-    .limit(limit)
-  return db.delete(attemptCounters).where(inArray(attemptCounters.key, chunk))
 }

@@ -1,4 +1,4 @@
-import { type SQL, and, desc, eq, getTableColumns, inArray, lt, sql } from 'drizzle-orm'
+import { type SQL, and, desc, eq, getTableColumns, lt, sql } from 'drizzle-orm'
 import { type NewAuditEvent, eventOf, rowOf } from './audit-rows.ts'
 import { type Db, insertWhere, unindexed } from './db.ts'
 import { type AuditEvent, type AuditType, auditEvents } from './schema/audit.ts'
@@ -45,10 +45,4 @@ export async function listAuditEvents(
     .orderBy(desc(auditEvents.id))
     .limit(limit)
   return rows.map(eventOf)
-}
-
-/** One chunk of the events made before an id; gives what it deleted. */
-export function deleteAuditEventsBefore(db: Db, beforeId: string, limit: number) {
-  const chunk = db.select({ id: auditEvents.id }).from(auditEvents).where(lt(auditEvents.id, beforeId)).limit(limit)
-  return db.delete(auditEvents).where(inArray(auditEvents.id, chunk))
 }

@@ -1,8 +1,8 @@
-import { type SQL, and, eq, inArray, isNull, lt, ne, notInArray, sql } from 'drizzle-orm'
+import { type SQL, and, eq, isNull, ne, sql } from 'drizzle-orm'
 import { mailBudget, strandedMs } from '../config/policy.ts'
 import { timeOf, uuidv7Floor } from '../crypto/random.ts'
 import { type Db, type Expression, allOf, always, idList, insertWhere } from './db.ts'
-import { type Email, type EmailStatus, emails } from './schema/emails.ts'
+import { type Email, emails } from './schema/emails.ts'
 
 /** A row that is not stored yet. Its recipient and its budget may be computed by the database. Every email has a budget. */
 export type NewEmail = Omit<Email, 'recipient' | 'budget'> & {
@@ -95,16 +95,4 @@ export async function postponeAnnouncement(db: Db, ids: readonly string[], now: 
 /** Deletes every email to an address, sent or not. */
 export function deleteEmailsTo(db: Db, recipient: string | SQL, guard: SQL) {
   return db.delete(emails).where(and(eq(emails.recipient, recipient), ne(emails.recipient, sql`''`), guard))
-}
-
-const openStatuses: EmailStatus[] = ['queued', 'sending']
-
-/** Deletes one chunk of the finished rows from before an id. */
-export function deleteFinishedEmailsBefore(db: Db, beforeId: string, limit: number) {
-  const chunk = db
-    .select({ id: emails.id })
-    .from(emails)
-    .where(and(lt(emails.id, beforeId), notInArray(emails.status, openStatuses)))
-    .limit(limit)
-  return db.delete(emails).where(inArray(emails.id, chunk))
 }

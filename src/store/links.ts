@@ -1,4 +1,4 @@
-import { type SQL, and, eq, gt, inArray, lt, lte, sql } from 'drizzle-orm'
+import { type SQL, and, eq, gt, inArray, sql } from 'drizzle-orm'
 import { type Db, idList, insertWhere } from './db.ts'
 import { type LinkPurpose, type OneTimeLink, oneTimeLinks } from './schema/links.ts'
 import { emails } from './schema/emails.ts'
@@ -87,21 +87,4 @@ function isLive(id: string, purpose: LinkPurpose, now: Date) {
 export function deleteLinksOf(db: Db, userId: string, guard: SQL, purpose?: LinkPurpose) {
   const kind = purpose === undefined ? undefined : eq(oneTimeLinks.purpose, purpose)
   return db.delete(oneTimeLinks).where(and(eq(oneTimeLinks.userId, userId), kind, guard))
-}
-
-/** Deletes one chunk of the expired links from before an id. Links of open emails stay, because delivery may renew them. */
-export function deleteExpiredLinks(db: Db, beforeId: string, now: Date, limit: number) {
-  const isOpen = and(sql`${emails.id} = ${oneTimeLinks.id}`, inArray(emails.status, ['queued', 'sending']))
-  const chunk = db
-    .select({ id: oneTimeLinks.id })
-    .from(oneTimeLinks)
-    .where(
-      and(
-        lt(oneTimeLinks.id, beforeId),
-        lte(oneTimeLinks.expiresAt, now),
-        sql`not exists (select 1 from ${emails} where ${isOpen})`,
-      ),
-    )
-    .limit(limit)
-  return db.delete(oneTimeLinks).where(inArray(oneTimeLinks.id, chunk))
 }

@@ -1,5 +1,5 @@
-import { type SQL, and, asc, eq, inArray, lt, sql } from 'drizzle-orm'
-import { type Db, allOf, idList, idParam, insertWhere } from './db.ts'
+import { type SQL, and, eq, sql } from 'drizzle-orm'
+import { type Db, allOf, idList, insertWhere } from './db.ts'
 import { type Registration, registrations } from './schema/registrations.ts'
 import { users } from './schema/users.ts'
 
@@ -29,21 +29,4 @@ export function selectNewestRegistrations(db: Db, addresses: readonly string[]) 
 
 export function deleteRegistrationsOf(db: Db, email: string | SQL, guard: SQL) {
   return db.delete(registrations).where(and(eq(registrations.email, email), guard))
-}
-
-/** Deletes one chunk of the registrations from before an id whose address has neither a newer one nor a pending user. */
-export function deleteRegistrationsBefore(db: Db, beforeId: string, limit: number) {
-  const chunk = db
-    .select({ id: registrations.id })
-    .from(registrations)
-    .where(
-      and(
-        lt(registrations.id, beforeId),
-        sql`not exists (select 1 from registrations as newer where newer.email = ${registrations.email} and newer.id >= ${idParam(beforeId)})`,
-        sql`not exists (select 1 from users where users.email = ${registrations.email} and ${eq(users.status, 'pending')})`,
-      ),
-    )
-    .orderBy(asc(registrations.id))
-    .limit(limit)
-  return db.delete(registrations).where(inArray(registrations.id, chunk))
 }

@@ -1,4 +1,4 @@
-import { type SQL, and, desc, eq, getTableColumns, gt, inArray, lt, lte, ne, sql } from 'drizzle-orm'
+import { type SQL, and, desc, eq, getTableColumns, gt, inArray, ne, sql } from 'drizzle-orm'
 import type { Role } from '../permissions.ts'
 import { type Db, idParam, insertWhere } from './db.ts'
 import { type Session, sessions } from './schema/sessions.ts'
@@ -169,23 +169,4 @@ export function listSessionsOf(db: Db, userId: string, now: Date) {
     .from(sessions)
     .where(and(eq(sessions.userId, userId), gt(sessions.expiresAt, now)))
     .orderBy(desc(sessions.id))
-}
-
-/** The last id among the next `limit` sessions after `afterId` and before `beforeId`; null when there are none. */
-export async function lastSessionIdOfChunk(db: Db, afterId: string, beforeId: string, limit: number) {
-  const chunk = db
-    .select({ id: sessions.id })
-    .from(sessions)
-    .where(and(gt(sessions.id, afterId), lt(sessions.id, beforeId)))
-    .orderBy(sessions.id)
-    .limit(limit)
-    .as('chunk')
-  const [row] = await db.select({ last: sql<string | null>`max(${chunk.id})`.mapWith(sessions.id) }).from(chunk)
-  return row?.last ?? null
-}
-
-export function deleteExpiredSessionsBetween(db: Db, afterId: string, lastId: string, now: Date) {
-  return db
-    .delete(sessions)
-    .where(and(gt(sessions.id, afterId), lte(sessions.id, lastId), lte(sessions.expiresAt, now)))
 }

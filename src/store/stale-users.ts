@@ -8,6 +8,9 @@ import { oneTimeLinks } from './schema/links.ts'
 import { registrations } from './schema/registrations.ts'
 import { users } from './schema/users.ts'
 
+/** How many statements `expireStaleUsers` sends. */
+export const staleUserStatements = 4
+
 /**
  * Deletes one chunk of the accounts that nobody activated: pending, without a registration since `beforeId`, and without a
  * link that could still activate them. One batch, so that every statement sees the same accounts.

@@ -319,11 +319,11 @@ describe('a run of the cleanup', () => {
     one_time_links: 40,
     sessions: 40,
     attempt_counters: 0,
-    users: 40,
     registrations: 40,
     emails: 40,
-    user_agents: 0,
     audit_events: 60,
+    user_agents: 0,
+    users: 40,
   }
 
   it('logs a line with the count for each table, and a second run deletes nothing', async ({ service, log }) => {

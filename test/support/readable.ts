@@ -10,6 +10,7 @@ import { emails } from '../../src/store/schema/emails.ts'
 import { oneTimeLinks } from '../../src/store/schema/links.ts'
 import { registrations } from '../../src/store/schema/registrations.ts'
 import { sessions } from '../../src/store/schema/sessions.ts'
+import { sweeps } from '../../src/store/schema/sweeps.ts'
 import { userAgents } from '../../src/store/schema/user-agents.ts'
 import { users } from '../../src/store/schema/users.ts'
 
@@ -20,6 +21,7 @@ const tables: readonly SQLiteTable[] = [
   oneTimeLinks,
   registrations,
   sessions,
+  sweeps,
   userAgents,
   users,
 ]

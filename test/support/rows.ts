@@ -99,6 +99,9 @@ export const insertAuditEvents = (
 /** IPv4 alone. */
 const addressBytes = (ip: string) => Uint8Array.from(ip.split('.'), Number)
 
+export const insertAttempts = (rows: Given<typeof attemptCounters, 'key'>[]) =>
+  insertRows(attemptCounters, rows, () => ({ count: 1, allowedAt: start, updatedAt: start, inFlight: 0, series: '' }))
+
 /** Sets how many wrong passwords in a row are counted for an address. A negative count allows so many more tries. */
 export async function setAttempts(email: string, count: number, allowedAt = new Date(0)): Promise<void> {
   const key = `account:${email}`

@@ -62,7 +62,9 @@ export async function snapshot(): Promise<Map<string, Map<string, Row>>> {
   return new Map(
     names.map((name, place) => [
       name,
-      new Map(results[place]!.results.map((row) => [String(row['id'] ?? row['key']), withShortAddress(row)])),
+      new Map(
+        results[place]!.results.map((row) => [String(row['id'] ?? row['key'] ?? row['name']), withShortAddress(row)]),
+      ),
     ]),
   )
 }
