@@ -43,6 +43,11 @@ export function isUuidv7(text: string): boolean {
   return uuidPattern.test(text)
 }
 
+/** Whether a text is a UUID of any version, in the spelling that we use: two spellings of one id would be the same row. */
+export function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
+}
+
 /** When an id was made, from its first 48 bits. */
 export function timeOf(id: string): Date {
   return new Date(parseInt(id.slice(0, 8) + id.slice(9, 13), 16))
@@ -50,7 +55,7 @@ export function timeOf(id: string): Date {
 
 /** @throws {TypeError} for a text that is no UUID: an id of a wrong length would match nothing without a word */
 export function bytesOfUuid(text: string): Uint8Array<ArrayBuffer> {
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) throw new TypeError(`not a UUID: ${text}`)
+  if (!isUuid(text)) throw new TypeError(`not a UUID: ${text}`)
   const hex = text.replaceAll('-', '')
   return Uint8Array.from({ length: 16 }, (_, place) => parseInt(hex.slice(2 * place, 2 * place + 2), 16))
 }

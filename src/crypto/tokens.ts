@@ -6,6 +6,7 @@
  */
 import { type JWTHeaderParameters, type JWTPayload, SignJWT, jwtVerify } from 'jose'
 import type { Reason } from '../reasons.ts'
+import { isUuid } from './random.ts'
 import type { KeyRing, SecretKey, SigningKey } from './keys.ts'
 
 /** Clocks of two machines differ: a token may be this far ahead of ours. */
@@ -24,6 +25,8 @@ const algorithms = {
   secretKeys: ['HS256'],
 }
 
+/** Of a row: the database knows no other. */
+const id = (value: unknown): value is string => typeof value === 'string' && isUuid(value)
 const text = (value: unknown): value is string => typeof value === 'string' && value !== ''
 /** Words separated by spaces; there may be none. */
 const words = (value: unknown): value is string => typeof value === 'string'
@@ -46,16 +49,16 @@ const tokenKinds = {
     keys: 'signingKeys',
     audience: 'audience',
     lifetime: 'accessTokenSeconds',
-    claims: { client_id: text, sub: text, sid: text, jti: text, role: text, scope: words },
+    claims: { client_id: text, sub: id, sid: id, jti: text, role: text, scope: words },
   },
-  'rt+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { sid: text, gen: count } },
-  'activation+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { jti: text } },
-  'reset+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { jti: text } },
+  'rt+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { sid: id, gen: count } },
+  'activation+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { jti: id } },
+  'reset+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { jti: id } },
   'device+jwt': {
     keys: 'secretKeys',
     audience: 'issuer',
     lifetime: 'deviceTokenSeconds',
-    claims: { jti: text, email_sha256: text, password_id: text },
+    claims: { jti: id, email_sha256: text, password_id: id },
   },
 } as const satisfies Record<string, TokenKind>
 

@@ -57,12 +57,15 @@ const settings: TokenSettings = {
   accessTokenSeconds,
   deviceTokenSeconds,
 }
-const claims = { client_id: 'postern', sub: 'user', sid: 'session', jti: 'token', role: 'USER', scope: 'users:read' }
+const [user, session] = ['01a20320-a200-7000-8000-00000000000a', '01a20320-a200-7000-8000-00000000000b']
+const link = '01a20320-a200-7000-9abc-00000000000c'
+const device = '3f333df6-90a4-4fda-8dd3-9485d27cee36'
+const claims = { client_id: 'postern', sub: user, sid: session, jti: device, role: 'USER', scope: 'users:read' }
 const internalClaims = {
-  'rt+jwt': { sid: 's', gen: 3 },
-  'activation+jwt': { jti: 'j' },
-  'reset+jwt': { jti: 'j' },
-  'device+jwt': { jti: 'j', email_sha256: 'e', password_id: 'p' },
+  'rt+jwt': { sid: session, gen: 3 },
+  'activation+jwt': { jti: link },
+  'reset+jwt': { jti: link },
+  'device+jwt': { jti: device, email_sha256: 'e', password_id: user },
 }
 const inTenMinutes = new Date(now().getTime() + 10 * minute)
 const inAnHour = new Date(now().getTime() + hour)
@@ -294,9 +297,9 @@ describe('the kinds of tokens', () => {
   })
 
   it('give the same internal token whenever it is made from the same row', async () => {
-    const sign = () => signToken(settings, 'rt+jwt', { sid: 'session', gen: 7 }, now(), inAnHour)
+    const sign = () => signToken(settings, 'rt+jwt', { sid: session, gen: 7 }, now(), inAnHour)
     expect(new Set(await Promise.all(Array.from({ length: 20 }, sign))).size).toBe(1)
-    const other = await signToken(settings, 'rt+jwt', { sid: 'session', gen: 8 }, now(), inAnHour)
+    const other = await signToken(settings, 'rt+jwt', { sid: session, gen: 8 }, now(), inAnHour)
     expect(other).not.toBe(await sign())
   })
 })
@@ -310,22 +313,25 @@ describe.each([
     sign: withEd25519,
     typ: 'at+jwt' as TokenType,
     needed: ['client_id', 'sub', 'sid', 'jti', 'role', 'scope'],
+    ids: ['sub', 'sid'],
   },
   {
     family: 'a refresh token',
     header: { alg: 'HS256', typ: 'rt+jwt', kid: 'a' } as Record<string, unknown>,
-    payload: { sid: 'session', gen: 1, iss: issuer, aud: issuer, iat, exp: iat + 3600 } as Record<string, unknown>,
+    payload: { sid: session, gen: 1, iss: issuer, aud: issuer, iat, exp: iat + 3600 } as Record<string, unknown>,
     sign: withSecretA,
     typ: 'rt+jwt' as TokenType,
     needed: ['sid', 'gen'],
+    ids: ['sid'],
   },
   {
     family: 'a link token',
     header: { alg: 'HS256', typ: 'reset+jwt', kid: 'a' } as Record<string, unknown>,
-    payload: { jti: 'link', iss: issuer, aud: issuer, iat, exp: iat + 3600 } as Record<string, unknown>,
+    payload: { jti: link, iss: issuer, aud: issuer, iat, exp: iat + 3600 } as Record<string, unknown>,
     sign: withSecretA,
     typ: 'reset+jwt' as TokenType,
     needed: ['jti'],
+    ids: ['jti'],
   },
   {
     family: 'a device token',
@@ -337,8 +343,9 @@ describe.each([
     sign: withSecretA,
     typ: 'device+jwt' as TokenType,
     needed: ['jti', 'email_sha256', 'password_id'],
+    ids: ['jti', 'password_id'],
   },
-])('$family', ({ header, payload, sign, typ, needed }) => {
+])('$family', ({ header, payload, sign, typ, needed, ids }) => {
   const verify = (token: string, at?: Date) => claimsIn(typ, token, at)
   const exp = payload['exp'] as number
 
@@ -399,6 +406,13 @@ describe.each([
     const infinite = JSON.stringify({ ...payload, [name]: '?' }).replace('"?"', '1e400')
     expect(JSON.parse(infinite)[name]).toBe(Number.POSITIVE_INFINITY)
     expect(await verify(await compact(header, infinite, sign))).toBeUndefined()
+  })
+
+  it.each(ids)('is refused when its %s is no id, which the database would not take', async (name) => {
+    const good = String(payload[name])
+    for (const value of ['x', good.toUpperCase(), good.slice(1), `${good}0`, `${good}\n`, good.replaceAll('-', '')]) {
+      expect(await refusalOf(typ, await compact(header, { ...payload, [name]: value }, sign)), value).toBe('bad_claims')
+    }
   })
 
   it.each(needed)('is refused without %s, or with a value of another type', async (name) => {
@@ -524,7 +538,7 @@ describe('key rotation', () => {
 
   it('signs with the first secret, verifies with all, and no longer with a removed one', async () => {
     const make = (secretKeys: typeof secrets) =>
-      signToken({ ...settings, secretKeys }, 'reset+jwt', { jti: 'link' }, now(), inAnHour)
+      signToken({ ...settings, secretKeys }, 'reset+jwt', { jti: link }, now(), inAnHour)
     const verify = (secretKeys: typeof secrets, token: string) =>
       claimsIn('reset+jwt', token, now(), { ...settings, secretKeys })
     const old = await make(ring(secretA))
