@@ -49,6 +49,8 @@ interface Kind {
   asks?: 'user' | 'own_registration' | 'newest_registration'
   /** The act that caused the email is in the audit trail already, so making its link is no event of its own. */
   isOnRecord?: true
+  /** The text, or the event for its link, says where the request came from. */
+  needsOrigin?: true
   /** Undefined when there is nothing left to say, and the email is skipped. */
   plan: (email: Email, facts: Facts) => Plan | undefined
   /** What a finished row no longer keeps. */
@@ -63,11 +65,17 @@ const table = {
     isOnRecord: true,
     plan: (email, facts) => (facts.user?.status === 'pending' ? planActivation(facts) : planRefusal(email, facts)),
   },
-  activation: { budget: 'activation', asks: 'newest_registration', plan: (_, facts) => planActivation(facts) },
+  activation: {
+    budget: 'activation',
+    asks: 'newest_registration',
+    needsOrigin: true,
+    plan: (_, facts) => planActivation(facts),
+  },
   account_activated: { budget: 'account_activated', plan: () => say({ template: 'account_activated' }) },
   password_reset: {
     budget: 'password_reset',
     asks: 'user',
+    needsOrigin: true,
     plan: ({ params }, facts) =>
       planReset(facts, ({ url: link, expiresAt }) => {
         const from = params.byAdministrator ? 'administrator' : readWhereabouts(params)
@@ -121,6 +129,7 @@ export function findKind(template: string): Kind | undefined {
 function reportIncident(template: Extract<Message, { at: Date }>['template']): Kind {
   return {
     budget: template,
+    needsOrigin: true,
     plan: ({ id, params }) => say({ template, at: timeOf(id), from: readWhereabouts(params) }),
   }
 }

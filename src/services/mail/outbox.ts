@@ -20,8 +20,8 @@ export function newEmail(
   params: EmailParams = {},
 ): NewEmail {
   const now = ctx.now()
-  const from = params.byAdministrator ? {} : ctx.origin
-  const { budget } = emailKinds[template]
+  const { budget, needsOrigin } = emailKinds[template]
+  const from = needsOrigin && !params.byAdministrator ? ctx.origin : {}
   return {
     id: uuidv7(now),
     template,
