@@ -7,6 +7,15 @@ CREATE TABLE `attempt_counters` (
 	`series` text DEFAULT '' NOT NULL
 ) STRICT, WITHOUT ROWID;
 --> statement-breakpoint
+CREATE TABLE `audit_seals` (
+	`number` integer PRIMARY KEY NOT NULL,
+	`hour` integer NOT NULL,
+	`digest` text NOT NULL,
+	`kid` text NOT NULL,
+	`first` integer NOT NULL
+) STRICT, WITHOUT ROWID;
+--> statement-breakpoint
+CREATE INDEX `audit_seals_hour` ON `audit_seals` (`hour`);--> statement-breakpoint
 CREATE TABLE `audit_events` (
 	`id` blob PRIMARY KEY NOT NULL,
 	`type` integer NOT NULL,

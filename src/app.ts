@@ -12,6 +12,7 @@ import { refuseDuringMaintenance } from './http/maintenance.ts'
 import { logRequest } from './http/request-log.ts'
 import { withContext } from './http/with-context.ts'
 import { administrationRoutes } from './routes/administration.ts'
+import { auditArchiveRoutes } from './routes/audit-archive.ts'
 import { auditRoutes } from './routes/audit-events.ts'
 import { descriptionRoutes } from './routes/description.ts'
 import { emailRoutes } from './routes/emails.ts'
@@ -50,6 +51,7 @@ export function createApp(platform: Platform) {
   app.route('/users/me', meRoutes)
   app.route('/users', administrationRoutes)
   app.route('/audit-events', auditRoutes)
+  app.route('/audit-archive', auditArchiveRoutes)
   app.route('/emails', emailRoutes)
   app.route('/roles', roleRoutes)
   app.route('/webhooks', webhookRoutes)

@@ -1,6 +1,6 @@
 /** The composition root: turns bindings into what the services need, once for each request or job. */
 import { accessTokenSeconds, deviceTokenSeconds } from './config/policy.ts'
-import { type Config, type Secrets, readSettings } from './config/settings.ts'
+import { type Config, type Secrets, archiveOf, readSettings } from './config/settings.ts'
 import { type WorkFactor, productionWork } from './crypto/password.ts'
 import type { TokenSettings } from './crypto/tokens.ts'
 import { type Db, connect } from './store/db.ts'
@@ -41,6 +41,8 @@ export interface Ctx extends Platform {
   db: Db
   revocations: KVNamespace
   mailQueue: Queue<MailJob>
+  /** Where old audit events go; `null` when they are deleted. */
+  auditArchive: R2Bucket | null
   origin: Origin
   /** Runs `work` after the response (waitUntil). `work` must log its own failures. */
   defer: (work: Promise<void>) => void
@@ -69,6 +71,7 @@ export async function createContext(
     db: connect(env.DB, platform),
     revocations: env.REVOCATIONS,
     mailQueue: env.MAIL_QUEUE,
+    auditArchive: archiveOf(env),
     origin,
     defer: (work) => execution.waitUntil(work),
   }

@@ -27,6 +27,7 @@ export const logEvents = [
   'job.failed',
   'job.unknown',
   'job.paused',
+  'archive',
   'cleanup',
   'cleanup.failed',
 ] as const

@@ -47,6 +47,8 @@ describe('a configuration', () => {
       turnstileUrl: 'https://challenges.cloudflare.com/turnstile/v0/siteverify',
       corsOrigins: [],
       limitsRates: false,
+      auditDays: 400,
+      auditArchiveDays: 400,
       pwnedPasswordsUrl: null,
       requiresBreachCheck: false,
     })
@@ -93,6 +95,11 @@ describe('a configuration', () => {
     { name: 'PASSWORD_MIN_LENGTH', value: ' ', expected: { passwordMinLength: 8 } },
     { name: 'PASSWORD_MIN_LENGTH', value: '64', expected: { passwordMinLength: 64 } },
     { name: 'PASSWORD_MIN_LENGTH', value: 12, expected: { passwordMinLength: 12 } },
+    { name: 'AUDIT_DAYS', value: '', expected: { auditDays: 400, auditArchiveDays: 400 } },
+    { name: 'AUDIT_DAYS', value: 3650, expected: { auditDays: 3650 } },
+    { name: 'AUDIT_DAYS', value: '30', expected: { auditDays: 30 } },
+    { name: 'AUDIT_ARCHIVE', value: {}, expected: { auditDays: 90, auditArchiveDays: 400 } },
+    { name: 'AUDIT_ARCHIVE_DAYS', value: '31', expected: { auditArchiveDays: 31 } },
     { name: 'MAIL_FROM', value: 'accounts@example.com', expected: { mailFrom: 'accounts@example.com' } },
     { name: 'SUPPORT_CONTACT', value: undefined, expected: { supportUrl: null } },
     { name: 'SUPPORT_CONTACT', value: ' ', expected: { supportUrl: null } },
@@ -153,6 +160,14 @@ describe('a configuration', () => {
 })
 
 describe('the report of an invalid configuration', () => {
+  it('wants the archive to keep events longer than the database, where there is an archive', async () => {
+    const days = { AUDIT_DAYS: '90', AUDIT_ARCHIVE_DAYS: '90' }
+    expect(await configOf(days)).toMatchObject({ auditDays: 90 })
+    expect(await problemsOf({ ...days, AUDIT_ARCHIVE: {} })).toEqual([
+      'AUDIT_ARCHIVE_DAYS must be more than AUDIT_DAYS',
+    ])
+  })
+
   it.each(['DB', 'REVOCATIONS', 'MAIL_QUEUE'])('names the missing binding %s', async (name) => {
     expect(await problemsOf({ [name]: undefined })).toEqual([`the binding ${name} is missing`])
   })
@@ -241,6 +256,9 @@ describe('the report of an invalid configuration', () => {
     },
     { name: 'BOOTSTRAP_ADMIN_EMAIL', value: 7, problem: 'must be an e-mail address or empty' },
     { name: 'PASSWORD_MIN_LENGTH', value: '7', problem: 'must be a whole number from 8 to 64' },
+    { name: 'AUDIT_DAYS', value: '29', problem: 'must be a whole number from 30 to 3650, or empty' },
+    { name: 'AUDIT_DAYS', value: 'a year', problem: 'must be a whole number from 30 to 3650, or empty' },
+    { name: 'AUDIT_ARCHIVE_DAYS', value: '3651', problem: 'must be a whole number from 30 to 3650, or empty' },
     { name: 'PASSWORD_MIN_LENGTH', value: '65', problem: 'must be a whole number from 8 to 64' },
     { name: 'PASSWORD_MIN_LENGTH', value: '8.5', problem: 'must be a whole number from 8 to 64' },
     { name: 'PASSWORD_MIN_LENGTH', value: 'eight', problem: 'must be a whole number from 8 to 64' },

@@ -23,6 +23,8 @@ export default defineConfig(async () => ({
           PWNED_PASSWORDS_URL: '',
           ...testSecrets,
         },
+        // Under another name: only tests of the archive have one.
+        r2Buckets: ['ARCHIVE_BUCKET'],
         queueConsumers: { 'postern-mail': { maxBatchTimeout: 0.05 } },
       },
     }),

@@ -685,11 +685,39 @@ export interface paths {
         };
         /**
          * Read the audit trail
-         * @description Newest first. Includes refused attempts, but no refreshes.
+         * @description Newest first. Includes refused attempts, but no refreshes. Events older than a time that the operator sets may be in the archive instead: `archived_before` says from when on the list is complete.
          *
          *     Needs the permission `audit:read`.
          */
         get: operations["listAuditEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit-archive": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the archive of the audit trail
+         * @description The objects of the archive, oldest first, as they are stored. One object holds the events of an hour, or a part of them. Nothing is verified: `npm run audit -- verify` compares seals, lines and digests. Without an archive the list is empty. A page may have fewer objects than `limit`, if they are large.
+         *
+         *     Needs the permission `audit:read`.
+         */
+        get: operations["readAuditArchive"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1108,6 +1136,24 @@ export interface components {
         };
         AuditEventPage: {
             events: components["schemas"]["AuditEvent"][];
+            /** @description The `cursor` of the next page; `null` on the last page. */
+            next_cursor: string | null;
+            /** @description Events before this instant are in the archive and not in this list; `null` when none is archived. */
+            archived_before: string | null;
+        };
+        AuditArchivePage: {
+            objects: {
+                /** @description The place in the archive, from 1 and without gaps. */
+                number: number;
+                /** @description The name in the bucket. */
+                name: string;
+                /** @description The SHA-256 of the seal in base64url, as the database keeps it. */
+                digest: string;
+                /** @description A JWS by a key of the JWKS, or by one that a later seal names. `null` when the object is missing or cannot be read. */
+                seal: string | null;
+                /** @description One event as JSON in each line. */
+                lines: string | null;
+            }[];
             /** @description The `cursor` of the next page; `null` on the last page. */
             next_cursor: string | null;
         };
@@ -3568,7 +3614,8 @@ export interface operations {
                      *           }
                      *         }
                      *       ],
-                     *       "next_cursor": null
+                     *       "next_cursor": null,
+                     *       "archived_before": null
                      *     }
                      */
                     "application/json": components["schemas"]["AuditEventPage"];
@@ -3577,6 +3624,65 @@ export interface operations {
             401: components["responses"]["InvalidToken"];
             403: components["responses"]["InsufficientPermission"];
             422: components["responses"]["ValidationFailed"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    readAuditArchive: {
+        parameters: {
+            query?: {
+                /** @description Only the lines about this user. The seals are of all lines. */
+                user_id?: string;
+                /** @description Only objects of this hour and later. */
+                from?: string;
+                /** @description Only objects of this hour and earlier. */
+                to?: string;
+                /** @description The maximum number of items on a page. */
+                limit?: number;
+                /** @description `next_cursor` of the previous page, which had the same filters. */
+                cursor?: string;
+            };
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of objects. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "objects": [
+                     *         {
+                     *           "number": 1,
+                     *           "name": "audit/2026/11/22/12-00000001.ndjson.gz",
+                     *           "digest": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
+                     *           "seal": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF1ZGl0LXNlYWwrand0Iiwia2lkIjoidGVzdC1zaWduaW5nIn0.eyJudW1iZXIiOjEsImhvdXIiOjQ5ODcwOCwic2hhMjU2IjoiNDdERVFwajhIQlNhLV9USW1XLTVKQ2V1UWVSa201Tk1wSldaRzNoU3VGVSIsInByZXZpb3VzIjpudWxsLCJmaXJzdCI6MX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *           "lines": "{\"id\":\"01a20324-a640-7c3e-a2e2-27367f3c7f06\",\"at\":\"2026-11-22T12:04:23.232Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20324-a640-7181-a4ef-82857973ed9d\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20324-c2d0-76fb-a0d5-cbe78505106f\",\"at\":\"2026-11-22T12:04:30.544Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-7bd0-af30-4b105c891690\",\"user_id\":\"01a20324-a640-7181-a4ef-82857973ed9d\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20324-df60-71b8-aec8-70988acda1d8\",\"at\":\"2026-11-22T12:04:37.856Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-7bd0-af30-4b105c891690\",\"user_id\":\"01a20324-a640-7181-a4ef-82857973ed9d\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AuditArchivePage"];
+                };
+            };
+            401: components["responses"]["InvalidToken"];
+            403: components["responses"]["InsufficientPermission"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
         };

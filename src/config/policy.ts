@@ -114,11 +114,13 @@ export const announceAgainMs = hourSeconds * 1000
 
 // Retention
 
+/** How long audit events are kept by default, and how long in D1 where an archive takes the older ones. */
+export const auditDays = { kept: 400, beforeArchive: 90 }
+
 /** How long rows are kept, as the documentation states. */
 export const retention = {
   registrations: 7 * dayMs,
   emails: 30 * dayMs,
-  auditEvents: 400 * dayMs,
   /** After the last sign-in with it. Browsers change their version every month, and the old ones make room. */
   userAgents: 180 * dayMs,
   /** Long enough that an attacker gains almost nothing by waiting for the counter to be deleted. */

@@ -35,6 +35,8 @@ export const rateLimits = {
   completeReset: { binding: 'LIMIT_RESET_COMPLETE', perMinute: 30 },
   /** Change of password and deletion of the account: hash one or two passwords, for a signed-in user. */
   ownPassword: { binding: 'LIMIT_OWN_PASSWORD', perMinute: 30 },
+  /** Reads up to eight megabytes from R2, for an administrator. A year of hours is 88 calls. */
+  auditArchive: { binding: 'LIMIT_AUDIT_ARCHIVE', perMinute: 60 },
 } as const satisfies Record<string, Limit>
 
 export type RateLimitName = keyof typeof rateLimits

@@ -8,6 +8,7 @@ import {
   parseSigningKeys,
 } from '../crypto/keys.ts'
 import {
+  days,
   flag,
   mailbox,
   minLength,
@@ -23,6 +24,7 @@ import {
 } from './values.ts'
 import { importWebhookKey } from '../crypto/webhook-signature.ts'
 import { normalizeEmailAddress } from '../email-address.ts'
+import { auditDays } from './policy.ts'
 import { rateLimits } from './rate-limits.ts'
 
 /** Settings that may show in logs, emails and answers. */
@@ -47,6 +49,10 @@ export interface Config {
   corsOrigins: readonly string[]
   /** Whether calls are counted by client address. Only development can turn it off. */
   limitsRates: boolean
+  /** How long audit events stay in D1. */
+  auditDays: number
+  /** How long the archive keeps them, counted from the event. */
+  auditArchiveDays: number
   /** The origin of a Pwned Passwords service; `null` when passwords are not looked up. */
   pwnedPasswordsUrl: string | null
   /** Whether a password is refused when the service does not answer. */
@@ -97,6 +103,11 @@ export function readSettings(env: Env): Promise<Settings> {
   return settings
 }
 
+/** The optional bucket of the audit archive. wrangler generates the types of required bindings only. */
+export function archiveOf(env: Env): R2Bucket | null {
+  return (env as { AUDIT_ARCHIVE?: R2Bucket }).AUDIT_ARCHIVE ?? null
+}
+
 const limiters = Object.values(rateLimits).map(({ binding }) => binding)
 const bindings = ['DB', 'REVOCATIONS', 'MAIL_QUEUE', ...limiters] as const
 
@@ -127,7 +138,7 @@ function required<T>(rule: string, read: (text: string) => T | undefined | Promi
 }
 
 /** Every variable and secret. A rule is worded to follow the name: "PUBLIC_URL must be …". */
-function variables(isDevelopment: boolean) {
+function variables(isDevelopment: boolean, hasArchive: boolean) {
   const secureOrigin = (text: string) => origin(text, isDevelopment)
   return z
     .object({
@@ -146,6 +157,12 @@ function variables(isDevelopment: boolean) {
       ),
       RATE_LIMITS: variable('must be "on"; only in development it may be "off"', (text) =>
         onOrOff(text, isDevelopment),
+      ),
+      AUDIT_DAYS: variable('must be a whole number from 30 to 3650, or empty', (text) =>
+        text ? days(text) : hasArchive ? auditDays.beforeArchive : auditDays.kept,
+      ),
+      AUDIT_ARCHIVE_DAYS: variable('must be a whole number from 30 to 3650, or empty', (text) =>
+        text ? days(text) : auditDays.kept,
       ),
       TOKEN_KEYS: required('cannot be read', parseSecretKeys),
       PASSWORD_PEPPER: required('cannot be read', parseSecretKeys),
@@ -167,6 +184,10 @@ function variables(isDevelopment: boolean) {
         path: ['PWNED_PASSWORDS_REQUIRED'],
         error: 'is "true" without a PWNED_PASSWORDS_URL',
       }),
+      z.refine((all) => !hasArchive || !(all.AUDIT_ARCHIVE_DAYS <= all.AUDIT_DAYS), {
+        path: ['AUDIT_ARCHIVE_DAYS'],
+        error: 'must be more than AUDIT_DAYS',
+      }),
       // Otherwise the pages could never register anybody, nor send a reset link.
       z.refine((all) => all.TURNSTILE_SECRET === null || all.TURNSTILE_SITE_KEY !== null, {
         path: ['TURNSTILE_SITE_KEY'],
@@ -183,7 +204,7 @@ function variables(isDevelopment: boolean) {
 
 async function interpret(env: Env): Promise<Settings> {
   const isDevelopment = variableText(env.ENVIRONMENT) === 'development'
-  const schema = variables(isDevelopment)
+  const schema = variables(isDevelopment, Boolean(archiveOf(env)))
   const { data, error } = await schema.safeParseAsync(env)
   const missing = bindings.filter((name) => !env[name]).map((name) => `the binding ${name} is missing`)
   if (!data || missing.length > 0) {
@@ -208,6 +229,8 @@ async function interpret(env: Env): Promise<Settings> {
       turnstileUrl: data.TURNSTILE_URL,
       corsOrigins: data.CORS_ORIGINS,
       limitsRates: data.RATE_LIMITS,
+      auditDays: data.AUDIT_DAYS,
+      auditArchiveDays: data.AUDIT_ARCHIVE_DAYS,
       pwnedPasswordsUrl: data.PWNED_PASSWORDS_URL,
       requiresBreachCheck: data.PWNED_PASSWORDS_REQUIRED,
     },

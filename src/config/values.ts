@@ -76,6 +76,15 @@ export function minLength(text: string): number | undefined {
   return Number.isInteger(length) && length >= 8 && length <= 64 ? length : undefined
 }
 
+/**
+ * Days from 30 to 3650. Time Travel brings the database back by up to 30 days: events that left it since are there again
+ * then, and none may be younger than that (see `archiveNext`).
+ */
+export function days(text: string): number | undefined {
+  const count = Number(text)
+  return Number.isInteger(count) && count >= 30 && count <= 3650 ? count : undefined
+}
+
 /** On unless it is set to off, which only development may do. */
 export function onOrOff(text: string, isDevelopment: boolean): boolean | undefined {
   const word = text || 'on'

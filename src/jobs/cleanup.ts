@@ -64,7 +64,8 @@ function sweepsOf(ctx: Ctx, rows: number): Sweep[] {
   const now = ctx.now()
   const before = (ms: number) => new Date(now.getTime() - ms)
   return [
-    ...expiredAt(now).map((walk) => ({
+    // With an archive, only the archive deletes events.
+    ...expiredAt(now, ctx.auditArchive ? null : ctx.config.auditDays).map((walk) => ({
       table: walkedTable(walk),
       statements: stepStatements,
       step: () => sweepNext(ctx.db, walk, rows),

@@ -1,6 +1,7 @@
 import type { Ctx } from '../context.ts'
 import { describeError, log } from '../log.ts'
 import { requeueStrandedEmails } from '../services/mail/rescue.ts'
+import { archiveAudit } from './audit-archive.ts'
 import { cleanUp } from './cleanup.ts'
 import { gauge } from './gauge.ts'
 
@@ -8,6 +9,7 @@ import { gauge } from './gauge.ts'
 export const schedule = new Map<string, { name: string; run: (ctx: Ctx) => Promise<void> }>([
   ['*/5 * * * *', { name: 'requeue', run: requeue }],
   ['*/10 * * * *', { name: 'gauge', run: gauge }],
+  ['30 * * * *', { name: 'archive', run: archiveAudit }],
   ['0 * * * *', { name: 'cleanup', run: cleanUp }],
 ])
 

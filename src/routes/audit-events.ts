@@ -4,7 +4,7 @@ import { permit } from '../http/authenticate.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { valid } from '../http/validate.ts'
-import { listAudit } from '../services/audit/trail.ts'
+import { listTrail } from '../services/audit/trail.ts'
 import { auditTypes } from '../store/schema/audit.ts'
 import { auditEventAnswer } from './answers.ts'
 import { id } from './fields.ts'
@@ -21,6 +21,10 @@ export const auditRoutes = new Hono<HttpEnv>().get('/', permit('audit:read'), va
   const { user_id: userId, type, limit, cursor } = c.req.valid('query')
   const listing = { list: 'audit-events', userId, type }
   const before = await readCursor(listing, cursor, isUuidv7)
-  const page = await listAudit(c.get('ctx'), { userId, type, before }, limit)
-  return c.json({ events: page.items.map(auditEventAnswer), next_cursor: await encodeCursor(listing, page.next) })
+  const page = await listTrail(c.get('ctx'), { userId, type, before }, limit)
+  return c.json({
+    events: page.items.map(auditEventAnswer),
+    next_cursor: await encodeCursor(listing, page.next),
+    archived_before: page.archivedBefore?.toISOString() ?? null,
+  })
 })

@@ -162,6 +162,15 @@ export const locale = text.check(
   z.meta({ maxLength: 35, examples: ['en-GB'] }),
 )
 
+/** RFC 3339. */
+export const instant = z.string().check(
+  z.maxLength(40),
+  z.refine((value) => /^\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)$/.test(value) && Date.parse(value) >= 0, {
+    error: 'must be an instant such as 2026-11-30T13:00:00Z',
+  }),
+  z.meta({ format: 'date-time' }),
+)
+
 export const role = z.enum(roles)
 
 /** An id of ours in any case: Swift writes upper case, and a UUID is read without regard to it (RFC 9562 §4). */

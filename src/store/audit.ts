@@ -1,4 +1,4 @@
-import { type SQL, and, desc, eq, getTableColumns, lt, sql } from 'drizzle-orm'
+import { type SQL, and, asc, desc, eq, getTableColumns, lt, sql } from 'drizzle-orm'
 import { type NewAuditEvent, eventOf, rowOf } from './audit-rows.ts'
 import { type Db, insertWhere, unindexed } from './db.ts'
 import { type AuditEvent, type AuditType, auditEvents } from './schema/audit.ts'
@@ -24,16 +24,19 @@ export interface AuditFilter {
   before?: string | undefined
 }
 
+const eventColumns = { ...getTableColumns(auditEvents), userAgent: userAgentText(sql`${auditEvents.userAgentId}`) }
+
 /** Newest first. */
-export async function listAuditEvents(
-  db: Db,
-  { userId, type, before }: AuditFilter,
-  limit: number,
-): Promise<AuditEvent[]> {
+export async function listAuditEvents(db: Db, filter: AuditFilter, limit: number): Promise<AuditEvent[]> {
+  return (await newestAuditEvents(db, filter, limit)).map(eventOf)
+}
+
+/** The rows of a list, newest first: see `eventOf`. */
+export function newestAuditEvents(db: Db, { userId, type, before }: AuditFilter, limit: number) {
   // A user has few events, a type has those of all users: use the index by user.
   const typeColumn = userId === undefined ? auditEvents.type : unindexed(auditEvents.type)
-  const rows = await db
-    .select({ ...getTableColumns(auditEvents), userAgent: userAgentText(sql`${auditEvents.userAgentId}`) })
+  return db
+    .select(eventColumns)
     .from(auditEvents)
     .where(
       and(
@@ -44,5 +47,14 @@ export async function listAuditEvents(
     )
     .orderBy(desc(auditEvents.id))
     .limit(limit)
-  return rows.map(eventOf)
+}
+
+/** The rows made before an id, oldest first: see `eventOf`. */
+export function oldestAuditEvents(db: Db, beforeId: string, limit: number) {
+  return db
+    .select(eventColumns)
+    .from(auditEvents)
+    .where(lt(auditEvents.id, beforeId))
+    .orderBy(asc(auditEvents.id))
+    .limit(limit)
 }

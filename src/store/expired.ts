@@ -12,11 +12,15 @@ import { sessions } from './schema/sessions.ts'
 import { users } from './schema/users.ts'
 import type { Walk } from './sweeps.ts'
 
+const dayMs = 24 * 60 * 60 * 1000
+
 /**
  * The tables that the cleanup walks, each by its primary key. A table whose rows have an end gets an entry here. No further
  * index is needed: it would cost another written row for each row or each change.
+ *
+ * @param auditDays how long events are kept, `null` when the cleanup leaves them
  */
-export function expiredAt(now: Date): Walk[] {
+export function expiredAt(now: Date, auditDays: number | null): Walk[] {
   const ago = (ms: number) => new Date(now.getTime() - ms)
   const idBefore = (ms: number) => uuidv7Floor(ago(ms))
   const week = idBefore(retention.registrations)
@@ -38,7 +42,7 @@ export function expiredAt(now: Date): Walk[] {
     },
     { key: registrations.id, before: week, isExpired: allOf(hasNoRegistrationSince(week), hasNoPendingUser) },
     { key: emails.id, before: idBefore(retention.emails), isExpired: notInArray(emails.status, openStatuses) },
-    { key: auditEvents.id, before: idBefore(retention.auditEvents), isExpired: always },
+    ...(auditDays === null ? [] : [{ key: auditEvents.id, before: idBefore(auditDays * dayMs), isExpired: always }]),
   ]
 }
 

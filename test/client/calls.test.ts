@@ -48,6 +48,7 @@ const methods: Record<string, ((client: Client) => unknown) | string> = {
   endSessionsOfUser: ({ admin }) => admin.endSessions,
   deleteUser: ({ admin }) => admin.deleteUser,
   listAuditEvents: ({ admin }) => admin.auditEvents,
+  readAuditArchive: 'for `npm run audit`',
   listEmails: ({ admin }) => admin.emails,
   liftEmailSuppression: ({ admin }) => admin.liftEmailSuppression,
   listRoles: ({ admin }) => admin.roles,

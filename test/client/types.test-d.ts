@@ -72,6 +72,7 @@ expectTypeOf(client.request('delete', '/users/me/sessions')).resolves.toEqualTyp
 expectTypeOf(client.request('get', '/audit-events', { query: { limit: 5 } })).resolves.toEqualTypeOf<{
   events: AuditEvent[]
   next_cursor: string | null
+  archived_before: string | null
 }>()
 // @ts-expect-error -- the path has a part to fill in
 void client.request('get', '/users/{id}')

@@ -67,6 +67,8 @@ describe('an id', () => {
         ),
       )
       expect(expectOk(upper!)).toEqual(expectOk(lower!))
+      // Nothing is archived here.
+      if (path === '/audit-archive') continue
       // The cursor of one spelling continues the other.
       const { next_cursor: cursor } = lower!.json as { next_cursor: string }
       const next = `${path}?user_id=${ada.id.toUpperCase()}&limit=1&cursor=${cursor}`
@@ -228,6 +230,7 @@ describe('the query of a list, or of an act on a whole list', () => {
       'listRoles',
       'listSessionsOfUser',
       'listUsers',
+      'readAuditArchive',
     ])
   })
 

@@ -4,6 +4,8 @@ import { base64url } from 'jose'
 const idPattern = /\b[0-9a-f]{8}-[0-9a-f]{4}-([47])[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b/g
 /** A cursor is eight characters that depend on ids, and an id or an address, in base64url. */
 const cursorPattern = /(?<="next_cursor":")[\w-]+/g
+/** A digest of something that has an id in it. */
+const digestPattern = /(?<="(?:digest|sha256|previous)":")[\w-]{43}/g
 const jwtPattern = /\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g
 
 const decode = (part: string): string => new TextDecoder().decode(base64url.decode(part))
@@ -35,6 +37,7 @@ export function createNormalizer(): <T>(value: T) => T {
     return value
       .replaceAll(jwtPattern, stableToken)
       .replaceAll(cursorPattern, (cursor) => base64url.encode(`8letters${text(decode(cursor).slice(8))}`))
+      .replaceAll(digestPattern, '47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU')
       .replaceAll(idPattern, stableId)
   }
 

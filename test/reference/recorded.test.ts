@@ -3,6 +3,7 @@
  * answers, `npm run examples` records them again.
  */
 import { expect, it } from 'vitest'
+import { archiveEnv } from '../support/archive.ts'
 import { description } from '../support/description.ts'
 import { startService } from '../support/service.ts'
 import { webhookSecret } from '../support/webhooks.ts'
@@ -17,7 +18,7 @@ const browser = {
 }
 
 it('the recorded example of every operation is what the service answers to its curl line', async () => {
-  const plain = startService({ env: { RESEND_WEBHOOK_SECRET: webhookSecret } })
+  const plain = startService({ env: { RESEND_WEBHOOK_SECRET: webhookSecret, ...archiveEnv } })
   const service = {
     ...plain,
     call: (...[method, path, call = {}]: Parameters<typeof plain.call>) =>

@@ -1,5 +1,6 @@
 /** One story in which every operation of the document succeeds once. */
 import type { Success } from '../support/api.ts'
+import { day } from '../support/clock.ts'
 import { Caller } from '../support/caller.ts'
 import { inboxOf } from '../support/inbox.ts'
 import { goodPassword as password, otherPassword as newPassword } from '../support/person.ts'
@@ -107,6 +108,11 @@ export async function tellStory(service: Service, variables: Variables, perform:
   variables['USER_ID'] = String((await rowOf('users', 'email = ?', 'grace@example.com'))['id'])
   await step('activateUser', 200, 'POST', '/users/$USER_ID/activate', asAdmin)
   await step('deleteUser', 204, 'DELETE', '/users/$USER_ID', asAdmin)
+
+  service.clock.advance(120 * day)
+  await service.runCron('30 * * * *')
+  variables['ADMIN_TOKEN'] = (await peopleOf(service).signIn('admin@example.com')).accessToken
+  await step('readAuditArchive', 200, 'GET', '/audit-archive?user_id=$USER_ID&from=2026-11-22T12:00:00Z', asAdmin)
 }
 
 type Told = (

@@ -41,7 +41,8 @@ const walkUsers = (actor: Caller, filter: QueryOf<'listUsers'>, limit: number) =
 
 const walkEvents = (actor: Caller, filter: QueryOf<'listAuditEvents'>, limit: number) =>
   walk(limit, async (page) => {
-    const { events, ...rest } = await actor.auditEvents({ ...filter, ...page })
+    const { events, archived_before: archived, ...rest } = await actor.auditEvents({ ...filter, ...page })
+    expect(archived).toBeNull()
     expect(Object.keys(rest)).toEqual(['next_cursor'])
     return { items: events, ...rest }
   })

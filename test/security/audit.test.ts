@@ -517,6 +517,7 @@ const table: Case[] = [
     '/users/{id}',
     '/users/{id}/sessions',
     '/audit-events',
+    '/audit-archive',
     '/emails',
     '/auth/verify',
     '/roles',

@@ -62,6 +62,7 @@ const matrix = `
   liftEmailSuppression    401        401      403   403    403        204    401        401    401
   listEmails              401        401      403   403    403        200    401        401    401
   listAuditEvents         401        401      403   403    403        200    401        401    401
+  readAuditArchive        401        401      403   403    403        200    401        401    401
   listRoles               401        200      200   200    200        200    401        401    401
   getKeys                 200        200      200   200    200        200    200        200    200
   findChangePasswordPage  302        302      302   302    302        302    302        302    302

@@ -151,6 +151,9 @@ export class Caller {
   emails(query: QueryOf<'listEmails'> = {}) {
     return this.call('listEmails', { query })
   }
+  auditArchive(query: QueryOf<'readAuditArchive'> = {}) {
+    return this.call('readAuditArchive', { query })
+  }
   auditEvents(query: QueryOf<'listAuditEvents'> = {}) {
     return this.call('listAuditEvents', { query })
   }

@@ -1,5 +1,7 @@
 declare namespace Cloudflare {
   interface Env {
+    /** The bucket of tests that have an archive: they give it to the service as `AUDIT_ARCHIVE`. */
+    ARCHIVE_BUCKET: R2Bucket
     TEST_MIGRATIONS: import('@cloudflare/vitest-pool-workers').D1Migration[]
     /** How long the model-based test runs, and which failure it shows again. */
     MODEL: { commands: number; seed: number; path?: string; replayPath?: string }

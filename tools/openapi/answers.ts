@@ -15,6 +15,7 @@ import type {
   tokenAnswer,
   userAnswer,
 } from '../../src/routes/answers.ts'
+import type { auditArchiveRoutes } from '../../src/routes/audit-archive.ts'
 import type { auditRoutes } from '../../src/routes/audit-events.ts'
 import type { healthRoutes, readinessRoutes } from '../../src/routes/health.ts'
 import type { meRoutes } from '../../src/routes/me.ts'
@@ -130,9 +131,29 @@ const userPage = exactly<Output<typeof administrationRoutes, '/', '$get'>>()(
   z.strictObject({ users: z.array(administeredUser), next_cursor: nextCursor }),
 )
 
-const auditEventPage = z.strictObject({ events: z.array(auditEvent), next_cursor: nextCursor }) satisfies z.ZodType<
-  Output<typeof auditRoutes, '/', '$get'>
->
+const auditEventPage = z.strictObject({
+  events: z.array(auditEvent),
+  next_cursor: nextCursor,
+  archived_before: time.nullable().meta({
+    description: 'Events before this instant are in the archive and not in this list; `null` when none is archived.',
+  }),
+}) satisfies z.ZodType<Output<typeof auditRoutes, '/', '$get'>>
+
+const archivePage = z.strictObject({
+  objects: z.array(
+    z.strictObject({
+      number: z.int().min(1).meta({ description: 'The place in the archive, from 1 and without gaps.' }),
+      name: z.string().meta({ description: 'The name in the bucket.' }),
+      digest: z.string().meta({ description: 'The SHA-256 of the seal in base64url, as the database keeps it.' }),
+      seal: jwt.nullable().meta({
+        description:
+          'A JWS by a key of the JWKS, or by one that a later seal names. `null` when the object is missing or cannot be read.',
+      }),
+      lines: z.string().nullable().meta({ description: 'One event as JSON in each line.' }),
+    }),
+  ),
+  next_cursor: nextCursor,
+}) satisfies z.ZodType<Output<typeof auditArchiveRoutes, '/', '$get'>>
 
 const activityPage = z.strictObject({ events: z.array(activity), next_cursor: nextCursor }) satisfies z.ZodType<
   Output<typeof meRoutes, '/activity', '$get'>
@@ -205,6 +226,7 @@ const answers = {
   UserPage: userPage,
   AuditEvent: auditEvent,
   AuditEventPage: auditEventPage,
+  AuditArchivePage: archivePage,
   Activity: activity,
   ActivityPage: activityPage,
   OutboxEmail: outboxEmail,

@@ -1,4 +1,4 @@
-import { refreshTokenSeconds, retention } from '../../src/config/policy.ts'
+import { auditDays, refreshTokenSeconds, retention } from '../../src/config/policy.ts'
 import { bytesOfUuid, newUserShard } from '../../src/crypto/random.ts'
 import { type AuditType, auditEvents } from '../../src/store/schema/audit.ts'
 import { type EmailParams, type EmailProblem, emails, emailProblems } from '../../src/store/schema/emails.ts'
@@ -26,7 +26,7 @@ export interface World {
 const sessionLifeMs = refreshTokenSeconds * 1000
 /** A day less than the cleanup keeps them, so that the data is still there tomorrow. */
 const keptMailsMs = retention.emails - dayMs
-const keptTrailMs = retention.auditEvents - dayMs
+const keptTrailMs = auditDays.kept * dayMs - dayMs
 /** Queued emails are due in a year, so that the crons of `npm run dev` do not send them. */
 const heldMs = 365 * dayMs
 

@@ -1,8 +1,10 @@
 import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
+import { readTrail } from '../../store/audit-seals.ts'
 import { type AuditFilter, listAuditEvents } from '../../store/audit.ts'
 import { type Page, pageOf } from '../../store/page.ts'
 import type { AuditEvent, AuditType } from '../../store/schema/audit.ts'
+import { hourMs } from './archive-name.ts'
 
 interface About {
   /** The user who acted; null for a job and for a refused sign-in, where nobody proved who they are. */
@@ -20,4 +22,15 @@ export function auditEvent(ctx: Ctx, type: AuditType, { actorId = null, userId =
 
 export async function listAudit(ctx: Ctx, filter: AuditFilter, limit: number): Promise<Page<AuditEvent>> {
   return pageOf(await listAuditEvents(ctx.db, filter, limit + 1), limit, ({ id }) => id)
+}
+
+/** The same, and the moment before which events are in the archive instead; `null` when none is. */
+export async function listTrail(
+  ctx: Ctx,
+  filter: AuditFilter,
+  limit: number,
+): Promise<Page<AuditEvent> & { archivedBefore: Date | null }> {
+  const { newest, events } = await readTrail(ctx.db, filter, limit + 1)
+  const archivedBefore = newest ? new Date((newest.hour + 1) * hourMs) : null
+  return { ...pageOf(events, limit, ({ id }) => id), archivedBefore }
 }

@@ -142,7 +142,8 @@ export const administrationOperations: Operations = {
     operationId: 'listAuditEvents',
     tag: 'Administration',
     summary: 'Read the audit trail',
-    description: 'Newest first. Includes refused attempts, but no refreshes.',
+    description:
+      'Newest first. Includes refused attempts, but no refreshes. Events older than a time that the operator sets may be in the archive instead: `archived_before` says from when on the list is complete.',
     parameters: {
       user_id: 'Only events that affected this user.',
       type: 'Only events of this type.',
@@ -155,6 +156,21 @@ export const administrationOperations: Operations = {
         schema: 'AuditEventPage',
       },
     },
+  },
+  'GET /audit-archive': {
+    operationId: 'readAuditArchive',
+    tag: 'Administration',
+    summary: 'Read the archive of the audit trail',
+    description:
+      'The objects of the archive, oldest first, as they are stored. One object holds the events of an hour, or a part of them. Nothing is verified: `npm run audit -- verify` compares seals, lines and digests. Without an archive the list is empty. A page may have fewer objects than `limit`, if they are large.',
+    parameters: {
+      user_id: 'Only the lines about this user. The seals are of all lines.',
+      from: 'Only objects of this hour and later.',
+      to: 'Only objects of this hour and earlier.',
+      limit: 'The maximum number of items on a page.',
+      cursor: '`next_cursor` of the previous page, which had the same filters.',
+    },
+    answers: { 200: { description: 'A page of objects.', schema: 'AuditArchivePage' } },
   },
   'GET /roles': {
     operationId: 'listRoles',

@@ -1,0 +1,41 @@
+import { type JWTHeaderParameters, SignJWT, jwtVerify } from 'jose'
+import type { KeyRing, SigningKey } from './keys.ts'
+
+/**
+ * The seal of an object in the audit archive: a JWS by the key that signs access tokens. It is no access token: the `typ` is
+ * another one, and it names no issuer, audience or expiry (RFC 8725 §3.11).
+ */
+const typ = 'audit-seal+jwt'
+
+export interface SealClaims {
+  /** The place of the object in the archive, from 1. */
+  number: number
+  /** Hours since 1970. */
+  hour: number
+  /** SHA-256 of the lines with the events, in base64url. */
+  sha256: string
+  /** SHA-256 of the seal before, `null` for the first one: whoever trusts a seal can check all before it. */
+  previous: string | null
+  /** The lowest number that has not expired. */
+  first: number
+  /** The public half of the key of the seal before, if another one signs now. So a retired key need not be kept. */
+  previous_key?: SigningKey['publicJwk']
+}
+
+export function signSeal([key]: KeyRing<SigningKey>, claims: SealClaims): Promise<string> {
+  return new SignJWT({ ...claims }).setProtectedHeader({ alg: key.alg, typ, kid: key.kid }).sign(key.privateKey)
+}
+
+/** @throws {Error} when none of these keys signed it */
+export async function verifySeal(
+  keys: KeyRing<SigningKey>,
+  seal: string,
+): Promise<{ kid: string; claims: SealClaims }> {
+  const keyOf = ({ kid, alg }: JWTHeaderParameters) => {
+    const key = keys.find((each) => each.kid === kid && each.alg === alg)
+    if (!key) throw new Error('sealed by an unknown key')
+    return key.publicKey
+  }
+  const { payload, protectedHeader } = await jwtVerify<SealClaims>(seal, keyOf, { typ })
+  return { kid: protectedHeader.kid!, claims: payload }
+}

@@ -1,0 +1,87 @@
+import { and, asc, desc, eq, exists, gt, gte, inArray, lt, lte, max, sql } from 'drizzle-orm'
+import { eventOf } from './audit-rows.ts'
+import { type AuditFilter, newestAuditEvents, oldestAuditEvents } from './audit.ts'
+import { batch } from './batch.ts'
+import { type Db, idList, insertWhere, unindexed } from './db.ts'
+import { auditEvents } from './schema/audit.ts'
+import { type AuditSeal, auditSeals } from './schema/audit-seals.ts'
+
+/**
+ * What the next object is made of, as of one moment.
+ *
+ * @param beforeId only events made before this id
+ * @param expiredBefore objects of earlier hours have expired; in hours since 1970
+ */
+export async function readDue(db: Db, beforeId: string, limit: number, expiredBefore: number) {
+  const { newest, kept, events } = await batch(db, {
+    newest: newestSeal(db),
+    // Walks by number past the expired ones, of which there are few. The index by hour would find all others.
+    kept: db
+      .select({ number: auditSeals.number })
+      .from(auditSeals)
+      .where(sql`${unindexed(auditSeals.hour)} >= ${expiredBefore}`)
+      .orderBy(asc(auditSeals.number))
+      .limit(1),
+    events: oldestAuditEvents(db, beforeId, limit),
+  })
+  return { newest: newest[0], firstKept: kept[0]?.number, events: events.map(eventOf) }
+}
+
+/**
+ * Deletes events and records the object that holds them, both or nothing. A second call does nothing, and neither does one
+ * for another object of the same number.
+ */
+export async function settleSeal(db: Db, seal: AuditSeal, eventIds: readonly string[]): Promise<void> {
+  const isOurs = db
+    .select({ number: auditSeals.number })
+    .from(auditSeals)
+    .where(and(eq(auditSeals.number, seal.number), eq(auditSeals.digest, seal.digest)))
+  await batch(db, {
+    seal: insertWhere(db, auditSeals, seal, sql`true`).onConflictDoNothing(),
+    events: db.delete(auditEvents).where(and(inArray(auditEvents.id, idList(eventIds)), exists(isOurs))),
+  })
+}
+
+/** Some of the objects that a later one declares as expired, oldest first. Their rows stay until the objects are gone. */
+export async function listExpiredSeals(db: Db, limit: number): Promise<AuditSeal[]> {
+  const first = db.select({ first: max(auditSeals.first) }).from(auditSeals)
+  return db
+    .select()
+    .from(auditSeals)
+    .where(lt(auditSeals.number, sql`(${first})`))
+    .orderBy(asc(auditSeals.number))
+    .limit(limit)
+}
+
+export async function forgetSealsTo(db: Db, number: number): Promise<void> {
+  await db.delete(auditSeals).where(lte(auditSeals.number, number))
+}
+
+/** Events of the trail, newest first, and the newest object of the archive as of the same moment. */
+export async function readTrail(db: Db, filter: AuditFilter, limit: number) {
+  const { newest, events } = await batch(db, { newest: newestSeal(db), events: newestAuditEvents(db, filter, limit) })
+  return { newest: newest[0], events: events.map(eventOf) }
+}
+
+export interface SealRange {
+  /** Only objects after this number. */
+  after: number
+  /** Both hours are included; in hours since 1970. */
+  fromHour: number
+  toHour: number
+}
+
+/** Oldest first. */
+export async function listSeals(db: Db, { after, fromHour, toHour }: SealRange, limit: number): Promise<AuditSeal[]> {
+  return db
+    .select()
+    .from(auditSeals)
+    .where(and(gt(auditSeals.number, after), gte(auditSeals.hour, fromHour), lte(auditSeals.hour, toHour)))
+    .orderBy(asc(auditSeals.number))
+    .limit(limit)
+}
+
+/** The newest object, if there is one. */
+function newestSeal(db: Db) {
+  return db.select().from(auditSeals).orderBy(desc(auditSeals.number)).limit(1)
+}

@@ -1,0 +1,87 @@
+/** What an administrator reads of the archive. */
+import { describe, expect } from 'vitest'
+import {
+  archiveCron,
+  archiveEnv,
+  archivedObjects,
+  bucket,
+  emptyBucketBeforeEach,
+  insertEventsAt,
+} from '../support/archive.ts'
+import { uuidv7 } from '../../src/crypto/random.ts'
+import { Clock, day, hour } from '../support/clock.ts'
+import { it as base } from '../support/fixtures.ts'
+import { startService } from '../support/service.ts'
+import { verifyArchive } from '../../tools/audit/verify.ts'
+
+const it = base.override('options', { env: archiveEnv })
+emptyBucketBeforeEach()
+
+const start = new Clock().now().getTime()
+const old = start - 91 * day
+const [ada, eve] = [uuidv7(new Date(0)), uuidv7(new Date(0))]
+
+describe('GET /audit-archive', () => {
+  it('gives the objects page by page, as they are in R2 and D1', async ({ service, admin }) => {
+    await insertEventsAt([0, 1, 2, 3, 4].map((n) => old + n * hour))
+    await service.runCron(archiveCron)
+    const seen = []
+    let query: { limit: number; cursor?: string } = { limit: 2 }
+    for (;;) {
+      const { objects, next_cursor: cursor } = await admin.auditArchive(query)
+      expect(objects.length).toBeLessThanOrEqual(2)
+      seen.push(...objects)
+      if (cursor === null) break
+      query = { limit: 2, cursor }
+    }
+    expect(seen).toEqual(await archivedObjects())
+    const { json } = await service.call('GET', '/.well-known/jwks.json')
+    expect(await verifyArchive(seen, (json as { keys: [] }).keys)).toMatchObject({ problems: [], events: 5 })
+  })
+
+  it('gives the hours of a period and the lines about a user', async ({ service, admin }) => {
+    const [first, second] = await insertEventsAt([old, old + hour], { userId: ada })
+    await insertEventsAt([old, old + 2 * hour], { userId: eve })
+    await service.runCron(archiveCron)
+    const idsOf = async (query: object) => {
+      const { objects } = await admin.auditArchive(query)
+      return objects.map(({ lines }) => lines!.match(/(?<=^\{"id":")[\w-]+/gm) ?? [])
+    }
+    const at = (ms: number) => new Date(old + ms).toISOString()
+    expect(await idsOf({ user_id: ada })).toEqual([[first], [second], []])
+    expect(await idsOf({ user_id: ada, from: at(hour + 1) })).toEqual([[second], []])
+    expect(await idsOf({ user_id: ada, to: at(hour - 1) })).toEqual([[first]])
+    expect(await idsOf({ from: at(hour), to: at(hour) })).toEqual([[second]])
+    expect(await idsOf({ user_id: uuidv7(new Date()) })).toEqual([[], [], []])
+  })
+
+  it('says when the list of events begins', async ({ service, admin }) => {
+    expect((await admin.auditEvents()).archived_before).toBeNull()
+    await insertEventsAt([old, old + hour])
+    await service.runCron(archiveCron)
+    expect((await admin.auditEvents()).archived_before).toBe(new Date(old + 2 * hour).toISOString())
+  })
+
+  it('shows an object that is missing or broken without its content, also without a bucket', async ({
+    service,
+    admin,
+  }) => {
+    await insertEventsAt([old, old + hour])
+    await service.runCron(archiveCron)
+    const [first, second] = (await archivedObjects()).map(({ name }) => name)
+    await bucket.delete(first!)
+    await bucket.put(second!, 'not gzip')
+    const nothing = { seal: null, lines: null }
+    expect((await admin.auditArchive()).objects).toMatchObject([nothing, nothing])
+    const without = startService({ beside: service, env: { AUDIT_ARCHIVE: undefined } as object })
+    const answer = await without.call('GET', '/audit-archive', { token: admin.accessToken })
+    expect(answer.json).toMatchObject({ objects: [nothing, nothing], next_cursor: null })
+  })
+
+  it.for(['2026', '2026-11-30', 'yesterday', '2026-13-01T00:00:00Z', '2026-11-30T25:00:00Z', ''])(
+    'refuses %s as an instant',
+    async (from, { admin }) => {
+      await admin.call('readAuditArchive', { query: { from } }).refused(422, 'validation_failed')
+    },
+  )
+})

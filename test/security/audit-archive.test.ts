@@ -1,0 +1,296 @@
+/** No event of the audit trail is lost, doubled or changed unseen on its way into the archive and in it. */
+import { env } from 'cloudflare:workers'
+import { SignJWT, importJWK } from 'jose'
+import { describe, expect } from 'vitest'
+import { sha256 } from '../../src/crypto/digest.ts'
+import { generateKey } from '../../tools/keys/generate.ts'
+import {
+  archiveCron,
+  archiveEnv,
+  archivedIds,
+  archivedObjects,
+  bucket,
+  bucketNames,
+  databaseIds,
+  emptyBucket,
+  emptyBucketBeforeEach,
+  insertEventsAt,
+  readText,
+  verdictOf,
+  writeText,
+} from '../support/archive.ts'
+import { Clock, day, hour } from '../support/clock.ts'
+import { it as base } from '../support/fixtures.ts'
+import type { Person } from '../support/person.ts'
+import { type Service, startService } from '../support/service.ts'
+import { select } from '../support/state.ts'
+
+const start = new Clock().now().getTime()
+const [oldKey, newKey, strangerKey] = [
+  generateKey('SIGNING_KEYS'),
+  generateKey('SIGNING_KEYS', 'ES256'),
+  generateKey('SIGNING_KEYS'),
+]
+const ring = (...keys: object[]) => JSON.stringify({ keys })
+const withKeys = (...keys: object[]) => ({ ...archiveEnv, AUDIT_ARCHIVE_DAYS: '3000', SIGNING_KEYS: ring(...keys) })
+
+const it = base.override('options', { env: withKeys(oldKey) })
+emptyBucketBeforeEach()
+
+/** The same service with other keys. */
+const rotated = (service: Service, ...keys: object[]) => startService({ beside: service, env: withKeys(...keys) })
+
+async function expectOnce(ids: readonly string[]): Promise<void> {
+  expect([...(await archivedIds()), ...(await databaseIds())].toSorted()).toEqual(ids.toSorted())
+}
+
+type Mode = 'not_done' | 'answer_lost'
+
+/** D1 and R2 for a process that dies at one of its calls: before it goes out, or before its answer arrives. */
+function mortal(dieAt: number, mode: Mode) {
+  let calls = 0
+  async function pass<T>(act: () => Promise<T>): Promise<T> {
+    calls++
+    if (calls > dieAt || (calls === dieAt && mode === 'not_done')) throw new Error('killed')
+    const answer = await act()
+    if (calls === dieAt) throw new Error('killed')
+    return answer
+  }
+  const inner = new WeakMap<object, D1PreparedStatement>()
+  const wrap = (statement: D1PreparedStatement): D1PreparedStatement => {
+    const wrapped = {
+      bind: (...values: unknown[]) => wrap(statement.bind(...values)),
+      run: () => pass(() => statement.run()),
+      all: () => pass(() => statement.all()),
+      raw: () => pass(() => statement.raw()),
+    } as unknown as D1PreparedStatement
+    inner.set(wrapped, statement)
+    return wrapped
+  }
+  const DB = {
+    prepare: (sql: string) => wrap(env.DB.prepare(sql)),
+    batch: (statements: D1PreparedStatement[]) => pass(() => env.DB.batch(statements.map((each) => inner.get(each)!))),
+  }
+  const AUDIT_ARCHIVE = {
+    list: (options: R2ListOptions) => pass(() => bucket.list(options)),
+    get: (name: string) => pass(() => bucket.get(name)),
+    put: (name: string, content: ArrayBuffer, options: R2PutOptions) => pass(() => bucket.put(name, content, options)),
+    delete: (names: string[]) => pass(() => bucket.delete(names)),
+  }
+  return { bindings: { DB, AUDIT_ARCHIVE } as unknown as Partial<Env>, count: () => calls }
+}
+
+async function empty(): Promise<void> {
+  await env.DB.batch([env.DB.prepare('delete from audit_events'), env.DB.prepare('delete from audit_seals')])
+  await emptyBucket()
+}
+
+describe('a run that is killed', () => {
+  /** Everything at once: an object expires, another key signs, and two hours are due. */
+  async function runUntil(dieAt: number, mode: Mode) {
+    await empty()
+    const service = startService({ env: withKeys(oldKey) })
+    await insertEventsAt([start - 2999 * day])
+    const kept = await insertEventsAt([start - 300 * day])
+    await service.runCron(archiveCron)
+    service.clock.advance(2 * day)
+    const ids = [...kept, ...(await insertEventsAt([start - 91 * day, start - 91 * day + 1, start - 90 * day, start]))]
+    const { bindings, count } = mortal(dieAt, mode)
+    const dying = startService({ beside: service, env: { ...withKeys(newKey, oldKey), ...bindings } })
+    await dying.runCron(archiveCron).catch(() => undefined)
+    return { healthy: rotated(service, newKey, oldKey), ids, calls: count() }
+  }
+
+  it('at any call leaves every event exactly once, and the next run finishes', { timeout: 300_000 }, async () => {
+    const { calls } = await runUntil(Infinity, 'not_done')
+    expect(calls).toBeGreaterThan(12)
+    for (const mode of ['not_done', 'answer_lost'] as const) {
+      for (let dieAt = 1; dieAt <= calls; dieAt++) {
+        const { healthy, ids } = await runUntil(dieAt, mode)
+        const where = `${mode} at call ${dieAt}`
+        const present = [...(await archivedIds()), ...(await databaseIds())].filter((id) => ids.includes(id))
+        expect(present.toSorted(), where).toEqual(ids.toSorted())
+        expect((await verdictOf(healthy)).problems, where).toEqual([])
+        await healthy.runCron(archiveCron)
+        await expectOnce(ids)
+        expect(await databaseIds(), where).toEqual(ids.slice(-1))
+        const verdict = await verdictOf(healthy)
+        expect(verdict, where).toMatchObject({ problems: [], notes: [], events: ids.length - 1 })
+        expect(await bucketNames(), where).toHaveLength(verdict.objects)
+      }
+    }
+  })
+})
+
+describe('runs at the same time', () => {
+  it('archive every event once, and delete no other: 20 runs, 10 rounds', async ({ service }) => {
+    const ids: string[] = []
+    for (let round = 0; round < 10; round++) {
+      ids.push(...(await insertEventsAt([0, 1, hour, 2 * hour].map((ms) => start - 91 * day + round * 10 * hour + ms))))
+      const runs = Array.from({ length: 20 }, (_, n) =>
+        rotated(service, ...(n % 2 ? [oldKey, newKey] : [newKey, oldKey])),
+      )
+      service.clock.advance(10 * hour)
+      await Promise.all(runs.map((run) => run.runCron(archiveCron)))
+      await expectOnce(ids)
+      expect(await databaseIds()).toEqual([])
+      const verdict = await verdictOf(runs[0]!)
+      expect(verdict).toMatchObject({ problems: [], notes: [], events: ids.length })
+      expect(await bucketNames()).toHaveLength(verdict.objects)
+    }
+  })
+
+  it(
+    'and deletions of the users: their events stay, 20 callers, 10 rounds',
+    { timeout: 120_000 },
+    async ({ service, people, admin }) => {
+      for (let round = 0; round < 10; round++) {
+        const users: Person[] = []
+        for (let n = 0; n < 10; n++) users.push(await people.signUp(`user-${round}-${n}@example.com`))
+        const before = await databaseIds()
+        const archivedBefore = await archivedIds()
+        service.clock.advance(91 * day)
+        const current = await people.signIn(admin.email)
+        const signIn = (await databaseIds()).filter((id) => !before.includes(id))
+        await Promise.all(
+          users.flatMap((user) => [current.deleteUser(user), rotated(service, oldKey).runCron(archiveCron)]),
+        )
+        const deletions = await select<{ id: string }>("select id from audit_events where type = 'user.deleted'")
+        expect(deletions).toHaveLength(10)
+        await expectOnce([...archivedBefore, ...before, ...signIn, ...deletions.map(({ id }) => id)])
+        expect((await verdictOf(service)).problems).toEqual([])
+      }
+    },
+  )
+})
+
+describe('the verification of an archive', () => {
+  const world = it.extend('names', async ({ service }) => {
+    await insertEventsAt([0, 1, 2, 3, 4].map((n) => start - 91 * day + n * hour))
+    await service.runCron(archiveCron)
+    return bucketNames()
+  })
+  const texts = (names: readonly string[]) => Promise.all(names.map(readText))
+
+  world('finds nothing in one that is whole', async ({ service, names }) => {
+    const verdict = await verdictOf(service)
+    const newest = (await archivedObjects()).at(-1)!
+    expect(verdict).toEqual({
+      problems: [],
+      notes: [],
+      objects: 5,
+      events: 5,
+      newest: { number: 5, digest: newest.digest },
+    })
+    expect(names).toHaveLength(5)
+  })
+
+  world('finds a changed byte, in the events and in the seal', async ({ service, names }) => {
+    const text = await readText(names[2]!)
+    await writeText(names[2]!, text.replace('user.signed_in', 'user.signed_on'))
+    expect((await verdictOf(service)).problems).toEqual([`${names[2]} holds other events than were sealed`])
+    await writeText(
+      names[2]!,
+      text.replace(/.(?="})/, (letter) => (letter === 'A' ? 'Q' : 'A')),
+    )
+    expect((await verdictOf(service)).problems).toContain(`${names[2]} has another seal than the database says`)
+    await bucket.put(names[2]!, text)
+    expect((await verdictOf(service)).problems).toEqual([`${names[2]} is missing or cannot be read`])
+  })
+
+  for (const place of [0, 2, 4]) {
+    world(`finds that object ${place + 1} of 5 was removed, from R2 or from D1`, async ({ service, names }) => {
+      const text = await readText(names[place]!)
+      await bucket.delete(names[place]!)
+      expect((await verdictOf(service)).problems).toEqual([`${names[place]} is missing or cannot be read`])
+      await writeText(names[place]!, text)
+      const seen = (await verdictOf(service)).newest!
+      await env.DB.prepare('delete from audit_seals where number = ?')
+        .bind(place + 1)
+        .run()
+      expect((await verdictOf(service, seen)).problems).not.toEqual([])
+    })
+  }
+
+  world(
+    'finds two objects that changed places, and an older one in the place of a newer',
+    async ({ service, names }) => {
+      const [, second, third] = await texts(names)
+      await writeText(names[1]!, third!)
+      await writeText(names[2]!, second!)
+      const { problems } = await verdictOf(service)
+      expect(problems).toContain(`${names[1]} holds another object`)
+      expect(problems).toContain(`${names[2]} holds another object`)
+      await writeText(names[2]!, third!)
+      expect((await verdictOf(service)).problems).toContain(`${names[1]} holds another object`)
+    },
+  )
+
+  world('finds a seal of somebody else, also when the database agrees with it', async ({ service, names }) => {
+    const objects = await archivedObjects()
+    const { lines, seal } = objects.at(-1)!
+    const claims = JSON.parse(atob(seal!.split('.')[1]!.replaceAll('-', '+').replaceAll('_', '/'))) as object
+    for (const kid of [oldKey.kid, strangerKey.kid]) {
+      const forged = await new SignJWT({ ...claims })
+        .setProtectedHeader({ alg: 'EdDSA', typ: 'audit-seal+jwt', kid })
+        .sign(await importJWK({ ...strangerKey }, 'EdDSA'))
+      await writeText(names[4]!, `${JSON.stringify({ seal: forged })}\n${lines}`)
+      expect((await verdictOf(service)).problems).toContain(`${names[4]} has another seal than the database says`)
+      await env.DB.prepare('update audit_seals set digest = ? where number = 5')
+        .bind(await sha256(forged))
+        .run()
+      const { problems } = await verdictOf(service)
+      expect(problems).toHaveLength(1)
+      expect(problems[0]).toMatch(kid === oldKey.kid ? /did not sign/ : /was sealed by the key/)
+    }
+  })
+
+  world('finds that the end was cut off in both places, by what an earlier run printed', async ({ service, names }) => {
+    const seen = (await verdictOf(service)).newest!
+    await bucket.delete(names[4]!)
+    await env.DB.prepare('delete from audit_seals where number = 5').run()
+    expect((await verdictOf(service)).problems).toEqual([])
+    expect((await verdictOf(service, seen)).problems).toEqual([
+      `object 5 with the digest ${seen.digest} was in the archive before, and is not any more`,
+    ])
+  })
+
+  world(
+    'holds across a rotation: the old key is not needed once its successor has sealed',
+    async ({ service, names }) => {
+      const both = rotated(service, newKey, oldKey)
+      await both.runCron(archiveCron)
+      const after = rotated(service, newKey)
+      expect(await verdictOf(after)).toMatchObject({ problems: [], notes: [], objects: 6 })
+      await writeText(names[0]!, (await readText(names[1]!)).replace('user.signed_in', 'user.signed_on'))
+      expect((await verdictOf(after)).problems).not.toEqual([])
+    },
+  )
+
+  world('says when a key was gone before its successor sealed', async ({ service, names }) => {
+    expect((await verdictOf(rotated(service, newKey))).problems).toHaveLength(1)
+    const early = rotated(service, newKey)
+    await early.runCron(archiveCron)
+    const { problems, notes } = await verdictOf(early)
+    expect(problems).toEqual([])
+    expect(notes).toEqual(
+      names
+        .toReversed()
+        .map(
+          (name) => `${name} was sealed by the key ${oldKey.kid}, which no later seal names: only the digests hold it`,
+        ),
+    )
+  })
+
+  world('holds across expiry, and a removal does not pass for expiry', async ({ service, names }) => {
+    service.clock.advance(2909 * day + 2 * hour)
+    await service.runCron(archiveCron)
+    const verdict = await verdictOf(service)
+    expect(verdict).toMatchObject({ problems: [], notes: [] })
+    expect(verdict.objects).toBeLessThan(5)
+    const left = (await bucketNames()).filter((name) => names.includes(name))
+    await bucket.delete(left[0]!)
+    await env.DB.prepare('delete from audit_seals where number = (select min(number) from audit_seals)').run()
+    expect((await verdictOf(service)).problems).toHaveLength(1)
+  })
+})
