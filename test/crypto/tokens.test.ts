@@ -228,7 +228,7 @@ describe('a key set', () => {
 
 describe('the kinds of tokens', () => {
   /** The claims of every kind, so that nothing but the kind can be the reason of a refusal. */
-  const everything = { ...claims, gen: 1, email_sha256: 'e', password_id: 'p', iss: issuer, iat, exp: iat + 60 }
+  const everything = { ...claims, gen: 1, email_sha256: 'e', password_id: user, iss: issuer, iat, exp: iat + 60 }
   const kinds: TokenType[] = ['at+jwt', 'rt+jwt', 'activation+jwt', 'reset+jwt', 'device+jwt']
 
   it('are told apart by every verifier, whatever the claims and the signing key', async () => {
