@@ -55,7 +55,7 @@ test('a fresh database gets people of every status and role, and valid reference
       .all()
       .map(({ it }) => it)
   const numbersOf = (column: SQLiteColumn, words: readonly string[]) =>
-    words.map((word) => column.mapToDriverValue(word)).toSorted()
+    words.map((word) => Number(column.mapToDriverValue(word))).toSorted((a, b) => a - b)
   assert.deepEqual(distinct('status', 'users'), numbersOf(users.status, userStatuses))
   assert.deepEqual(distinct('role', 'users'), numbersOf(users.role, roles))
   assert.deepEqual(distinct('status', 'emails'), numbersOf(emails.status, emailStatuses))

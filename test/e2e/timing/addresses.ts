@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { uuidv7 } from '../../../src/crypto/random.ts'
+import { bytesOfUuid, newUserShard, uuidv7 } from '../../../src/crypto/random.ts'
+import { users } from '../../../src/store/schema/users.ts'
 import { Api, type Tokens } from '../../../tools/demo/api.ts'
 import { Inbox, nextLink } from '../../../tools/demo/inbox.ts'
 import { type Person, newPerson } from '../../../tools/demo/person.ts'
@@ -40,10 +41,15 @@ export function makeAddresses(
     const [row] = database.rows(`select * from ${table} where email = ?`, pattern)
     database.insert(
       table,
-      addresses.map((email) => ({ ...row, id: uuidv7(new Date()), email, ...change(email) })),
+      addresses.map((email) => ({
+        ...row,
+        id: bytesOfUuid(uuidv7(new Date(), newUserShard)),
+        email,
+        ...change(email),
+      })),
     )
   }
-  if (kind !== 'unknown') copies('users', () => ({ status: kind }))
+  if (kind !== 'unknown') copies('users', () => ({ status: users.status.mapToDriverValue(kind) as number }))
   if (kind === 'pending') copies('registrations', () => ({}))
   const until = Date.now() + 12 * 60 * 60 * 1000
   const lock = (email: string) => ({ key: `account:${email}`, count: 20, allowed_at: until, updated_at: Date.now() })

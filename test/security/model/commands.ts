@@ -164,13 +164,15 @@ async function logIn(model: Model, real: Real, email: string, password: string, 
   const expected = model.login(email, password, device)
   const body = { email, password, ...(device && { device_token: device.text }) }
   const { json } = await compare(real, expected, 'POST', '/auth/login', { body })
-  if (expected.outcome === 200) keepDevice(model, email, json as Success<'login'>)
+  if (expected.session) keepDevice(model, expected.session, json as Success<'login'>)
 }
 
-function keepDevice(model: Model, email: string, { device_token: text }: Success<'login'>): void {
-  const account = model.accountOf(email)!
+function keepDevice(model: Model, session: Session, { device_token: text }: Success<'login'>): void {
+  const { account } = session
   const { passwords } = account
-  model.devices.push({ account, passwords, name: String(decodeJwt(text).jti), text, madeAt: model.now })
+  const name = String(decodeJwt(text).jti)
+  session.device = name
+  model.devices.push({ account, passwords, name, text, madeAt: model.now })
 }
 
 /** Of the kind that the call is for, if there is one. Those too that nobody can use any more. */
@@ -213,7 +215,7 @@ async function activate(model: Model, real: Real, link: Link, password: string):
     link.purpose === 'activation' ? model.activate(link, password) : { outcome: 'invalid_link' }
   const body = { token: link.text, password }
   const { json } = await compare(real, expected, 'POST', '/auth/activate', { body })
-  if (expected.outcome === 200) keepDevice(model, link.account.address, json as Success<'activate'>)
+  if (expected.session) keepDevice(model, expected.session, json as Success<'activate'>)
 }
 
 /** As headers, for a network and a user agent of the model. */

@@ -39,6 +39,8 @@ export interface Place {
 
 export interface Session {
   account: Account
+  /** The name of the device that it was begun on, which the service gives. */
+  device: string | undefined
   /** Of the sign-in or the last rotation. */
   from: Place
   /** Tokens before this generation are closed. */
@@ -249,7 +251,17 @@ export class Model {
       return { outcome: account.status === 'pending' ? 'account_pending' : 'account_suspended' }
     }
     this.#note('user.signed_in', 'self')
+    if (device && this.#isKnown(account, device)) this.#endEarlier(account, device)
     return { outcome: 200, session: this.#open(account) }
+  }
+
+  /** The device has lost the session that it had: nobody uses that one any more. */
+  #endEarlier(account: Account, { name }: Device): void {
+    for (const session of this.sessions) {
+      if (session.account !== account || session.device !== name || session.isEnded || session.isSwept) continue
+      if (session.expiresAt > this.now) this.#note('session.ended', 'self')
+      session.isEnded = true
+    }
   }
 
   #isKnown(account: Account | undefined, device: Device | undefined): boolean {
@@ -570,6 +582,7 @@ export class Model {
     const chain = { firstGeneration: 1, settledGeneration: -1, repeatedGeneration: 0, repeatedAt: [], stray: undefined }
     const session: Session = {
       account,
+      device: undefined,
       ...times,
       from: atHome,
       ...chain,
