@@ -5,8 +5,8 @@
 import { type SQL, and, eq, getTableColumns, gte, isNotNull, isNull, lte, or, sql } from 'drizzle-orm'
 import { strandedMs } from '../config/policy.ts'
 import { type Db, idList, idParam, unindexed } from './db.ts'
-import { announceAtOf, isOpen } from './emails.ts'
-import { type Email, emails } from './schema/emails.ts'
+import { announceAtOf, isOpen, noParams } from './emails.ts'
+import { type Email, type EmailStatus, emails } from './schema/emails.ts'
 import { users } from './schema/users.ts'
 
 /** The account of a recipient whose address takes no more email. */
@@ -140,6 +140,8 @@ export function settleClaims(db: Db, settlements: readonly Settlement[]) {
   return Array.from(alike.values(), (list) => settleAlike(db, list))
 }
 
+const numberOf = (status: EmailStatus) => sql.param(status, emails.status)
+
 function settleAlike(db: Db, settlements: readonly Settlement[]) {
   const [first] = settlements
   const given = (name: keyof Settlement) => sql`settled.value ->> ${sql.raw(`'${name}'`)}`
@@ -155,6 +157,7 @@ function settleAlike(db: Db, settlements: readonly Settlement[]) {
     .update(emails)
     .set({
       status: given('status'),
+      params: sql`case when ${given('status')} in (${numberOf('sent')}, ${numberOf('skipped')}) then ${noParams} else ${emails.params} end`,
       dueAt: given('dueAt'),
       announceAt: sql`${given('dueAt')} + ${strandedMs}`,
       inDoubtSince: given('inDoubtSince'),

@@ -1,6 +1,7 @@
 /** What the provider reports about emails after it has accepted them. */
 import { type SQL, and, eq, inArray, isNotNull, isNull, lt, or, sql } from 'drizzle-orm'
 import { type Db, choose } from './db.ts'
+import { noParams } from './emails.ts'
 import { type EmailFate, type EmailProblem, emails } from './schema/emails.ts'
 import { users } from './schema/users.ts'
 
@@ -61,6 +62,7 @@ export function settleAccepted(db: Db, reference: EmailReference, now: Date, for
     .update(emails)
     .set({
       status: 'sent',
+      params: noParams,
       userId: sql`coalesce(${emails.userId}, ${owner})`,
       recipient: choose(inArray(emails.template, forgetful), '', sql`${emails.recipient}`),
       inDoubtSince: null,

@@ -56,6 +56,9 @@ export function updateEmail(db: Db, id: string, changes: EmailChanges, guard: SQ
 export const failedOrUnknown: SQL = sql`case when ${emails.inDoubtSince} is null
   then ${sql.param('failed', emails.status)} else ${sql.param('unknown', emails.status)} end`
 
+/** What is left of the parameters of an email that has arrived at the provider or will never be sent. */
+export const noParams: SQL = sql`'{}'`
+
 /** The condition of the index of open rows, word for word: with a bound parameter, SQLite would not use it. */
 export const isOpen: SQL = sql`status <= 1`
 

@@ -10,7 +10,7 @@ import { it as base } from '../support/fixtures.ts'
 import { consume, loseConnection, scriptResend } from '../support/mail-consumer.ts'
 import { goodPassword } from '../support/person.ts'
 import { type Service, startService } from '../support/service.ts'
-import { rowOf } from '../support/state.ts'
+import { rowOf, rowsOf } from '../support/state.ts'
 import { eventOf, tell, webhookSecret } from '../support/webhooks.ts'
 
 const webhookEnv = { RESEND_WEBHOOK_SECRET: webhookSecret }
@@ -96,4 +96,19 @@ it('an email whose account is known only at delivery writes a row for its link, 
   expect(meter.take().rowsWritten).toBe(5 + 2)
   expectOk(await tell(metered, eventOf('delivered', inbox.newest(email))))
   expect(meter.take().rowsWritten).toBe(1)
+})
+
+it('a row keeps no parameters once its email is sent or has nothing to say, as it needs them no more', async ({
+  service,
+  ada,
+  people,
+}) => {
+  await ada.requestPasswordReset({ email: ada.email })
+  await ada.requestPasswordReset({ email: 'nobody@example.com' })
+  expect((await rowsOf('emails', "status = 'queued'")).map(({ params }) => params)).not.toContain('{}')
+  await service.deliver()
+  await people.register('bob@example.com')
+  const finished = await rowsOf('emails')
+  expect(new Set(finished.map(({ status }) => status))).toEqual(new Set(['sent', 'skipped']))
+  expect(new Set(finished.map(({ params }) => params))).toEqual(new Set(['{}']))
 })
