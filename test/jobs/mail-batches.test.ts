@@ -773,8 +773,9 @@ it('sends failed emails when an operator requeues them as docs/operations.md say
   await write(doubtful, 'unknown', unknown!.id)
 
   clock.advance(24 * hour)
-  const [, command] = /"(UPDATE emails SET status = 'queued'[^"]+)"/.exec(operations)!
-  await write(command!.replace('unixepoch()', String(clock.now().getTime() / 1000)).replace('86400', '864000'))
+  const [, command] = /"(UPDATE emails SET status = 0,[^"]+)"/.exec(operations)!
+  const sql = command!.replace('unixepoch()', String(clock.now().getTime() / 1000)).replace('86400', '864000')
+  await env.DB.prepare(sql).run()
   await service.runCron('*/5 * * * *')
   await service.deliver()
   expect(await statusesOf(jobs)).toEqual(three('sent'))
