@@ -32,6 +32,14 @@ CREATE TABLE `audit_events` (
 --> statement-breakpoint
 CREATE INDEX `audit_events_user` ON `audit_events` (`user_id`,`id`);--> statement-breakpoint
 CREATE INDEX `audit_events_type` ON `audit_events` (`type`,`id`);--> statement-breakpoint
+CREATE TABLE `ceilings` (
+	`period` integer NOT NULL,
+	`subject` blob NOT NULL,
+	`count` integer NOT NULL,
+	`last` blob NOT NULL,
+	PRIMARY KEY(`period`, `subject`)
+) STRICT, WITHOUT ROWID;
+--> statement-breakpoint
 CREATE TABLE `emails` (
 	`id` blob PRIMARY KEY NOT NULL,
 	`template` text NOT NULL,

@@ -34,6 +34,10 @@ export const reasons = [
   'suspended_by_higher_role',
   // Requests
   'client_address',
+  'user',
+  'network_ceiling',
+  'user_ceiling',
+  'stranger_budget',
   'broken_off',
   'webhook_signature',
   // Services that did not answer

@@ -49,6 +49,7 @@ describe('a configuration', () => {
       limitsRates: false,
       auditDays: 400,
       auditArchiveDays: 400,
+      ceilingFactor: 1,
       pwnedPasswordsUrl: null,
       requiresBreachCheck: false,
     })
@@ -100,6 +101,8 @@ describe('a configuration', () => {
     { name: 'AUDIT_DAYS', value: '30', expected: { auditDays: 30 } },
     { name: 'AUDIT_ARCHIVE', value: {}, expected: { auditDays: 90, auditArchiveDays: 400 } },
     { name: 'AUDIT_ARCHIVE_DAYS', value: '31', expected: { auditArchiveDays: 31 } },
+    { name: 'CEILING_FACTOR', value: undefined, expected: { ceilingFactor: 1 } },
+    { name: 'CEILING_FACTOR', value: 1000, expected: { ceilingFactor: 1000 } },
     { name: 'MAIL_FROM', value: 'accounts@example.com', expected: { mailFrom: 'accounts@example.com' } },
     { name: 'SUPPORT_CONTACT', value: undefined, expected: { supportUrl: null } },
     { name: 'SUPPORT_CONTACT', value: ' ', expected: { supportUrl: null } },

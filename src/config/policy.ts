@@ -112,6 +112,22 @@ export const maxAnnounced = 1_000
 /** The queue keeps messages for days. A row that was sent to it again is not sent once more for this long. */
 export const announceAgainMs = hourSeconds * 1000
 
+// Ceilings
+
+/**
+ * So that nobody fills the database, which ends at 10 GB. CEILING_FACTOR multiplies the first three.
+ */
+export const ceilings = {
+  /** Registrations, requests for an email, and passwords tried at addresses without an account, of one network. */
+  networkActsPerDay: 300,
+  /** Writes of one user. Somebody who moderates by hand makes a few hundred. */
+  userWritesPerDay: 1000,
+  /** What strangers may leave in all, about: some 700 registrations. */
+  strangerKilobytesPerHour: 2000,
+  /** Events about one user. What nothing may refuse, such as a sign-in, is only counted from there on. */
+  userEventsPerHour: 100,
+}
+
 // Retention
 
 /** How long audit events are kept by default, and how long in D1 where an archive takes the older ones. */
@@ -130,4 +146,6 @@ export const retention = {
    * reset, so its counter is deleted after this time.
    */
   exhaustedAttempts: 400 * dayMs,
+  /** From the start of the period, which is a day at most. */
+  ceilings: 2 * dayMs,
 }

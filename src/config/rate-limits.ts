@@ -13,7 +13,7 @@ export const ratePeriodSeconds = 60
 
 type LimiterBinding = { [Name in keyof Env]-?: Env[Name] extends RateLimit ? Name : never }[keyof Env]
 
-interface Limit {
+export interface Limit {
   binding: LimiterBinding
   perMinute: number
 }
@@ -40,3 +40,6 @@ export const rateLimits = {
 } as const satisfies Record<string, Limit>
 
 export type RateLimitName = keyof typeof rateLimits
+
+/** Counted by user and not by address: every call with an access token that may write. A page never needs that many. */
+export const userLimit = { binding: 'LIMIT_USER_WRITES', perMinute: 60 } as const satisfies Limit

@@ -9,6 +9,7 @@ import {
 } from '../crypto/keys.ts'
 import {
   days,
+  factor,
   flag,
   mailbox,
   minLength,
@@ -25,7 +26,7 @@ import {
 import { importWebhookKey } from '../crypto/webhook-signature.ts'
 import { normalizeEmailAddress } from '../email-address.ts'
 import { auditDays } from './policy.ts'
-import { rateLimits } from './rate-limits.ts'
+import { rateLimits, userLimit } from './rate-limits.ts'
 
 /** Settings that may show in logs, emails and answers. */
 export interface Config {
@@ -53,6 +54,8 @@ export interface Config {
   auditDays: number
   /** How long the archive keeps them, counted from the event. */
   auditArchiveDays: number
+  /** What the ceilings of the policy are multiplied by. */
+  ceilingFactor: number
   /** The origin of a Pwned Passwords service; `null` when passwords are not looked up. */
   pwnedPasswordsUrl: string | null
   /** Whether a password is refused when the service does not answer. */
@@ -108,7 +111,7 @@ export function archiveOf(env: Env): R2Bucket | null {
   return (env as { AUDIT_ARCHIVE?: R2Bucket }).AUDIT_ARCHIVE ?? null
 }
 
-const limiters = Object.values(rateLimits).map(({ binding }) => binding)
+const limiters = [...Object.values(rateLimits), userLimit].map(({ binding }) => binding)
 const bindings = ['DB', 'REVOCATIONS', 'MAIL_QUEUE', ...limiters] as const
 
 /**
@@ -164,6 +167,7 @@ function variables(isDevelopment: boolean, hasArchive: boolean) {
       AUDIT_ARCHIVE_DAYS: variable('must be a whole number from 30 to 3650, or empty', (text) =>
         text ? days(text) : auditDays.kept,
       ),
+      CEILING_FACTOR: variable('must be a whole number from 1 to 1000', factor),
       TOKEN_KEYS: required('cannot be read', parseSecretKeys),
       PASSWORD_PEPPER: required('cannot be read', parseSecretKeys),
       SIGNING_KEYS: required('cannot be read', parseSigningKeys),
@@ -231,6 +235,7 @@ async function interpret(env: Env): Promise<Settings> {
       limitsRates: data.RATE_LIMITS,
       auditDays: data.AUDIT_DAYS,
       auditArchiveDays: data.AUDIT_ARCHIVE_DAYS,
+      ceilingFactor: data.CEILING_FACTOR,
       pwnedPasswordsUrl: data.PWNED_PASSWORDS_URL,
       requiresBreachCheck: data.PWNED_PASSWORDS_REQUIRED,
     },

@@ -72,8 +72,17 @@ export function supportUrl(text: string): string | undefined {
 
 /** 8 unless it is set, and never less (NIST SP 800-63B-4 §3.1.1.2). */
 export function minLength(text: string): number | undefined {
-  const length = text ? Number(text) : 8
-  return Number.isInteger(length) && length >= 8 && length <= 64 ? length : undefined
+  return wholeNumber(text, 8, 64)
+}
+
+export function factor(text: string): number | undefined {
+  return wholeNumber(text, 1, 1000)
+}
+
+/** The least unless it is set. */
+function wholeNumber(text: string, least: number, most: number): number | undefined {
+  const number = text ? Number(text) : least
+  return Number.isInteger(number) && number >= least && number <= most ? number : undefined
 }
 
 /**

@@ -6,6 +6,7 @@ import { findSignedIn, findSignedInForPassword } from '../services/sessions/sign
 import { type Permission, permissionsFor } from '../permissions.ts'
 import { isSessionRevoked } from '../services/sessions/revocation.ts'
 import type { HttpEnv } from './env.ts'
+import { limitWrites } from './limit-rate.ts'
 
 const bearerScheme = /^bearer(?: |$)/i
 /** RFC 6750 §2.1: the scheme in any case, then one token. The client's middleware has the same; a test compares the two. */
@@ -85,7 +86,10 @@ async function loadActor(c: Context<HttpEnv>): Promise<void> {
   c.set('actor', actor)
 }
 
-/** Not Hono's `bearerAuth`: it answers a malformed token with 400, and leaves the realm out of most challenges. */
+/**
+ * Not Hono's `bearerAuth`: it answers a malformed token with 400, and leaves the realm out of most challenges.
+ * Here every call with an access token passes, so no write forgets the limit of its user.
+ */
 async function readClaims(c: Context<HttpEnv>): Promise<Claims<'at+jwt'>> {
   const header = c.req.header('Authorization') ?? ''
   // Without a reason: the challenge for a request without credentials names no error.
@@ -95,5 +99,6 @@ async function readClaims(c: Context<HttpEnv>): Promise<Claims<'at+jwt'>> {
   if (token === undefined) throw invalidToken('malformed')
   const verified = await verifyToken(ctx.tokens, 'at+jwt', token, ctx.now())
   if (verified.kind === 'refused') throw invalidToken(verified.reason)
+  await limitWrites(c, verified.claims.sub)
   return verified.claims
 }

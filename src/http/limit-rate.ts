@@ -2,7 +2,8 @@ import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { AppError } from '../errors.ts'
 import { describeError, log } from '../log.ts'
-import { type RateLimitName, ratePeriodSeconds, rateLimits } from '../config/rate-limits.ts'
+import type { Reason } from '../reasons.ts'
+import { type Limit, type RateLimitName, ratePeriodSeconds, rateLimits, userLimit } from '../config/rate-limits.ts'
 import { clientKey } from './client-address.ts'
 import type { HttpEnv } from './env.ts'
 
@@ -16,27 +17,42 @@ export const limits = Symbol('limits')
  */
 export function limitRate(name: RateLimitName) {
   const middleware = createMiddleware<HttpEnv>(async function limitRate(c, next) {
-    if (c.get('ctx').config.limitsRates && !(await isWithinLimit(c, name))) {
-      throw new AppError('rate_limited', { reason: 'client_address', retryAfterSeconds: ratePeriodSeconds })
-    }
+    const { ip } = c.get('origin')
+    // Every request from the internet has an address; one from another Worker of the account has none.
+    if (ip !== null) await assertWithin(c, rateLimits[name], { name, key: clientKey(ip), reason: 'client_address' })
     await next()
   })
   return Object.assign(middleware, { [limits]: name })
 }
 
 /**
+ * Refuses a user who writes too often, from however many addresses.
+ *
+ * @throws {AppError} `rate_limited`
+ */
+export async function limitWrites(c: Context<HttpEnv>, userId: string): Promise<void> {
+  if (['GET', 'HEAD'].includes(c.req.method)) return
+  await assertWithin(c, userLimit, { name: 'userWrites', key: userId, reason: 'user' })
+}
+
+interface Counted {
+  name: string
+  key: string
+  reason: Reason
+}
+
+/**
  * Asks the binding. If it fails the call continues: these limits save cost, while those in D1 protect accounts, and a broken
  * counter must not stop all sign-ins.
  */
-async function isWithinLimit(c: Context<HttpEnv>, name: RateLimitName): Promise<boolean> {
-  const { ip, requestId } = c.get('origin')
-  // Every request from the internet has an address; one from another Worker of the account has none.
-  if (ip === null) return true
+async function assertWithin(c: Context<HttpEnv>, { binding }: Limit, { name, key, reason }: Counted): Promise<void> {
+  if (!c.get('ctx').config.limitsRates) return
   try {
-    const { success } = await c.env[rateLimits[name].binding].limit({ key: clientKey(ip) })
-    return success
+    const { success } = await c.env[binding].limit({ key })
+    if (success) return
   } catch (error) {
-    log('error', 'rate_limit.failed', { request_id: requestId, limit: name, ...describeError(error) })
-    return true
+    log('error', 'rate_limit.failed', { request_id: c.get('origin').requestId, limit: name, ...describeError(error) })
+    return
   }
+  throw new AppError('rate_limited', { reason, retryAfterSeconds: ratePeriodSeconds })
 }

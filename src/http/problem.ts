@@ -5,6 +5,7 @@ import { routePath } from 'hono/route'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { AppError } from '../errors.ts'
 import { problems } from '../problems.ts'
+import type { Reason } from '../reasons.ts'
 import { describeError, log } from '../log.ts'
 import type { HttpEnv } from './env.ts'
 import { pageInstead } from './page-for-people.ts'
@@ -54,11 +55,15 @@ export function answerError(error: Error, c: Context<HttpEnv>) {
   return answerProblem(c, known)
 }
 
+const floodReasons: readonly Reason[] = ['client_address', 'user', 'network_ceiling', 'user_ceiling']
+
 /** The two kinds of limits have a word of their own each: many of one mean a flood, many of the other guessed passwords. */
 function logLimit(c: Context<HttpEnv>, { reason, retryAfterSeconds }: AppError): void {
   const { requestId } = c.get('origin')
   const [route, seconds] = [routePath(c), retryAfterSeconds]
-  if (reason === 'client_address') log('warn', 'rate_limit.exceeded', { request_id: requestId, route, seconds })
+  if (reason && floodReasons.includes(reason)) {
+    log('warn', 'rate_limit.exceeded', { request_id: requestId, route, reason, seconds })
+  }
   if (reason === 'password_attempts') log('warn', 'lock_out.refused', { request_id: requestId, route, seconds })
 }
 

@@ -2,6 +2,7 @@ import { retention } from '../config/policy.ts'
 import type { Ctx } from '../context.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
 import { describeError, log } from '../log.ts'
+import { deleteCeilingsBefore } from '../store/ceilings.ts'
 import { expiredAt } from '../store/expired.ts'
 import { expireStaleUsers, staleUserStatements } from '../store/stale-users.ts'
 import { stepStatements, sweepNext, walkedTable } from '../store/sweeps.ts'
@@ -70,6 +71,14 @@ function sweepsOf(ctx: Ctx, rows: number): Sweep[] {
       statements: stepStatements,
       step: () => sweepNext(ctx.db, walk, rows),
     })),
+    {
+      table: 'ceilings',
+      statements: 1,
+      step: async () => {
+        const { meta } = await deleteCeilingsBefore(ctx.db, before(retention.ceilings), rows)
+        return { deleted: meta.changes, isAtEnd: meta.changes < rows }
+      },
+    },
     {
       // A few thousand rows at most.
       table: 'user_agents',

@@ -68,6 +68,11 @@ export function selectAttempts(db: Db, key: SQL) {
   return db.select().from(attemptCounters).where(eq(attemptCounters.key, key))
 }
 
+/** The budget has a counter. */
+export function hasAttempts(key: SQL): SQL {
+  return sql`exists (select 1 from ${attemptCounters} where ${eq(attemptCounters.key, key)})`
+}
+
 /** The series has fewer attempts than this. */
 export function isSeriesBelow(attempts: number): SQL {
   return lt(attemptCounters.count, attempts)

@@ -1,4 +1,4 @@
-import { SQL, and, getTableColumns, is, or, sql } from 'drizzle-orm'
+import { SQL, and, getTableColumns, is, not, or, sql } from 'drizzle-orm'
 import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { bytesOfUuid } from '../crypto/random.ts'
@@ -43,6 +43,11 @@ export function allOf(first: SQL, ...others: (SQL | undefined)[]): SQL {
 /** One of two conditions, if there are two. */
 export function anyOf(first: SQL, other: SQL | undefined): SQL {
   return or(first, other) ?? first
+}
+
+/** The condition does not hold. */
+export function noneOf(condition: SQL): SQL {
+  return not(condition)
 }
 
 /**

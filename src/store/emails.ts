@@ -40,6 +40,11 @@ type EmailChanges = {
   [K in 'status' | 'recipient' | 'linkedAt' | 'lastError' | 'finishedAt']?: Email[K] | SQL
 }
 
+/** The outbox has this email. */
+export function emailIsStored(id: string): SQL {
+  return sql`exists (select 1 from ${emails} where ${eq(emails.id, id)})`
+}
+
 /** The link of this email has not been made yet. */
 export function emailHasNoLink(id: string): SQL {
   return sql`exists (select 1 from ${emails} where ${and(eq(emails.id, id), isNull(emails.linkedAt))})`

@@ -83,6 +83,12 @@ export function sessionExists(id: string, userId?: string): SQL {
   return sql`exists (select 1 from ${sessions} where ${and(eq(sessions.id, id), owner)})`
 }
 
+/** The user has a session that has not expired, besides `exceptId`. */
+export function hasLiveSession(userId: string, now: Date, exceptId?: string): SQL {
+  const other = exceptId === undefined ? undefined : ne(sessions.id, exceptId)
+  return sql`exists (select 1 from ${sessions} where ${and(eq(sessions.userId, userId), other, gt(sessions.expiresAt, now))})`
+}
+
 /** The id of a session's user, looked up at the moment of writing. */
 export function ownerOfSession(id: string): SQL {
   return sql`(select ${sessions.userId} from ${sessions} where ${eq(sessions.id, id)})`

@@ -1,5 +1,5 @@
 /** Conditions and values about users that the database evaluates at the moment of writing, for the guards of writes. */
-import { type SQL, and, eq, inArray, isNotNull, isNull, ne, or, sql } from 'drizzle-orm'
+import { type SQL, and, eq, getTableColumns, inArray, isNotNull, isNull, ne, or, sql } from 'drizzle-orm'
 import type { Role } from '../permissions.ts'
 import { allOf, idParam } from './db.ts'
 import { type User, type UserStatus, users } from './schema/users.ts'
@@ -55,6 +55,11 @@ export function isPassword(passwordId: string): SQL {
 /** The user with this address has this password. */
 export function addressHasPassword(email: string, passwordId: string): SQL {
   return sql`exists (select 1 from ${users} where ${and(eq(users.email, email), isPassword(passwordId))})`
+}
+
+/** The address has an account. */
+export function addressExists(email: string): SQL {
+  return sql`exists (select 1 from ${users} where ${eq(users.email, email)})`
 }
 
 /** The user with this address may sign in. */
@@ -118,6 +123,15 @@ function isActiveAdmin(alias: string): SQL {
 
 function status(word: UserStatus) {
   return sql.param(word, users.status)
+}
+
+/** Of a row of `users`: one of these values is not the one that is there. */
+export function differsFrom(values: UserChanges): SQL {
+  const differences = Object.entries(getTableColumns(users)).flatMap(([name, column]) => {
+    const value = values[name as keyof UserChanges]
+    return value === undefined ? [] : [sql`${column} is not ${value}`]
+  })
+  return or(...differences) ?? sql`false`
 }
 
 export function hasStatus(id: string, status: UserStatus): SQL {

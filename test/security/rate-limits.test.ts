@@ -8,7 +8,7 @@ import { readSettings } from '../../src/config/settings.ts'
 import { production } from '../../src/context.ts'
 import { clientKey } from '../../src/http/client-address.ts'
 import { limits } from '../../src/http/limit-rate.ts'
-import { ratePeriodSeconds, rateLimits } from '../../src/config/rate-limits.ts'
+import { ratePeriodSeconds, rateLimits, userLimit } from '../../src/config/rate-limits.ts'
 import { expectProblem } from '../support/answers.ts'
 import { Caller } from '../support/caller.ts'
 import { countCosts } from '../support/counting.ts'
@@ -188,7 +188,7 @@ describe('the limits', () => {
     })
     expect(new Set(read.map(({ namespaceId }) => namespaceId)).size).toBe(read.length)
     expect(read.map(({ name, limit, period }) => ({ name, limit, period }))).toEqual(
-      Object.values(rateLimits).map(({ binding, perMinute }) => ({
+      [...Object.values(rateLimits), userLimit].map(({ binding, perMinute }) => ({
         name: binding,
         limit: perMinute,
         period: ratePeriodSeconds,
@@ -206,7 +206,7 @@ describe('the limits', () => {
     )
   })
 
-  it.for(Object.values(rateLimits))(
+  it.for([...Object.values(rateLimits), userLimit])(
     'are required: without the binding $binding nothing is served',
     async ({ binding }) => {
       vi.spyOn(console, 'error').mockImplementation(() => undefined)

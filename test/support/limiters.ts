@@ -1,7 +1,7 @@
-import { type RateLimitName, rateLimits } from '../../src/config/rate-limits.ts'
+import { type RateLimitName, rateLimits, userLimit } from '../../src/config/rate-limits.ts'
 import type { OperationId } from './api.ts'
 
-const bindings = Object.values(rateLimits).map(({ binding }) => binding)
+const bindings = [...Object.values(rateLimits), userLimit].map(({ binding }) => binding)
 
 /** Rate limit bindings that all answer by one function and record the keys that they are asked for. */
 export function limitersThat(answer: (key: string) => boolean | Promise<boolean>) {

@@ -51,7 +51,8 @@ export function readRoutes(): Route[] {
     if (validated) route[validated.target] = validated.schema
     if (permission) route.permission = permission
     route.isBearer ||= !!permission || handler === authenticate || handler === requireToken || handler === verifyAtEdge
-    route.isLimited ||= limit !== undefined
+    // A write with a token is limited by its user.
+    route.isLimited ||= limit !== undefined || (route.isBearer && method !== 'GET')
     routes.set(name, route)
   }
   return [...routes.values()]

@@ -2,10 +2,13 @@ import type { Ctx } from '../../context.ts'
 import { invalidToken } from '../../errors.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
+import { hasPlace, selectSpent, takePlace } from '../../store/ceilings.ts'
 import type { User } from '../../store/schema/users.ts'
-import { isSignedIn } from '../../store/sessions.ts'
+import { isSignedIn, selectSignedInUser } from '../../store/sessions.ts'
+import { differsFrom } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
+import { aboveCeiling, userPlace } from '../protection/ceilings.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 
 /** The fields that users edit themselves. `null` clears one, `undefined` leaves it as it is. */
@@ -17,7 +20,11 @@ export interface ProfileChanges {
   locale?: string | null | undefined
 }
 
-/** @throws {AppError} `invalid_token` when the session ended meanwhile */
+/**
+ * Changes the principal's profile. Values that are there already change nothing, and leave no event.
+ *
+ * @throws {AppError} `invalid_token` when the session ended meanwhile; `rate_limited` above the user's ceiling
+ */
 export async function updateOwnProfile(ctx: Ctx, { user, session }: Principal, changes: ProfileChanges): Promise<User> {
   const given = omitAbsent(changes)
   if (Object.keys(given).length === 0) return user
@@ -26,13 +33,18 @@ export async function updateOwnProfile(ctx: Ctx, { user, session }: Principal, c
     userId: user.id,
     detail: { fields: listFieldNames(given) },
   })
+  const place = userPlace(ctx, user.id, event.id)
   const rows = await batch(ctx.db, {
-    decided: insertAuditEvent(ctx.db, event, isSignedIn(session.id, user.id, event.at)),
+    place: takePlace(ctx.db, place, isSignedIn(session.id, user.id, event.at, differsFrom(given))),
+    spent: selectSpent(ctx.db, place),
+    decided: insertAuditEvent(ctx.db, event, hasPlace(place)),
     updated: updateUser(ctx.db, user.id, { ...given, updatedAt: event.at }, happened(event.id)),
+    acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
   })
-  const [updated] = rows.updated
-  if (!updated) throw invalidToken('ended_meanwhile')
-  return updated
+  const [current] = rows.acting
+  if (!current) throw invalidToken('ended_meanwhile')
+  if (rows.spent.length > 0) throw aboveCeiling(ctx, 'user_ceiling')
+  return current
 }
 
 /** The names of the changed fields as in the API. The audit trail keeps the names only, not the values. */

@@ -7,7 +7,7 @@ import { batch } from '../../store/batch.ts'
 import { allOf } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import type { User } from '../../store/schema/users.ts'
-import { deleteSessionsOf } from '../../store/sessions.ts'
+import { deleteSessionsOf, hasLiveSession } from '../../store/sessions.ts'
 import {
   emailOf,
   hasOtherRoleThan,
@@ -18,7 +18,7 @@ import {
   wasActivated,
 } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
-import { decideAct, findUnchangedTarget } from './act.ts'
+import { decideAct, decideFreeAct, findUnchangedTarget } from './act.ts'
 import { auditEvent } from '../audit/trail.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
@@ -47,7 +47,7 @@ export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: R
   })
   const [updated] = rows.updated
   if (!updated) {
-    const target = findUnchangedTarget(actor, rows)
+    const target = findUnchangedTarget(ctx, actor, rows)
     if (target.role === role) return target
     throw new AppError(role !== 'USER' && target.activatedAt === null ? 'not_activated' : 'last_admin')
   }
@@ -75,7 +75,7 @@ export async function suspendUser(ctx: Ctx, actor: Principal, id: string, reason
   })
   const [updated] = rows.updated
   if (!updated) {
-    const target = findUnchangedTarget(actor, rows)
+    const target = findUnchangedTarget(ctx, actor, rows)
     throw new AppError(target.status === 'suspended' ? 'user_suspended' : 'last_admin')
   }
   revoke(ctx, rows.ended)
@@ -100,7 +100,7 @@ export async function reinstateUser(ctx: Ctx, actor: Principal, id: string): Pro
   })
   const [updated] = rows.updated
   if (!updated) {
-    const { status, suspendedByRole } = findUnchangedTarget(actor, rows)
+    const { status, suspendedByRole } = findUnchangedTarget(ctx, actor, rows)
     const isOutOfReach = status === 'suspended' && !mayReinstate(actor, suspendedByRole)
     throw isOutOfReach
       ? new AppError('insufficient_permission', { reason: 'suspended_by_higher_role' })
@@ -111,16 +111,16 @@ export async function reinstateUser(ctx: Ctx, actor: Principal, id: string): Pro
 }
 
 /**
- * Ends every session of a user.
+ * Ends every session of a user. Without any, nothing happens.
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
 export async function endSessionsOfUser(ctx: Ctx, actor: Principal, id: string): Promise<void> {
   const detail = { sessions: 'all' }
   const event = auditEvent(ctx, 'session.ended', { actorId: actor.user.id, userId: id, detail })
-  const rows = await batch(ctx.db, decideAct(ctx, actor, id, event), {
+  const rows = await batch(ctx.db, decideFreeAct(ctx, actor, id, event, hasLiveSession(id, event.at)), {
     ended: deleteSessionsOf(ctx.db, id, happened(event.id)),
   })
-  if (rows.decided.length === 0) findUnchangedTarget(actor, rows)
+  if (rows.decided.length === 0) findUnchangedTarget(ctx, actor, rows)
   revoke(ctx, rows.ended)
 }

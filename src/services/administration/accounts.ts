@@ -4,14 +4,21 @@ import { uuidv7 } from '../../crypto/random.ts'
 import { AppError } from '../../errors.ts'
 import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
-import { allOf, never } from '../../store/db.ts'
+import { allOf } from '../../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
 import type { User } from '../../store/schema/users.ts'
-import { emailOf, hasStatus, leavesAnActiveAdmin, takesMail } from '../../store/user-conditions.ts'
+import {
+  differsFrom,
+  emailOf,
+  hasStatus,
+  leavesAnActiveAdmin,
+  takesMail,
+  userExists,
+} from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
-import { decideAct, findUnchangedTarget } from './act.ts'
+import { decideAct, decideFreeAct, findUnchangedTarget } from './act.ts'
 import { auditEvent } from '../audit/trail.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { eraseUser } from '../accounts/deletion.ts'
@@ -20,7 +27,7 @@ import { type ProfileChanges, omitAbsent, listFieldNames } from '../accounts/pro
 import { revoke } from '../sessions/revocation.ts'
 
 /**
- * Changes or clears what a user says about itself.
+ * Changes or clears what a user says about itself. Values that are there already leave no event.
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
@@ -28,11 +35,11 @@ export async function moderateProfile(ctx: Ctx, actor: Principal, id: string, ch
   const given = omitAbsent(changes)
   const detail = { fields: listFieldNames(given) }
   const event = auditEvent(ctx, 'user.profile_updated', { actorId: actor.user.id, userId: id, detail })
-  const when = Object.keys(given).length > 0 ? undefined : never
+  const when = userExists(id, differsFrom(given))
   const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, when), {
     updated: updateUser(ctx.db, id, { ...given, updatedAt: event.at }, happened(event.id)),
   })
-  return rows.updated[0] ?? findUnchangedTarget(actor, rows)
+  return rows.updated[0] ?? findUnchangedTarget(ctx, actor, rows)
 }
 
 /**
@@ -56,7 +63,7 @@ export async function activateUser(ctx: Ctx, actor: Principal, id: string): Prom
   })
   const [updated] = rows.updated
   if (!updated) {
-    const target = findUnchangedTarget(actor, rows)
+    const target = findUnchangedTarget(ctx, actor, rows)
     if (target.status === 'suspended') throw new AppError('user_suspended')
     return target
   }
@@ -75,11 +82,11 @@ export async function startPasswordReset(ctx: Ctx, actor: Principal, id: string)
   const event = auditEvent(ctx, 'user.password_reset_requested', { actorId: actor.user.id, userId: id })
   const email = newEmail(ctx, 'password_reset', emailOf(id), id, { byAdministrator: true })
   const when = allOf(takesMail(id), mailBudgetLeft(email))
-  const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, when), {
+  const rows = await batch(ctx.db, decideFreeAct(ctx, actor, id, event, when), {
     email: insertEmail(ctx.db, email, happened(event.id)),
   })
   if (rows.decided.length > 0) return announceEmail(ctx, email)
-  if (findUnchangedTarget(actor, rows).emailProblem !== null) throw new AppError('email_suppressed')
+  if (findUnchangedTarget(ctx, actor, rows).emailProblem !== null) throw new AppError('email_suppressed')
 }
 
 /**
@@ -93,11 +100,11 @@ export async function deleteOtherAccount(ctx: Ctx, actor: Principal, id: string)
   const farewell = newEmail(ctx, 'account_deleted', emailOf(id), id)
   const rows = await batch(
     ctx.db,
-    decideAct(ctx, actor, id, event, leavesAnActiveAdmin(id)),
+    decideFreeAct(ctx, actor, id, event, leavesAnActiveAdmin(id)),
     eraseUser(ctx.db, id, farewell, event.id),
   )
   if (rows.decided.length === 0) {
-    findUnchangedTarget(actor, rows)
+    findUnchangedTarget(ctx, actor, rows)
     throw new AppError('last_admin')
   }
   revoke(ctx, rows.ended)

@@ -7,26 +7,47 @@ import type { Ctx } from '../../context.ts'
 import { AppError, invalidToken } from '../../errors.ts'
 import { mayActOn, roleRules } from '../../permissions.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
+import { hasPlace, selectSpent, takePlace } from '../../store/ceilings.ts'
 import { type Expression, allOf } from '../../store/db.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
 import type { User } from '../../store/schema/users.ts'
 import { isSignedInAs, selectSignedInUser } from '../../store/sessions.ts'
 import { hasRoleAmong } from '../../store/user-conditions.ts'
 import { selectUser } from '../../store/users.ts'
+import { aboveCeiling, userPlace } from '../protection/ceilings.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 
 /**
- * The first statements of every act: `decided` has a row if the act happens, `acting` is the actor if still signed in,
- * `before` is the target as it was.
+ * The first statements of an act: `decided` has a row if the act happens, `acting` is the actor if still signed in, `before`
+ * is the target as it was. Each act takes a place below the actor's ceiling; `spent` has a row when there is none.
  *
  * @param when what must hold of the target for the act to change anything
  */
 export function decideAct(ctx: Ctx, actor: Principal, id: string, event: AuditEvent, when?: Expression) {
-  const { user, session } = actor
-  const isActing = isSignedInAs(session.id, user.id, user.role, event.at)
-  const isPermitted = allOf(isActing, hasRoleAmong(id, roleRules[user.role].actsOn), when)
+  const place = userPlace(ctx, actor.user.id, event.id)
   return {
-    decided: insertAuditEvent(ctx.db, event, isPermitted),
+    place: takePlace(ctx.db, place, isPermitted(actor, id, event, when)),
+    spent: selectSpent(ctx.db, place),
+    decided: insertAuditEvent(ctx.db, event, hasPlace(place)),
+    ...readBoth(ctx, actor, id, event),
+  } as const
+}
+
+/** The same without a ceiling, for an act that frees space, or that a locked-out person waits for. */
+export function decideFreeAct(ctx: Ctx, actor: Principal, id: string, event: AuditEvent, when?: Expression) {
+  return {
+    decided: insertAuditEvent(ctx.db, event, isPermitted(actor, id, event, when)),
+    ...readBoth(ctx, actor, id, event),
+  } as const
+}
+
+function isPermitted({ user, session }: Principal, id: string, event: AuditEvent, when?: Expression): Expression {
+  const isActing = isSignedInAs(session.id, user.id, user.role, event.at)
+  return allOf(isActing, hasRoleAmong(id, roleRules[user.role].actsOn), when)
+}
+
+function readBoth(ctx: Ctx, { user, session }: Principal, id: string, event: AuditEvent) {
+  return {
     acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
     before: selectUser(ctx.db, id),
   } as const
@@ -35,16 +56,19 @@ export function decideAct(ctx: Ctx, actor: Principal, id: string, event: AuditEv
 /**
  * Explains an act that did not happen. If it was permitted, it had nothing to change, and the target is returned as it is.
  *
- * @throws {AppError} `invalid_token` when the session or the role ended meanwhile, `not_found`, `insufficient_permission`
+ * @throws {AppError} `invalid_token` when the session or the role ended meanwhile, `not_found`, `insufficient_permission`,
+ *   `rate_limited` above the actor's ceiling
  */
 export function findUnchangedTarget(
+  ctx: Ctx,
   actor: Principal,
-  rows: { acting: readonly User[]; before: readonly User[] },
+  rows: { acting: readonly User[]; before: readonly User[]; spent?: readonly unknown[] },
 ): User {
   const [acting] = rows.acting
   const [target] = rows.before
   if (acting?.role !== actor.user.role) throw invalidToken('ended_meanwhile')
   if (!target) throw new AppError('not_found')
   if (!mayActOn(actor, target.role)) throw new AppError('insufficient_permission', { reason: 'target_out_of_reach' })
+  if (rows.spent && rows.spent.length > 0) throw aboveCeiling(ctx, 'user_ceiling')
   return target
 }

@@ -19,7 +19,7 @@ export async function liftEmailSuppression(ctx: Ctx, actor: Principal, id: strin
     updated: updateUser(ctx.db, id, { emailProblem: null }, happened(event.id)),
   })
   if (rows.decided.length === 0) {
-    findUnchangedTarget(actor, rows)
+    findUnchangedTarget(ctx, actor, rows)
     throw new AppError('not_suppressed')
   }
 }

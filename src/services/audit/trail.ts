@@ -1,7 +1,10 @@
+import { ceilings } from '../../config/policy.ts'
 import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { readTrail } from '../../store/audit-seals.ts'
 import { type AuditFilter, listAuditEvents } from '../../store/audit.ts'
+import { condenseEvents } from '../../store/condensed-events.ts'
+import type { Expression } from '../../store/db.ts'
 import { type Page, pageOf } from '../../store/page.ts'
 import type { AuditEvent, AuditType } from '../../store/schema/audit.ts'
 import { hourMs } from './archive-name.ts'
@@ -18,6 +21,17 @@ interface About {
 export function auditEvent(ctx: Ctx, type: AuditType, { actorId = null, userId = null, detail }: About): AuditEvent {
   const at = ctx.now()
   return { id: uuidv7(at), at, type, actorId, userId, ...ctx.origin, detail: detail ?? null }
+}
+
+/**
+ * For the end of a batch that may be caused again and again and that nothing refuses, such as a sign-in: its events stay as
+ * long as their user has had few in this hour. From then on they are counted.
+ *
+ * @param isKept when they stay, whatever the number
+ */
+export function condense(ctx: Ctx, events: readonly Pick<AuditEvent, 'id'>[], isKept?: Expression) {
+  const ids = events.map(({ id }) => id)
+  return condenseEvents(ctx.db, ctx.now(), ids, ceilings.userEventsPerHour, isKept)
 }
 
 export async function listAudit(ctx: Ctx, filter: AuditFilter, limit: number): Promise<Page<AuditEvent>> {

@@ -5,6 +5,7 @@ import { AppError, invalidToken } from '../../errors.ts'
 import { accountBudget, deleteAttempts } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
+import { hasPlace, selectSpent, takePlace } from '../../store/ceilings.ts'
 import { always } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
@@ -14,6 +15,7 @@ import { passwordIdOf } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { aboveCeiling, passwordPlace } from '../protection/ceilings.ts'
 import { sessionOrigin } from '../sessions/origin.ts'
 import { revoke } from '../sessions/revocation.ts'
 import type { PasswordPrincipal } from '../sessions/signed-in.ts'
@@ -59,12 +61,12 @@ export async function changePassword(
   const passwordId = passwordIdOf(user)
   const knowsToken = generation === undefined ? undefined : hasOpenToken(generation)
   const renewal = { id: session.id, now: event.at, ...sessionLifetime, from: await sessionOrigin(ctx) }
+  const place = passwordPlace(ctx, user.id, event.id)
+  const mayChange = isSignedInWithPassword(session.id, user.id, passwordId, event.at, knowsToken)
   const rows = await batch(ctx.db, {
-    decided: insertAuditEvent(
-      ctx.db,
-      event,
-      isSignedInWithPassword(session.id, user.id, passwordId, event.at, knowsToken),
-    ),
+    place: takePlace(ctx.db, place, mayChange),
+    spent: selectSpent(ctx.db, place),
+    decided: insertAuditEvent(ctx.db, event, hasPlace(place)),
     renewed: knowsToken && closeTokens(ctx.db, renewal, ifDone),
     settled: knowsToken ? undefined : settleTokens(ctx.db, session.id, ifDone),
     acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
@@ -77,6 +79,7 @@ export async function changePassword(
   if (rows.decided.length === 0) {
     const [acting] = rows.acting
     if (!acting || passwordIdOf(acting) !== passwordId) throw invalidToken('changed_meanwhile')
+    if (rows.spent.length > 0) throw aboveCeiling(ctx, 'user_ceiling')
     throw new AppError('invalid_refresh_token', { reason: 'unknown_generation' })
   }
   revoke(ctx, rows.ended)

@@ -13,6 +13,7 @@ import { deleteSessionsOf } from '../../store/sessions.ts'
 import { activatedByReset, addressHasPassword } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
+import { storeAskedEmail } from '../protection/asked-emails.ts'
 import { readDevice } from '../protection/devices.ts'
 import { assertHuman } from '../protection/human-check.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
@@ -32,21 +33,20 @@ export interface ResetRequest {
 /**
  * Queues a reset email. Looks nothing up: delivery does, so the answer and its time are the same for every address.
  *
- * @throws {AppError} as `assertReturnTo` and `assertHuman`
+ * @throws {AppError} as `assertReturnTo`, `assertHuman` and `storeAskedEmail`
  */
 export async function requestPasswordReset(ctx: Ctx, request: ResetRequest): Promise<void> {
   const { email, deviceToken, turnstileToken } = request
   const returnTo = assertReturnTo(ctx, request.returnTo)
   await assertHuman(ctx, turnstileToken, 'password_reset')
   const device = await readDevice(ctx, email, deviceToken)
+  const isKnown = device && addressHasPassword(email, device.passwordId)
   const reset = newEmail(ctx, 'password_reset', email, null, { ...(returnTo !== undefined && { returnTo }) })
-  if (device) {
+  if (isKnown) {
     // All known devices share one budget, since anybody who once had the password could have made any number of them.
-    const isKnown = addressHasPassword(email, device.passwordId)
     reset.budget = choose(isKnown, 'password_reset:known_device', 'password_reset')
   }
-  await insertEmail(ctx.db, reset)
-  announceEmail(ctx, reset)
+  await storeAskedEmail(ctx, reset, isKnown)
 }
 
 /**

@@ -12,11 +12,13 @@ import {
   accountBudget,
   claimAttempt,
   deviceBudget,
+  hasAttempts,
   isSeriesBelow,
   selectAttempts,
 } from '../../store/attempts.ts'
-import { type Expression, anyOf, choose } from '../../store/db.ts'
-import { addressHasPassword } from '../../store/user-conditions.ts'
+import { type Place, hasPlace, isSpent, takePlaceOrCount } from '../../store/ceilings.ts'
+import { type Expression, allOf, anyOf, choose, noneOf } from '../../store/db.ts'
+import { addressExists, addressHasPassword } from '../../store/user-conditions.ts'
 import type { Device } from './devices.ts'
 import { type HumanCheck, notHuman } from './human-check.ts'
 
@@ -88,12 +90,31 @@ function hasAttemptsInFlight(ctx: Ctx, counter: Counter | undefined): boolean {
  * Without the proof only the first few attempts are granted, and further ones are not even counted, so that a machine that
  * solves no challenge does not use up the owner's budget.
  */
-export function claimOfSignIn(email: string, device: Device | undefined, check: HumanCheck): Claim {
+export function claimOfSignIn(email: string, device: Device | undefined, check: HumanCheck, place: Place): Claim {
   const isKnown = device && addressHasPassword(email, device.passwordId)
   const common = accountBudget(email)
   const budget = isKnown ? choose(isKnown, deviceBudget(email, device.id), common) : common
   const goesOn = check === 'human' ? undefined : anyOf(isSeriesBelow(attemptsWithoutTurnstile), isKnown)
-  return { budget, conditions: { goesOn } }
+  const mayBeCounted = anyOf(isCountedAnyway(email), hasPlace(place))
+  const guard = check === 'human' ? mayBeCounted : allOf(mayBeCounted, anyOf(noneOf(isSpent(place)), isKnown))
+  return { budget, conditions: { goesOn, guard } }
+}
+
+/**
+ * An attempt at an address that has no account and no counter would leave a new one, for each address that somebody invents.
+ * It takes a place of its network. Above the ceiling every attempt counts on, so that all of them write as much.
+ */
+export function takePlaceAsStranger(ctx: Ctx, email: string, place: Place) {
+  return takePlaceOrCount(ctx.db, place, anyOf(noneOf(isCountedAnyway(email)), isSpent(place)))
+}
+
+function isCountedAnyway(email: string): Expression {
+  return anyOf(addressExists(email), hasAttempts(accountBudget(email)))
+}
+
+/** Stands for an attempt that is not counted, in the statements that settle one. */
+export function uncounted(budget: Expression): CountedAttempt {
+  return { budget, series: 'none', inARow: 0 }
 }
 
 /**

@@ -1,14 +1,15 @@
 import type { Ctx } from '../../context.ts'
 import { warnedAttempts } from '../../config/policy.ts'
 import { type CountedAttempt, settleAttempt } from '../../store/attempts.ts'
-import { insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
+import { recordRefusal } from '../../store/condensed-events.ts'
 import { allOf, always, never } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
 import type { User } from '../../store/schema/users.ts'
 import { addressIsActive } from '../../store/user-conditions.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { refusalPlace } from './ceilings.ts'
 
 export interface WrongPassword {
   email: string
@@ -41,6 +42,6 @@ export async function recordWrongPassword(
 ): Promise<void> {
   const { insertWarning, announce } = prepareSeriesWarning(ctx, { email, userId, attemptsInARow: attempt.inARow })
   const settled = settleAttempt(ctx.db, attempt, { isGivenBack: false, now: event.at })
-  await batch(ctx.db, { recorded: insertAuditEvent(ctx.db, event), insertWarning, settled })
+  await batch(ctx.db, recordRefusal(ctx.db, event, refusalPlace(ctx, event)), { insertWarning, settled })
   announce()
 }

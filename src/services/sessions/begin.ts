@@ -5,7 +5,7 @@ import { deleteAttempts } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { type Statements, batch } from '../../store/batch.ts'
 import { type Expression, allOf } from '../../store/db.ts'
-import type { NewEmail, insertEmail } from '../../store/emails.ts'
+import { type NewEmail, emailIsStored, type insertEmail } from '../../store/emails.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
 import type { User } from '../../store/schema/users.ts'
 import {
@@ -19,7 +19,7 @@ import {
 } from '../../store/sessions.ts'
 import { listUserAgent, newUserAgentNumber, userAgentNumber } from '../../store/user-agents.ts'
 import { type UserChanges, selectUser, updateUser } from '../../store/users.ts'
-import { auditEvent } from '../audit/trail.ts'
+import { auditEvent, condense } from '../audit/trail.ts'
 import { announceEmail } from '../mail/outbox.ts'
 import { type Device, issueDeviceToken, newDevice } from '../protection/devices.ts'
 import { promoteFirstAdmin } from './bootstrap-admin.ts'
@@ -113,20 +113,23 @@ export async function beginSession(ctx: Ctx, start: SessionStart): Promise<Signe
   const decided = { ...event, userAgentId: newUserAgentNumber(userAgent, maxUserAgents) }
   const device = proof.device ?? newDevice(proof.passwordId)
   const session = { ...start.session, deviceId: device.id }
+  const replacement = proof.device && replaceSession(ctx, session, event.id)
+  const eviction = limitSessions(ctx, user.id, event.id)
   const rows = await batch(
     ctx.db,
     { decided: insertAuditEvent(ctx.db, decided, start.guard), email: email.insert },
     start.statements ?? {},
     { userAgent: userAgent === null ? undefined : listUserAgent(ctx.db, userAgent, event.id, event.at) },
     { session: insertSession(ctx.db, session, ifDone) },
-    proof.device ? replaceSession(ctx, session, event.id) : { replacement: undefined, replaced: undefined },
-    limitSessions(ctx, user.id, event.id),
+    replacement?.statements ?? { replacement: undefined, replaced: undefined },
+    eviction.statements,
     {
       user: updateUser(ctx.db, user.id, { ...start.changes, lastLoginAt: event.at }, ifDone),
       current: selectUser(ctx.db, user.id),
       series: deleteAttempts(ctx.db, proof.budget, ifDone),
     },
     promoteFirstAdmin(ctx, user, event.id),
+    condense(ctx, [event, eviction.event, ...(replacement ? [replacement.event] : [])], emailIsStored(email.row.id)),
   )
   const [[stored], [signedIn]] = [rows.session, rows.user]
   if (!stored || !signedIn) return { kind: 'refused_meanwhile', current: rows.current[0] }
@@ -142,10 +145,13 @@ function replaceSession(ctx: Ctx, session: NewSession, eventId: string) {
   const { userId } = session
   const subjectId = earlierOfDevice(session, ctx.now())
   const detail = { replaced: true }
-  const replacement = { ...auditEvent(ctx, 'session.ended', { actorId: userId, userId, detail }), subjectId }
+  const event = { ...auditEvent(ctx, 'session.ended', { actorId: userId, userId, detail }), subjectId }
   return {
-    replacement: insertAuditEvent(ctx.db, replacement, allOf(happened(eventId), isFound(subjectId))),
-    replaced: deleteEarlierOfDevice(ctx.db, session, happened(eventId)),
+    event,
+    statements: {
+      replacement: insertAuditEvent(ctx.db, event, allOf(happened(eventId), isFound(subjectId))),
+      replaced: deleteEarlierOfDevice(ctx.db, session, happened(eventId)),
+    },
   }
 }
 
@@ -153,9 +159,12 @@ function replaceSession(ctx: Ctx, session: NewSession, eventId: string) {
 function limitSessions(ctx: Ctx, userId: string, eventId: string) {
   const subjectId = oldestBeyond(userId, maxSessionsPerUser)
   const detail = { evicted: true }
-  const eviction = { ...auditEvent(ctx, 'session.ended', { actorId: userId, userId, detail }), subjectId }
+  const event = { ...auditEvent(ctx, 'session.ended', { actorId: userId, userId, detail }), subjectId }
   return {
-    eviction: insertAuditEvent(ctx.db, eviction, allOf(happened(eventId), isFound(subjectId))),
-    evicted: deleteOldestSessionsOf(ctx.db, userId, maxSessionsPerUser, happened(eviction.id)),
+    event,
+    statements: {
+      eviction: insertAuditEvent(ctx.db, event, allOf(happened(eventId), isFound(subjectId))),
+      evicted: deleteOldestSessionsOf(ctx.db, userId, maxSessionsPerUser, happened(event.id)),
+    },
   }
 }

@@ -11,13 +11,14 @@ import {
   deleteOtherSessionsOf,
   deleteSession,
   deleteSessionsOf,
+  hasLiveSession,
   isSignedIn,
   listSessionsOf,
   ownerOfSession,
   selectSignedInUser,
   sessionExists,
 } from '../../store/sessions.ts'
-import { auditEvent } from '../audit/trail.ts'
+import { auditEvent, condense } from '../audit/trail.ts'
 import { revoke } from './revocation.ts'
 import type { Principal } from './signed-in.ts'
 
@@ -35,6 +36,7 @@ export async function signOut(ctx: Ctx, token: string): Promise<void> {
   const { ended } = await batch(ctx.db, {
     decided: insertAuditEvent(ctx.db, { ...event, ...about }, hasOpenSession(sid, gen)),
     ended: deleteSession(ctx.db, sid, happened(event.id)),
+    ...condense(ctx, [event]),
   })
   revoke(ctx, ended)
 }
@@ -57,6 +59,7 @@ export async function endSession(ctx: Ctx, principal: Principal, sessionId: stri
     decided: insertAuditEvent(ctx.db, event, mayEnd),
     ended: deleteSession(ctx.db, sessionId, happened(event.id)),
     acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
+    ...condense(ctx, [event]),
   })
   // After a success `acting` is empty when the current session was the one to end.
   if (ended.length === 0) throw acting.length > 0 ? new AppError('not_found') : invalidToken('ended_meanwhile')
@@ -69,35 +72,33 @@ export async function endSession(ctx: Ctx, principal: Principal, sessionId: stri
  * @throws {AppError} `invalid_token` when the current session ended meanwhile
  */
 export async function endAllSessions(ctx: Ctx, principal: Principal): Promise<void> {
-  const event = newEndEvent(ctx, principal, { sessions: 'all' })
-  await endSessions(ctx, principal, event, deleteSessionsOf(ctx.db, principal.user.id, happened(event.id)))
+  await endSessions(ctx, principal, 'all')
 }
 
 /**
- * Ends every session of the principal except the current one.
+ * Ends every session of the principal except the current one. Without any other, nothing happens.
  *
  * @throws {AppError} `invalid_token` when the current session ended meanwhile
  */
 export async function endOtherSessions(ctx: Ctx, principal: Principal): Promise<void> {
-  const { user, session } = principal
-  const event = newEndEvent(ctx, principal, { sessions: 'others' })
-  await endSessions(ctx, principal, event, deleteOtherSessionsOf(ctx.db, user.id, session.id, happened(event.id)))
+  await endSessions(ctx, principal, 'others')
 }
 
 function newEndEvent(ctx: Ctx, { user }: Principal, detail: NonNullable<AuditEvent['detail']>): AuditEvent {
   return auditEvent(ctx, 'session.ended', { actorId: user.id, userId: user.id, detail })
 }
 
-async function endSessions(
-  ctx: Ctx,
-  { user, session }: Principal,
-  event: AuditEvent,
-  deletion: ReturnType<typeof deleteSessionsOf>,
-): Promise<void> {
-  const { decided, ended } = await batch(ctx.db, {
-    decided: insertAuditEvent(ctx.db, event, isSignedIn(session.id, user.id, event.at)),
-    ended: deletion,
+async function endSessions(ctx: Ctx, principal: Principal, which: 'all' | 'others'): Promise<void> {
+  const { user, session } = principal
+  const event = newEndEvent(ctx, principal, { sessions: which })
+  const [ifDone, keptId] = [happened(event.id), which === 'others' ? session.id : undefined]
+  const mayEnd = allOf(isSignedIn(session.id, user.id, event.at), hasLiveSession(user.id, event.at, keptId))
+  const { acting, ended } = await batch(ctx.db, {
+    decided: insertAuditEvent(ctx.db, event, mayEnd),
+    acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
+    ended: keptId ? deleteOtherSessionsOf(ctx.db, user.id, keptId, ifDone) : deleteSessionsOf(ctx.db, user.id, ifDone),
+    ...condense(ctx, [event]),
   })
-  if (decided.length === 0) throw invalidToken('ended_meanwhile')
+  if (acting.length === 0) throw invalidToken('ended_meanwhile')
   revoke(ctx, ended)
 }

@@ -16,7 +16,7 @@ import {
 import type { Session } from '../../store/schema/sessions.ts'
 import type { User } from '../../store/schema/users.ts'
 import { deleteSession } from '../../store/sessions.ts'
-import { auditEvent } from '../audit/trail.ts'
+import { auditEvent, condense } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { revoke } from './revocation.ts'
 
@@ -46,6 +46,7 @@ export async function repeatRotation(ctx: Ctx, { id: userId, email }: User, pres
     stolen: insertAuditEvent(ctx.db, { ...theft, ...describeTheft(presented) }, isStolen(presented)),
     ended: deleteSession(ctx.db, presented.id, ifStolen),
     warning: insertEmail(ctx.db, warning, ifStolen),
+    ...condense(ctx, [repeated, theft]),
   })
   const [found] = rows.found
   if (found?.isServed) return found.session

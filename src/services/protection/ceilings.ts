@@ -1,0 +1,89 @@
+/**
+ * Ceilings on what one network, one user and all strangers together may leave in the database in a day or an hour, so that
+ * nobody can fill it. None of them concerns a right password, a refresh, or an act that frees space.
+ */
+import { ceilings } from '../../config/policy.ts'
+import type { Ctx } from '../../context.ts'
+import { bytesOfUuid } from '../../crypto/random.ts'
+import { AppError, unavailable } from '../../errors.ts'
+import { bytesOfIp } from '../../ip-address.ts'
+import { type Reason, reasons } from '../../reasons.ts'
+import type { Place } from '../../store/ceilings.ts'
+import { type AuditEvent, auditCodes } from '../../store/schema/audit.ts'
+
+const hourMs = 60 * 60 * 1000
+const dayMs = 24 * hourMs
+
+// Subjects differ in length: 1 byte for all, 3 or 6 for a network, 5 or 8 for its refusals, 16 to 18 for a user.
+
+/** Everything that is not an address shares one ceiling. */
+const unreadable = Uint8Array.of(0)
+const everybody = Uint8Array.of(1)
+
+/** The /24 of an IPv4 address, the /48 of an IPv6 address: what one customer of a provider gets at most (RFC 6177). */
+function networkOf({ origin: { ip } }: Ctx): Uint8Array<ArrayBuffer> {
+  const address = bytesOfIp(ip)
+  return address ? address.slice(0, address.length === 4 ? 3 : 6) : unreadable
+}
+
+/** For an act of a stranger that leaves rows. A call from another Worker of the account has no address and no ceiling. */
+export function networkPlace(ctx: Ctx, act: string): Place {
+  const max = ctx.origin.ip === null ? Infinity : ceilings.networkActsPerDay
+  return { ...period(ctx, dayMs), subject: networkOf(ctx), max: maxOf(ctx, max), act }
+}
+
+/** For a write of a signed-in user. */
+export function userPlace(ctx: Ctx, userId: string, act: string): Place {
+  return { ...period(ctx, dayMs), subject: bytesOfUuid(userId), max: maxOf(ctx, ceilings.userWritesPerDay), act }
+}
+
+/** For a change of the password. Only who knows the old one takes these places, so a stolen token does not use them up. */
+export function passwordPlace(ctx: Ctx, userId: string, act: string): Place {
+  return { ...userPlace(ctx, userId, act), subject: Uint8Array.of(...bytesOfUuid(userId), 1) }
+}
+
+/**
+ * In the budget of all strangers.
+ *
+ * @param given what the client sent: a long text counts more than a short one
+ * @param isBinding whether the act is refused when the budget is spent
+ */
+export function strangerPlace(ctx: Ctx, act: string, given: object, isBinding: boolean): Place {
+  const { length } = JSON.stringify([given, ctx.origin])
+  const max = maxOf(ctx, isBinding ? ceilings.strangerKilobytesPerHour : Infinity)
+  return { ...period(ctx, hourMs), subject: everybody, max, act, weight: 1 + Math.ceil(length / 250) }
+}
+
+/**
+ * For the event of a refusal: one for each network and reason when it is about nobody, and as many as a person looks through
+ * when it is about a user.
+ */
+export function refusalPlace(ctx: Ctx, { id: act, type, userId, detail }: AuditEvent): Place {
+  const code = [auditCodes[type], reasons.indexOf(detail?.['reason'] as Reason)]
+  const [subject, max] =
+    userId === null ? [[...networkOf(ctx), ...code], 1] : [[...bytesOfUuid(userId), 2, 0], ceilings.userEventsPerHour]
+  return { ...period(ctx, hourMs), subject: Uint8Array.from(subject), max, act }
+}
+
+function period(ctx: Ctx, ms: number): Pick<Place, 'period'> {
+  const nowMs = ctx.now().getTime()
+  return { period: new Date(nowMs - (nowMs % ms)) }
+}
+
+function maxOf({ config: { limitsRates, ceilingFactor } }: Ctx, max: number): number {
+  return limitsRates ? Math.min(max * ceilingFactor, Number.MAX_SAFE_INTEGER) : Number.MAX_SAFE_INTEGER
+}
+
+/** The refusal above a daily ceiling, until the day ends. */
+export function aboveCeiling(ctx: Ctx, reason: Extract<Reason, 'network_ceiling' | 'user_ceiling'>): AppError {
+  return new AppError('rate_limited', { reason, retryAfterSeconds: secondsLeft(ctx, dayMs) })
+}
+
+/** The refusal when strangers have spent their budget, until the hour ends. */
+export function strangersSpent(ctx: Ctx): AppError {
+  return unavailable('stranger_budget', undefined, secondsLeft(ctx, hourMs))
+}
+
+function secondsLeft(ctx: Ctx, periodMs: number): number {
+  return Math.ceil((periodMs - (ctx.now().getTime() % periodMs)) / 1000)
+}

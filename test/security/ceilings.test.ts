@@ -1,0 +1,339 @@
+/** Nobody fills the database: what one network, one user and all strangers together may leave is bounded. */
+import { env } from 'cloudflare:workers'
+import { describe, expect } from 'vitest'
+import { ceilings, passwordAttempts } from '../../src/config/policy.ts'
+import { bytesOfUuid } from '../../src/crypto/random.ts'
+import { bytesOf, expectProblem } from '../support/answers.ts'
+import { Caller } from '../support/caller.ts'
+import { day, hour, minute } from '../support/clock.ts'
+import { countCosts } from '../support/counting.ts'
+import { it as base } from '../support/fixtures.ts'
+import { limitersThat } from '../support/limiters.ts'
+import { captureLog } from '../support/log-lines.ts'
+import { hashesDuring } from '../support/password-work.ts'
+import { goodPassword, otherPassword } from '../support/person.ts'
+import { peopleOf } from '../support/population.ts'
+import { type Answer, startService } from '../support/service.ts'
+import { rowsOf, select, snapshot } from '../support/state.ts'
+import { startTurnstile, turnstileEnv } from '../support/turnstile.ts'
+
+const limits = limitersThat(() => true).env
+
+const it = base
+  .extend('limited', async ({ service }) => startService({ beside: service, env: limits }))
+  .extend('stranger', async ({ limited }) => new Caller(limited))
+
+const from = (address: string) => ({ headers: { 'CF-Connecting-IP': address } })
+const network = [203, 0, 113]
+const all = [1]
+const userWrites = (id: string) => [...bytesOfUuid(id)]
+const passwordChanges = (id: string) => [...bytesOfUuid(id), 1]
+
+/** Sets what is counted for a subject in the period of this length. */
+async function setCount(now: Date, periodMs: number, subject: number[], count: number): Promise<void> {
+  const period = now.getTime() - (now.getTime() % periodMs)
+  await env.DB.prepare('insert or replace into ceilings values (?, ?, ?, ?)')
+    .bind(period, Uint8Array.from(subject).buffer, count, new ArrayBuffer(16))
+    .run()
+}
+
+async function countOf(subject: number[]): Promise<number | undefined> {
+  const rows = await select(`select count from ceilings where subject = unhex(?)`, Buffer.from(subject).toString('hex'))
+  return rows[0]?.['count'] as number | undefined
+}
+
+async function sizeOf(table: string): Promise<number> {
+  return (await snapshot()).get(table)!.size
+}
+
+describe('a network', () => {
+  it('may leave 300 acts a day, of whatever kind and from whichever of its addresses', async ({ stranger, clock }) => {
+    for (let place = 0; place < ceilings.networkActsPerDay; place++) {
+      const email = `somebody-${place}@example.com`
+      const caller = stranger.from(from(`203.0.113.${place % 256}`))
+      if (place % 3 === 0) await caller.requestPasswordReset({ email })
+      else if (place % 3 === 1) await caller.resendActivation(email)
+      else await caller.login({ email, password: otherPassword }).refused(401, 'invalid_credentials')
+    }
+    const sizes = async () => [await sizeOf('emails'), await sizeOf('attempt_counters'), await sizeOf('users')]
+    const before = await sizes()
+    const log = captureLog()
+    const email = 'one-more@example.com'
+    for (const refused of [
+      stranger.requestPasswordReset({ email }),
+      stranger.resendActivation(email),
+      stranger.register({ email, password: goodPassword }),
+      stranger.login({ email, password: otherPassword }),
+    ]) {
+      const answer = await refused.answer
+      expectProblem(answer, 429, 'rate_limited')
+      expect(answer.headers.get('Retry-After')).toBe(String((12 * hour) / 1000))
+    }
+    expect(log.entries('rate_limit.exceeded').map(({ reason }) => reason)).toEqual(
+      Array.from({ length: 4 }, () => 'network_ceiling'),
+    )
+    expect(await sizes()).toEqual(before)
+    // Another network, and the next day.
+    await stranger.from(from('203.0.114.1')).resendActivation(email)
+    clock.advance(12 * hour)
+    await stranger.resendActivation(email)
+  })
+
+  it.for([
+    { address: '2001:db8:1:2::1', same: '2001:DB8:1:ffff::2', other: '2001:db8:2::1' },
+    { address: '::ffff:198.51.100.1', same: '198.51.100.200', other: '198.51.101.1' },
+    { address: 'garbage', same: 'other garbage', other: '198.51.100.1' },
+  ])('is counted as one: $address and $same', async ({ address, same, other }, { stranger, clock }) => {
+    captureLog()
+    await stranger.from(from(address)).resendActivation('a@example.com')
+    const [counted] = await select(
+      "select hex(subject) as subject from ceilings where length(subject) <> 1 or subject = x'00'",
+    )
+    await setCount(clock.now(), day, [...Buffer.from(String(counted!['subject']), 'hex')], ceilings.networkActsPerDay)
+    await stranger.from(from(same)).resendActivation('b@example.com').refused(429, 'rate_limited')
+    await stranger.from(from(other)).resendActivation('c@example.com')
+  })
+
+  it('has as many acts as CEILING_FACTOR says', async ({ service, clock }) => {
+    captureLog()
+    const raised = new Caller(startService({ beside: service, env: { ...limits, CEILING_FACTOR: '2' } }))
+    await setCount(clock.now(), day, network, 2 * ceilings.networkActsPerDay - 1)
+    await raised.resendActivation('a@example.com')
+    await raised.resendActivation('b@example.com').refused(429, 'rate_limited')
+  })
+
+  it('has no ceiling for a Worker of the same account, which brings no address', async ({ limited, clock }) => {
+    await setCount(clock.now(), day, [0], ceilings.networkActsPerDay)
+    await new Caller(limited, { withoutAddress: true }).resendActivation('a@example.com')
+  })
+
+  it('gets exactly the places that are left when twenty ask at once', async ({ stranger, clock }) => {
+    captureLog()
+    for (let round = 0; round < 10; round++) {
+      const left = 1 + round
+      await setCount(clock.now(), day, [198, 51, round], ceilings.networkActsPerDay - left)
+      const before = await sizeOf('emails')
+      const caller = stranger.from(from(`198.51.${round}.7`))
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, (_, place) => caller.resendActivation(`${round}-${place}@example.com`).answer),
+      )
+      expect(answers.filter(({ status }) => status === 202)).toHaveLength(left)
+      expect((await sizeOf('emails')) - before).toBe(left)
+      expect(await countOf([198, 51, round])).toBe(ceilings.networkActsPerDay)
+    }
+  })
+})
+
+describe('above the ceiling of the network, a sign-in', () => {
+  const it = base
+    .extend('meter', async () => countCosts(env))
+    .extend('limited', async ({ service, meter }) =>
+      startService({ beside: service, env: { ...limits, ...meter.bindings } }),
+    )
+    .extend('stranger', async ({ limited }) => new Caller(limited))
+
+  it.for([
+    { given: 'before the ceiling', count: 0 },
+    { given: 'above it', count: ceilings.networkActsPerDay },
+  ])(
+    'tells nothing about the address: statements, hashes and answers $given',
+    async ({ count }, { people, stranger, meter, clock }) => {
+      captureLog()
+      await people.register('pending@example.com')
+      const ada = await people.signUp('active@example.com')
+      await (await people.admin()).suspend(await people.signUp('suspended@example.com'))
+      await ada.signIn()
+      await setCount(clock.now(), day, network, count)
+      const seen = new Map<string, unknown>()
+      for (const kind of ['unknown', 'pending', 'active', 'suspended']) {
+        const observations = []
+        for (let attempt = 0; attempt < passwordAttempts.free + 3; attempt++) {
+          const body = { email: `${kind}@example.com`, password: 'wrong' }
+          meter.take()
+          let answer
+          const hashes = await hashesDuring(async () => {
+            answer = bytesOf(await stranger.from({ headers: { 'X-Request-Id': 'same' } }).login(body).answer)
+          })
+          const { statements, roundTrips, rowsWritten, queueSends } = meter.take()
+          observations.push({ answer, hashes, statements, roundTrips, writes: rowsWritten > 0, queueSends })
+        }
+        seen.set(kind, observations)
+      }
+      expect(seen.get('unknown')).toHaveLength(passwordAttempts.free + 3)
+      for (const [kind, observations] of seen) expect(observations, kind).toEqual(seen.get('unknown'))
+      // Attempts at accounts are counted as always.
+      const counters = await rowsOf('attempt_counters', "key <> 'account:unknown@example.com'")
+      expect(counters.map((row) => row['count'])).toEqual([5, 5, 5])
+    },
+  )
+
+  it('asks everybody for a challenge where Turnstile is configured, and takes the right password then', async ({
+    service,
+    people,
+    clock,
+  }) => {
+    captureLog()
+    const guarded = new Caller(startService({ beside: service, env: { ...limits, ...turnstileEnv } }))
+    const { solve } = startTurnstile()
+    await people.signUp('ada@example.com')
+    await setCount(clock.now(), day, network, ceilings.networkActsPerDay)
+    for (const email of ['ada@example.com', 'unknown@example.com']) {
+      const answer = await guarded.login({ email, password: goodPassword }).answer
+      expectProblem(answer, 422, 'validation_failed')
+      expect(answer.json).toMatchObject({ errors: [{ code: 'turnstile_required' }] })
+    }
+    const solved = { password: goodPassword, turnstile_token: solve({ action: 'login' }) }
+    await guarded.login({ email: 'ada@example.com', ...solved })
+  })
+})
+
+describe('the budget of all strangers', () => {
+  it('refuses registrations when it is spent, until the hour ends', async ({ stranger, clock }) => {
+    captureLog()
+    clock.advance(20 * minute)
+    await setCount(clock.now(), hour, all, ceilings.strangerKilobytesPerHour)
+    const answer = await stranger.register({ email: 'ada@example.com', password: goodPassword }).answer
+    expectProblem(answer, 503, 'service_unavailable')
+    expect(answer.headers.get('Retry-After')).toBe(String((40 * minute) / 1000))
+    expect(await rowsOf('users')).toEqual([])
+    expect(await rowsOf('emails')).toEqual([])
+    // Emails that somebody may wait for go out.
+    await stranger.requestPasswordReset({ email: 'ada@example.com' })
+    await stranger.resendActivation('ada@example.com')
+    clock.advance(40 * minute)
+    await stranger.register({ email: 'ada@example.com', password: goodPassword })
+  })
+
+  it('refuses no registration that solved a challenge', async ({ service, clock }) => {
+    const guarded = new Caller(startService({ beside: service, env: { ...limits, ...turnstileEnv } }))
+    const { solve } = startTurnstile()
+    await setCount(clock.now(), hour, all, ceilings.strangerKilobytesPerHour)
+    const turnstile_token = solve({ action: 'register' })
+    await guarded.register({ email: 'ada@example.com', password: goodPassword, turnstile_token })
+  })
+
+  it('counts more for a long registration', async ({ stranger }) => {
+    await stranger.register({ email: 'a@example.com', password: goodPassword })
+    const short = (await countOf(all))!
+    const name = 'n'.repeat(100)
+    await stranger.register({ email: 'b@example.com', password: goodPassword, first_name: name, last_name: name })
+    expect((await countOf(all))! - short).toBeGreaterThan(short)
+  })
+})
+
+describe('a signed-in user', () => {
+  it('writes no more than the ceiling in a day, whatever the call', async ({ ada, admin, limited, clock }) => {
+    captureLog()
+    await setCount(clock.now(), day, userWrites(ada.id), ceilings.userWritesPerDay - 1)
+    await ada.at(limited).updateMe({ bio: 'the last one' })
+    const answer = await ada.at(limited).updateMe({ bio: 'one more' }).answer
+    expectProblem(answer, 429, 'rate_limited')
+    expect(answer.headers.get('Retry-After')).toBe(String((12 * hour) / 1000))
+    expect(await ada.me()).toMatchObject({ bio: 'the last one' })
+
+    await setCount(clock.now(), day, userWrites(admin.id), ceilings.userWritesPerDay)
+    const acts: (() => { answer: Promise<Answer> })[] = [
+      () => admin.at(limited).moderateProfile(ada, { bio: 'x' }),
+      () => admin.at(limited).assignRole(ada, 'MODERATOR'),
+      () => admin.at(limited).suspend(ada),
+      () => admin.at(limited).reinstate(ada),
+      () => admin.at(limited).activateUser(ada),
+      () => admin.at(limited).liftEmailSuppression(ada),
+    ]
+    const before = await snapshot()
+    for (const act of acts) expectProblem(await act().answer, 429, 'rate_limited')
+    expect(await snapshot()).toEqual(before)
+  })
+
+  it('has a ceiling of its own for passwords, which a stolen access token cannot use up', async ({
+    ada,
+    limited,
+    clock,
+  }) => {
+    captureLog()
+    const change = { old_password: goodPassword, new_password: otherPassword }
+    await setCount(clock.now(), day, userWrites(ada.id), ceilings.userWritesPerDay)
+    await ada.at(limited).changePassword(change)
+    await setCount(clock.now(), day, passwordChanges(ada.id), ceilings.userWritesPerDay)
+    const back = { old_password: otherPassword, new_password: goodPassword }
+    await ada.at(limited).changePassword(back).refused(429, 'rate_limited')
+  })
+
+  it('calls no more than 60 times a minute to write, from whatever address, and may read', async ({ ada, service }) => {
+    const log = captureLog()
+    const { env: busy, asked } = limitersThat((key) => key !== ada.id)
+    const limited = startService({ beside: service, env: busy })
+    const answer = await ada.at(limited).from(from('198.51.100.9')).updateMe({ bio: 'x' }).answer
+    expectProblem(answer, 429, 'rate_limited')
+    expect(answer.headers.get('Retry-After')).toBe('60')
+    expect(asked).toEqual([{ binding: 'LIMIT_USER_WRITES', key: ada.id }])
+    expect(log.entries('rate_limit.exceeded')).toMatchObject([{ reason: 'user' }])
+    await ada.at(limited).me()
+    await ada.at(limited).verify()
+  })
+})
+
+describe('a spent ceiling', () => {
+  it('is no weapon: whoever knows the password or frees space is served', async ({
+    people,
+    admin,
+    inbox,
+    service,
+    clock,
+  }) => {
+    captureLog()
+    const limited = startService({ beside: service, env: limits })
+    const email = 'ada@example.com'
+    const [ada, bob, eve] = [
+      await people.signUp(email),
+      await people.signUp('bob@example.com'),
+      await people.signUp('eve@example.com'),
+    ]
+    const known = await new Caller(service).login({ email, password: goodPassword })
+    const activation = await people.register('new@example.com')
+    const reset = await people.resetToken('bob@example.com')
+    for (const subject of [network, userWrites(ada.id), userWrites(admin.id), passwordChanges(ada.id)]) {
+      await setCount(clock.now(), day, subject, 10 * ceilings.userWritesPerDay)
+    }
+    await setCount(clock.now(), hour, all, 10 * ceilings.strangerKilobytesPerHour)
+
+    const anybody = new Caller(limited)
+    await peopleOf(limited).signIn(email)
+    const device = { email, device_token: known.device_token }
+    await anybody.login({ ...device, password: otherPassword }).refused(401, 'invalid_credentials')
+    await anybody.login({ ...device, password: goodPassword })
+    await anybody.requestPasswordReset(device)
+    await service.deliver()
+    await limited.deliver()
+    expect(inbox.linkToken(email)).toBeTruthy()
+    await anybody.activate({ token: activation, password: goodPassword })
+    await anybody.completePasswordReset({ token: reset, new_password: otherPassword })
+
+    const adaHere = await ada.at(limited).renewed()
+    await adaHere.endOtherSessions()
+    const other = await peopleOf(limited).signIn(email)
+    await adaHere.endSession(other)
+    await (await peopleOf(limited).signIn(email)).logout()
+    await adaHere.logoutAll()
+    await admin.at(limited).startPasswordReset(ada)
+    await people.signIn(email)
+    await admin.at(limited).endSessionsOf(ada)
+    await (await peopleOf(limited).signIn(email)).deleteMe()
+    await admin.at(limited).deleteUser(eve)
+    expect(await rowsOf('users', 'id in (?, ?)', ada.id, eve.id)).toEqual([])
+    expect(await rowsOf('users', 'id = ?', bob.id)).toHaveLength(1)
+  })
+})
+
+describe('the cleanup', () => {
+  it('deletes the counts of days that are over', async ({ service, clock }) => {
+    await setCount(clock.now(), day, network, 1)
+    clock.advance(day)
+    await setCount(clock.now(), day, network, 2)
+    await service.runCron('0 * * * *')
+    expect(await sizeOf('ceilings')).toBe(2)
+    clock.advance(day)
+    await service.runCron('0 * * * *')
+    expect(await rowsOf('ceilings', 'count > 0')).toMatchObject([{ count: 2 }])
+  })
+})
