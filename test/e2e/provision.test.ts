@@ -112,6 +112,52 @@ test('wrangler.toml changes in three values only', async () => {
   assert.equal(now.filter((line, index) => line !== before[index]).length, 3)
 })
 
+test('with --audit-archive the real wrangler makes the bucket once, and wrangler.toml binds it', async (context) => {
+  const cloudflare = await startFakeCloudflare()
+  context.after(() => cloudflare.stop())
+  account = cloudflare.account
+  const wrangler: Wrangler = (args, options) =>
+    runWrangler(args.includes('--config') ? args : [...args, '--config', tomlPath], { ...options, env: cloudflare.env })
+  await run({ wrangler, hasAuditArchive: true })
+  assert.deepEqual(account.buckets, ['postern-audit'])
+  assert.deepEqual(
+    (await readSettings(tomlPath)).r2_buckets?.map(({ binding, bucket_name }) => [binding, bucket_name]),
+    [['AUDIT_ARCHIVE', 'postern-audit']],
+  )
+  cloudflare.calls.length = 0
+  await run({ wrangler, publicUrl: undefined })
+  assert.deepEqual(
+    cloudflare.calls.filter((call) => !call.startsWith('GET ')),
+    [],
+  )
+})
+
+test('without --audit-archive R2 is not even asked', async () => {
+  account.buckets = null
+  await run()
+  assert.ok(!commands.some((each) => each.startsWith('r2')))
+  await assert.rejects(run({ hasAuditArchive: true }), /Please enable R2/)
+})
+
+test('a bucket that exists is taken only when wrangler.toml binds it', async () => {
+  account.buckets = ['postern-audit']
+  await assert.rejects(run({ hasAuditArchive: true }), /there is an R2 bucket "postern-audit"/)
+  assert.deepEqual(writes(), [])
+  writeFileSync(
+    tomlPath,
+    original.replace('# [[r2', '[[r2').replace('# binding', 'binding').replace('# bucket', 'bucket'),
+  )
+  await run()
+  assert.deepEqual(account.buckets, ['postern-audit'])
+  // The list shows twenty buckets of an account that has more.
+  const shortList: Wrangler = (args, options) =>
+    args.join(' ') === 'r2 bucket list'
+      ? Promise.resolve({ exitCode: 0, stdout: '', stderr: '' })
+      : fakeWrangler(account).wrangler(args, options)
+  await run({ wrangler: shortList })
+  assert.deepEqual(account.buckets, ['postern-audit'])
+})
+
 test('no secret is printed or passed as an argument', async () => {
   await run()
   for (const value of Object.values(account.secrets ?? {})) {

@@ -25,7 +25,7 @@ test("the settings are read from the project's wrangler.toml", async () => {
   assert.equal(queues.producers[0].queue, 'postern-mail')
   assert.equal(queues.consumers[0].dead_letter_queue, 'postern-mail-dead')
   assert.deepEqual(secrets.required.toSorted(), ['PASSWORD_PEPPER', 'RESEND_API_KEY', 'SIGNING_KEYS', 'TOKEN_KEYS'])
-  assert.deepEqual(triggers.crons, ['*/5 * * * *', '*/10 * * * *', '0 * * * *'])
+  assert.deepEqual(triggers.crons, ['*/5 * * * *', '*/10 * * * *', '30 * * * *', '0 * * * *'])
 })
 
 test('a wrangler.toml without a needed value is refused by name', async () => {

@@ -4,6 +4,7 @@ import { signingAlgorithms } from '../keys/generate.ts'
 import { type Wrangler, run } from '../wrangler.ts'
 import { listDatabases, listNamespaces, readAccount } from './account.ts'
 import { type Asker, confirm } from './ask.ts'
+import { type BucketPlan, describeBucket, makeBucket, planBucket } from './audit-archive.ts'
 import { isExampleAddress } from './deploy.ts'
 import { requireLogin } from './login.ts'
 import { requireOurs } from './ours.ts'
@@ -18,6 +19,8 @@ export interface ProvisionOptions {
   isPaidPlan: boolean
   publicUrl: string | undefined
   saveSecretsTo: string | undefined
+  /** Whether to make a bucket for the archive of the audit trail. */
+  hasAuditArchive?: boolean
   /** Of the first signing key: EdDSA or ES256. */
   algorithm?: string | undefined
 }
@@ -45,6 +48,7 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
   const account = await readAccount(wrangler)
   const plan = makePlan(settings, account)
   await requireOurs(wrangler, settings, account, plan)
+  const bucket = await planBucket(wrangler, toml, settings, options.hasAuditArchive ?? false)
   if (algorithm && !plan.secretsToUpload.includes('SIGNING_KEYS')) {
     throw new Stop(
       'Nothing was done. The Worker has SIGNING_KEYS, so --algorithm would change nothing: use `npm run keys -- announce SIGNING_KEYS --algorithm …`.',
@@ -53,7 +57,8 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
   const publicUrl = await choosePublicUrl(around, options, settings)
 
   say('Provisioning will:')
-  for (const line of describePlan(plan, settings, publicUrl)) say(`  ${line}`)
+  const lines = [...describePlan(plan, settings, publicUrl), ...(bucket ? describeBucket(bucket) : [])]
+  for (const line of lines) say(`  ${line}`)
   for (const line of warningsOf(plan)) say(`Note: ${line}`)
   if (plan.secretsToUpload.length > 0 && options.saveSecretsTo === undefined) {
     say('Note: without --save-secrets you keep no copy of the generated keys, and `npm run keys` cannot replace them.')
@@ -65,7 +70,7 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
   const secrets = makeSecrets(plan.secretsToUpload, await resendApiKey(around, plan), algorithm)
 
   replaceString(toml, places.publicUrl, publicUrl)
-  await createResources(around, plan)
+  await createResources(around, plan, bucket)
   if (plan.secretsToUpload.length > 0) {
     if (options.saveSecretsTo !== undefined) saveSecrets(options.saveSecretsTo, secrets)
     await uploadSecrets(wrangler, secrets)
@@ -95,7 +100,11 @@ async function requirePaidPlan({ asker }: Surroundings, { isPaidPlan }: Provisio
   if (!/^y(es)?$/i.test(answer)) throw new Stop('Nothing was done.')
 }
 
-async function createResources({ wrangler, toml, say }: Surroundings, plan: Plan): Promise<void> {
+async function createResources(
+  { wrangler, toml, say }: Surroundings,
+  plan: Plan,
+  bucket: BucketPlan | null,
+): Promise<void> {
   const { database, namespace } = plan
   if (database.id === null) {
     await run(wrangler, ['d1', 'create', database.name])
@@ -109,6 +118,7 @@ async function createResources({ wrangler, toml, say }: Surroundings, plan: Plan
     await run(wrangler, ['queues', 'create', queue])
     say(`created queue "${queue}"`)
   }
+  if (bucket) for (const line of await makeBucket(wrangler, toml, bucket)) say(line)
   const ids = await storeIds(wrangler, toml, plan)
   replaceString(toml, places.databaseId, ids.database)
   replaceString(toml, places.kvId, ids.namespace)

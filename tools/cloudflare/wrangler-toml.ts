@@ -8,6 +8,7 @@ const settings = z.object({
   vars: z.object({ PUBLIC_URL: z.string(), MAIL_FROM: z.string(), BOOTSTRAP_ADMIN_EMAIL: z.string() }),
   d1_databases: z.tuple([z.object({ database_name: z.string(), database_id: z.string() })]),
   kv_namespaces: z.tuple([z.object({ id: z.string() })]),
+  r2_buckets: z.array(z.object({ binding: z.string(), bucket_name: z.string().optional() })).optional(),
   queues: z.object({
     producers: z.tuple([z.object({ queue: z.string() })]),
     consumers: z.tuple([z.object({ dead_letter_queue: z.string() })], z.unknown()),

@@ -6,8 +6,10 @@ import { projectRoot } from '../wrangler.ts'
 /** Secrets that a deployment may do without. */
 export const optionalSecrets = ['TURNSTILE_SECRET', 'RESEND_WEBHOOK_SECRET'] as const
 
+const localArchive = '\n[[r2_buckets]]\nbinding = "AUDIT_ARCHIVE"\nbucket_name = "postern-audit"\n'
+
 /**
- * Writes a copy of wrangler.toml that requires some of the optional secrets, because `wrangler dev` takes no other secret
+ * Writes a copy of wrangler.toml that has a local archive of the audit trail and requires some of the optional secrets, because `wrangler dev` takes no other secret
  * from its environment. It holds their names only. It is beside wrangler.toml, to which its paths are relative.
  *
  * @returns the path of the copy, and what removes it
@@ -18,9 +20,7 @@ export function writeDevConfig(port: number, secrets: readonly string[]): { path
   if (!list.test(text)) throw new Stop('wrangler.toml has no list of required secrets on one line.')
   const path = join(projectRoot, `.wrangler-dev-${port}.toml`)
   const more = secrets.map((name) => `, "${name}"`).join('')
-  writeFileSync(
-    path,
-    text.replace(list, (_, start: string) => `${start}${more}]`),
-  )
+  const complete = text.replace(list, (_, start: string) => `${start}${more}]`)
+  writeFileSync(path, /^\[\[r2_buckets\]\]/m.test(text) ? complete : complete + localArchive)
   return { path, remove: () => rmSync(path, { force: true }) }
 }

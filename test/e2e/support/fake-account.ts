@@ -2,6 +2,8 @@
 export interface FakeAccount {
   databases: { uuid: string; name: string; tables?: string[]; migrations?: string[] }[]
   namespaces: { id: string; title: string; keys?: string[] }[]
+  /** The names of the R2 buckets; `null` while R2 is not switched on. */
+  buckets: string[] | null
   queues: { queue_id: string; queue_name: string; worker?: string }[]
   /** The Worker's secrets with their values, or `null` while there is no Worker. */
   secrets: Record<string, string> | null
@@ -23,7 +25,7 @@ interface FakeVersion {
 }
 
 export function emptyAccount(): FakeAccount {
-  return { databases: [], namespaces: [], queues: [], secrets: null, versions: [], deployments: [] }
+  return { databases: [], namespaces: [], buckets: [], queues: [], secrets: null, versions: [], deployments: [] }
 }
 
 /** Uploads code, or changes secrets, and deploys the version that this makes. */

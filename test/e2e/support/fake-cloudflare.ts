@@ -94,6 +94,13 @@ function answer(account: FakeAccount, call: string, url: URL, body: string): Ans
       account.namespaces.push(namespace)
       return { result: namespace }
     }
+    case 'GET /r2/buckets':
+      return { result: { buckets: (account.buckets ?? []).map((name) => ({ name, creation_date: '2026' })) } }
+    case 'POST /r2/buckets': {
+      const { name } = JSON.parse(body) as { name: string }
+      account.buckets?.push(name)
+      return { result: { name } }
+    }
     case 'GET /queues': {
       const page = Number(url.searchParams.get('page') ?? 1)
       return { result: account.queues.slice((page - 1) * queuesPerPage, page * queuesPerPage).map(queueRow) }

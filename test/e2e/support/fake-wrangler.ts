@@ -57,6 +57,13 @@ function answer(account: FakeAccount, args: readonly string[], stdin: string): P
       const { worker } = account.queues.find(({ queue_name }) => queue_name === name) ?? {}
       return { stdout: worker ? `Consumers: worker:${worker}` : '' }
     }
+    case 'r2 bucket list':
+      if (!account.buckets) return refusal(10042, 'Please enable R2 through the Cloudflare Dashboard.')
+      return { stdout: account.buckets.map((each) => `name:           ${each}\ncreation_date:  2026`).join('\n\n') }
+    case 'r2 bucket create':
+      if (account.buckets?.includes(name)) return refusal(10004, 'The bucket you tried to create already exists.')
+      account.buckets?.push(name)
+      return {}
     case `d1 create ${name}`:
       account.databases.push({ uuid: randomUUID(), name })
       return {}

@@ -1,0 +1,102 @@
+/** Reads the archive through the service, as an ADMIN. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { JWK } from 'jose'
+import { Stop } from '../command.ts'
+import type { ArchivedObject } from './verify.ts'
+
+export interface Period {
+  userId?: string | undefined
+  from?: string | undefined
+  to?: string | undefined
+}
+
+interface Tokens {
+  access_token: string
+  refresh_token: string
+}
+
+interface Problem {
+  code?: string
+  detail?: string
+}
+
+export class ArchiveClient {
+  readonly #url: string
+  #tokens: Tokens | null = null
+
+  /** @throws {Stop} for an address that would show the password to the network */
+  constructor(url: string) {
+    const { protocol, hostname, origin } = new URL(url)
+    const isLocal = hostname === 'localhost' || hostname === '127.0.0.1'
+    if (protocol !== 'https:' && !isLocal) throw new Stop(`POSTERN_URL must be an https address, not ${url}.`)
+    this.#url = origin
+  }
+
+  async signIn(email: string, password: string): Promise<void> {
+    this.#tokens = (await this.#call('POST', '/auth/login', { email, password })) as Tokens
+  }
+
+  async signOut(): Promise<void> {
+    if (this.#tokens) await this.#call('POST', '/auth/logout', { refresh_token: this.#tokens.refresh_token })
+  }
+
+  /** The objects of a period, oldest first. */
+  async *objects({ userId, from, to }: Period): AsyncGenerator<ArchivedObject> {
+    const filters = { ...(userId && { user_id: userId }), ...(from && { from }), ...(to && { to }), limit: '100' }
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const query = new URLSearchParams({ ...filters, ...(cursor && { cursor }) })
+      const page = (await this.#call('GET', `/audit-archive?${query}`)) as {
+        objects: ArchivedObject[]
+        next_cursor: string | null
+      }
+      yield* page.objects
+      cursor = page.next_cursor
+    }
+  }
+
+  async keys(): Promise<JWK[]> {
+    return ((await this.#call('GET', '/.well-known/jwks.json')) as { keys: JWK[] }).keys
+  }
+
+  /** Waits when the service asks for it, and renews the access token when it has expired. */
+  async #call(method: string, path: string, body?: object): Promise<unknown> {
+    for (;;) {
+      const answer = await this.#send(method, path, body)
+      const text = await answer.text()
+      if (answer.ok) return text === '' ? undefined : JSON.parse(text)
+      if (answer.status === 429) await delay(1000 * Number(answer.headers.get('Retry-After') ?? 60))
+      else if (answer.status === 401 && method === 'GET' && this.#tokens) await this.#refresh()
+      else throw new Stop(`${method} ${path} answered ${answer.status} ${describe(text)}`)
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    const { refresh_token } = this.#tokens!
+    this.#tokens = null
+    this.#tokens = (await this.#call('POST', '/auth/refresh', { refresh_token })) as Tokens
+  }
+
+  async #send(method: string, path: string, body?: object): Promise<Response> {
+    try {
+      return await fetch(this.#url + path, {
+        method,
+        headers: {
+          ...(body && { 'Content-Type': 'application/json' }),
+          ...(this.#tokens && { Authorization: `Bearer ${this.#tokens.access_token}` }),
+        },
+        ...(body && { body: JSON.stringify(body) }),
+      })
+    } catch {
+      throw new Stop(`${this.#url} does not answer.`)
+    }
+  }
+}
+
+function describe(text: string): string {
+  try {
+    const { code, detail } = JSON.parse(text) as Problem
+    return [code, detail].filter(Boolean).join(': ')
+  } catch {
+    return ''
+  }
+}
