@@ -17,6 +17,11 @@ const loss: Record<SetName, string> = {
     'Passwords hashed with it never match again: users who have not signed in since need a reset by email, and pending registrations cannot be activated.',
 }
 
+const hourMs = 60 * 60 * 1000
+
+const archiveNote =
+  'An archive of the audit trail needs it until its successor has sealed: for an hour after it was replaced. Without it, `npm run audit -- verify` cannot check the signatures from before.'
+
 /**
  * Tells an operator whether a key is still needed.
  *
@@ -32,12 +37,15 @@ export function describeRetirement(name: SetName, key: StoredKey, localState: st
     ]
   }
   const needed = neededUntil(name, key)
-  if (needed !== undefined && needed <= now.getTime()) return ['Everything that it signed has expired.']
+  if (needed !== undefined && needed <= now.getTime()) {
+    const isBeforeSeal = name === 'SIGNING_KEYS' && now.getTime() < needed + hourMs
+    return ['Everything that it signed has expired.', ...(isBeforeSeal ? [archiveNote] : [])]
+  }
   const until =
     needed === undefined
       ? `It is needed for ${durationOf(neededSeconds[name])} after it was replaced; the file does not say when that was.`
       : `It is needed until ${minuteOf(needed)}.`
-  return [until, loss[name]]
+  return [until, ...(name === 'SIGNING_KEYS' ? [archiveNote] : []), loss[name]]
 }
 
 /** When everything that a replaced key signed has expired. `undefined` for a pepper and for a key that was not replaced. */
