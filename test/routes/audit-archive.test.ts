@@ -78,6 +78,15 @@ describe('GET /audit-archive', () => {
     expect(answer.json).toMatchObject({ objects: [nothing, nothing], next_cursor: null })
   })
 
+  it('has seals that are no access tokens, although the same key signs them', async ({ service, admin }) => {
+    await insertEventsAt([old])
+    await service.runCron(archiveCron)
+    const [object] = await archivedObjects()
+    for (const operation of ['getMe', 'verify'] as const) {
+      await admin.call(operation, { token: object!.seal! }).refused(401, 'invalid_token')
+    }
+  })
+
   it.for(['2026', '2026-11-30', 'yesterday', '2026-13-01T00:00:00Z', '2026-11-30T25:00:00Z', ''])(
     'refuses %s as an instant',
     async (from, { admin }) => {

@@ -3,6 +3,8 @@ import { env } from 'cloudflare:workers'
 import { SignJWT, importJWK } from 'jose'
 import { describe, expect } from 'vitest'
 import { sha256 } from '../../src/crypto/digest.ts'
+import { settleSeal } from '../../src/store/audit-seals.ts'
+import { connect } from '../../src/store/db.ts'
 import { generateKey } from '../../tools/keys/generate.ts'
 import {
   archiveCron,
@@ -162,6 +164,45 @@ describe('runs at the same time', () => {
       }
     },
   )
+})
+
+describe('a run that comes late', () => {
+  /** A service whose run looks into the bucket, then waits for another run to do everything, then goes on. */
+  async function lateRun(service: Service): Promise<void> {
+    const other = rotated(service, newKey, oldKey)
+    const list = async (options: R2ListOptions) => {
+      const found = await bucket.list(options)
+      await other.runCron(archiveCron)
+      return found
+    }
+    const late = {
+      list,
+      get: (name: string) => bucket.get(name),
+      put: (name: string, content: ArrayBuffer, options: R2PutOptions) => bucket.put(name, content, options),
+      delete: (names: string[]) => bucket.delete(names),
+    }
+    const env = { ...withKeys(oldKey, newKey), AUDIT_ARCHIVE: late } as unknown as Partial<Env>
+    await startService({ beside: service, env }).runCron(archiveCron)
+  }
+
+  it('to an object that another one made leaves it as it is', async ({ service }) => {
+    const ids = await insertEventsAt([start - 91 * day, start - 91 * day + 1])
+    await lateRun(service)
+    await expectOnce(ids)
+    expect(await databaseIds()).toEqual([])
+    expect(await verdictOf(rotated(service, newKey, oldKey))).toMatchObject({ problems: [], notes: [], events: 2 })
+  })
+
+  it('with another object of the same number deletes nothing from the database', async ({ service }) => {
+    const ids = await insertEventsAt([start - 92 * day, start - 91 * day])
+    const db = connect(env.DB)
+    const seal = { number: 1, hour: 1, first: 1, kid: 'k', digest: 'first' }
+    await settleSeal(db, seal, ids.slice(0, 1))
+    expect(await databaseIds()).toEqual(ids.slice(1))
+    await settleSeal(db, { ...seal, digest: 'second' }, ids.slice(1))
+    expect(await databaseIds()).toEqual(ids.slice(1))
+    expect(await select('select digest from audit_seals')).toEqual([{ digest: 'first' }])
+  })
 })
 
 describe('the verification of an archive', () => {

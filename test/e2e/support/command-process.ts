@@ -13,8 +13,8 @@ export class CommandProcess {
   readonly #ended: Promise<number | null>
   output = ''
 
-  constructor(file: string, variables: Record<string, string>) {
-    this.#child = spawn(process.execPath, [join(projectRoot, file)], {
+  constructor(file: string, variables: Record<string, string>, args: readonly string[] = []) {
+    this.#child = spawn(process.execPath, [join(projectRoot, file), ...args], {
       env: { ...env, ...variables },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
