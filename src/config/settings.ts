@@ -8,7 +8,8 @@ import {
   parseSigningKeys,
 } from '../crypto/keys.ts'
 import {
-  days,
+  daysOr,
+  daysRule,
   factor,
   flag,
   mailbox,
@@ -161,12 +162,8 @@ function variables(isDevelopment: boolean, hasArchive: boolean) {
       RATE_LIMITS: variable('must be "on"; only in development it may be "off"', (text) =>
         onOrOff(text, isDevelopment),
       ),
-      AUDIT_DAYS: variable('must be a whole number from 30 to 3650, or empty', (text) =>
-        text ? days(text) : hasArchive ? auditDays.beforeArchive : auditDays.kept,
-      ),
-      AUDIT_ARCHIVE_DAYS: variable('must be a whole number from 30 to 3650, or empty', (text) =>
-        text ? days(text) : auditDays.kept,
-      ),
+      AUDIT_DAYS: variable(daysRule, daysOr(hasArchive ? auditDays.beforeArchive : auditDays.kept)),
+      AUDIT_ARCHIVE_DAYS: variable(daysRule, daysOr(auditDays.kept)),
       CEILING_FACTOR: variable('must be a whole number from 1 to 1000', factor),
       TOKEN_KEYS: required('cannot be read', parseSecretKeys),
       PASSWORD_PEPPER: required('cannot be read', parseSecretKeys),

@@ -86,13 +86,17 @@ function wholeNumber(text: string, least: number, most: number): number | undefi
 }
 
 /**
- * Days from 30 to 3650. Time Travel brings the database back by up to 30 days: events that left it since are there again
+ * A reader for days, from 30 to 3650. Time Travel brings the database back by up to 30 days: events that left it since are there again
  * then, and none may be younger than that (see `archiveNext`).
  */
-export function days(text: string): number | undefined {
-  const count = Number(text)
-  return Number.isInteger(count) && count >= 30 && count <= 3650 ? count : undefined
+export function daysOr(unset: number) {
+  return (text: string): number | undefined => {
+    const count = text ? Number(text) : unset
+    return Number.isInteger(count) && count >= 30 && count <= 3650 ? count : undefined
+  }
 }
+
+export const daysRule = 'must be a whole number from 30 to 3650, or empty'
 
 /** On unless it is set to off, which only development may do. */
 export function onOrOff(text: string, isDevelopment: boolean): boolean | undefined {

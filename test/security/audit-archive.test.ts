@@ -193,7 +193,7 @@ describe('a run that comes late', () => {
     expect(await verdictOf(rotated(service, newKey, oldKey))).toMatchObject({ problems: [], notes: [], events: 2 })
   })
 
-  it('with another object of the same number deletes nothing from the database', async ({ service }) => {
+  it('with another object of the same number deletes nothing from the database', async () => {
     const ids = await insertEventsAt([start - 92 * day, start - 91 * day])
     const db = connect(env.DB)
     const seal = { number: 1, hour: 1, first: 1, kid: 'k', digest: 'first' }

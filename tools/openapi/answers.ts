@@ -7,23 +7,19 @@ import { accessTokenSeconds, refreshTokenSeconds } from '../../src/config/policy
 import type { administrationRoutes } from '../../src/routes/administration.ts'
 import type {
   accepted,
-  activityAnswer,
   administeredUserAnswer,
-  auditEventAnswer,
   sessionAnswer,
   signInAnswer,
   tokenAnswer,
   userAnswer,
 } from '../../src/routes/answers.ts'
-import type { auditArchiveRoutes } from '../../src/routes/audit-archive.ts'
-import type { auditRoutes } from '../../src/routes/audit-events.ts'
 import type { healthRoutes, readinessRoutes } from '../../src/routes/health.ts'
 import type { meRoutes } from '../../src/routes/me.ts'
 import type { roleRoutes } from '../../src/routes/roles.ts'
 import type { wellKnownRoutes } from '../../src/routes/well-known.ts'
 import { roleRules, roles } from '../../src/permissions.ts'
-import { type AuditType, auditTypes } from '../../src/store/schema/audit.ts'
 import { userStatuses } from '../../src/store/schema/users.ts'
+import { activity, activityPage, archivePage, auditEvent, auditEventPage } from './audit-answers.ts'
 import { toComponents } from './components.ts'
 import { country, email, id, ip, jwt, nextCursor, time, userAgent } from './fields.ts'
 import type { Json } from './json.ts'
@@ -99,65 +95,9 @@ const session = exactly<ReturnType<typeof sessionAnswer>>()(
   }),
 ).meta({ description: 'A device that is signed in.' })
 
-const auditEvent = exactly<ReturnType<typeof auditEventAnswer> & { type: AuditType }>()(
-  z.strictObject({
-    id,
-    at: time,
-    type: z.enum(auditTypes),
-    actor_id: id.nullable().meta({ description: 'The user who acted, if known.' }),
-    user_id: id.nullable().meta({ description: 'The user who is affected, if known.' }),
-    ip,
-    country,
-    user_agent: userAgent,
-    request_id: z.string().nullable(),
-    detail: z
-      .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
-      .nullable()
-      .meta({ description: 'Details, which depend on the type.' }),
-  }),
-).meta({ description: 'An event. It refers to users by id and contains no email address, name or secret.' })
-
-const activity = exactly<ReturnType<typeof activityAnswer> & { type: AuditType }>()(
-  z.strictObject({
-    ...auditEvent.omit({ actor_id: true, user_id: true }).shape,
-    actor: z.enum(['you', 'administrator']).nullable().meta({
-      description:
-        'Who acted, or `null` if unknown, as after a refused sign-in. Nothing else is told about an administrator: neither who it was nor from where.',
-    }),
-  }),
-).meta({ description: 'An event of your own account.' })
-
 const userPage = exactly<Output<typeof administrationRoutes, '/', '$get'>>()(
   z.strictObject({ users: z.array(administeredUser), next_cursor: nextCursor }),
 )
-
-const auditEventPage = z.strictObject({
-  events: z.array(auditEvent),
-  next_cursor: nextCursor,
-  archived_before: time.nullable().meta({
-    description: 'Events before this instant are in the archive and not in this list; `null` when none is archived.',
-  }),
-}) satisfies z.ZodType<Output<typeof auditRoutes, '/', '$get'>>
-
-const archivePage = z.strictObject({
-  objects: z.array(
-    z.strictObject({
-      number: z.int().min(1).meta({ description: 'The place in the archive, from 1 and without gaps.' }),
-      name: z.string().meta({ description: 'The name in the bucket.' }),
-      digest: z.string().meta({ description: 'The SHA-256 of the seal in base64url, as the database keeps it.' }),
-      seal: jwt.nullable().meta({
-        description:
-          'A JWS by a key of the JWKS, or by one that a later seal names. `null` when the object is missing or cannot be read.',
-      }),
-      lines: z.string().nullable().meta({ description: 'One event as JSON in each line.' }),
-    }),
-  ),
-  next_cursor: nextCursor,
-}) satisfies z.ZodType<Output<typeof auditArchiveRoutes, '/', '$get'>>
-
-const activityPage = z.strictObject({ events: z.array(activity), next_cursor: nextCursor }) satisfies z.ZodType<
-  Output<typeof meRoutes, '/activity', '$get'>
->
 
 const sessionList = exactly<Output<typeof meRoutes, '/sessions', '$get'>>()(
   z.strictObject({ sessions: z.array(session) }),
