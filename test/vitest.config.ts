@@ -14,6 +14,8 @@ export default defineConfig(async () => ({
           MODEL: modelSettings,
           // CI runs more of them.
           RACE_ROUNDS: Number(process.env['RACE_ROUNDS'] ?? 2),
+          // `npm run check:flood` has a hundred.
+          FLOOD_NETWORKS: Number(process.env['FLOOD_NETWORKS'] ?? 2),
           ENVIRONMENT: 'development',
           PUBLIC_URL: 'https://accounts.example.com',
           BOOTSTRAP_ADMIN_EMAIL: 'admin@example.com',

@@ -369,8 +369,8 @@ const table: Case[] = [
     },
   ),
   ...cases('DELETE /users/me/sessions', {
-    when: 'the caller is signed in',
-    request: asAda(),
+    when: 'the caller has another session',
+    request: async (world) => (await world.ada.signIn(), asAda()(world)),
     status: 204,
     event: by('ada', 'session.ended'),
   }),

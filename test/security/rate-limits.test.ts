@@ -19,6 +19,7 @@ import { hashesDuring } from '../support/password-work.ts'
 import { goodPassword } from '../support/person.ts'
 import { peopleOf } from '../support/population.ts'
 import { type Call, type Service, startService } from '../support/service.ts'
+import { select } from '../support/state.ts'
 
 const email = 'ada@example.com'
 
@@ -152,8 +153,7 @@ describe('the client', () => {
     await peopleOf(service).signUp(email)
     await login(service, { [name]: value })
     expect(new Set(asked.map(({ key }) => key))).toEqual(new Set(['203.0.113.7']))
-    const { results } = await env.DB.prepare('select distinct ip from audit_events').all()
-    expect(results).toEqual([{ ip: '203.0.113.7' }])
+    expect(await select('select distinct ip from audit_events')).toEqual([{ ip: '203.0.113.7' }])
   })
 
   it('is not counted without an address, which only calls inside Cloudflare lack', async () => {

@@ -7,6 +7,7 @@ declare namespace Cloudflare {
     MODEL: { commands: number; seed: number; path?: string; replayPath?: string }
     /** How often each race is run, from the variable of that name. */
     RACE_ROUNDS: number
+    FLOOD_NETWORKS: number
   }
 }
 

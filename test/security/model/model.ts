@@ -346,8 +346,10 @@ export class Model {
 
   endOthers(session: Session): Expected {
     if (!this.isSignedIn(session)) return { outcome: 'invalid_token' }
-    this.#note('session.ended', 'self')
-    this.#endSessions(session.account, session)
+    if (this.#hasLiveSession(session.account, session)) {
+      this.#note('session.ended', 'self')
+      this.#endSessions(session.account, session)
+    }
     return { outcome: 204 }
   }
 
@@ -372,7 +374,7 @@ export class Model {
 
   describe(session: Session, bio: string): Expected {
     if (!this.isSignedIn(session)) return { outcome: 'invalid_token' }
-    this.#note('user.profile_updated', 'self')
+    if (session.account.bio !== bio) this.#note('user.profile_updated', 'self')
     session.account.bio = bio
     return { outcome: 200 }
   }
@@ -467,8 +469,10 @@ export class Model {
   }
 
   endSessionsOf(account: Account): Expected {
-    this.#note('session.ended', 'admin')
-    this.#endSessions(account)
+    if (this.#hasLiveSession(account)) {
+      this.#note('session.ended', 'admin')
+      this.#endSessions(account)
+    }
     return { outcome: 204 }
   }
 
@@ -600,6 +604,13 @@ export class Model {
     return session
   }
 
+  #hasLiveSession(account: Account, besides?: Session): boolean {
+    return this.sessions.some(
+      (each) =>
+        each.account === account && each !== besides && !each.isEnded && !each.isSwept && each.expiresAt > this.now,
+    )
+  }
+
   #endSessions(account: Account, kept?: Session): void {
     for (const session of this.sessions) {
       if (session.account === account && session !== kept && !session.isSwept) session.isEnded = true
@@ -627,7 +638,11 @@ export class Model {
   }
 
   #note(type: AuditType, by: Doer, hasUser = true): void {
-    this.trail.push({ type, at: this.now, by, hasUser })
+    // Of those about nobody, the first one in an hour counts the others.
+    const hourOf = (at: number) => Math.floor(at / hour)
+    const isCounted = (each: Event) => !hasUser && !each.hasUser && hourOf(each.at) === hourOf(this.now)
+    if (!this.trail.some((each) => each.type === type && isCounted(each)))
+      this.trail.push({ type, at: this.now, by, hasUser })
   }
 
   #tell(template: Template, address: string, budget = ''): Row {
