@@ -3,6 +3,7 @@ import { accessTokenSeconds, deviceTokenSeconds } from './config/policy.ts'
 import { type Config, type Secrets, archiveOf, readSettings } from './config/settings.ts'
 import { type WorkFactor, productionWork } from './crypto/password.ts'
 import type { TokenSettings } from './crypto/tokens.ts'
+import { isNearlyFull } from './store/capacity.ts'
 import { type Db, connect } from './store/db.ts'
 
 /** The parts of the outside world that tests replace. */
@@ -39,6 +40,8 @@ export interface Ctx extends Platform {
   secrets: Secrets
   tokens: TokenSettings
   db: Db
+  /** Whether the rest of the database is for known users, as far as this start of the Worker has heard. */
+  isNearlyFull: () => boolean
   revocations: KVNamespace
   mailQueue: Queue<MailJob>
   /** Where old audit events go; `null` when they are deleted. */
@@ -69,6 +72,7 @@ export async function createContext(
       deviceTokenSeconds,
     },
     db: connect(env.DB, platform),
+    isNearlyFull: () => isNearlyFull(env.DB, platform.now()),
     revocations: env.REVOCATIONS,
     mailQueue: env.MAIL_QUEUE,
     auditArchive: archiveOf(env),

@@ -45,6 +45,7 @@ export const reasons = [
   'd1',
   'd1_overloaded',
   'd1_full',
+  'd1_nearly_full',
   'schema',
   'kv',
   'turnstile',

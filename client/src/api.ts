@@ -1252,10 +1252,10 @@ export interface components {
                 /** @enum {string} */
                 config: "ok" | "unavailable";
                 /**
-                 * @description `behind`: migrations are missing. `full`: it can be read, but most writes fail.
+                 * @description `behind`: migrations are missing. `filling`: from 80 % of its size on. `nearly_full`: from 90 % on, where registration and requests for emails are refused. `full`: it can be read, but most writes fail.
                  * @enum {string}
                  */
-                d1: "ok" | "unavailable" | "behind" | "full";
+                d1: "ok" | "unavailable" | "behind" | "filling" | "nearly_full" | "full";
                 /** @enum {string} */
                 kv: "ok" | "unavailable";
             };

@@ -2,10 +2,14 @@ import { ConfigError, type Settings, readSettings } from '../config/settings.ts'
 import { describeError, log } from '../log.ts'
 import { probeRoom } from '../store/capacity.ts'
 import { readSchemaState } from '../store/migrations.ts'
+import { type Fullness, fullnessOf } from '../store/room.ts'
 
 type Check = 'ok' | 'unavailable'
-/** `behind`: it lacks a migration. `full`: it reads and deletes, and every other write fails. */
-type DatabaseCheck = Check | 'behind' | 'full'
+/**
+ * `behind`: it lacks a migration. `filling`: somebody should make room. `nearly_full`: strangers leave no more rows. `full`:
+ * it reads and deletes, and every other write fails.
+ */
+type DatabaseCheck = Check | 'behind' | 'full' | Exclude<Fullness, 'ok'>
 
 export interface Readiness {
   status: 'ok' | 'unavailable' | 'maintenance'
@@ -19,14 +23,16 @@ export async function checkStores(env: Env, now: Date): Promise<Readiness> {
   let settings: Settings | undefined
   let missing: readonly string[] = []
   let foreign: readonly string[] | undefined
+  let bytes: number | undefined
   const [config, schema, kv] = await Promise.all([
     check('config', async () => (settings = await readSettings(env))),
-    check('d1', async () => ({ missing, foreign } = await readSchemaState(env.DB))),
+    check('d1', async () => ({ missing, foreign, bytes } = await readSchemaState(env.DB))),
     check('kv', () => env.REVOCATIONS.get('readyz')),
   ])
   if (missing.length > 0) log('error', 'schema.behind', { missing, foreign })
-  const d1 = schema !== 'ok' ? schema : missing.length > 0 ? 'behind' : await checkRoom(env.DB, now)
-  const isReady = [config, d1, kv].every((each) => each === 'ok')
+  const room = schema !== 'ok' ? schema : missing.length > 0 ? 'behind' : await checkRoom(env.DB, now)
+  const isReady = [config, room, kv].every((each) => each === 'ok')
+  const d1 = room === 'ok' ? fullnessOf(bytes ?? 0) : room
   const status = settings?.config.isUnderMaintenance ? 'maintenance' : isReady ? 'ok' : 'unavailable'
   return { status, checks: { config, d1, kv }, ...(missing.length > 0 && { missing_migrations: [...missing] }) }
 }

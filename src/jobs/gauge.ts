@@ -2,19 +2,18 @@ import { strandedMs } from '../config/policy.ts'
 import type { Ctx } from '../context.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
 import { log } from '../log.ts'
-import { maxDatabaseBytes } from '../store/room.ts'
+import { fullnessOf, maxDatabaseBytes } from '../store/room.ts'
 import { readGauge } from '../store/gauge.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
-/** From here on there is time for a decision, and not for ignoring it. */
-const warnPercent = 80
 
 /** Logs how full the database is, and how the outbox stands. It warns when somebody should look. */
 export async function gauge(ctx: Ctx): Promise<void> {
   const nowMs = ctx.now().getTime()
   const found = await readGauge(ctx.db, new Date(nowMs - strandedMs), uuidv7Floor(new Date(nowMs - dayMs)))
   const percent = Math.round((found.bytes / maxDatabaseBytes) * 1000) / 10
-  log(percent >= warnPercent || found.overdue > 0 ? 'warn' : 'info', 'gauge', {
+  const isFilling = fullnessOf(found.bytes) !== 'ok'
+  log(isFilling || found.overdue > 0 ? 'warn' : 'info', 'gauge', {
     database_bytes: found.bytes,
     database_percent: percent,
     mail_queued: found.queued,

@@ -1,4 +1,4 @@
-import { isFull, roomProbe, takenBack } from './room.ts'
+import { fullnessOf, isFull, roomProbe, takenBack } from './room.ts'
 
 /**
  * Finds out whether a database has room. D1 ends at 10 GB: reads and deletes go on, and every other write fails.
@@ -13,4 +13,23 @@ export async function probeRoom(database: D1Database): Promise<'room' | 'full'> 
     if (!(error instanceof Error && takenBack.test(error.message))) throw error
   }
   return 'room'
+}
+
+/** What the newest answer said, by database: for this start of the Worker alone, and without a query of its own. */
+const sizes = new WeakMap<D1Database, { bytes: number; atMs: number }>()
+
+/** An older answer is not believed. The next act goes through, and its answer tells. */
+const believedMs = 60_000
+
+/** Keeps the size that came with an answer, if one did. */
+export function noteSize(database: D1Database, answer: unknown, now: Date): void {
+  const last = (Array.isArray(answer) ? answer.at(-1) : answer) as Partial<D1Result> | undefined
+  const bytes = last?.meta?.size_after
+  if (bytes !== undefined) sizes.set(database, { bytes, atMs: now.getTime() })
+}
+
+/** The newest answer said that strangers should leave no more rows. */
+export function isNearlyFull(database: D1Database, now: Date): boolean {
+  const noted = sizes.get(database)
+  return noted !== undefined && now.getTime() - noted.atMs < believedMs && fullnessOf(noted.bytes) === 'nearly_full'
 }

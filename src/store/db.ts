@@ -4,6 +4,7 @@ import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { bytesOfUuid } from '../crypto/random.ts'
 import { unavailable } from '../errors.ts'
 import { log } from '../log.ts'
+import { noteSize } from './capacity.ts'
 import { isFull } from './room.ts'
 import { findSchemaGap } from './migrations.ts'
 import { type Pacing, isOverload, pacingOf, retrying } from './retry.ts'
@@ -24,8 +25,8 @@ export function connect(binding: D1Database, pacing?: Pacing): Db {
 const overloadSeconds = 15
 /** While it lacks a migration, which somebody has to apply. */
 const behindSeconds = 30
-/** While it is full, until somebody makes room. */
-const fullSeconds = 300
+/** While it has no room, until somebody makes some. */
+export const fullSeconds = 300
 
 /** A condition or a value that the database evaluates at the moment of writing. */
 export type Expression = SQL
@@ -127,7 +128,9 @@ function translateFailures(binding: D1Database, pacing: Pacing | undefined): D1D
       throw unavailable('schema', undefined, behindSeconds)
     }
     try {
-      return await retrying(isRead ? pacing : undefined, question)
+      const answer = await retrying(isRead ? pacing : undefined, question)
+      if (pacing) noteSize(binding, answer, pacing.now())
+      return answer
     } catch (error) {
       if (isOverload(error)) throw unavailable('d1_overloaded', error, overloadSeconds)
       if (isFull(error)) throw unavailable('d1_full', error, fullSeconds)

@@ -16,7 +16,7 @@ interface Gauge {
 }
 
 /**
- * Counts the emails that are open, overdue or lately given up. The answer of D1 carries the size of the database file.
+ * Counts the emails that are open, overdue or lately given up. The answer of D1 carries the size of the database.
  *
  * @param overdueBefore an open email that was due before this is overdue
  * @param sinceId the first id of the period for those that were given up

@@ -14,7 +14,7 @@ export interface SchemaState {
   missing: readonly string[]
   /** The migrations of another version that made the database, whose tables this code cannot read. */
   foreign?: readonly string[] | undefined
-  /** The size of the database file. `undefined` when nobody said. */
+  /** What is in use of the database. `undefined` when nobody said. */
   bytes: number | undefined
 }
 

@@ -4,28 +4,14 @@ import { describe, expect } from 'vitest'
 import { hour, minute } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
 import { it } from '../support/fixtures.ts'
-import { hookedD1 } from '../support/hooked-d1.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { startService } from '../support/service.ts'
+import { sizedD1 } from '../support/sized-d1.ts'
 import { write } from '../support/state.ts'
 
 const gauge = '*/10 * * * *'
 
 const setEmails = (changes: string) => write(`update emails set ${changes}`)
-
-/** A database whose file is as large as it says. */
-function sizedD1(bytes: number): D1Database {
-  const database = hookedD1(bindings.DB, () => undefined)
-  const sizedStatement = (statement: D1PreparedStatement): D1PreparedStatement =>
-    Object.assign(Object.create(statement) as D1PreparedStatement, {
-      bind: (...values: unknown[]) => sizedStatement(statement.bind(...values)),
-      run: async () => {
-        const { meta, ...answer } = await statement.run()
-        return { ...answer, meta: { ...meta, size_after: bytes } }
-      },
-    })
-  return { prepare: (sql: string) => sizedStatement(database.prepare(sql)) } as D1Database
-}
 
 describe('the gauge', () => {
   it('counts open, overdue and lately lost emails, and warns of overdue ones', async ({ service, people, clock }) => {
@@ -64,7 +50,7 @@ describe('the gauge', () => {
     'says how full the database is, and warns from 80 %: $percent %',
     async ({ size, percent, level }, { service }) => {
       const { entries } = captureLog()
-      const sized = sizedD1(size)
+      const sized = sizedD1(bindings.DB, { bytes: size })
       await startService({ beside: service, env: { DB: sized } }).runCron(gauge)
       expect(entries('gauge')).toMatchObject([{ level, database_bytes: size, database_percent: percent }])
     },

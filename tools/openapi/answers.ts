@@ -121,8 +121,9 @@ const readiness = exactly<Output<typeof readinessRoutes, '/readyz', '$get'>>()(
     status: z.enum(['ok', 'unavailable', 'maintenance']),
     checks: z.strictObject({
       config: check,
-      d1: z.enum(['ok', 'unavailable', 'behind', 'full']).meta({
-        description: '`behind`: migrations are missing. `full`: it can be read, but most writes fail.',
+      d1: z.enum(['ok', 'unavailable', 'behind', 'filling', 'nearly_full', 'full']).meta({
+        description:
+          '`behind`: migrations are missing. `filling`: from 80 % of its size on. `nearly_full`: from 90 % on, where registration and requests for emails are refused. `full`: it can be read, but most writes fail.',
       }),
       kv: check,
     }),

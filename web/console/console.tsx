@@ -11,6 +11,7 @@ import { Audit } from './audit.tsx'
 import { Emails } from './emails.tsx'
 import { Link } from './link.tsx'
 import { type May, mayOf } from './may.ts'
+import { Room } from './room.tsx'
 import { type Route, useRoute } from './route.ts'
 import { words } from './texts/words.ts'
 import { UserPage } from './user.tsx'
@@ -54,7 +55,12 @@ function Views({ own }: { own: User }) {
       </Card>
     )
   }
-  return <View route={route} may={may} />
+  return (
+    <>
+      {own.role === 'ADMIN' && <Room />}
+      <View route={route} may={may} />
+    </>
+  )
 }
 
 interface ViewProps {

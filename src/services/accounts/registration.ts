@@ -12,6 +12,7 @@ import { userIdOf } from '../../store/user-conditions.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { storeAskedEmail } from '../protection/asked-emails.ts'
 import { assertHuman } from '../protection/human-check.ts'
+import { assertRoomForStrangers } from '../protection/room.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { assertReturnTo } from '../mail/return-to.ts'
 import { aboveCeiling, networkPlace, strangerPlace, strangersSpent } from '../protection/ceilings.ts'
@@ -32,11 +33,12 @@ export interface Registration {
  * is right, so nothing here tells them apart. Each registration keeps its own password and activates only with its own link
  * and that password, so registering somebody else's address first gains nothing (pre-hijacking).
  *
- * @throws {AppError} as `assertReturnTo` and `assertHuman`; `weak_password`; above a ceiling `rate_limited` or, without
+ * @throws {AppError} as `assertReturnTo`, `assertRoomForStrangers` and `assertHuman`; `weak_password`; above a ceiling `rate_limited` or, without
  *   Turnstile, `service_unavailable`
  */
 export async function register(ctx: Ctx, input: Registration, turnstileToken?: string): Promise<void> {
   const returnTo = assertReturnTo(ctx, input.returnTo)
+  assertRoomForStrangers(ctx)
   await assertHuman(ctx, turnstileToken, 'register')
   const { email, password, firstName = null, lastName = null, locale = null } = input
   await assertStrongPassword(ctx, password, { email, firstName, lastName }, '/password')
@@ -74,10 +76,11 @@ export async function register(ctx: Ctx, input: Registration, turnstileToken?: s
 /**
  * Queues another activation email. Looks nothing up: delivery does.
  *
- * @throws {AppError} as `assertReturnTo` and `storeAskedEmail`
+ * @throws {AppError} as `assertReturnTo`, `assertRoomForStrangers` and `storeAskedEmail`
  */
 export async function resendActivation(ctx: Ctx, email: string, askedReturnTo?: string): Promise<void> {
   const returnTo = assertReturnTo(ctx, askedReturnTo)
+  assertRoomForStrangers(ctx)
   const activation = newEmail(ctx, 'activation', email, null, { ...(returnTo !== undefined && { returnTo }) })
   await storeAskedEmail(ctx, activation)
 }

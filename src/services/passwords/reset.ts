@@ -16,6 +16,7 @@ import { auditEvent } from '../audit/trail.ts'
 import { storeAskedEmail } from '../protection/asked-emails.ts'
 import { readDevice } from '../protection/devices.ts'
 import { assertHuman } from '../protection/human-check.ts'
+import { assertRoomForStrangers } from '../protection/room.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { assertReturnTo } from '../mail/return-to.ts'
 import { assertStrongPassword } from './policy.ts'
@@ -33,13 +34,15 @@ export interface ResetRequest {
 /**
  * Queues a reset email. Looks nothing up: delivery does, so the answer and its time are the same for every address.
  *
- * @throws {AppError} as `assertReturnTo`, `assertHuman` and `storeAskedEmail`
+ * @throws {AppError} as `assertReturnTo`, `assertRoomForStrangers`, `assertHuman` and `storeAskedEmail`
  */
 export async function requestPasswordReset(ctx: Ctx, request: ResetRequest): Promise<void> {
   const { email, deviceToken, turnstileToken } = request
   const returnTo = assertReturnTo(ctx, request.returnTo)
-  await assertHuman(ctx, turnstileToken, 'password_reset')
   const device = await readDevice(ctx, email, deviceToken)
+  // Only somebody who knew the password has the token of a device.
+  if (!device) assertRoomForStrangers(ctx)
+  await assertHuman(ctx, turnstileToken, 'password_reset')
   const isKnown = device && addressHasPassword(email, device.passwordId)
   const reset = newEmail(ctx, 'password_reset', email, null, { ...(returnTo !== undefined && { returnTo }) })
   if (isKnown) {

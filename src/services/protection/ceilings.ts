@@ -10,6 +10,7 @@ import { bytesOfIp } from '../../ip-address.ts'
 import { type Reason, reasons } from '../../reasons.ts'
 import type { Place } from '../../store/ceilings.ts'
 import { type AuditEvent, auditCodes } from '../../store/schema/audit.ts'
+import { assertRoomForStrangers } from './room.ts'
 
 const hourMs = 60 * 60 * 1000
 const dayMs = 24 * hourMs
@@ -29,7 +30,7 @@ function networkOf({ origin: { ip } }: Ctx): Uint8Array<ArrayBuffer> {
 /** For an act of a stranger that leaves rows. A call from another Worker of the account has no address and no ceiling. */
 export function networkPlace(ctx: Ctx, act: string): Place {
   const max = ctx.origin.ip === null ? Infinity : ceilings.networkActsPerDay
-  return { ...period(ctx, dayMs), subject: networkOf(ctx), max: maxOf(ctx, max), act }
+  return { ...period(ctx, dayMs), subject: networkOf(ctx), max: strangerMax(ctx, maxOf(ctx, max)), act }
 }
 
 /** For a write of a signed-in user. */
@@ -62,7 +63,7 @@ export function refusalPlace(ctx: Ctx, { id: act, type, userId, detail }: AuditE
   const code = [auditCodes[type], reasons.indexOf(detail?.['reason'] as Reason)]
   const [subject, max] =
     userId === null ? [[...networkOf(ctx), ...code], 1] : [[...bytesOfUuid(userId), 2, 0], ceilings.userEventsPerHour]
-  return { ...period(ctx, hourMs), subject: Uint8Array.from(subject), max, act }
+  return { ...period(ctx, hourMs), subject: Uint8Array.from(subject), max: strangerMax(ctx, max), act }
 }
 
 function period(ctx: Ctx, ms: number): Pick<Place, 'period'> {
@@ -70,12 +71,18 @@ function period(ctx: Ctx, ms: number): Pick<Place, 'period'> {
   return { period: new Date(nowMs - (nowMs % ms)) }
 }
 
+/** In a nearly full database, the first act alone has a place. */
+function strangerMax(ctx: Ctx, max: number): number {
+  return ctx.isNearlyFull() ? 1 : max
+}
+
 function maxOf({ config: { limitsRates, ceilingFactor } }: Ctx, max: number): number {
   return limitsRates ? Math.min(max * ceilingFactor, Number.MAX_SAFE_INTEGER) : Number.MAX_SAFE_INTEGER
 }
 
-/** The refusal above a daily ceiling, until the day ends. */
+/** The refusal above a daily ceiling, until the day ends; in a nearly full database, until there is room. */
 export function aboveCeiling(ctx: Ctx, reason: Extract<Reason, 'network_ceiling' | 'user_ceiling'>): AppError {
+  if (reason === 'network_ceiling') assertRoomForStrangers(ctx)
   return new AppError('rate_limited', { reason, retryAfterSeconds: secondsLeft(ctx, dayMs) })
 }
 

@@ -7,6 +7,12 @@ export const de: Words = {
   emails: 'E-Mails',
   account: 'Ihr Konto',
   notForYou: 'Die Verwaltung steht nur Moderatoren und Administratoren offen.',
+  room: {
+    filling: 'Die Datenbank ist zu über 80 % voll. Bitten Sie den Betreiber, Platz zu schaffen.',
+    nearly_full:
+      'Die Datenbank ist zu über 90 % voll. Bis der Betreiber Platz schafft, kann sich niemand neu registrieren.',
+    full: 'Die Datenbank ist voll. Bis der Betreiber Platz schafft, lässt sich fast nichts speichern.',
+  },
   pages: 'Seiten',
   previous: 'Zurück',
   next: 'Weiter',

@@ -5,6 +5,11 @@ export const en = {
   emails: 'Emails',
   account: 'Your account',
   notForYou: 'Only moderators and administrators can use the console.',
+  room: {
+    filling: 'The database is more than 80 % full. Ask the operator to make room.',
+    nearly_full: 'The database is more than 90 % full. Nobody new can register until the operator makes room.',
+    full: 'The database is full. Almost nothing can be saved until the operator makes room.',
+  },
   pages: 'Pages',
   previous: 'Previous',
   next: 'Next',

@@ -1,0 +1,23 @@
+import { useEffect, useState } from 'preact/hooks'
+import type { components } from '../../client/src/api.ts'
+import { words } from './texts/words.ts'
+
+/** Tells an ADMIN that the database is filling up. Everybody may ask `/readyz`; who is no ADMIN could do nothing about it. */
+export function Room() {
+  const [state, setState] = useState<string>()
+  useEffect(() => {
+    readState().then(setState, () => undefined)
+  }, [])
+  const text = state !== undefined && Object.hasOwn(words.room, state) && words.room[state as keyof typeof words.room]
+  return text ? (
+    <div class="notice" role="status">
+      {text}
+    </div>
+  ) : null
+}
+
+async function readState(): Promise<string> {
+  const answer = await fetch('/readyz')
+  const { checks } = (await answer.json()) as components['schemas']['Readiness']
+  return checks.d1
+}
