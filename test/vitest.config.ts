@@ -27,6 +27,19 @@ export default defineConfig(async () => ({
         },
         // Under another name: only tests of the archive have one.
         r2Buckets: ['ARCHIVE_BUCKET'],
+        durableObjects: {
+          SMALL_D1: { className: 'SmallDatabase', scriptName: 'small-d1', useSQLite: true },
+        },
+        workers: [
+          {
+            name: 'small-d1',
+            modules: true,
+            scriptPath: './test/support/small-d1-worker.js',
+            compatibilityDate: '2026-11-01',
+            compatibilityFlags: ['experimental'],
+            durableObjects: { SMALL_D1: { className: 'SmallDatabase', useSQLite: true } },
+          },
+        ],
         queueConsumers: { 'postern-mail': { maxBatchTimeout: 0.05 } },
       },
     }),
