@@ -3,8 +3,9 @@ import { accessTokenSeconds, deviceTokenSeconds } from './config/policy.ts'
 import { type Config, type Secrets, archiveOf, readSettings } from './config/settings.ts'
 import { type WorkFactor, productionWork } from './crypto/password.ts'
 import type { TokenSettings } from './crypto/tokens.ts'
+import { type Measure, measureIn } from './metrics.ts'
 import { isNearlyFull } from './store/capacity.ts'
-import { type Db, connect } from './store/db.ts'
+import { type Db, type Tally, connect } from './store/db.ts'
 
 /** The parts of the outside world that tests replace. */
 export interface Platform {
@@ -40,12 +41,15 @@ export interface Ctx extends Platform {
   secrets: Secrets
   tokens: TokenSettings
   db: Db
+  /** What this request or job has cost at D1 until now. */
+  tally: Tally
   /** Whether the rest of the database is for known users, as far as this start of the Worker has heard. */
   isNearlyFull: () => boolean
   revocations: KVNamespace
   mailQueue: Queue<MailJob>
   /** Where old audit events go; `null` when they are deleted. */
   auditArchive: R2Bucket | null
+  measure: Measure
   origin: Origin
   /** Runs `work` after the response (waitUntil). `work` must log its own failures. */
   defer: (work: Promise<void>) => void
@@ -59,6 +63,7 @@ export async function createContext(
   execution: Pick<ExecutionContext, 'waitUntil'>,
 ): Promise<Ctx> {
   const { config, secrets } = await readSettings(env)
+  const tally = { calls: 0, ms: 0 }
   return {
     ...platform,
     config,
@@ -71,11 +76,13 @@ export async function createContext(
       accessTokenSeconds,
       deviceTokenSeconds,
     },
-    db: connect(env.DB, platform),
+    db: connect(env.DB, platform, tally),
+    tally,
     isNearlyFull: () => isNearlyFull(env.DB, platform.now()),
     revocations: env.REVOCATIONS,
     mailQueue: env.MAIL_QUEUE,
     auditArchive: archiveOf(env),
+    measure: measureIn(env),
     origin,
     defer: (work) => execution.waitUntil(work),
   }

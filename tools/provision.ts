@@ -5,7 +5,7 @@ import { command, readArguments } from './command.ts'
 import { projectRoot, runWrangler } from './wrangler.ts'
 
 const usage = `npm run provision -- [--yes] [--workers-paid] [--public-url https://…] [--save-secrets FILE]
-                         [--algorithm EdDSA|ES256] [--audit-archive]
+                         [--algorithm EdDSA|ES256] [--audit-archive] [--metrics]
 
 Creates the D1 database, the KV namespace, the queues and the secrets at Cloudflare, and writes the ids into wrangler.toml.
   --yes           go ahead without asking
@@ -14,6 +14,7 @@ Creates the D1 database, the KV namespace, the queues and the secrets at Cloudfl
   --save-secrets  also write the generated secrets to a new file: Cloudflare does not show them again
   --algorithm    how access tokens are signed: EdDSA (default), or ES256 for services whose library lacks EdDSA
   --audit-archive also make an R2 bucket for old audit events, and bind it in wrangler.toml
+  --metrics       also bind a dataset of Analytics Engine in wrangler.toml, for metrics
 RESEND_API_KEY is read from the environment; without it the command asks.`
 
 const options = {
@@ -24,6 +25,7 @@ const options = {
   'save-secrets': { type: 'string' },
   algorithm: { type: 'string' },
   'audit-archive': { type: 'boolean', default: false },
+  metrics: { type: 'boolean', default: false },
 } as const
 
 /** `npm run provision` */
@@ -45,6 +47,7 @@ await command(async () => {
       saveSecretsTo: values['save-secrets'],
       algorithm: values.algorithm,
       hasAuditArchive: values['audit-archive'],
+      hasMetrics: values.metrics,
     },
   )
 })

@@ -1,6 +1,8 @@
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
 import { log } from '../log.ts'
+import type { Ctx } from '../context.ts'
+import { measureIn } from '../metrics.ts'
 import type { HttpEnv } from './env.ts'
 
 /**
@@ -12,15 +14,21 @@ export const logRequest = createMiddleware<HttpEnv>(async function logRequest(c,
   await next()
   const { requestId, country } = c.get('origin')
   const { status } = c.res
+  const route = routePath(c)
+  const [outcome, reason, durationMs] = [c.get('outcome') ?? 'ok', c.get('reason'), Date.now() - start]
   log(status >= 500 ? 'error' : 'info', 'request', {
     request_id: requestId,
     method: c.req.method,
-    route: routePath(c),
+    route,
     status,
-    outcome: c.get('outcome') ?? 'ok',
-    reason: c.get('reason'),
-    duration_ms: Date.now() - start,
+    outcome,
+    reason,
+    duration_ms: durationMs,
     user_id: c.get('actor')?.user.id ?? c.get('claims')?.sub,
     country,
   })
+  // The health checks need no context.
+  const { calls, ms } = (c.get('ctx') as Ctx | undefined)?.tally ?? { calls: 0, ms: 0 }
+  const numbers = { status, duration_ms: durationMs, d1_calls: calls, d1_ms: ms }
+  measureIn(c.env)('request', { subject: `${c.req.method} ${route}`, outcome, reason, numbers })
 })

@@ -12,6 +12,14 @@ export async function gauge(ctx: Ctx): Promise<void> {
   const nowMs = ctx.now().getTime()
   const found = await readGauge(ctx.db, new Date(nowMs - strandedMs), uuidv7Floor(new Date(nowMs - dayMs)))
   const percent = Math.round((found.bytes / maxDatabaseBytes) * 1000) / 10
+  const numbers = {
+    database_bytes: found.bytes,
+    mail_queued: found.queued,
+    mail_sending: found.sending,
+    mail_overdue: found.overdue,
+    mail_failed: found.failed,
+    mail_unknown: found.unknown,
+  }
   const isFilling = fullnessOf(found.bytes) !== 'ok'
   log(isFilling || found.overdue > 0 ? 'warn' : 'info', 'gauge', {
     database_bytes: found.bytes,
@@ -22,4 +30,5 @@ export async function gauge(ctx: Ctx): Promise<void> {
     mail_failed: found.failed,
     mail_unknown: found.unknown,
   })
+  ctx.measure('gauge', { numbers })
 }

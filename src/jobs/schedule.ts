@@ -24,12 +24,19 @@ export async function runScheduled(ctx: Ctx, cron: string): Promise<void> {
     log('error', 'job.unknown', { cron })
     return
   }
-  const start = ctx.now().getTime()
+  const startMs = ctx.now().getTime()
+  const measureEnd = (outcome: 'ok' | 'failed') => {
+    const durationMs = ctx.now().getTime() - startMs
+    const { calls, ms } = ctx.tally
+    const numbers = { duration_ms: durationMs, d1_calls: calls, d1_ms: ms }
+    ctx.measure('job', { subject: job.name, outcome, numbers })
+    return durationMs
+  }
   try {
     await job.run(ctx)
-    log('info', 'job', { job: job.name, duration_ms: ctx.now().getTime() - start })
+    log('info', 'job', { job: job.name, duration_ms: measureEnd('ok') })
   } catch (error) {
-    log('error', 'job.failed', { job: job.name, duration_ms: ctx.now().getTime() - start, ...describeError(error) })
+    log('error', 'job.failed', { job: job.name, duration_ms: measureEnd('failed'), ...describeError(error) })
     throw error
   }
 }

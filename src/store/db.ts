@@ -15,10 +15,16 @@ export type Db = DrizzleD1Database
  * Connects to the database behind a binding. A read with a transient error is repeated. Every other failure becomes
  * a `service_unavailable`, as the cause of drizzle's error. Without a pacing nothing is repeated.
  */
-export function connect(binding: D1Database, pacing?: Pacing): Db {
-  const db = drizzle(translateFailures(binding, pacing))
+export function connect(binding: D1Database, pacing?: Pacing, tally?: Tally): Db {
+  const db = drizzle(translateFailures(binding, pacing, tally))
   if (pacing) pacingOf.set(db, pacing)
   return db
+}
+
+/** Calls of the database, and the time that was spent waiting for their answers. */
+export interface Tally {
+  calls: number
+  ms: number
 }
 
 /** The `Retry-After` while the database is overloaded. */
@@ -98,7 +104,7 @@ interface Wrapped {
 /** The original of each wrapped statement: D1 takes only its own statements in a batch. */
 const inner = new WeakMap<D1PreparedStatement, Wrapped>()
 
-function translateFailures(binding: D1Database, pacing: Pacing | undefined): D1Database {
+function translateFailures(binding: D1Database, pacing: Pacing | undefined, tally?: Tally): D1Database {
   const database: Pick<D1Database, 'prepare' | 'batch'> = {
     prepare: (query) => wrap({ statement: binding.prepare(query), isRead: /^\s*select\b/i.test(query) }),
     batch: (statements) => {
@@ -127,6 +133,7 @@ function translateFailures(binding: D1Database, pacing: Pacing | undefined): D1D
       log('error', 'schema.behind', { ...gap })
       throw unavailable('schema', undefined, behindSeconds)
     }
+    const startMs = pacing?.now().getTime() ?? 0
     try {
       const answer = await retrying(isRead ? pacing : undefined, question)
       if (pacing) noteSize(binding, answer, pacing.now())
@@ -135,6 +142,11 @@ function translateFailures(binding: D1Database, pacing: Pacing | undefined): D1D
       if (isOverload(error)) throw unavailable('d1_overloaded', error, overloadSeconds)
       if (isFull(error)) throw unavailable('d1_full', error, fullSeconds)
       throw unavailable('d1', error)
+    } finally {
+      if (tally && pacing) {
+        tally.calls++
+        tally.ms += pacing.now().getTime() - startMs
+      }
     }
   }
 }

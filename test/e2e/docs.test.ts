@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { getTableColumns, getTableName } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import { pointColumns } from '../../src/point-columns.ts'
 import { auditEvents, auditTypes } from '../../src/store/schema/audit.ts'
 import { emails } from '../../src/store/schema/emails.ts'
 import { oneTimeLinks } from '../../src/store/schema/links.ts'
@@ -140,6 +141,13 @@ test("the operator's table of log events is what the code writes", () => {
     return [event, sorted(names)] as const
   })
   assert.deepEqual(new Map(told), new Map(written))
+})
+
+test("the operator's table of metrics is what the code writes", () => {
+  const rows = section('docs/operations.md', 'Metrics').matchAll(/^\| `(\w+)` \|.*\| ([^|]+) \|$/gm)
+  const told = Array.from(rows, ([, kind = '', cell = '']) => [kind, cell.match(/\w+/g)] as const)
+  const isKind = ([kind]: readonly [string, unknown]) => kind in pointColumns
+  assert.deepEqual(Object.fromEntries(told.filter(isKind)), pointColumns)
 })
 
 test('the table of log events lists every reason of a 503', () => {

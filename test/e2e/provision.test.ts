@@ -371,3 +371,20 @@ test('what is empty or ours is taken, with the Worker of an interrupted run', as
   assert.equal((await readSettings(tomlPath)).d1_databases[0].database_id, id)
   assert.deepEqual(account.databases.length, 1)
 })
+
+test('binds a dataset for metrics when asked to, and once', async () => {
+  await run({ hasMetrics: true })
+  const bound = readFileSync(tomlPath, 'utf8')
+  assert.match(bound, /^\[\[analytics_engine_datasets\]\]\nbinding = "METRICS"\ndataset = "postern"$/m)
+  assert.ok(said.some((line) => line.includes('METRICS')))
+  await readSettings(tomlPath)
+  said = []
+  await run({ hasMetrics: true })
+  assert.equal(readFileSync(tomlPath, 'utf8'), bound)
+  assert.ok(!said.some((line) => line.includes('METRICS')))
+})
+
+test('binds no dataset without being asked', async () => {
+  await run()
+  assert.match(readFileSync(tomlPath, 'utf8'), /^# \[\[analytics_engine_datasets\]\]$/m)
+})

@@ -7,6 +7,7 @@ import { type Asker, confirm } from './ask.ts'
 import { type BucketPlan, describeBucket, makeBucket, planBucket } from './audit-archive.ts'
 import { isExampleAddress } from './deploy.ts'
 import { requireLogin } from './login.ts'
+import { bindMetrics, lacksMetrics } from './metrics.ts'
 import { requireOurs } from './ours.ts'
 import { type Plan, describePlan, findStores, makePlan, warningsOf } from './plan.ts'
 import { readPublicUrl } from './public-url.ts'
@@ -21,6 +22,8 @@ export interface ProvisionOptions {
   saveSecretsTo: string | undefined
   /** Whether to make a bucket for the archive of the audit trail. */
   hasAuditArchive?: boolean
+  /** Whether to bind a dataset for metrics. */
+  hasMetrics?: boolean
   /** Of the first signing key: EdDSA or ES256. */
   algorithm?: string | undefined
 }
@@ -54,11 +57,16 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
       'Nothing was done. The Worker has SIGNING_KEYS, so --algorithm would change nothing: use `npm run keys -- announce SIGNING_KEYS --algorithm …`.',
     )
   }
+  const bindsMetrics = (options.hasMetrics ?? false) && lacksMetrics(toml)
   const publicUrl = await choosePublicUrl(around, options, settings)
 
   say('Provisioning will:')
   const lines = [...describePlan(plan, settings, publicUrl), ...(bucket ? describeBucket(bucket) : [])]
   for (const line of lines) say(`  ${line}`)
+  if (bindsMetrics) {
+    say('  write   wrangler.toml: the binding METRICS')
+    say('Note: Analytics Engine has to be enabled in the dashboard before the first deployment.')
+  }
   for (const line of warningsOf(plan)) say(`Note: ${line}`)
   if (plan.secretsToUpload.length > 0 && options.saveSecretsTo === undefined) {
     say('Note: without --save-secrets you keep no copy of the generated keys, and `npm run keys` cannot replace them.')
@@ -70,6 +78,7 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
   const secrets = makeSecrets(plan.secretsToUpload, await resendApiKey(around, plan), algorithm)
 
   replaceString(toml, places.publicUrl, publicUrl)
+  if (bindsMetrics) bindMetrics(toml)
   await createResources(around, plan, bucket)
   if (plan.secretsToUpload.length > 0) {
     if (options.saveSecretsTo !== undefined) saveSecrets(options.saveSecretsTo, secrets)

@@ -28,6 +28,7 @@ export interface FateEvent {
  * event about an unknown or a deleted email does nothing.
  */
 export async function recordFate(ctx: Ctx, { about, fate, at }: FateEvent): Promise<void> {
+  ctx.measure('mail', { outcome: fate, numbers: { emails: 1 } })
   if (isProblem(fate)) return suppress(ctx, about, fate)
   const now = ctx.now()
   await batch(ctx.db, {

@@ -36,7 +36,9 @@ export async function closeDeadLetter(ctx: Ctx, id: string): Promise<void> {
     recorded: insertAuditEvent(ctx.db, event, isUsedUp),
     closed: updateEmail(ctx.db, id, closed, isUsedUp),
   })
-  if (recorded.length > 0) log('error', 'mail.failed', { email_id: id, template, reason: lastError })
+  if (recorded.length === 0) return
+  log('error', 'mail.failed', { email_id: id, template, reason: lastError })
+  ctx.measure('mail', { subject: template, outcome: 'failed', reason: lastError, numbers: { emails: 1 } })
 }
 
 /**

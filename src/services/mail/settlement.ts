@@ -88,4 +88,15 @@ export async function settle(ctx: Ctx, settled: readonly Settled[]): Promise<voi
   for (const { id, template, lastError } of givenUp) {
     log('error', 'mail.failed', { email_id: id, template, reason: lastError })
   }
+  measureOutcomes(ctx, settlements)
+}
+
+/** One point for all emails that went the same way: a request may write a limited number. */
+function measureOutcomes(ctx: Ctx, settlements: readonly Settlement[]): void {
+  const groups = Map.groupBy(settlements, (each) => `${each.template} ${each.status} ${each.lastError}`)
+  for (const [{ template, status, lastError }, { length }] of [...groups.values()].map(
+    (all) => [all[0]!, all] as const,
+  )) {
+    ctx.measure('mail', { subject: template, outcome: status, reason: lastError, numbers: { emails: length } })
+  }
 }
