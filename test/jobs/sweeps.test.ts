@@ -88,7 +88,9 @@ describe('a run of the cleanup', () => {
     await emptyAll()
     await fillAll(8000, isOld)
     expect(await run(limits)).toEqual(small)
-    expect(small.statements).toBe(limits.statements)
+    // The next step of a table may need more than is left.
+    expect(small.statements).toBeLessThanOrEqual(limits.statements)
+    expect(small.statements).toBeGreaterThan(limits.statements - 4)
     // Each statement looks at no more than an entry of an index and a row for each row of a step.
     expect(small.rowsRead).toBeLessThan(limits.statements * limits.rows * 3)
   })
@@ -125,7 +127,7 @@ describe('a run of the cleanup', () => {
     expect(unfinished['sessions']).toEqual({ deleted: expect.any(Number), more: true })
     expect(unfinished['emails']).toEqual({ deleted: 0, more: false })
     await run({ rows: 1000, statements: 900 })
-    expect(Object.values(outcome(log)).map(({ more }) => more)).toEqual(list(8, () => false))
+    expect(Object.values(outcome(log)).filter(({ more }) => more !== false)).toEqual([])
   })
 
   it('lets no table wait for another that is never finished', async ({ log }) => {
