@@ -1,6 +1,6 @@
 import { type SQL, and, desc, eq, getTableColumns, gt, inArray, ne, sql } from 'drizzle-orm'
 import type { Role } from '../permissions.ts'
-import { type Db, idParam, insertWhere } from './db.ts'
+import { type Db, choose, idParam, insertWhere } from './db.ts'
 import { type Session, sessions } from './schema/sessions.ts'
 import { users } from './schema/users.ts'
 import { userAgentText } from './user-agents.ts'
@@ -152,11 +152,20 @@ export function deleteOldestSessionsOf(db: Db, userId: string, kept: number, gua
 
 type Device = Pick<Session, 'id' | 'userId' | 'deviceId'>
 
-/** An earlier session of the device that a session was just started on, if one is live: there is at most one. */
-export function earlierOfDevice(session: Device, now: Date): SQL {
-  return sql`(select ${sessions.id} from ${sessions} where ${and(isEarlierOfDevice(session), gt(sessions.expiresAt, now))})`
+/**
+ * What the event of a sign-in on a known device is about, and its detail: whether it ends a session of the device that is
+ * live at the moment of writing. An event of its own would double the trail of somebody whose client never signs out.
+ */
+export function describeReplacement(session: Device, now: Date) {
+  const live = and(isEarlierOfDevice(session), gt(sessions.expiresAt, now))
+  const isReplaced = sql`exists (select 1 from ${sessions} where ${live})`
+  return {
+    subjectId: idParam(session.id),
+    detail: choose(isReplaced, sql`'{"replaced":true}'`, sql`null`),
+  }
 }
 
+/** Deletes it, live or expired: there is at most one. */
 export function deleteEarlierOfDevice(db: Db, session: Device, guard: SQL) {
   return db
     .delete(sessions)

@@ -12,7 +12,7 @@ import {
   type NewSession,
   deleteEarlierOfDevice,
   deleteOldestSessionsOf,
-  earlierOfDevice,
+  describeReplacement,
   insertSession,
   isFound,
   oldestBeyond,
@@ -103,17 +103,20 @@ export async function prepareSession(ctx: Ctx, userId: string, type: 'user.signe
 /**
  * Starts a session: the end of every way to sign in. One batch records the event, stores the email and the session, ends
  * the earlier session of the same device and the oldest one beyond the limit, writes the time of the sign-in, ends the
- * series of wrong passwords, and makes the first ADMIN. The caller's statements and the email come before the session, because a session from the same place would
- * hide that the place is new.
+ * series of wrong passwords, and makes the first ADMIN. The caller's statements and the email come before the session,
+ * because a session from the same place would hide that the place is new.
  */
 export async function beginSession(ctx: Ctx, start: SessionStart): Promise<SignedIn | RefusedMeanwhile> {
   const { user, event, proof, email } = start
   const { userAgent } = event
   const ifDone = happened(event.id)
-  const decided = { ...event, userAgentId: newUserAgentNumber(userAgent, maxUserAgents) }
   const device = proof.device ?? newDevice(proof.passwordId)
   const session = { ...start.session, deviceId: device.id }
-  const replacement = proof.device && replaceSession(ctx, session, event.id)
+  const decided = {
+    ...event,
+    ...(proof.device && describeReplacement(session, event.at)),
+    userAgentId: newUserAgentNumber(userAgent, maxUserAgents),
+  }
   const eviction = limitSessions(ctx, user.id, event.id)
   const rows = await batch(
     ctx.db,
@@ -121,7 +124,7 @@ export async function beginSession(ctx: Ctx, start: SessionStart): Promise<Signe
     start.statements ?? {},
     { userAgent: userAgent === null ? undefined : listUserAgent(ctx.db, userAgent, event.id, event.at) },
     { session: insertSession(ctx.db, session, ifDone) },
-    replacement?.statements ?? { replacement: undefined, replaced: undefined },
+    { replaced: proof.device && deleteEarlierOfDevice(ctx.db, session, ifDone) },
     eviction.statements,
     {
       user: updateUser(ctx.db, user.id, { ...start.changes, lastLoginAt: event.at }, ifDone),
@@ -129,7 +132,7 @@ export async function beginSession(ctx: Ctx, start: SessionStart): Promise<Signe
       series: deleteAttempts(ctx.db, proof.budget, ifDone),
     },
     promoteFirstAdmin(ctx, user, event.id),
-    condense(ctx, [event, eviction.event, ...(replacement ? [replacement.event] : [])], emailIsStored(email.row.id)),
+    condense(ctx, [event, eviction.event], emailIsStored(email.row.id)),
   )
   const [[stored], [signedIn]] = [rows.session, rows.user]
   if (!stored || !signedIn) return { kind: 'refused_meanwhile', current: rows.current[0] }
@@ -138,21 +141,6 @@ export async function beginSession(ctx: Ctx, start: SessionStart): Promise<Signe
   const tokens = await issueTokens(ctx, rows.promoted[0] ?? signedIn, stored)
   const deviceToken = await issueDeviceToken(ctx, user.email, device)
   return { kind: 'signed_in', tokens: { ...tokens, deviceToken } }
-}
-
-/** Ends the earlier session of a known device, which gets an event like any other end unless it has expired. */
-function replaceSession(ctx: Ctx, session: NewSession, eventId: string) {
-  const { userId } = session
-  const subjectId = earlierOfDevice(session, ctx.now())
-  const detail = { replaced: true }
-  const event = { ...auditEvent(ctx, 'session.ended', { actorId: userId, userId, detail }), subjectId }
-  return {
-    event,
-    statements: {
-      replacement: insertAuditEvent(ctx.db, event, allOf(happened(eventId), isFound(subjectId))),
-      replaced: deleteEarlierOfDevice(ctx.db, session, happened(eventId)),
-    },
-  }
 }
 
 /** Ends the oldest session if the user has too many. */

@@ -259,7 +259,6 @@ export class Model {
   #endEarlier(account: Account, { name }: Device): void {
     for (const session of this.sessions) {
       if (session.account !== account || session.device !== name || session.isEnded || session.isSwept) continue
-      if (session.expiresAt > this.now) this.#note('session.ended', 'self')
       session.isEnded = true
     }
   }
