@@ -42,6 +42,11 @@ export function userAgentText(number: SQL): SQL<string | null> {
   >`(case when ${number} is not null then coalesce((select text from user_agents where id = ${number}), 'other') end)`
 }
 
+/** A JSON object with the text of a user agent, or without if it is listed. */
+export function unlistedUserAgent(text: string): SQL {
+  return sql`iif(${listed(text)} is null, json_object('user_agent', ${text}), '{}')`
+}
+
 /**
  * Deletes those of old sign-ins, but not the one with the highest number: the next one has to get a number that was never
  * given.

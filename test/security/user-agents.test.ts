@@ -3,7 +3,7 @@ import { env } from 'cloudflare:workers'
 import { describe, expect } from 'vitest'
 import { maxUserAgents, retention } from '../../src/config/policy.ts'
 import type { Caller } from '../support/caller.ts'
-import { day, hour } from '../support/clock.ts'
+import { day, hour, second } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
 import { it as base } from '../support/fixtures.ts'
 import { goodPassword, otherPassword } from '../support/person.ts'
@@ -83,20 +83,59 @@ describe('the table of user agents', () => {
 })
 
 describe('a user agent that is not listed', () => {
-  it('is shown as other in sessions, the activity and the trail', async ({ admin, ada, signInUnder }) => {
+  it('is shown as other in sessions, the activity and the trail', async ({ admin, signInUnder }) => {
     await fill()
     const session = await signInUnder('Netscape/4')
-    await admin.from(under('Mosaic/2')).suspend(ada)
-    const { events } = await admin.auditEvents({ user_id: ada.id })
-    for (const type of ['user.suspended', 'user.signed_in']) {
-      expect(events).toContainEqual(expect.objectContaining({ type, user_agent: 'other' }))
-    }
-    await admin.reinstate(ada)
-    const again = await session.signIn()
-    const { sessions } = await again.sessions()
-    expect(sessions[0]!.user_agent).toBe('other')
-    const activity = await again.activity()
-    expect(activity.events).toContainEqual(expect.objectContaining({ type: 'user.signed_in', user_agent: 'other' }))
+    const shown = expect.objectContaining({ type: 'user.signed_in', user_agent: 'other' })
+    const { events } = await admin.auditEvents({ user_id: session.id })
+    expect(events).toContainEqual(shown)
+    const { sessions } = await session.sessions()
+    expect(sessions.find(({ current }) => current)!.user_agent).toBe('other')
+    const activity = await session.activity()
+    expect(activity.events).toContainEqual(shown)
+  })
+
+  it('is named by the events of a theft, a repetition, a new password and a suspension', async ({
+    clock,
+    admin,
+    ada,
+    signInUnder,
+  }) => {
+    await fill()
+    const owner = await signInUnder('Owner/1')
+    clock.advance(second)
+    await owner.renewed()
+    await owner.from({ headers: { 'User-Agent': 'Owner/1', 'CF-Connecting-IP': '198.51.100.9' } }).refresh()
+    await owner.from(under('Thief/1')).refresh().refused(401, 'refresh_token_reused')
+    const passwords = { old_password: ada.password, new_password: otherPassword }
+    const wrong = { ...passwords, old_password: 'wrong' }
+    await ada.from(under('Guess/1')).changePassword(wrong).refused(403, 'wrong_password')
+    await ada.from(under('Change/1')).changePassword(passwords)
+    await admin.from(under('Staff/1')).suspend(ada)
+    const { events } = await admin.auditEvents({ user_id: ada.id, limit: 100 })
+    expect(Object.fromEntries(events.map(({ type, user_agent: text }) => [type, text]))).toMatchObject({
+      'user.signed_in': 'other',
+      'session.refresh_repeated': 'Owner/1',
+      'session.reuse_detected': 'Thief/1',
+      'user.password_change_refused': 'Guess/1',
+      'user.password_changed': 'Change/1',
+      'user.suspended': 'Staff/1',
+    })
+    expect(events.some(({ detail }) => detail && 'user_agent' in detail)).toBe(false)
+  })
+
+  it('is kept up to its length in the trail, and only where it is not listed', async ({ admin, ada, signInUnder }) => {
+    const session = await signInUnder('Netscape/4')
+    await session.renewed()
+    await session
+      .from(under('x'.repeat(1000)))
+      .refresh()
+      .refused(401, 'refresh_token_reused')
+    const { events } = await admin.auditEvents({ user_id: ada.id, type: 'session.reuse_detected' })
+    expect(events[0]!.user_agent).toBe('x'.repeat(256))
+    await admin.from(under('Netscape/4')).suspend(ada)
+    const { results } = await env.DB.prepare('select detail from audit_events where type = 13').run()
+    expect(results).toEqual([{ detail: expect.not.stringContaining('Netscape') }])
   })
 
   it('leaves the session that it refreshes under the user agent of before', async ({ signInUnder }) => {

@@ -122,14 +122,18 @@ const addressColumn = `case length(ip)
   when 16 then ${[1, 5, 9, 13, 17, 21, 25, 29].map(hexOfAddress(4)).join(` || ':' || `)}
   end as ip`
 
-const userAgentColumn = `iif(user_agent_id is null, null,
-  coalesce((select text from user_agents where user_agents.id = user_agent_id), 'other')) as user_agent`
+const userAgentText = `iif(user_agent_id is null, null,
+  coalesce((select text from user_agents where user_agents.id = user_agent_id), 'other'))`
+const userAgentColumn = `${userAgentText} as user_agent`
 
 const { userId, type } = getTableColumns(auditEvents)
 const emailTypes = Object.entries(auditCodes).flatMap(([word, code]) => (word.startsWith('email.') ? [code] : []))
 const subjectPart = `'{"' ||
   iif(type in (${emailTypes.join()}),
     'email_id', 'session_id') || '":"' || ${uuidText('subject_id')} || '"'`
+
+/** Without the text of a user agent that is not listed. */
+const restOfDetail = `json_remove(coalesce(detail, '{}'), '$.user_agent')`
 
 /** As `AuditEvent` has them. */
 const eventColumns = [
@@ -140,10 +144,10 @@ const eventColumns = [
   readableColumn(userId),
   addressColumn,
   'country',
-  userAgentColumn,
+  `coalesce(detail ->> 'user_agent', ${userAgentText}) as user_agent`,
   `iif(length(request_id) = 16, ${uuidText('request_id')}, cast(request_id as text)) as request_id`,
-  `case when subject_id is null then detail when coalesce(detail, '{}') = '{}' then ${subjectPart} || '}'
-    else ${subjectPart} || ',' || substr(detail, 2) end as detail`,
+  `case when subject_id is null then nullif(${restOfDetail}, '{}') when ${restOfDetail} = '{}' then ${subjectPart} || '}'
+    else ${subjectPart} || ',' || substr(${restOfDetail}, 2) end as detail`,
 ]
 
 export const hexOf = (bytes: Iterable<number>) =>
