@@ -32,7 +32,9 @@ it('is kept for an email that says it or whose link is recorded with it, and for
   const found = Object.fromEntries(
     Object.keys(expected).map((budget) => [
       budget,
-      [...new Set(rows.filter(([of]) => of === budget).map(([, has]) => has))].toSorted(),
+      [...new Set(rows.filter(([of]) => of === budget).map(([, has]) => has))].toSorted(
+        (a, b) => Number(a) - Number(b),
+      ),
     ]),
   )
   expect(found).toEqual(expected)
