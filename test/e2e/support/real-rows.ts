@@ -1,7 +1,7 @@
 /** Rows as they are in life: types, details and addresses in realistic shares. Each maker gives one table's rows in order. */
 import { bytesOfUuid } from '../../../src/crypto/random.ts'
 import { type AuditType, auditEvents } from '../../../src/store/schema/audit.ts'
-import { type EmailParams, emails } from '../../../src/store/schema/emails.ts'
+import { emails } from '../../../src/store/schema/emails.ts'
 import { sessions } from '../../../src/store/schema/sessions.ts'
 import { users } from '../../../src/store/schema/users.ts'
 import { Random } from '../../../tools/seed/random.ts'
@@ -29,8 +29,8 @@ const people = Array.from({ length: rows }, (_, place) => ({
 type Kind = [share: number, type: AuditType, about?: { subject?: true; stranger?: true; detail?: object }]
 const kinds: [Kind, ...Kind[]] = [
   [0.5, 'user.signed_in', { subject: true }],
+  [0.06, 'user.signed_in', { subject: true, detail: { replaced: true } }],
   [0.14, 'session.ended', { subject: true }],
-  [0.06, 'session.ended', { subject: true, detail: { replaced: true } }],
   [0.1, 'user.sign_in_refused', { stranger: true, detail: { reason: 'wrong_password' } }],
   [0.03, 'user.registered', { stranger: true }],
   [0.03, 'user.activated', { subject: true }],
@@ -41,7 +41,11 @@ const kinds: [Kind, ...Kind[]] = [
   [
     0.01,
     'session.refresh_repeated',
-    { subject: true, stranger: true, detail: { rotated_ip: 'CB007107', rotated_country: 'DE' } },
+    {
+      subject: true,
+      stranger: true,
+      detail: { rotated_ip: 'CB007107', rotated_country: 'DE', user_agent: userAgents[0] },
+    },
   ],
   [
     0.01,
@@ -50,14 +54,14 @@ const kinds: [Kind, ...Kind[]] = [
   ],
 ]
 
-/** Templates, how frequent each is, and whether the row says where the request came from. */
-type Template = [share: number, template: string, needsOrigin: boolean]
+/** Templates, and how frequent each is. */
+type Template = [share: number, template: string]
 const templates: [Template, ...Template[]] = [
-  [0.3, 'registration', false],
-  [0.25, 'account_activated', false],
-  [0.15, 'password_reset', true],
-  [0.1, 'password_changed', true],
-  [0.2, 'new_sign_in', true],
+  [0.3, 'registration'],
+  [0.25, 'account_activated'],
+  [0.15, 'password_reset'],
+  [0.1, 'password_changed'],
+  [0.2, 'new_sign_in'],
 ]
 
 /** An entry by its share. */
@@ -117,24 +121,15 @@ export const makers = {
     row: (place: number) => {
       const at = timeOf(place, 30)
       const { id: userId, email: recipient } = random.of(people)
-      const [, template, needsOrigin] = draw(templates)
-      const origin: EmailParams = {
-        requestId: random.id(at),
-        ip: random.is(0.5) ? '203.0.113.127' : '2001:db8:85a3:8d3:1319:8a2e:370:7348',
-        country: 'DE',
-        userAgent: random.of(userAgents),
-      }
-      const params: EmailParams = {
-        ...(needsOrigin && origin),
-        ...(template === 'registration' && { registrationId: random.id(at) }),
-      }
+      const [, template] = draw(templates)
       return {
         id: random.id(at),
         template,
         recipient,
         userId,
         budget: template === 'registration' ? 'activation' : template,
-        params,
+        // A row keeps none once its email is sent.
+        params: {},
         status: 'sent',
         attempts: 1,
         dueAt: new Date(at),
