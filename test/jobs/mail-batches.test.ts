@@ -269,6 +269,29 @@ describe('a batch in doubt', () => {
     }
   })
 
+  it.for([{ after: 'a lost connection' }, { after: 'the five-minute job' }])(
+    'is announced at one time after $after, and one message sends all of it',
+    async ({ after }, { service, clock }) => {
+      const jobs = [...(await notices(service, 4)), await registration(service, 'ada@example.com')]
+      const announced = async () => new Set((await rowsFor(jobs)).map((row) => row['announce_at']))
+      const requests = scriptResend(loseConnection, loseConnection)
+      for (const pause of [15, 30]) {
+        expect(await consume(service, jobs)).toEqual(jobs.map(() => ({ retryAfter: pause })))
+        expect([...(await announced())]).toEqual([clock.now().getTime() + pause * second + 5 * minute])
+        clock.advance(pause * second)
+      }
+      if (after === 'the five-minute job') {
+        clock.advance(5 * minute)
+        await service.runCron('*/5 * * * *')
+        expect(service.queued.splice(0)).toHaveLength(jobs.length)
+        expect([...(await announced())]).toEqual([clock.now().getTime() + announceAgainMs])
+      }
+      expect(await consume(service, jobs.slice(-1))).toEqual(['acked'])
+      expect(requests).toEqual([requests[0], requests[0], requests[0]])
+      expect(await statusesOf(jobs)).toEqual(jobs.map(() => 'sent'))
+    },
+  )
+
   it('is not tried before it is due, however many of its messages come', async ({ service, clock }) => {
     const jobs = await notices(service, 6)
     const requests = scriptResend(loseConnection, loseConnection)
