@@ -13,7 +13,7 @@ CREATE TABLE `audit_seals` (
 	`digest` text NOT NULL,
 	`kid` text NOT NULL,
 	`first` integer NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 --> statement-breakpoint
 CREATE INDEX `audit_seals_hour` ON `audit_seals` (`hour`);--> statement-breakpoint
 CREATE TABLE `audit_events` (

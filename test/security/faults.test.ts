@@ -14,7 +14,7 @@ import { it } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { consume } from '../support/mail-consumer.ts'
 import { peopleOf } from '../support/population.ts'
-import { insertEmails } from '../support/rows.ts'
+import { insertEmails, insertUserAgents } from '../support/rows.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
 import { rowOf, rowsOf, write } from '../support/state.ts'
 import { type StoreImage, normalized, revocationList, putBack, takeImage } from '../support/store-image.ts'
@@ -355,15 +355,18 @@ describe('one failing call in a job', () => {
     await anonymous.login({ email, password: 'wrong' }).refused(401, 'invalid_credentials')
     await anonymous.requestPasswordReset({ email })
     await service.deliver()
+    await insertUserAgents(['Netscape/4', 'Mosaic/2'])
     service.clock.advance(401 * day)
     const before = await takeImage()
     const trial = startPair(service)
     await trial.broken.runCron('0 * * * *')
     const after = await takeImage()
-    const [was, is] = [normalized(before, { since: before }), normalized(after, { since: before })]
+    // The newest user agent stays, with another number of rows.
+    const rowsIn = (image: StoreImage) => normalized(image, { since: before, ignoringColumns: ['row_count'] })
+    const [was, is] = [rowsIn(before), rowsIn(after)]
     const cleaned = Object.keys(was).filter((table) => JSON.stringify(was[table]) !== JSON.stringify(is[table]))
-    // Every table, so that the test covers each of them.
-    expect(cleaned.toSorted()).toEqual(
+    // Every table, so that the test covers each of them. Seals are there with an archive: test/jobs/audit-archive.test.ts.
+    expect([...cleaned, 'audit_seals'].toSorted()).toEqual(
       Object.keys(was)
         .filter((table) => !table.startsWith('('))
         .toSorted(),
@@ -376,16 +379,17 @@ describe('one failing call in a job', () => {
       // A read whose answer was lost is repeated, and then nothing has failed.
       const failure = await broken.runCron('0 * * * *').catch((error: Error) => error.message)
       expect([undefined, 'cleanup failed'], label).toContain(failure)
-      const half = normalized(await takeImage(), { since: before })
+      const half = rowsIn(await takeImage())
       if (failure === undefined) expect(half, label).toEqual(is)
       for (const [table, rows] of Object.entries(half)) {
         // The events of expired accounts are written with their deletion, and deleted by a step of their own.
-        if (table === 'audit_events') continue
+        // Sweeps are where the next run goes on: their rows come and change.
+        if (table === 'audit_events' || table === 'sweeps') continue
         expect(was[table], `${label} ${table}`).toEqual(expect.arrayContaining(rows))
         expect(rows, `${label} ${table}`).toEqual(expect.arrayContaining(is[table]!))
       }
       await whole.runCron('0 * * * *')
-      expect(normalized(await takeImage(), { since: before }), label).toEqual(is)
+      expect(rowsIn(await takeImage()), label).toEqual(is)
     }
   })
 })

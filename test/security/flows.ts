@@ -500,6 +500,12 @@ export const flows: Flow[] = [
     again: 200,
   },
   {
+    name: 'a page of the archive',
+    prepare: async ({ people }) => ['readAuditArchive', { token: (await adminAndUser(people)).token }],
+    answer: 200,
+    again: 200,
+  },
+  {
     name: 'a request for a user',
     async prepare({ people }) {
       const { token, id } = await adminAndUser(people)

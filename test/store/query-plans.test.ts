@@ -13,7 +13,7 @@ import { eventOf, tell, webhookSecret } from '../support/webhooks.ts'
 
 /** A list without an index: it walks the primary key, newest first, and stops at the end of the page or at its bound. */
 const wholeTable =
-  /^select .* from "(users|audit_events|emails)" order by "\1"\."id" desc limit \?( offset \?|\) "walked" where .*)?$/
+  /^select .* from "(users|audit_events|audit_seals|emails)" order by "\1"\."(?:id|number)" desc limit \?( offset \?|\) "walked" where .*)?$/
 
 /** A search for a value that very many rows share. */
 const isBroad = (detail: string) =>

@@ -48,6 +48,12 @@ function insertion(table: string, rows: readonly RawRow[]): D1PreparedStatement 
   return env.DB.prepare(`insert into ${table} (${columns.join()}) select ${values.join()} from json_each(?)`).bind(json)
 }
 
+/** Bytes as hexadecimal digits, and those of an id as its text. */
+function textOfBytes(bytes: readonly number[]): string {
+  const digits = hexOf(bytes)
+  return bytes.length === 16 ? digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') : digits
+}
+
 const isByteArray = (value: unknown): value is number[] => Array.isArray(value) && typeof value[0] === 'number'
 
 /** An id, or the bytes of a password hash. */
@@ -80,7 +86,9 @@ export function normalized(image: StoreImage, { since, ignoringTime, ignoringCol
       return label
     })
   const comparable = (row: Row) => {
-    const text = JSON.stringify(row, (key, value: unknown) => (ignoringColumns.includes(key) ? undefined : value))
+    const text = JSON.stringify(row, (key, value: unknown) =>
+      ignoringColumns.includes(key) ? undefined : isByteArray(value) ? textOfBytes(value) : value,
+    )
     return ignoringTime ? text.replace(instant, '"then"') : text
   }
   const tables = [...image.tables].map(([name, rows]): [string, string[]] => [
@@ -94,7 +102,8 @@ export function normalized(image: StoreImage, { since, ignoringTime, ignoringCol
 }
 
 function textOf(image: StoreImage): string {
-  return JSON.stringify([[...image.tables], image.revoked])
+  const content = [[...image.tables], image.revoked]
+  return JSON.stringify(content, (_, value: unknown) => (isByteArray(value) ? textOfBytes(value) : value))
 }
 
 function compare(a: string, b: string): number {
