@@ -8,6 +8,8 @@ const maxLength = 254
 const localPattern = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/
 /** Characters that a URL parser would not take for a part of the host name. */
 const notInDomain = /[\s%/?#@:[\]\\<>^|`{}"'(),;!$&*+=~_]/
+/** RFC 5892: what a label of IDNA2008 is made of. URL parsers (UTS 46) also take symbols, such as emoji. */
+const labelPattern = /^[\u200c\u200d\p{L}\p{Nd}\p{Mn}\p{Mc}\u00b7\u0375\u05f3\u05f4\u06fd\u06fe\u0f0b\u3007\u30fb-]+$/u
 const domainPattern = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])$/
 
 /**
@@ -34,12 +36,14 @@ function asciiDomain(domain: string): string | undefined {
 
 /**
  * Hyphens at the third and fourth place are reserved for `xn--` (RFC 5890 §2.3.1). Such a label has to decode to a label
- * with other characters than ASCII that encodes to the same again (RFC 5891 §5.4); URL parsers do not check this.
+ * with other characters than ASCII that encodes to the same again (RFC 5891 §5.4), and has no symbols; URL parsers do not
+ * check this.
  */
 function isLabel(label: string): boolean {
   if (label.slice(2, 4) !== '--') return true
   const decoded = label.startsWith('xn--') ? decodePunycode(label.slice(4)) : undefined
-  if (decoded === undefined || !/\P{ASCII}/u.test(decoded) || /^-|-$|^..--/u.test(decoded)) return false
+  if (decoded === undefined || !labelPattern.test(decoded)) return false
+  if (!/\P{ASCII}/u.test(decoded) || /^-|-$|^..--/u.test(decoded)) return false
   return hostOf(`${decoded}.example`) === `${label}.example`
 }
 

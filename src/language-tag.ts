@@ -6,6 +6,9 @@ const privateUse = /^x(?:-[a-z0-9]{1,8})+$/i
 /** RFC 5646 §2.2.2: `zh-yue`. The canonical form is the second subtag alone (§4.5), and `Intl` reads no other. */
 const extendedLanguage = /^[a-z]{2,3}-(?=[a-z]{3}(?:-|$))/i
 
+/** POSIX names a locale with an encoding and a modifier, which are no part of the language: `de_DE.UTF-8@euro`. */
+const posixSuffix = /(?:\.[\w-]+)?(?:@\w+)?$/
+
 /**
  * The grandfathered tags that `Intl` refuses, or reads as something else, with what the registry of languages or else
  * Unicode has for each (RFC 5646 §2.2.8, UTS 35 §3.3.1).
@@ -36,10 +39,10 @@ const grandfathered = new Map<string, string>([
 
 /**
  * The canonical form of a language tag (BCP 47), `undefined` for anything else. Underscores are taken for hyphens, because
- * Java, iOS and gettext write `en_US`.
+ * Java, iOS and gettext write `en_US`; what POSIX puts behind it is dropped.
  */
 export function normalizeLanguageTag(input: string): string | undefined {
-  const tag = input.replaceAll('_', '-')
+  const tag = input.replace(posixSuffix, '').replaceAll('_', '-')
   if (tag.length > maxLength) return undefined
   const preferred = grandfathered.get(tag.toLowerCase())
   if (preferred !== undefined) return preferred

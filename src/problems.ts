@@ -86,7 +86,7 @@ export const problems = {
   weak_password: {
     status: 422,
     title: 'Weak password',
-    detail: 'The password is too easy to guess, or known from a data breach; errors says what to do.',
+    detail: 'The password is too easy to guess, or known from a data breach: see errors.',
   },
   rate_limited: { status: 429, title: 'Too many requests', detail: 'Wait before the next try.' },
   internal_error: { status: 500, title: 'Internal error', detail: 'Something went wrong on our side.' },

@@ -23,7 +23,9 @@ describe('a domain', () => {
     ['xn--80aafi6cg.xn--p1ai', 'xn--80aafi6cg.xn--p1ai'],
     ['مثال.إختبار', 'xn--mgbh0fb.xn--kgbechtv'],
     ['نامه\u200cای.com', 'xn--mgba3gch31f060k.com'],
-    ['i❤.ws', 'xn--i-7iq.ws'],
+    ['l·l.cat', 'xn--ll-0ea.cat'],
+    ['〇.example', 'xn--w6j.example'],
+    ['བོད་.example', 'xn--nbd3loa6m.example'],
     [`${'a'.repeat(63)}.example`, `${'a'.repeat(63)}.example`],
   ])('is taken: %s', (domain, ascii) => {
     expect(kept(domain)).toBe(ascii)
@@ -70,6 +72,11 @@ describe('a domain', () => {
     ['a joiner where none belongs', 'a\u200db.com'],
     ['a combining mark first', '\u0301a.com'],
     ['an unassigned code point', '\u0378.com'],
+    ['an emoji', '😀.com'],
+    ['an emoji in punycode', 'xn--e28h.com'],
+    ['a symbol', 'i❤.ws'],
+    ['a currency', '€.com'],
+    ['a fraction slash', 'a⁄b.com'],
     ['an underscore', 'a_b.com'],
     ['a percent sign', 'a%2eb.com'],
     ['a user', 'x@y@a.com'],

@@ -1792,7 +1792,7 @@ export interface components {
         /**
          * @description `validation_failed`: The request breaks the rules listed in errors.
          *
-         *     `weak_password`: The password is too easy to guess, or known from a data breach; errors says what to do.
+         *     `weak_password`: The password is too easy to guess, or known from a data breach: see errors.
          */
         ValidationFailedOrWeakPassword: {
             headers: {

@@ -127,7 +127,7 @@ export const returnTo = optional(
     z.maxLength(returnToMaxLength),
     z.meta({
       description:
-        'Where the page behind the link in the email leads at the end: a path of this service, or a URL of one of the origins in `CORS_ORIGINS`. Any other is refused as `invalid_return_to`.',
+        'Where the page behind the link in the email leads at the end: a path of this service, or a URL of one of the origins in `CORS_ORIGINS`. Any other is refused as `invalid_return_to`. As a full URL it has at most 512 characters.',
       examples: ['/account'],
     }),
   ),

@@ -195,11 +195,12 @@ describe('a language', () => {
     for (const [locale, kept] of [
       ['x-klingon', 'x-klingon'],
       ['zh_hans_CN', 'zh-Hans-CN'],
+      ['en_US.UTF-8', 'en-US'],
       [null, null],
     ] as const) {
       expect((await ada.updateMe({ locale })).locale).toBe(kept)
     }
-    expectInvalid(await ada.call('updateMe', { body: { locale: 'en_US.UTF-8' } }).answer, '/locale')
+    expectInvalid(await ada.call('updateMe', { body: { locale: 'C.UTF-8' } }).answer, '/locale')
   })
 })
 
