@@ -54,13 +54,17 @@ export function keepSession(wire: Wire, options: ClientOptions & { url: string }
     return mine
   }
 
-  async function write(held: Held): Promise<void> {
+  /** @param isSameToken whether the storage has this refresh token already, and need not lose the item to be rid of another */
+  async function write(held: Held, isSameToken = false): Promise<void> {
     mine = held
     // Notes since when this page has the token.
     isFresh(held)
     const { id, refreshToken } = held
     if (isCookie) await item.write(JSON.stringify({ id }))
-    else if (!(await item.write(JSON.stringify(held), JSON.stringify({ id, refreshToken })))) tell(JSON.stringify(held))
+    else {
+      const shorter = isSameToken ? undefined : JSON.stringify({ id, refreshToken })
+      if (!(await item.write(JSON.stringify(held), shorter))) tell(JSON.stringify(held))
+    }
   }
 
   /** Returns whether the next page knows of it. */
@@ -151,7 +155,9 @@ export function keepSession(wire: Wire, options: ClientOptions & { url: string }
   async function current(): Promise<Held & { accessToken: string }> {
     // Another tab may sign in as someone else while this one waits, so one attempt may not be enough.
     for (let tries = 0; tries < 3; tries++) {
-      const held = await read()
+      let held = await read()
+      // Another tab that cannot store its new tokens removes the old ones, and then says so.
+      if (!held && user()) held = await untilStored().then(read)
       notice(held)
       if (!held) break
       const { accessToken } = held
@@ -225,7 +231,7 @@ export function keepSession(wire: Wire, options: ClientOptions & { url: string }
       await takeTurn(async () => {
         const held = await read()
         if (held?.user?.id !== next.id) return
-        await write({ ...held, user: next })
+        await write({ ...held, user: next }, true)
         announce('user_changed', next)
       })
     },

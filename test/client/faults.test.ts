@@ -104,6 +104,13 @@ describe.each(transports)('with the transport %s and a storage that fails', (tra
     expectNoTheft(browser)
   })
 
+  it('what is learned about the user is no reason to remove tokens from a storage that takes no more', async () => {
+    const { browser } = await signedIn({ transport })
+    const page = browser.open({ transport, storage: { ...browser.storage, setItem: fail } }).client
+    expect((await page.updateMe({ bio: 'Notes on engines.' })).bio).toBe('Notes on engines.')
+    expect(await browser.open({ transport }).client.restore()).toMatchObject({ email })
+  })
+
   it('signing out without storage and network says that the session goes on', async () => {
     const { browser } = await signedIn({ transport })
     const storage = { ...browser.storage, setItem: fail, removeItem: fail }
@@ -209,6 +216,18 @@ describe('a lock that another tab never returns', () => {
 })
 
 describe('two tabs of which one cannot write', () => {
+  it('stay signed in: one waits for the tokens that the other has removed and is about to tell', async () => {
+    giveTabs()
+    const { browser, client } = await signedIn({ shared: true })
+    const [key = '', unsaved] = [...browser.items].find(([, text]) => text.includes('refreshToken')) ?? []
+    browser.items.delete(key)
+    const call = codeOf(client.me())
+    const other = new Channel([...Channel.open][0]!.name)
+    // oxlint-disable-next-line require-post-message-target-origin -- a BroadcastChannel takes none
+    setTimeout(() => other.postMessage({ unsaved }))
+    expect(await call).toBe('done')
+  })
+
   it('share what it was given, and neither presents a token that the other has used', async () => {
     giveTabs()
     const { browser, client: healthy, service } = await signedIn({ shared: true })
