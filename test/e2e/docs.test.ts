@@ -160,6 +160,16 @@ test('the table of log events lists every reason of a 503', () => {
   )
 })
 
+test('the table of what a local server takes from its environment is what the code reads', () => {
+  const code = globSync(['tools/dev/*.ts', 'web/build/*.ts'], { cwd: root }).map(read).join('\n')
+  const [, passedOn = ''] = /const passedOn = \[(.*)\]/.exec(code) ?? []
+  const named = code.matchAll(/env\['([A-Z_]+)'\]|readPort\(env, '([A-Z_]+)'/g)
+  const names = [...Array.from(named, ([, one, port]) => one ?? port ?? ''), ...(passedOn.match(/[A-Z_]+/g) ?? [])]
+  const table = section('docs/configuration.md', 'On your machine').matchAll(/^\| (`.*?) \|/gm)
+  const told = Array.from(table, ([, cell = '']) => cell.match(/[A-Z_]+/g) ?? []).flat()
+  assert.deepEqual(sorted(told), sorted(names))
+})
+
 test('the tables of variables and secrets match the configuration', () => {
   const toml = read('wrangler.toml')
   const [, vars = ''] = /^\[vars\]$(.*?)^\[/ms.exec(toml) ?? []
