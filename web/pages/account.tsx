@@ -39,21 +39,25 @@ export function Account() {
       )}
       {isReady && (
         <div class="columns">
-          <Card>
-            <Profile user={signedIn.user} />
-          </Card>
-          <Card>
-            <PasswordChange user={signedIn.user} />
-          </Card>
-          <Card>
-            <Sessions />
-          </Card>
-          <Card>
-            <ActivityList />
-          </Card>
-          <Card>
-            <Deletion />
-          </Card>
+          <div class="column">
+            <Card>
+              <Profile user={signedIn.user} />
+            </Card>
+            <Card>
+              <PasswordChange user={signedIn.user} />
+            </Card>
+          </div>
+          <div class="column">
+            <Card>
+              <Sessions />
+            </Card>
+            <Card>
+              <ActivityList />
+            </Card>
+            <Card>
+              <Deletion />
+            </Card>
+          </div>
         </div>
       )}
       <Toasts />

@@ -1,0 +1,71 @@
+/** Where things stand on the pages, against the real development server. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Locator } from 'playwright-core'
+import { ada, runService } from './support/running-service.ts'
+
+async function boxOf(locator: Locator) {
+  const box = await locator.boundingBox()
+  assert.ok(box)
+  return { ...box, right: box.x + box.width, bottom: box.y + box.height }
+}
+
+describe('on the pages', { timeout: 120_000 }, () => {
+  const { visit } = runService()
+
+  for (const path of ['/problems/not_found', '/nowhere']) {
+    it(`the card of ${path} is as high as its content`, async () => {
+      await visit(async ({ page }) => {
+        await page.goto(path)
+        const [card, last] = [await boxOf(page.locator('main')), await boxOf(page.locator('main p').last())]
+        assert.ok(card.bottom - last.bottom < 60, `${card.bottom} and ${last.bottom}`)
+      })
+    })
+  }
+
+  it('the text of a button below a field begins where the field does', async () => {
+    await visit(
+      async ({ page }) => {
+        await page.goto('/sign-in')
+        const [field, button] = [
+          page.locator('[name=password]'),
+          page.getByRole('button', { name: 'Passwort anzeigen' }),
+        ]
+        await button.waitFor()
+        const [above, below] = [await boxOf(field), await boxOf(button)]
+        assert.ok(below.y > above.bottom, 'or this test shows nothing')
+        const indent = await button.evaluate((one) => {
+          const range = document.createRange()
+          range.selectNodeContents(one)
+          return range.getBoundingClientRect().x
+        })
+        assert.ok(Math.abs(indent - above.x) <= 1, `${indent} and ${above.x}`)
+      },
+      { locale: 'de', viewport: { width: 360, height: 800 } },
+    )
+  })
+
+  it('the cards of the account follow each other without holes', async () => {
+    await visit(
+      async (visitor) => {
+        await visitor.signIn(ada)
+        await visitor.seesHeading('Where you are signed in')
+        const cards = await visitor.page.locator('.columns .card').all()
+        const boxes = await Promise.all(cards.map(boxOf))
+        const columns = Map.groupBy(boxes, ({ x }) => x)
+        assert.equal(columns.size, 2)
+        for (const column of columns.values()) {
+          for (const [n, { y }] of column.slice(1).entries()) assert.ok(y - (column[n]?.bottom ?? 0) < 25)
+        }
+      },
+      { viewport: { width: 1280, height: 900 } },
+    )
+  })
+
+  it('the logo above the API reference stands off the edge', async () => {
+    await visit(async ({ page }) => {
+      await page.goto('/docs')
+      assert.ok((await boxOf(page.locator('.brand'))).x >= 16)
+    })
+  })
+})
