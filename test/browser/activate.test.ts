@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, it } from 'node:test'
-import type { Browser, Page } from 'playwright-core'
-import { focused, launchBrowser, visit } from './support/browser.ts'
-import { Site } from './support/site.ts'
+import { describe, it } from 'node:test'
+import type { Page } from 'playwright-core'
+import { focused } from './support/browser.ts'
+import { openSite } from './support/open-site.ts'
 
 const token = 'eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIxIn0.c2lnbmF0dXJl-_'
 const password = 'correct horse "battery" ü\\ staple'
@@ -17,17 +17,7 @@ const badPassword = { status: 401, body: { status: 401, code: 'invalid_credentia
 const badLink = { status: 400, body: { status: 400, code: 'invalid_link', detail: 'Used.' } }
 
 describe('/activate', () => {
-  const site = new Site()
-  let browser: Browser
-  before(async () => {
-    await site.open()
-    browser = await launchBrowser()
-  })
-  after(async () => {
-    await browser.close()
-    await site.close()
-  })
-  beforeEach(() => site.forget())
+  const { site, visit } = openSite()
 
   const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name, exact: true })
   const field = (page: Page) => page.getByLabel('Password', { exact: true })
@@ -40,7 +30,7 @@ describe('/activate', () => {
 
   it('activates with the link and the password, and signs in with the cookie', async () => {
     site.willAnswer('/auth/activate', { status: 200, body: tokens })
-    await visit(browser, site.origin, async (page) => {
+    await visit(async (page) => {
       await follow(page)
       await field(page).fill(password)
       await submit(page)
@@ -56,7 +46,7 @@ describe('/activate', () => {
 
   it('says beside the field that the password is wrong, and the link stays valid', async () => {
     site.willAnswer('/auth/activate', badPassword, { status: 200, body: tokens })
-    await visit(browser, site.origin, async (page) => {
+    await visit(async (page) => {
       await follow(page)
       await field(page).fill('wrong')
       await submit(page)
@@ -78,7 +68,7 @@ describe('/activate', () => {
   })
 
   it('leads to a password reset, without the token', async () => {
-    await visit(browser, site.origin, async (page) => {
+    await visit(async (page) => {
       await follow(page)
       await page.getByRole('link', { name: 'Forgot your password? Set a new one' }).click()
       await page.getByRole('button', { name: 'Send me a link' }).waitFor()
@@ -89,7 +79,7 @@ describe('/activate', () => {
   it('offers a new email when the link is used or expired', async () => {
     site.willAnswer('/auth/activate', badLink)
     site.willAnswer('/auth/resend-activation', { status: 202, body: { message: 'If so, a mail is on its way.' } })
-    await visit(browser, site.origin, async (page) => {
+    await visit(async (page) => {
       await follow(page)
       await field(page).fill(password)
       await submit(page)
@@ -105,7 +95,7 @@ describe('/activate', () => {
   })
 
   it('offers a new email to a visitor without a link', async () => {
-    await visit(browser, site.origin, async (page) => {
+    await visit(async (page) => {
       await page.goto('/activate')
       await page.getByText('Open the link in the email').waitFor()
       await page.getByRole('button', { name: 'Send me a link' }).click()
@@ -116,7 +106,7 @@ describe('/activate', () => {
   })
 
   it('asks for a password before it calls anything', async () => {
-    await visit(browser, site.origin, async (page) => {
+    await visit(async (page) => {
       await follow(page)
       await submit(page)
       await page.getByText('Enter your password.').waitFor()
@@ -126,7 +116,7 @@ describe('/activate', () => {
 
   it('sends once, however often the button is pressed, and says that it is at work', async () => {
     site.willAnswer('/auth/activate', { ...badPassword, delayMs: 400 })
-    await visit(browser, site.origin, async (page) => {
+    await visit(async (page) => {
       await follow(page)
       await field(page).fill('wrong')
       await submit(page)

@@ -1,24 +1,14 @@
 /** What holds for every form: a submission is one request, and a refusal is a text of the page that goes with its cause. */
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, it } from 'node:test'
-import type { Browser, Page } from 'playwright-core'
+import { describe, it } from 'node:test'
+import type { Page } from 'playwright-core'
 import { fieldErrorCodes } from '../../src/errors.ts'
 import { problems } from '../../src/problems.ts'
 import { goodPassword } from '../support/passwords.ts'
-import { focused, launchBrowser, visit } from './support/browser.ts'
-import { Site } from './support/site.ts'
+import { focused } from './support/browser.ts'
+import { openSite } from './support/open-site.ts'
 
-const site = new Site()
-let browser: Browser
-before(async () => {
-  await site.open()
-  browser = await launchBrowser()
-})
-after(async () => {
-  await browser.close()
-  await site.close()
-})
-beforeEach(() => site.forget())
+const { site, visit } = openSite()
 
 const serverText = 'TEXT OF THE SERVER'
 const token = 'e30.e30.x'
@@ -64,7 +54,7 @@ for (const { path, call, fill: labels, done } of forms) {
   describe(path, () => {
     for (const [way, submit] of Object.entries(twice)) {
       it(`makes one request of ${way}`, async () => {
-        await visit(browser, site.origin, async (page) => {
+        await visit(async (page) => {
           const body = { user: { id: 'x', email: 'ada@example.com' }, access_token: 'x.y.z', expires_in: 600 }
           site.willAnswer(call, { status: 200, body, delayMs: 200 }, { status: 200, body, delayMs: 200 })
           await page.goto(path)
@@ -85,8 +75,6 @@ for (const [locale, label, button] of [
 ] as const) {
   it(`no text of the service reaches a page in ${locale}`, async () => {
     await visit(
-      browser,
-      site.origin,
       async (page) => {
         await page.goto('/forgot-password')
         const alert = page.getByRole('alert')
@@ -123,7 +111,7 @@ for (const [locale, label, button] of [
 }
 
 it('a refusal goes when its field changes, and the others stay', async () => {
-  await visit(browser, site.origin, async (page) => {
+  await visit(async (page) => {
     await page.goto('/sign-up')
     await fill(page, ['Email address', 'New password'])
     await page.getByText('This is a strong password.').waitFor()

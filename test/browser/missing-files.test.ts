@@ -1,27 +1,17 @@
 /** An old page after a new deployment, whose files it no longer finds. */
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, it } from 'node:test'
-import type { Browser, Page } from 'playwright-core'
+import { describe, it } from 'node:test'
+import type { Page } from 'playwright-core'
 import { pages } from '../../web/build/pages.ts'
 import { goodPassword } from '../support/passwords.ts'
 import { accessibilityFaults } from './support/accessibility.ts'
-import { launchBrowser } from './support/browser.ts'
-import { Site } from './support/site.ts'
+import { openSite } from './support/open-site.ts'
 
-const site = new Site()
-let browser: Browser
-before(async () => {
-  await site.open()
-  browser = await launchBrowser()
-})
-after(async () => {
-  await browser.close()
-  await site.close()
-})
-beforeEach(() => site.forget())
+const opened = openSite()
+const { site } = opened
 
 async function visit(tour: (page: Page) => Promise<void>, locale = 'en'): Promise<void> {
-  const page = await browser.newPage({ baseURL: site.origin, locale })
+  const page = await opened.browser.newPage({ baseURL: site.origin, locale })
   page.setDefaultTimeout(10_000)
   try {
     await tour(page)

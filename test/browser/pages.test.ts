@@ -1,9 +1,10 @@
 /** What holds for every page that a mail links to. */
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, it } from 'node:test'
-import type { Browser, Page } from 'playwright-core'
-import { assertNoSidewaysScroll, focused, launchBrowser, visit } from './support/browser.ts'
-import { type Answer, Site } from './support/site.ts'
+import { describe, it } from 'node:test'
+import type { Page } from 'playwright-core'
+import { assertNoSidewaysScroll, focused } from './support/browser.ts'
+import { openSite } from './support/open-site.ts'
+import type { Answer } from './support/site.ts'
 
 const token = 'eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIzIn0.c2lnbmF0dXJl-_'
 
@@ -33,17 +34,7 @@ const pages = [
   },
 ] as const
 
-const site = new Site()
-let browser: Browser
-before(async () => {
-  await site.open()
-  browser = await launchBrowser()
-})
-after(async () => {
-  await browser.close()
-  await site.close()
-})
-beforeEach(() => site.forget())
+const { site, visit } = openSite()
 
 for (const { path, call, label, autocomplete, button, done } of pages) {
   const field = (page: Page) => page.getByLabel(label, { exact: true })
@@ -53,7 +44,7 @@ for (const { path, call, label, autocomplete, button, done } of pages) {
   describe(path, () => {
     it('takes the token out of the address bar and the history, and sends it in the body alone', async () => {
       site.willAnswer(call, { status: 503, body: {} })
-      await visit(browser, site.origin, async (page) => {
+      await visit(async (page) => {
         await follow(page)
         await field(page).fill('a password')
         assert.equal(page.url(), `${site.origin}${path}`)
@@ -91,7 +82,7 @@ for (const { path, call, label, autocomplete, button, done } of pages) {
       ['no answer', null, 'We could not reach the server.'],
     ]
     it('explains every failure, keeps what was typed, and works at the next try', async () => {
-      await visit(browser, site.origin, async (page) => {
+      await visit(async (page) => {
         await follow(page)
         await field(page).fill('a password')
         for (const [what, answer, words] of failures) {
@@ -109,7 +100,7 @@ for (const { path, call, label, autocomplete, button, done } of pages) {
 
     it('works with the keyboard alone', async () => {
       site.willAnswer(call, { status: 503, body: {} })
-      await visit(browser, site.origin, async (page) => {
+      await visit(async (page) => {
         await follow(page)
         await page.getByRole('heading', { level: 1 }).waitFor()
         await page.keyboard.press('Tab')
@@ -137,7 +128,7 @@ for (const { path, call, label, autocomplete, button, done } of pages) {
     })
 
     it('suits password managers', async () => {
-      await visit(browser, site.origin, async (page) => {
+      await visit(async (page) => {
         await follow(page)
         assert.equal(await field(page).getAttribute('autocomplete'), autocomplete)
         assert.equal(await field(page).getAttribute('maxlength'), null)
@@ -148,7 +139,7 @@ for (const { path, call, label, autocomplete, button, done } of pages) {
     })
 
     it('hides the password until it is asked to show it, and lets it be pasted', async () => {
-      await visit(browser, site.origin, async (page) => {
+      await visit(async (page) => {
         await follow(page)
         assert.equal(await field(page).getAttribute('type'), 'password')
         // False when somebody prevented it.
@@ -164,7 +155,7 @@ for (const { path, call, label, autocomplete, button, done } of pages) {
 
     it('starts over when another link is opened in the same tab', async () => {
       site.willAnswer(call, { status: 503, body: {} })
-      await visit(browser, site.origin, async (page) => {
+      await visit(async (page) => {
         await page.goto(path)
         await page.getByLabel('Email address').waitFor()
         await follow(page)
@@ -179,8 +170,6 @@ for (const { path, call, label, autocomplete, button, done } of pages) {
     it('fits a screen of 320 px, and moves nothing while it loads', async () => {
       const viewport = { width: 320, height: 568 }
       await visit(
-        browser,
-        site.origin,
         async (page) => {
           for (const address of [`${path}#token=${token}`, path]) {
             await page.goto('/robots.txt')
@@ -196,17 +185,12 @@ for (const { path, call, label, autocomplete, button, done } of pages) {
 
     it('says so when there is no JavaScript', async () => {
       const options = { javaScriptEnabled: false }
-      await visit(
-        browser,
-        site.origin,
-        async (page) => {
-          await follow(page)
-          // Locators pass over noscript, which is a rendered element here.
-          assert.match(await page.locator('body').innerText(), /^\s*This page needs JavaScript/)
-          assert.equal(await page.getByRole('button').count(), 0)
-        },
-        options,
-      )
+      await visit(async (page) => {
+        await follow(page)
+        // Locators pass over noscript, which is a rendered element here.
+        assert.match(await page.locator('body').innerText(), /^\s*This page needs JavaScript/)
+        assert.equal(await page.getByRole('button').count(), 0)
+      }, options)
     })
   })
 }

@@ -1,25 +1,15 @@
 /** What the browser is told to refuse, tried out: a page that ever let markup in would still not run it. */
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
-import type { Browser } from 'playwright-core'
-import { launchBrowser } from './support/browser.ts'
-import { Site } from './support/site.ts'
+import { describe, it } from 'node:test'
+import { openSite } from './support/open-site.ts'
 
 describe('the pages that mail links land on', () => {
-  const site = new Site()
-  let browser: Browser
-  before(async () => {
-    await site.open()
-    browser = await launchBrowser()
-  })
-  after(async () => {
-    await browser.close()
-    await site.close()
-  })
+  const opened = openSite()
+  const { site } = opened
 
   for (const path of ['/activate', '/reset-password']) {
     it(`${path} runs no script, takes no style and calls no server but its own`, async () => {
-      const page = await browser.newPage()
+      const page = await opened.browser.newPage()
       const violations = new Set<string>()
       await page.exposeFunction('report', (directive: string) => violations.add(directive))
       await page.addInitScript(() => {

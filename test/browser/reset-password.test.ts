@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, it } from 'node:test'
-import type { Browser, Page } from 'playwright-core'
-import { focused, launchBrowser, visit } from './support/browser.ts'
-import { type Answer, Site } from './support/site.ts'
+import { describe, it } from 'node:test'
+import type { Page } from 'playwright-core'
+import { focused } from './support/browser.ts'
+import { openSite } from './support/open-site.ts'
+import type { Answer } from './support/site.ts'
 
 const token = 'eyJhbGciOiJIUzI1NiJ9.eyJqdGkiOiIyIn0.c2lnbmF0dXJl-_'
 const password = 'four unrelated words here'
@@ -12,17 +13,7 @@ function refusedField(problem: string, pointer: string, code: string, message: s
 }
 
 describe('/reset-password', () => {
-  const site = new Site()
-  let browser: Browser
-  before(async () => {
-    await site.open()
-    browser = await launchBrowser()
-  })
-  after(async () => {
-    await browser.close()
-    await site.close()
-  })
-  beforeEach(() => site.forget())
+  const { site, visit } = openSite()
 
   const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name, exact: true })
   const field = (page: Page) => page.getByLabel('New password', { exact: true })
@@ -37,7 +28,7 @@ describe('/reset-password', () => {
 
   it('sets the new password with the link', async () => {
     site.willAnswer('/auth/password-reset/complete', { status: 204 })
-    await visit(browser, site.origin, async (page) => {
+    await visit(async (page) => {
       await follow(page)
       await save(page, password)
       await heading(page, 'Your new password is set').waitFor()
@@ -55,7 +46,7 @@ describe('/reset-password', () => {
       refusedField('validation_failed', '/new_password', 'too_big', 'must have at most 128 characters'),
       { status: 204 },
     )
-    await visit(browser, site.origin, async (page) => {
+    await visit(async (page) => {
       await follow(page)
       await save(page, 'password1')
       await page.getByText('This password is too easy to guess. Make it longer or add more words.').waitFor()
@@ -81,7 +72,7 @@ describe('/reset-password', () => {
         status: 202,
         body: { message: 'If so, a mail is on its way.' },
       })
-      await visit(browser, site.origin, async (page) => {
+      await visit(async (page) => {
         await follow(page)
         await save(page, password)
         await heading(page, 'This link no longer works').waitFor()
@@ -99,7 +90,7 @@ describe('/reset-password', () => {
       refusedField('validation_failed', '/email', 'invalid_email', 'is no e-mail address'),
       { status: 202, body: { message: 'If there is an account, a mail is on its way.' } },
     )
-    await visit(browser, site.origin, async (page) => {
+    await visit(async (page) => {
       await page.goto('/reset-password')
       await heading(page, 'Forgot your password?').waitFor()
       await page.getByLabel('Email address').fill('ada@example')
@@ -112,7 +103,7 @@ describe('/reset-password', () => {
   })
 
   it('does not ask the server about an empty password', async () => {
-    await visit(browser, site.origin, async (page) => {
+    await visit(async (page) => {
       await follow(page)
       await save(page, '')
       await page.getByText('Enter a new password.').waitFor()
