@@ -1,7 +1,7 @@
 /**
  * What each page looks like, against the real development server: accessible as far as axe can tell, within the width
  * of the screen, without broken words, readable with wider spacing, and usable with the keyboard. `npm run check:pages`
- * looks at every page in every language, size and look; without it each pair of two of these occurs once.
+ * looks at every page in every language, size and look, with and without Turnstile; without it each pair of two of these occurs once.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -10,11 +10,14 @@ import { accessibilityFaults } from './support/accessibility.ts'
 import { launchBrowser } from './support/browser.ts'
 import { type Case, allCases, languages, pairwiseCases } from './support/cases.ts'
 import { faultsWithTextSpacing, keyboardFaults, layoutFaults } from './support/layout.ts'
+import { GuardedService } from './support/guarded-service.ts'
 import { ada, admin, runService } from './support/running-service.ts'
 
 interface Look {
   path: string
   isSignedIn?: true
+  /** Whether it shows the widget when the service asks for challenges. */
+  isGuarded?: true
   /** What is done before the page is looked at. */
   open?: (page: Page) => Promise<void>
 }
@@ -25,14 +28,26 @@ async function openUser(page: Page): Promise<void> {
   await page.locator('.acts').first().waitFor()
 }
 
+const stranger = { email: 'stranger@example.com', password: 'four wrong guesses' }
+
+/** Where the service asks for challenges it does so here, because of the guesses before. */
+async function failToSignIn(page: Page): Promise<void> {
+  await page.locator('[name=email]').fill(stranger.email)
+  await page.locator('[name=password]').fill(stranger.password)
+  await page.locator('form [type=submit]').click()
+  await page.locator('.notice:not(:empty), [aria-invalid], .challenge iframe').first().waitFor()
+}
+
 const pages: Readonly<Record<string, Look>> = {
   'sign-in': { path: '/sign-in' },
   'sign-in with errors': { path: '/sign-in', open: (page) => page.locator('form [type=submit]').click() },
-  'sign-up': { path: '/sign-up' },
+  'sign-in after wrong passwords': { path: '/sign-in', isGuarded: true, open: failToSignIn },
+  'sign-up': { path: '/sign-up', isGuarded: true },
   activation: { path: '/activate#token=a.b.c' },
   'request for a link': { path: '/activate' },
-  'forgotten password': { path: '/forgot-password' },
+  'forgotten password': { path: '/forgot-password', isGuarded: true },
   'new password': { path: '/reset-password#token=a.b.c' },
+  'request for another link': { path: '/reset-password', isGuarded: true },
   account: { path: '/account', isSignedIn: true },
   deletion: { path: '/account', isSignedIn: true, open: (page) => page.locator('.danger').click() },
   users: { path: '/console', isSignedIn: true },
@@ -50,27 +65,36 @@ const pages: Readonly<Record<string, Look>> = {
   emails: { path: '/console?view=emails', isSignedIn: true },
 }
 
+const visitors = ['signed in', 'challenges', 'no challenges'] as const
+
 const names = Object.keys(pages)
-const cases = process.env['CHECK_PAGES'] === 'all' ? allCases(names) : pairwiseCases(names)
+const guarded = names.filter((name) => pages[name]?.isGuarded)
+const cases = process.env['CHECK_PAGES'] === 'all' ? allCases(names, guarded) : pairwiseCases(names, guarded)
 
 describe('accessible, whole and usable with the keyboard is the page', { timeout: 1_800_000 }, () => {
   const service = runService()
   const contexts = new Map<string, BrowserContext>()
+  let guardedService: GuardedService
   let browser: Browser
   before(async () => {
     browser = await launchBrowser()
+    guardedService = await GuardedService.start()
+    // The widget is there to be looked at until somebody presses its button.
+    guardedService.challenges.isInteractive = true
+    await guardedService.guess(stranger.email)
     const long = `maximiliane.mustermann-von-und-zu-hohenstein@verwaltung.example.com`
     const token = await service.server.accessToken(ada)
     const bio = 'Schreibt über Maschinen.\n\nWohnt in London.'
     await service.server.changeProfile(token, { first_name: 'Augusta Ada', last_name: 'King-Noel', bio })
     await service.server.signUp({ ...admin, email: long })
     for (const language of languages) {
-      for (const isSignedIn of [true, false]) {
-        const context = await browser.newContext({ baseURL: service.server.origin, locale: language })
+      for (const who of visitors) {
+        const { origin } = who === 'challenges' ? guardedService.server : service.server
+        const context = await browser.newContext({ baseURL: origin, locale: language })
         context.setDefaultTimeout(10_000)
-        contexts.set(`${language} ${isSignedIn}`, context)
+        contexts.set(`${language} ${who}`, context)
         const page = await context.newPage()
-        if (!isSignedIn) continue
+        if (who !== 'signed in') continue
         await page.goto('/sign-in')
         await page.locator('[name=email]').fill(admin.email)
         await page.locator('[name=password]').fill(admin.password)
@@ -79,16 +103,22 @@ describe('accessible, whole and usable with the keyboard is the page', { timeout
       }
     }
   })
-  after(() => browser?.close())
+  after(async () => {
+    await browser?.close()
+    await guardedService?.stop()
+  })
 
   for (const [name, { path, isSignedIn = false, open }] of Object.entries(pages)) {
     it(name, async () => {
       const faults: string[] = []
-      for (const language of languages) {
-        const mine = cases.filter((one) => one.page === name && one.language === language)
-        const [page] = contexts.get(`${language} ${isSignedIn}`)?.pages() ?? []
+      const mine = Map.groupBy(
+        cases.filter(({ page }) => page === name),
+        ({ language, challenge }) => `${language} ${isSignedIn ? 'signed in' : challenge}`,
+      )
+      for (const [visitor, looks] of mine) {
+        const [page] = contexts.get(visitor)?.pages() ?? []
         assert.ok(page)
-        for (const [n, one] of mine.entries()) {
+        for (const [n, one] of looks.entries()) {
           await show(page, one)
           if (n === 0) {
             // Without a page in between, another fragment would not load the page again.
@@ -97,6 +127,8 @@ describe('accessible, whole and usable with the keyboard is the page', { timeout
             await loaded(page)
             await open?.(page)
             await loaded(page)
+            const widget = page.frameLocator('.challenge iframe').getByRole('button')
+            if (one.challenge === 'challenges') await widget.waitFor()
           }
           const found = [
             ...(await layoutFaults(page)),
@@ -104,7 +136,7 @@ describe('accessible, whole and usable with the keyboard is the page', { timeout
             ...(await accessibilityFaults(page, one.look === 'forced' ? ['color-contrast'] : [])),
             ...(await keyboardFaults(page)),
           ]
-          faults.push(...found.map((fault) => `${one.language} ${one.width} ${one.look}: ${fault}`))
+          faults.push(...found.map((fault) => `${visitor} ${one.width} ${one.look}: ${fault}`))
         }
       }
       assert.deepEqual(faults, [])

@@ -6,11 +6,12 @@ import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { Browser, BrowserContextOptions } from 'playwright-core'
 import { build } from '../e2e/support/build-pages.ts'
-import { DevServer } from '../e2e/support/dev-server.ts'
+import type { DevServer } from '../e2e/support/dev-server.ts'
 import { goodPassword, otherPassword } from '../support/passwords.ts'
 import { accessibilityFaults } from './support/accessibility.ts'
 import { assertNoSidewaysScroll, launchBrowser, watch } from './support/browser.ts'
-import { Challenges } from './support/challenges.ts'
+import type { Challenges } from './support/challenges.ts'
+import { GuardedService } from './support/guarded-service.ts'
 import { headersFor, parseHeaderRules } from './support/header-rules.ts'
 import { Visitor } from './support/visitor.ts'
 
@@ -18,22 +19,14 @@ const guarded = ['/sign-in', '/sign-up', '/forgot-password', '/reset-password']
 const ada = { email: 'ada@example.com', password: goodPassword }
 
 describe('with Turnstile', { timeout: 300_000 }, () => {
-  const challenges = new Challenges()
-  let pagesDir: string
+  let service: GuardedService
+  let challenges: Challenges
   let server: DevServer
   let browser: Browser
 
   before(async () => {
-    await challenges.open()
-    pagesDir = await mkdtemp(join(tmpdir(), 'postern-pages-'))
-    const siteKey = { TURNSTILE_SITE_KEY: '0x4AAA-site' }
-    await build(pagesDir, { ...siteKey, TURNSTILE_SCRIPT_URL: `${challenges.origin}/api.js` })
-    server = await DevServer.start({
-      ...siteKey,
-      PAGES_DIR: pagesDir,
-      TURNSTILE_SECRET: 'a secret',
-      TURNSTILE_URL: `${challenges.origin}/siteverify`,
-    })
+    service = await GuardedService.start()
+    ;({ challenges, server } = service)
     browser = await launchBrowser()
     await visit(async (visitor) => {
       await visitor.goto('/sign-up')
@@ -49,9 +42,7 @@ describe('with Turnstile', { timeout: 300_000 }, () => {
   })
   after(async () => {
     await browser?.close()
-    await server?.stop()
-    await challenges.close()
-    await rm(pagesDir, { recursive: true, force: true })
+    await service?.stop()
   })
   beforeEach(() => {
     challenges.accepted.length = 0
@@ -68,17 +59,6 @@ describe('with Turnstile', { timeout: 300_000 }, () => {
       assert.deepEqual(others, [])
     } finally {
       await context.close()
-    }
-  }
-
-  /** Somebody tries wrong passwords, each time without a challenge. */
-  async function guess(email: string): Promise<void> {
-    for (const password of ['one wrong guess', 'two wrong guess', 'three wrong guess']) {
-      await fetch(`${server.origin}/auth/login`, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ email, password }),
-      })
     }
   }
 
@@ -113,7 +93,7 @@ describe('with Turnstile', { timeout: 300_000 }, () => {
       await visitor.signIn(ada)
     })
     assert.deepEqual(challenges.accepted, [])
-    await guess(ada.email)
+    await service.guess(ada.email)
     await visit(async (visitor) => {
       await visitor.goto('/sign-in')
       await visitor.enter({ ...ada, password: 'the wrong password' })
