@@ -1,6 +1,6 @@
 /** In which languages, sizes and colors a page is looked at, and whether the service asks for challenges. */
 export const languages = ['en', 'de'] as const
-export const widths = [320, 768, 1000, 1280] as const
+export const widths = [320, 768, 1040, 1280] as const
 export const looks = ['light', 'dark', 'forced'] as const
 export const challenges = ['no challenges', 'challenges'] as const
 
