@@ -6,7 +6,7 @@ import { afterEach, beforeEach, test } from 'node:test'
 import { parseSigningKeys } from '../../src/crypto/keys.ts'
 import type { Asker } from '../../tools/cloudflare/ask.ts'
 import { type ProvisionOptions, provision } from '../../tools/cloudflare/provision.ts'
-import { readSettings } from '../../tools/cloudflare/wrangler-toml.ts'
+import { places, readSettings, replaceString } from '../../tools/cloudflare/wrangler-toml.ts'
 import { type Wrangler, projectRoot, runWrangler } from '../../tools/wrangler.ts'
 import { type FakeAccount, addVersion, emptyAccount } from './support/fake-account.ts'
 import { startFakeCloudflare } from './support/fake-cloudflare.ts'
@@ -360,6 +360,22 @@ for (const { what, holds, says } of strangers) {
     assert.equal(readFileSync(tomlPath, 'utf8'), original)
   })
 }
+
+test('after a restore into another database, the run says so', async () => {
+  account.databases = [
+    { name: 'postern', uuid: id, ...ours },
+    { name: 'postern-restored', uuid: id.replaceAll('1', '2'), ...ours },
+    { name: 'posterns', uuid: id.replaceAll('1', '3') },
+  ]
+  await run()
+  assert.match(said.join('\n'), /has the D1 database "postern-restored", too\. If the service was restored into it/)
+  said = []
+  replaceString(tomlPath, places.databaseId, account.databases[1]?.uuid ?? '')
+  await run()
+  assert.match(said.join('\n'), /keep {4}D1 database "postern-restored"/)
+  assert.match(said.join('\n'), /Note: The database is "postern-restored", by its id\. Set database_name/)
+  assert.equal((await readSettings(tomlPath)).d1_databases[0].database_id, account.databases[1]?.uuid)
+})
 
 test('what is empty or ours is taken, with the Worker of an interrupted run', async () => {
   account.databases = [{ name: 'postern', uuid: id, ...ours }]

@@ -4,7 +4,8 @@ import { type WranglerSettings, isPlaceholder } from './wrangler-toml.ts'
 
 /** An existing resource has an id; one that has to be created has `null`. */
 export interface Plan {
-  database: { name: string; id: string | null }
+  /** `alike` are other databases that a restore may have been made into. */
+  database: { name: string; id: string | null; alike: string[] }
   namespace: { title: string; id: string | null }
   queuesToCreate: string[]
   queuesToReuse: string[]
@@ -38,7 +39,11 @@ export function findStores(
   const title = `${worker}-revocations`
   const databaseId = existing('database_id', database.database_id, databases, (each) => each.name === name)
   const namespaceId = existing('id of the KV namespace', namespace.id, namespaces, (each) => each.title === title)
-  return { database: { name, id: databaseId }, namespace: { title, id: namespaceId } }
+  // A database that is named by its id may have another name since a restore.
+  const called = databases.find(({ id }) => id === databaseId)?.name ?? name
+  const others = databases.filter(({ id }) => id !== databaseId).map((each) => each.name)
+  const alike = isPlaceholder(database.database_id) ? others.filter((each) => each.startsWith(`${name}-`)) : []
+  return { database: { name: called, id: databaseId, alike }, namespace: { title, id: namespaceId } }
 }
 
 function existing<T extends { id: string }>(
@@ -74,8 +79,18 @@ export function describePlan(plan: Plan, settings: WranglerSettings, publicUrl: 
 }
 
 /** Warnings to read before confirming the plan. */
-export function warningsOf(plan: Plan): string[] {
+export function warningsOf(plan: Plan, { d1_databases: [{ database_name: name }] }: WranglerSettings): string[] {
   const warnings: string[] = []
+  if (plan.database.alike.length > 0) {
+    warnings.push(
+      `The account has the D1 database ${plan.database.alike.map((each) => `"${each}"`).join(', ')}, too. If the service was restored into it, put its name and id into wrangler.toml first.`,
+    )
+  }
+  if (plan.database.id !== null && plan.database.name !== name) {
+    warnings.push(
+      `The database is "${plan.database.name}", by its id. Set database_name in wrangler.toml to that name.`,
+    )
+  }
   if (plan.secretsToUpload.length > 0 && plan.secretsToKeep.length === 0) {
     warnings.push(
       'The Worker does not exist yet. This creates it without code, to hold the secrets; `npm run deploy` adds the code.',

@@ -67,7 +67,7 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
     say('  write   wrangler.toml: the binding METRICS')
     say('Note: Analytics Engine has to be enabled in the dashboard before the first deployment.')
   }
-  for (const line of warningsOf(plan)) say(`Note: ${line}`)
+  for (const line of warningsOf(plan, settings)) say(`Note: ${line}`)
   if (plan.secretsToUpload.length > 0 && options.saveSecretsTo === undefined) {
     say('Note: without --save-secrets you keep no copy of the generated keys, and `npm run keys` cannot replace them.')
   }

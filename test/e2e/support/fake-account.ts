@@ -1,3 +1,5 @@
+import type { FakeDatabase } from './fake-database.ts'
+
 /** The state of the pretended Cloudflare account. */
 export interface FakeAccount {
   databases: { uuid: string; name: string; tables?: string[]; migrations?: string[] }[]
@@ -16,6 +18,8 @@ export interface FakeAccount {
   upload?: string
   /** What the database was asked to do, in order. */
   statements?: string[]
+  /** By id: the contents of the databases that have any. */
+  stores: Map<string, FakeDatabase>
 }
 
 interface FakeVersion {
@@ -25,7 +29,16 @@ interface FakeVersion {
 }
 
 export function emptyAccount(): FakeAccount {
-  return { databases: [], namespaces: [], buckets: [], queues: [], secrets: null, versions: [], deployments: [] }
+  return {
+    databases: [],
+    namespaces: [],
+    buckets: [],
+    queues: [],
+    secrets: null,
+    versions: [],
+    deployments: [],
+    stores: new Map(),
+  }
 }
 
 /** Uploads code, or changes secrets, and deploys the version that this makes. */

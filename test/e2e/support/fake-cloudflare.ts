@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import { serveLocally } from '../../../tools/local-http.ts'
 import {
@@ -33,8 +33,16 @@ export async function startFakeCloudflare(): Promise<FakeCloudflare> {
     const path = url.pathname.replace(`/accounts/${accountId}`, '')
     const call = `${request.method} ${path}`
     calls.push(call)
-    if (path === '/export.sql') return void response.end('CREATE TABLE users (id text);')
-    const found = answer(account, call, url, await text(request))
+    if (path.startsWith('/exported/')) {
+      return void response.end(account.stores.get(path.slice('/exported/'.length))?.export() ?? '')
+    }
+    const body = await text(request)
+    if (path.startsWith('/imported/')) {
+      account.stores.get(path.slice('/imported/'.length))?.import(body)
+      response.setHeader('etag', `"${createHash('md5').update(body).digest('hex')}"`)
+      return void response.end()
+    }
+    const found = answer(account, call, url, body)
     const { status = 200, result, code, message = 'refused by the test' } = found
     const errors = code === undefined ? [] : [{ code, message }]
     response.writeHead(status, { 'content-type': 'application/json' })
@@ -133,7 +141,7 @@ function answer(account: FakeAccount, call: string, url: URL, body: string): Ans
 function answerOperation(account: FakeAccount, call: string, url: URL, body: string): Answer | undefined {
   const worker = '/workers/scripts/postern'
   const [, database, operation] = /^\w+ \/d1\/database\/([\w-]+)\/?(.*)$/.exec(call) ?? []
-  if (database !== undefined) return answerDatabase(account, call, operation ?? '', body, url)
+  if (database !== undefined) return answerDatabase(account, database, `${call.split(' ')[0]} ${operation}`, body, url)
   if (call.startsWith('PATCH /queues/') || call.startsWith('PUT /queues/')) {
     const settings = JSON.parse(body).settings as { delivery_paused?: boolean }
     account.isMailPaused = settings.delivery_paused ?? false
@@ -178,14 +186,15 @@ function answerOperation(account: FakeAccount, call: string, url: URL, body: str
   return undefined
 }
 
-function answerDatabase(account: FakeAccount, call: string, operation: string, body: string, url: URL): Answer {
-  switch (`${call.split(' ')[0]} ${operation}`) {
+function answerDatabase(account: FakeAccount, id: string, call: string, body: string, url: URL): Answer {
+  const store = account.stores.get(id)
+  switch (call) {
     case 'GET ':
-      return { result: account.databases[0] }
+      return { result: account.databases.find(({ uuid }) => uuid === id) }
     case 'POST query': {
       const { sql } = JSON.parse(body) as { sql: string }
       account.statements = [...(account.statements ?? []), sql]
-      const results = /from audit_events/i.test(sql) ? [{ id: 'an event' }] : []
+      const results = store?.run(sql) ?? []
       return { result: [{ results, success: true, meta: { duration: 1 } }] }
     }
     case 'GET time_travel/bookmark':
@@ -201,9 +210,17 @@ function answerDatabase(account: FakeAccount, call: string, operation: string, b
           at_bookmark: '1',
           messages: [],
           status: 'complete',
-          result: { filename: 'export.sql', signed_url: `${url.origin}/export.sql` },
+          result: { filename: 'export.sql', signed_url: `${url.origin}/exported/${id}` },
         },
       }
+    case 'POST import': {
+      const state = { success: true, type: 'import', messages: [] }
+      if (JSON.parse(body).action === 'init') {
+        return { result: { ...state, filename: 'import.sql', upload_url: `${url.origin}/imported/${id}` } }
+      }
+      const meta = { duration: 1, rows_read: 0, rows_written: 0, size_after: 0 }
+      return { result: { ...state, status: 'complete', result: { num_queries: 1, final_bookmark: '2', meta } } }
+    }
     default:
       return { status: 404, code: 7003 }
   }
