@@ -249,7 +249,13 @@ describe('the verification of an archive', () => {
       await env.DB.prepare('delete from audit_seals where number = ?')
         .bind(place + 1)
         .run()
-      expect((await verdictOf(service, seen)).problems).not.toEqual([])
+      const { problems } = await verdictOf(service, seen)
+      const found = [
+        'objects 1 to 1 are left out',
+        'objects 3 to 3 are left out',
+        `object 5 with the digest ${seen.digest} was in the archive before, and is not any more`,
+      ][place / 2]
+      expect(problems).toContain(found)
     })
   }
 
@@ -284,6 +290,19 @@ describe('the verification of an archive', () => {
       expect(problems).toHaveLength(1)
       expect(problems[0]).toMatch(kid === oldKey.kid ? /did not sign/ : /was sealed by the key/)
     }
+  })
+
+  world('finds an object that the right key sealed and that continues another archive', async ({ service, names }) => {
+    const { lines, seal } = (await archivedObjects())[2]!
+    const claims = JSON.parse(atob(seal!.split('.')[1]!.replaceAll('-', '+').replaceAll('_', '/'))) as object
+    const strange = await new SignJWT({ ...claims, previous: await sha256('another archive') })
+      .setProtectedHeader({ alg: 'EdDSA', typ: 'audit-seal+jwt', kid: oldKey.kid })
+      .sign(await importJWK({ ...oldKey }, 'EdDSA'))
+    await writeText(names[2]!, `${JSON.stringify({ seal: strange })}\n${lines}`)
+    await env.DB.prepare('update audit_seals set digest = ? where number = 3')
+      .bind(await sha256(strange))
+      .run()
+    expect((await verdictOf(service)).problems).toContain(`${names[2]} does not follow the object before it`)
   })
 
   world('finds that the end was cut off in both places, by what an earlier run printed', async ({ service, names }) => {
