@@ -5,6 +5,8 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { before, test } from 'node:test'
 import { getTableColumns, getTableName } from 'drizzle-orm'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { type RowBytes, bytesPerUser, habits, usersThatFit } from '../../tools/scale/capacity.ts'
+import { section } from './support/documents.ts'
 import { makers, rows } from './support/real-rows.ts'
 
 const migrations = new URL('../../migrations/', import.meta.url)
@@ -13,6 +15,9 @@ const database = new DatabaseSync(':memory:')
 
 /** In bytes. */
 const budgets = { users: 370, sessions: 180, emails: 500, audit_events: 180 }
+
+/** What the tests below measure. */
+const measured: RowBytes = { users: NaN, sessions: NaN, emails: NaN, audit_events: NaN }
 
 /** As the Worker stores it: by the column's own conversion. */
 function insertAll(table: SQLiteTable, row: (place: number) => Record<string, unknown>): void {
@@ -59,8 +64,21 @@ for (const name of ['users', 'sessions', 'emails', 'audit_events'] as const) {
     insertAll(table, row)
     const parts = bytesPerRow(table)
     const total = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0)
-    const measured = Object.entries(parts).map(([part, bytes]) => `${part} ${bytes.toFixed(1)}`)
-    context.diagnostic(`${total.toFixed(1)}: ${measured.join(', ')}`)
-    assert.ok(total <= budget, `${total.toFixed(1)} bytes: ${measured.join(', ')}`)
+    measured[name] = total
+    const shown = Object.entries(parts).map(([part, bytes]) => `${part} ${bytes.toFixed(1)}`)
+    context.diagnostic(`${total.toFixed(1)}: ${shown.join(', ')}`)
+    assert.ok(total <= budget, `${total.toFixed(1)} bytes: ${shown.join(', ')}`)
   })
 }
+
+test('as many users fit into a database as the documents say, and as many as were aimed at', (context) => {
+  const thousands = (count: number) => `${Math.floor(count / 100_000) / 10} million`
+  const lines = habits.map((habit) => {
+    const [one, two] = [1, 2].map((events) => usersThatFit(measured, habit, events)) as [number, number]
+    assert.ok(one >= habit.target, `${habit.name}: ${one} users`)
+    const bytes = Math.round(bytesPerUser(measured, habit, 1) / 10) * 10
+    return `| ${[habit.name, `${habit.trailDays} days`, bytes.toLocaleString('en-US'), thousands(one), thousands(two)].join(' | ')} |`
+  })
+  context.diagnostic(lines.join('\n'))
+  for (const line of lines) assert.ok(section('docs/scaling.md', 'Users in one database').includes(line), line)
+})

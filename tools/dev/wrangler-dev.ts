@@ -25,8 +25,11 @@ export class WranglerDev {
   /** Resolves when wrangler has ended, for whatever reason. */
   readonly ended: Promise<unknown>
 
-  /** @param more additional variables of the Worker. */
-  constructor(server: LocalServer, more: Record<string, string> = {}) {
+  /**
+   * @param more additional variables of the Worker.
+   * @param script another Worker than that of wrangler.toml, with the same bindings.
+   */
+  constructor(server: LocalServer, more: Record<string, string> = {}, script?: string) {
     const variables = {
       ...readDevVars(join(projectRoot, '.dev.vars')),
       ...localVariables(server, process.env),
@@ -36,7 +39,7 @@ export class WranglerDev {
       server.port,
       optionalSecrets.filter((name) => variables[name]),
     )
-    this.#child = spawnWrangler(devArguments(server, config.path), {
+    this.#child = spawnWrangler(devArguments(server, config.path, script), {
       // Ctrl-C signals the whole foreground group of the terminal. In a group of its own, wrangler stops when we stop
       // it, together with the processes that it has started (workerd, esbuild).
       detached: true,
@@ -109,9 +112,10 @@ export class WranglerDev {
  * The values come through the environment of the process: arguments would show in the process list. wrangler takes from
  * the environment what its configuration names, and only when `--env-file` replaces `.dev.vars`.
  */
-function devArguments(server: LocalServer, config: string): string[] {
+function devArguments(server: LocalServer, config: string, script: string | undefined): string[] {
   return [
-    ['dev', '--ip', '127.0.0.1', '--port', String(server.port), '--persist-to', server.stateDir],
+    script === undefined ? ['dev'] : ['dev', script],
+    ['--ip', '127.0.0.1', '--port', String(server.port), '--persist-to', server.stateDir],
     // Port 0 picks a free one: another server may already use the default.
     ['--inspector-port', '0', '--show-interactive-dev-session=false', '--env-file', '/dev/null', '--config', config],
     server.pagesDir === undefined ? [] : ['--assets', server.pagesDir],

@@ -63,13 +63,14 @@ function deleteSeeded(database: DatabaseSync): void {
   }
 }
 
-type Insert = (row: Readonly<Record<string, unknown>>) => void
+export type Insert = (row: Readonly<Record<string, unknown>>) => void
 
-function prepareInsert(database: DatabaseSync, table: Table): Insert {
+/** @param into the name of a table with the same columns */
+export function prepareInsert(database: DatabaseSync, table: Table, into: string = getTableName(table)): Insert {
   const columns: [string, SQLiteColumn][] = Object.entries(getTableColumns(table))
   const names = columns.map(([, { name }]) => name)
   const statement: StatementSync = database.prepare(
-    `INSERT INTO ${getTableName(table)} (${names.join()}) VALUES (${names.map(() => '?').join()})`,
+    `INSERT INTO ${into} (${names.join()}) VALUES (${names.map(() => '?').join()})`,
   )
   return (row) => void statement.run(...columns.map(([key, column]) => stored(column, row[key])))
 }
@@ -81,7 +82,8 @@ function stored(column: SQLiteColumn, value: unknown): SQLInputValue {
   return driverValue instanceof ArrayBuffer ? new Uint8Array(driverValue) : (driverValue as SQLInputValue)
 }
 
-function listUserAgent(database: DatabaseSync, text: string): number {
+/** The number of a user agent, which is listed from now on. */
+export function listUserAgent(database: DatabaseSync, text: string): number {
   database
     .prepare(`INSERT INTO user_agents (text, seen_at, row_count)
       SELECT ?, ?, count(*) + 1 FROM user_agents WHERE true ON CONFLICT (text) DO NOTHING`)
