@@ -41,8 +41,8 @@ export function keepListeners(channel: string | undefined, hear: (data: unknown)
 
   return {
     announce,
-    /** Hands other tabs what the storage does not take. */
-    tell: (unsaved: string) => tabs?.post({ unsaved }),
+    /** Hands other tabs what the storage does not take, and names the refresh token that it replaces. */
+    tell: (unsaved: string, replaced: string | undefined) => tabs?.post({ unsaved, replaced }),
     user: () => user,
     onChange: (listener: (change: Change) => void) => {
       listeners.add(listener)

@@ -50,20 +50,20 @@ export function keepSession(wire: Wire, options: ClientOptions & { url: string }
     }
     if (!held?.refreshToken || !spent.has(held.refreshToken)) return held?.refreshToken ? held : undefined
     // Another tab wrote an old state again, or the storage lost what it had taken.
-    if (mine) await write(mine)
+    if (mine) await write(mine, held.refreshToken)
     return mine
   }
 
-  /** @param isSameToken whether the storage has this refresh token already, and need not lose the item to be rid of another */
-  async function write(held: Held, isSameToken = false): Promise<void> {
+  /** @param replaced the refresh token that the storage has, and must lose if it is another one */
+  async function write(held: Held, replaced: string | undefined): Promise<void> {
     mine = held
     // Notes since when this page has the token.
     isFresh(held)
     const { id, refreshToken } = held
     if (isCookie) await item.write(JSON.stringify({ id }))
     else {
-      const shorter = isSameToken ? undefined : JSON.stringify({ id, refreshToken })
-      if (!(await item.write(JSON.stringify(held), shorter))) tell(JSON.stringify(held))
+      const shorter = replaced === refreshToken ? undefined : JSON.stringify({ id, refreshToken })
+      if (!(await item.write(JSON.stringify(held), shorter))) tell(JSON.stringify(held), replaced)
     }
   }
 
@@ -84,14 +84,15 @@ export function keepSession(wire: Wire, options: ClientOptions & { url: string }
 
   /** Another tab changed something. The storage decides, and may show the change later than the message. */
   async function hear(data: unknown): Promise<void> {
-    const { reason, user: told = null, unsaved } = (data ?? {}) as Partial<Record<string, unknown>>
+    const { reason, user: told = null, unsaved, replaced } = (data ?? {}) as Partial<Record<string, unknown>>
+    let held = await read()
     if (typeof unsaved === 'string') {
-      await item.adopt(unsaved)
+      // A late message must not bring back tokens that were replaced in the meantime.
+      if (!held || held.refreshToken === replaced) await item.adopt(unsaved)
       return notice(await read())
     }
     if (typeof reason !== 'string' || !(told === null || isUser(told))) return undefined
     const agrees = (held: Held | undefined) => (held && told && isCookie) || held?.user?.id === told?.id
-    let held = await read()
     for (let tries = 0; tries < 20 && !agrees(held); tries++) {
       await untilStored()
       held = await read()
@@ -142,7 +143,7 @@ export function keepSession(wire: Wire, options: ClientOptions & { url: string }
   async function replace(held: Held, next: Held): Promise<void> {
     if (!(await isStillStored(held))) return
     spend(held)
-    await write(next)
+    await write(next, held.refreshToken)
     notice(next, true)
   }
 
@@ -198,7 +199,7 @@ export function keepSession(wire: Wire, options: ClientOptions & { url: string }
           const detail = 'Somebody else is signed in with this client. On a server each request needs its own.'
           throw new PosternError({ code: 'client_in_use', status: 0, detail })
         }
-        await write(next)
+        await write(next, (await read())?.refreshToken)
         announce('signed_in', signedIn)
         await keepDeviceToken((answer as { device_token?: unknown }).device_token)
       })
@@ -231,7 +232,7 @@ export function keepSession(wire: Wire, options: ClientOptions & { url: string }
       await takeTurn(async () => {
         const held = await read()
         if (held?.user?.id !== next.id) return
-        await write({ ...held, user: next }, true)
+        await write({ ...held, user: next }, held.refreshToken)
         announce('user_changed', next)
       })
     },

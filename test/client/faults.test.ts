@@ -228,6 +228,35 @@ describe('two tabs of which one cannot write', () => {
     expect(await call).toBe('done')
   })
 
+  it('tell a third one too late, which does not bring back tokens that were replaced in the meantime', async () => {
+    const late: (() => void)[] = []
+    class Slow extends Channel {
+      override postMessage(data: object) {
+        // oxlint-disable-next-line require-post-message-target-origin -- a BroadcastChannel takes none
+        const send = () => super.postMessage(data)
+        if ('unsaved' in data) late.push(send)
+        else send()
+      }
+    }
+    giveTabs({ channel: Slow })
+    const { browser, client, service } = await signedIn({ shared: true })
+    const third = browser.open({ shared: true, storage: { ...browser.storage } }).client
+    const full: ClientStorage = { ...browser.storage, setItem: fail }
+    await browser.open({ shared: true, storage: full }).client.updateMe({ bio: 'Notes on engines.' })
+    service.clock.advance(10 * minute)
+    await client.me()
+    client.close()
+    const before = browser.stored()
+    expect(late).toHaveLength(1)
+    late[0]!()
+    service.clock.advance(32 * second)
+    expect(await third.me()).toMatchObject({ email })
+    expect(browser.stored()).toBe(before)
+    service.clock.advance(10 * minute)
+    expect(await third.me()).toMatchObject({ email })
+    expectNoTheft(browser)
+  })
+
   it('share what it was given, and neither presents a token that the other has used', async () => {
     giveTabs()
     const { browser, client: healthy, service } = await signedIn({ shared: true })
