@@ -32,6 +32,8 @@ interface Tally {
 }
 
 it('leaves at most 500 kB for each network, whatever they call', async () => {
+  // oxlint-disable-next-line no-console -- what the command is for
+  const print = console.log.bind(console)
   const log = captureLog()
   const service = startService()
   const { clock, mailbox } = service
@@ -127,7 +129,7 @@ it('leaves at most 500 kB for each network, whatever they call', async () => {
   }
 
   const bytes = (await databaseBytes()) - before
-  report(tallies, bytes)
+  print(describe(tallies, bytes))
   const counted = await select(
     "select count(*) as n from ceilings where length(subject) = 3 and hex(subject) like 'C612%'",
   )
@@ -141,12 +143,11 @@ it('leaves at most 500 kB for each network, whatever they call', async () => {
   expect(mailbox.mails().length).toBeGreaterThan(0)
 }, 3_600_000)
 
-function report(tallies: ReadonlyMap<string, Tally>, bytes: number): void {
+function describe(tallies: ReadonlyMap<string, Tally>, bytes: number): string {
   const lines = [...tallies].map(([which, { calls, rowsWritten, statuses }]) => {
     const answers = [...statuses].map(([status, number]) => `${status} × ${number}`).join(', ')
     return `${which.padEnd(36)}${String(calls).padStart(7)}${String(rowsWritten).padStart(9)}  ${answers}`
   })
   const total = `${networks} networks, ${hours} hours: ${(bytes / 1e6).toFixed(1)} MB`
-  // oxlint-disable-next-line no-console -- what the command is for
-  console.log([`${'call'.padEnd(36)}  calls  written  answers`, ...lines, total].join('\n'))
+  return [`${'call'.padEnd(36)}  calls  written  answers`, ...lines, total].join('\n')
 }
