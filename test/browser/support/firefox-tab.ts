@@ -7,7 +7,8 @@ interface Node {
 }
 interface Evaluation {
   type: 'success' | 'exception'
-  result: { value?: unknown }
+  result?: { value?: unknown }
+  exceptionDetails?: { text: string }
 }
 
 export class NoAnswerError extends Error {}
@@ -70,6 +71,22 @@ export class Tab {
     return this.#call('(field) => field.value', [field])
   }
 
+  /**
+   * The value of an expression, which is awaited; it has to be a string, number or boolean.
+   *
+   * @param limitMs how long the page may take
+   */
+  async evaluate(expression: string, limitMs = 120_000): Promise<unknown> {
+    const params = { expression, target: { context: this.#context }, awaitPromise: true }
+    const answer = await this.#send<Evaluation>('script.evaluate', params, limitMs)
+    if (answer.type === 'exception') throw new Error(answer.exceptionDetails?.text)
+    return answer.result?.value
+  }
+
+  async close(): Promise<void> {
+    await this.#send('browsingContext.close', { context: this.#context })
+  }
+
   /** By its label, because a password field has no role in HTML-AAM. */
   #field(label: string): Promise<Node> {
     return this.#find({ type: 'xpath', value: `//*[@id = //label[normalize-space() = "${label}"]/@for]` })
@@ -103,7 +120,7 @@ export class Tab {
       target: { context: this.#context },
       awaitPromise: true,
     })
-    return answer.result.value
+    return answer.result?.value
   }
 
   async #perform(actions: object[]): Promise<void> {

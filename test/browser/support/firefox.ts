@@ -67,9 +67,15 @@ export class Firefox {
     rmSync(this.#profile, { recursive: true, force: true })
   }
 
-  /** Opens a tab with cookies and storage of its own. */
-  async openTab(origin: string): Promise<Tab> {
+  /** What tabs have in common: cookies and storage. */
+  async newProfile(): Promise<string> {
     const { userContext } = await this.send<{ userContext: string }>('browser.createUserContext', {})
+    return userContext
+  }
+
+  /** Opens a tab, without `profile` in a profile of its own. */
+  async openTab(origin: string, profile?: string): Promise<Tab> {
+    const userContext = profile ?? (await this.newProfile())
     const { context } = await this.send<{ context: string }>('browsingContext.create', { type: 'tab', userContext })
     return new Tab((method, params, limitMs) => this.send(method, params, limitMs), context, origin)
   }
