@@ -47,6 +47,9 @@ export const parts: Record<string, Part> = {
         'turnstile',
         'new-sign-in',
         'meanwhile',
+        'attempts-at-once',
+        'device-sessions',
+        'return-to',
       ),
       'test/http/failures.test.ts',
     ],
@@ -66,7 +69,7 @@ export const parts: Record<string, Part> = {
     ],
     tests: [
       ...tests('routes', 'administration', 'me', 'lists', 'activity', 'started-reset'),
-      ...tests('security', 'audit', 'meanwhile'),
+      ...tests('security', 'audit', 'condensed-events', 'meanwhile'),
     ],
   },
   passwords: {
@@ -86,9 +89,9 @@ export const parts: Record<string, Part> = {
       'src/services/administration/email-suppression.ts',
     ],
     tests: [
-      ...tests('jobs', 'mail', 'mail-batches', 'cleanup'),
+      ...tests('jobs', 'mail', 'mail-batches', 'mail-due', 'mail-costs', 'requeue', 'cleanup'),
       ...tests('routes', 'webhooks', 'emails', 'started-reset'),
-      ...tests('security', 'new-sign-in', 'abuse'),
+      ...tests('security', 'new-sign-in', 'abuse', 'mail-budgets', 'mail-origin', 'return-to'),
     ],
   },
 }
