@@ -48,6 +48,7 @@ export const reasons = [
   'd1_nearly_full',
   'schema',
   'kv',
+  'r2',
   'turnstile',
   'pwned_passwords',
   'maintenance',

@@ -1,4 +1,4 @@
-import { type JWTHeaderParameters, SignJWT, jwtVerify } from 'jose'
+import { SignJWT, decodeProtectedHeader, jwtVerify } from 'jose'
 import type { KeyRing, SigningKey } from './keys.ts'
 
 /**
@@ -26,16 +26,17 @@ export function signSeal([key]: KeyRing<SigningKey>, claims: SealClaims): Promis
   return new SignJWT({ ...claims }).setProtectedHeader({ alg: key.alg, typ, kid: key.kid }).sign(key.privateKey)
 }
 
-/** @throws {Error} when none of these keys signed it */
+/**
+ * @returns `null` when the key is none of these
+ * @throws {Error} when it is no seal, or the key that it names did not sign it
+ */
 export async function verifySeal(
   keys: KeyRing<SigningKey>,
   seal: string,
-): Promise<{ kid: string; claims: SealClaims }> {
-  const keyOf = ({ kid, alg }: JWTHeaderParameters) => {
-    const key = keys.find((each) => each.kid === kid && each.alg === alg)
-    if (!key) throw new Error('sealed by an unknown key')
-    return key.publicKey
-  }
-  const { payload, protectedHeader } = await jwtVerify<SealClaims>(seal, keyOf, { typ })
-  return { kid: protectedHeader.kid!, claims: payload }
+): Promise<{ kid: string; claims: SealClaims } | null> {
+  const { kid, alg } = decodeProtectedHeader(seal)
+  const key = keys.find((each) => each.kid === kid && each.alg === alg)
+  if (!key) return null
+  const { payload } = await jwtVerify<SealClaims>(seal, key.publicKey, { typ, algorithms: [key.alg] })
+  return { kid: key.kid, claims: payload }
 }

@@ -5,16 +5,27 @@ import { archiveNext, expireObjects } from '../services/audit/archive.ts'
 /** 100,000 events: about two seconds of CPU, and four statements for each object. The next run continues. */
 const maxObjects = 20
 
-/** Archives the events that are due, and deletes objects that have expired. Does nothing without a bucket. */
+/**
+ * Archives the events that are due, and deletes objects that have expired. Warns of others. Does
+ * nothing without a bucket.
+ */
 export async function archiveAudit(ctx: Ctx): Promise<void> {
   if (!ctx.auditArchive) return
   let events = 0
   let objects = 0
+  const skipped = new Set<string>()
   for (; objects < maxObjects; objects++) {
-    const archived = await archiveNext(ctx, ctx.auditArchive)
+    const archived = await archiveNext(ctx, ctx.auditArchive, skipped)
     if (archived === null) break
     events += archived
   }
   const expired = await expireObjects(ctx, ctx.auditArchive)
-  log('info', 'archive', { events, objects, expired, has_more: objects === maxObjects })
+  log(skipped.size > 0 ? 'warn' : 'info', 'archive', {
+    events,
+    objects,
+    expired,
+    has_more: objects === maxObjects,
+    skipped: skipped.size,
+    first_skipped: [...skipped][0],
+  })
 }

@@ -175,4 +175,39 @@ describe('the archive of the audit trail', () => {
     expect(await archivedIds()).toHaveLength(3)
     expect((await bucketNames()).slice(0, 2)).toEqual(names)
   })
+
+  it('passes over objects of other names and numbers, and warns of them', async ({ service }) => {
+    const foreign = [
+      'audit/2026/.keep',
+      'audit/2026/08/24/00-00000009.ndjson.gz',
+      'audit/2026/08/24/00-00000001.ndjson',
+      'audit/2026/08/24/backup-00000001.ndjson.gz',
+      'audit/zzz',
+    ]
+    for (const name of foreign) await bucket.put(name, 'not an object')
+    const ids = await insertEventsAt([start - 90 * day - 2 * hour, start - 90 * day - 1])
+    const { entries } = captureLog()
+    for (let run = 0; run < 2; run++) await service.runCron(archiveCron)
+    expect(await archivedIds()).toEqual(ids)
+    expect(await databaseIds()).toEqual([])
+    expect(entries('archive')).toMatchObject([
+      { level: 'warn', events: 2, skipped: 5, first_skipped: 'audit/2026/.keep' },
+      { level: 'warn', events: 0, skipped: 2, first_skipped: 'audit/2026/08/24/backup-00000001.ndjson.gz' },
+    ])
+    await bucket.delete(foreign)
+    await service.runCron(archiveCron)
+    expect(entries('archive')[2]).toMatchObject({ level: 'info', skipped: 0 })
+  })
+
+  it('finds its next object behind more objects than R2 lists at once', { timeout: 120_000 }, async ({ service }) => {
+    const ids = await insertEventsAt([start - 91 * day])
+    await service.runCron(archiveCron)
+    await env.DB.prepare('delete from audit_seals').run()
+    const names = Array.from({ length: 1001 }, (_, n) => `audit/0/${n}`)
+    await Promise.all(names.map((name) => bucket.put(name, '')))
+    await service.runCron(archiveCron)
+    expect(await archivedIds()).toEqual(ids)
+    await bucket.delete(names.slice(1000))
+    await bucket.delete(names.slice(0, 1000))
+  })
 })

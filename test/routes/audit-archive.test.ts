@@ -8,6 +8,8 @@ import {
   emptyBucketBeforeEach,
   insertEventsAt,
 } from '../support/archive.ts'
+import { expectProblem } from '../support/answers.ts'
+import { captureLog } from '../support/log-lines.ts'
 import { uuidv7 } from '../../src/crypto/random.ts'
 import { Clock, day, hour } from '../support/clock.ts'
 import { it as base } from '../support/fixtures.ts'
@@ -76,6 +78,22 @@ describe('GET /audit-archive', () => {
     const without = startService({ beside: service, env: { AUDIT_ARCHIVE: undefined } as object })
     const answer = await without.call('GET', '/audit-archive', { token: admin.accessToken })
     expect(answer.json).toMatchObject({ objects: [nothing, nothing], next_cursor: null })
+  })
+
+  it.for([
+    { which: 'the call', get: () => Promise.reject(new Error('internal error')) },
+    {
+      which: 'the body',
+      get: () => Promise.resolve({ etag: 'x', arrayBuffer: () => Promise.reject(new Error('connection lost')) }),
+    },
+  ])('is 503 when R2 fails at $which, so that no object looks missing', async ({ get }, { service, admin }) => {
+    const log = captureLog()
+    await insertEventsAt([old])
+    await service.runCron(archiveCron)
+    const failing = startService({ beside: service, env: { AUDIT_ARCHIVE: { get } } as object })
+    const answer = await failing.call('GET', '/audit-archive', { token: admin.accessToken })
+    expectProblem(answer, 503, 'service_unavailable')
+    expect(log.entries('request.unavailable')).toMatchObject([{ reason: 'r2' }])
   })
 
   it('has seals that are no access tokens, although the same key signs them', async ({ service, admin }) => {

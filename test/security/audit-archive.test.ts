@@ -23,7 +23,9 @@ import {
 } from '../support/archive.ts'
 import { Clock, day, hour } from '../support/clock.ts'
 import { it as base } from '../support/fixtures.ts'
+import { captureLog } from '../support/log-lines.ts'
 import type { Person } from '../support/person.ts'
+import { insertAuditEvents } from '../support/rows.ts'
 import { type Service, startService } from '../support/service.ts'
 import { select } from '../support/state.ts'
 
@@ -202,6 +204,76 @@ describe('a run that comes late', () => {
     await settleSeal(db, { ...seal, digest: 'second' }, ids.slice(1))
     expect(await databaseIds()).toEqual(ids.slice(1))
     expect(await select('select digest from audit_seals')).toEqual([{ digest: 'first' }])
+  })
+})
+
+describe('an object that D1 forgot, whose key was retired', () => {
+  it('does not stop the archive, and a copy of it stays', async ({ service }) => {
+    const times = [start - 92 * day, start - 91 * day, start - 91 * day + hour]
+    const ids = await insertEventsAt(times)
+    await service.runCron(archiveCron)
+    const [, second, third] = await bucketNames()
+    const texts = await Promise.all([readText(second!), readText(third!)])
+    await env.DB.prepare('delete from audit_seals where number > 1').run()
+    const rows = ids.slice(1).map((id) => ({ type: 'user.signed_in' as const, id }))
+    await insertAuditEvents(rows)
+    const after = rotated(service, newKey)
+    const log = captureLog()
+    await after.runCron(archiveCron)
+    expect(log.entries('archive')).toMatchObject([{ level: 'warn', skipped: 2, first_skipped: second }])
+    await expectOnce(ids)
+    expect(await databaseIds()).toEqual([])
+    expect((await verdictOf(after)).problems).toEqual([])
+    const copies = [`replaced-${second}`, `replaced-${third}`]
+    expect((await bucketNames()).filter((name) => name.startsWith('replaced-'))).toEqual(copies)
+    expect(await Promise.all(copies.map(readText))).toEqual(texts)
+    await after.runCron(archiveCron)
+    expect(log.entries('archive')[1]).toMatchObject({ level: 'info', skipped: 0 })
+  })
+
+  it('is replaced by the first of twenty runs, and no event is lost: 10 rounds', async ({ service }) => {
+    for (let round = 0; round < 10; round++) {
+      await empty()
+      const ids = await insertEventsAt([start - 91 * day, start - 91 * day + hour])
+      await rotated(service, strangerKey).runCron(archiveCron)
+      await env.DB.prepare('delete from audit_seals').run()
+      await insertAuditEvents(ids.map((id) => ({ type: 'user.signed_in' as const, id })))
+      const after = rotated(service, newKey)
+      await Promise.all(Array.from({ length: 20 }, () => rotated(service, newKey).runCron(archiveCron)))
+      await expectOnce(ids)
+      expect(await databaseIds()).toEqual([])
+      expect((await verdictOf(after)).problems).toEqual([])
+    }
+  })
+
+  it('is not replaced by a run that comes late', async ({ service }) => {
+    const ids = await insertEventsAt([start - 91 * day])
+    await service.runCron(archiveCron)
+    await env.DB.prepare('delete from audit_seals').run()
+    await insertAuditEvents(ids.map((id) => ({ type: 'user.signed_in' as const, id })))
+    const other = rotated(service, newKey)
+    const late = {
+      list: (options: R2ListOptions) => bucket.list(options),
+      get: (name: string) => bucket.get(name),
+      put: async (name: string, content: ArrayBuffer, options: R2PutOptions) => {
+        if (name.startsWith('replaced-')) await other.runCron(archiveCron)
+        return bucket.put(name, content, options)
+      },
+    }
+    const surroundings = { ...withKeys(newKey), AUDIT_ARCHIVE: late } as unknown as Partial<Env>
+    await startService({ beside: service, env: surroundings }).runCron(archiveCron)
+    await expectOnce(ids)
+    expect((await verdictOf(other)).problems).toEqual([])
+  })
+
+  it('is left alone where nothing is due', async ({ service }) => {
+    await insertEventsAt([start - 91 * day])
+    await service.runCron(archiveCron)
+    await env.DB.prepare('delete from audit_seals').run()
+    const names = await bucketNames()
+    await rotated(service, newKey).runCron(archiveCron)
+    expect(await bucketNames()).toEqual(names)
+    expect(await select('select * from audit_seals')).toEqual([])
   })
 })
 

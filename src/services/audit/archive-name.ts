@@ -14,3 +14,14 @@ export function objectName({ hour, number }: { hour: number; number: number }): 
   const [year, month, day, hours] = new Date(hour * hourMs).toISOString().split(/\D/)
   return `${archivePrefix}${year}/${month}/${day}/${hours}-${String(number).padStart(8, '0')}.ndjson.gz`
 }
+
+/** @returns `undefined` for a name that is not of an object of the archive */
+export function numberIn(name: string): number | undefined {
+  const [, number] = /^audit\/\d{4}\/\d\d\/\d\d\/\d\d-(\d{8,})\.ndjson\.gz$/.exec(name) ?? []
+  return number === undefined ? undefined : Number(number)
+}
+
+/** Where the copy of a replaced object is: outside of the archive, whose prefix it does not have. */
+export function copyName(name: string): string {
+  return `replaced-${name}`
+}

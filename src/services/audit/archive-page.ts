@@ -3,7 +3,7 @@ import { type SealRange, listSeals } from '../../store/audit-seals.ts'
 import type { Page } from '../../store/page.ts'
 import type { AuditSeal } from '../../store/schema/audit-seals.ts'
 import { objectName } from './archive-name.ts'
-import { readObject, splitObject } from './archive-object.ts'
+import { readObject } from './archive-object.ts'
 
 /** A page stops after this many characters. */
 const maxCharacters = 8_000_000
@@ -24,6 +24,7 @@ export interface ArchivedObject {
  * and the digests.
  *
  * @param userId only the lines about this user
+ * @throws {AppError} `service_unavailable` when R2 does not answer: an object must not look as if it were missing
  */
 export async function readArchive(
   ctx: Ctx,
@@ -47,12 +48,8 @@ export async function readArchive(
 async function look(bucket: R2Bucket | null, seal: AuditSeal): Promise<ArchivedObject> {
   const { number, digest } = seal
   const name = objectName(seal)
-  const unreadable = { number, name, digest, seal: null, lines: null }
-  try {
-    return bucket ? { ...unreadable, ...splitObject(await readObject(bucket, name)) } : unreadable
-  } catch {
-    return unreadable
-  }
+  const object = bucket && (await readObject(bucket, name))
+  return { number, name, digest, seal: object?.seal ?? null, lines: object?.lines ?? null }
 }
 
 /** Quotation marks inside of a text are escaped in JSON, so this finds the property and nothing else. */

@@ -6,7 +6,7 @@ import { uuidv7Floor } from '../../crypto/random.ts'
 import { forgetSealsTo, listExpiredSeals, readDue, settleSeal } from '../../store/audit-seals.ts'
 import type { AuditSeal } from '../../store/schema/audit-seals.ts'
 import { hourMs, hourOf, objectName } from './archive-name.ts'
-import { createObject, lineOf, nameAfter, readObject, splitObject } from './archive-object.ts'
+import { type StoredObject, createObject, findObject, lineOf, readObject } from './archive-object.ts'
 
 /** Two to five megabytes of text, and one batch that deletes as many rows. */
 const maxEventsPerObject = 5_000
@@ -24,10 +24,14 @@ const maxExpired = 1_000
  * An object without events is made when another key signs now, or when objects have expired: the newest seal vouches for
  * all others and says which ones must be there.
  *
+ * What does not belong to the archive does not stop it. An object without a row in D1 whose key has left the ring is
+ * skipped: D1 has its events still, so another object can hold them.
+ *
+ * @param skipped takes the names of the objects that do not belong to the archive
  * @returns how many events it took, `null` when there is nothing to do
- * @throws {Error} when the bucket has an object there that is not the next one
+ * @throws {Error} when the bucket has an object of the next number that is not the next one
  */
-export async function archiveNext(ctx: Ctx, bucket: R2Bucket): Promise<number | null> {
+export async function archiveNext(ctx: Ctx, bucket: R2Bucket, skipped: Set<string>): Promise<number | null> {
   const endHour = hourBefore(ctx, ctx.config.auditDays)
   const { newest, firstKept, events } = await readDue(
     ctx.db,
@@ -40,19 +44,16 @@ export async function archiveNext(ctx: Ctx, bucket: R2Bucket): Promise<number | 
   const first = Math.max(newest?.first ?? 1, firstKept ?? number)
   const ofHour = events.filter(({ id }) => hourOf(id) <= hour)
   const isDue = ofHour.length > 0 || (newest && (newest.first < first || isOtherKey(ctx, newest)))
-  const existing = await nameAfter(bucket, newest && objectName(newest))
-  if (existing === undefined && !isDue) return null
-
-  const name = existing ?? objectName({ hour, number })
-  const lines = ofHour.map(lineOf).join('')
-  if (existing === undefined) {
-    const claims = { number, hour, sha256: await sha256(lines), previous: newest?.digest ?? null, first }
-    const seal = await signSeal(ctx.secrets.signingKeys, { ...claims, ...previousKey(ctx, newest) })
-    await createObject(bucket, name, seal, lines)
+  const existing = await findObject(bucket, number, newest && objectName(newest), skipped)
+  const found = existing === undefined ? undefined : await openObject(ctx, bucket, existing)
+  if (!found?.sealed) {
+    if (found) skipped.add(found.name)
+    if (!isDue) return null
   }
-  const made = splitObject(await readObject(bucket, name))
-  const { kid, claims } = await verifySeal(ctx.secrets.signingKeys, made.seal)
-  await requireNext(name, claims, made.lines, { number, newest })
+
+  const lines = ofHour.map(lineOf).join('')
+  const made = found?.sealed ? found : await makeObject(ctx, bucket, { number, hour, first, newest }, lines, found)
+  const { kid, claims } = await requireNext(made, { number, newest })
   const ids = made.lines === lines ? ofHour.map(({ id }) => id) : idsIn(made.lines)
   await settleSeal(
     ctx.db,
@@ -91,15 +92,42 @@ function previousKey(ctx: Ctx, newest: AuditSeal | undefined): Pick<SealClaims, 
   return key ? { previous_key: key.publicJwk } : {}
 }
 
-/** @throws {Error} for an object from another place in the archive, or one whose lines are not those that were sealed */
-async function requireNext(
-  name: string,
-  claims: SealClaims,
+interface OpenedObject extends StoredObject {
+  name: string
+  /** Null when its key is not in the ring. */
+  sealed: Awaited<ReturnType<typeof verifySeal>>
+}
+
+async function openObject(ctx: Ctx, bucket: R2Bucket, name: string): Promise<OpenedObject> {
+  const object = await readObject(bucket, name)
+  if (!object) throw new Error(`${name} cannot be read`)
+  return { ...object, name, sealed: await verifySeal(ctx.secrets.signingKeys, object.seal) }
+}
+
+type Next = Pick<SealClaims, 'number' | 'hour' | 'first'> & { newest: AuditSeal | undefined }
+
+/** @param inTheWay may be replaced if it has the same name */
+async function makeObject(
+  ctx: Ctx,
+  bucket: R2Bucket,
+  { newest, ...place }: Next,
   lines: string,
-  { number, newest }: { number: number; newest: AuditSeal | undefined },
-): Promise<void> {
-  const isNext = claims.number === number && claims.previous === (newest?.digest ?? null) && objectName(claims) === name
-  if (!isNext || claims.sha256 !== (await sha256(lines))) throw new Error(`${name} is not the next object`)
+  inTheWay: OpenedObject | undefined,
+): Promise<OpenedObject> {
+  const name = objectName(place)
+  const claims = { ...place, sha256: await sha256(lines), previous: newest?.digest ?? null }
+  const seal = await signSeal(ctx.secrets.signingKeys, { ...claims, ...previousKey(ctx, newest) })
+  await createObject(bucket, name, seal, lines, inTheWay?.name === name ? inTheWay : undefined)
+  return openObject(ctx, bucket, name)
+}
+
+/** @throws {Error} for an object from another place in the archive, or one whose lines are not those that were sealed */
+async function requireNext({ name, sealed, lines }: OpenedObject, { number, newest }: Pick<Next, 'number' | 'newest'>) {
+  const previous = newest?.digest ?? null
+  const claims = sealed?.claims
+  const isNext = claims?.number === number && claims.previous === previous && objectName(claims) === name
+  if (!sealed || !isNext || claims.sha256 !== (await sha256(lines))) throw new Error(`${name} is not the next object`)
+  return sealed
 }
 
 function idsIn(lines: string): string[] {
