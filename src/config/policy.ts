@@ -115,11 +115,13 @@ export const announceAgainMs = hourSeconds * 1000
 // Ceilings
 
 /**
- * So that nobody fills the database, which ends at 10 GB. CEILING_FACTOR multiplies the first three.
+ * So that nobody fills the database, which ends at 10 GB. CEILING_FACTOR multiplies the first four.
  */
 export const ceilings = {
-  /** Registrations, requests for an email, and passwords tried at addresses without an account, of one network. */
+  /** Registrations, requests for an activation email, and passwords tried at addresses without an account, of one network. */
   networkActsPerDay: 300,
+  /** Requests for a reset of one network, where no challenge has to be solved for each. */
+  networkResetsPerDay: 300,
   /** Writes of one user. Somebody who moderates by hand makes a few hundred. */
   userWritesPerDay: 1000,
   /** What strangers may leave in all, about: some 700 registrations. */

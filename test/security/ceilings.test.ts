@@ -25,6 +25,7 @@ const it = base
 
 const from = (address: string) => ({ headers: { 'CF-Connecting-IP': address } })
 const network = [203, 0, 113]
+const resets = [...network, 0]
 const all = [1]
 const userWrites = (id: string) => [...bytesOfUuid(id)]
 const passwordChanges = (id: string) => [...bytesOfUuid(id), 1]
@@ -51,8 +52,7 @@ describe('a network', () => {
     for (let place = 0; place < ceilings.networkActsPerDay; place++) {
       const email = `somebody-${place}@example.com`
       const caller = stranger.from(from(`203.0.113.${place % 256}`))
-      if (place % 3 === 0) await caller.requestPasswordReset({ email })
-      else if (place % 3 === 1) await caller.resendActivation(email)
+      if (place % 2 === 0) await caller.resendActivation(email)
       else await caller.login({ email, password: otherPassword }).refused(401, 'invalid_credentials')
     }
     const sizes = async () => [await sizeOf('emails'), await sizeOf('attempt_counters'), await sizeOf('users')]
@@ -60,7 +60,6 @@ describe('a network', () => {
     const log = captureLog()
     const email = 'one-more@example.com'
     for (const refused of [
-      stranger.requestPasswordReset({ email }),
       stranger.resendActivation(email),
       stranger.register({ email, password: goodPassword }),
       stranger.login({ email, password: otherPassword }),
@@ -70,13 +69,51 @@ describe('a network', () => {
       expect(answer.headers.get('Retry-After')).toBe(String((12 * hour) / 1000))
     }
     expect(log.entries('rate_limit.exceeded').map(({ reason }) => reason)).toEqual(
-      Array.from({ length: 4 }, () => 'network_ceiling'),
+      Array.from({ length: 3 }, () => 'network_ceiling'),
     )
     expect(await sizes()).toEqual(before)
-    // Another network, and the next day.
+    // A reset, another network, and the next day.
+    await stranger.requestPasswordReset({ email })
     await stranger.from(from('203.0.114.1')).resendActivation(email)
     clock.advance(12 * hour)
     await stranger.resendActivation(email)
+  })
+
+  it('may ask for 300 resets a day besides, for whatever addresses, and no act uses them up', async ({
+    stranger,
+    ada,
+    clock,
+  }) => {
+    const log = captureLog()
+    await setCount(clock.now(), day, network, ceilings.networkActsPerDay)
+    for (let place = 0; place < ceilings.networkResetsPerDay; place++) {
+      const email = place % 2 ? ada.email : `somebody-${place}@example.com`
+      await stranger.from(from(`203.0.113.${place % 256}`)).requestPasswordReset({ email })
+    }
+    expect(await countOf(network)).toBe(ceilings.networkActsPerDay)
+    expect(await countOf(resets)).toBe(ceilings.networkResetsPerDay)
+    const before = await snapshot()
+    const headers = { 'X-Request-Id': 'same' }
+    const [known, unknown] = await Promise.all(
+      [ada.email, 'one-more@example.com'].map(
+        (email) => stranger.from({ headers }).requestPasswordReset({ email }).answer,
+      ),
+    )
+    expectProblem(known!, 429, 'rate_limited')
+    expect(known!.headers.get('Retry-After')).toBe(String((12 * hour) / 1000))
+    expect(bytesOf(known!)).toEqual(bytesOf(unknown!))
+    expect(log.entries('rate_limit.exceeded').map(({ reason }) => reason)).toEqual(Array(2).fill('network_ceiling'))
+    expect(await snapshot()).toEqual(before)
+    await stranger.from(from('203.0.114.1')).requestPasswordReset({ email: ada.email })
+    clock.advance(12 * hour)
+    await stranger.requestPasswordReset({ email: ada.email })
+  })
+
+  it('may do everything else when its resets are spent', async ({ stranger, clock }) => {
+    await setCount(clock.now(), day, resets, ceilings.networkResetsPerDay)
+    await stranger.resendActivation('a@example.com')
+    await stranger.register({ email: 'a@example.com', password: goodPassword })
+    await stranger.login({ email: 'b@example.com', password: otherPassword }).refused(401, 'invalid_credentials')
   })
 
   it.for([
@@ -85,13 +122,20 @@ describe('a network', () => {
     { address: 'garbage', same: 'other garbage', other: '198.51.100.1' },
   ])('is counted as one: $address and $same', async ({ address, same, other }, { stranger, clock }) => {
     captureLog()
-    await stranger.from(from(address)).resendActivation('a@example.com')
-    const [counted] = await select(
-      "select hex(subject) as subject from ceilings where length(subject) <> 1 or subject = x'00'",
-    )
-    await setCount(clock.now(), day, [...Buffer.from(String(counted!['subject']), 'hex')], ceilings.networkActsPerDay)
-    await stranger.from(from(same)).resendActivation('b@example.com').refused(429, 'rate_limited')
-    await stranger.from(from(other)).resendActivation('c@example.com')
+    const kinds: ((caller: Caller) => { answer: Promise<Answer> })[] = [
+      (caller) => caller.resendActivation('a@example.com'),
+      (caller) => caller.requestPasswordReset({ email: 'a@example.com' }),
+    ]
+    for (const ask of kinds) {
+      await env.DB.prepare('delete from ceilings').run()
+      await ask(stranger.from(from(address))).answer
+      const [counted] = await select(
+        "select hex(subject) as subject from ceilings where length(subject) <> 1 or subject = x'00'",
+      )
+      await setCount(clock.now(), day, [...Buffer.from(String(counted!['subject']), 'hex')], 300)
+      expectProblem(await ask(stranger.from(from(same))).answer, 429, 'rate_limited')
+      expect((await ask(stranger.from(from(other))).answer).status).toBe(202)
+    }
   })
 
   it('has as many acts as CEILING_FACTOR says', async ({ service, clock }) => {
@@ -100,27 +144,57 @@ describe('a network', () => {
     await setCount(clock.now(), day, network, 2 * ceilings.networkActsPerDay - 1)
     await raised.resendActivation('a@example.com')
     await raised.resendActivation('b@example.com').refused(429, 'rate_limited')
+    await setCount(clock.now(), day, resets, 2 * ceilings.networkResetsPerDay - 1)
+    await raised.requestPasswordReset({ email: 'a@example.com' })
+    await raised.requestPasswordReset({ email: 'b@example.com' }).refused(429, 'rate_limited')
   })
 
   it('has no ceiling for a Worker of the same account, which brings no address', async ({ limited, clock }) => {
     await setCount(clock.now(), day, [0], ceilings.networkActsPerDay)
-    await new Caller(limited, { withoutAddress: true }).resendActivation('a@example.com')
+    await setCount(clock.now(), day, [0, 0], ceilings.networkResetsPerDay)
+    const worker = new Caller(limited, { withoutAddress: true })
+    await worker.resendActivation('a@example.com')
+    await worker.requestPasswordReset({ email: 'a@example.com' })
   })
 
-  it('gets exactly the places that are left when twenty ask at once', async ({ stranger, clock }) => {
+  it.for([
+    { kind: 'activation emails', end: [], ask: (caller: Caller, email: string) => caller.resendActivation(email) },
+    { kind: 'resets', end: [0], ask: (caller: Caller, email: string) => caller.requestPasswordReset({ email }) },
+  ])(
+    'gets exactly the places that are left when twenty ask for $kind at once',
+    async ({ end, ask }, { stranger, clock }) => {
+      captureLog()
+      for (let round = 0; round < 10; round++) {
+        const left = 1 + round
+        await setCount(clock.now(), day, [198, 51, round, ...end], 300 - left)
+        const before = await sizeOf('emails')
+        const caller = stranger.from(from(`198.51.${round}.7`))
+        const answers = await Promise.all(
+          Array.from({ length: 20 }, (_, place) => ask(caller, `${round}-${place}@example.com`).answer),
+        )
+        expect(answers.filter(({ status }) => status === 202)).toHaveLength(left)
+        expect((await sizeOf('emails')) - before).toBe(left)
+        expect(await countOf([198, 51, round, ...end])).toBe(300)
+      }
+    },
+  )
+
+  it('resets as many passwords as it solves challenges, where Turnstile is configured', async ({
+    service,
+    ada,
+    clock,
+  }) => {
     captureLog()
-    for (let round = 0; round < 10; round++) {
-      const left = 1 + round
-      await setCount(clock.now(), day, [198, 51, round], ceilings.networkActsPerDay - left)
-      const before = await sizeOf('emails')
-      const caller = stranger.from(from(`198.51.${round}.7`))
-      const answers = await Promise.all(
-        Array.from({ length: 20 }, (_, place) => caller.resendActivation(`${round}-${place}@example.com`).answer),
-      )
-      expect(answers.filter(({ status }) => status === 202)).toHaveLength(left)
-      expect((await sizeOf('emails')) - before).toBe(left)
-      expect(await countOf([198, 51, round])).toBe(ceilings.networkActsPerDay)
+    const guarded = new Caller(startService({ beside: service, env: { ...limits, ...turnstileEnv } }))
+    const { solve } = startTurnstile()
+    await setCount(clock.now(), day, resets, ceilings.networkResetsPerDay)
+    for (const email of [ada.email, 'unknown@example.com']) {
+      const answer = await guarded.requestPasswordReset({ email }).answer
+      expectProblem(answer, 422, 'validation_failed')
+      expect(answer.json).toMatchObject({ errors: [{ code: 'turnstile_required' }] })
+      await guarded.requestPasswordReset({ email, turnstile_token: solve({ action: 'password_reset' }) })
     }
+    expect(await countOf(resets)).toBe(ceilings.networkResetsPerDay + 2)
   })
 })
 
@@ -292,7 +366,7 @@ describe('a spent ceiling', () => {
     const known = await new Caller(service).login({ email, password: goodPassword })
     const activation = await people.register('new@example.com')
     const reset = await people.resetToken('bob@example.com')
-    for (const subject of [network, userWrites(ada.id), userWrites(admin.id), passwordChanges(ada.id)]) {
+    for (const subject of [network, resets, userWrites(ada.id), userWrites(admin.id), passwordChanges(ada.id)]) {
       await setCount(clock.now(), day, subject, 10 * ceilings.userWritesPerDay)
     }
     await setCount(clock.now(), hour, all, 10 * ceilings.strangerKilobytesPerHour)

@@ -82,5 +82,5 @@ export async function resendActivation(ctx: Ctx, email: string, askedReturnTo?: 
   const returnTo = assertReturnTo(ctx, askedReturnTo)
   assertRoomForStrangers(ctx)
   const activation = newEmail(ctx, 'activation', email, null, { ...(returnTo !== undefined && { returnTo }) })
-  await storeAskedEmail(ctx, activation)
+  await storeAskedEmail(ctx, activation, networkPlace(ctx, activation.id))
 }

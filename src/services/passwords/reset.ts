@@ -14,6 +14,7 @@ import { activatedByReset, addressHasPassword } from '../../store/user-condition
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { storeAskedEmail } from '../protection/asked-emails.ts'
+import { resetPlace } from '../protection/ceilings.ts'
 import { readDevice } from '../protection/devices.ts'
 import { assertHuman } from '../protection/human-check.ts'
 import { assertRoomForStrangers } from '../protection/room.ts'
@@ -49,7 +50,7 @@ export async function requestPasswordReset(ctx: Ctx, request: ResetRequest): Pro
     // All known devices share one budget, since anybody who once had the password could have made any number of them.
     reset.budget = choose(isKnown, 'password_reset:known_device', 'password_reset')
   }
-  await storeAskedEmail(ctx, reset, isKnown)
+  await storeAskedEmail(ctx, reset, resetPlace(ctx, reset.id), isKnown)
 }
 
 /**

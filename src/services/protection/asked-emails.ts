@@ -1,20 +1,25 @@
 import type { Ctx } from '../../context.ts'
 import { batch } from '../../store/batch.ts'
-import { hasPlace, selectSpent, takePlace } from '../../store/ceilings.ts'
+import { type Place, hasPlace, selectSpent, takePlace } from '../../store/ceilings.ts'
 import { type Expression, anyOf, never, noneOf } from '../../store/db.ts'
 import { type NewEmail, insertEmail } from '../../store/emails.ts'
 import { announceEmail } from '../mail/outbox.ts'
-import { aboveCeiling, networkPlace, strangerPlace } from './ceilings.ts'
+import { aboveCeiling, strangerPlace } from './ceilings.ts'
 
 /**
- * Stores an email that a stranger asked for, for whatever address. Each takes a place below the ceiling of its network. The
+ * Stores an email that a stranger asked for, for whatever address. Each takes a place below a ceiling of its network. The
  * budget of all strangers counts it and does not refuse it: somebody who forgot their password must not wait for strangers.
  *
+ * @param network a place for the id of the email
  * @param isKnown whether the device is known, which has no ceiling: the budget of its emails is enough
  * @throws {AppError} `rate_limited`
  */
-export async function storeAskedEmail(ctx: Ctx, email: NewEmail, isKnown: Expression = never): Promise<void> {
-  const network = networkPlace(ctx, email.id)
+export async function storeAskedEmail(
+  ctx: Ctx,
+  email: NewEmail,
+  network: Place,
+  isKnown: Expression = never,
+): Promise<void> {
   const isStranger = noneOf(isKnown)
   const { spent } = await batch(ctx.db, {
     network: takePlace(ctx.db, network, isStranger),

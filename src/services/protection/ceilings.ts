@@ -15,7 +15,8 @@ import { assertRoomForStrangers } from './room.ts'
 const hourMs = 60 * 60 * 1000
 const dayMs = 24 * hourMs
 
-// Subjects differ in length: 1 byte for all, 3 or 6 for a network, 5 or 8 for its refusals, 16 to 18 for a user.
+// Subjects differ in length: 1 byte for all, 3 or 6 for a network, 4 or 7 for its resets, 5 or 8 for its refusals,
+// 16 to 18 for a user.
 
 /** Everything that is not an address shares one ceiling. */
 const unreadable = Uint8Array.of(0)
@@ -31,6 +32,17 @@ function networkOf({ origin: { ip } }: Ctx): Uint8Array<ArrayBuffer> {
 export function networkPlace(ctx: Ctx, act: string): Place {
   const max = ctx.origin.ip === null ? Infinity : ceilings.networkActsPerDay
   return { ...period(ctx, dayMs), subject: networkOf(ctx), max: strangerMax(ctx, maxOf(ctx, max)), act }
+}
+
+/**
+ * For a request for a reset. Other acts of its network do not use these places up, since nobody can help people who forgot
+ * their password otherwise. A solved challenge needs no place: whoever reached this with Turnstile has solved one.
+ */
+export function resetPlace(ctx: Ctx, act: string): Place {
+  const isOpen = ctx.origin.ip === null || ctx.secrets.turnstileSecret !== null
+  const max = maxOf(ctx, isOpen ? Infinity : ceilings.networkResetsPerDay)
+  const subject = Uint8Array.of(...networkOf(ctx), 0)
+  return { ...period(ctx, dayMs), subject, max: strangerMax(ctx, max), act }
 }
 
 /** For a write of a signed-in user. */
