@@ -59,6 +59,9 @@ export const passwordAttempts = {
   inFlightMs: 10_000,
 }
 
+/** The devices of one account that have a budget of their own at a time. The right password ends its use. */
+export const maxDeviceCounters = 20
+
 /** How long a client waits for attempts in flight before it is told to come back: eight looks in two seconds. */
 export const attemptWaitsMs: readonly number[] = [50, 100, 150, 200, 300, 400, 400, 400]
 
@@ -118,7 +121,7 @@ export const announceAgainMs = hourSeconds * 1000
  * So that nobody fills the database, which ends at 10 GB. CEILING_FACTOR multiplies the first four.
  */
 export const ceilings = {
-  /** Registrations, requests for an activation email, and passwords tried at addresses without an account, of one network. */
+  /** Registrations and requests for an activation email, of one network. */
   networkActsPerDay: 300,
   /** Requests for a reset of one network, where no challenge has to be solved for each. */
   networkResetsPerDay: 300,

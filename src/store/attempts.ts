@@ -24,7 +24,8 @@ export interface AttemptConditions {
 
 /** An attempt that was counted, and what it is settled by. */
 export interface CountedAttempt {
-  budget: SQL
+  /** The key of the counter. It stays the same when the address gets an account meanwhile. */
+  budget: string
   series: string
   /** How many attempts in a row, this one included. */
   inARow: number
@@ -60,7 +61,7 @@ export function claimAttempt(
       set: { count: next, allowedAt: sql`${nowMs} + ${pause}`, updatedAt: now, inFlight },
       setWhere: sql`${and(mayStart, lt(attemptCounters.count, max), goesOn)}`,
     })
-    .returning({ count: attemptCounters.count, series: attemptCounters.series })
+    .returning({ key: attemptCounters.key, count: attemptCounters.count, series: attemptCounters.series })
 }
 
 /** The state of a budget, to tell how long to wait. */
@@ -68,9 +69,11 @@ export function selectAttempts(db: Db, key: SQL) {
   return db.select().from(attemptCounters).where(eq(attemptCounters.key, key))
 }
 
-/** The budget has a counter. */
-export function hasAttempts(key: SQL): SQL {
-  return sql`exists (select 1 from ${attemptCounters} where ${eq(attemptCounters.key, key)})`
+/** The device has a counter, or the devices of its address have fewer than `max` counters. */
+export function mayHaveCounter(email: string, deviceId: string, max: number): SQL {
+  const counters = (condition: SQL) => sql`(select 1 from ${attemptCounters} where ${condition} limit 1`
+  return sql`(exists ${counters(eq(attemptCounters.key, deviceBudget(email, deviceId)))})
+    or not exists ${counters(isOfDevice(email))} offset ${max - 1}))`
 }
 
 /** The series has fewer attempts than this. */
@@ -99,13 +102,18 @@ export function settleAttempt(
 }
 
 /** Ends the series of one budget. */
-export function deleteAttempts(db: Db, key: SQL, guard: SQL) {
+export function deleteAttempts(db: Db, key: SQL | string, guard: SQL) {
   return db.delete(attemptCounters).where(and(eq(attemptCounters.key, key), guard))
 }
 
-/** The budget that all unknown devices share for an address, with or without an account. */
+/** The budget that all unknown devices share for an address with an account. */
 export function accountBudget(email: string | SQL): SQL {
   return sql`('account:' || ${email})`
+}
+
+/** The budget of the addresses without an account that fall into a slot, see `addressSlot`. */
+export function slotBudget(slot: number): SQL {
+  return sql`${`slot:${slot}`}`
 }
 
 /** The budget of a device that signed in with the address before. */
@@ -113,9 +121,14 @@ export function deviceBudget(email: string, deviceId: string): SQL {
   return sql`('device:' || ${email} || ':' || ${deviceId})`
 }
 
-/** Ends the series of every budget of an address. No address has a colon, and the semicolon is the next character. */
+/** Ends the series of every budget of an address. */
 export function deleteAttemptsFor(db: Db, email: string | SQL, guard: SQL) {
+  const isOfAccount = eq(attemptCounters.key, accountBudget(email))
+  return db.delete(attemptCounters).where(and(or(isOfAccount, isOfDevice(email)), guard))
+}
+
+/** No address has a colon, and the semicolon is the next character. */
+function isOfDevice(email: string | SQL): SQL {
   const { key } = attemptCounters
-  const isOfDevice = sql`(${key} >= 'device:' || ${email} || ':' and ${key} < 'device:' || ${email} || ';')`
-  return db.delete(attemptCounters).where(and(sql`(${key} = ${accountBudget(email)} or ${isOfDevice})`, guard))
+  return sql`(${key} >= 'device:' || ${email} || ':' and ${key} < 'device:' || ${email} || ';')`
 }

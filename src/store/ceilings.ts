@@ -50,11 +50,6 @@ export function lastOf(place: Pick<Place, 'period' | 'subject'>): SQL {
   return sql`(select ${ceilings.last} from ${ceilings} where ${isOf(place)})`
 }
 
-/** There is no place left for this act. */
-export function isSpent(place: Place): SQL {
-  return sql`exists (select 1 from ${ceilings} where ${isSpentRow(place)})`
-}
-
 /** A row if there is no place left for this act, for a batch. */
 export function selectSpent(db: Db, place: Place, guard: SQL = always) {
   return db

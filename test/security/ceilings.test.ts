@@ -1,16 +1,14 @@
 /** Nobody fills the database: what one network, one user and all strangers together may leave is bounded. */
 import { env } from 'cloudflare:workers'
 import { describe, expect } from 'vitest'
-import { ceilings, passwordAttempts } from '../../src/config/policy.ts'
+import { ceilings } from '../../src/config/policy.ts'
 import { bytesOfUuid } from '../../src/crypto/random.ts'
 import { bytesOf, expectProblem } from '../support/answers.ts'
 import { Caller } from '../support/caller.ts'
 import { day, hour, minute } from '../support/clock.ts'
-import { countCosts } from '../support/counting.ts'
 import { it as base } from '../support/fixtures.ts'
 import { limitersThat } from '../support/limiters.ts'
 import { captureLog } from '../support/log-lines.ts'
-import { hashesDuring } from '../support/password-work.ts'
 import { goodPassword, otherPassword } from '../support/person.ts'
 import { peopleOf } from '../support/population.ts'
 import { type Answer, startService } from '../support/service.ts'
@@ -53,23 +51,19 @@ describe('a network', () => {
       const email = `somebody-${place}@example.com`
       const caller = stranger.from(from(`203.0.113.${place % 256}`))
       if (place % 2 === 0) await caller.resendActivation(email)
-      else await caller.login({ email, password: otherPassword }).refused(401, 'invalid_credentials')
+      else await caller.register({ email, password: goodPassword })
     }
-    const sizes = async () => [await sizeOf('emails'), await sizeOf('attempt_counters'), await sizeOf('users')]
+    const sizes = async () => [await sizeOf('emails'), await sizeOf('users')]
     const before = await sizes()
     const log = captureLog()
     const email = 'one-more@example.com'
-    for (const refused of [
-      stranger.resendActivation(email),
-      stranger.register({ email, password: goodPassword }),
-      stranger.login({ email, password: otherPassword }),
-    ]) {
+    for (const refused of [stranger.resendActivation(email), stranger.register({ email, password: goodPassword })]) {
       const answer = await refused.answer
       expectProblem(answer, 429, 'rate_limited')
       expect(answer.headers.get('Retry-After')).toBe(String((12 * hour) / 1000))
     }
     expect(log.entries('rate_limit.exceeded').map(({ reason }) => reason)).toEqual(
-      Array.from({ length: 3 }, () => 'network_ceiling'),
+      Array.from({ length: 2 }, () => 'network_ceiling'),
     )
     expect(await sizes()).toEqual(before)
     // A reset, another network, and the next day.
@@ -195,69 +189,6 @@ describe('a network', () => {
       await guarded.requestPasswordReset({ email, turnstile_token: solve({ action: 'password_reset' }) })
     }
     expect(await countOf(resets)).toBe(ceilings.networkResetsPerDay + 2)
-  })
-})
-
-describe('above the ceiling of the network, a sign-in', () => {
-  const it = base
-    .extend('meter', async () => countCosts(env))
-    .extend('limited', async ({ service, meter }) =>
-      startService({ beside: service, env: { ...limits, ...meter.bindings } }),
-    )
-    .extend('stranger', async ({ limited }) => new Caller(limited))
-
-  it.for([
-    { given: 'before the ceiling', count: 0 },
-    { given: 'above it', count: ceilings.networkActsPerDay },
-  ])(
-    'tells nothing about the address: statements, hashes and answers $given',
-    async ({ count }, { people, stranger, meter, clock }) => {
-      captureLog()
-      await people.register('pending@example.com')
-      const ada = await people.signUp('active@example.com')
-      await (await people.admin()).suspend(await people.signUp('suspended@example.com'))
-      await ada.signIn()
-      await setCount(clock.now(), day, network, count)
-      const seen = new Map<string, unknown>()
-      for (const kind of ['unknown', 'pending', 'active', 'suspended']) {
-        const observations = []
-        for (let attempt = 0; attempt < passwordAttempts.free + 3; attempt++) {
-          const body = { email: `${kind}@example.com`, password: 'wrong' }
-          meter.take()
-          let answer
-          const hashes = await hashesDuring(async () => {
-            answer = bytesOf(await stranger.from({ headers: { 'X-Request-Id': 'same' } }).login(body).answer)
-          })
-          const { statements, roundTrips, rowsWritten, queueSends } = meter.take()
-          observations.push({ answer, hashes, statements, roundTrips, writes: rowsWritten > 0, queueSends })
-        }
-        seen.set(kind, observations)
-      }
-      expect(seen.get('unknown')).toHaveLength(passwordAttempts.free + 3)
-      for (const [kind, observations] of seen) expect(observations, kind).toEqual(seen.get('unknown'))
-      // Attempts at accounts are counted as always.
-      const counters = await rowsOf('attempt_counters', "key <> 'account:unknown@example.com'")
-      expect(counters.map((row) => row['count'])).toEqual([5, 5, 5])
-    },
-  )
-
-  it('asks everybody for a challenge where Turnstile is configured, and takes the right password then', async ({
-    service,
-    people,
-    clock,
-  }) => {
-    captureLog()
-    const guarded = new Caller(startService({ beside: service, env: { ...limits, ...turnstileEnv } }))
-    const { solve } = startTurnstile()
-    await people.signUp('ada@example.com')
-    await setCount(clock.now(), day, network, ceilings.networkActsPerDay)
-    for (const email of ['ada@example.com', 'unknown@example.com']) {
-      const answer = await guarded.login({ email, password: goodPassword }).answer
-      expectProblem(answer, 422, 'validation_failed')
-      expect(answer.json).toMatchObject({ errors: [{ code: 'turnstile_required' }] })
-    }
-    const solved = { password: goodPassword, turnstile_token: solve({ action: 'login' }) }
-    await guarded.login({ email: 'ada@example.com', ...solved })
   })
 })
 

@@ -2,6 +2,8 @@
 import { env } from 'cloudflare:workers'
 import { getTableColumns, getTableName } from 'drizzle-orm'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { addressSlot } from '../../src/crypto/address-slot.ts'
+import { parseSecretKeys } from '../../src/crypto/keys.ts'
 import { uuidv7 } from '../../src/crypto/random.ts'
 import { attemptCounters } from '../../src/store/schema/attempts.ts'
 import { type AuditEvent, auditEvents } from '../../src/store/schema/audit.ts'
@@ -102,9 +104,15 @@ const addressBytes = (ip: string) => Uint8Array.from(ip.split('.'), Number)
 export const insertAttempts = (rows: Given<typeof attemptCounters, 'key'>[]) =>
   insertRows(attemptCounters, rows, () => ({ count: 1, allowedAt: start, updatedAt: start, inFlight: 0, series: '' }))
 
+/** The key under which wrong passwords of unknown devices are counted for an address now. */
+export async function counterKeyOf(email: string): Promise<string> {
+  const user = await env.DB.prepare('select 1 from users where email = ?').bind(email).first()
+  return user ? `account:${email}` : `slot:${await addressSlot(email, parseSecretKeys(env.TOKEN_KEYS)[0])}`
+}
+
 /** Sets how many wrong passwords in a row are counted for an address. A negative count allows so many more tries. */
 export async function setAttempts(email: string, count: number, allowedAt = new Date(0)): Promise<void> {
-  const key = `account:${email}`
+  const key = await counterKeyOf(email)
   await env.DB.prepare('delete from attempt_counters where key = ?').bind(key).run()
   await insertRows(attemptCounters, [{ key, count, allowedAt, updatedAt: new Date(0) }], () => ({
     inFlight: 0,

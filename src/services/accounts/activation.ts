@@ -48,7 +48,7 @@ export async function activate(ctx: Ctx, token: string, password: string): Promi
   )
   const [[user], [registration]] = [rows.user, rows.registration]
   if (!registration || user?.status !== 'pending') throw new AppError('invalid_link', { reason: 'ended' })
-  const attempt = assertClaimed(ctx, accountBudget(user.email), rows)
+  const attempt = assertClaimed(ctx, rows)
   const { matches } = await verifyPassword(password, registration.passwordHash, ctx.work, ctx.secrets.peppers)
   if (!matches) {
     const detail = { reason: 'wrong_password' }

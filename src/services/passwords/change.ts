@@ -2,7 +2,7 @@ import type { Ctx } from '../../context.ts'
 import { hashPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { AppError, invalidToken } from '../../errors.ts'
-import { accountBudget, deleteAttempts } from '../../store/attempts.ts'
+import { accountBudget, deleteAttempts, deleteAttemptsFor } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { hasPlace, selectSpent, takePlace } from '../../store/ceilings.ts'
@@ -74,7 +74,8 @@ export async function changePassword(
     ended: deleteOtherSessionsOf(ctx.db, user.id, session.id, ifDone),
     links: deleteLinksOf(ctx.db, user.id, ifDone, 'reset'),
     email: insertEmail(ctx.db, email, ifDone),
-    series: deleteAttempts(ctx.db, accountBudget(user.email), always),
+    // Those of its devices, too: they knew the old password.
+    series: deleteAttemptsFor(ctx.db, user.email, always),
   })
   if (rows.decided.length === 0) {
     const [acting] = rows.acting

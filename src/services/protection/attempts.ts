@@ -3,8 +3,10 @@ import {
   attemptWaitsMs,
   attemptsWithoutTurnstile,
   exhaustedRetrySeconds,
+  maxDeviceCounters,
   passwordAttempts,
 } from '../../config/policy.ts'
+import { addressSlot } from '../../crypto/address-slot.ts'
 import { AppError } from '../../errors.ts'
 import {
   type AttemptConditions,
@@ -12,12 +14,12 @@ import {
   accountBudget,
   claimAttempt,
   deviceBudget,
-  hasAttempts,
   isSeriesBelow,
+  mayHaveCounter,
   selectAttempts,
+  slotBudget,
 } from '../../store/attempts.ts'
-import { type Place, hasPlace, isSpent, takePlaceOrCount } from '../../store/ceilings.ts'
-import { type Expression, allOf, anyOf, choose, noneOf } from '../../store/db.ts'
+import { type Expression, allOf, anyOf, choose } from '../../store/db.ts'
 import { addressExists, addressHasPassword } from '../../store/user-conditions.ts'
 import type { Device } from './devices.ts'
 import { type HumanCheck, notHuman } from './human-check.ts'
@@ -36,7 +38,7 @@ interface Counter {
 }
 
 interface ClaimRows {
-  claimed: readonly { count: number; series: string }[]
+  claimed: readonly { key: string; count: number; series: string }[]
   counter: readonly Counter[]
 }
 
@@ -86,48 +88,37 @@ function hasAttemptsInFlight(ctx: Ctx, counter: Counter | undefined): boolean {
 }
 
 /**
- * The claim of a sign-in: a known device has a budget of its own, and any other may have to prove that a human uses it.
- * Without the proof only the first few attempts are granted, and further ones are not even counted, so that a machine that
- * solves no challenge does not use up the owner's budget.
+ * The claim of a sign-in. Addresses without an account share a bounded number of counters, so no ceiling has to refuse one:
+ * that would tell who has an account. A known device has a budget of its own, unless the devices of its account have as many
+ * counters as they may: somebody who knows the password can sign in with any number of devices. Only such a person makes
+ * these counters, so a stranger cannot take the budget of its device from the owner.
+ *
+ * Any other device may have to prove that a human uses it. Without the proof only the first few attempts are granted, and
+ * further ones are not even counted, so that a machine that solves no challenge does not use up the owner's budget.
  */
-export function claimOfSignIn(email: string, device: Device | undefined, check: HumanCheck, place: Place): Claim {
-  const isKnown = device && addressHasPassword(email, device.passwordId)
-  const common = accountBudget(email)
-  const budget = isKnown ? choose(isKnown, deviceBudget(email, device.id), common) : common
-  const goesOn = check === 'human' ? undefined : anyOf(isSeriesBelow(attemptsWithoutTurnstile), isKnown)
-  const mayBeCounted = anyOf(isCountedAnyway(email), hasPlace(place))
-  const guard = check === 'human' ? mayBeCounted : allOf(mayBeCounted, anyOf(noneOf(isSpent(place)), isKnown))
-  return { budget, conditions: { goesOn, guard } }
-}
-
-/**
- * An attempt at an address that has no account and no counter would leave a new one, for each address that somebody invents.
- * It takes a place of its network. Above the ceiling every attempt counts on, so that all of them write as much.
- */
-export function takePlaceAsStranger(ctx: Ctx, email: string, place: Place) {
-  return takePlaceOrCount(ctx.db, place, anyOf(noneOf(isCountedAnyway(email)), isSpent(place)))
-}
-
-function isCountedAnyway(email: string): Expression {
-  return anyOf(addressExists(email), hasAttempts(accountBudget(email)))
-}
-
-/** Stands for an attempt that is not counted, in the statements that settle one. */
-export function uncounted(budget: Expression): CountedAttempt {
-  return { budget, series: 'none', inARow: 0 }
-}
-
-/**
- * @param budget where the attempt was counted
- * @throws {AppError} `rate_limited`, with the seconds to wait; as `notHuman`, when only the challenge is missing
- */
-export function assertClaimed(
+export async function claimOfSignIn(
   ctx: Ctx,
-  budget: Expression,
-  { claimed, counter }: ClaimRows,
-  check: HumanCheck = 'human',
-): CountedAttempt {
-  if (claimed[0]) return { budget, series: claimed[0].series, inARow: claimed[0].count }
+  email: string,
+  device: Device | undefined,
+  check: HumanCheck,
+): Promise<Claim> {
+  const slot = await addressSlot(email, ctx.secrets.tokenKeys[0])
+  const common = choose(addressExists(email), accountBudget(email), slotBudget(slot))
+  const isKnown = device && addressHasPassword(email, device.passwordId)
+  const budget = isKnown
+    ? choose(
+        allOf(isKnown, mayHaveCounter(email, device.id, maxDeviceCounters)),
+        deviceBudget(email, device.id),
+        common,
+      )
+    : common
+  const goesOn = check === 'human' ? undefined : anyOf(isSeriesBelow(attemptsWithoutTurnstile), isKnown)
+  return { budget, conditions: { goesOn } }
+}
+
+/** @throws {AppError} `rate_limited`, with the seconds to wait; as `notHuman`, when only the challenge is missing */
+export function assertClaimed(ctx: Ctx, { claimed, counter }: ClaimRows, check: HumanCheck = 'human'): CountedAttempt {
+  if (claimed[0]) return { budget: claimed[0].key, series: claimed[0].series, inARow: claimed[0].count }
   // An attempt is refused only because of a series, so there is a counter.
   const { count, allowedAt } = counter[0]!
   const waitMs = count < passwordAttempts.free ? 0 : allowedAt.getTime() - ctx.now().getTime()

@@ -1,6 +1,6 @@
 /**
  * Ceilings on what one network, one user and all strangers together may leave in the database in a day or an hour, so that
- * nobody can fill it. None of them concerns a right password, a refresh, or an act that frees space.
+ * nobody can fill it. None of them concerns a sign-in, a refresh, or an act that frees space.
  */
 import { ceilings } from '../../config/policy.ts'
 import type { Ctx } from '../../context.ts'

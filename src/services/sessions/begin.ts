@@ -37,7 +37,7 @@ export interface PasswordProof {
   /** `undefined` for a device that is not known. */
   device: Device | undefined
   /** Where the attempt was counted; its series ends. */
-  budget: Expression
+  budget: string
 }
 
 export interface SessionStart {

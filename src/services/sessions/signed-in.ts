@@ -45,5 +45,5 @@ export async function findSignedInForPassword(
   const rows = await claimPasswordAttempt(ctx, { budget, conditions: { guard } }, run, ({ user: [found] }) => !found)
   const [[user], [session]] = [rows.user, rows.session]
   if (!user || !session) return undefined
-  return { user, session, attempt: assertClaimed(ctx, accountBudget(user.email), rows) }
+  return { user, session, attempt: assertClaimed(ctx, rows) }
 }

@@ -1,36 +1,20 @@
 import type { Ctx } from '../../context.ts'
 import { type PasswordVerdict, type StoredHash, hashPassword, verifyPassword } from '../../crypto/password.ts'
-import { uuidv7 } from '../../crypto/random.ts'
 import { AppError } from '../../errors.ts'
 import type { ProblemCode } from '../../problems.ts'
-import {
-  type CountedAttempt,
-  accountBudget,
-  deleteAttempts,
-  deviceBudget,
-  isSeriesBelow,
-  settleAttempt,
-} from '../../store/attempts.ts'
+import { type CountedAttempt, deleteAttempts, isSeriesBelow, settleAttempt } from '../../store/attempts.ts'
 import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
-import { selectSpent } from '../../store/ceilings.ts'
 import { recordRefusal } from '../../store/condensed-events.ts'
 import { always } from '../../store/db.ts'
 import type { User } from '../../store/schema/users.ts'
 import { canSignIn, passwordIdOf } from '../../store/user-conditions.ts'
 import { selectUserToSignIn } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
-import {
-  type ClaimStatements,
-  assertClaimed,
-  claimOfSignIn,
-  claimPasswordAttempt,
-  takePlaceAsStranger,
-  uncounted,
-} from '../protection/attempts.ts'
-import { aboveCeiling, networkPlace, refusalPlace } from '../protection/ceilings.ts'
+import { type ClaimStatements, assertClaimed, claimOfSignIn, claimPasswordAttempt } from '../protection/attempts.ts'
+import { refusalPlace } from '../protection/ceilings.ts'
 import { type Device, readDevice } from '../protection/devices.ts'
-import { checkHuman, notHuman } from '../protection/human-check.ts'
+import { checkHuman } from '../protection/human-check.ts'
 import { prepareSeriesWarning } from '../protection/series-warning.ts'
 import { type SignInOutcome, beginSession, prepareSession } from '../sessions/begin.ts'
 import { prepareSignInNotice } from './notice.ts'
@@ -57,40 +41,24 @@ export async function signIn(ctx: Ctx, credentials: Credentials): Promise<SignIn
   const { email, password, deviceToken, turnstileToken } = credentials
   const device = await readDevice(ctx, email, deviceToken)
   const check = await checkHuman(ctx, turnstileToken, 'login')
-  const place = networkPlace(ctx, uuidv7(ctx.now()))
-  const run = (claim: ClaimStatements) =>
-    batch(ctx.db, { place: takePlaceAsStranger(ctx, email, place) }, claim, {
-      spent: selectSpent(ctx.db, place),
-      found: selectUserToSignIn(ctx.db, email),
-    })
-  const findKnown = ([found]: readonly Found[]) =>
-    device && found && device.passwordId === passwordIdOf(found.user) ? device : undefined
-  const isAboveCeiling = (rows: { spent: readonly unknown[]; found: readonly Found[] }) =>
-    rows.spent.length > 0 && !findKnown(rows.found)
-  const rows = await claimPasswordAttempt(ctx, claimOfSignIn(email, device, check, place), run, isAboveCeiling)
+  const run = (claim: ClaimStatements) => batch(ctx.db, claim, { found: selectUserToSignIn(ctx.db, email) })
+  const rows = await claimPasswordAttempt(ctx, await claimOfSignIn(ctx, email, device, check), run)
   const [found] = rows.found
-  const known = findKnown(rows.found)
-  const budget = known ? deviceBudget(email, known.id) : accountBudget(email)
-  const isAbove = isAboveCeiling(rows)
-  if (isAbove && check !== 'human') throw notHuman(check)
-  const isClaimed = rows.claimed.length > 0
+  const known = device && found && device.passwordId === passwordIdOf(found.user) ? device : undefined
   // A known device has proven more than a challenge would.
-  const counted = isAbove && !isClaimed ? uncounted(budget) : assertClaimed(ctx, budget, rows, known ? 'human' : check)
+  const counted = assertClaimed(ctx, rows, known ? 'human' : check)
   const ownHash = found?.user.passwordHash ?? null
   // A pending account has no password yet. That of its newest registration stands in, only to choose the answer.
   const standIn = found?.user.status === 'active' ? null : (found?.registeredHash ?? null)
-  const hash = isClaimed ? (ownHash ?? standIn) : null
-  const verdict = await verifyPassword(password, hash, ctx.work, ctx.secrets.peppers)
+  const verdict = await verifyPassword(password, ownHash ?? standIn, ctx.work, ctx.secrets.peppers)
   const attempt: PasswordAttempt = {
     email,
     counted,
-    isAboveCeiling: isAbove,
     device: known,
     userId: found?.user.id ?? null,
     isRight: verdict.matches && ownHash !== null,
     isStandIn: verdict.matches && ownHash === null,
   }
-  if (found && !isClaimed) return refuse(ctx, { ...attempt, userId: null }, 'rate_limited', 'password_attempts')
   if (!found || !verdict.matches) {
     return refuse(ctx, attempt, 'invalid_credentials', found ? 'wrong_password' : 'unknown_address')
   }
@@ -99,13 +67,9 @@ export async function signIn(ctx: Ctx, credentials: Credentials): Promise<SignIn
   return begin(ctx, attempt, user, await rehash(ctx, password, verdict))
 }
 
-type Found = Awaited<ReturnType<typeof selectUserToSignIn>>[number]
-
 interface PasswordAttempt {
   email: string
   counted: CountedAttempt
-  /** Every password that is not right is answered alike then: wrong, locked out or of an unknown address. */
-  isAboveCeiling: boolean
   /** `undefined` for a device that is not known. */
   device: Device | undefined
   userId: string | null
@@ -160,8 +124,7 @@ async function refuse(ctx: Ctx, attempt: PasswordAttempt, code: ProblemCode, rea
     series: deleteAttempts(ctx.db, counted.budget, isRight ? always : isSeriesBelow(1)),
   })
   announce()
-  const isRevealing = code !== 'account_pending' && code !== 'account_suspended'
-  throw attempt.isAboveCeiling && isRevealing ? aboveCeiling(ctx, 'network_ceiling') : new AppError(code, { reason })
+  throw new AppError(code, { reason })
 }
 
 async function rehash(ctx: Ctx, password: string, { needsRehash }: PasswordVerdict): Promise<StoredHash | undefined> {

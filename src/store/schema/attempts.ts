@@ -3,7 +3,7 @@ import { instant } from './columns.ts'
 
 /** Consecutive passwords that were wrong or are being verified. */
 export const attemptCounters = sqliteTable('attempt_counters', {
-  /** The budget: `account:` and the address, whether or not it has an account, or `device:`, the address and the id of a device. */
+  /** The budget: `account:` and an address that has one, `device:`, the address and the id of a device, or `slot:` and a number. */
   key: text('key').primaryKey(),
   count: integer('count').notNull(),
   /** From the last attempt without a pause on: no password is verified before this time. */

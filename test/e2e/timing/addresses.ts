@@ -1,9 +1,14 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { addressSlot } from '../../../src/crypto/address-slot.ts'
+import { parseSecretKeys } from '../../../src/crypto/keys.ts'
 import { bytesOfUuid, newUserShard, uuidv7 } from '../../../src/crypto/random.ts'
 import { users } from '../../../src/store/schema/users.ts'
 import { Api, type Tokens } from '../../../tools/demo/api.ts'
 import { Inbox, nextLink } from '../../../tools/demo/inbox.ts'
 import { type Person, newPerson } from '../../../tools/demo/person.ts'
+import { readDevVars } from '../../../tools/dev/dev-vars.ts'
+import { projectRoot } from '../../../tools/wrangler.ts'
 import type { LocalDatabase, Row } from '../support/local-database.ts'
 
 export const kinds = ['unknown', 'pending', 'active', 'suspended'] as const
@@ -28,13 +33,13 @@ export async function signUpPatterns(url: string, mailboxUrl: string): Promise<P
  *
  * @param isLocked whether wrong passwords have locked them
  */
-export function makeAddresses(
+export async function makeAddresses(
   database: LocalDatabase,
   patterns: Patterns,
   kind: Kind,
   count: number,
   isLocked: boolean,
-): string[] {
+): Promise<string[]> {
   const addresses = Array.from({ length: count }, () => `${randomBytes(12).toString('hex')}@example.com`)
   const pattern = patterns[kind === 'pending' ? 'pending' : 'active'].email
   const copies = (table: string, change: (email: string) => Row) => {
@@ -52,7 +57,15 @@ export function makeAddresses(
   if (kind !== 'unknown') copies('users', () => ({ status: users.status.mapToDriverValue(kind) as number }))
   if (kind === 'pending') copies('registrations', () => ({}))
   const until = Date.now() + 12 * 60 * 60 * 1000
-  const lock = (email: string) => ({ key: `account:${email}`, count: 20, allowed_at: until, updated_at: Date.now() })
-  if (isLocked) database.insert('attempt_counters', addresses.map(lock))
+  if (isLocked) {
+    const [tokenKey] = parseSecretKeys(readDevVars(join(projectRoot, '.dev.vars'))['TOKEN_KEYS'] ?? '')
+    const keyOf = async (email: string) =>
+      kind === 'unknown' ? `slot:${await addressSlot(email, tokenKey)}` : `account:${email}`
+    const keys = new Set(await Promise.all(addresses.map(keyOf)))
+    // Two addresses may share a slot.
+    for (const { key } of database.rows<{ key: string }>('select key from attempt_counters')) keys.delete(key)
+    const lock = (key: string) => ({ key, count: 20, allowed_at: until, updated_at: Date.now() })
+    database.insert('attempt_counters', [...keys].map(lock))
+  }
   return addresses
 }

@@ -65,7 +65,8 @@ await command(async () => {
   try {
     const patterns = await signUpPatterns(url, `http://localhost:${mailboxPort}`)
     await stop(server)
-    const plan = flows.map((flow) => ({ flow, ...addressesFor(database, patterns, flow) }))
+    const plan = []
+    for (const flow of flows) plan.push({ flow, ...(await addressesFor(database, patterns, flow)) })
     server = await start(env)
     const suspects: string[] = []
     console.log(`${'call'.padEnd(18)}${'address'.padEnd(11)}   samples  median ms  greater        p`)
@@ -83,9 +84,12 @@ await command(async () => {
   }
 })
 
-function addressesFor(database: LocalDatabase, patterns: Patterns, { isLocked = false }: Flow) {
+async function addressesFor(database: LocalDatabase, patterns: Patterns, { isLocked = false }: Flow) {
   const make = (kind: Kind, count: number) => makeAddresses(database, patterns, kind, count, isLocked)
-  return { warmUp: make('unknown', warmUps), of: new Map(kinds.map((kind) => [kind, make(kind, samples)])) }
+  const warmUp = await make('unknown', warmUps)
+  const of = new Map<Kind, string[]>()
+  for (const kind of kinds) of.set(kind, await make(kind, samples))
+  return { warmUp, of }
 }
 
 async function start(env: Record<string, string>): Promise<CommandProcess> {

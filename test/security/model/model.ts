@@ -160,7 +160,7 @@ export class Model {
   links: Link[] = []
   outbox: Row[] = []
   devices: Device[] = []
-  /** By budget: an address, or an address and a device. */
+  /** By budget: an address with an account, its slot without one, or an address and a device. */
   tries = new Map<string, Tries>()
   trail: Event[] = []
 
@@ -236,7 +236,8 @@ export class Model {
 
   login(address: string, password: string, device?: Device): Expected {
     const account = this.accountOf(address)
-    const budget = device && this.#isKnown(account, device) ? `${address}:${device.name}` : address
+    const common = account ? address : `slot of ${address}`
+    const budget = device && this.#isKnown(account, device) ? `${address}:${device.name}` : common
     const refused = this.#claim(budget)
     if (refused) return refused
     const standIn = account?.status === 'active' ? undefined : this.#newestAttempt(address)?.password
@@ -391,7 +392,7 @@ export class Model {
       this.#note('user.password_change_refused', 'self')
       return this.#suspect(account.address, account, 'wrong_password')
     }
-    this.tries.delete(account.address)
+    this.#forgetTries(account.address)
     if (older !== null && !isOpen(session, older)) return { outcome: 'invalid_refresh_token' }
     this.#note('user.password_changed', 'self')
     setPassword(account, next)
