@@ -129,8 +129,11 @@ export const ceilings = {
   userWritesPerDay: 1000,
   /** What strangers may leave in all, about: some 700 registrations. */
   strangerKilobytesPerHour: 2000,
-  /** Events about one user. What nothing may refuse, such as a sign-in, is only counted from there on. */
+  /** Events of one type about one user. What nothing may refuse, such as a sign-in, is only counted from there on. */
   userEventsPerHour: 100,
+  userEventsPerDay: 200,
+  /** User agents that one user adds to the table: some browsers on some devices. */
+  userAgentsPerUserAndDay: 5,
 }
 
 // Retention

@@ -1,17 +1,23 @@
 /** Ceilings: how much one subject may do in a period. One statement counts and decides, so callers at once do not exceed it. */
 import { type SQL, and, eq, gte, lt, ne, sql } from 'drizzle-orm'
-import { type Db, always, insertWhere } from './db.ts'
+import { type Db, type Expression, always, choose, insertWhere } from './db.ts'
 import { ceilings } from './schema/ceilings.ts'
 
 /** A place below a ceiling, for one act. */
 export interface Place {
   period: Date
-  subject: Uint8Array<ArrayBuffer>
+  subject: Uint8Array<ArrayBuffer> | Expression
   max: number
   /** The id of the act that asks for it. */
   act: string
   /** How much it counts. The last act may exceed the ceiling by what it counts more than one. */
   weight?: number
+}
+
+/** The first of two subjects if the condition holds, otherwise the second. It may not change within the batch. */
+export function chooseSubject(condition: SQL, ...subjects: [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>]) {
+  const [subject, otherwise] = subjects.map((bytes) => sql`${sql.param(bytes, ceilings.subject)}`) as [SQL, SQL]
+  return choose(condition, subject, otherwise)
 }
 
 /** Takes a place if `guard` holds and there is one. It returns a row only then. */

@@ -1,6 +1,6 @@
 /**
- * Events that somebody can cause again and again. From a number in an hour on they are not kept one by one: one of them says
- * in its detail how many it stands for.
+ * Events that somebody can cause again and again. From a number on they are not kept one by one: one of them says in its
+ * detail how many it stands for.
  */
 import { type SQL, and, ne, sql } from 'drizzle-orm'
 import { uuidv7Floor } from '../crypto/random.ts'
@@ -8,17 +8,28 @@ import { insertAuditEvent } from './audit.ts'
 import type { NewAuditEvent } from './audit-rows.ts'
 import { type Place, hasPlace, lastOf, takePlaceOrCount } from './ceilings.ts'
 import { type Db, always, idList, idParam } from './db.ts'
-import { auditEvents } from './schema/audit.ts'
+import { type AuditEvent, type AuditType, auditEvents } from './schema/audit.ts'
+
+/**
+ * What `condenseEvents` may count. No other event is ever left out, so nobody hides a theft, a new password or a suspension
+ * behind noise.
+ */
+const condensed: ReadonlySet<AuditType> = new Set<AuditType>([
+  'user.signed_in',
+  'user.profile_updated',
+  'session.ended',
+  'session.refresh_repeated',
+])
+
+const hourMs = 60 * 60 * 1000
+const dayMs = 24 * hourMs
 
 const counted = {
   detail: sql`json_set(coalesce(${auditEvents.detail}, '{}'), '$.count',
     coalesce(${auditEvents.detail} ->> '$.count', 1) + 1)`,
 }
 
-/**
- * Records a refusal. Of those that share the place, the first ones below its ceiling are kept; the last of them counts the
- * others.
- */
+/** Records a refusal. Of those that share the place, the first one is kept. It counts the others. */
 export function recordRefusal(db: Db, event: NewAuditEvent, place: Place) {
   return {
     place: takePlaceOrCount(db, place, always),
@@ -31,15 +42,23 @@ export function recordRefusal(db: Db, event: NewAuditEvent, place: Place) {
 }
 
 /**
- * For the end of a batch: takes out the events that it made when their user has had more than `max` in this hour, and counts
- * them in one event of their type for this hour. Until then they guarded the other statements of the batch.
+ * For the end of a batch: takes out the events that it made when their user has had too many of their type, and counts them
+ * in one event of this type for this hour. Until then they guarded the other statements of the batch.
  *
+ * @param max how many of a type are kept
  * @param isKept when all of them stay, whatever the number
  */
-export function condenseEvents(db: Db, at: Date, ids: readonly string[], max: number, isKept: SQL = sql`false`) {
-  const start = uuidv7Floor(new Date(at.getTime() - (at.getTime() % (60 * 60 * 1000))))
-  const isOver = sql`exists (select 1 from audit_events as had
-    where had.user_id = audit_events.user_id and had.id >= ${idParam(start)} limit 1 offset ${max})`
+export function condenseEvents(
+  db: Db,
+  at: Date,
+  events: readonly Pick<NewAuditEvent, 'id' | 'type'>[],
+  max: { hour: number; day: number },
+  isKept: SQL = sql`false`,
+) {
+  const ids = events.filter(({ type }) => condensed.has(type)).map(({ id }) => id)
+  const of = { id: sql`audit_events.id`, userId: sql`audit_events.user_id`, type: sql`audit_events.type` }
+  const start = startId(at, hourMs)
+  const isOver = sql`(${hasOthers(of, start, max.hour)} or ${hasOthers(of, startId(at, dayMs), max.day)})`
   const excess = sql`audit_events.id in ${idList(ids)} and ${isOver} and not ${isKept}`
   // It follows from hour, type and user, so the insert that finds it there counts.
   const id = sql`unhex(${start.replaceAll('-', '').slice(0, 13)} || printf('%03x', type) || substr(hex(user_id), 17))`
@@ -53,4 +72,25 @@ export function condenseEvents(db: Db, at: Date, ids: readonly string[], max: nu
       .onConflictDoUpdate({ target: auditEvents.id, set: counted }),
     dropped: db.delete(auditEvents).where(excess),
   }
+}
+
+/** The user has had at least `max` other events of this type on this day. */
+export function hasManyOthers({ id, at, type, userId }: AuditEvent, max: number): SQL {
+  // The same statement with and without a user.
+  const of = {
+    id: idParam(id),
+    userId: userId === null ? sql`${null}` : idParam(userId),
+    type: sql`${sql.param(type, auditEvents.type)}`,
+  }
+  return hasOthers(of, startId(at, dayMs), max)
+}
+
+function hasOthers({ id, userId, type }: Record<'id' | 'userId' | 'type', SQL>, start: string, max: number): SQL {
+  return sql`exists (select 1 from audit_events as had where had.user_id = ${userId} and had.id >= ${idParam(start)}
+    and had.id <> ${id} and +had.type = ${type} limit 1 offset ${max - 1})`
+}
+
+/** Where the ids of this hour or day begin. */
+function startId(at: Date, ms: number): string {
+  return uuidv7Floor(new Date(at.getTime() - (at.getTime() % ms)))
 }

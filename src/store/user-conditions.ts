@@ -62,11 +62,6 @@ export function addressExists(email: string): SQL {
   return sql`exists (select 1 from ${users} where ${eq(users.email, email)})`
 }
 
-/** The user with this address may sign in. */
-export function addressIsActive(email: string): SQL {
-  return sql`exists (select 1 from ${users} where ${and(eq(users.email, email), eq(users.status, 'active'))})`
-}
-
 /** The user has one of these roles. */
 export function hasRoleAmong(id: string, among: readonly Role[]): SQL {
   return userExists(id, inArray(users.role, [...among]))

@@ -37,7 +37,9 @@ describe('a client that hangs up', () => {
     await ada.login({ email, password: 'wrong' }).refused(401, 'invalid_credentials')
     await write('update attempt_counters set count = 9')
     await hangUp(clock.now, '/auth/login', { email, password: 'wrong again' })
-    expect(await rowsOf('audit_events', "type = 'user.sign_in_refused'")).toHaveLength(2)
+    expect(await rowsOf('audit_events', "type = 'user.sign_in_refused'")).toMatchObject([
+      { detail: JSON.stringify({ reason: 'wrong_password', count: 2 }) },
+    ])
     expect(await rowsOf('emails', "template = 'sign_in_attempts'")).toHaveLength(1)
     expect(await attempts()).toEqual([{ count: 10, in_flight: 0 }])
   })

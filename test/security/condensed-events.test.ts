@@ -1,8 +1,8 @@
 /** The trail is bounded: what can be caused again and again is counted, and what changes nothing leaves no event. */
 import { describe, expect } from 'vitest'
-import { ceilings, passwordAttempts } from '../../src/config/policy.ts'
+import { ceilings } from '../../src/config/policy.ts'
 import { expectOk } from '../support/answers.ts'
-import { hour, minute } from '../support/clock.ts'
+import { day, hour, minute } from '../support/clock.ts'
 import { it } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { goodPassword, otherPassword } from '../support/person.ts'
@@ -10,6 +10,7 @@ import { insertAuditEvents } from '../support/rows.ts'
 import { type Answer } from '../support/service.ts'
 import { observe, rowsOf } from '../support/state.ts'
 import { uuidv7 } from '../../src/crypto/random.ts'
+import type { AuditType } from '../../src/store/schema/audit.ts'
 
 const from = (address: string) => ({ headers: { 'CF-Connecting-IP': address } })
 const refused = () => rowsOf('audit_events', "type = 'user.sign_in_refused'")
@@ -61,40 +62,67 @@ describe('refused sign-ins for addresses without an account', () => {
   })
 })
 
-describe('the events of a user', () => {
-  /** So many of them that as many as these are left for this hour. */
-  async function fill(userId: string, now: Date, left: number): Promise<void> {
-    const count = ceilings.userEventsPerHour - left
-    const rows = Array.from({ length: count }, () => ({ id: uuidv7(now), type: 'user.signed_in' as const, userId }))
-    await insertAuditEvents(rows)
-  }
-
-  it('are kept one by one for wrong passwords, as somebody may look through them', async ({ ada, anonymous }) => {
+describe('refusals about a user', () => {
+  it('are one event for each hour, network, type and reason, which the owner sees', async ({
+    ada,
+    anonymous,
+    clock,
+  }) => {
     captureLog()
     const wrong = { email: ada.email, password: otherPassword }
-    for (let attempt = 0; attempt < passwordAttempts.free; attempt++) await anonymous.login(wrong).answer
-    expect((await refused()).map(detailOf)).toEqual(
-      Array.from({ length: passwordAttempts.free }, () => ({ reason: 'wrong_password' })),
-    )
-  })
-
-  it('are counted from a number in an hour on: refusals that sign-ins start anew', async ({ ada, anonymous }) => {
-    captureLog()
-    const rounds = Math.ceil(ceilings.userEventsPerHour / (passwordAttempts.free - 1)) + 3
-    for (let round = 0; round < rounds; round++) {
-      for (let attempt = 1; attempt < passwordAttempts.free; attempt++) {
-        await anonymous.login({ email: ada.email, password: otherPassword }).refused(401, 'invalid_credentials')
-      }
-      await ada.signIn()
+    for (const address of ['198.51.100.1', '192.0.2.1', '198.51.100.9']) {
+      await anonymous.from(from(address)).login(wrong).refused(401, 'invalid_credentials')
+      clock.advance(minute)
     }
-    const events = await refused()
-    expect(events).toHaveLength(ceilings.userEventsPerHour)
-    const counted = rounds * (passwordAttempts.free - 1) - events.length + 1
-    expect(events.map(detailOf)).toContainEqual({ reason: 'wrong_password', count: counted })
+    await ada.from(from('192.0.2.9')).deleteMe(otherPassword).refused(403, 'wrong_password')
+    const { events } = await ada.activity()
+    const seen = events
+      .filter(({ type }) => type.endsWith('_refused'))
+      .map(({ type, ip, detail }) => [type, ip, detail])
+    expect(seen).toEqual([
+      ['user.deletion_refused', '192.0.2.9', null],
+      ['user.sign_in_refused', '192.0.2.1', { reason: 'wrong_password' }],
+      ['user.sign_in_refused', '198.51.100.1', { reason: 'wrong_password', count: 2 }],
+    ])
   })
 
+  it('are counted exactly when twenty come at once', async ({ people, anonymous }) => {
+    captureLog()
+    for (let round = 0; round < 10; round++) {
+      const { email, id } = await people.signUp(`person-${round}@example.com`)
+      const callers = Array.from({ length: 20 }, () => anonymous.login({ email, password: otherPassword }).answer)
+      const wrong = (await Promise.all(callers)).filter(({ status }) => status === 401)
+      const events = (await refused()).filter((event) => event['user_id'] === id).map(detailOf)
+      expect(events).toEqual([{ reason: 'wrong_password', count: wrong.length }])
+    }
+  })
+
+  it('share one event for all networks from a number in a day on', async ({ ada, anonymous, clock }) => {
+    captureLog()
+    await fill(ada.id, clock.now(), ceilings.userEventsPerDay - 1, 'user.sign_in_refused')
+    for (let network = 0; network < 4; network++) {
+      const caller = anonymous.from(from(`198.51.${network}.1`))
+      await caller.login({ email: ada.email, password: otherPassword }).refused(401, 'invalid_credentials')
+      clock.advance(minute)
+    }
+    const added = (await refused()).filter(({ ip }) => ip !== null)
+    expect(added.map(({ ip, detail }) => [ip, detailOf({ detail })])).toEqual([
+      ['198.51.0.1', { reason: 'wrong_password' }],
+      ['198.51.1.1', { reason: 'wrong_password', count: 3 }],
+    ])
+  })
+})
+
+/** So many events of a user at one moment. */
+async function fill(userId: string, now: Date, count: number, ...types: AuditType[]): Promise<void> {
+  const ofType = (type: AuditType) => Array.from({ length: count }, () => ({ id: uuidv7(now), type, userId }))
+  for (const type of types) await insertAuditEvents(ofType(type))
+}
+
+describe('the events of a user', () => {
   it('are counted from a number in an hour on: sign-ins, ends of sessions, repetitions', async ({ ada, clock }) => {
-    await fill(ada.id, clock.now(), 0)
+    const { userEventsPerHour: count } = ceilings
+    await fill(ada.id, clock.now(), count, 'user.signed_in', 'session.ended', 'session.refresh_repeated')
     const before = await rowsOf('audit_events')
     for (let round = 0; round < 3; round++) {
       const session = await ada.signIn()
@@ -109,11 +137,18 @@ describe('the events of a user', () => {
       await moved.refresh().refused(401, 'refresh_token_reused')
     }
     const added = (await rowsOf('audit_events')).filter(({ id }) => !before.some((event) => event['id'] === id))
+    const theft = {
+      type: 'session.reuse_detected',
+      user_id: ada.id,
+      detail: expect.objectContaining({ reason: 'late' }),
+    }
     expect(added.map(({ type, user_id, detail }) => ({ type, user_id, detail: detailOf({ detail }) }))).toEqual([
       { type: 'user.signed_in', user_id: ada.id, detail: { count: 12 } },
       { type: 'session.ended', user_id: ada.id, detail: { count: 9 } },
       { type: 'session.refresh_repeated', user_id: ada.id, detail: { count: 3 } },
-      { type: 'session.reuse_detected', user_id: ada.id, detail: { count: 3 } },
+      theft,
+      theft,
+      theft,
     ])
     expect(await ada.activity()).toBeTruthy()
     clock.advance(hour)
@@ -124,8 +159,52 @@ describe('the events of a user', () => {
     })
   })
 
+  it('are counted from a number in a day on', async ({ ada, clock }) => {
+    const midnight = new Date(Math.ceil(clock.now().getTime() / day) * day)
+    clock.advance(midnight.getTime() - clock.now().getTime() + 5 * hour)
+    await fill(ada.id, midnight, ceilings.userEventsPerDay - 1, 'user.signed_in')
+    for (let n = 0; n < 3; n++) await ada.signIn()
+    const added = await rowsOf('audit_events', "type = 'user.signed_in' and detail is not null")
+    expect(added.map(detailOf)).toEqual([{ count: 2 }, { session_id: expect.any(String) }])
+    clock.advance(day)
+    await ada.signIn()
+    expect((await rowsOf('audit_events')).map(detailOf).at(-1)).toEqual({ session_id: expect.any(String) })
+  })
+
+  it('do not hide events of other types', async ({ ada, clock }) => {
+    await fill(ada.id, clock.now(), ceilings.userEventsPerDay, 'user.profile_updated', 'user.signed_in')
+    await (await ada.from(from('198.51.100.9')).renewed()).logout()
+    expect(await rowsOf('audit_events', "type = 'session.ended'")).toMatchObject([
+      { ip: '198.51.100.9', detail: expect.stringContaining('session_id') },
+    ])
+  })
+
+  it('do not hide a theft after a thief made noise with the session', async ({ ada, clock }) => {
+    captureLog()
+    const thief = await ada.from(from('198.51.100.66')).renewed()
+    for (let place = 0; place < ceilings.userEventsPerHour + 3; place++) await thief.updateMe({ bio: `noise ${place}` })
+    clock.advance(minute)
+    await thief.renewed()
+    await ada.refresh().refused(401, 'refresh_token_reused')
+    const stolenAt = clock.now().toISOString()
+    clock.advance(minute)
+    const { events } = await (await ada.signIn()).activity()
+    expect(events.slice(0, 2)).toMatchObject([
+      { type: 'user.signed_in' },
+      {
+        type: 'session.reuse_detected',
+        at: stolenAt,
+        request_id: expect.any(String),
+        detail: { session_id: ada.sessionId, reason: expect.any(String) },
+      },
+    ])
+    const updates = await rowsOf('audit_events', "type = 'user.profile_updated'")
+    expect(updates).toHaveLength(ceilings.userEventsPerHour + 1)
+    expect(updates.map(detailOf)).toContainEqual({ count: 3 })
+  })
+
   it('include a sign-in from a new place, however many there are', async ({ ada, anonymous, clock }) => {
-    await fill(ada.id, clock.now(), 0)
+    await fill(ada.id, clock.now(), ceilings.userEventsPerHour, 'user.signed_in')
     const elsewhere = anonymous.from({ ...from('198.51.100.9'), country: 'NZ' })
     await elsewhere.login({ email: ada.email, password: goodPassword })
     expect(await rowsOf('audit_events', "country = 'NZ'")).toMatchObject([{ type: 'user.signed_in' }])

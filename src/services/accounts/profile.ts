@@ -7,7 +7,7 @@ import type { User } from '../../store/schema/users.ts'
 import { isSignedIn, selectSignedInUser } from '../../store/sessions.ts'
 import { differsFrom } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
-import { auditEvent } from '../audit/trail.ts'
+import { auditEvent, condense } from '../audit/trail.ts'
 import { aboveCeiling, userPlace } from '../protection/ceilings.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 
@@ -40,6 +40,7 @@ export async function updateOwnProfile(ctx: Ctx, { user, session }: Principal, c
     decided: insertAuditEvent(ctx.db, event, hasPlace(place)),
     updated: updateUser(ctx.db, user.id, { ...given, updatedAt: event.at }, happened(event.id)),
     acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
+    ...condense(ctx, [event]),
   })
   const [current] = rows.acting
   if (!current) throw invalidToken('ended_meanwhile')

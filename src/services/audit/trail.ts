@@ -25,13 +25,13 @@ export function auditEvent(ctx: Ctx, type: AuditType, { actorId = null, userId =
 
 /**
  * For the end of a batch that may be caused again and again and that nothing refuses, such as a sign-in: its events stay as
- * long as their user has had few in this hour. From then on they are counted.
+ * long as their user has had few of their type in this hour and on this day. From then on they are counted.
  *
  * @param isKept when they stay, whatever the number
  */
-export function condense(ctx: Ctx, events: readonly Pick<AuditEvent, 'id'>[], isKept?: Expression) {
-  const ids = events.map(({ id }) => id)
-  return condenseEvents(ctx.db, ctx.now(), ids, ceilings.userEventsPerHour, isKept)
+export function condense(ctx: Ctx, events: readonly Pick<AuditEvent, 'id' | 'type'>[], isKept?: Expression) {
+  const { userEventsPerHour: hour, userEventsPerDay: day } = ceilings
+  return condenseEvents(ctx.db, ctx.now(), events, { hour, day }, isKept)
 }
 
 export async function listAudit(ctx: Ctx, filter: AuditFilter, limit: number): Promise<Page<AuditEvent>> {

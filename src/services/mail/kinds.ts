@@ -105,7 +105,16 @@ const table = {
     plan: ({ params: { role } }) => role && say({ template: 'role_changed', role }),
   },
   session_reuse: reportIncident('session_reuse'),
-  sign_in_attempts: reportIncident('sign_in_attempts'),
+  // Wrong passwords at an address without an account write the same row, and it is skipped.
+  sign_in_attempts: {
+    budget: 'sign_in_attempts',
+    asks: 'user',
+    needsOrigin: true,
+    plan: ({ id, params }, { user }) =>
+      user?.status === 'active'
+        ? say({ template: 'sign_in_attempts', at: timeOf(id), from: readWhereabouts(params) }, user.id)
+        : undefined,
+  },
   new_sign_in: reportIncident('new_sign_in'),
 } satisfies Record<string, Kind>
 

@@ -8,7 +8,8 @@ import { bytesOfUuid } from '../../crypto/random.ts'
 import { AppError, unavailable } from '../../errors.ts'
 import { bytesOfIp } from '../../ip-address.ts'
 import { type Reason, reasons } from '../../reasons.ts'
-import type { Place } from '../../store/ceilings.ts'
+import { type Place, chooseSubject } from '../../store/ceilings.ts'
+import { hasManyOthers } from '../../store/condensed-events.ts'
 import { type AuditEvent, auditCodes } from '../../store/schema/audit.ts'
 import { assertRoomForStrangers } from './room.ts'
 
@@ -16,7 +17,7 @@ const hourMs = 60 * 60 * 1000
 const dayMs = 24 * hourMs
 
 // Subjects differ in length: 1 byte for all, 3 or 6 for a network, 4 or 7 for its resets, 5 or 8 for its refusals,
-// 16 to 18 for a user.
+// 16 or 17 for a user, 19 and more for refusals about a user.
 
 /** Everything that is not an address shares one ceiling. */
 const unreadable = Uint8Array.of(0)
@@ -68,14 +69,24 @@ export function strangerPlace(ctx: Ctx, act: string, given: object, isBinding: b
 }
 
 /**
- * For the event of a refusal: one for each network and reason when it is about nobody, and as many as a person looks through
- * when it is about a user.
+ * For the event of a refusal: one for each network, user or none, type and reason. With and without a user the same rows are
+ * written, so that the time of the answer does not tell who has an account. When a user has had many from different
+ * networks, the others share one place.
  */
-export function refusalPlace(ctx: Ctx, { id: act, type, userId, detail }: AuditEvent): Place {
+export function refusalPlace(ctx: Ctx, event: AuditEvent): Place {
+  const { id: act, type, userId, detail } = event
   const code = [auditCodes[type], reasons.indexOf(detail?.['reason'] as Reason)]
-  const [subject, max] =
-    userId === null ? [[...networkOf(ctx), ...code], 1] : [[...bytesOfUuid(userId), 2, 0], ceilings.userEventsPerHour]
-  return { ...period(ctx, hourMs), subject: Uint8Array.from(subject), max: strangerMax(ctx, max), act }
+  const user = userId === null ? [] : bytesOfUuid(userId)
+  const subjectOf = (network: Uint8Array) => Uint8Array.of(...user, ...network, ...code)
+  const isMany = hasManyOthers(event, ceilings.userEventsPerDay)
+  const subject = chooseSubject(isMany, subjectOf(everybody), subjectOf(networkOf(ctx)))
+  return { ...period(ctx, hourMs), subject, max: 1, act }
+}
+
+/** For a user agent that the user is the first to sign in with. */
+export function userAgentPlace(ctx: Ctx, userId: string, act: string): Place {
+  const subject = Uint8Array.of(...bytesOfUuid(userId), 2)
+  return { ...period(ctx, dayMs), subject, max: ceilings.userAgentsPerUserAndDay, act }
 }
 
 function period(ctx: Ctx, ms: number): Pick<Place, 'period'> {

@@ -3,17 +3,15 @@ import { warnedAttempts } from '../../config/policy.ts'
 import { type CountedAttempt, settleAttempt } from '../../store/attempts.ts'
 import { batch } from '../../store/batch.ts'
 import { recordRefusal } from '../../store/condensed-events.ts'
-import { allOf, always, never } from '../../store/db.ts'
+import { always, never } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
 import type { User } from '../../store/schema/users.ts'
-import { addressIsActive } from '../../store/user-conditions.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { refusalPlace } from './ceilings.ts'
 
 export interface WrongPassword {
   email: string
-  userId: string | null
   /** How many wrong passwords in a row, this one included, wherever they were tried. */
   attemptsInARow: number
 }
@@ -21,12 +19,13 @@ export interface WrongPassword {
 /**
  * Prepares the email that warns the owner of an account about a series of wrong passwords and offers a reset. The statement
  * has to run, and `announce` to be called, for an address without an account too, so that both look the same from outside.
+ * Delivery looks up the account, and skips that email.
  */
-export function prepareSeriesWarning(ctx: Ctx, { email, userId, attemptsInARow }: WrongPassword) {
-  const warning = newEmail(ctx, 'sign_in_attempts', email, userId)
+export function prepareSeriesWarning(ctx: Ctx, { email, attemptsInARow }: WrongPassword) {
+  const warning = newEmail(ctx, 'sign_in_attempts', email, null)
   const isDue = warnedAttempts.includes(attemptsInARow)
   return {
-    insertWarning: insertEmail(ctx.db, warning, allOf(isDue ? always : never, addressIsActive(email))),
+    insertWarning: insertEmail(ctx.db, warning, isDue ? always : never),
     announce: () => {
       if (isDue) announceEmail(ctx, warning)
     },
@@ -37,10 +36,10 @@ export function prepareSeriesWarning(ctx: Ctx, { email, userId, attemptsInARow }
 export async function recordWrongPassword(
   ctx: Ctx,
   event: AuditEvent,
-  { id: userId, email }: Pick<User, 'id' | 'email'>,
+  { email }: Pick<User, 'email'>,
   attempt: CountedAttempt,
 ): Promise<void> {
-  const { insertWarning, announce } = prepareSeriesWarning(ctx, { email, userId, attemptsInARow: attempt.inARow })
+  const { insertWarning, announce } = prepareSeriesWarning(ctx, { email, attemptsInARow: attempt.inARow })
   const settled = settleAttempt(ctx.db, attempt, { isGivenBack: false, now: event.at })
   await batch(ctx.db, recordRefusal(ctx.db, event, refusalPlace(ctx, event)), { insertWarning, settled })
   announce()

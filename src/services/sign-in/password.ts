@@ -116,7 +116,7 @@ async function begin(
 async function refuse(ctx: Ctx, attempt: PasswordAttempt, code: ProblemCode, reason: Reason): Promise<never> {
   const { email, counted, userId, isRight, isStandIn } = attempt
   const event = auditEvent(ctx, 'user.sign_in_refused', { userId, detail: { reason } })
-  const wrong = { email, userId, attemptsInARow: isRight || isStandIn ? 0 : counted.inARow }
+  const wrong = { email, attemptsInARow: isRight || isStandIn ? 0 : counted.inARow }
   const { insertWarning, announce } = prepareSeriesWarning(ctx, wrong)
   await batch(ctx.db, recordRefusal(ctx.db, event, refusalPlace(ctx, event)), {
     warning: insertWarning,

@@ -131,6 +131,8 @@ interface Event {
   by: Doer
   /** Whether it is about an account. */
   hasUser: boolean
+  /** What further refusals of the hour have in common with this one. */
+  refusal?: { account: Account | undefined; reason: Outcome; network: Place['network'] }
 }
 
 type Doer = 'self' | 'admin' | 'nobody'
@@ -205,8 +207,8 @@ export class Model {
     if (account.status !== 'pending' || !attempt || !this.attempts.includes(attempt)) return { outcome: 'invalid_link' }
     if (refused) return refused
     if (password !== attempt.password) {
-      this.#note('user.activation_refused', 'nobody')
-      return this.#suspect(account.address, account, 'invalid_credentials')
+      this.#noteRefusal('user.activation_refused', 'nobody', account, 'invalid_credentials')
+      return this.#suspect(account.address, account.address, 'invalid_credentials')
     }
     this.#note('user.activated', 'self')
     Object.assign(account, { status: 'active', wasActivated: true })
@@ -242,14 +244,15 @@ export class Model {
     if (refused) return refused
     const standIn = account?.status === 'active' ? undefined : this.#newestAttempt(address)?.password
     if (!account || password !== (account.password ?? standIn)) {
-      this.#note('user.sign_in_refused', 'nobody', account !== undefined)
-      return this.#suspect(budget, account, 'invalid_credentials')
+      this.#noteRefusal('user.sign_in_refused', 'nobody', account, 'invalid_credentials')
+      return this.#suspect(budget, address, 'invalid_credentials')
     }
     if (account.password === null) this.#giveBack(budget)
     else this.tries.delete(budget)
     if (account.status !== 'active') {
-      this.#note('user.sign_in_refused', 'nobody')
-      return { outcome: account.status === 'pending' ? 'account_pending' : 'account_suspended' }
+      const outcome = account.status === 'pending' ? 'account_pending' : 'account_suspended'
+      this.#noteRefusal('user.sign_in_refused', 'nobody', account, outcome)
+      return { outcome }
     }
     this.#note('user.signed_in', 'self')
     if (device && this.#isKnown(account, device)) this.#endEarlier(account, device)
@@ -274,9 +277,9 @@ export class Model {
   }
 
   /** A wrong password, wherever it was tried. */
-  #suspect(budget: string, account: Account | undefined, outcome: Outcome): Expected {
-    const isTold = [10, 100].includes(this.tries.get(budget)!.count) && account?.status === 'active'
-    const row = isTold ? this.#ask('signInAttempts', account.address) : undefined
+  #suspect(budget: string, address: string, outcome: Outcome): Expected {
+    const isTold = [10, 100].includes(this.tries.get(budget)!.count)
+    const row = isTold ? this.#ask('signInAttempts', address) : undefined
     return told(outcome, row)
   }
 
@@ -389,8 +392,8 @@ export class Model {
     const refused = this.#claim(account.address)
     if (refused) return refused
     if (password !== account.password) {
-      this.#note('user.password_change_refused', 'self')
-      return this.#suspect(account.address, account, 'wrong_password')
+      this.#noteRefusal('user.password_change_refused', 'self', account, 'wrong_password', from.network)
+      return this.#suspect(account.address, account.address, 'wrong_password')
     }
     this.#forgetTries(account.address)
     if (older !== null && !isOpen(session, older)) return { outcome: 'invalid_refresh_token' }
@@ -415,8 +418,8 @@ export class Model {
     const refused = this.#claim(account.address)
     if (refused) return refused
     if (password !== account.password) {
-      this.#note('user.deletion_refused', 'self')
-      return this.#suspect(account.address, account, 'wrong_password')
+      this.#noteRefusal('user.deletion_refused', 'self', account, 'wrong_password')
+      return this.#suspect(account.address, account.address, 'wrong_password')
     }
     this.#note('user.deleted', 'self')
     return { outcome: 204, ...this.#erase(account) }
@@ -503,8 +506,9 @@ export class Model {
 
   #write(row: Row): ExpectedMail | undefined {
     const { address, template } = row
-    if (isNotice(template)) return { to: address, subject: notices[template], row }
     const account = this.accountOf(address)
+    if (template === 'signInAttempts' && account?.status !== 'active') return undefined
+    if (isNotice(template)) return { to: address, subject: notices[template], row }
     switch (template) {
       case 'registration':
         if (account && account.status !== 'pending') return { to: address, subject: subjects.accountExists, row }
@@ -637,12 +641,28 @@ export class Model {
     return account.wasActivated ? { row: this.#tell('accountDeleted', account.address) } : {}
   }
 
-  #note(type: AuditType, by: Doer, hasUser = true): void {
-    // Of those about nobody, the first one in an hour counts the others.
+  #note(type: AuditType, by: Doer): void {
+    this.trail.push({ type, at: this.now, by, hasUser: true })
+  }
+
+  /** The first one in an hour counts the others. */
+  #noteRefusal(
+    type: AuditType,
+    by: Doer,
+    account: Account | undefined,
+    reason: Outcome,
+    network: Place['network'] = 'home',
+  ): void {
     const hourOf = (at: number) => Math.floor(at / hour)
-    const isCounted = (each: Event) => !hasUser && !each.hasUser && hourOf(each.at) === hourOf(this.now)
-    if (!this.trail.some((each) => each.type === type && isCounted(each)))
-      this.trail.push({ type, at: this.now, by, hasUser })
+    const isSame = ({ refusal, ...each }: Event) =>
+      each.type === type &&
+      hourOf(each.at) === hourOf(this.now) &&
+      refusal?.account === account &&
+      refusal?.reason === reason &&
+      refusal?.network === network
+    if (this.trail.some(isSame)) return
+    const refusal = { account, reason, network }
+    this.trail.push({ type, at: this.now, by, hasUser: account !== undefined, refusal })
   }
 
   #tell(template: Template, address: string, budget = ''): Row {
