@@ -66,13 +66,14 @@ function renewed({ id, now, idleMs, maxMs, from: { userAgent, ...from } }: Renew
     lastUsedAt: now,
     expiresAt: new Date(Math.min(now.getTime() + idleMs, timeOf(id).getTime() + maxMs)),
     ...from,
-    userAgentId: userAgent === null ? null : newestListed(userAgent),
+    userAgentId: userAgent === null ? null : newestListed(userAgent, from.userAgentDigest),
   }
 }
 
-/** A user agent that is not listed leaves the number of the one before it. */
-function newestListed(userAgent: string): SQL {
-  return sql`coalesce(nullif(${userAgentNumber(userAgent)}, ${otherUserAgent}), ${sessions.userAgentId}, ${otherUserAgent})`
+/** One that is not listed leaves the number only if it did not change: a thief must not be shown as the owner's browser. */
+function newestListed(userAgent: string, digest: SessionOrigin['userAgentDigest']): SQL {
+  const same = sql`case when ${sessions.userAgentDigest} is ${sql.param(digest, sessions.userAgentDigest)} then ${sessions.userAgentId} end`
+  return sql`coalesce(nullif(${userAgentNumber(userAgent)}, ${otherUserAgent}), ${same}, ${otherUserAgent})`
 }
 
 /** Of the row: the session has issued the token of this generation and not closed it. */

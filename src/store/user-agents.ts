@@ -1,5 +1,6 @@
 import { type SQL, and, eq, lt, sql } from 'drizzle-orm'
 import { batch } from './batch.ts'
+import { type Place, takePlace } from './ceilings.ts'
 import { auditEvents } from './schema/audit.ts'
 import { otherUserAgent, userAgents } from './schema/user-agents.ts'
 import { type Db, idParam } from './db.ts'
@@ -11,14 +12,19 @@ export function userAgentNumber(text: string | null): SQL {
   return text === null ? sql`null` : sql`coalesce(${listed(text)}, ${otherUserAgent})`
 }
 
+/** Takes a place for a user agent that is not listed, unless `max` are. One user must not fill the table. */
+export function takeUserAgentPlace(db: Db, text: string, place: Place, max: number, guard: SQL) {
+  return takePlace(db, place, sql`${listed(text)} is null and ${rowCount} < ${max} and ${guard}`)
+}
+
 /**
- * The same for the event of a sign-in: one that is not listed gets the number under which `listUserAgent` adds it, unless
- * there are `max` already.
+ * The same as `userAgentNumber` for the event of a sign-in: one that is not listed gets the number under which
+ * `listUserAgent` adds it, if it has a place.
  */
-export function newUserAgentNumber(text: string | null, max: number): SQL {
+export function newUserAgentNumber(text: string | null, isPlaced: SQL): SQL {
   if (text === null) return sql`null`
   const next = sql`(select coalesce(max(id), ${otherUserAgent}) + 1 from user_agents)`
-  return sql`coalesce(${listed(text)}, case when ${rowCount} < ${max} then ${next} else ${otherUserAgent} end)`
+  return sql`coalesce(${listed(text)}, case when ${isPlaced} then ${next} else ${otherUserAgent} end)`
 }
 
 /** Adds the user agent of a sign-in, or notes that it is still in use, once a day. Does nothing without the event. */

@@ -1,12 +1,12 @@
 /** The table of user agents: who may add to it, how many it takes, and how sessions and events show them. */
 import { env } from 'cloudflare:workers'
 import { describe, expect } from 'vitest'
-import { maxUserAgents, retention } from '../../src/config/policy.ts'
+import { ceilings, maxUserAgents, retention } from '../../src/config/policy.ts'
 import type { Caller } from '../support/caller.ts'
 import { day, hour, second } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
 import { it as base } from '../support/fixtures.ts'
-import { goodPassword, otherPassword } from '../support/person.ts'
+import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import { insertUserAgents } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
 import { rowsOf, write } from '../support/state.ts'
@@ -52,20 +52,44 @@ describe('the table of user agents', () => {
     expect(await texts()).toEqual([])
   })
 
-  it('takes no more than its ceiling, whoever signs in at once', async ({ anonymous, ada }) => {
+  it('takes no more than its ceiling, whoever signs in at once', async ({ anonymous, people }) => {
     await fill(maxUserAgents - 3)
-    const { email } = ada
+    const persons: Person[] = []
+    for (const name of ['a', 'b', 'c', 'd']) persons.push(await people.signUp(`${name}@example.com`))
     const signIns = Array.from({ length: 20 }, (_, place) =>
-      anonymous.from(under(`new ${place}`)).login({ email, password: goodPassword }),
+      anonymous.from(under(`new ${place}`)).login({ email: persons[place % 4]!.email, password: goodPassword }),
     )
     await Promise.all(signIns)
     const stored = await texts()
     expect(stored).toHaveLength(maxUserAgents)
     expect(new Set(stored).size).toBe(maxUserAgents)
-    const { sessions } = await ada.sessions()
-    const shown = sessions.map(({ user_agent: shownAs }) => shownAs).filter((shownAs) => shownAs !== null)
+    const lists = await Promise.all(persons.map((person) => person.sessions()))
+    const shown = lists
+      .flatMap(({ sessions }) => sessions.map(({ user_agent: shownAs }) => shownAs))
+      .filter((shownAs) => shownAs !== null)
     expect(shown.filter((shownAs) => shownAs.startsWith('new '))).toHaveLength(3)
     expect(shown.filter((shownAs) => shownAs === 'other')).toHaveLength(17)
+  })
+
+  it('gets no more than a few of one user in a day, however many sign-ins come at once', async ({
+    anonymous,
+    ada,
+    clock,
+    signInUnder,
+  }) => {
+    const { userAgentsPerUserAndDay: max } = ceilings
+    const { email } = ada
+    for (let round = 0; round < 10; round++) {
+      const signIns = Array.from({ length: 20 }, (_, place) =>
+        anonymous.from(under(`${round} ${place}`)).login({ email, password: goodPassword }),
+      )
+      await Promise.all(signIns)
+      expect(await texts()).toHaveLength((round + 1) * max)
+      const before = await texts()
+      await signInUnder(String(before[0]))
+      expect(await texts()).toEqual(before)
+      clock.advance(day)
+    }
   })
 
   it('is written at most once a day for each user agent', async ({ service, clock, signInUnder }) => {
@@ -138,11 +162,19 @@ describe('a user agent that is not listed', () => {
     expect(results).toEqual([{ detail: expect.not.stringContaining('Netscape') }])
   })
 
-  it('leaves the session that it refreshes under the user agent of before', async ({ signInUnder }) => {
+  it('is shown as other once it refreshes a session, so that a thief is not shown as the owner', async ({
+    signInUnder,
+  }) => {
+    const shownIn = async (session: Awaited<ReturnType<typeof signInUnder>>) =>
+      (await session.sessions()).sessions.find(({ current }) => current)!.user_agent
     const session = await signInUnder('Netscape/4')
-    const renewed = await session.from(under('Made up/1')).renewed()
-    const { sessions } = await renewed.sessions()
-    expect(sessions.find(({ current }) => current)!.user_agent).toBe('Netscape/4')
+    const renewed = await session.renewed()
+    expect(await shownIn(renewed)).toBe('Netscape/4')
+    const stolen = await renewed.from(under('Made up/1')).renewed()
+    expect(await shownIn(stolen)).toBe('other')
+    const again = await stolen.renewed()
+    expect(await shownIn(again)).toBe('other')
+    expect(await shownIn(await again.from(under('Netscape/4')).renewed())).toBe('Netscape/4')
   })
 
   it('is named in the email about a sign-in', async ({ service, inbox, anonymous, ada }) => {
@@ -190,7 +222,7 @@ describe('the cleanup', () => {
 })
 
 describe('a sign-in', () => {
-  it('costs no round trip more for a new user agent, and two rows', async ({ ada, signInUnder }) => {
+  it('costs no round trip more for a new user agent, and three rows', async ({ ada, signInUnder }) => {
     await signInUnder('Netscape/4')
     const meter = countCosts(env)
     const service = startService({ env: meter.bindings })
@@ -202,7 +234,7 @@ describe('a sign-in', () => {
     const known = await signIn('Netscape/4')
     const fresh = await signIn('Opera/9')
     expect(fresh.roundTrips).toBe(known.roundTrips)
-    expect(fresh.rowsWritten).toBe(known.rowsWritten + 2)
+    expect(fresh.rowsWritten).toBe(known.rowsWritten + 3)
     await write('delete from user_agents')
     await fill()
     const unlisted = await signIn('Lynx/2')

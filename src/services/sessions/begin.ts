@@ -4,6 +4,7 @@ import { shardOf, uuidv7 } from '../../crypto/random.ts'
 import { deleteAttempts } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { type Statements, batch } from '../../store/batch.ts'
+import { hasPlace } from '../../store/ceilings.ts'
 import { type Expression, allOf } from '../../store/db.ts'
 import { type NewEmail, emailIsStored, type insertEmail } from '../../store/emails.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
@@ -17,10 +18,11 @@ import {
   isFound,
   oldestBeyond,
 } from '../../store/sessions.ts'
-import { listUserAgent, newUserAgentNumber, userAgentNumber } from '../../store/user-agents.ts'
+import { listUserAgent, newUserAgentNumber, takeUserAgentPlace, userAgentNumber } from '../../store/user-agents.ts'
 import { type UserChanges, selectUser, updateUser } from '../../store/users.ts'
 import { auditEvent, condense } from '../audit/trail.ts'
 import { announceEmail } from '../mail/outbox.ts'
+import { userAgentPlace } from '../protection/ceilings.ts'
 import { type Device, issueDeviceToken, newDevice } from '../protection/devices.ts'
 import { promoteFirstAdmin } from './bootstrap-admin.ts'
 import { sessionOrigin } from './origin.ts'
@@ -112,14 +114,18 @@ export async function beginSession(ctx: Ctx, start: SessionStart): Promise<Signe
   const ifDone = happened(event.id)
   const device = proof.device ?? newDevice(proof.passwordId)
   const session = { ...start.session, deviceId: device.id }
+  const place = userAgentPlace(ctx, user.id, event.id)
   const decided = {
     ...event,
     ...(proof.device && describeReplacement(session, event.at)),
-    userAgentId: newUserAgentNumber(userAgent, maxUserAgents),
+    userAgentId: newUserAgentNumber(userAgent, hasPlace(place)),
   }
   const eviction = limitSessions(ctx, user.id, event.id)
   const rows = await batch(
     ctx.db,
+    {
+      place: userAgent === null ? undefined : takeUserAgentPlace(ctx.db, userAgent, place, maxUserAgents, start.guard),
+    },
     { decided: insertAuditEvent(ctx.db, decided, start.guard), email: email.insert },
     start.statements ?? {},
     { userAgent: userAgent === null ? undefined : listUserAgent(ctx.db, userAgent, event.id, event.at) },
