@@ -118,7 +118,7 @@ export const announceAgainMs = hourSeconds * 1000
 // Ceilings
 
 /**
- * So that nobody fills the database, which ends at 10 GB. CEILING_FACTOR multiplies the first four.
+ * Bounds on what callers leave in the database, which ends at 10 GB. CEILING_FACTOR multiplies the first four.
  */
 export const ceilings = {
   /** Registrations and requests for an activation email, of one network. */

@@ -86,8 +86,8 @@ function wholeNumber(text: string, least: number, most: number): number | undefi
 }
 
 /**
- * A reader for days, from 30 to 3650. Time Travel brings the database back by up to 30 days: events that left it since are there again
- * then, and none may be younger than that (see `archiveNext`).
+ * A reader for days, from 30 to 3650. A restore goes back up to 30 days and brings back the events that were archived since.
+ * So no event may be archived before it is 30 days old (see `archiveNext`).
  */
 export function daysOr(unset: number) {
   return (text: string): number | undefined => {

@@ -53,7 +53,7 @@ export function timeOf(id: string): Date {
   return new Date(parseInt(id.slice(0, 8) + id.slice(9, 13), 16))
 }
 
-/** @throws {TypeError} for a text that is no UUID: an id of a wrong length would match nothing without a word */
+/** @throws {TypeError} for a text that is no UUID: an id of a wrong length would match no row and give no error */
 export function bytesOfUuid(text: string): Uint8Array<ArrayBuffer> {
   if (!isUuid(text)) throw new TypeError(`not a UUID: ${text}`)
   const hex = text.replaceAll('-', '')

@@ -25,7 +25,7 @@ const algorithms = {
   secretKeys: ['HS256'],
 }
 
-/** Of a row: the database knows no other. */
+/** The id of a row: always a UUID. */
 const id = (value: unknown): value is string => typeof value === 'string' && isUuid(value)
 const text = (value: unknown): value is string => typeof value === 'string' && value !== ''
 /** Words separated by spaces; there may be none. */

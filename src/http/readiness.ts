@@ -45,7 +45,7 @@ async function checkRoom(database: D1Database, now: Date): Promise<DatabaseCheck
   const last = probes.get(database)
   const atMs = now.getTime()
   if (last && atMs - last.atMs < probeEveryMs) return last.found
-  // Calls that come meanwhile get the result of before. Waiting for this one, they would hang if it is cancelled.
+  // Calls that come meanwhile get the last result. If they waited for this one, they would hang when it is canceled.
   const probe = { atMs, found: last?.found ?? 'ok' }
   probes.set(database, probe)
   probe.found = await findRoom(database)

@@ -19,8 +19,8 @@ export interface NewAuditEvent extends Omit<AuditEvent, 'userId' | 'actorId' | '
 }
 
 /**
- * Their events keep the text of a user agent that is not listed, in the detail: that of a thief seldom is. They are rare,
- * and nobody causes one without a token.
+ * Events of these types keep the text of an unlisted user agent in their detail: the user agent of a thief is rarely listed.
+ * They are rare, and nobody can cause one without a token.
  */
 const namesUserAgent: ReadonlySet<AuditType> = new Set<AuditType>([
   'user.password_changed',

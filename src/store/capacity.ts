@@ -15,10 +15,10 @@ export async function probeRoom(database: D1Database): Promise<'room' | 'full'> 
   return 'room'
 }
 
-/** What the newest answer said, by database: for this start of the Worker alone, and without a query of its own. */
+/** The size in the newest answer of each database. Each isolate has its own, and no query is made for it. */
 const sizes = new WeakMap<D1Database, { bytes: number; atMs: number }>()
 
-/** An older answer is not believed. The next act goes through, and its answer tells. */
+/** An older size is ignored. The next act is let through, and its answer brings the present size. */
 const believedMs = 60_000
 
 /** Keeps the size that came with an answer, if one did. */

@@ -33,7 +33,7 @@ export function takePlace(db: Db, place: Place, guard: SQL = always) {
 }
 
 /**
- * The same, and counts on when there is none: for an act that must write as much, and so take as long, whether or not it
+ * The same, but it also adds to the count when there is no place: for an act that must write as much, and so take as long, whether or not it
  * gets a place.
  */
 export function takePlaceOrCount(db: Db, { period, subject, max, act: last }: Place, guard: SQL) {

@@ -60,7 +60,7 @@ export function condenseEvents(
   const start = startId(at, hourMs)
   const isOver = sql`(${hasOthers(of, start, max.hour)} or ${hasOthers(of, startId(at, dayMs), max.day)})`
   const excess = sql`audit_events.id in ${idList(ids)} and ${isOver} and not ${isKept}`
-  // It follows from hour, type and user, so the insert that finds it there counts.
+  // Hour, type and user determine the id, so a second insert conflicts with the first one and adds to its count.
   const id = sql`unhex(${start.replaceAll('-', '').slice(0, 13)} || printf('%03x', type) || substr(hex(user_id), 17))`
   return {
     condensed: db

@@ -4,7 +4,7 @@ import { idParam, type Db } from './db.ts'
 import { isOpen } from './emails.ts'
 import { type EmailStatus, emails } from './schema/emails.ts'
 
-/** No count goes further: each reads at most this many entries of an index, those of the open emails together. */
+/** Counts stop here: each reads at most this many entries of an index. The counts of open emails share one such limit. */
 export const countedRows = 10_000
 
 interface Gauge {

@@ -44,7 +44,7 @@ export function trustSchema(database: D1Database): void {
 
 /**
  * Asks until the database was seen to be current: usually once for each start of the Worker. Each request asks for itself,
- * because a promise of another request never settles when that request is cancelled. A database that does not answer is
+ * because a promise of another request never settles when that request is canceled. A database that does not answer is
  * not behind: the call itself will fail.
  *
  * @returns what is missing; undefined when nothing is
@@ -56,7 +56,7 @@ export async function findSchemaGap(database: D1Database): Promise<Omit<SchemaSt
     if (gap.missing.length > 0) return gap
     trustSchema(database)
   } catch {
-    // The call itself tells.
+    // The call that follows reports the failure.
   }
   return undefined
 }

@@ -11,7 +11,7 @@ export interface Walk {
   key: SQLiteColumn
   /** Nothing from this key on has expired. Without it the whole table is walked. */
   before?: string | undefined
-  /** Of a row: nobody needs it any more. */
+  /** The condition under which a row is deleted. */
   isExpired: SQL
 }
 
@@ -25,14 +25,14 @@ export const stepStatements = 2
 
 /**
  * Looks at the next `limit` rows of a table and deletes those that have expired. Where it stopped is in the table `sweeps`,
- * so expired rows behind many live ones are reached in the end, whatever a run can do. A step costs the same in a small and
+ * so expired rows behind many live ones are reached in the end, by later runs. A step costs the same in a small and
  * in a large table, and simultaneous runs take different steps.
  */
 export async function sweepNext(db: Db, walk: Walk, limit: number): Promise<{ deleted: number; isAtEnd: boolean }> {
   const { key, before, isExpired } = walk
   const { table } = key
   const name = walkedTable(walk)
-  // Bytes are after every text.
+  // SQLite orders every BLOB after every text, so this is above each key.
   const end = before === undefined ? sql`x'ff'` : sql`${sql.param(before, key)}`
   const place = (column: SQLiteColumn) => sql`(select ${column} from ${sweeps} where ${eq(sweeps.name, name)})`
   const next = sql`select ${key} from ${table} where ${key} >= step.start and ${key} < ${end} order by ${key} limit 1 offset ${limit}`

@@ -27,7 +27,7 @@ import { type ProfileChanges, omitAbsent, listFieldNames } from '../accounts/pro
 import { revoke } from '../sessions/revocation.ts'
 
 /**
- * Changes or clears what a user says about itself. Values that are there already leave no event.
+ * Changes or clears the profile of a user. Values that are there already leave no event.
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */

@@ -3,7 +3,7 @@ import { unavailable } from '../../errors.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
 import { archivePrefix, copyName, numberIn } from './archive-name.ts'
 
-/** An event as the archive keeps it: as the API answers it, but independent of later changes there. */
+/** An event as the archive keeps it: the format of the API today. Later changes of the API must not change it. */
 export function lineOf(event: AuditEvent): string {
   return `${JSON.stringify({
     id: event.id,

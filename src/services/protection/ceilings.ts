@@ -51,13 +51,13 @@ export function userPlace(ctx: Ctx, userId: string, act: string): Place {
   return { ...period(ctx, dayMs), subject: bytesOfUuid(userId), max: maxOf(ctx, ceilings.userWritesPerDay), act }
 }
 
-/** For a change of the password. Only who knows the old one takes these places, so a stolen token does not use them up. */
+/** For a change of the password. Only somebody who knows the old one takes these places, so a stolen token does not use them up. */
 export function passwordPlace(ctx: Ctx, userId: string, act: string): Place {
   return { ...userPlace(ctx, userId, act), subject: Uint8Array.of(...bytesOfUuid(userId), 1) }
 }
 
 /**
- * In the budget of all strangers.
+ * For an act that the budget of all strangers counts.
  *
  * @param given what the client sent: a long text counts more than a short one
  * @param isBinding whether the act is refused when the budget is spent

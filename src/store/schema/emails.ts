@@ -90,7 +90,7 @@ export const emails = sqliteTable(
     index('emails_open')
       .on(table.announceAt, table.batchId, table.status, table.dueAt)
       .where(sql`status <= 1`),
-    // Most emails are sent: the list of those is the table itself.
+    // Most emails are sent, so an index of those would be as long as the table: their list reads the table.
     index('emails_status')
       .on(table.status, table.id)
       .where(sql`status > 2`),

@@ -7,8 +7,8 @@ const anyKey = customType<{ data: unknown }>({ dataType: () => 'any' })
 export const sweeps = sqliteTable('sweeps', {
   /** The table that is walked. */
   name: text('name').primaryKey(),
-  /** The last step was over the keys from this one … */
+  /** The first key of the last step. */
   start: anyKey('start').notNull(),
-  /** … to before this one, where the next step starts. Null: it reached the end, and the next one starts anew. */
+  /** The key after its last one, where the next step starts. Null: it reached the end, and the next one starts anew. */
   stop: anyKey('stop'),
 })
