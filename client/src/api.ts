@@ -2784,20 +2784,7 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20322-4e70-7656-a34a-01ae50f7f3be",
-                     *           "at": "2026-11-22T12:01:49.680Z",
-                     *           "type": "session.ended",
-                     *           "actor": "you",
-                     *           "ip": "203.0.113.7",
-                     *           "country": "GB",
-                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
-                     *           "request_id": "checkout-7f3a",
-                     *           "detail": {
-                     *             "sessions": "others"
-                     *           }
-                     *         },
-                     *         {
-                     *           "id": "01a20322-31e0-70dc-a764-b84c4566d0ec",
+                     *           "id": "01a20322-31e0-7656-a34a-01ae50f7f3be",
                      *           "at": "2026-11-22T12:01:42.368Z",
                      *           "type": "session.ended",
                      *           "actor": "you",
@@ -2808,9 +2795,22 @@ export interface operations {
                      *           "detail": {
                      *             "session_id": "01a20321-69f0-7037-a9d9-ee131159b43b"
                      *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20321-dc30-70dc-a764-b84c4566d0ec",
+                     *           "at": "2026-11-22T12:01:20.432Z",
+                     *           "type": "user.profile_updated",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "fields": "avatar_url bio"
+                     *           }
                      *         }
                      *       ],
-                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMi0zMWUwLTcwZGMtYTc2NC1iODRjNDU2NmQwZWM"
+                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMS1kYzMwLTcwZGMtYTc2NC1iODRjNDU2NmQwZWM"
                      *     }
                      */
                     "application/json": components["schemas"]["ActivityPage"];
@@ -3681,7 +3681,7 @@ export interface operations {
                      *           "number": 1,
                      *           "name": "audit/2026/11/22/12-00000001.ndjson.gz",
                      *           "digest": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
-                     *           "seal": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF1ZGl0LXNlYWwrand0Iiwia2lkIjoidGVzdC1zaWduaW5nIn0.eyJudW1iZXIiOjEsImhvdXIiOjQ5ODcwOCwic2hhMjU2IjoiNDdERVFwajhIQlNhLV9USW1XLTVKQ2V1UWVSa201Tk1wSldaRzNoU3VGVSIsInByZXZpb3VzIjpudWxsLCJmaXJzdCI6MX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *           "seal": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF1ZGl0LXNlYWwrand0Iiwia2lkIjoidGVzdC1zaWduaW5nIn0.eyJudW1iZXIiOjEsImhvdXIiOjQ5ODcwOCwiZmlyc3QiOjEsInNoYTI1NiI6IjQ3REVRcGo4SEJTYS1fVEltVy01SkNldVFlUmttNU5NcEpXWkczaFN1RlUiLCJwcmV2aW91cyI6bnVsbH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *           "lines": "{\"id\":\"01a20324-a640-7c3e-a2e2-27367f3c7f06\",\"at\":\"2026-11-22T12:04:23.232Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20324-a640-7181-a4ef-82857973ed9d\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20324-c2d0-76fb-a0d5-cbe78505106f\",\"at\":\"2026-11-22T12:04:30.544Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-7bd0-af30-4b105c891690\",\"user_id\":\"01a20324-a640-7181-a4ef-82857973ed9d\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20324-df60-71b8-aec8-70988acda1d8\",\"at\":\"2026-11-22T12:04:37.856Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-7bd0-af30-4b105c891690\",\"user_id\":\"01a20324-a640-7181-a4ef-82857973ed9d\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
                      *         }
                      *       ],

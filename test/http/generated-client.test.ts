@@ -173,6 +173,8 @@ it.for(dialects)(
     const acts = ['user.suspended', 'user.reinstated', 'user.role_changed']
     expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(acts))
     expect((await admin.call('listEmails', { query: { user_id: id } })).emails.length).toBeGreaterThan(0)
+    const from = '2026-01-01T00:00:00.000Z'
+    expect(await admin.call('readAuditArchive', { query: { user_id: id, from } })).toBeDefined()
     await write("update users set email_problem = 'bounced' where id = ?", id)
     await admin.call('liftEmailSuppression', { id })
     await admin.call('startPasswordReset', { id })

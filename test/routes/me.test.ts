@@ -167,7 +167,7 @@ describe('PATCH /users/me', () => {
       { body: { avatar_url: 'https://@images.example.com/' }, pointer: '/avatar_url' },
       { body: { avatar_url: '' }, pointer: '/avatar_url' },
       { body: { avatar_url: `https://a.example/${'x'.repeat(2031)}` }, pointer: '/avatar_url' },
-      { body: { locale: 'en_GB.UTF-8' }, pointer: '/locale' },
+      { body: { locale: 'C.UTF-8' }, pointer: '/locale' },
       { body: { locale: '' }, pointer: '/locale' },
       { body: { locale: 'x'.repeat(36) }, pointer: '/locale' },
       { body: { locale: ['en'] }, pointer: '/locale' },

@@ -184,6 +184,7 @@ describe('a full database', () => {
       'a list of roles',
       'a list of users',
       'a list of events',
+      'a page of the archive',
       'a request for a user',
       'a webhook about a delivery in doubt',
       'a list of emails',
