@@ -124,7 +124,7 @@ export const ceilings = {
   /** Registrations and requests for an activation email, of one network. */
   networkActsPerDay: 300,
   /** Requests for a reset of one network, where no challenge has to be solved for each. */
-  networkResetsPerDay: 300,
+  networkResetsPerDay: 50,
   /** Writes of one user. Somebody who moderates by hand makes a few hundred. */
   userWritesPerDay: 1000,
   /** What strangers may leave in all, about: some 700 registrations. */
