@@ -10,7 +10,6 @@ import { countCosts } from '../support/counting.ts'
 import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { otherPassword } from '../support/person.ts'
-import { setAttempts } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
 import { rowsOf } from '../support/state.ts'
 
@@ -37,8 +36,6 @@ it('a refused sign-in writes the same rows for a known and an unknown address', 
     const { rowsWritten, statements } = meter.take()
     return { status, rowsWritten, statements }
   }
-  // An address that nobody tried before takes a place of its network, too.
-  for (const email of [ada.email, 'nobody@example.com']) await setAttempts(email, 1)
   // The first leaves an event, the tenth in a row warns the owner.
   for (let place = 1; place <= 10; place++) {
     const known = await attempt(ada.email)
