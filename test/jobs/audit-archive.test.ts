@@ -20,7 +20,7 @@ import { startService } from '../support/service.ts'
 import { select } from '../support/state.ts'
 import { signingKeys, signingKeysOtherFirst } from '../support/wrong-tokens.ts'
 
-const it = base.override('options', { env: { ...archiveEnv, SIGNING_KEYS: signingKeys } })
+const it = base.extend('options', async () => ({ env: { ...archiveEnv, SIGNING_KEYS: signingKeys } }))
 emptyBucketBeforeEach()
 
 const start = Date.UTC(2026, 10, 22, 12)

@@ -16,7 +16,7 @@ import { it as base } from '../support/fixtures.ts'
 import { startService } from '../support/service.ts'
 import { verifyArchive } from '../../tools/audit/verify.ts'
 
-const it = base.override('options', { env: archiveEnv })
+const it = base.extend('options', async () => ({ env: archiveEnv }))
 emptyBucketBeforeEach()
 
 const start = new Clock().now().getTime()

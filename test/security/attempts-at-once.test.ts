@@ -37,7 +37,7 @@ async function sleep(ms: number): Promise<void> {
   await promise
 }
 
-const it = base.override('options', { platform: { sleep } })
+const it = base.extend('options', async () => ({ platform: { sleep } }))
 
 async function atOnce(count: number, send: (index: number) => Promise<Answer>): Promise<Answer[]> {
   running = count

@@ -38,7 +38,7 @@ const [oldKey, newKey, strangerKey] = [
 const ring = (...keys: object[]) => JSON.stringify({ keys })
 const withKeys = (...keys: object[]) => ({ ...archiveEnv, AUDIT_ARCHIVE_DAYS: '3000', SIGNING_KEYS: ring(...keys) })
 
-const it = base.override('options', { env: withKeys(oldKey) })
+const it = base.extend('options', async () => ({ env: withKeys(oldKey) }))
 emptyBucketBeforeEach()
 
 /** The same service with other keys. */

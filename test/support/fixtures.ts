@@ -6,7 +6,10 @@ import { peopleOf } from './population.ts'
 import { type ServiceOptions, startService } from './service.ts'
 
 export const it = test
-  /** Other bindings or another platform: `it.override('options', { env: … })` in a `describe`. */
+  /**
+   * Other bindings or another platform: `it.override('options', { env: … })` in a `describe`. A whole file extends `it`
+   * instead: outside a `describe`, an override would hold for the files that run after it, too.
+   */
   .extend('options', async (): Promise<ServiceOptions> => ({}))
   .extend('service', async ({ options }) => startService(options))
   .extend('clock', async ({ service }) => service.clock)
