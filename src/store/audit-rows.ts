@@ -91,7 +91,7 @@ function expressionOf(id: string | null | SQL): SQL {
   return id === null ? sql`null` : idParam(id)
 }
 
-function subjectOf(type: AuditType): string {
+function subjectOf(type: AuditType): 'email_id' | 'session_id' {
   return type.startsWith('email.') ? 'email_id' : 'session_id'
 }
 

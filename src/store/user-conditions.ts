@@ -122,8 +122,9 @@ function status(word: UserStatus) {
 
 /** Of a row of `users`: one of these values is not the one that is there. */
 export function differsFrom(values: UserChanges): SQL {
+  const given = new Map<string, unknown>(Object.entries(values))
   const differences = Object.entries(getTableColumns(users)).flatMap(([name, column]) => {
-    const value = values[name as keyof UserChanges]
+    const value = given.get(name)
     return value === undefined ? [] : [sql`${column} is not ${value}`]
   })
   return or(...differences) ?? sql`false`

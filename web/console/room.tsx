@@ -8,7 +8,7 @@ export function Room() {
   useEffect(() => {
     readState().then(setState, () => undefined)
   }, [])
-  const text = state !== undefined && Object.hasOwn(words.room, state) && words.room[state as keyof typeof words.room]
+  const text = state === 'filling' || state === 'nearly_full' || state === 'full' ? words.room[state] : null
   return text ? (
     <div class="notice" role="status">
       {text}
