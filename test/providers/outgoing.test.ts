@@ -83,13 +83,13 @@ describe('the answer of a provider', () => {
     expect([status, headers.get('Retry-After'), text]).toEqual([429, '7', ''])
   })
 
-  it('is given up if its body comes too slowly', { timeout: 2_000 }, async () => {
+  it('is given up if its body comes too slowly', { timeout: 20_000 }, async () => {
     answerWith(() => new Response(endlessBody('01')))
     const sent = send(service, '', {}, { ...limits, timeoutMs: 50 })
     await expect(sent).rejects.toMatchObject({ name: 'TimeoutError' })
   })
 
-  it('is given up if it does not come', { timeout: 2_000 }, async () => {
+  it('is given up if it does not come', { timeout: 20_000 }, async () => {
     vi.spyOn(globalThis, 'fetch').mockImplementation(
       (_, init) =>
         new Promise((_resolve, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason))),
