@@ -26,7 +26,8 @@ export default defineConfig({
   build: {
     outDir: '../dist',
     target: buildTarget,
-    emptyOutDir: true,
+    // Tests run several builds at once, and one must not take away what the server of another is reading.
+    emptyOutDir: process.env['PREPARED_STATE_DIR'] === undefined,
     assetsDir: 'pages',
     // The content security policy forbids data: URLs.
     assetsInlineLimit: 0,
