@@ -33,8 +33,8 @@ export function takePlace(db: Db, place: Place, guard: SQL = always) {
 }
 
 /**
- * The same, but it also adds to the count when there is no place: for an act that must write as much, and so take as long, whether or not it
- * gets a place.
+ * The same, but it also adds to the count when there is no place: for an act that must write as much, and so take as long,
+ * whether or not it gets one.
  */
 export function takePlaceOrCount(db: Db, { period, subject, max, act: last }: Place, guard: SQL) {
   return insertWhere(db, ceilings, { period, subject, count: 1, last }, guard).onConflictDoUpdate({

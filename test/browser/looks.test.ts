@@ -1,7 +1,8 @@
 /**
  * What each page looks like, against the real development server: accessible as far as axe can tell, within the width
  * of the screen, without broken words, readable with wider spacing, and usable with the keyboard. `npm run check:pages`
- * looks at every page in every language, size and look, with and without Turnstile; without it each pair of two of these occurs once.
+ * looks at every page in every language, size and look, with and without Turnstile; without it each pair of two of these
+ * occurs once.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'

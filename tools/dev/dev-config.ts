@@ -9,8 +9,9 @@ export const optionalSecrets = ['TURNSTILE_SECRET', 'RESEND_WEBHOOK_SECRET'] as 
 const localArchive = '\n[[r2_buckets]]\nbinding = "AUDIT_ARCHIVE"\nbucket_name = "postern-audit"\n'
 
 /**
- * Writes a copy of wrangler.toml that has a local archive of the audit trail and requires some of the optional secrets, because `wrangler dev` takes no other secret
- * from its environment. It holds their names only. It is beside wrangler.toml, to which its paths are relative.
+ * Writes a copy of wrangler.toml that has a local archive of the audit trail and requires some of the optional secrets,
+ * because `wrangler dev` takes no other secret from its environment. It holds their names only. It is beside
+ * wrangler.toml, to which its paths are relative.
  *
  * @returns the path of the copy, and what removes it
  */

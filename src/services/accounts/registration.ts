@@ -33,8 +33,8 @@ export interface Registration {
  * is right, so nothing here tells them apart. Each registration keeps its own password and activates only with its own link
  * and that password, so registering somebody else's address first gains nothing (pre-hijacking).
  *
- * @throws {AppError} as `assertReturnTo`, `assertRoomForStrangers` and `assertHuman`; `weak_password`; above a ceiling `rate_limited` or, without
- *   Turnstile, `service_unavailable`
+ * @throws {AppError} as `assertReturnTo`, `assertRoomForStrangers` and `assertHuman`; `weak_password`; above a ceiling
+ *   `rate_limited` or, without Turnstile, `service_unavailable`
  */
 export async function register(ctx: Ctx, input: Registration, turnstileToken?: string): Promise<void> {
   const returnTo = assertReturnTo(ctx, input.returnTo)

@@ -20,8 +20,8 @@ const queueBatch = 100
 
 /**
  * Closes the row of a message that the queue gave up, if the row has no tries left and none is under way. A claim counts as
- * a try, so an email that breaks its consumer every time ends here. A row with tries left was hardly looked at, for example because D1 was
- * down for an hour or two: it stays open, and the five-minute job sends it to the queue again.
+ * a try, so an email that breaks its consumer every time ends here. A row with tries left was hardly looked at, for example
+ * because D1 was down for an hour or two: it stays open, and the five-minute job sends it to the queue again.
  */
 export async function closeDeadLetter(ctx: Ctx, id: string): Promise<void> {
   const email = await findEmailSubject(ctx.db, id)
