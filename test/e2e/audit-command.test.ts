@@ -73,7 +73,8 @@ test('the archive of `npm run dev` is read and verified through the Worker', { t
 
 test('it refuses what it cannot do, and never sends a password over plain http', { timeout }, async () => {
   for (const [args, more, message] of [
-    [['--from', 'yesterday'], {}, /"yesterday" is no instant/],
+    [[], { POSTERN_URL: 'accounts' }, /POSTERN_URL is not a URL: accounts/],
+    [['--from', 'yesterday'], {}, /"yesterday" is not a date/],
     [['verify', '--user', 'x'], {}, /npm run audit/],
     [['verify', '--seen', '5'], {}, /--seen must be NUMBER:DIGEST/],
     [[], { POSTERN_URL: 'http://accounts.example.com' }, /POSTERN_URL must be an https address/],

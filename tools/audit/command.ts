@@ -49,13 +49,18 @@ export async function audit(args: string[], around: AuditSurroundings): Promise<
   const seen = values.seen === undefined ? undefined : readSeen(values.seen)
   const period = { userId: values.user, from: instant(values.from), to: instant(values.to) }
 
-  const client = new ArchiveClient(around.env['POSTERN_URL'] ?? readLocalServer(around.env).url)
+  const client = new ArchiveClient(readUrl(around.env['POSTERN_URL'] ?? readLocalServer(around.env).url))
   await client.signIn(...(await credentials(around)))
   try {
     await (isVerifying ? verify(client, around, seen) : printEvents(client, around, period))
   } finally {
     await client.signOut()
   }
+}
+
+function readUrl(text: string): string {
+  if (!URL.canParse(text)) throw new Stop(`POSTERN_URL is not a URL: ${text}`)
+  return text
 }
 
 async function printEvents(client: ArchiveClient, { print, say }: AuditSurroundings, period: Period): Promise<void> {
@@ -99,7 +104,7 @@ function readSeen(text: string): Seen {
 function instant(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
   const date = new Date(text)
-  if (Number.isNaN(date.getTime())) throw new Stop(`"${text}" is no instant.`)
+  if (Number.isNaN(date.getTime())) throw new Stop(`"${text}" is not a date.`)
   return date.toISOString()
 }
 

@@ -27,6 +27,10 @@ async function ask(question: string, echo: NodeJS.WritableStream): Promise<strin
   const lines = createInterface({ input: process.stdin, output: echo, terminal: true })
   try {
     return (await lines.question('')).trim()
+  } catch (error) {
+    // Ctrl-C or Ctrl-D at the question.
+    if (error instanceof Error && error.name === 'AbortError') throw new Stop('Nothing was done.')
+    throw error
   } finally {
     lines.close()
     if (echo !== process.stdout) process.stdout.write('\n')
