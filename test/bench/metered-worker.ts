@@ -5,25 +5,10 @@
 import { production } from '../../src/context.ts'
 import { trustSchema } from '../../src/store/migrations.ts'
 import { createWorker } from '../../src/worker.ts'
+import type { Invocation } from '../../tools/scale/cost.ts'
 import { countCosts } from '../support/counting.ts'
 
 const worker = createWorker(production)
-
-interface Invocation {
-  what: string
-  /** Messages of the mail queue that were delivered. */
-  messages: number
-  roundTrips: number
-  rowsRead: number
-  rowsWritten: number
-  kvReads: number
-  kvWrites: number
-  queueSends: number
-  logBytes: number
-  /** How long D1 was busy with it, as D1 says. */
-  sqlMs: number
-  ms: number
-}
 
 const invocations: Invocation[] = []
 let logBytes = 0

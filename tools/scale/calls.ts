@@ -3,26 +3,7 @@ import { Api, type Tokens } from '../demo/api.ts'
 import { demoAdmin } from '../demo/demo-admin.ts'
 import { Inbox, nextLink } from '../demo/inbox.ts'
 import { Stop } from '../command.ts'
-
-/** What one call or job cost, with the work after its answer. */
-export interface Cost {
-  roundTrips: number
-  rowsRead: number
-  rowsWritten: number
-  kvReads: number
-  kvWrites: number
-  queueSends: number
-  /** Of the lines that it logged. */
-  logBytes: number
-  /** How long D1 was busy, in whole ms. Of calls that are made several times, the mean. */
-  sqlMs: number
-  ms: number
-}
-
-interface Invocation extends Cost {
-  what: string
-  messages: number
-}
+import type { Cost, Invocation } from './cost.ts'
 
 const password = demoAdmin.password
 const newPassword = 'lantern-41-copper-heron'

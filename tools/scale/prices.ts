@@ -1,4 +1,4 @@
-import type { Cost } from './calls.ts'
+import type { Cost } from './cost.ts'
 
 /**
  * Cloudflare's prices beyond what the Paid plan includes, in dollars: requests, CPU, D1, KV, queues and logs, as published

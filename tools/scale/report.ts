@@ -1,4 +1,5 @@
-import { type Cost, jobs } from './calls.ts'
+import { jobs } from './calls.ts'
+import type { Cost } from './cost.ts'
 import type { TableBytes } from './bytes.ts'
 import { dollarsPerCall, months } from './prices.ts'
 
