@@ -10,6 +10,7 @@ import { countCosts } from '../support/counting.ts'
 import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { otherPassword } from '../support/person.ts'
+import { setAttempts } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
 import { rowsOf } from '../support/state.ts'
 
@@ -51,3 +52,20 @@ it('a refused sign-in writes the same rows for a known and an unknown address', 
   expect(sent).toEqual([`${ada.email} sent`, 'nobody@example.com skipped'])
   expect(inbox.newest(ada).text).toBeTruthy()
 })
+
+it.for(['pending', 'suspended'])(
+  'a %s account is not warned of wrong passwords: its owner could do nothing',
+  async (status, { service, people, admin, anonymous, inbox }) => {
+    captureLog()
+    const { email, id } =
+      status === 'pending' ? await people.pending('eve@example.com') : await people.signUp('eve@example.com')
+    if (status === 'suspended') await admin.suspend(id)
+    await service.deliver()
+    const before = inbox.all(email).length
+    await setAttempts(email, 9)
+    await anonymous.login({ email, password: otherPassword }).refused(401, 'invalid_credentials')
+    await service.deliver()
+    expect(await rowsOf('emails', "template = 'sign_in_attempts'")).toMatchObject([{ status: 'skipped' }])
+    expect(inbox.all(email)).toHaveLength(before)
+  },
+)
