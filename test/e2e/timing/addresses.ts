@@ -27,6 +27,9 @@ export async function signUpPatterns(url: string, mailboxUrl: string): Promise<P
   return { active, pending }
 }
 
+/** The keys of the counters that are taken. Unknown addresses can share a slot, and then lock each other. */
+const usedKeys = new Set<string>()
+
 /**
  * Makes unused addresses of one kind. All have the same length and are in random order, so that only the account behind
  * them differs.
@@ -40,7 +43,16 @@ export async function makeAddresses(
   count: number,
   isLocked: boolean,
 ): Promise<string[]> {
-  const addresses = Array.from({ length: count }, () => `${randomBytes(12).toString('hex')}@example.com`)
+  const [tokenKey] = parseSecretKeys(readDevVars(join(projectRoot, '.dev.vars'))['TOKEN_KEYS'] ?? '')
+  const keys = new Map<string, string>()
+  while (keys.size < count) {
+    const email = `${randomBytes(12).toString('hex')}@example.com`
+    const key = kind === 'unknown' ? `slot:${await addressSlot(email, tokenKey)}` : `account:${email}`
+    if (usedKeys.has(key)) continue
+    usedKeys.add(key)
+    keys.set(email, key)
+  }
+  const addresses = [...keys.keys()]
   const pattern = patterns[kind === 'pending' ? 'pending' : 'active'].email
   const copies = (table: string, change: (email: string) => Row) => {
     const [row] = database.rows(`select * from ${table} where email = ?`, pattern)
@@ -58,14 +70,8 @@ export async function makeAddresses(
   if (kind === 'pending') copies('registrations', () => ({}))
   const until = Date.now() + 12 * 60 * 60 * 1000
   if (isLocked) {
-    const [tokenKey] = parseSecretKeys(readDevVars(join(projectRoot, '.dev.vars'))['TOKEN_KEYS'] ?? '')
-    const keyOf = async (email: string) =>
-      kind === 'unknown' ? `slot:${await addressSlot(email, tokenKey)}` : `account:${email}`
-    const keys = new Set(await Promise.all(addresses.map(keyOf)))
-    // Two addresses may share a slot.
-    for (const { key } of database.rows<{ key: string }>('select key from attempt_counters')) keys.delete(key)
     const lock = (key: string) => ({ key, count: 20, allowed_at: until, updated_at: Date.now() })
-    database.insert('attempt_counters', [...keys].map(lock))
+    database.insert('attempt_counters', [...keys.values()].map(lock))
   }
   return addresses
 }
