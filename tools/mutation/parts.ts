@@ -50,6 +50,12 @@ export const parts: Record<string, Part> = {
         'attempts-at-once',
         'device-sessions',
         'return-to',
+        'ceilings',
+        'attempts-at-strangers',
+        'nearly-full',
+        'refusal-rows',
+        'device-counters',
+        'user-agents',
       ),
       'test/http/failures.test.ts',
     ],
@@ -63,13 +69,22 @@ export const parts: Record<string, Part> = {
   },
   administration: {
     mutate: [
-      'src/services/{administration,audit}/!(email-suppression).ts',
+      'src/services/administration/!(email-suppression).ts',
+      'src/services/audit/!(archive*).ts',
       'src/services/accounts/{profile,deletion}.ts',
       'src/permissions.ts',
     ],
     tests: [
       ...tests('routes', 'administration', 'me', 'lists', 'activity', 'started-reset'),
       ...tests('security', 'audit', 'condensed-events', 'meanwhile'),
+    ],
+  },
+  archive: {
+    mutate: ['src/services/audit/archive*.ts'],
+    tests: [
+      ...tests('routes', 'audit-archive'),
+      ...tests('security', 'audit-archive'),
+      ...tests('jobs', 'audit-archive'),
     ],
   },
   passwords: {
