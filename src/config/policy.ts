@@ -5,10 +5,11 @@
  * Other numbers are elsewhere: limits by client address in rate-limits.ts, what an operator may set in settings.ts, and
  * what a standard, a provider or the platform dictates (retries, chunks, sizes) beside the code that obeys it.
  */
+import { dayMs, hourMs } from '../durations.ts'
+
 const minuteSeconds = 60
 const hourSeconds = 60 * minuteSeconds
 const daySeconds = 24 * hourSeconds
-const dayMs = daySeconds * 1000
 
 // Tokens and sessions
 
@@ -113,7 +114,7 @@ export const strandedMs = 5 * minuteSeconds * 1000
 export const maxAnnounced = 1_000
 
 /** The queue keeps messages for days. A row that was sent to it again is not sent once more for this long. */
-export const announceAgainMs = hourSeconds * 1000
+export const announceAgainMs = hourMs
 
 // Ceilings
 

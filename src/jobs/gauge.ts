@@ -1,11 +1,10 @@
 import { strandedMs } from '../config/policy.ts'
 import type { Ctx } from '../context.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
+import { dayMs } from '../durations.ts'
 import { log } from '../log.ts'
 import { fullnessOf, maxDatabaseBytes } from '../store/room.ts'
 import { readGauge } from '../store/gauge.ts'
-
-const dayMs = 24 * 60 * 60 * 1000
 
 /** Logs how full the database is, and how the outbox stands. It warns when somebody should look. */
 export async function gauge(ctx: Ctx): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import { type SQL, and, ne, sql } from 'drizzle-orm'
 import { uuidv7Floor } from '../crypto/random.ts'
+import { dayMs, hourMs } from '../durations.ts'
 import { insertAuditEvent } from './audit.ts'
 import type { NewAuditEvent } from './audit-rows.ts'
 import { type Place, hasPlace, lastOf, takePlaceOrCount } from './ceilings.ts'
@@ -20,9 +21,6 @@ const condensed: ReadonlySet<AuditType> = new Set<AuditType>([
   'session.ended',
   'session.refresh_repeated',
 ])
-
-const hourMs = 60 * 60 * 1000
-const dayMs = 24 * hourMs
 
 const counted = {
   detail: sql`json_set(coalesce(${auditEvents.detail}, '{}'), '$.count',

@@ -1,16 +1,15 @@
 import { type SQL, and, eq, isNull, ne, sql } from 'drizzle-orm'
 import { mailBudget, strandedMs } from '../config/policy.ts'
 import { timeOf, uuidv7Floor } from '../crypto/random.ts'
+import { dayMs, hourMs } from '../durations.ts'
 import { type Db, type Expression, allOf, always, idList, insertWhere } from './db.ts'
-import { type Email, emails } from './schema/emails.ts'
+import { type Email, type EmailStatus, emails } from './schema/emails.ts'
 
 /** A row that is not stored yet. Its recipient and its budget may be computed by the database. Every email has a budget. */
 export type NewEmail = Omit<Email, 'recipient' | 'budget'> & {
   recipient: string | Expression
   budget: string | Expression
 }
-
-const hourMs = 60 * 60 * 1000
 
 /** Inserts an email if the guard holds and its budget is not used up. There is no other way, so no caller can forget it. */
 export function insertEmail(db: Db, email: NewEmail, guard: Expression = always) {
@@ -26,7 +25,7 @@ export function mailBudgetLeft({ id, recipient, budget }: Pick<NewEmail, 'id' | 
   const count = (ms: number) =>
     sql`(select count(*) from emails as earlier where earlier.recipient = ${recipient} and earlier.recipient <> ''
       and earlier.id > ${since(ms)} and earlier.budget = ${budget})`
-  return sql`(${count(hourMs)} < ${mailBudget.perHour} and ${count(24 * hourMs)} < ${mailBudget.perDay})`
+  return sql`(${count(hourMs)} < ${mailBudget.perHour} and ${count(dayMs)} < ${mailBudget.perDay})`
 }
 
 /** What a row is about, without its parameters: a row whose parameters are unreadable has to be closed too. */

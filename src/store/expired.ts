@@ -1,18 +1,18 @@
 /** What the cleanup deletes. */
-import { type SQL, and, eq, gte, lt, lte, notInArray, sql } from 'drizzle-orm'
+import { type SQL, and, eq, gte, lt, lte, sql } from 'drizzle-orm'
 import { linkLifeSeconds, passwordAttempts, refreshTokenSeconds, retention } from '../config/policy.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
+import { dayMs } from '../durations.ts'
 import { allOf, always, anyOf } from './db.ts'
+import { isOpen } from './emails.ts'
 import { attemptCounters } from './schema/attempts.ts'
 import { auditEvents } from './schema/audit.ts'
-import { type EmailStatus, emails } from './schema/emails.ts'
+import { emails } from './schema/emails.ts'
 import { oneTimeLinks } from './schema/links.ts'
 import { registrations } from './schema/registrations.ts'
 import { sessions } from './schema/sessions.ts'
 import { users } from './schema/users.ts'
 import type { Walk } from './sweeps.ts'
-
-const dayMs = 24 * 60 * 60 * 1000
 
 /**
  * The tables that the cleanup walks, each by its primary key. A table whose rows have an end gets an entry here. No further
@@ -41,7 +41,7 @@ export function expiredAt(now: Date, auditDays: number | null): Walk[] {
       ),
     },
     { key: registrations.id, before: week, isExpired: allOf(hasNoRegistrationSince(week), hasNoPendingUser) },
-    { key: emails.id, before: idBefore(retention.emails), isExpired: notInArray(emails.status, openStatuses) },
+    { key: emails.id, before: idBefore(retention.emails), isExpired: sql`not ${isOpen}` },
     ...(auditDays === null ? [] : [{ key: auditEvents.id, before: idBefore(auditDays * dayMs), isExpired: always }]),
   ]
 }

@@ -1,11 +1,10 @@
 import { type SQL, and, eq, lt, sql } from 'drizzle-orm'
+import { dayMs } from '../durations.ts'
 import { batch } from './batch.ts'
 import { type Place, takePlace } from './ceilings.ts'
 import { auditEvents } from './schema/audit.ts'
 import { otherUserAgent, userAgents } from './schema/user-agents.ts'
 import { type Db, idParam } from './db.ts'
-
-const dayMs = 24 * 60 * 60 * 1000
 
 /** The number of a user agent, looked up at the moment of writing. Null for a request without one. */
 export function userAgentNumber(text: string | null): SQL {

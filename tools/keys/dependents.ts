@@ -1,5 +1,6 @@
 /** What still depends on a key after it was replaced, and for how long. */
 import { accessTokenSeconds, refreshTokenSeconds } from '../../src/config/policy.ts'
+import { hourMs } from '../../src/durations.ts'
 import { type SetName, type StoredKey, minuteOf } from './key-set.ts'
 
 const neededSeconds: Record<Exclude<SetName, 'PASSWORD_PEPPER'>, number> = {
@@ -16,8 +17,6 @@ const loss: Record<SetName, string> = {
   PASSWORD_PEPPER:
     'Passwords hashed with it never match again: users who have not signed in since need a reset by email, and pending registrations cannot be activated.',
 }
-
-const hourMs = 60 * 60 * 1000
 
 const archiveNote =
   'An archive of the audit trail needs it until its successor has sealed: for an hour after it was replaced. Without it, `npm run audit -- verify` cannot check the signatures from before.'

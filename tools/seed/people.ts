@@ -1,3 +1,4 @@
+import { dayMs } from '../../src/durations.ts'
 import type { Role } from '../../src/permissions.ts'
 import type { UserStatus } from '../../src/store/schema/users.ts'
 import { newUserShard } from '../../src/crypto/random.ts'
@@ -25,7 +26,6 @@ export interface SeededPerson {
   activatedAt: number | null
 }
 
-export const dayMs = 24 * 60 * 60 * 1000
 /** Accounts are up to three years old. Pending ones are younger, because they are removed after seven days. */
 const oldestMs = 3 * 365 * dayMs
 const oldestPendingMs = 6 * dayMs

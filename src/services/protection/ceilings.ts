@@ -5,6 +5,7 @@
 import { ceilings } from '../../config/policy.ts'
 import type { Ctx } from '../../context.ts'
 import { bytesOfUuid } from '../../crypto/random.ts'
+import { dayMs, hourMs } from '../../durations.ts'
 import { AppError, unavailable } from '../../errors.ts'
 import { bytesOfIp } from '../../ip-address.ts'
 import { type Reason, reasons } from '../../reasons.ts'
@@ -13,11 +14,15 @@ import { hasManyOthers } from '../../store/condensed-events.ts'
 import { type AuditEvent, auditCodes } from '../../store/schema/audit.ts'
 import { assertRoomForStrangers } from './room.ts'
 
-const hourMs = 60 * 60 * 1000
-const dayMs = 24 * hourMs
-
-// Subjects differ in length: 1 byte for all, 3 or 6 for a network, 4 or 7 for its resets, 5 or 8 for its refusals,
-// 16 or 17 for a user, 19 and more for refusals about a user.
+// What the bytes of a subject are:
+//   acts of a network     network (3 or 6 bytes; 0 when the address is unreadable)
+//   resets of a network   network, 0
+//   all strangers         1
+//   writes of a user      user (16 bytes)
+//   password changes      user, 1
+//   user agents           user, 2
+//   refusals              user if there is one, network or 1, type, reason
+// No two of them are equal: where lengths are the same, the last byte differs, or the first is 0 as in no network.
 
 /** Everything that is not an address shares one ceiling. */
 const unreadable = Uint8Array.of(0)
