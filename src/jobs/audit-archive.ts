@@ -6,8 +6,8 @@ import { archiveNext, expireObjects } from '../services/audit/archive.ts'
 const maxObjects = 20
 
 /**
- * Archives the events that are due, and deletes objects that have expired. Warns of others. Does
- * nothing without a bucket.
+ * Archives the events that are due, and deletes objects that have expired. The log line is a warning if the bucket has
+ * objects that do not belong to the archive. Does nothing without a bucket.
  */
 export async function archiveAudit(ctx: Ctx): Promise<void> {
   if (!ctx.auditArchive) return

@@ -4,7 +4,7 @@ import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
 import { valid } from '../http/validate.ts'
-import { hourMs } from '../services/audit/archive-name.ts'
+import { hourAt } from '../services/audit/archive-name.ts'
 import { readArchive } from '../services/audit/archive-page.ts'
 import { id, instant } from './fields.ts'
 import { cursor, encodeCursor, limit, readCursor } from './pagination.ts'
@@ -26,7 +26,11 @@ export const auditArchiveRoutes = new Hono<HttpEnv>().get(
     const { user_id: userId, from, to, limit, cursor } = c.req.valid('query')
     const listing = { list: 'audit-archive', userId, from, to }
     const after = Number((await readCursor(listing, cursor, isNumber)) ?? 0)
-    const range = { after, fromHour: hourOf(from ?? '1970-01-01'), toHour: hourOf(to ?? '9999-12-31') }
+    const range = {
+      after,
+      fromHour: hourAt(Date.parse(from ?? '1970-01-01')),
+      toHour: hourAt(Date.parse(to ?? '9999-12-31')),
+    }
     const page = await readArchive(c.get('ctx'), range, userId, limit)
     return c.json({ objects: page.items, next_cursor: await encodeCursor(listing, page.next) })
   },
@@ -34,9 +38,4 @@ export const auditArchiveRoutes = new Hono<HttpEnv>().get(
 
 function isNumber(text: string): boolean {
   return /^\d{1,15}$/.test(text)
-}
-
-/** In hours since 1970. */
-function hourOf(instant: string): number {
-  return Math.floor(Date.parse(instant) / hourMs)
 }

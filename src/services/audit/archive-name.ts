@@ -1,17 +1,20 @@
-/** The names of the objects in the archive, and the hours in them. */
-import { timeOf } from '../../crypto/random.ts'
+/** The names of the objects in the archive, and the hours in them. Hours are counted from 1970, in UTC. */
+import { hourMs } from '../../durations.ts'
 
-export const hourMs = 60 * 60 * 1000
 export const archivePrefix = 'audit/'
 
-/** In hours since 1970. */
-export function hourOf(eventId: string): number {
-  return Math.floor(timeOf(eventId).getTime() / hourMs)
+/** The hour that a moment is in. */
+export function hourAt(ms: number): number {
+  return Math.floor(ms / hourMs)
+}
+
+export function startOfHour(hour: number): Date {
+  return new Date(hour * hourMs)
 }
 
 /** Names sort like numbers: the hours never get smaller. */
 export function objectName({ hour, number }: { hour: number; number: number }): string {
-  const [year, month, day, hours] = new Date(hour * hourMs).toISOString().split(/\D/)
+  const [year, month, day, hours] = startOfHour(hour).toISOString().split(/\D/)
   return `${archivePrefix}${year}/${month}/${day}/${hours}-${String(number).padStart(8, '0')}.ndjson.gz`
 }
 

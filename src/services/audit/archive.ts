@@ -1,11 +1,13 @@
-/** Moves old events from D1 into R2, and lets old objects expire. */
+/** Moves old events from D1 into R2, and deletes objects that have expired. */
 import type { Ctx } from '../../context.ts'
 import { type SealClaims, signSeal, verifySeal } from '../../crypto/audit-seal.ts'
 import { sha256 } from '../../crypto/digest.ts'
-import { uuidv7Floor } from '../../crypto/random.ts'
+import { timeOf, uuidv7Floor } from '../../crypto/random.ts'
+import { dayMs } from '../../durations.ts'
 import { forgetSealsTo, listExpiredSeals, readDue, settleSeal } from '../../store/audit-seals.ts'
+import type { AuditEvent } from '../../store/schema/audit.ts'
 import type { AuditSeal } from '../../store/schema/audit-seals.ts'
-import { hourMs, hourOf, objectName } from './archive-name.ts'
+import { hourAt, objectName, startOfHour } from './archive-name.ts'
 import { type StoredObject, createObject, findObject, lineOf, readObject } from './archive-object.ts'
 
 /** Two to five megabytes of text, and one batch that deletes as many rows. */
@@ -15,51 +17,32 @@ const maxEventsPerObject = 5_000
 const maxExpired = 1_000
 
 /**
- * Makes the next object and deletes its events from D1. They are deleted only after the object was read back and its seal
- * verified. A run that ends anywhere leaves nothing that the next one does not continue: an object without a row in D1 is
- * the next one, whoever made it. Two runs make the same object, because a name is written only once.
+ * Makes the next object and deletes its events from D1, but only after the object was read back and its seal verified. It
+ * takes whole hours that ended `auditDays` ago, so no event can still be on its way into them.
  *
- * Only whole hours that ended `auditDays` ago are archived, so no event can still be on its way into them.
+ * A run may end anywhere. If it wrote the object and D1 has no row for it, the next run verifies that object and continues
+ * with it. Two runs at once agree on one object, because R2 writes a name only once.
  *
- * An object without events is made when another key signs now, or when objects have expired: the newest seal vouches for
- * all others and says which ones must be there.
- *
- * What does not belong to the archive does not stop it. An object without a row in D1 whose key has left the ring is
- * skipped: D1 has its events still, so another object can hold them.
+ * An object without a row in D1 whose key has left the ring cannot be verified. It is skipped: D1 still has its events, so
+ * they go into another object.
  *
  * @param skipped takes the names of the objects that do not belong to the archive
- * @returns how many events it took, `null` when there is nothing to do
- * @throws {Error} when the bucket has an object of the next number that is not the next one
+ * @returns the number of archived events; `null` when there is nothing to do
+ * @throws {Error} when the bucket has an object of the next number that does not continue the archive
+ * @throws {AppError} `service_unavailable` when an object cannot be fetched from R2
  */
 export async function archiveNext(ctx: Ctx, bucket: R2Bucket, skipped: Set<string>): Promise<number | null> {
-  const endHour = hourBefore(ctx, ctx.config.auditDays)
-  const { newest, firstKept, events } = await readDue(
-    ctx.db,
-    uuidv7Floor(new Date(endHour * hourMs)),
-    maxEventsPerObject,
-    hourBefore(ctx, ctx.config.auditArchiveDays),
-  )
-  const number = (newest?.number ?? 0) + 1
-  const hour = Math.max(newest?.hour ?? 0, events[0] ? hourOf(events[0].id) : endHour - 1)
-  const first = Math.max(newest?.first ?? 1, firstKept ?? number)
-  const ofHour = events.filter(({ id }) => hourOf(id) <= hour)
-  const isDue = ofHour.length > 0 || (newest && (newest.first < first || isOtherKey(ctx, newest)))
-  const existing = await findObject(bucket, number, newest && objectName(newest), skipped)
-  const found = existing === undefined ? undefined : await openObject(ctx, bucket, existing)
-  if (!found?.sealed) {
-    if (found) skipped.add(found.name)
-    if (!isDue) return null
-  }
+  const next = await planNext(ctx)
+  const existing = await openExisting(ctx, bucket, next, skipped)
+  if (!existing?.sealed && !next.isDue) return null
 
-  const lines = ofHour.map(lineOf).join('')
-  const made = found?.sealed ? found : await makeObject(ctx, bucket, { number, hour, first, newest }, lines, found)
-  const { kid, claims } = await requireNext(made, { number, newest })
-  const ids = made.lines === lines ? ofHour.map(({ id }) => id) : idsIn(made.lines)
-  await settleSeal(
-    ctx.db,
-    { number, hour: claims.hour, first: claims.first, kid, digest: await sha256(made.seal) },
-    ids,
-  )
+  const lines = next.events.map(lineOf).join('')
+  const object = existing?.sealed ? existing : await makeObject(ctx, bucket, next, lines, existing)
+  const { kid, claims } = await requireNext(object, next)
+  const ids = object.lines === lines ? next.events.map(({ id }) => id) : idsIn(object.lines)
+  const { number } = next
+  const digest = await sha256(object.seal)
+  await settleSeal(ctx.db, { number, hour: claims.hour, first: claims.first, kid, digest }, ids)
   return ids.length
 }
 
@@ -78,18 +61,44 @@ export async function expireObjects(ctx: Ctx, bucket: R2Bucket): Promise<number>
   return expired.length
 }
 
-/** In hours since 1970. */
-function hourBefore(ctx: Ctx, days: number): number {
-  return Math.floor(ctx.now().getTime() / hourMs) - days * 24
+/** The next object, as D1 determines it at one moment. */
+interface Next extends Pick<SealClaims, 'number' | 'hour' | 'first'> {
+  newest: AuditSeal | undefined
+  /** All events of one hour, or its first ones. */
+  events: AuditEvent[]
+  isDue: boolean
+}
+
+/**
+ * An object without events is due, too, when another key signs now or when objects have expired: the newest seal is signed
+ * by the key of today, and says which objects must exist.
+ */
+async function planNext(ctx: Ctx): Promise<Next> {
+  const endHour = hourDaysAgo(ctx, ctx.config.auditDays)
+  const { newest, firstKept, events } = await readDue(
+    ctx.db,
+    uuidv7Floor(startOfHour(endHour)),
+    maxEventsPerObject,
+    hourDaysAgo(ctx, ctx.config.auditArchiveDays),
+  )
+  const number = (newest?.number ?? 0) + 1
+  const hour = Math.max(newest?.hour ?? 0, events[0] ? hourOf(events[0]) : endHour - 1)
+  const first = Math.max(newest?.first ?? 1, firstKept ?? number)
+  const ofHour = events.filter((event) => hourOf(event) <= hour)
+  const isSealDue = newest !== undefined && (newest.first < first || isOtherKey(ctx, newest))
+  return { number, hour, first, newest, events: ofHour, isDue: ofHour.length > 0 || isSealDue }
+}
+
+function hourDaysAgo(ctx: Ctx, days: number): number {
+  return hourAt(ctx.now().getTime() - days * dayMs)
+}
+
+function hourOf({ id }: AuditEvent): number {
+  return hourAt(timeOf(id).getTime())
 }
 
 function isOtherKey({ secrets }: Ctx, { kid }: AuditSeal): boolean {
   return kid !== secrets.signingKeys[0].kid
-}
-
-function previousKey(ctx: Ctx, newest: AuditSeal | undefined): Pick<SealClaims, 'previous_key'> {
-  const key = newest && isOtherKey(ctx, newest) && ctx.secrets.signingKeys.find(({ kid }) => kid === newest.kid)
-  return key ? { previous_key: key.publicJwk } : {}
 }
 
 interface OpenedObject extends StoredObject {
@@ -98,31 +107,48 @@ interface OpenedObject extends StoredObject {
   sealed: Awaited<ReturnType<typeof verifySeal>>
 }
 
+/** The object with the next number, if the bucket has one already. */
+async function openExisting(
+  ctx: Ctx,
+  bucket: R2Bucket,
+  { number, newest }: Next,
+  skipped: Set<string>,
+): Promise<OpenedObject | undefined> {
+  const name = await findObject(bucket, number, newest && objectName(newest), skipped)
+  if (name === undefined) return undefined
+  const object = await openObject(ctx, bucket, name)
+  if (!object.sealed) skipped.add(name)
+  return object
+}
+
 async function openObject(ctx: Ctx, bucket: R2Bucket, name: string): Promise<OpenedObject> {
   const object = await readObject(bucket, name)
   if (!object) throw new Error(`${name} cannot be read`)
   return { ...object, name, sealed: await verifySeal(ctx.secrets.signingKeys, object.seal) }
 }
 
-type Next = Pick<SealClaims, 'number' | 'hour' | 'first'> & { newest: AuditSeal | undefined }
-
 /** @param inTheWay may be replaced if it has the same name */
 async function makeObject(
   ctx: Ctx,
   bucket: R2Bucket,
-  { newest, ...place }: Next,
+  { number, hour, first, newest }: Next,
   lines: string,
   inTheWay: OpenedObject | undefined,
 ): Promise<OpenedObject> {
-  const name = objectName(place)
-  const claims = { ...place, sha256: await sha256(lines), previous: newest?.digest ?? null }
+  const name = objectName({ hour, number })
+  const claims = { number, hour, first, sha256: await sha256(lines), previous: newest?.digest ?? null }
   const seal = await signSeal(ctx.secrets.signingKeys, { ...claims, ...previousKey(ctx, newest) })
   await createObject(bucket, name, seal, lines, inTheWay?.name === name ? inTheWay : undefined)
   return openObject(ctx, bucket, name)
 }
 
+function previousKey(ctx: Ctx, newest: AuditSeal | undefined): Pick<SealClaims, 'previous_key'> {
+  const key = newest && isOtherKey(ctx, newest) && ctx.secrets.signingKeys.find(({ kid }) => kid === newest.kid)
+  return key ? { previous_key: key.publicJwk } : {}
+}
+
 /** @throws {Error} for an object from another place in the archive, or one whose lines are not those that were sealed */
-async function requireNext({ name, sealed, lines }: OpenedObject, { number, newest }: Pick<Next, 'number' | 'newest'>) {
+async function requireNext({ name, sealed, lines }: OpenedObject, { number, newest }: Next) {
   const previous = newest?.digest ?? null
   const claims = sealed?.claims
   const isNext = claims?.number === number && claims.previous === previous && objectName(claims) === name

@@ -7,7 +7,7 @@ import { condenseEvents } from '../../store/condensed-events.ts'
 import type { Expression } from '../../store/db.ts'
 import { type Page, pageOf } from '../../store/page.ts'
 import type { AuditEvent, AuditType } from '../../store/schema/audit.ts'
-import { hourMs } from './archive-name.ts'
+import { startOfHour } from './archive-name.ts'
 
 interface About {
   /** The user who acted; null for a job and for a refused sign-in, where nobody proved who they are. */
@@ -45,6 +45,6 @@ export async function listTrail(
   limit: number,
 ): Promise<Page<AuditEvent> & { archivedBefore: Date | null }> {
   const { newest, events } = await readTrail(ctx.db, filter, limit + 1)
-  const archivedBefore = newest ? new Date((newest.hour + 1) * hourMs) : null
+  const archivedBefore = newest ? startOfHour(newest.hour + 1) : null
   return { ...pageOf(events, limit, ({ id }) => id), archivedBefore }
 }
