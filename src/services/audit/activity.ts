@@ -1,7 +1,7 @@
 import type { Ctx } from '../../context.ts'
-import type { Page } from '../../store/page.ts'
+import { listAuditEvents } from '../../store/audit.ts'
+import { type Page, pageOf } from '../../store/page.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
-import { listAudit } from './trail.ts'
 
 /** An event as its user may see it. */
 export interface Activity extends Pick<AuditEvent, 'id' | 'at' | 'type' | 'detail' | OriginColumn> {
@@ -18,7 +18,8 @@ export async function listActivity(
   before: string | undefined,
   limit: number,
 ): Promise<Page<Activity>> {
-  const { items, next } = await listAudit(ctx, { userId, before }, limit)
+  const events = await listAuditEvents(ctx.db, { userId, before }, limit + 1)
+  const { items, next } = pageOf(events, limit, ({ id }) => id)
   return { items: items.map((event) => seenBy(userId, event)), next }
 }
 

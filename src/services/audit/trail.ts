@@ -2,7 +2,7 @@ import { ceilings } from '../../config/policy.ts'
 import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { readTrail } from '../../store/audit-seals.ts'
-import { type AuditFilter, listAuditEvents } from '../../store/audit.ts'
+import type { AuditFilter } from '../../store/audit.ts'
 import { condenseEvents } from '../../store/condensed-events.ts'
 import type { Expression } from '../../store/db.ts'
 import { type Page, pageOf } from '../../store/page.ts'
@@ -24,21 +24,17 @@ export function auditEvent(ctx: Ctx, type: AuditType, { actorId = null, userId =
 }
 
 /**
- * For the end of a batch that may be caused again and again and that nothing refuses, such as a sign-in: its events stay as
- * long as their user has had few of their type in this hour and on this day. From then on they are counted.
+ * The last statements of a batch that no ceiling refuses, such as a sign-in. They keep its events while the user has had few
+ * events of the same type in this hour and on this day. Later ones are only counted.
  *
- * @param isKept when they stay, whatever the number
+ * @param isKept a condition under which the events are kept in any case
  */
 export function condense(ctx: Ctx, events: readonly Pick<AuditEvent, 'id' | 'type'>[], isKept?: Expression) {
   const { userEventsPerHour: hour, userEventsPerDay: day } = ceilings
   return condenseEvents(ctx.db, ctx.now(), events, { hour, day }, isKept)
 }
 
-export async function listAudit(ctx: Ctx, filter: AuditFilter, limit: number): Promise<Page<AuditEvent>> {
-  return pageOf(await listAuditEvents(ctx.db, filter, limit + 1), limit, ({ id }) => id)
-}
-
-/** The same, and the moment before which events are in the archive instead; `null` when none is. */
+/** A page of events, newest first, and the time before which events are in the archive; `null` when none is archived. */
 export async function listTrail(
   ctx: Ctx,
   filter: AuditFilter,
