@@ -33,30 +33,26 @@ interface Sweep {
  * @throws {AggregateError} after all tables, when one of them failed
  */
 export async function cleanUp(ctx: Ctx, limits = usualLimits): Promise<void> {
+  const waiting = sweepsOf(ctx, limits.rows)
+  const deleted = new Map(waiting.map(({ table }) => [table, 0]))
   const failures: unknown[] = []
-  const deleted = new Map<string, number>()
-  const open = new Set(sweepsOf(ctx, limits.rows))
-  let statements = limits.statements
-  for (const sweep of open) deleted.set(sweep.table, 0)
-  for (let isStopped = false; open.size > 0 && !isStopped;) {
-    for (const sweep of open) {
-      const { table } = sweep
-      isStopped ||= sweep.statements > statements
-      if (isStopped) break
-      statements -= sweep.statements
-      try {
-        const step = await sweep.step()
-        deleted.set(table, deleted.get(table)! + step.deleted)
-        if (step.isAtEnd) open.delete(sweep)
-      } catch (error) {
-        log('error', 'cleanup.failed', { table, ...describeError(error) })
-        failures.push(error)
-        deleted.delete(table)
-        open.delete(sweep)
-      }
+  let statementsLeft = limits.statements
+  // The first table takes a step and goes to the end of the queue, unless it is clean.
+  while (waiting[0] && waiting[0].statements <= statementsLeft) {
+    const sweep = waiting.shift()!
+    const { table } = sweep
+    statementsLeft -= sweep.statements
+    try {
+      const step = await sweep.step()
+      deleted.set(table, deleted.get(table)! + step.deleted)
+      if (!step.isAtEnd) waiting.push(sweep)
+    } catch (error) {
+      log('error', 'cleanup.failed', { table, ...describeError(error) })
+      failures.push(error)
+      deleted.delete(table)
     }
   }
-  const unfinished = new Set([...open].map(({ table }) => table))
+  const unfinished = new Set(waiting.map(({ table }) => table))
   for (const [table, rows] of deleted) log('info', 'cleanup', { table, deleted: rows, more: unfinished.has(table) })
   if (failures.length > 0) throw new AggregateError(failures, 'cleanup failed')
 }
