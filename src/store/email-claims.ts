@@ -5,8 +5,8 @@
 import { type SQL, and, eq, getTableColumns, gte, isNotNull, isNull, lte, or, sql } from 'drizzle-orm'
 import { strandedMs } from '../config/policy.ts'
 import { type Db, idList, idParam, unindexed } from './db.ts'
-import { announceAtOf, isOpen, noParams } from './emails.ts'
-import { type Email, type EmailStatus, emails } from './schema/emails.ts'
+import { announceAtOf, isOpen, isOpenUnindexed, noParams, statusNumber } from './emails.ts'
+import { type Email, emails } from './schema/emails.ts'
 import { users } from './schema/users.ts'
 
 /** The account of a recipient whose address takes no more email. */
@@ -45,7 +45,7 @@ export function selectOtherEmails(db: Db, ids: readonly string[], now: Date) {
     .where(
       and(
         sql`${id} in ${idList(ids)}`,
-        sql`${unindexed(status)} <= 1`,
+        isOpenUnindexed,
         or(isNotNull(batchId), isNotNull(emails.inDoubtSince), sql`${unindexed(dueAt)} > ${now.getTime()}`),
       ),
     )
@@ -63,7 +63,7 @@ export function claimFreshEmails(db: Db, ids: readonly string[], batchId: string
     .where(
       and(
         sql`${emails.id} = unhex(listed.value, '-')`,
-        sql`${unindexed(emails.status)} = 0`,
+        sql`${unindexed(emails.status)} = ${statusNumber('queued')}`,
         lte(emails.dueAt, now),
         isNull(emails.batchId),
         isNull(emails.inDoubtSince),
@@ -140,8 +140,6 @@ export function settleClaims(db: Db, settlements: readonly Settlement[]) {
   return Array.from(alike.values(), (list) => settleAlike(db, list))
 }
 
-const numberOf = (status: EmailStatus) => sql.param(status, emails.status)
-
 function settleAlike(db: Db, settlements: readonly Settlement[]) {
   const [first] = settlements
   const given = (name: keyof Settlement) => sql`settled.value ->> ${sql.raw(`'${name}'`)}`
@@ -157,7 +155,7 @@ function settleAlike(db: Db, settlements: readonly Settlement[]) {
     .update(emails)
     .set({
       status: given('status'),
-      params: sql`case when ${given('status')} in (${numberOf('sent')}, ${numberOf('skipped')}) then ${noParams} else ${emails.params} end`,
+      params: sql`case when ${given('status')} in (${statusNumber('sent')}, ${statusNumber('skipped')}) then ${noParams} else ${emails.params} end`,
       dueAt: given('dueAt'),
       announceAt: sql`${given('dueAt')} + ${strandedMs}`,
       inDoubtSince: given('inDoubtSince'),
@@ -173,7 +171,7 @@ function settleAlike(db: Db, settlements: readonly Settlement[]) {
     .where(
       and(
         sql`${emails.id} = ${givenId('id')}`,
-        sql`${unindexed(emails.status)} = 1`,
+        sql`${unindexed(emails.status)} = ${statusNumber('sending')}`,
         sql`${emails.attempts} = ${given('attempts')}`,
       ),
     )

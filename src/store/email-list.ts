@@ -1,6 +1,6 @@
 import { type SQL, and, desc, eq, lt, sql } from 'drizzle-orm'
-import type { Db } from './db.ts'
-import { isOpen } from './emails.ts'
+import { type Db, allOf } from './db.ts'
+import { isEndedUnsent, isOpen, statusNumber } from './emails.ts'
 import { type Page, pageOf } from './page.ts'
 import { type EmailStatus, emails } from './schema/emails.ts'
 
@@ -58,10 +58,10 @@ export function selectEmails(db: Db, filter: EmailFilter, limit: number) {
 
 /** The condition for a status that few emails have, by its index. */
 function hasStatus(wanted: EmailStatus): SQL {
-  const code = sql.param(wanted, status)
-  if (wanted !== 'queued' && wanted !== 'sending') return sql`emails.status > 2 and emails.status = ${code}`
+  const isWanted = sql`status = ${statusNumber(wanted)}`
+  if (wanted !== 'queued' && wanted !== 'sending') return allOf(isEndedUnsent, isWanted)
   return sql`${id} in (select id from (select id, status from emails indexed by emails_open
-    where ${isOpen} order by announce_at limit ${maxWalked}) where status = ${code})`
+    where ${isOpen} order by announce_at limit ${maxWalked}) where ${isWanted})`
 }
 
 function isWalk({ userId: user, status: wanted }: EmailFilter): boolean {

@@ -56,15 +56,26 @@ export function updateEmail(db: Db, id: string, changes: EmailChanges, guard: SQ
     .where(and(eq(emails.id, id), guard))
 }
 
+/** A status as D1 stores it, for SQL that is written by hand. */
+export function statusNumber(status: EmailStatus) {
+  return sql.param(status, emails.status)
+}
+
 /** A row that may have been accepted is `unknown` and not `failed`. */
 export const failedOrUnknown: SQL = sql`case when ${emails.inDoubtSince} is null
-  then ${sql.param('failed', emails.status)} else ${sql.param('unknown', emails.status)} end`
+  then ${statusNumber('failed')} else ${statusNumber('unknown')} end`
 
 /** What is left of the parameters of an email that has arrived at the provider or will never be sent. */
 export const noParams: SQL = sql`'{}'`
 
-/** The condition of the index of open rows, word for word: with a bound parameter, SQLite would not use it. */
+/** Queued or sending: the condition of the index `emails_open`, which SQLite does not use for one with a parameter. */
 export const isOpen: SQL = sql`status <= 1`
+
+/** The same, where another index is better. */
+export const isOpenUnindexed: SQL = sql`+${isOpen}`
+
+/** Neither open nor sent: the condition of the index `emails_status`. */
+export const isEndedUnsent: SQL = sql`status > 2`
 
 /** A row that nobody has taken up this long after it was due was lost on the way to the queue. */
 export function announceAtOf(dueAt: Date): Date {

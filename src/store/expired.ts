@@ -46,11 +46,9 @@ export function expiredAt(now: Date, auditDays: number | null): Walk[] {
   ]
 }
 
-const openStatuses: EmailStatus[] = ['queued', 'sending']
-
 /** Delivery may renew the link of an open email. */
 const hasNoOpenEmail = sql`not exists (select 1 from ${emails}
-  where ${eq(emails.id, oneTimeLinks.id)} and not ${notInArray(emails.status, openStatuses)})`
+  where ${eq(emails.id, oneTimeLinks.id)} and ${isOpen})`
 
 function hasNoRegistrationSince(id: string): SQL {
   return sql`not exists (select 1 from registrations as newer

@@ -1,8 +1,8 @@
 /** What an operator watches in a database, at a bounded cost. */
 import { type SQL, sql } from 'drizzle-orm'
 import { idParam, type Db } from './db.ts'
-import { isOpen } from './emails.ts'
-import { type EmailStatus, emails } from './schema/emails.ts'
+import { isEndedUnsent, isOpen, statusNumber } from './emails.ts'
+import type { EmailStatus } from './schema/emails.ts'
 
 /** Counts stop here: each reads at most this many entries of an index. The counts of open emails share one such limit. */
 export const countedRows = 10_000
@@ -23,8 +23,8 @@ interface Gauge {
  */
 export async function readGauge(db: Db, overdueBefore: Date, sinceId: string): Promise<Gauge & { bytes: number }> {
   const { results, meta } = (await db.run(sql`select
-    count(*) filter (where status = 0) as queued,
-    count(*) filter (where status = 1) as sending,
+    count(*) filter (where status = ${statusNumber('queued')}) as queued,
+    count(*) filter (where status = ${statusNumber('sending')}) as sending,
     count(*) filter (where due_at < ${overdueBefore.getTime()}) as overdue,
     ${countSince('failed', sinceId)} as failed,
     ${countSince('unknown', sinceId)} as unknown
@@ -35,5 +35,5 @@ export async function readGauge(db: Db, overdueBefore: Date, sinceId: string): P
 
 function countSince(status: EmailStatus, sinceId: string): SQL {
   return sql`(select count(*) from (select 1 from emails indexed by emails_status
-    where status > 2 and status = ${sql.param(status, emails.status)} and id >= ${idParam(sinceId)} limit ${countedRows}))`
+    where ${isEndedUnsent} and status = ${statusNumber(status)} and id >= ${idParam(sinceId)} limit ${countedRows}))`
 }
