@@ -71,9 +71,9 @@ export function selectAttempts(db: Db, key: SQL) {
 
 /** The device has a counter, or the devices of its address have fewer than `max` counters. */
 export function mayHaveCounter(email: string, deviceId: string, max: number): SQL {
-  const counters = (condition: SQL) => sql`(select 1 from ${attemptCounters} where ${condition} limit 1`
-  return sql`(exists ${counters(eq(attemptCounters.key, deviceBudget(email, deviceId)))})
-    or not exists ${counters(isOfDevice(email))} offset ${max - 1}))`
+  const own = sql`select 1 from ${attemptCounters} where ${eq(attemptCounters.key, deviceBudget(email, deviceId))}`
+  const last = sql`select 1 from ${attemptCounters} where ${isOfDevice(email)} limit 1 offset ${max - 1}`
+  return sql`(exists (${own}) or not exists (${last}))`
 }
 
 /** The series has fewer attempts than this. */
