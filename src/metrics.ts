@@ -18,9 +18,7 @@ export interface Point<Kind extends PointKind> {
 export type Measure = <Kind extends PointKind>(kind: Kind, point: Point<Kind>) => void
 
 /** Writes points to the dataset of an environment, or nowhere. A write needs no waiting, and is not billed as a request. */
-export function measureIn(env: Env): Measure {
-  // wrangler generates the types of required bindings only.
-  const { METRICS: dataset } = env as { METRICS?: AnalyticsEngineDataset }
+export function measureIn({ METRICS: dataset }: Env): Measure {
   return (kind, { subject = '', outcome = '', reason, numbers }) =>
     dataset?.writeDataPoint({
       // Each index is sampled for itself: a flood of one outcome does not hide a rare one.

@@ -27,7 +27,7 @@ function startMeasured(beside: Service, variables: Partial<Env> = {}) {
   const METRICS = { writeDataPoint: (point: AnalyticsEngineDataPoint) => void points.push(point) }
   const service = startService({
     beside,
-    env: { RESEND_WEBHOOK_SECRET: webhookSecret, ...variables, METRICS } as never,
+    env: { RESEND_WEBHOOK_SECRET: webhookSecret, ...variables, METRICS },
   })
   /** The points of a kind as text: subject, outcome and reason. */
   const of = (kind: PointKind) =>

@@ -107,9 +107,9 @@ export function readSettings(env: Env): Promise<Settings> {
   return settings
 }
 
-/** The optional bucket of the audit archive. wrangler generates the types of required bindings only. */
-export function archiveOf(env: Env): R2Bucket | null {
-  return (env as { AUDIT_ARCHIVE?: R2Bucket }).AUDIT_ARCHIVE ?? null
+/** The bucket of the audit archive; `null` when old events are deleted. */
+export function archiveOf({ AUDIT_ARCHIVE: bucket }: Env): R2Bucket | null {
+  return bucket ?? null
 }
 
 const limiters = [...Object.values(rateLimits), userLimit].map(({ binding }) => binding)
