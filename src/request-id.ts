@@ -1,17 +1,19 @@
 /** The id by which a request is found in the log and in the audit trail: the client's own, or ours. */
-import { bytesOfUuid, uuidOfBytes } from './crypto/random.ts'
+import { bytesOfUuid, isUuid, uuidOfBytes } from './crypto/random.ts'
 
 const allowed = /^[A-Za-z0-9._-]{1,36}$/
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** No longer than a UUID, and harmless in logs and headers. */
 export function isRequestId(text: string): boolean {
   return allowed.test(text)
 }
 
-/** As the database keeps it: 16 bytes for a UUID in lower case, the text otherwise. A text of 16 characters ends with a zero. */
+/**
+ * As the database keeps it: 16 bytes for a UUID in lower case, otherwise the bytes of the text. A text of 16 characters gets
+ * a zero byte at its end, so that it is not read as a UUID.
+ */
 export function bytesOfRequestId(text: string): Uint8Array<ArrayBuffer> {
-  if (uuid.test(text)) return bytesOfUuid(text)
+  if (isUuid(text)) return bytesOfUuid(text)
   return Uint8Array.from(new TextEncoder().encode(text.length === 16 ? `${text}\0` : text))
 }
 

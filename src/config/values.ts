@@ -90,10 +90,7 @@ function wholeNumber(text: string, least: number, most: number): number | undefi
  * So no event may be archived before it is 30 days old (see `archiveNext`).
  */
 export function daysOr(unset: number) {
-  return (text: string): number | undefined => {
-    const count = text ? Number(text) : unset
-    return Number.isInteger(count) && count >= 30 && count <= 3650 ? count : undefined
-  }
+  return (text: string): number | undefined => wholeNumber(text || String(unset), 30, 3650)
 }
 
 export const daysRule = 'must be a whole number from 30 to 3650, or empty'

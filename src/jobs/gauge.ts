@@ -20,6 +20,7 @@ export async function gauge(ctx: Ctx): Promise<void> {
     mail_unknown: found.unknown,
   }
   const isFilling = fullnessOf(found.bytes) !== 'ok'
+  // Written out again: a test compares the fields of each log line with docs/operations.md.
   log(isFilling || found.overdue > 0 ? 'warn' : 'info', 'gauge', {
     database_bytes: found.bytes,
     database_percent: percent,

@@ -91,12 +91,11 @@ export async function settle(ctx: Ctx, settled: readonly Settled[]): Promise<voi
   measureOutcomes(ctx, settlements)
 }
 
-/** One point for all emails that went the same way: a request may write a limited number. */
+/** One point for all emails with the same outcome: an invocation may write only a limited number of points. */
 function measureOutcomes(ctx: Ctx, settlements: readonly Settlement[]): void {
   const groups = Map.groupBy(settlements, (each) => `${each.template} ${each.status} ${each.lastError}`)
-  for (const [{ template, status, lastError }, { length }] of [...groups.values()].map(
-    (all) => [all[0]!, all] as const,
-  )) {
-    ctx.measure('mail', { subject: template, outcome: status, reason: lastError, numbers: { emails: length } })
+  for (const group of groups.values()) {
+    const { template, status, lastError } = group[0]!
+    ctx.measure('mail', { subject: template, outcome: status, reason: lastError, numbers: { emails: group.length } })
   }
 }

@@ -91,7 +91,8 @@ function newEndEvent(ctx: Ctx, { user }: Principal, detail: NonNullable<AuditEve
 async function endSessions(ctx: Ctx, principal: Principal, which: 'all' | 'others'): Promise<void> {
   const { user, session } = principal
   const event = newEndEvent(ctx, principal, { sessions: which })
-  const [ifDone, keptId] = [happened(event.id), which === 'others' ? session.id : undefined]
+  const ifDone = happened(event.id)
+  const keptId = which === 'others' ? session.id : undefined
   const mayEnd = allOf(isSignedIn(session.id, user.id, event.at), hasLiveSession(user.id, event.at, keptId))
   const { acting, ended } = await batch(ctx.db, {
     decided: insertAuditEvent(ctx.db, event, mayEnd),
