@@ -5,7 +5,7 @@ import type { KeyRing, SigningKey } from './keys.ts'
  * The seal of an object in the audit archive: a JWS by the key that signs access tokens. It is no access token: the `typ` is
  * another one, and it names no issuer, audience or expiry (RFC 8725 §3.11).
  */
-const typ = 'audit-seal+jwt'
+export const sealType = 'audit-seal+jwt'
 
 export interface SealClaims {
   /** The place of the object in the archive, from 1. */
@@ -23,12 +23,14 @@ export interface SealClaims {
 }
 
 export function signSeal([key]: KeyRing<SigningKey>, claims: SealClaims): Promise<string> {
-  return new SignJWT({ ...claims }).setProtectedHeader({ alg: key.alg, typ, kid: key.kid }).sign(key.privateKey)
+  return new SignJWT({ ...claims })
+    .setProtectedHeader({ alg: key.alg, typ: sealType, kid: key.kid })
+    .sign(key.privateKey)
 }
 
 /**
- * @returns `null` when the key is none of these
- * @throws {Error} when it is no seal, or the key that it names did not sign it
+ * @returns `null` when the ring has no such key
+ * @throws {Error} when the text is no seal, or the key that it names did not sign it
  */
 export async function verifySeal(
   keys: KeyRing<SigningKey>,
@@ -37,6 +39,6 @@ export async function verifySeal(
   const { kid, alg } = decodeProtectedHeader(seal)
   const key = keys.find((each) => each.kid === kid && each.alg === alg)
   if (!key) return null
-  const { payload } = await jwtVerify<SealClaims>(seal, key.publicKey, { typ, algorithms: [key.alg] })
+  const { payload } = await jwtVerify<SealClaims>(seal, key.publicKey, { typ: sealType, algorithms: [key.alg] })
   return { kid: key.kid, claims: payload }
 }

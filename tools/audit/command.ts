@@ -16,7 +16,7 @@ changed or left out, and prints its newest object.
   --to     only events before this instant
   --seen   the newest object that an earlier run printed: it has to be in the archive still
 
-The e-mail address and the password are asked for, or read from POSTERN_EMAIL and POSTERN_PASSWORD.`
+The email address and the password are asked for, or read from POSTERN_EMAIL and POSTERN_PASSWORD.`
 
 export interface AuditSurroundings {
   env: NodeJS.ProcessEnv
@@ -64,14 +64,17 @@ function readUrl(text: string): string {
 }
 
 async function printEvents(client: ArchiveClient, { print, say }: AuditSurroundings, period: Period): Promise<void> {
-  const { from = '', to = '~' } = period
   for await (const { name, lines } of client.objects(period)) {
     if (lines === null) say(`${name} is missing or cannot be read`)
-    for (const line of lines?.split('\n') ?? []) {
-      const { at } = line ? (JSON.parse(line) as { at: string }) : { at: '' }
-      if (line && at >= from && at < to) print(line)
+    for (const line of lines?.split('\n').filter(Boolean) ?? []) {
+      if (isWithin(period, JSON.parse(line) as { at: string })) print(line)
     }
   }
+}
+
+/** Instants in ISO 8601 with the same precision and time zone sort as texts. */
+function isWithin({ from, to }: Period, { at }: { at: string }): boolean {
+  return (from === undefined || at >= from) && (to === undefined || at < to)
 }
 
 async function verify(client: ArchiveClient, around: AuditSurroundings, seen: Seen | undefined): Promise<void> {
@@ -110,7 +113,7 @@ function instant(text: string | undefined): string | undefined {
 
 /** Never as arguments, which other users of the machine can see. */
 async function credentials({ env, asker }: AuditSurroundings): Promise<[string, string]> {
-  const email = env['POSTERN_EMAIL'] ?? (await asker?.text('E-mail address of an ADMIN: '))
+  const email = env['POSTERN_EMAIL'] ?? (await asker?.text('Email address of an ADMIN: '))
   const password = env['POSTERN_PASSWORD'] ?? (await asker?.secret('Password (not shown): '))
   if (!email || !password) throw new Stop('Set POSTERN_EMAIL and POSTERN_PASSWORD, or run this in a terminal.')
   return [email, password]

@@ -1,7 +1,7 @@
 /** Checks an archive of the audit trail: that nothing in it was changed and that nothing was left out. */
 import { createHash } from 'node:crypto'
 import { type JWK, decodeProtectedHeader, importJWK, jwtVerify } from 'jose'
-import type { SealClaims } from '../../src/crypto/audit-seal.ts'
+import { type SealClaims, sealType } from '../../src/crypto/audit-seal.ts'
 import { objectName } from '../../src/services/audit/archive-name.ts'
 
 /** An object as `GET /audit-archive` answers it. */
@@ -135,7 +135,7 @@ async function checkSignatures(sealed: readonly Sealed[], keys: readonly JWK[]) 
 
 async function isSignedBy(key: JWK, seal: string): Promise<boolean> {
   try {
-    await jwtVerify(seal, await importJWK(key), { typ: 'audit-seal+jwt' })
+    await jwtVerify(seal, await importJWK(key), { typ: sealType })
     return true
   } catch {
     return false
