@@ -1,9 +1,9 @@
 /** The bucket of the audit archive, which a deployment may do without. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
 import { Stop } from '../command.ts'
 import { type Wrangler, failed, run } from '../wrangler.ts'
-import type { WranglerSettings } from './wrangler-toml.ts'
+import { type WranglerSettings, uncomment } from './wrangler-toml.ts'
 
 export interface BucketPlan {
   name: string
@@ -13,7 +13,7 @@ export interface BucketPlan {
 }
 
 const binding = 'AUDIT_ARCHIVE'
-const commentedOut = /^# (\[\[r2_buckets\]\]\n)# (binding = "AUDIT_ARCHIVE"\n)# (bucket_name = "([^"\n]+)")$/m
+const commentedOut = /^# \[\[r2_buckets\]\]\n# binding = "AUDIT_ARCHIVE"\n# bucket_name = "([^"\n]+)"$/m
 
 /**
  * Looks for the bucket that wrangler.toml names.
@@ -30,7 +30,7 @@ export async function planBucket(
 ): Promise<BucketPlan | null> {
   const bound = settings.r2_buckets?.find((bucket) => bucket.binding === binding)
   if (!bound && !isWanted) return null
-  const name = bound?.bucket_name ?? commentedOut.exec(readFileSync(toml, 'utf8'))?.[4]
+  const name = bound?.bucket_name ?? commentedOut.exec(readFileSync(toml, 'utf8'))?.[1]
   if (name === undefined) throw new Stop(`${toml} has no bucket for ${binding}, not even behind "#".`)
   const list = stripVTControlCharacters(await run(wrangler, ['r2', 'bucket', 'list']))
   const exists = Array.from(list.matchAll(/^name:\s+(\S+)$/gm), ([, each]) => each).includes(name)
@@ -61,11 +61,6 @@ export async function makeBucket(wrangler: Wrangler, toml: string, plan: BucketP
     if (outcome.exitCode !== 0 && !isOurs) throw failed(args, outcome)
     if (!isOurs) said.push(`created R2 bucket "${plan.name}"`)
   }
-  if (!plan.isBound) {
-    writeFileSync(
-      toml,
-      readFileSync(toml, 'utf8').replace(commentedOut, (_, ...lines: string[]) => lines.slice(0, 3).join('')),
-    )
-  }
+  if (!plan.isBound) uncomment(toml, commentedOut)
   return said
 }

@@ -1,9 +1,10 @@
 /** The dataset of the metrics, which a deployment may do without. Cloudflare makes it at the first write. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { Stop } from '../command.ts'
+import { uncomment } from './wrangler-toml.ts'
 
 const bound = /^\[\[analytics_engine_datasets\]\]\nbinding = "METRICS"$/m
-const commentedOut = /^# (\[\[analytics_engine_datasets\]\]\n)# (binding = "METRICS"\n)# (dataset = "[^"\n]+")$/m
+const commentedOut = /^# \[\[analytics_engine_datasets\]\]\n# binding = "METRICS"\n# dataset = "[^"\n]+"$/m
 
 /**
  * Whether wrangler.toml still lacks the binding METRICS.
@@ -19,9 +20,5 @@ export function lacksMetrics(toml: string): boolean {
 
 /** Takes the "#" off the lines of the binding. */
 export function bindMetrics(toml: string): void {
-  const text = readFileSync(toml, 'utf8')
-  writeFileSync(
-    toml,
-    text.replace(commentedOut, (_, ...lines: string[]) => lines.slice(0, 3).join('')),
-  )
+  uncomment(toml, commentedOut)
 }

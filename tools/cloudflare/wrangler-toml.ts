@@ -58,6 +58,15 @@ export function replaceString(path: string, { table, key }: Place, value: string
   writeFileSync(path, lines.with(at, replaced).join('\n'))
 }
 
+/** Takes the `# ` off each of the lines that the pattern matches together: a binding that is switched off. */
+export function uncomment(path: string, lines: RegExp): void {
+  const text = readFileSync(path, 'utf8')
+  writeFileSync(
+    path,
+    text.replace(lines, (found) => found.replaceAll(/^# /gm, '')),
+  )
+}
+
 /** The names under `[vars]`, without loading wrangler. */
 export function variableNames(path: string): string[] {
   const [, variables = ''] = /^\[vars\]$(.*?)^\[/ms.exec(readFileSync(path, 'utf8')) ?? []
