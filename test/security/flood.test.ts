@@ -32,7 +32,7 @@ interface Tally {
   statuses: Map<number, number>
 }
 
-it('leaves at most 620 kB for each network and 50 MB in all, whatever they call', async () => {
+it('a day of strangers leaves at most 620 kB for each network and 50 MB in all, whatever they call', async () => {
   // oxlint-disable-next-line no-console -- what the command is for
   const print = console.log.bind(console)
   const log = captureLog()

@@ -51,7 +51,7 @@ const recorded = {
   'users.email_problem': { 1: 'suppressed', 2: 'bounced', 3: 'complained' },
 }
 
-it('never change', () => {
+it('the words of D1 never change their numbers', () => {
   const columns = [auditEvents, emails, oneTimeLinks, sessions, users].flatMap((table) =>
     Object.values(getTableColumns(table)).map((column) => [`${getTableName(table)}.${column.name}`, column] as const),
   )
