@@ -12,8 +12,9 @@ Creates the D1 database, the KV namespace, the queues and the secrets at Cloudfl
   --workers-paid  the account is on the Workers Paid plan, without which Cloudflare refuses the deployment
   --public-url    the https address at which people will reach Postern
   --save-secrets  also write the generated secrets to a new file: Cloudflare does not show them again
-  --algorithm    how access tokens are signed: EdDSA (default), or ES256 for services whose library lacks EdDSA
-  --audit-archive also make an R2 bucket for old audit events, and bind it in wrangler.toml
+  --algorithm     how access tokens are signed: EdDSA (default), or ES256 for services whose library lacks EdDSA
+  --audit-archive
+                  also make an R2 bucket for old audit events, and bind it in wrangler.toml
   --metrics       also bind a dataset of Analytics Engine in wrangler.toml, for metrics
 RESEND_API_KEY is read from the environment; without it the command asks.`
 

@@ -1,6 +1,5 @@
 /**
- * The lifetimes, budgets and limits of the rules for accounts, sessions and emails, each with its reason: data without
- * imports.
+ * The lifetimes, budgets and limits of the rules for accounts, sessions and emails, each with its reason. Only data.
  *
  * Other numbers are elsewhere: limits by client address in rate-limits.ts, what an operator may set in settings.ts, and
  * what a standard, a provider or the platform dictates (retries, chunks, sizes) beside the code that obeys it.
@@ -60,7 +59,7 @@ export const passwordAttempts = {
   inFlightMs: 10_000,
 }
 
-/** The devices of one account that have a budget of their own at a time. The right password ends its use. */
+/** So many devices of one account may have a counter of their own at a time. The next right password of a device deletes it. */
 export const maxDeviceCounters = 20
 
 /** How long a client waits for attempts in flight before it is told to come back: eight looks in two seconds. */
@@ -119,7 +118,8 @@ export const announceAgainMs = hourMs
 // Ceilings
 
 /**
- * Bounds on what callers leave in the database, which ends at 10 GB. CEILING_FACTOR multiplies the first four.
+ * Bounds on what callers leave in the database, which ends at 10 GB. CEILING_FACTOR multiplies those of networks, of a user's
+ * writes and of strangers.
  */
 export const ceilings = {
   /** Registrations and requests for an activation email, of one network. */
@@ -128,9 +128,9 @@ export const ceilings = {
   networkResetsPerDay: 50,
   /** Writes of one user. Somebody who moderates by hand makes a few hundred. */
   userWritesPerDay: 1000,
-  /** What strangers may leave in all, about: some 700 registrations. */
+  /** About how much all strangers together may leave: some 700 registrations. */
   strangerKilobytesPerHour: 2000,
-  /** Events of one type about one user. What nothing may refuse, such as a sign-in, is only counted from there on. */
+  /** Events of one type that are kept for one user. Later ones are only counted, because a sign-in must not be refused. */
   userEventsPerHour: 100,
   userEventsPerDay: 200,
   /** User agents that one user adds to the table: some browsers on some devices. */

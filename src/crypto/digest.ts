@@ -5,7 +5,7 @@ export async function sha256(text: string): Promise<string> {
   return base64url.encode(await digestOf(text))
 }
 
-/** The first 8 bytes of SHA-256, to compare two user agents. Nobody gains from one that only collides. */
+/** The first 8 bytes of SHA-256, to compare two user agents. An attacker can send the same text: a collision is no gain. */
 export async function userAgentDigest(text: string | null): Promise<Uint8Array<ArrayBuffer> | null> {
   return text === null ? null : (await digestOf(text)).slice(0, 8)
 }

@@ -1,4 +1,4 @@
-/** Events of the audit trail and their rows: what an id says is not stored, and what can be bytes is. */
+/** Converts events of the audit trail to rows and back. The id holds the time; ids, addresses and request ids are bytes. */
 import { SQL, is, sql } from 'drizzle-orm'
 import { timeOf } from '../crypto/random.ts'
 import { bytesOfIp, ipOfBytes } from '../ip-address.ts'
@@ -14,7 +14,7 @@ export interface NewAuditEvent extends Omit<AuditEvent, 'userId' | 'actorId' | '
   /** A JSON object. As an expression it has neither `session_id` nor `email_id`: `subjectId` is that. */
   detail: AuditEvent['detail'] | Expression
   subjectId?: Expression | null
-  /** Only a sign-in says how its user agent is counted. */
+  /** Only a sign-in sets it: its batch may add the user agent to the table. */
   userAgentId?: Expression
 }
 

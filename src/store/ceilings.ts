@@ -10,7 +10,7 @@ export interface Place {
   max: number
   /** The id of the act that asks for it. */
   act: string
-  /** How much it counts. The last act may exceed the ceiling by what it counts more than one. */
+  /** How much it counts. The last act that gets a place may exceed the ceiling. */
   weight?: number
 }
 

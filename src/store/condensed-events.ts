@@ -40,8 +40,9 @@ export function recordRefusal(db: Db, event: NewAuditEvent, place: Place) {
 }
 
 /**
- * For the end of a batch: takes out the events that it made when their user has had too many of their type, and counts them
- * in one event of this type for this hour. Until then they guarded the other statements of the batch.
+ * The last statements of a batch. If the user has had too many events of a type, they delete the event that the batch has
+ * made, and count it in one event of this type for this hour. It cannot be left out from the start, because the other
+ * statements of the batch depend on it.
  *
  * @param max how many of a type are kept
  * @param isKept when all of them stay, whatever the number

@@ -6,8 +6,8 @@ export const maxDatabaseBytes = 10_000_000_000
 export type Fullness = 'ok' | 'filling' | 'nearly_full'
 
 /**
- * How full a database of this size is. When it is `filling`, an operator should make room
- * soon. When it is nearly full, the rest is for known users.
+ * How full a database of this size is. When it is `filling`, an operator should make room soon. When it is `nearly_full`,
+ * only known users may add rows.
  *
  * @param bytes `meta.size_after` of an answer: the pages in use. Free ones, which are used again, do not count, so it falls
  *   when rows are deleted, while the file keeps its length

@@ -11,7 +11,7 @@ export function userAgentNumber(text: string | null): SQL {
   return text === null ? sql`null` : sql`coalesce(${listed(text)}, ${otherUserAgent})`
 }
 
-/** Takes a place for a user agent that is not listed, unless `max` are. One user must not fill the table. */
+/** Takes a place for a new user agent, unless `max` are listed. One user must not fill the table. */
 export function takeUserAgentPlace(db: Db, text: string, place: Place, max: number, guard: SQL) {
   return takePlace(db, place, sql`${listed(text)} is null and ${rowCount} < ${max} and ${guard}`)
 }

@@ -10,13 +10,13 @@ const newPassword = 'lantern-41-copper-heron'
 /** An account of its own, so that every run does the same. */
 const email = 'newcomer@example.com'
 
-/** Who asks, what is asked and what is sent, by the name in the tables. */
+/** Makes a call. Its cost is listed under the name; calls that only prepare others have an empty one. */
 type Measure = <T>(name: string, method: string, path: string, token?: string, body?: object) => Promise<T>
 
 /**
- * Makes every kind of call once, one after the other, and gives the cost of each by its name.
+ * Makes every kind of call, one after the other, and gives the cost of each by its name.
  *
- * @throws {Surprise} when a call is refused
+ * @throws {Stop} when a call is refused
  */
 export async function measureCalls(url: string, mailboxUrl: string): Promise<Map<string, Cost>> {
   const inbox = new Inbox(new Api(mailboxUrl), email)
@@ -52,7 +52,7 @@ export async function measureCalls(url: string, mailboxUrl: string): Promise<Map
 
 type SignedIn = Tokens & { device_token: string }
 
-/** For calls whose time matters: how many of them one database bears. A hundred events of a user fit into an hour. */
+/** How often the calls are made whose mean time is reported. Sign-ins stay below the 100 events that are kept in an hour. */
 const repetitions = 99
 const signIns = 29
 
@@ -105,7 +105,7 @@ async function measureAdministration(measure: Measure, admin: string, id: string
   await measure('delete an account', 'DELETE', `/users/${id}`, admin)
 }
 
-/** By the name in the tables, the Cron Triggers of wrangler.toml. The archive has no bucket here. */
+/** By the name in the tables, the Cron Triggers of wrangler.toml. Not the archive, whose cost depends only on what is due. */
 export const jobs = { requeue: '*/5 * * * *', gauge: '*/10 * * * *', cleanup: '0 * * * *' }
 
 export const deliverAnEmail = 'deliver an email'

@@ -32,7 +32,11 @@ const sessions = 1
 const emailsStored = 1 / 3
 const otherEventsPerDay = 1 / 90
 
-/** @param eventsPerSignIn 2 where each sign-in ends a session: one that was left open, or by a sign-out */
+/**
+ * The bytes that one user takes in all tables.
+ *
+ * @param eventsPerSignIn 1, or 2 where people sign out or lose their session: its end is an event, too
+ */
 export function bytesPerUser(bytes: RowBytes, habit: Habit, eventsPerSignIn: number): number {
   const events = habit.trailDays * (habit.signInsPerDay * eventsPerSignIn + otherEventsPerDay)
   return bytes.users + sessions * bytes.sessions + emailsStored * bytes.emails + events * bytes.audit_events

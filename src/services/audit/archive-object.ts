@@ -20,8 +20,8 @@ export function lineOf(event: AuditEvent): string {
 }
 
 /**
- * Looks for the object of a number among those after another one, or among all. Whatever is there besides belongs to somebody
- * else, or to a future of the database before its restore.
+ * Looks for the object of a number among those after another one, or among all. Other objects there were put by somebody
+ * else, or were archived before the database was restored to an earlier time.
  *
  * @param skipped takes the names of the objects that it passed over
  */

@@ -56,7 +56,7 @@ export function userPlace(ctx: Ctx, userId: string, act: string): Place {
   return { ...period(ctx, dayMs), subject: bytesOfUuid(userId), max: maxOf(ctx, ceilings.userWritesPerDay), act }
 }
 
-/** For a change of the password. Only somebody who knows the old one takes these places, so a stolen token does not use them up. */
+/** For a change of the password: apart from other writes, which a stolen token can make without the old password. */
 export function passwordPlace(ctx: Ctx, userId: string, act: string): Place {
   return { ...userPlace(ctx, userId, act), subject: Uint8Array.of(...bytesOfUuid(userId), 1) }
 }
@@ -99,7 +99,10 @@ function period(ctx: Ctx, ms: number): Pick<Place, 'period'> {
   return { period: new Date(nowMs - (nowMs % ms)) }
 }
 
-/** In a nearly full database, the first act alone has a place. */
+/**
+ * In a nearly full database 1, the smallest ceiling, since the first act always gets a place. `assertRoomForStrangers` refuses
+ * most acts before.
+ */
 function strangerMax(ctx: Ctx, max: number): number {
   return ctx.isNearlyFull() ? 1 : max
 }

@@ -7,7 +7,7 @@ export const ceilings = sqliteTable(
   {
     /** The start of the day or hour, UTC. */
     period: instant('period').notNull(),
-    /** Who or what is counted. Subjects of one kind have one length; see `services/protection/ceilings.ts`. */
+    /** Who or what is counted. The bytes are listed in `services/protection/ceilings.ts`. */
     subject: bytes('subject').notNull(),
     count: integer('count').notNull(),
     /** The act that took the last place. The other statements of its batch depend on it. */
