@@ -19,7 +19,7 @@ export interface WrongPassword {
 /**
  * Prepares the email that warns the owner of an account about a series of wrong passwords and offers a reset. The statement
  * has to run, and `announce` to be called, for an address without an account too, so that both look the same from outside.
- * Delivery looks up the account, and skips that email.
+ * Delivery looks up the account, and skips an email to an address without one.
  */
 export function prepareSeriesWarning(ctx: Ctx, { email, attemptsInARow }: WrongPassword) {
   const warning = newEmail(ctx, 'sign_in_attempts', email, null)
