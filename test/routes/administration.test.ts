@@ -320,6 +320,19 @@ describe('PUT /users/{id}/role', () => {
     },
   )
 
+  it('takes a role from an account that was never activated, and writes to nobody', async ({
+    service,
+    people,
+    admin,
+  }) => {
+    const { id } = await people.pending(email)
+    await write("update users set role = 'MODERATOR' where id = ?", id)
+    await service.deliver()
+    expect(await admin.assignRole(id, 'USER')).toMatchObject({ role: 'USER', status: 'pending' })
+    expect(service.queued).toEqual([])
+    expect(await rowsOf('emails', "template = 'role_changed'")).toEqual([])
+  })
+
   it.for([
     { body: {} },
     { body: { role: 'admin' } },
@@ -470,6 +483,10 @@ describe('POST /users/{id}/reinstate', () => {
     const { answer, effects } = await observe(service, () => admin.reinstate(id))
     expectProblem(answer, 409, 'not_suspended')
     expect(effects).toEqual(nothing)
+  })
+
+  it('tells a MODERATOR that an account is not suspended, as it tells an ADMIN', async ({ ada, moderator }) => {
+    await moderator.reinstate(ada).refused(409, 'not_suspended')
   })
 
   const suspensions = [

@@ -76,7 +76,8 @@ export const parts: Record<string, Part> = {
     ],
     tests: [
       ...tests('routes', 'administration', 'me', 'lists', 'activity', 'started-reset'),
-      ...tests('security', 'audit', 'condensed-events', 'meanwhile'),
+      ...tests('security', 'audit', 'condensed-events', 'meanwhile', 'ceilings', 'audit-archive'),
+      'test/permissions.test.ts',
     ],
   },
   archive: {

@@ -33,11 +33,8 @@ import { revoke } from '../sessions/revocation.ts'
 export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: Role): Promise<User> {
   if (id === actor.user.id && role !== actor.user.role) throw new AppError('own_account')
   const event = auditEvent(ctx, 'user.role_changed', { actorId: actor.user.id, userId: id, detail: { role } })
-  const when = allOf(
-    hasOtherRoleThan(id, role),
-    role === 'USER' ? undefined : wasActivated(id),
-    role === 'ADMIN' ? undefined : leavesAnActiveAdmin(id),
-  )
+  const mayHave = role === 'USER' ? undefined : wasActivated(id)
+  const when = allOf(hasOtherRoleThan(id, role), mayHave, leavesAnActiveAdmin(id))
   const email = newEmail(ctx, 'role_changed', emailOf(id), id, { role })
   const ifDone = happened(event.id)
   const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, when), {
@@ -49,7 +46,7 @@ export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: R
   if (!updated) {
     const target = findUnchangedTarget(ctx, actor, rows)
     if (target.role === role) return target
-    throw new AppError(role !== 'USER' && target.activatedAt === null ? 'not_activated' : 'last_admin')
+    throw new AppError(target.activatedAt === null ? 'not_activated' : 'last_admin')
   }
   revoke(ctx, rows.ended)
   if (rows.email.length > 0) announceEmail(ctx, email)

@@ -51,7 +51,7 @@ export async function moderateProfile(ctx: Ctx, actor: Principal, id: string, ch
  */
 export async function activateUser(ctx: Ctx, actor: Principal, id: string): Promise<User> {
   const event = auditEvent(ctx, 'user.activated', { actorId: actor.user.id, userId: id })
-  const invitation = newEmail(ctx, 'set_password', emailOf(id), id, { byAdministrator: true })
+  const invitation = newEmail(ctx, 'set_password', emailOf(id), id)
   const ifDone = happened(event.id)
   const { at } = event
   const activated = { status: 'active', passwordId: uuidv7(at), activatedAt: at, updatedAt: at } as const
