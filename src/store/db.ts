@@ -9,7 +9,7 @@ import { isFull } from './room.ts'
 import { findSchemaGap } from './migrations.ts'
 import { type Pacing, isOverload, pacingOf, retrying } from './retry.ts'
 
-export type Db = DrizzleD1Database
+export type Db = DrizzleD1Database & { $client: D1Database }
 
 /**
  * Connects to the database behind a binding. A read with a transient error is repeated. Every other failure becomes

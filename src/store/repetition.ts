@@ -3,9 +3,10 @@
  * answer was lost, a thief to follow the rotations of a session. Each condition is about the presented token and the row
  * of its session at the moment of the statement.
  */
-import { type SQL, and, eq, gt, ne, not, or, sql } from 'drizzle-orm'
+import { type SQL, and, eq, gt, lte, ne, not, or, sql } from 'drizzle-orm'
 import { ipInDetail } from './audit-rows.ts'
 import { type Db, choose } from './db.ts'
+import { type Terms, type Values, prepared, termsOf } from './prepared.ts'
 import { type SessionOrigin, isOpen } from './rotation.ts'
 import { sessions } from './schema/sessions.ts'
 import { idOfSession } from './sessions.ts'
@@ -22,14 +23,37 @@ export interface Presented {
   periodMs: number
 }
 
+const columns = {
+  id: sessions.id,
+  generation: sessions.generation,
+  network: sessions.network,
+  userAgentDigest: sessions.userAgentDigest,
+  /** A rotation before this may not be repeated. */
+  replayStart: sessions.lastUsedAt,
+  /** A repetition before this does not count. */
+  periodStart: sessions.lastRepeatAt,
+}
+type PresentedTerms = Terms<typeof columns>
+
+function valuesOf({ id, generation, now, from, replayMs, periodMs }: Presented): Values<typeof columns> {
+  const { network, userAgentDigest } = from
+  const before = (ms: number) => new Date(now.getTime() - ms)
+  return { id, generation, network, userAgentDigest, replayStart: before(replayMs), periodStart: before(periodMs) }
+}
+
 /** The session of a presented token, and whether the token gets its successor again. For a batch. */
 export function selectPresentedSession(db: Db, presented: Presented) {
+  return presentedSession(db, valuesOf(presented))
+}
+
+const presentedSession = prepared(columns, (db, presented) => {
   const isServed = sql<number>`(${isCountedHere(presented)})`.as('is_served')
   return db.select({ session: sessions, isServed }).from(sessions).where(eq(sessions.id, presented.id))
-}
+})
 
 /** Counts the rotation as repeated from the network that rotated, unless it is counted or too many are. */
 export function countRepetition(db: Db, presented: Presented) {
+  const terms = termsOf(columns, valuesOf(presented))
   return db
     .update(sessions)
     .set({
@@ -38,7 +62,7 @@ export function countRepetition(db: Db, presented: Presented) {
       secondRepeatAt: sql`${sessions.lastRepeatAt}`,
       thirdRepeatAt: sql`${sessions.secondRepeatAt}`,
     })
-    .where(and(isRepeatable(presented), isSame(presented), not(isCounted), isBelowLimit(presented)))
+    .where(and(isRepeatable(terms), isSame(terms), not(isCounted), isBelowLimit(terms)))
 }
 
 /**
@@ -46,15 +70,10 @@ export function countRepetition(db: Db, presented: Presented) {
  * change of the password: whoever stole it would go on following the session.
  */
 export function mayStray(presented: Presented): SQL {
-  const isFirst = sql`coalesce(${sessions.strayedAt} <= ${startOf(presented)}, true)`
-  const mayCount = or(isCounted, isBelowLimit(presented))
-  const condition = and(
-    isRepeatable(presented),
-    not(isFromBeforeChange(presented)),
-    not(isSame(presented)),
-    isFirst,
-    mayCount,
-  )
+  const terms = termsOf(columns, valuesOf(presented))
+  const isFirst = sql`coalesce(${sessions.strayedAt} <= ${terms.periodStart}, true)`
+  const mayCount = or(isCounted, isBelowLimit(terms))
+  const condition = and(isRepeatable(terms), not(isFromBeforeChange(terms)), not(isSame(terms)), isFirst, mayCount)
   return sql`exists (select 1 from ${sessions} where ${condition})`
 }
 
@@ -81,10 +100,11 @@ export function recordStray(db: Db, presented: Presented, guard: SQL) {
  * client refreshes while another one changes the password, which ends the repetition.
  */
 export function isStolen(presented: Presented): SQL {
-  const { id, generation } = presented
+  const terms = termsOf(columns, valuesOf(presented))
+  const { id, generation } = terms
   const isOld = and(eq(sessions.id, id), gt(sessions.generation, generation), isOpen(generation))
-  const isInFlight = and(isLastUsed(presented), isSettled, isSame(presented))
-  return sql`exists (select 1 from ${sessions} where ${isOld} and not ${isCountedHere(presented)} and not (${isInFlight}))`
+  const isInFlight = and(isLastUsed(terms), isSettled, isSame(terms))
+  return sql`exists (select 1 from ${sessions} where ${isOld} and not ${isCountedHere(terms)} and not (${isInFlight}))`
 }
 
 /** What the event is about, and its detail: where the rotation came from, beside the origin of the repetition. */
@@ -94,16 +114,16 @@ export function describeRepetition({ id }: Presented) {
 
 /** The same, with the reason why the token is not served. */
 export function describeTheft(presented: Presented) {
-  const { id, generation, now, from, replayMs } = presented
+  const terms = termsOf(columns, valuesOf(presented))
   return aboutSession(
-    id,
+    presented.id,
     sql`, 'reason', case
-      when ${ne(sessions.generation, generation + 1)} then 'superseded'
-      when ${sessions.lastUsedAt} <= ${now.getTime() - replayMs} then 'late'
-      when not ${isSameAgent(from)} then 'user_agent'
+      when ${ne(sessions.generation, following(terms))} then 'superseded'
+      when ${lte(sessions.lastUsedAt, terms.replayStart)} then 'late'
+      when not ${isSameAgent(terms)} then 'user_agent'
       when ${isSettled} then 'password_changed'
-      when ${isFromBeforeChange(presented)} and not ${isSame(presented)} then 'password_changed'
-      when not ${isCounted} and not ${isBelowLimit(presented)} then 'repetitions'
+      when ${isFromBeforeChange(terms)} and not ${isSame(terms)} then 'password_changed'
+      when not ${isCounted} and not ${isBelowLimit(terms)} then 'repetitions'
       else 'network' end`,
   )
 }
@@ -113,23 +133,28 @@ function aboutSession(id: string, more: SQL = sql``) {
   return { subjectId: idOfSession(id), detail }
 }
 
-function isRepeatable(presented: Presented): SQL {
+function isRepeatable(presented: PresentedTerms): SQL {
   return sql`(${isLastUsed(presented)} and not ${isSettled})`
 }
 
 /** The token is the one used last, by the same user agent, and its time is not over. A missing user agent equals only none. */
-function isLastUsed({ id, generation, now, from, replayMs }: Presented): SQL {
+function isLastUsed(presented: PresentedTerms): SQL {
   return sql`(${and(
-    eq(sessions.id, id),
-    eq(sessions.generation, generation + 1),
-    isOpen(generation),
-    sql`${sessions.lastUsedAt} > ${now.getTime() - replayMs}`,
-    isSameAgent(from),
+    eq(sessions.id, presented.id),
+    eq(sessions.generation, following(presented)),
+    isOpen(presented.generation),
+    gt(sessions.lastUsedAt, presented.replayStart),
+    isSameAgent(presented),
   )})`
 }
 
+/** The generation of the successor. */
+function following({ generation }: PresentedTerms): SQL {
+  return sql`${generation} + 1`
+}
+
 /** The password was changed while this token, or a newer one, was the newest. */
-function isFromBeforeChange({ generation }: Presented): SQL {
+function isFromBeforeChange({ generation }: PresentedTerms): SQL {
   return sql`(coalesce(${sessions.settledGeneration}, 0) >= ${generation})`
 }
 
@@ -137,27 +162,22 @@ function isFromBeforeChange({ generation }: Presented): SQL {
 const isSettled: SQL = sql`(${sessions.settledGeneration} is ${sessions.generation})`
 
 /** The repetition is counted, and comes from the network that rotated or from the other one that is on record for it. */
-function isCountedHere(presented: Presented): SQL {
-  const { network } = presented.from
-  const isRecorded = sql`${sessions.strayedGeneration} = ${sessions.generation} and ${sessions.strayedNetwork} is ${sql.param(network, sessions.network)}`
+function isCountedHere(presented: PresentedTerms): SQL {
+  const isRecorded = sql`${sessions.strayedGeneration} = ${sessions.generation} and ${sessions.strayedNetwork} is ${presented.network}`
   return sql`(${and(isRepeatable(presented), isCounted, sql`(${isSame(presented)} or (${isRecorded}))`)})`
 }
 
-function isSame({ from }: Presented): SQL {
-  return sql`(${sessions.network} is ${sql.param(from.network, sessions.network)})`
+function isSame({ network }: PresentedTerms): SQL {
+  return sql`(${sessions.network} is ${network})`
 }
 
-function isSameAgent({ userAgentDigest }: Presented['from']): SQL {
-  return sql`(${sessions.userAgentDigest} is ${sql.param(userAgentDigest, sessions.userAgentDigest)})`
+function isSameAgent({ userAgentDigest }: PresentedTerms): SQL {
+  return sql`(${sessions.userAgentDigest} is ${userAgentDigest})`
 }
 
 const isCounted: SQL = sql`(${sessions.repeatedGeneration} is ${sessions.generation})`
 
 /** At most two of the last three repetitions are in this period. */
-function isBelowLimit(presented: Presented): SQL {
-  return sql`(coalesce(${sessions.thirdRepeatAt} <= ${startOf(presented)}, true))`
-}
-
-function startOf({ now, periodMs }: Presented): number {
-  return now.getTime() - periodMs
+function isBelowLimit({ periodStart }: PresentedTerms): SQL {
+  return sql`(coalesce(${sessions.thirdRepeatAt} <= ${periodStart}, true))`
 }

@@ -2,11 +2,12 @@
 import { type SQL, and, eq, gt, gte, lte, sql } from 'drizzle-orm'
 import { timeOf } from '../crypto/random.ts'
 import type { Db } from './db.ts'
+import { type Terms, type Values, prepared, termsOf } from './prepared.ts'
 import { type Session, sessions } from './schema/sessions.ts'
 import { idOfSession } from './sessions.ts'
-import { otherUserAgent } from './schema/user-agents.ts'
+import { otherUserAgent, userAgents } from './schema/user-agents.ts'
 import { users } from './schema/users.ts'
-import { userAgentNumber } from './user-agents.ts'
+import { listed } from './user-agents.ts'
 
 /** Where the last rotation came from. */
 export interface SessionOrigin extends Pick<Session, 'ip' | 'country' | 'network' | 'userAgentDigest'> {
@@ -26,28 +27,46 @@ export interface Rotation extends Renewal {
   generation: number
 }
 
+const renewalColumns = {
+  now: sessions.lastUsedAt,
+  expiresAt: sessions.expiresAt,
+  ip: sessions.ip,
+  country: sessions.country,
+  network: sessions.network,
+  userAgent: userAgents.text,
+  userAgentDigest: sessions.userAgentDigest,
+}
+
 /** Moves a session on by one generation, if `generation` is its newest and its user is active. */
 export function rotateSession(db: Db, { generation, ...renewal }: Rotation) {
-  const { id, now } = renewal
-  return db
-    .update(sessions)
-    .set(renewed(renewal))
-    .where(
-      and(
-        eq(sessions.id, id),
-        eq(sessions.generation, generation),
-        gt(sessions.expiresAt, now),
-        sql`exists (select 1 from ${users} where ${users.id} = ${sessions.userId} and ${eq(users.status, 'active')})`,
-      ),
-    )
-    .returning()
+  return rotation(db, { ...valuesOf(renewal), id: renewal.id, generation })
 }
+
+const rotation = prepared(
+  { ...renewalColumns, id: sessions.id, generation: sessions.generation },
+  (db, { id, generation, ...renewal }) =>
+    db
+      .update(sessions)
+      .set(renewed(renewal))
+      .where(
+        and(
+          eq(sessions.id, id),
+          eq(sessions.generation, generation),
+          gt(sessions.expiresAt, renewal.now),
+          sql`exists (select 1 from ${users} where ${users.id} = ${sessions.userId} and ${eq(users.status, 'active')})`,
+        ),
+      )
+      .returning({ id: sessions.id }),
+)
 
 /** Moves a session on by one generation, whatever is its newest, and closes every token before that. */
 export function closeTokens(db: Db, renewal: Renewal, guard: SQL) {
   return db
     .update(sessions)
-    .set({ ...renewed(renewal), firstGeneration: sql`${sessions.generation} + 1` })
+    .set({
+      ...renewed(termsOf(renewalColumns, valuesOf(renewal))),
+      firstGeneration: sql`${sessions.generation} + 1`,
+    })
     .where(and(eq(sessions.id, renewal.id), guard))
     .returning()
 }
@@ -60,20 +79,25 @@ export function settleTokens(db: Db, id: string, guard: SQL) {
     .where(and(eq(sessions.id, id), guard))
 }
 
-function renewed({ id, now, idleMs, maxMs, from: { userAgent, ...from } }: Renewal) {
+function valuesOf({ id, now, idleMs, maxMs, from }: Renewal): Values<typeof renewalColumns> {
+  const expiresAt = new Date(Math.min(now.getTime() + idleMs, timeOf(id).getTime() + maxMs))
+  return { now, expiresAt, ...from }
+}
+
+function renewed({ now, userAgent, ...others }: Terms<typeof renewalColumns>) {
   return {
     generation: sql`${sessions.generation} + 1`,
     lastUsedAt: now,
-    expiresAt: new Date(Math.min(now.getTime() + idleMs, timeOf(id).getTime() + maxMs)),
-    ...from,
-    userAgentId: userAgent === null ? null : newestListed(userAgent, from.userAgentDigest),
+    ...others,
+    userAgentId: newestListed(userAgent, others.userAgentDigest),
   }
 }
 
 /** One that is not listed leaves the number only if it did not change: a thief must not be shown as the owner's browser. */
-function newestListed(userAgent: string, digest: SessionOrigin['userAgentDigest']): SQL {
-  const same = sql`case when ${sessions.userAgentDigest} is ${sql.param(digest, sessions.userAgentDigest)} then ${sessions.userAgentId} end`
-  return sql`coalesce(nullif(${userAgentNumber(userAgent)}, ${otherUserAgent}), ${same}, ${otherUserAgent})`
+function newestListed(userAgent: SQL, digest: SQL): SQL {
+  const same = sql`case when ${sessions.userAgentDigest} is ${digest} then ${sessions.userAgentId} end`
+  const number = sql`coalesce(${listed(userAgent)}, ${same}, ${otherUserAgent})`
+  return sql`case when ${userAgent} is not null then ${number} end`
 }
 
 /** Of the row: the session has issued the token of this generation and not closed it. */
@@ -82,7 +106,7 @@ export function hasOpenToken(generation: number): SQL {
 }
 
 /** Of the row: no change of the password has closed the token of this generation. */
-export function isOpen(generation: number): SQL {
+export function isOpen(generation: number | SQL): SQL {
   return sql`coalesce(${sessions.firstGeneration}, 0) <= ${generation}`
 }
 

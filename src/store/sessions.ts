@@ -1,23 +1,25 @@
 import { type SQL, and, desc, eq, getTableColumns, gt, inArray, ne, sql } from 'drizzle-orm'
 import type { Role } from '../permissions.ts'
 import { type Db, choose, idParam, insertWhere } from './db.ts'
+import { prepared } from './prepared.ts'
 import { type Session, sessions } from './schema/sessions.ts'
 import { users } from './schema/users.ts'
 import { userAgentText } from './user-agents.ts'
 import { isPassword } from './user-conditions.ts'
 
-/** A live session and its active user, in one statement. */
-export async function findSessionAndUser(db: Db, sessionId: string, userId: string, now: Date) {
-  const [found] = await db
-    .select({ user: users, session: sessions })
-    .from(sessions)
-    .innerJoin(users, eq(users.id, sessions.userId))
-    .where(liveSession(sessionId, userId, now))
-  return found
-}
+/** A live session and its active user. */
+export const selectSessionAndUser = prepared(
+  { sessionId: sessions.id, userId: sessions.userId, now: sessions.expiresAt },
+  (db, { sessionId, userId, now }) =>
+    db
+      .select({ user: users, session: { id: sessions.id } })
+      .from(sessions)
+      .innerJoin(users, eq(users.id, sessions.userId))
+      .where(liveSession(sessionId, userId, now)),
+)
 
 /**
- * The condition of `findSessionAndUser`, for the guard of a write: the session may have ended since it was read, for
+ * The condition of `selectSessionAndUser`, for the guard of a write: the session may have ended since it was read, for
  * example while a password was hashed.
  */
 export function isSignedIn(sessionId: string, userId: string, now: Date, condition?: SQL): SQL {
@@ -49,7 +51,7 @@ export function selectSignedInUser(db: Db, sessionId: string, userId: string, no
     .where(and(eq(users.id, userId), isSignedIn(sessionId, userId, now)))
 }
 
-function liveSession(sessionId: string, userId: string, now: Date) {
+function liveSession(sessionId: string | SQL, userId: string | SQL, now: Date | SQL) {
   return and(
     eq(sessions.id, sessionId),
     eq(sessions.userId, userId),
@@ -73,10 +75,10 @@ export function selectSession(db: Db, id: string) {
 }
 
 /** The user of a session, for a batch. Not a join: in a batch drizzle confuses columns of equal names. */
-export function selectUserOfSession(db: Db, id: string) {
+export const selectUserOfSession = prepared({ id: sessions.id }, (db, { id }) => {
   const userId = db.select({ id: sessions.userId }).from(sessions).where(eq(sessions.id, id))
   return db.select().from(users).where(inArray(users.id, userId))
-}
+})
 
 export function sessionExists(id: string, userId?: string): SQL {
   const owner = userId === undefined ? undefined : eq(sessions.userId, userId)

@@ -73,6 +73,7 @@ const newest = sql`(select max(id) from user_agents)`
 
 const rowCount = sql`coalesce((select row_count from user_agents order by id desc limit 1), 0)`
 
-function listed(text: string): SQL {
+/** The number of a user agent, null if it is not listed. */
+export function listed(text: string | SQL): SQL {
   return sql`(select id from user_agents where text = ${text})`
 }

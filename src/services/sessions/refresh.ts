@@ -29,15 +29,14 @@ export async function refresh(ctx: Ctx, token: string): Promise<Tokens> {
   const { rows, wasRepeated } = await repeatableBatch(ctx.db, {
     rotated: rotateSession(ctx.db, { id: sid, generation: gen, now, ...sessionLifetime, from }),
     found: selectPresentedSession(ctx.db, presented),
-    user: selectUserOfSession(ctx.db, sid),
+    user: selectUserOfSession(ctx.db, { id: sid }),
   })
   const [[rotated], [found], [user]] = [rows.rotated, rows.found, rows.user]
   if (!found || !user || user.status !== 'active' || found.session.expiresAt <= now) {
     throw new AppError('invalid_refresh_token', { reason: 'ended' })
   }
   const { session, isServed } = found
-  if (rotated) return issueTokens(ctx, user, rotated)
-  if (isServed || (wasRepeated && isRotationOf(presented, session))) return issueTokens(ctx, user, session)
+  if (rotated || isServed || (wasRepeated && isRotationOf(presented, session))) return issueTokens(ctx, user, session)
   // Whoever closed the chain proved the password and alone has the tokens since, so an old token harms nobody.
   if (gen < (session.firstGeneration ?? 0)) {
     throw new AppError('invalid_refresh_token', { reason: 'closed_by_password_change' })

@@ -3,19 +3,20 @@ import { type CountedAttempt, accountBudget } from '../../store/attempts.ts'
 import { batch } from '../../store/batch.ts'
 import type { Session } from '../../store/schema/sessions.ts'
 import type { User } from '../../store/schema/users.ts'
-import { findSessionAndUser, isSignedIn, selectSession, selectSignedInUser } from '../../store/sessions.ts'
+import { isSignedIn, selectSession, selectSessionAndUser, selectSignedInUser } from '../../store/sessions.ts'
 import { emailOf } from '../../store/user-conditions.ts'
 import { type ClaimStatements, assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'
 
 /** Who acts: the user and the session of an access token, as D1 has them now. */
 export interface Principal {
   user: User
-  session: Session
+  session: Pick<Session, 'id'>
 }
 
 /** The user and session of an access token, if the session is live and the user is active. */
-export function findSignedIn(ctx: Ctx, sessionId: string, userId: string): Promise<Principal | undefined> {
-  return findSessionAndUser(ctx.db, sessionId, userId, ctx.now())
+export async function findSignedIn(ctx: Ctx, sessionId: string, userId: string): Promise<Principal | undefined> {
+  const [found] = await selectSessionAndUser(ctx.db, { sessionId, userId, now: ctx.now() })
+  return found
 }
 
 /** A principal whose request carries the account's password. The attempt has been counted already. */
