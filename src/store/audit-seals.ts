@@ -1,8 +1,8 @@
-import { and, asc, desc, eq, exists, gt, gte, inArray, lt, lte, max, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, gte, inArray, lt, lte, max, ne, notExists, sql } from 'drizzle-orm'
 import { eventOf } from './audit-rows.ts'
 import { type AuditFilter, newestAuditEvents, oldestAuditEvents } from './audit.ts'
 import { batch } from './batch.ts'
-import { type Db, idList, insertWhere, unindexed } from './db.ts'
+import { type Db, always, idList, insertWhere, unindexed } from './db.ts'
 import { auditEvents } from './schema/audit.ts'
 import { type AuditSeal, auditSeals } from './schema/audit-seals.ts'
 
@@ -29,16 +29,16 @@ export async function readDue(db: Db, beforeId: string, limit: number, expiredBe
 
 /**
  * Deletes events and records the object that holds them, both or nothing. A second call does nothing, and neither does one
- * for another object of the same number.
+ * for another object of the same number. In a full database the record takes the room of the events, so they go first.
  */
 export async function settleSeal(db: Db, seal: AuditSeal, eventIds: readonly string[]): Promise<void> {
-  const isOurs = db
+  const other = db
     .select({ number: auditSeals.number })
     .from(auditSeals)
-    .where(and(eq(auditSeals.number, seal.number), eq(auditSeals.digest, seal.digest)))
+    .where(and(eq(auditSeals.number, seal.number), ne(auditSeals.digest, seal.digest)))
   await batch(db, {
-    seal: insertWhere(db, auditSeals, seal, sql`true`).onConflictDoNothing(),
-    events: db.delete(auditEvents).where(and(inArray(auditEvents.id, idList(eventIds)), exists(isOurs))),
+    events: db.delete(auditEvents).where(and(inArray(auditEvents.id, idList(eventIds)), notExists(other))),
+    seal: insertWhere(db, auditSeals, seal, always).onConflictDoNothing(),
   })
 }
 

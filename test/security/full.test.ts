@@ -7,8 +7,9 @@ import { describe, expect, onTestFinished } from 'vitest'
 import { uuidv7 } from '../../src/crypto/random.ts'
 import { codeOf, expectOk, expectProblem } from '../support/answers.ts'
 import { callOperation } from '../support/api.ts'
+import { archiveCron, archiveEnv, archivedIds, databaseIds, emptyBucket, insertEventsAt } from '../support/archive.ts'
 import { Caller } from '../support/caller.ts'
-import { day } from '../support/clock.ts'
+import { day, hour } from '../support/clock.ts'
 import { it } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { type People, peopleOf } from '../support/population.ts'
@@ -34,7 +35,7 @@ interface Small {
 }
 
 /** A service whose database can be full. Until the end of the test, all of the test's support uses that database. */
-async function startSmall(): Promise<Small> {
+async function startSmall(more: Partial<Env> = {}): Promise<Small> {
   const { binding, freeze } = smallD1()
   const intact = env.DB
   Object.assign(env, { DB: binding })
@@ -44,7 +45,7 @@ async function startSmall(): Promise<Small> {
     'create table d1_migrations (id integer primary key autoincrement, name text unique, applied_at text not null)'
   for (const query of [table, 'create table filler (id integer primary key, content blob)', ...migrations])
     await binding.prepare(query).run()
-  const service = startService({ env: { RESEND_WEBHOOK_SECRET: webhookSecret, DB: binding } })
+  const service = startService({ env: { RESEND_WEBHOOK_SECRET: webhookSecret, DB: binding, ...more } })
 
   async function fill(): Promise<void> {
     for (let page = 0; page < 40; page++) await binding.prepare(fillerOf(3500)).run()
@@ -232,5 +233,29 @@ describe('a full database', () => {
     expectOk(await login())
     // An account that nobody activates leaves an event, so it is the last to be deleted.
     expect(await rowsOf('users', 'email = ?', 'stale@example.com')).toEqual([])
+  })
+
+  it('is got out of it by the archive, which records each object in the room of its events', async () => {
+    await emptyBucket()
+    const { people, anonymous, fill, service } = await startSmall(archiveEnv)
+    const { email } = await people.signUp('ada@example.com')
+    const archived = service.clock.now().getTime() - 92 * day
+    await insertEventsAt([archived])
+    await service.runCron(archiveCron)
+    const due = await insertEventsAt(Array.from({ length: 600 }, (_, n) => archived + hour + n))
+    await fill()
+    // The record of an object needs a new page.
+    await untilFull(() =>
+      env.DB.exec(
+        `insert into audit_seals select max(number) + 1, hour, digest, kid, first from audit_seals order by number desc limit 1`,
+      ),
+    )
+    const login = () => anonymous.login({ email, password: goodPassword }).answer
+    expectProblem(await login(), 503, 'service_unavailable')
+    captureLog()
+    await service.runCron(archiveCron)
+    expect((await archivedIds()).slice(-due.length)).toEqual(due)
+    expect((await databaseIds()).filter((id) => due.includes(id))).toEqual([])
+    expectOk(await login())
   })
 })
