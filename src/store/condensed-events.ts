@@ -12,14 +12,15 @@ import { type Db, always, idList, idParam } from './db.ts'
 import { type AuditEvent, type AuditType, auditEvents } from './schema/audit.ts'
 
 /**
- * What `condenseEvents` may count. No other event is ever left out, so nobody hides a theft, a new password or a suspension
- * behind noise.
+ * What `condenseEvents` may count. No other event is ever left out, so nobody hides a new password or a suspension behind
+ * noise. A theft ends its session, so only somebody with the password can cause many: a thief of tokens hides none.
  */
 const condensed: ReadonlySet<AuditType> = new Set<AuditType>([
   'user.signed_in',
   'user.profile_updated',
   'session.ended',
   'session.refresh_repeated',
+  'session.reuse_detected',
 ])
 
 const counted = {

@@ -171,6 +171,26 @@ describe('the events of a user', () => {
     expect((await rowsOf('audit_events')).map(detailOf).at(-1)).toEqual({ session_id: expect.any(String) })
   })
 
+  it('are counted even if they are thefts, which only somebody with the password can cause so often', async ({
+    ada,
+    clock,
+  }) => {
+    captureLog()
+    const { userEventsPerHour: max } = ceilings
+    await fill(ada.id, clock.now(), max - 1, 'session.reuse_detected')
+    const before = await rowsOf('audit_events', "type = 'session.reuse_detected'")
+    for (let theft = 0; theft < 4; theft++) {
+      const session = await ada.signIn()
+      await session.refresh()
+      clock.advance(minute)
+      await session.refresh().refused(401, 'refresh_token_reused')
+    }
+    const thefts = await rowsOf('audit_events', "type = 'session.reuse_detected'")
+    const added = thefts.filter(({ id }) => !before.some((event) => event['id'] === id))
+    expect(added.map(detailOf)).toEqual([{ count: 3 }, expect.objectContaining({ reason: 'late' })])
+    expect(await rowsOf('sessions', 'user_id = ?', ada.id)).toHaveLength(1)
+  })
+
   it('do not hide events of other types', async ({ ada, clock }) => {
     await fill(ada.id, clock.now(), ceilings.userEventsPerDay, 'user.profile_updated', 'user.signed_in')
     await (await ada.from(from('198.51.100.9')).renewed()).logout()

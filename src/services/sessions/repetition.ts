@@ -46,7 +46,7 @@ export async function repeatRotation(ctx: Ctx, { id: userId, email }: User, pres
     stolen: insertAuditEvent(ctx.db, { ...theft, ...describeTheft(presented) }, isStolen(presented)),
     ended: deleteSession(ctx.db, presented.id, ifStolen),
     warning: insertEmail(ctx.db, warning, ifStolen),
-    ...condense(ctx, [repeated]),
+    ...condense(ctx, [repeated, theft]),
   })
   const [found] = rows.found
   if (found?.isServed) return found.session
