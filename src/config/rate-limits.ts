@@ -41,5 +41,8 @@ export const rateLimits = {
 
 export type RateLimitName = keyof typeof rateLimits
 
-/** Counted by user and not by address: every call with an access token that may write. A page never needs that many. */
+/**
+ * Counted by user and not by address: every call with an access token that may write, but for those with which an owner gets
+ * rid of a thief. A page never needs that many.
+ */
 export const userLimit = { binding: 'LIMIT_USER_WRITES', perMinute: 60 } as const satisfies Limit

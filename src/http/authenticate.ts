@@ -14,12 +14,16 @@ const bearerPattern = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i
 
 /**
  * Requires a valid access token of a session that is still in D1, and a user that may sign in. Both are read in one
- * statement, so an ended session is refused at once.
+ * statement, so an ended session is refused at once. A PATCH counts as a write of the user.
  *
- * @throws {AppError} `invalid_token`
+ * @throws {AppError} `invalid_token`; `rate_limited`
  */
 export const authenticate = createMiddleware<HttpEnv>(async function authenticate(c, next) {
-  await loadActor(c)
+  const claims = await readClaims(c)
+  // Whoever ends sessions or leaves is not counted, nor below whoever changes the password: a thief of the token could
+  // use up the limit to keep the owner from it.
+  if (c.req.method === 'PATCH') await limitWrites(c, claims.sub)
+  await loadActor(c, claims)
   await next()
 })
 
@@ -51,13 +55,15 @@ export const authenticateForPassword = createMiddleware<HttpEnv>(async function 
 export const requires = Symbol('requires')
 
 /**
- * Requires a permission of the role that the user has in D1 now.
+ * Requires a permission of the role that the user has in D1 now. Each call but a GET counts as a write of the user.
  *
- * @throws {AppError} `invalid_token`, `insufficient_permission`
+ * @throws {AppError} `invalid_token`, `insufficient_permission`, `rate_limited`
  */
 export function permit(permission: Permission) {
   const middleware = createMiddleware<HttpEnv>(async function permit(c, next) {
-    await loadActor(c)
+    const claims = await readClaims(c)
+    if (!['GET', 'HEAD'].includes(c.req.method)) await limitWrites(c, claims.sub)
+    await loadActor(c, claims)
     if (!permissionsFor(c.get('actor')).includes(permission)) {
       throw new AppError('insufficient_permission', { permission })
     }
@@ -79,17 +85,13 @@ export const verifyAtEdge = createMiddleware<HttpEnv>(async function verifyAtEdg
   await next()
 })
 
-async function loadActor(c: Context<HttpEnv>): Promise<void> {
-  const { sid, sub } = await readClaims(c)
+async function loadActor(c: Context<HttpEnv>, { sid, sub }: Claims<'at+jwt'>): Promise<void> {
   const actor = await findSignedIn(c.get('ctx'), sid, sub)
   if (!actor) throw invalidToken('ended')
   c.set('actor', actor)
 }
 
-/**
- * Not Hono's `bearerAuth`: it answers a malformed token with 400, and leaves the realm out of most challenges.
- * Here every call with an access token passes, so no write forgets the limit of its user.
- */
+/** Not Hono's `bearerAuth`: it answers a malformed token with 400, and leaves the realm out of most challenges. */
 async function readClaims(c: Context<HttpEnv>): Promise<Claims<'at+jwt'>> {
   const header = c.req.header('Authorization') ?? ''
   // Without a reason: the challenge for a request without credentials names no error.
@@ -99,6 +101,5 @@ async function readClaims(c: Context<HttpEnv>): Promise<Claims<'at+jwt'>> {
   if (token === undefined) throw invalidToken('malformed')
   const verified = await verifyToken(ctx.tokens, 'at+jwt', token, ctx.now())
   if (verified.kind === 'refused') throw invalidToken(verified.reason)
-  await limitWrites(c, verified.claims.sub)
   return verified.claims
 }

@@ -31,7 +31,6 @@ export function limitRate(name: RateLimitName) {
  * @throws {AppError} `rate_limited`
  */
 export async function limitWrites(c: Context<HttpEnv>, userId: string): Promise<void> {
-  if (['GET', 'HEAD'].includes(c.req.method)) return
   await assertWithin(c, userLimit, { name: 'userWrites', key: userId, reason: 'user' })
 }
 

@@ -4,6 +4,7 @@ import { describe, expect } from 'vitest'
 import { ceilings } from '../../src/config/policy.ts'
 import { bytesOfUuid } from '../../src/crypto/random.ts'
 import { bytesOf, expectProblem } from '../support/answers.ts'
+import { type OperationId, documented, takesToken } from '../support/api.ts'
 import { Caller } from '../support/caller.ts'
 import { day, hour, minute } from '../support/clock.ts'
 import { it as base } from '../support/fixtures.ts'
@@ -285,6 +286,27 @@ describe('a signed-in user', () => {
     expect(log.entries('rate_limit.exceeded')).toMatchObject([{ reason: 'user' }])
     await ada.at(limited).me()
     await ada.at(limited).verify()
+  })
+
+  it('is counted at every call to write, but for those with which an owner gets rid of a thief', async ({
+    ada,
+    service,
+  }) => {
+    captureLog()
+    const { env: busy } = limitersThat((key) => key !== ada.id)
+    const limited = startService({ beside: service, env: busy })
+    const free: string[] = []
+    for (const [operation, { method, template }] of documented) {
+      if (method === 'GET' || !takesToken(operation as OperationId)) continue
+      const call = await limited.call(method, template.replace('{id}', ada.id), { token: ada.accessToken, body: {} })
+      if (call.status !== 429) free.push(operation)
+    }
+    expect(free.toSorted()).toEqual(['changePassword', 'deleteMe', 'endMyOtherSessions', 'endMySession', 'logoutAll'])
+    const here = (await ada.signIn()).at(limited)
+    await here.endSession(await ada.signIn())
+    await here.endOtherSessions()
+    await here.changePassword({ old_password: goodPassword, new_password: otherPassword })
+    await here.deleteMe(otherPassword)
   })
 })
 
