@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, gte, inArray, lt, lte, max, ne, notExists, sql } from 'drizzle-orm'
+import { type SQL, and, asc, desc, eq, gt, gte, inArray, lt, lte, max, ne, notExists, sql } from 'drizzle-orm'
 import { eventOf } from './audit-rows.ts'
 import { type AuditFilter, newestAuditEvents, oldestAuditEvents } from './audit.ts'
 import { batch } from './batch.ts'
@@ -13,18 +13,19 @@ import { type AuditSeal, auditSeals } from './schema/audit-seals.ts'
  * @param expiredBefore objects of earlier hours have expired; in hours since 1970
  */
 export async function readDue(db: Db, beforeId: string, limit: number, expiredBefore: number) {
-  const { newest, kept, events } = await batch(db, {
+  // Walks by number past the expired ones, of which there are few. The index by hour would find all others.
+  const kept = db
+    .select({ number: auditSeals.number })
+    .from(auditSeals)
+    .where(sql`${unindexed(auditSeals.hour)} >= ${expiredBefore}`)
+    .orderBy(asc(auditSeals.number))
+    .limit(1)
+  const { newest, expired, events } = await batch(db, {
     newest: newestSeal(db),
-    // Walks by number past the expired ones, of which there are few. The index by hour would find all others.
-    kept: db
-      .select({ number: auditSeals.number })
-      .from(auditSeals)
-      .where(sql`${unindexed(auditSeals.hour)} >= ${expiredBefore}`)
-      .orderBy(asc(auditSeals.number))
-      .limit(1),
+    expired: newestSeal(db, lt(auditSeals.number, sql`coalesce((${kept}), ${Number.MAX_SAFE_INTEGER})`)),
     events: oldestAuditEvents(db, beforeId, limit),
   })
-  return { newest: newest[0], firstKept: kept[0]?.number, events: events.map(eventOf) }
+  return { newest: newest[0], lastExpired: expired[0], events: events.map(eventOf) }
 }
 
 /**
@@ -81,7 +82,7 @@ export async function listSeals(db: Db, { after, fromHour, toHour }: SealRange, 
     .limit(limit)
 }
 
-/** The newest object, if there is one. */
-function newestSeal(db: Db) {
-  return db.select().from(auditSeals).orderBy(desc(auditSeals.number)).limit(1)
+/** The newest object, if there is one, of all or of some. */
+function newestSeal(db: Db, condition?: SQL) {
+  return db.select().from(auditSeals).where(condition).orderBy(desc(auditSeals.number)).limit(1)
 }

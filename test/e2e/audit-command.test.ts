@@ -47,7 +47,8 @@ test('the archive of `npm run dev` is read and verified through the Worker', { t
   const whole = await audit(['verify'])
   assert.equal(whole.exitCode, 0, whole.output)
   const [, newest] = /^Newest object: (60:[\w-]{43})$/m.exec(whole.output) ?? []
-  const [, count] = /^The archive is whole: (\d+) events in 60 objects\.$/m.exec(whole.output) ?? []
+  const [, count] =
+    /^The archive is whole: (\d+) events in 60 objects, the oldest from 20\S+Z\.$/m.exec(whole.output) ?? []
   assert.ok(newest && count, whole.output)
   assert.equal((await audit(['verify', '--seen', newest])).exitCode, 0)
   const other = await audit(['verify', '--seen', `60:${'x'.repeat(43)}`])

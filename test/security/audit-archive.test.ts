@@ -78,6 +78,7 @@ function mortal(dieAt: number, mode: Mode) {
   const AUDIT_ARCHIVE = {
     list: (options: R2ListOptions) => pass(() => bucket.list(options)),
     get: (name: string) => pass(() => bucket.get(name)),
+    head: (name: string) => pass(() => bucket.head(name)),
     put: (name: string, content: ArrayBuffer, options: R2PutOptions) => pass(() => bucket.put(name, content, options)),
     delete: (names: string[]) => pass(() => bucket.delete(names)),
   }
@@ -293,6 +294,7 @@ describe('the verification of an archive', () => {
       notes: [],
       objects: 5,
       events: 5,
+      since: '2026-08-23T12:00:00.000Z',
       newest: { number: 5, digest: newest.digest },
     })
     expect(names).toHaveLength(5)
@@ -425,4 +427,34 @@ describe('the verification of an archive', () => {
     await env.DB.prepare('delete from audit_seals where number = (select min(number) from audit_seals)').run()
     expect((await verdictOf(service)).problems).toHaveLength(1)
   })
+
+  world('does not take objects for expired that only the database calls old', async ({ service, names }) => {
+    const seen = (await verdictOf(service)).newest!
+    await env.DB.prepare('update audit_seals set hour = hour - 24 * 4000 where number <= 3').run()
+    await insertEventsAt([start - 90 * day - 1])
+    for (let run = 0; run < 2; run++) await service.runCron(archiveCron)
+    expect(await bucketNames()).toEqual([...names, expect.stringContaining('-00000006.')])
+    const { problems, newest } = await verdictOf(service, seen)
+    expect(problems.filter((problem) => problem.endsWith('is missing or cannot be read'))).toHaveLength(3)
+    expect(newest?.number).toBe(6)
+  })
+
+  world(
+    'says since when there are events, and when the object of an earlier run expired',
+    async ({ service, names }) => {
+      expect(names).toHaveLength(5)
+      const seen = { number: 1, digest: (await archivedObjects())[0]!.digest }
+      expect(await verdictOf(service, seen)).toMatchObject({
+        problems: [],
+        notes: [],
+        since: '2026-08-23T12:00:00.000Z',
+      })
+      service.clock.advance(2909 * day + 2 * hour)
+      await service.runCron(archiveCron)
+      const { problems, notes, since } = await verdictOf(service, seen)
+      expect(problems).toEqual([])
+      expect(notes).toEqual(['object 1 has expired, so --seen says nothing'])
+      expect(since).toBe('2026-08-23T14:00:00.000Z')
+    },
+  )
 })

@@ -54,7 +54,8 @@ export async function audit(args: string[], around: AuditSurroundings): Promise<
   try {
     await (isVerifying ? verify(client, around, seen) : printEvents(client, around, period))
   } finally {
-    await client.signOut()
+    // What was found matters more. The session ends by itself in the end.
+    await client.signOut().catch(({ message }: Error) => around.say(`The session goes on: ${message}`))
   }
 }
 

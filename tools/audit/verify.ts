@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { type JWK, decodeProtectedHeader, importJWK, jwtVerify } from 'jose'
 import { type SealClaims, sealType } from '../../src/crypto/audit-seal.ts'
-import { objectName } from '../../src/services/audit/archive-name.ts'
+import { objectName, startOfHour } from '../../src/services/audit/archive-name.ts'
 
 /** An object as `GET /audit-archive` answers it. */
 export interface ArchivedObject {
@@ -26,6 +26,8 @@ export interface Verdict {
   notes: string[]
   objects: number
   events: number
+  /** The hour of the oldest object. */
+  since: string | null
   newest: Seen | null
 }
 
@@ -79,10 +81,15 @@ export async function verifyArchive(
   const oldest = present[0]?.number ?? first
   if (oldest > first) problems.push({ number: first, text: `objects ${first} to ${oldest - 1} are left out` })
   const found = [...problems, ...signatures.problems].filter(({ number }) => number >= first)
+  const oldestHour = sealed.find(({ number }) => number >= first)?.claims.hour
   return {
     problems: [...found.map(({ text }) => text), ...(seen ? checkSeen(seen, sealed, first) : [])],
-    notes: signatures.notes.filter(({ number }) => number >= first).map(({ text }) => text),
+    notes: [
+      ...signatures.notes.filter(({ number }) => number >= first).map(({ text }) => text),
+      ...(seen && seen.number < first ? [`object ${seen.number} has expired, so --seen says nothing`] : []),
+    ],
     objects: present.length,
+    since: oldestHour === undefined ? null : startOfHour(oldestHour).toISOString(),
     events: present.reduce((sum, { events }) => sum + events, 0),
     newest: newest ? { number: newest.number, digest: newest.digest } : null,
   }

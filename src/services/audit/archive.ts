@@ -32,7 +32,7 @@ const maxExpired = 1_000
  * @throws {AppError} `service_unavailable` when an object cannot be fetched from R2
  */
 export async function archiveNext(ctx: Ctx, bucket: R2Bucket, skipped: Set<string>): Promise<number | null> {
-  const next = await planNext(ctx)
+  const next = await planNext(ctx, bucket)
   const existing = await openExisting(ctx, bucket, next, skipped)
   if (!existing?.sealed && !next.isDue) return null
 
@@ -61,7 +61,7 @@ export async function expireObjects(ctx: Ctx, bucket: R2Bucket): Promise<number>
   return expired.length
 }
 
-/** The next object, as D1 determines it at one moment. */
+/** The next object, as D1 determines it at one moment: R2 has a say only in what has expired. */
 interface Next extends Pick<SealClaims, 'number' | 'hour' | 'first'> {
   newest: AuditSeal | undefined
   /** All events of one hour, or its first ones. */
@@ -73,9 +73,9 @@ interface Next extends Pick<SealClaims, 'number' | 'hour' | 'first'> {
  * An object without events is due, too, when another key signs now or when objects have expired: the newest seal is signed
  * by the key of today, and says which objects must exist.
  */
-async function planNext(ctx: Ctx): Promise<Next> {
+async function planNext(ctx: Ctx, bucket: R2Bucket): Promise<Next> {
   const endHour = hourDaysAgo(ctx, ctx.config.auditDays)
-  const { newest, firstKept, events } = await readDue(
+  const { newest, lastExpired, events } = await readDue(
     ctx.db,
     uuidv7Floor(startOfHour(endHour)),
     maxEventsPerObject,
@@ -83,10 +83,21 @@ async function planNext(ctx: Ctx): Promise<Next> {
   )
   const number = (newest?.number ?? 0) + 1
   const hour = Math.max(newest?.hour ?? 0, events[0] ? hourOf(events[0]) : endHour - 1)
-  const first = Math.max(newest?.first ?? 1, firstKept ?? number)
+  const first = await firstKept(bucket, newest?.first ?? 1, lastExpired)
   const ofHour = events.filter((event) => hourOf(event) <= hour)
   const isSealDue = newest !== undefined && (newest.first < first || isOtherKey(ctx, newest))
   return { number, hour, first, newest, events: ofHour, isDue: ofHour.length > 0 || isSealDue }
+}
+
+/**
+ * The lowest number that has not expired. The last one that has must be in R2 under the name of its hour: whoever can write to
+ * the database alone must not make younger objects look expired.
+ *
+ * @param declared by the newest seal
+ */
+async function firstKept(bucket: R2Bucket, declared: number, lastExpired: AuditSeal | undefined): Promise<number> {
+  if (!lastExpired || lastExpired.number < declared) return declared
+  return (await bucket.head(objectName(lastExpired))) ? lastExpired.number + 1 : declared
 }
 
 function hourDaysAgo(ctx: Ctx, days: number): number {
