@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { rmSync } from 'node:fs'
+import { type RequestListener, createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import { demoAdmin } from '../../tools/demo/demo-admin.ts'
 import { CommandProcess } from './support/command-process.ts'
@@ -85,6 +88,69 @@ test('it refuses what it cannot do, and never sends a password over plain http',
   ] as const) {
     const { exitCode, output } = await audit([...args], more)
     assert.equal(exitCode, 1, output)
+    assert.match(output, message)
+  }
+})
+
+/** Runs the command against a service that answers like this. */
+async function auditAt(answer: (path: string) => Parameters<typeof respond>[1], args: string[] = ['verify']) {
+  const server = createServer((request, response) => respond(response, answer(request.url ?? '')))
+  await once(server.listen(0, 'localhost'), 'listening')
+  const { port } = server.address() as AddressInfo
+  try {
+    return await audit(args, { POSTERN_URL: `http://localhost:${port}` })
+  } finally {
+    server.close()
+  }
+}
+
+interface Scripted {
+  status?: number
+  body?: object | string
+  /** Breaks the connection in the middle of the body. */
+  breaks?: boolean
+}
+
+function respond(
+  response: Parameters<RequestListener>[1],
+  { status = 200, body = {}, breaks = false }: Scripted,
+): void {
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': text.length + Number(breaks) })
+  if (breaks) response.write(text, () => response.destroy())
+  else response.end(text)
+}
+
+const tokens = { access_token: 'a', refresh_token: 'r' }
+const missing = { number: 1, name: 'audit/2026/01/01/00-00000001.ndjson.gz', digest: 'x', seal: null, lines: null }
+const answers: Record<string, Scripted> = {
+  '/auth/login': { body: tokens },
+  '/.well-known/jwks.json': { body: { keys: [] } },
+  '/audit-archive': { body: { objects: [missing], next_cursor: null } },
+  '/auth/logout': { status: 204, body: '' },
+}
+const scripted = (others: Record<string, Scripted>) => (path: string) =>
+  ({ ...answers, ...others })[path.replace(/\?.*/, '')] ?? { status: 404 }
+
+test('it says what it found when the service fails while it signs out', { timeout }, async () => {
+  const { exitCode, output } = await auditAt(scripted({ '/auth/logout': { status: 503 } }))
+  assert.equal(exitCode, 1)
+  assert.match(output, /The archive is not whole:\n {2}\S+ is missing or cannot be read/)
+  const read = await auditAt(scripted({ '/auth/logout': { status: 503 } }), [])
+  assert.equal(read.exitCode, 0, read.output)
+})
+
+test('it says in a line that something else answers, or nothing any more', { timeout }, async () => {
+  for (const [others, message] of [
+    [{ '/auth/login': { body: '<html>' } }, /^http:\S+ does not answer like Postern\.\n$/],
+    [{ '/audit-archive': { body: '{"objects":[', breaks: true } }, /^http:\S+ does not answer\.\n$/],
+    [
+      { '/auth/login': { status: 429, body: { code: 'rate_limited', detail: 'Too many.' } } },
+      /^POST \/auth\/login answered 429 rate_limited: Too many\.\n$/,
+    ],
+  ] as const) {
+    const { exitCode, output } = await auditAt(scripted(others))
+    assert.equal(exitCode, 1)
     assert.match(output, message)
   }
 })

@@ -58,15 +58,23 @@ export class ArchiveClient {
     return ((await this.#call('GET', '/.well-known/jwks.json')) as { keys: JWK[] }).keys
   }
 
-  /** Waits when the service asks for it, and renews the access token when it has expired. */
+  /** Waits when the service asks for it, but not to sign in, and renews the access token when it has expired. */
   async #call(method: string, path: string, body?: object): Promise<unknown> {
     for (;;) {
-      const answer = await this.#send(method, path, body)
-      const text = await answer.text()
-      if (answer.ok) return text === '' ? undefined : JSON.parse(text)
-      if (answer.status === 429) await delay(1000 * Number(answer.headers.get('Retry-After') ?? 60))
+      const { answer, text } = await this.#send(method, path, body)
+      if (answer.ok) return text === '' ? undefined : this.#read(text)
+      if (answer.status === 429 && path !== '/auth/login')
+        await delay(1000 * Number(answer.headers.get('Retry-After') ?? 60))
       else if (answer.status === 401 && method === 'GET' && this.#tokens) await this.#refresh()
       else throw new Stop(`${method} ${path} answered ${answer.status} ${describe(text)}`)
+    }
+  }
+
+  #read(text: string): unknown {
+    try {
+      return JSON.parse(text)
+    } catch {
+      throw new Stop(`${this.#url} does not answer like Postern.`)
     }
   }
 
@@ -76,9 +84,9 @@ export class ArchiveClient {
     this.#tokens = (await this.#call('POST', '/auth/refresh', { refresh_token })) as Tokens
   }
 
-  async #send(method: string, path: string, body?: object): Promise<Response> {
+  async #send(method: string, path: string, body?: object): Promise<{ answer: Response; text: string }> {
     try {
-      return await fetch(this.#url + path, {
+      const answer = await fetch(this.#url + path, {
         method,
         headers: {
           ...(body && { 'Content-Type': 'application/json' }),
@@ -86,6 +94,7 @@ export class ArchiveClient {
         },
         ...(body && { body: JSON.stringify(body) }),
       })
+      return { answer, text: await answer.text() }
     } catch {
       throw new Stop(`${this.#url} does not answer.`)
     }

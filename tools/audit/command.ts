@@ -86,7 +86,8 @@ async function verify(client: ArchiveClient, around: AuditSurroundings, seen: Se
   if (verdict.problems.length > 0) {
     throw new Stop(['The archive is not whole:', ...verdict.problems.map((problem) => `  ${problem}`)].join('\n'))
   }
-  around.print(`The archive is whole: ${verdict.events} events in ${verdict.objects} objects.`)
+  const since = verdict.since === null ? '' : `, the oldest from ${verdict.since}`
+  around.print(`The archive is whole: ${verdict.events} events in ${verdict.objects} objects${since}.`)
 }
 
 async function* counted(objects: AsyncIterable<ArchivedObject>, say: (line: string) => void) {
