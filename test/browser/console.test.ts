@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ada, admin, runService } from './support/running-service.ts'
+import type { Visitor } from './support/visitor.ts'
 
 describe('the console', { timeout: 300_000 }, () => {
   const service = runService()
@@ -171,6 +172,62 @@ describe('the console', { timeout: 300_000 }, () => {
       await visitor.isLedToSignIn()
       await visitor.goto('/account')
       await visitor.isLedToSignIn()
+    })
+  })
+
+  it('tells an ADMIN on every page that the database is filling, and nobody else', async () => {
+    const moderator = await person('third-moderator')
+    /** A database of gigabytes, as far as the page can tell. */
+    const readiness = (d1: string) => ({
+      status: d1 === 'full' ? 503 : 200,
+      json: { status: d1 === 'full' ? 'unavailable' : 'ok', checks: { config: 'ok', d1, kv: 'ok' } },
+    })
+    const notice = (visitor: Visitor) => visitor.page.getByRole('status').filter({ hasText: 'The database is' })
+    await visit(async (visitor) => {
+      const { page } = visitor
+      await visitor.signIn(admin, '/console?email=third-moderator')
+      await visitor.link(moderator.email).click()
+      await visitor.press('Change role…')
+      await visitor.dialog.getByLabel('Role').selectOption('MODERATOR')
+      await visitor.confirm('Change role')
+      await visitor.sees('The role has been changed.')
+      assert.equal(await notice(visitor).count(), 0)
+      for (const [d1, text] of [
+        ['filling', 'The database is more than 80 % full.'],
+        ['nearly_full', 'Nobody new can register until the operator makes room.'],
+        ['full', 'The database is full.'],
+      ] as const) {
+        await page.route('**/readyz', (route) => route.fulfill(readiness(d1)))
+        for (const path of ['/console', '/console?view=audit', '/console?view=emails']) {
+          await visitor.goto(path)
+          await notice(visitor).filter({ hasText: text }).waitFor()
+        }
+      }
+      // The console goes on without it.
+      for (const json of [{ status: 'ok', checks: { config: 'ok', d1: 'ok', kv: 'ok' } }, {}]) {
+        await page.route('**/readyz', (route) => route.fulfill({ json }))
+        const asked = page.waitForResponse('**/readyz')
+        await visitor.goto('/console')
+        await asked
+        await visitor.link(admin.email).waitFor()
+        assert.equal(await notice(visitor).count(), 0)
+      }
+      await page.route('**/readyz', (route) => route.abort())
+      await visitor.goto('/console')
+      await visitor.link(admin.email).waitFor()
+      assert.equal(await notice(visitor).count(), 0)
+    })
+    await visit(async (visitor) => {
+      const asked: string[] = []
+      visitor.page.on('request', (request) => asked.push(request.url()))
+      await visitor.page.route('**/readyz', (route) => route.fulfill(readiness('full')))
+      await visitor.signIn(moderator, '/console')
+      await visitor.link(ada.email).waitFor()
+      assert.equal(await notice(visitor).count(), 0)
+      assert.deepEqual(
+        asked.filter((url) => url.endsWith('/readyz')),
+        [],
+      )
     })
   })
 })
