@@ -1,7 +1,7 @@
 import { Stop, readArguments } from '../command.ts'
 
 /** What can be measured, in the order of the report. */
-export const parts = ['verify', 'again', 'me', 'refresh', 'login'] as const
+export const parts = ['verify', 'peer', 'again', 'me', 'refresh', 'login', 'beside', 'start'] as const
 export type Part = (typeof parts)[number]
 
 const options = {
@@ -10,16 +10,18 @@ const options = {
   rounds: { type: 'string', default: '5' },
   against: { type: 'string' },
   json: { type: 'string' },
+  profile: { type: 'string' },
 } as const
 
 const usage = `Usage: npm run bench -- [--only ${parts.join(',')}]
-  [--seconds 2] [--rounds 5] [--against FOLDER] [--json FILE]
+  [--seconds 2] [--rounds 5] [--against FOLDER] [--json FILE] [--profile verify]
 
---only     what to measure
+--only     what to measure; "peer" is the session look-up of Better Auth, which is installed at its first run
 --seconds  the length of one round of one Worker
 --rounds   how many rounds count
 --against  a bundle of another commit, to be measured beside this one: npx wrangler deploy --dry-run --outdir FOLDER
---json     writes the figures to a file as well`
+--json     writes the figures to a file as well
+--profile  writes a CPU profile of one call to reports/, and measures nothing`
 
 export interface BenchOptions {
   only: readonly Part[]
@@ -27,23 +29,25 @@ export interface BenchOptions {
   rounds: number
   against: string | undefined
   json: string | undefined
+  profile: Part | undefined
 }
 
 /** @throws {Stop} with the usage when the arguments make no sense. */
 export function readOptions(args: readonly string[]): BenchOptions {
-  const { only, seconds, rounds, against, json } = readArguments({ args, options }, usage).values
+  const { only, seconds, rounds, against, json, profile } = readArguments({ args, options }, usage).values
   return {
-    only: only.split(',').map((name) => readPart(name)),
+    only: only.split(',').map((name) => readPart('--only', name)),
     seconds: readNumber('--seconds', seconds, /^\d+(\.\d+)?$/),
     rounds: readNumber('--rounds', rounds, /^\d+$/),
     against,
     json,
+    profile: profile === undefined ? undefined : readPart('--profile', profile),
   }
 }
 
-function readPart(name: string): Part {
+function readPart(option: string, name: string): Part {
   const part = parts.find((each) => each === name)
-  if (part === undefined) throw new Stop(`--only has no "${name}".\n\n${usage}`)
+  if (part === undefined) throw new Stop(`${option} has no "${name}".\n\n${usage}`)
   return part
 }
 

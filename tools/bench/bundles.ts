@@ -5,9 +5,9 @@ import { Stop } from '../command.ts'
 import { projectRoot, run, runWrangler } from '../wrangler.ts'
 
 /** Bundles the Worker as `npm run deploy` does, into a new folder. */
-export async function bundleOurs(outdir: string): Promise<string> {
+export async function bundleOurs(outdir: string, { isMinified }: { isMinified: boolean }): Promise<string> {
   mkdirSync(outdir, { recursive: true })
-  await run(runWrangler, ['deploy', '--dry-run', '--outdir', outdir])
+  await run(runWrangler, ['deploy', '--dry-run', '--outdir', outdir, `--minify=${isMinified}`])
   return readBundle(outdir)
 }
 

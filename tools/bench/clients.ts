@@ -18,7 +18,7 @@ const getterCount = 20
 /** Clients that take the tokens in turn. */
 export function getters(path: string, tokens: readonly string[], count = getterCount): Client[] {
   let place = 0
-  const next = () => getRequest(path, tokens[place++ % tokens.length]!)
+  const next = () => getRequest(path, { Authorization: `Bearer ${tokens[place++ % tokens.length]!}` })
   return Array.from({ length: count }, () => ({ next }))
 }
 

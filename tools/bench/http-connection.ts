@@ -46,8 +46,9 @@ export class HttpConnection {
   #read(text: string): void {
     this.#received += text
     const answer = readAnswer(this.#received)
-    if (!answer) return
+    if (answer === 'part') return
     this.#received = ''
+    if (answer === 'unreadable') return this.#fail(new Stop('An answer has no Content-Length.'))
     const waiting = this.#waiting
     this.#waiting = undefined
     waiting?.resolve(answer)
@@ -62,13 +63,12 @@ export class HttpConnection {
 const statusAt = 'HTTP/1.1 '.length
 const blankLine = '\r\n\r\n'
 
-/** `undefined` as long as a part is missing. */
-function readAnswer(text: string): HttpAnswer | undefined {
+function readAnswer(text: string): HttpAnswer | 'part' | 'unreadable' {
   const end = text.indexOf(blankLine)
-  if (end < 0) return undefined
+  if (end < 0) return 'part'
   const status = Number(text.slice(statusAt, statusAt + 3))
   const length = status === 204 ? 0 : Number(/\r\ncontent-length: *(\d+)/i.exec(text.slice(0, end))?.[1])
-  if (Number.isNaN(length)) throw new Stop(`An answer has no Content-Length:\n${text.slice(0, end)}`)
+  if (Number.isNaN(length)) return 'unreadable'
   const start = end + blankLine.length
-  return text.length < start + length ? undefined : { status, body: text.slice(start) }
+  return text.length < start + length ? 'part' : { status, body: text.slice(start) }
 }

@@ -12,8 +12,10 @@ export interface Load {
   /** What an error names. */
   name: string
   port: number
-  /** The only status that is an answer. */
+  /** The status of an answer. */
   status: number
+  /** The status by which a Worker that has too much to do turns a client away. It is counted, and no answer. */
+  busyStatus?: number
   clients: readonly Client[]
 }
 
@@ -21,8 +23,10 @@ export interface Load {
 export interface Taken {
   /** From the first request to the last answer. */
   seconds: number
-  /** In ms, in ascending order. */
+  /** Of the answers, in ms, in ascending order. */
   latencies: Float64Array
+  /** How often a client was turned away. */
+  turnedAway: number
 }
 
 /**
@@ -30,9 +34,11 @@ export interface Taken {
  *
  * @throws {Stop} when an answer has another status
  */
-export async function runLoad({ name, port, status, clients }: Load, seconds: number): Promise<Taken> {
+export async function runLoad(load: Load, seconds: number): Promise<Taken> {
+  const { name, port, status, clients, busyStatus } = load
   const connections = await Promise.all(clients.map(() => HttpConnection.open(port)))
   const latencies: number[] = []
+  let turnedAway = 0
   try {
     const start = performance.now()
     const end = start + seconds * 1000
@@ -42,14 +48,16 @@ export async function runLoad({ name, port, status, clients }: Load, seconds: nu
       do {
         const answer = await connection.send(client.next())
         last = performance.now()
-        latencies.push(last - sentAt)
-        if (answer.status !== status) throw new Stop(`${name}: ${answer.status} instead of ${status}: ${answer.body}`)
-        client.answered?.(answer.body)
+        if (answer.status === status) {
+          latencies.push(last - sentAt)
+          client.answered?.(answer.body)
+        } else if (answer.status === busyStatus) turnedAway++
+        else throw new Stop(`${name}: ${answer.status} instead of ${status}: ${answer.body}`)
         sentAt = last
       } while (sentAt < end)
     }
     await Promise.all(clients.map((client, place) => busy(client, connections[place]!)))
-    return { seconds: (last - start) / 1000, latencies: Float64Array.from(latencies).toSorted() }
+    return { seconds: (last - start) / 1000, turnedAway, latencies: Float64Array.from(latencies).toSorted() }
   } finally {
     for (const connection of connections) connection.close()
   }

@@ -1,5 +1,7 @@
 import { cpus } from 'node:os'
 import { type Round, median } from './rounds.ts'
+import type { BesideSignIns } from './beside-sign-ins.ts'
+import type { Start } from './start.ts'
 import type { Comparison } from './subjects.ts'
 
 export interface Report {
@@ -8,10 +10,12 @@ export interface Report {
   /** Above 1, ours is the faster one. */
   ratios: { name: string; rate: number; cpu: number; least: number; most: number }[]
   rows: ({ name: string } & Round)[]
+  beside: BesideSignIns[]
+  starts: Start[]
 }
 
 /** Medians over the rounds. A ratio is the median of the ratios of single rounds, whose two parts ran close together. */
-export function summarize(results: ReadonlyMap<string, Round[]>, comparisons: readonly Comparison[]): Report {
+export function summarize(results: ReadonlyMap<string, Round[]>, comparisons: readonly Comparison[]) {
   return {
     date: new Date().toISOString(),
     machine: `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, Node ${process.versions.node}`,
@@ -29,14 +33,15 @@ export function summarize(results: ReadonlyMap<string, Round[]>, comparisons: re
 }
 
 /** The tables for people, ratios first. */
-export function print({ date, machine, ratios, rows }: Report): string {
-  return [
-    `${date}, ${machine}`,
+export function print({ date, machine, ratios, rows, beside, starts }: Report): string {
+  const tables = [
     table(
+      'Ratios',
       ['ratio', 'requests a second', 'of single rounds', 'CPU'],
       ratios.map(({ name, rate, least, most, cpu }) => [name, two(rate), `${two(least)} to ${two(most)}`, two(cpu)]),
     ),
     table(
+      'Calls',
       ['call', 'requests a second', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU ms'],
       rows.map(({ name, rate, p50, p95, p99, cpu }) => [
         name,
@@ -45,12 +50,41 @@ export function print({ date, machine, ratios, rows }: Report): string {
         cpu.toFixed(3),
       ]),
     ),
-  ].join('\n\n')
+    table(
+      'Beside sign-ins',
+      [
+        'verify',
+        'idle p95 ms',
+        'p50 ms',
+        'p95 ms',
+        'p99 ms',
+        'sign-ins a second',
+        'turned away',
+        'slowest of 20 / sum',
+      ],
+      beside.map((each) => [
+        each.worker,
+        two(each.idle.p95),
+        ...[each.beside.p50, each.beside.p95, each.beside.p99, each.signInsPerSecond].map(two),
+        String(each.turnedAway),
+        two(each.slowestToSum),
+      ]),
+    ),
+    table(
+      'Start',
+      ['start', 'CPU ms', 'of single runs'],
+      starts.map(({ name, cpu, least, most }) => [name, two(cpu), `${two(least)} to ${two(most)}`]),
+    ),
+  ]
+  return [`${date}, ${machine}`, ...tables.filter((text) => text !== '')].join('\n\n')
 }
 
-function table(head: readonly string[], body: readonly (readonly string[])[]): string {
+/** With a heading. Empty without rows. */
+function table(heading: string, head: readonly string[], body: readonly (readonly string[])[]): string {
+  if (body.length === 0) return ''
   const rule = head.map((_, place) => (place === 0 ? '---' : '--:'))
-  return [head, rule, ...body].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+  const lines = [head, rule, ...body].map((cells) => `| ${cells.join(' | ')} |`)
+  return [`### ${heading}`, '', ...lines].join('\n')
 }
 
 function two(value: number): string {

@@ -36,17 +36,21 @@ const headers = {
   'CF-Connecting-IP': '203.0.113.7',
   'MF-CF-Blob': JSON.stringify(cf),
 }
-const common = Object.entries(headers)
-  .map(([name, value]) => `${name}: ${value}\r\n`)
-  .join('')
+const common = linesOf(headers)
 
-/** A request with a method that has no body, up to the value of its last header. */
-export function getRequest(path: string, token: string): string {
-  return `GET ${path} HTTP/1.1\r\n${common}Authorization: Bearer ${token}\r\n\r\n`
+/** @param more headers of this request */
+export function getRequest(path: string, more: Readonly<Record<string, string>>): string {
+  return `GET ${path} HTTP/1.1\r\n${common}${linesOf(more)}\r\n`
 }
 
 export function postRequest(path: string, body: object): string {
   const text = JSON.stringify(body)
-  const lines = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}`
-  return `POST ${path} HTTP/1.1\r\n${common}${lines}\r\n\r\n${text}`
+  const more = { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(text)) }
+  return `POST ${path} HTTP/1.1\r\n${common}${linesOf(more)}\r\n${text}`
+}
+
+function linesOf(headers: Readonly<Record<string, string>>): string {
+  return Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')
 }

@@ -36,12 +36,13 @@ async function serve({ stateDir, workers, variables, isInspected }: ServerOption
       handleStructuredLogs: ({ level, message }) => {
         if (level === 'error') console.error(message)
       },
-      workers: workers.map(({ name, script, flags = [] }) => ({
+      workers: workers.map(({ name, script, flags = [], hasOwnDatabase }) => ({
         ...ours,
         name,
         modules: true,
         script,
         compatibilityFlags: [...(ours.compatibilityFlags ?? []), ...flags],
+        ...(hasOwnDatabase && { d1Databases: { DB: name } }),
         bindings: { ...ours.bindings, ...variables },
         // Past the proxy of Miniflare, which costs more than what is measured.
         unsafeDirectSockets: [{ host: '127.0.0.1', port: 0 }],

@@ -8,6 +8,8 @@ export interface MeasuredWorker {
   script: string
   /** Compatibility flags besides those of wrangler.toml. */
   flags?: string[]
+  /** A database besides that of ours. */
+  hasOwnDatabase?: boolean
 }
 
 export interface ServerOptions {

@@ -1,6 +1,7 @@
 import type { Part } from './arguments.ts'
 import { type Setting, getters, refreshers, signIns } from './clients.ts'
 import type { Client, Load } from './load.ts'
+import { peerClients } from './peer.ts'
 
 /** A call of one Worker, by its name in the tables. */
 export type Subject = Load
@@ -11,75 +12,75 @@ export interface Comparison {
   to: string
 }
 
-/** Ours first. Those that are not there are left out. */
-interface Plan {
-  title: string
-  workers: readonly string[]
+/** A subject, if its Worker is there. */
+interface Candidate {
+  worker: string
+  name: string
   status: number
-  clients: (setting: Setting) => (worker: string) => Client[] | Promise<Client[]>
+  clients: () => Client[] | Promise<Client[]>
 }
 
-const plans: Partial<Record<Part, Plan>> = {
-  verify: {
-    title: 'verify',
-    workers: ['ours', 'against', 'bare'],
-    status: 204,
-    clients: ({ mint }) => {
-      const tokens = mint.makeForStrangers(60_000)
-      return () => getters('/auth/verify', tokens)
+/** So many that no Worker sees one again within five seconds. */
+const tokenCount = 60_000
+
+/** Of each part: ours, and what it is compared with. */
+const candidates: Record<Exclude<Part, 'beside' | 'start'>, (setting: Setting) => Candidate[]> = {
+  verify: ({ mint }) => {
+    const tokens = mint.makeForStrangers(tokenCount)
+    return compared('verify', 204, () => getters('/auth/verify', tokens))
+  },
+  peer: ({ mint, ports }) => [
+    {
+      worker: 'ours',
+      name: 'verify',
+      status: 204,
+      clients: () => getters('/auth/verify', mint.makeForStrangers(tokenCount)),
     },
+    { worker: 'peer', name: 'Better Auth, get-session', status: 200, clients: () => peerClients(ports['peer']!) },
+  ],
+  again: ({ someone }) =>
+    compared('verify again', 204, () => getters('/auth/verify', [someone.access_token]), {
+      worker: 'empty',
+      name: 'empty answer',
+    }),
+  me: ({ mint }) => {
+    const tokens = mint.make(tokenCount / 2)
+    return compared('me', 200, () => getters('/users/me', tokens))
   },
-  again: {
-    title: 'verify again',
-    workers: ['ours', 'against', 'empty'],
-    status: 204,
-    clients:
-      ({ someone }) =>
-      () =>
-        getters('/auth/verify', [someone.access_token]),
-  },
-  me: {
-    title: 'me',
-    workers: ['ours', 'against', 'bare'],
-    status: 200,
-    clients: ({ mint }) => {
-      const tokens = mint.make(30_000)
-      return () => getters('/users/me', tokens)
-    },
-  },
-  refresh: {
-    title: 'refresh',
-    workers: ['ours', 'against', 'bare'],
-    status: 200,
-    clients: (setting) => () => refreshers(setting, 10),
-  },
-  login: {
-    title: 'login',
-    workers: ['ours', 'against', 'bare'],
-    status: 200,
-    clients: (setting) => () => signIns(setting, 4),
-  },
+  refresh: (setting) => compared('refresh', 200, () => refreshers(setting, 10)),
+  login: (setting) =>
+    compared('login', 200, () => signIns(setting, 4), { worker: 'bare', name: 'login, only the hash' }),
 }
 
-/** The subjects of some calls, on all Workers that are there, and what is compared. */
+function compared(
+  name: string,
+  status: number,
+  clients: Candidate['clients'],
+  other = { worker: 'bare', name: `${name}, bare` },
+): Candidate[] {
+  return [
+    { worker: 'ours', name, status, clients },
+    { worker: 'against', name: `${name}, against`, status, clients },
+    { ...other, status, clients },
+  ]
+}
+
+/** What is to be measured of some parts, and what is compared. */
 export async function subjectsOf(
-  only: readonly Part[],
+  parts: readonly Part[],
   setting: Setting,
 ): Promise<{ subjects: Subject[]; comparisons: Comparison[] }> {
-  const subjects: Subject[] = []
+  const subjects = new Map<string, Subject>()
   const comparisons: Comparison[] = []
-  for (const call of only) {
-    const plan = plans[call]
-    if (!plan) continue
-    const { title, status } = plan
-    const clientsOf = plan.clients(setting)
-    for (const worker of plan.workers) {
-      const port = setting.ports[worker]
-      if (port === undefined) continue
-      const name = worker === 'ours' ? title : `${title}, ${worker}`
-      subjects.push({ name, port, status, clients: await clientsOf(worker) })
-      if (worker !== 'ours') comparisons.push({ of: title, to: name })
+  for (const part of parts) {
+    if (part === 'beside' || part === 'start') continue
+    const [ours, ...others] = candidates[part](setting).filter(({ worker }) => setting.ports[worker] !== undefined)
+    for (const { worker, name, status, clients } of [ours!, ...others]) {
+      // Two parts may have the same one.
+      if (subjects.has(name)) continue
+      subjects.set(name, { name, port: setting.ports[worker]!, status, clients: await clients() })
     }
+    comparisons.push(...others.map(({ name }) => ({ of: ours!.name, to: name })))
   }
-  return { subjects, comparisons }
+  return { subjects: [...subjects.values()], comparisons }
 }
