@@ -34,7 +34,7 @@ export async function startWarmVitest(testFiles: string[]): Promise<WarmVitest> 
     include: ['test/mutation/every-test.ts'],
     runner: './test/mutation/loop.ts',
     // Shorter than usual: a mutant may make a test wait forever.
-    testTimeout: 15_000,
+    testTimeout: 45_000,
     provide: { mutation: { url: await listen(server), testFiles } },
   })
 
