@@ -6,6 +6,7 @@ import { projectRoot, runWrangler } from './wrangler.ts'
 
 const usage = `npm run provision -- [--yes] [--workers-paid] [--public-url https://…] [--save-secrets FILE]
                          [--algorithm EdDSA|ES256] [--audit-archive] [--metrics]
+                         [--location PLACE | --jurisdiction PLACE]
 
 Creates the D1 database, the KV namespace, the queues and the secrets at Cloudflare, and writes the ids into wrangler.toml.
   --yes           go ahead without asking
@@ -16,6 +17,8 @@ Creates the D1 database, the KV namespace, the queues and the secrets at Cloudfl
   --audit-archive
                   also make an R2 bucket for old audit events, and bind it in wrangler.toml
   --metrics       also bind a dataset of Analytics Engine in wrangler.toml, for metrics
+  --location      where the database is: weur, eeur, apac, oc, wnam or enam; without it, near you
+  --jurisdiction  which region the database and the KV namespace never leave: eu, us or fedramp
 RESEND_API_KEY is read from the environment; without it the command asks.`
 
 const options = {
@@ -27,6 +30,8 @@ const options = {
   algorithm: { type: 'string' },
   'audit-archive': { type: 'boolean', default: false },
   metrics: { type: 'boolean', default: false },
+  location: { type: 'string' },
+  jurisdiction: { type: 'string' },
 } as const
 
 /** `npm run provision` */
@@ -49,6 +54,8 @@ await command(async () => {
       algorithm: values.algorithm,
       hasAuditArchive: values['audit-archive'],
       hasMetrics: values.metrics,
+      location: values.location,
+      jurisdiction: values.jurisdiction,
     },
   )
 })

@@ -178,6 +178,36 @@ for (const { asked, made } of [
   })
 }
 
+test('the database and the namespace are created where the operator says', async () => {
+  await run({ jurisdiction: 'eu' })
+  assert.deepEqual(writes().slice(0, 2), [
+    'd1 create postern --jurisdiction=eu',
+    'kv namespace create postern-revocations --jurisdiction=eu',
+  ])
+  assert.ok(said.some((line) => line.includes('--jurisdiction=eu, for good')))
+  account = emptyAccount()
+  writeFileSync(tomlPath, original)
+  commands = []
+  await run({ location: 'weur' })
+  assert.deepEqual(writes().slice(0, 2), [
+    'd1 create postern --location=weur',
+    'kv namespace create postern-revocations',
+  ])
+})
+
+test('a place that does not exist, or comes too late, is refused before anything is made', async () => {
+  await assert.rejects(run({ location: 'mars' }), /--location must be one of weur, .*, not "mars"/)
+  await assert.rejects(run({ jurisdiction: 'weur' }), /--jurisdiction must be one of eu, us, fedramp, not "weur"/)
+  await assert.rejects(run({ location: 'weur', jurisdiction: 'eu' }), /choose one/)
+  assert.deepEqual(writes(), [])
+  account.namespaces.push({ id: '2'.repeat(32), title: 'postern-revocations' })
+  await assert.rejects(run({ jurisdiction: 'eu' }), /The KV namespace exists/)
+  await run({ location: 'weur' })
+  commands = []
+  await assert.rejects(run({ location: 'weur' }), /Nothing was done\. The database exists/)
+  assert.deepEqual(writes(), [])
+})
+
 test('an algorithm that does not exist, or would change nothing, is refused before anything is made', async () => {
   await assert.rejects(run({ algorithm: 'RS256' }), /--algorithm must be EdDSA or ES256, not "RS256"/)
   assert.deepEqual(commands, [])

@@ -6,6 +6,7 @@ import { listDatabases, listNamespaces, readAccount } from './account.ts'
 import { type Asker, confirm } from './ask.ts'
 import { type BucketPlan, describeBucket, makeBucket, planBucket } from './audit-archive.ts'
 import { isExampleAddress } from './deploy.ts'
+import { type Location, placeStores } from './location.ts'
 import { requireLogin } from './login.ts'
 import { bindMetrics, lacksMetrics } from './metrics.ts'
 import { requireOurs } from './ours.ts'
@@ -14,7 +15,7 @@ import { readPublicUrl } from './public-url.ts'
 import { makeSecrets, requireNewFile, saveSecrets, uploadSecrets } from './secrets.ts'
 import { type WranglerSettings, places, readSettings, replaceString } from './wrangler-toml.ts'
 
-export interface ProvisionOptions {
+export interface ProvisionOptions extends Location {
   isConfirmed: boolean
   /** Whether somebody says that the account is on the Workers Paid plan. wrangler cannot ask Cloudflare. */
   isPaidPlan: boolean
@@ -51,6 +52,7 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
   const account = await readAccount(wrangler)
   const plan = makePlan(settings, account)
   await requireOurs(wrangler, settings, account, plan)
+  const placed = placeStores(options, plan)
   const bucket = await planBucket(wrangler, toml, settings, options.hasAuditArchive ?? false)
   if (algorithm && !plan.secretsToUpload.includes('SIGNING_KEYS')) {
     throw new Stop(
@@ -67,6 +69,7 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
     say('  write   wrangler.toml: the binding METRICS')
     say('Note: Analytics Engine has to be enabled in the dashboard before the first deployment.')
   }
+  if (placed.database.length > 0) say(`Note: the database is created with ${placed.database[0]}, for good.`)
   for (const line of warningsOf(plan, settings)) say(`Note: ${line}`)
   if (plan.secretsToUpload.length > 0 && options.saveSecretsTo === undefined) {
     say('Note: without --save-secrets you keep no copy of the generated keys, and `npm run keys` cannot replace them.')
@@ -79,7 +82,7 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
 
   replaceString(toml, places.publicUrl, publicUrl)
   if (bindsMetrics) bindMetrics(toml)
-  await createResources(around, plan, bucket)
+  await createResources(around, plan, placed, bucket)
   if (plan.secretsToUpload.length > 0) {
     if (options.saveSecretsTo !== undefined) saveSecrets(options.saveSecretsTo, secrets)
     await uploadSecrets(wrangler, secrets)
@@ -112,15 +115,16 @@ async function requirePaidPlan({ asker }: Surroundings, { isPaidPlan }: Provisio
 async function createResources(
   { wrangler, toml, say }: Surroundings,
   plan: Plan,
+  placed: ReturnType<typeof placeStores>,
   bucket: BucketPlan | null,
 ): Promise<void> {
   const { database, namespace } = plan
   if (database.id === null) {
-    await run(wrangler, ['d1', 'create', database.name])
+    await run(wrangler, ['d1', 'create', database.name, ...placed.database])
     say(`created D1 database "${database.name}"`)
   }
   if (namespace.id === null) {
-    await run(wrangler, ['kv', 'namespace', 'create', namespace.title])
+    await run(wrangler, ['kv', 'namespace', 'create', namespace.title, ...placed.namespace])
     say(`created KV namespace "${namespace.title}"`)
   }
   for (const queue of plan.queuesToCreate) {

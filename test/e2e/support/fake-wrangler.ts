@@ -20,7 +20,7 @@ export function fakeWrangler(account: FakeAccount): { wrangler: Wrangler; comman
 }
 
 function answer(account: FakeAccount, args: readonly string[], stdin: string): Partial<Outcome> {
-  const name = args.at(-1) ?? ''
+  const name = args.findLast((each) => !each.startsWith('--')) ?? ''
   switch (args.slice(0, 3).join(' ')) {
     case 'whoami --json':
       return { stdout: '{"loggedIn":true,"accounts":[{"id":"a","name":"A"}]}' }
