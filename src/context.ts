@@ -6,6 +6,7 @@ import type { TokenSettings } from './crypto/tokens.ts'
 import { type Measure, measureIn } from './metrics.ts'
 import { isNearlyFull } from './store/capacity.ts'
 import { type Db, type Tally, connect } from './store/db.ts'
+import { type Replicas, connectReplicas } from './store/replicas.ts'
 
 /** The parts of the outside world that tests replace. */
 export interface Platform {
@@ -40,7 +41,10 @@ export interface Ctx extends Platform {
   config: Config
   secrets: Secrets
   tokens: TokenSettings
+  /** The primary. For a read that may lag, `authenticateForReading` puts a replica in its place. */
   db: Db
+  /** `null` when every query goes to the primary. */
+  replicas: Pick<Replicas, 'nearby' | 'newestBookmark'> | null
   /** What this request or job has cost at D1 until now. */
   tally: Tally
   /** Whether the rest of the database is for known users, as far as this start of the Worker has heard. */
@@ -64,6 +68,7 @@ export async function createContext(
 ): Promise<Ctx> {
   const { config, secrets } = await readSettings(env)
   const tally = { calls: 0, ms: 0 }
+  const replicas = config.readsReplicas ? connectReplicas(env.DB, platform, tally) : null
   return {
     ...platform,
     config,
@@ -76,7 +81,8 @@ export async function createContext(
       accessTokenSeconds,
       deviceTokenSeconds,
     },
-    db: connect(env.DB, platform, tally),
+    db: replicas?.primary ?? connect(env.DB, platform, tally),
+    replicas,
     tally,
     isNearlyFull: () => isNearlyFull(env.DB, platform.now()),
     revocations: env.REVOCATIONS,

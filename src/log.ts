@@ -10,6 +10,7 @@ export const logEvents = [
   'schema.behind',
   'gauge',
   'config.invalid',
+  'replica.failed',
   'revocation.write_failed',
   'revocation.read_failed',
   'turnstile.refused',

@@ -3,7 +3,7 @@ import manifest from '../package.json'
 import { createApp } from '../src/app.ts'
 import { production } from '../src/context.ts'
 import { problems } from '../src/problems.ts'
-import { authenticate, requireToken, requires, verifyAtEdge } from '../src/http/authenticate.ts'
+import { authenticate, authenticateForReading, requireToken, requires, verifyAtEdge } from '../src/http/authenticate.ts'
 import { version } from '../src/version.ts'
 import { checkAnswer, mistakesIn } from './support/conformance.ts'
 import { type Described, type Operation, type Schema, description, resolve } from './support/description.ts'
@@ -35,9 +35,8 @@ const permissions = middleware.flatMap(({ name, handler }): [string, string][] =
   return permission === undefined ? [] : [[name, permission]]
 })
 const permissionRoutes = permissions.map(([name]) => name)
-const bearerRoutes = middleware
-  .filter(({ handler }) => handler === authenticate || handler === requireToken || handler === verifyAtEdge)
-  .map(({ name }) => name)
+const bearerHandlers = new Set<unknown>([authenticate, authenticateForReading, requireToken, verifyAtEdge])
+const bearerRoutes = middleware.filter(({ handler }) => bearerHandlers.has(handler)).map(({ name }) => name)
 
 describe('the OpenAPI document', () => {
   it('is about every route, and about nothing else', () => {

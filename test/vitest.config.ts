@@ -24,7 +24,10 @@ export default defineConfig(async () => ({
           RATE_LIMITS: 'off',
           PWNED_PASSWORDS_URL: '',
           ...testSecrets,
+          READ_REPLICAS: process.env['READ_REPLICAS'] ?? 'false',
         },
+        // The copy of DB that test/support/lagging-d1.ts makes.
+        d1Databases: ['REPLICA'],
         // Under another name: only tests of the archive have one.
         r2Buckets: ['ARCHIVE_BUCKET'],
         durableObjects: {

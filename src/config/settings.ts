@@ -1,12 +1,5 @@
 import * as z from 'zod/mini'
-import {
-  type KeyRing,
-  KeyError,
-  type SecretKey,
-  type SigningKey,
-  parseSecretKeys,
-  parseSigningKeys,
-} from '../crypto/keys.ts'
+import { type KeyRing, type SecretKey, type SigningKey, parseSecretKeys, parseSigningKeys } from '../crypto/keys.ts'
 import {
   daysOr,
   daysRule,
@@ -28,6 +21,7 @@ import { importWebhookKey } from '../crypto/webhook-signature.ts'
 import { normalizeEmailAddress } from '../email-address.ts'
 import { auditDays } from './policy.ts'
 import { rateLimits, userLimit } from './rate-limits.ts'
+import { required, variable } from './variable.ts'
 
 /** Settings that may show in logs, emails and answers. */
 export interface Config {
@@ -51,6 +45,8 @@ export interface Config {
   corsOrigins: readonly string[]
   /** Whether calls are counted by client address. Only development can turn it off. */
   limitsRates: boolean
+  /** Whether reads that may lag go to a replica of the database. */
+  readsReplicas: boolean
   /** How long audit events stay in D1. */
   auditDays: number
   /** How long the archive keeps them, counted from the event. */
@@ -115,32 +111,6 @@ export function archiveOf({ AUDIT_ARCHIVE: bucket }: Env): R2Bucket | null {
 const limiters = [...Object.values(rateLimits), userLimit].map(({ binding }) => binding)
 const bindings = ['DB', 'REVOCATIONS', 'MAIL_QUEUE', ...limiters] as const
 
-/**
- * A variable and the rule for it.
- *
- * @param read parses the text; `undefined` or an exception when it breaks the rule. The message of a `KeyError` is more
- * precise and replaces `rule`.
- */
-function variable<T>(rule: string, read: (text: string) => T | undefined | Promise<T | undefined>) {
-  return z.transform(async (value: unknown, { issues }: z.core.ParsePayload): Promise<T> => {
-    let message = rule
-    try {
-      const meaning = await read(variableText(value))
-      if (meaning !== undefined) return meaning
-    } catch (error) {
-      if (error instanceof KeyError) message = error.message
-    }
-    issues.push({ code: 'custom', message, input: undefined, continue: true })
-    return z.NEVER
-  })
-}
-
-const isSet = z.refine((value) => typeof value === 'string' && value.trim() !== '', 'is not set')
-
-function required<T>(rule: string, read: (text: string) => T | undefined | Promise<T | undefined>) {
-  return z.pipe(z.unknown().check(isSet), variable(rule, read))
-}
-
 /** Every variable and secret. A rule is worded to follow the name: "PUBLIC_URL must be …". */
 function variables(isDevelopment: boolean, hasArchive: boolean) {
   const secureOrigin = (text: string) => origin(text, isDevelopment)
@@ -162,6 +132,7 @@ function variables(isDevelopment: boolean, hasArchive: boolean) {
       RATE_LIMITS: variable('must be "on"; only in development it may be "off"', (text) =>
         onOrOff(text, isDevelopment),
       ),
+      READ_REPLICAS: variable('must be "true" or "false"', flag),
       AUDIT_DAYS: variable(daysRule, daysOr(hasArchive ? auditDays.beforeArchive : auditDays.kept)),
       AUDIT_ARCHIVE_DAYS: variable(daysRule, daysOr(auditDays.kept)),
       CEILING_FACTOR: variable('must be a whole number from 1 to 1000', factor),
@@ -230,6 +201,7 @@ async function interpret(env: Env): Promise<Settings> {
       turnstileUrl: data.TURNSTILE_URL,
       corsOrigins: data.CORS_ORIGINS,
       limitsRates: data.RATE_LIMITS,
+      readsReplicas: data.READ_REPLICAS,
       auditDays: data.AUDIT_DAYS,
       auditArchiveDays: data.AUDIT_ARCHIVE_DAYS,
       ceilingFactor: data.CEILING_FACTOR,

@@ -31,6 +31,7 @@ const text = (value: unknown): value is string => typeof value === 'string' && v
 /** Words separated by spaces; there may be none. */
 const words = (value: unknown): value is string => typeof value === 'string'
 const count = (value: unknown): value is number => Number.isSafeInteger(value)
+const optionalText = (value: unknown): value is string | undefined => value === undefined || text(value)
 
 interface TokenKind {
   keys: keyof typeof algorithms
@@ -38,18 +39,18 @@ interface TokenKind {
   audience: 'audience' | 'issuer'
   /** The setting that limits its lifetime: we issue no longer one. `null` where a session or link in the database ends it. */
   lifetime: 'accessTokenSeconds' | 'deviceTokenSeconds' | null
-  /** The claims besides `iss`, `aud`, `iat` and `exp`. All are required. */
-  claims: Record<string, (value: unknown) => value is string | number>
+  /** The claims besides `iss`, `aud`, `iat` and `exp`. */
+  claims: Record<string, (value: unknown) => value is string | number | undefined>
 }
 
 /** The kinds of token by their `typ`. A new kind is a new entry. */
 const tokenKinds = {
-  // RFC 9068 §2.
+  // RFC 9068 §2. The `bookmark` is that of the database, where it has replicas.
   'at+jwt': {
     keys: 'signingKeys',
     audience: 'audience',
     lifetime: 'accessTokenSeconds',
-    claims: { client_id: text, sub: id, sid: id, jti: text, role: text, scope: words },
+    claims: { client_id: text, sub: id, sid: id, jti: text, role: text, scope: words, bookmark: optionalText },
   },
   'rt+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { sid: id, gen: count } },
   'activation+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { jti: id } },
@@ -68,8 +69,8 @@ type ValueOf<Check> = Check extends ((value: unknown) => value is infer Value) ?
 
 /** The claims of a kind. */
 export type Claims<T extends TokenType> = {
-  -readonly [Name in keyof TokenKinds[T]['claims']]: ValueOf<TokenKinds[T]['claims'][Name]>
-}
+  -readonly [Name in Exclude<keyof TokenKinds[T]['claims'], 'bookmark'>]: ValueOf<TokenKinds[T]['claims'][Name]>
+} & (T extends 'at+jwt' ? { bookmark?: string | undefined } : unknown)
 
 export interface TokenSettings {
   issuer: string

@@ -2,7 +2,7 @@ import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { type Claims, verifyToken } from '../crypto/tokens.ts'
 import { AppError, invalidToken } from '../errors.ts'
-import { findSignedIn, findSignedInForPassword } from '../services/sessions/signed-in.ts'
+import { findSignedIn, findSignedInForPassword, findSignedInNearby } from '../services/sessions/signed-in.ts'
 import { type Permission, permissionsFor } from '../permissions.ts'
 import { isSessionRevoked } from '../services/sessions/revocation.ts'
 import type { HttpEnv } from './env.ts'
@@ -24,6 +24,17 @@ export const authenticate = createMiddleware<HttpEnv>(async function authenticat
   // use up the limit to keep the owner from it.
   if (c.req.method === 'PATCH') await limitWrites(c, claims.sub)
   await loadActor(c, claims)
+  await next()
+})
+
+/**
+ * Like `authenticate`, for a route that decides nothing and whose answer may lag. Where the database has replicas, the
+ * nearest one answers, both here and for the route. Only the primary refuses.
+ *
+ * @throws {AppError} `invalid_token`
+ */
+export const authenticateForReading = createMiddleware<HttpEnv>(async function authenticateForReading(c, next) {
+  await loadReader(c, await readClaims(c))
   await next()
 })
 
@@ -59,17 +70,27 @@ export const requires = Symbol('requires')
  *
  * @throws {AppError} `invalid_token`, `insufficient_permission`, `rate_limited`
  */
-export function permit(permission: Permission) {
+export function permit(permission: Permission, load = loadActor) {
   const middleware = createMiddleware<HttpEnv>(async function permit(c, next) {
     const claims = await readClaims(c)
     if (!['GET', 'HEAD'].includes(c.req.method)) await limitWrites(c, claims.sub)
-    await loadActor(c, claims)
+    await load(c, claims)
     if (!permissionsFor(c.get('actor')).includes(permission)) {
       throw new AppError('insufficient_permission', { permission })
     }
     await next()
   })
   return Object.assign(middleware, { [requires]: permission })
+}
+
+/**
+ * Like `permit`, for a route that decides nothing and whose answer may lag: see `authenticateForReading`. A replica may
+ * not have heard of a new role, but a change of the role ends every session.
+ *
+ * @throws {AppError} `invalid_token`, `insufficient_permission`
+ */
+export function permitReading(permission: Permission) {
+  return permit(permission, loadReader)
 }
 
 /**
@@ -84,6 +105,22 @@ export const verifyAtEdge = createMiddleware<HttpEnv>(async function verifyAtEdg
   c.set('claims', claims)
   await next()
 })
+
+/** A client that has written since its token was issued asks for the newest state (RFC 9111 §5.2.1.4). */
+const newest = /\bno-cache\b/i
+
+async function loadReader(c: Context<HttpEnv>, claims: Claims<'at+jwt'>): Promise<void> {
+  const { sid, sub, bookmark } = claims
+  const ctx = c.get('ctx')
+  if (!ctx.replicas || bookmark === undefined || newest.test(c.req.header('Cache-Control') ?? '')) {
+    return loadActor(c, claims)
+  }
+  const nearby = { ...ctx, db: ctx.replicas.nearby(bookmark) }
+  const actor = await findSignedInNearby(nearby, sid, sub)
+  if (!actor) return loadActor(c, claims)
+  c.set('ctx', nearby)
+  c.set('actor', actor)
+}
 
 async function loadActor(c: Context<HttpEnv>, { sid, sub }: Claims<'at+jwt'>): Promise<void> {
   const actor = await findSignedIn(c.get('ctx'), sid, sub)

@@ -5,7 +5,7 @@ import type { HttpEnv } from './env.ts'
 
 /** A preflight need not name GET, HEAD and POST, but the full list is easier to read. */
 const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE'
-const requestHeaders = 'Authorization, Content-Type, X-Request-Id'
+const requestHeaders = 'Authorization, Cache-Control, Content-Type, X-Request-Id'
 /** Every header of an answer that means something to a client. A test compares it with the document. */
 const exposedHeaders = [
   'Allow',

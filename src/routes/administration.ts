@@ -2,7 +2,7 @@
 import * as z from 'zod/mini'
 import { isUuidv7 } from '../crypto/random.ts'
 import { normalizeEmailAddress } from '../email-address.ts'
-import { permit } from '../http/authenticate.ts'
+import { permit, permitReading } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
@@ -33,7 +33,7 @@ const userList = z.object({
 const isAddress = (position: string) => normalizeEmailAddress(position) === position
 
 export const administrationRoutes = new Hono<HttpEnv>()
-  .get('/', permit('users:read'), valid('query', userList), async (c) => {
+  .get('/', permitReading('users:read'), valid('query', userList), async (c) => {
     const { email, role, status, limit, cursor } = c.req.valid('query')
     const listing = { list: 'users', email, role, status }
     const after = await readCursor(listing, cursor, email === undefined ? isUuidv7 : isAddress)
@@ -43,7 +43,7 @@ export const administrationRoutes = new Hono<HttpEnv>()
       next_cursor: await encodeCursor(listing, page.next),
     })
   })
-  .get('/:id', permit('users:read'), valid('param', idParam), async (c) =>
+  .get('/:id', permitReading('users:read'), valid('param', idParam), async (c) =>
     c.json(administeredUserAnswer(await getUser(c.get('ctx'), c.req.valid('param').id))),
   )
   .patch(
@@ -97,7 +97,7 @@ export const administrationRoutes = new Hono<HttpEnv>()
   })
   .get(
     '/:id/sessions',
-    permit('users:revoke-sessions'),
+    permitReading('users:revoke-sessions'),
     valid('param', idParam),
     valid('query', noParameters),
     async (c) => {

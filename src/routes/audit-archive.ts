@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { permit } from '../http/authenticate.ts'
+import { permitReading } from '../http/authenticate.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
@@ -20,7 +20,7 @@ const archiveQuery = z.object({
 export const auditArchiveRoutes = new Hono<HttpEnv>().get(
   '/',
   limitRate('auditArchive'),
-  permit('audit:read'),
+  permitReading('audit:read'),
   valid('query', archiveQuery),
   async (c) => {
     const { user_id: userId, from, to, limit, cursor } = c.req.valid('query')

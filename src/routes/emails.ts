@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { isUuidv7 } from '../crypto/random.ts'
-import { permit } from '../http/authenticate.ts'
+import { permitReading } from '../http/authenticate.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { valid } from '../http/validate.ts'
@@ -17,10 +17,15 @@ const emailList = z.object({
   cursor,
 })
 
-export const emailRoutes = new Hono<HttpEnv>().get('/', permit('emails:read'), valid('query', emailList), async (c) => {
-  const { user_id: userId, status, limit, cursor } = c.req.valid('query')
-  const listing = { list: 'emails', userId, status }
-  const before = await readCursor(listing, cursor, isUuidv7)
-  const page = await listOutbox(c.get('ctx'), { userId, status, before }, limit)
-  return c.json({ emails: page.items.map(emailAnswer), next_cursor: await encodeCursor(listing, page.next) })
-})
+export const emailRoutes = new Hono<HttpEnv>().get(
+  '/',
+  permitReading('emails:read'),
+  valid('query', emailList),
+  async (c) => {
+    const { user_id: userId, status, limit, cursor } = c.req.valid('query')
+    const listing = { list: 'emails', userId, status }
+    const before = await readCursor(listing, cursor, isUuidv7)
+    const page = await listOutbox(c.get('ctx'), { userId, status, before }, limit)
+    return c.json({ emails: page.items.map(emailAnswer), next_cursor: await encodeCursor(listing, page.next) })
+  },
+)

@@ -1,7 +1,7 @@
 /** The signed-in user's own account. */
 import * as z from 'zod/mini'
 import { isUuidv7 } from '../crypto/random.ts'
-import { authenticate, authenticateForPassword, requireToken } from '../http/authenticate.ts'
+import { authenticate, authenticateForPassword, authenticateForReading, requireToken } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
@@ -19,7 +19,7 @@ import { profile, profileChanges } from './profile.ts'
 const ownProfile = z.extend(profile, { locale: z.optional(z.nullable(locale)) })
 
 export const meRoutes = new Hono<HttpEnv>()
-  .get('/', authenticate, (c) => c.json(userAnswer(c.get('actor').user)))
+  .get('/', authenticateForReading, (c) => c.json(userAnswer(c.get('actor').user)))
   .patch('/', authenticate, readJson, valid('json', ownProfile), async (c) => {
     const { locale, ...rest } = c.req.valid('json')
     const user = await updateOwnProfile(c.get('ctx'), c.get('actor'), { ...profileChanges(rest), locale })
@@ -37,14 +37,14 @@ export const meRoutes = new Hono<HttpEnv>()
       return c.body(null, 204)
     },
   )
-  .get('/activity', authenticate, valid('query', z.object({ limit, cursor })), async (c) => {
+  .get('/activity', authenticateForReading, valid('query', z.object({ limit, cursor })), async (c) => {
     const { limit, cursor } = c.req.valid('query')
     const { id } = c.get('actor').user
     const listing = { list: 'activity', of: id }
     const page = await listActivity(c.get('ctx'), id, await readCursor(listing, cursor, isUuidv7), limit)
     return c.json({ events: page.items.map(activityAnswer), next_cursor: await encodeCursor(listing, page.next) })
   })
-  .get('/sessions', authenticate, valid('query', noParameters), async (c) => {
+  .get('/sessions', authenticateForReading, valid('query', noParameters), async (c) => {
     const actor = c.get('actor')
     const sessions = await listSessions(c.get('ctx'), actor)
     return c.json({ sessions: sessions.map((session) => sessionAnswer(session, actor.session.id)) })

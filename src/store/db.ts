@@ -11,12 +11,17 @@ import { type Pacing, isOverload, pacingOf, retrying } from './retry.ts'
 
 export type Db = DrizzleD1Database & { $client: D1Database }
 
+/** Who answers queries: a database, or a session of it (see replicas.ts). */
+export type Asked = Pick<D1Database, 'prepare' | 'batch'>
+
 /**
  * Connects to the database behind a binding. A read with a transient error is repeated. Every other failure becomes
  * a `service_unavailable`, as the cause of drizzle's error. Without a pacing nothing is repeated.
+ *
+ * @param asked who answers for the database, the primary by default
  */
-export function connect(binding: D1Database, pacing?: Pacing, tally?: Tally): Db {
-  const db = drizzle(translateFailures(binding, pacing, tally))
+export function connect(binding: D1Database, pacing?: Pacing, tally?: Tally, asked: Asked = binding): Db {
+  const db = drizzle(translateFailures(binding, asked, pacing, tally))
   if (pacing) pacingOf.set(db, pacing)
   return db
 }
@@ -104,13 +109,13 @@ interface Wrapped {
 /** The original of each wrapped statement: D1 takes only its own statements in a batch. */
 const inner = new WeakMap<D1PreparedStatement, Wrapped>()
 
-function translateFailures(binding: D1Database, pacing: Pacing | undefined, tally?: Tally): D1Database {
-  const database: Pick<D1Database, 'prepare' | 'batch'> = {
-    prepare: (query) => wrap({ statement: binding.prepare(query), isRead: /^\s*select\b/i.test(query) }),
+function translateFailures(binding: D1Database, asked: Asked, pacing?: Pacing, tally?: Tally): D1Database {
+  const database: Asked = {
+    prepare: (query) => wrap({ statement: asked.prepare(query), isRead: /^\s*select\b/i.test(query) }),
     batch: (statements) => {
       const wrapped = statements.map((statement) => inner.get(statement) ?? { statement, isRead: false })
       const isRead = wrapped.every((each) => each.isRead)
-      return ask(isRead, () => binding.batch(wrapped.map(({ statement }) => statement)))
+      return ask(isRead, () => asked.batch(wrapped.map(({ statement }) => statement)))
     },
   }
   return database as D1Database

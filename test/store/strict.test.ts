@@ -1,7 +1,7 @@
 /** What drizzle-kit does not write into a migration, and nobody may forget. */
 import { env } from 'cloudflare:workers'
 import { expect, it } from 'vitest'
-import { tableNames } from '../support/state.ts'
+import { tableNames } from '../support/raw-tables.ts'
 
 it('every table is strict, and has no rowid besides its key', async () => {
   const names = await tableNames()

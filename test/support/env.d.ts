@@ -8,6 +8,8 @@ declare namespace Cloudflare {
     /** How often each race is run, from the variable of that name. */
     RACE_ROUNDS: number
     FLOOD_NETWORKS: number
+    /** See `lagging-d1.ts`. */
+    REPLICA: D1Database
     /** See `small-d1.ts`. */
     SMALL_D1: DurableObjectNamespace
   }

@@ -9,12 +9,14 @@ import {
 import { env as bindings } from 'cloudflare:workers'
 import { vi } from 'vitest'
 import type { MailJob, Platform } from '../../src/context.ts'
+import { replicaMs } from '../../src/services/sessions/signed-in.ts'
 import { trustSchema } from '../../src/store/migrations.ts'
 import { createWorker } from '../../src/worker.ts'
 import { type Mailbox, createMailbox } from '../../tools/mailbox/mailbox.ts'
 import { Clock } from './clock.ts'
 import { type Answer, checkAnswer } from './conformance.ts'
 import { description } from './description.ts'
+import { laggingD1 } from './lagging-d1.ts'
 
 export type { Answer }
 
@@ -56,6 +58,10 @@ export interface ServiceOptions {
   checksSchema?: true
 }
 
+/** No pause takes time here, but a replica gets all the time it needs. */
+const sleepUnlessForReplica = (ms: number): Promise<void> =>
+  ms === replicaMs ? new Promise(() => undefined) : Promise.resolve()
+
 export const cheapWork = { rounds: 1, iterations: 1000 }
 
 export function startService(options: ServiceOptions = {}): Service {
@@ -69,11 +75,13 @@ export function startService(options: ServiceOptions = {}): Service {
     ...bindings,
     MAIL_QUEUE: queue as unknown as Env['MAIL_QUEUE'],
     ASSETS: { fetch: async (request: Request) => fileOf(request) } as unknown as Fetcher,
+    // Every test that is content with the usual database can be run with a replica of it that lags.
+    ...(bindings.READ_REPLICAS === 'true' && !options.env?.DB && { DB: laggingD1().binding }),
     ...options.env,
   }
   const platform = {
     now: clock.now,
-    sleep: async () => undefined,
+    sleep: sleepUnlessForReplica,
     random: () => 0.5,
     work: cheapWork,
     ...options.platform,

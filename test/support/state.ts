@@ -3,19 +3,12 @@ import { env } from 'cloudflare:workers'
 import { expect } from 'vitest'
 import { ipOfBytes } from '../../src/ip-address.ts'
 import type { AnswerTo, OperationId, Reply } from './api.ts'
+import { tableNames } from './raw-tables.ts'
 import { readable, readableWrite } from './readable.ts'
 import type { Service } from './service.ts'
 import { bytesOfHex } from './stored-hash.ts'
 
 export type Row = Record<string, string | number | null>
-
-/** Every table of the schema, asked of the database so that a new one is not forgotten. */
-export async function tableNames(): Promise<string[]> {
-  const { results } = await env.DB.prepare(
-    String.raw`select name from sqlite_master where type = 'table' and name not like 'sqlite\_%' escape '\' and name not like '\_cf%' escape '\' and name not like 'd1\_%' escape '\' order by name`,
-  ).all<{ name: string }>()
-  return results.map(({ name }) => name)
-}
 
 /** A query over the tables as people read them (see `readable`). */
 export async function select<Found extends Row = Row>(query: string, ...values: (string | number)[]): Promise<Found[]> {

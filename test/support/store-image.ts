@@ -1,23 +1,21 @@
 /** Everything the stores hold, to be compared across runs and to be put back. */
 import { env } from 'cloudflare:workers'
+import { type RawRow, type RawTables, isByteArray, replaceAll, selectAll, tableNames } from './raw-tables.ts'
 import { hexOf } from './readable.ts'
-import { type Row, snapshot, tableNames } from './state.ts'
-
-/** A row as D1 gives it, where a BLOB is an array of numbers. */
-type RawRow = Record<string, string | number | null | readonly number[]>
+import { type Row, snapshot } from './state.ts'
 
 export interface StoreImage {
   /** As people read them. */
   tables: ReadonlyMap<string, readonly Row[]>
   /** As they are stored. */
-  raw: ReadonlyMap<string, readonly RawRow[]>
+  raw: RawTables
   /** The keys of the revocation list. */
   revoked: readonly string[]
 }
 
 export async function takeImage(): Promise<StoreImage> {
   const names = await tableNames()
-  const results = await env.DB.batch<RawRow>(names.map((name) => env.DB.prepare(`select * from ${name}`)))
+  const results = await env.DB.batch<RawRow>(selectAll(env.DB, names))
   const { keys } = await env.REVOCATIONS.list()
   return {
     tables: new Map(Array.from(await snapshot(), ([name, rows]) => [name, [...rows.values()]])),
@@ -28,24 +26,9 @@ export async function takeImage(): Promise<StoreImage> {
 
 /** Makes the stores hold that and nothing else. */
 export async function putBack({ raw, revoked }: StoreImage): Promise<void> {
-  // Every foreign key leads to `users`.
-  const others = [...raw.keys()].filter((name) => name !== 'users')
-  await env.DB.batch([
-    ...[...others, 'users'].map((name) => env.DB.prepare(`delete from ${name}`)),
-    ...['users', ...others].filter((name) => raw.get(name)!.length > 0).map((name) => insertion(name, raw.get(name)!)),
-  ])
+  await env.DB.batch(replaceAll(env.DB, raw))
   const { keys } = await env.REVOCATIONS.list()
   await Promise.all(keys.filter(({ name }) => !revoked.includes(name)).map(({ name }) => env.REVOCATIONS.delete(name)))
-}
-
-function insertion(table: string, rows: readonly RawRow[]): D1PreparedStatement {
-  const columns = Object.keys(rows[0] ?? {})
-  const values = columns.map((column) => {
-    const value = `value ->> '$.${column}'`
-    return rows.some((row) => Array.isArray(row[column])) ? `unhex(${value})` : value
-  })
-  const json = JSON.stringify(rows, (_, value: unknown) => (isByteArray(value) ? hexOf(value) : value))
-  return env.DB.prepare(`insert into ${table} (${columns.join()}) select ${values.join()} from json_each(?)`).bind(json)
 }
 
 /** Bytes as hexadecimal digits, and those of an id as its text. */
@@ -53,8 +36,6 @@ function textOfBytes(bytes: readonly number[]): string {
   const digits = hexOf(bytes)
   return bytes.length === 16 ? digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') : digits
 }
-
-const isByteArray = (value: unknown): value is number[] => Array.isArray(value) && typeof value[0] === 'number'
 
 /** An id, or the bytes of a password hash. */
 const randomText = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64,}/g

@@ -2,7 +2,13 @@
 import type { ZodType } from 'zod'
 import { createApp } from '../../src/app.ts'
 import { production } from '../../src/context.ts'
-import { authenticate, requireToken, requires, verifyAtEdge } from '../../src/http/authenticate.ts'
+import {
+  authenticate,
+  authenticateForReading,
+  requireToken,
+  requires,
+  verifyAtEdge,
+} from '../../src/http/authenticate.ts'
 import { limits } from '../../src/http/limit-rate.ts'
 import { validates } from '../../src/http/validate.ts'
 import { withContext } from '../../src/http/with-context.ts'
@@ -30,6 +36,8 @@ interface Tagged {
   [limits]?: string
 }
 
+const bearerHandlers = new Set<unknown>([authenticate, authenticateForReading, requireToken, verifyAtEdge])
+
 /** Every route, in the order of the app. The app lists each middleware of a route as a separate entry. */
 export function readRoutes(): Route[] {
   const routes = new Map<string, Route>()
@@ -50,7 +58,7 @@ export function readRoutes(): Route[] {
     const { [validates]: validated, [requires]: permission, [limits]: limit } = handler as Tagged
     if (validated) route[validated.target] = validated.schema
     if (permission) route.permission = permission
-    route.isBearer ||= !!permission || handler === authenticate || handler === requireToken || handler === verifyAtEdge
+    route.isBearer ||= !!permission || bearerHandlers.has(handler)
     // A write with a token is limited by its user.
     route.isLimited ||= limit !== undefined || (route.isBearer && method !== 'GET')
     routes.set(name, route)

@@ -1,4 +1,5 @@
 import type { Ctx } from '../../context.ts'
+import { describeError, log } from '../../log.ts'
 import { type CountedAttempt, accountBudget } from '../../store/attempts.ts'
 import { batch } from '../../store/batch.ts'
 import type { Session } from '../../store/schema/sessions.ts'
@@ -6,6 +7,7 @@ import type { User } from '../../store/schema/users.ts'
 import { isSignedIn, selectSession, selectSessionAndUser, selectSignedInUser } from '../../store/sessions.ts'
 import { emailOf } from '../../store/user-conditions.ts'
 import { type ClaimStatements, assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'
+import { isSessionRevoked } from './revocation.ts'
 
 /** Who acts: the user and the session of an access token, as D1 has them now. */
 export interface Principal {
@@ -17,6 +19,25 @@ export interface Principal {
 export async function findSignedIn(ctx: Ctx, sessionId: string, userId: string): Promise<Principal | undefined> {
   const [found] = await selectSessionAndUser(ctx.db, { sessionId, userId, now: ctx.now() })
   return found
+}
+
+/** A replica that does not answer in this time is not waited for. */
+export const replicaMs = 500
+
+/**
+ * Like `findSignedIn`, at a replica, which may not have heard of an end. So it is believed only when it finds the session and
+ * the revocation list knows of no end. `undefined` says nothing: the primary has to be asked.
+ */
+export async function findSignedInNearby(ctx: Ctx, sessionId: string, userId: string): Promise<Principal | undefined> {
+  try {
+    const asked = Promise.all([findSignedIn(ctx, sessionId, userId), isSessionRevoked(ctx, sessionId)])
+    // A bookmark of another database keeps a replica waiting for a state that never comes.
+    const [found, isRevoked] = (await Promise.race([asked, ctx.sleep(replicaMs)])) ?? []
+    return isRevoked === false ? found : undefined
+  } catch (error) {
+    log('warn', 'replica.failed', describeError(error))
+    return undefined
+  }
 }
 
 /** A principal whose request carries the account's password. The attempt has been counted already. */

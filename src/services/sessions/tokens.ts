@@ -66,6 +66,7 @@ export async function issueTokens(ctx: Ctx, user: User, session: Session): Promi
     jti: crypto.randomUUID(),
     role: user.role,
     scope: permissionsFor({ user }).join(' '),
+    bookmark: ctx.replicas?.newestBookmark(),
   }
   const refresh = { sid: session.id, gen: session.generation }
   const [accessToken, refreshToken] = await Promise.all([
