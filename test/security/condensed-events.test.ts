@@ -5,7 +5,7 @@ import { expectOk } from '../support/answers.ts'
 import { day, hour, minute } from '../support/clock.ts'
 import { it } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
-import { goodPassword, otherPassword } from '../support/person.ts'
+import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import { insertAuditEvents } from '../support/rows.ts'
 import { type Answer } from '../support/service.ts'
 import { observe, rowsOf } from '../support/state.ts'
@@ -189,6 +189,26 @@ describe('the events of a user', () => {
     const added = thefts.filter(({ id }) => !before.some((event) => event['id'] === id))
     expect(added.map(detailOf)).toEqual([{ count: 3 }, expect.objectContaining({ reason: 'late' })])
     expect(await rowsOf('sessions', 'user_id = ?', ada.id)).toHaveLength(1)
+  })
+
+  it('are counted exactly when twenty thefts are seen at once', async ({ people, clock }) => {
+    captureLog()
+    for (let round = 0; round < 10; round++) {
+      const person = await people.signUp(`person-${round}@example.com`)
+      const sessions: Person[] = []
+      for (let n = 0; n < 20; n++) sessions.push(await person.signIn())
+      await Promise.all(sessions.map((session) => session.refresh()))
+      clock.advance(minute)
+      await fill(person.id, clock.now(), ceilings.userEventsPerHour - round, 'session.reuse_detected')
+      const answers = await Promise.all(sessions.map((session) => session.refresh().answer))
+      expect(answers.filter(({ status }) => status === 401)).toHaveLength(20)
+      const added = await rowsOf('audit_events', "type = 'session.reuse_detected' and user_id = ?", person.id)
+      const details = added.filter(({ detail }) => detail !== null).map(detailOf)
+      expect(details.filter((detail) => 'reason' in (detail as object))).toHaveLength(round)
+      expect(details[0]).toEqual({ count: 20 - round })
+      expect(await rowsOf('sessions', 'user_id = ?', person.id)).toHaveLength(1)
+      clock.advance(hour)
+    }
   })
 
   it('do not hide events of other types', async ({ ada, clock }) => {
