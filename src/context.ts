@@ -12,6 +12,8 @@ import { type Replicas, connectReplicas } from './store/replicas.ts'
 export interface Platform {
   now: () => Date
   sleep: (ms: number) => Promise<void>
+  /** Lets the other requests of this isolate run for at least this long. 0 gives each of them one turn. */
+  letOthersRun: (ms: number) => Promise<void>
   /** From 0 to 1, for the length of pauses. Never for anything that has to be hard to guess. */
   random: () => number
   work: WorkFactor
@@ -19,7 +21,8 @@ export interface Platform {
 
 export const production: Platform = {
   now: () => new Date(),
-  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  sleep: (ms) => scheduler.wait(ms),
+  letOthersRun: (ms) => scheduler.wait(ms),
   random: Math.random,
   work: productionWork,
 }

@@ -52,6 +52,8 @@ export const reasons = [
   'turnstile',
   'pwned_passwords',
   'maintenance',
+  // This isolate
+  'hash_queue',
 ] as const
 
 export type Reason = (typeof reasons)[number]

@@ -48,8 +48,8 @@ export const linkLifeSeconds = { activation: daySeconds, reset: hourSeconds }
 
 /**
  * Lock-out: five wrong passwords in a row without a pause, then a pause of 1 second that doubles up to 15 minutes. After a
- * hundred, no password is verified until a reset by email (NIST SP 800-63B-4 §3.2.2). An attempt takes much less time than
- * ten seconds.
+ * hundred, no password is verified until a reset by email (NIST SP 800-63B-4 §3.2.2). An attempt takes less time than ten
+ * seconds: five at most until its hash has its turn, and then a fraction of one.
  */
 export const passwordAttempts = {
   free: 5,
@@ -58,6 +58,12 @@ export const passwordAttempts = {
   maxPauseMs: 15 * minuteSeconds * 1000,
   inFlightMs: 10_000,
 }
+
+/**
+ * One password is hashed at a time in each isolate. A request waits at most `maxWaitMs` for its turn, and looks again after
+ * `lookMs` for each request before it. One that has shown no sign of life for `leaseMs` was cancelled, and loses its place.
+ */
+export const hashQueue = { maxWaitMs: 5000, leaseMs: 1000, lookMs: 5, maxLookMs: 250 }
 
 /** So many devices of one account may have a counter of their own at a time. The next right password of a device deletes it. */
 export const maxDeviceCounters = 20

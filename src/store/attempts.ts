@@ -101,6 +101,14 @@ export function settleAttempt(
     .where(and(eq(key, budget), eq(attemptCounters.series, series)))
 }
 
+/** For an attempt that was not judged: the budget is as before. */
+export function giveBackAttempt(db: Db, attempt: CountedAttempt, now: Date) {
+  return {
+    settled: settleAttempt(db, attempt, { isGivenBack: true, now }),
+    series: deleteAttempts(db, attempt.budget, isSeriesBelow(1)),
+  }
+}
+
 /** Ends the series of one budget. */
 export function deleteAttempts(db: Db, key: SQL | string, guard: SQL) {
   return db.delete(attemptCounters).where(and(eq(attemptCounters.key, key), guard))

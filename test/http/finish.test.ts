@@ -11,7 +11,13 @@ const email = 'ada@example.com'
 
 /** Calls and hangs up at once. Returns when everything is done that the platform does not cancel then. */
 async function hangUp(now: () => Date, path: string, body: object, token?: string): Promise<void> {
-  const worker = createWorker({ now, sleep: async () => undefined, random: () => 0.5, work: cheapWork })
+  const worker = createWorker({
+    now,
+    sleep: async () => undefined,
+    letOthersRun: () => scheduler.wait(0),
+    random: () => 0.5,
+    work: cheapWork,
+  })
   const kept: Promise<unknown>[] = []
   const execution = { waitUntil: (work: Promise<unknown>) => void kept.push(work) } as unknown as ExecutionContext
   const request = new Request(`https://accounts.example.com${path}`, {

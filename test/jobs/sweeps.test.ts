@@ -31,7 +31,13 @@ const long = new Date(time + day)
 /** A run of the cleanup, and what it cost. */
 async function run(limits: { rows: number; statements: number }, at = time) {
   const meter = countCosts(env)
-  const platform = { now: () => new Date(at), sleep: async () => undefined, random: () => 0.5, work: cheapWork }
+  const platform = {
+    now: () => new Date(at),
+    sleep: async () => undefined,
+    letOthersRun: async () => undefined,
+    random: () => 0.5,
+    work: cheapWork,
+  }
   const origin = { requestId: crypto.randomUUID(), ip: null, country: null, userAgent: null }
   trustSchema(meter.bindings.DB)
   const ctx = await createContext({ ...env, ...meter.bindings }, platform, origin, createExecutionContext())

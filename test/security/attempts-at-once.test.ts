@@ -27,7 +27,7 @@ function wake(): void {
   for (const goOn of waiting.splice(0)) goOn()
 }
 
-/** Instead of time, something happens: the callers that wait go on after each answer, or when nobody else is running. */
+/** Instead of time, something happens: the callers that wait go on when nobody else is running. */
 async function sleep(ms: number): Promise<void> {
   waits.push(ms)
   running--
@@ -45,7 +45,7 @@ async function atOnce(count: number, send: (index: number) => Promise<Answer>): 
     Array.from({ length: count }, async (_, index) => {
       const answer = await send(index)
       running--
-      wake()
+      if (running <= 0) wake()
       return answer
     }),
   )

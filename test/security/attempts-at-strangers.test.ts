@@ -10,6 +10,7 @@ import { Caller } from '../support/caller.ts'
 import { day, minute, second } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
 import { it as base } from '../support/fixtures.ts'
+import { afterAttempt } from '../support/hooked-d1.ts'
 import { limitersThat } from '../support/limiters.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { hashesDuring } from '../support/password-work.ts'
@@ -200,22 +201,11 @@ describe('a slot', () => {
     expect(await rowsOf('attempt_counters')).toMatchObject([{ key: expect.stringMatching(/^slot:/), count: 5 }])
   })
 
-  it('is judged although its address gets an account meanwhile', async ({ stranger, people }) => {
+  it('is judged although its address gets an account meanwhile', async ({ service, stranger, people }) => {
     captureLog()
-    const original = crypto.subtle.deriveBits.bind(crypto.subtle)
-    let isFirst = true
-    crypto.subtle.deriveBits = async (...input) => {
-      if (isFirst) {
-        isFirst = false
-        await people.register(email)
-      }
-      return original(...input)
-    }
-    try {
-      await stranger.login({ email, password: 'wrong' }).refused(401, 'invalid_credentials')
-    } finally {
-      crypto.subtle.deriveBits = original
-    }
+    const db = afterAttempt(async () => void (await people.register(email)))
+    const slow = startService({ beside: service, env: { ...limits, DB: db } })
+    await stranger.at(slow).login({ email, password: 'wrong' }).refused(401, 'invalid_credentials')
     expect(await rowsOf('attempt_counters')).toMatchObject([{ count: 1, in_flight: 0 }])
   })
 })

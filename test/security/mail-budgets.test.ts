@@ -83,7 +83,13 @@ describe('emails of the kind', () => {
   it.for(emailTemplates)(
     '%s are at most five an hour and twenty a day, whoever stores them',
     async (template, { service, clock }) => {
-      const platform = { now: () => clock.now(), sleep: async () => undefined, random: () => 0.5, work: cheapWork }
+      const platform = {
+        now: () => clock.now(),
+        sleep: async () => undefined,
+        letOthersRun: async () => undefined,
+        random: () => 0.5,
+        work: cheapWork,
+      }
       const origin = { requestId: 'x', ip: null, country: null, userAgent: null }
       const ctx = await createContext(service.env, platform, origin, { waitUntil: () => undefined })
       for (const params of [{}, { byAdministrator: true }] as const) {

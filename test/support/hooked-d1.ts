@@ -1,4 +1,20 @@
+import { env } from 'cloudflare:workers'
+
 type Hook = (statements: string[]) => void | Promise<void>
+
+/** A D1 binding that does something once, when an attempt was counted and its password is not verified yet. */
+export function afterAttempt(act: () => Promise<void>): D1Database {
+  let isDone = false
+  return hookedD1(
+    env.DB,
+    () => undefined,
+    async (statements) => {
+      if (isDone || !statements.some((sql) => sql.startsWith('insert into "attempt_counters"'))) return
+      isDone = true
+      await act()
+    },
+  )
+}
 
 /**
  * A D1 binding that shows each round trip before it goes out: the SQL of its statements, a batch's all at once. What

@@ -13,6 +13,7 @@ export async function consume(service: Service, bodies: unknown[], queue = 'post
   const worker = createWorker({
     now: service.clock.now,
     sleep: async () => undefined,
+    letOthersRun: async () => undefined,
     random: () => 0.5,
     work: cheapWork,
   })

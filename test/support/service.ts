@@ -82,6 +82,7 @@ export function startService(options: ServiceOptions = {}): Service {
   const platform = {
     now: clock.now,
     sleep: sleepUnlessForReplica,
+    letOthersRun: () => scheduler.wait(0),
     random: () => 0.5,
     work: cheapWork,
     ...options.platform,

@@ -5,8 +5,8 @@ import { parseSecretKeys } from '../../src/crypto/keys.ts'
 import { Stop, messageOf } from '../command.ts'
 
 const version = 1
-const rounds = 6
-const iterations = 100_000
+const rounds = 24
+const iterations = 25_000
 const hashBytes = 32
 
 /**

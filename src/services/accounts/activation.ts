@@ -1,8 +1,7 @@
 import type { Ctx } from '../../context.ts'
-import { verifyPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { AppError } from '../../errors.ts'
-import { type CountedAttempt, accountBudget, settleAttempt } from '../../store/attempts.ts'
+import { type CountedAttempt, accountBudget, giveBackAttempt } from '../../store/attempts.ts'
 import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { insertEmail } from '../../store/emails.ts'
@@ -20,6 +19,7 @@ import { auditEvent } from '../audit/trail.ts'
 import { newEmail } from '../mail/outbox.ts'
 import { type ClaimStatements, assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'
 import { recordWrongPassword } from '../protection/series-warning.ts'
+import { verifyAttempt } from '../passwords/hashing.ts'
 import { type SignInOutcome, beginSession, prepareSession } from '../sessions/begin.ts'
 import { readToken } from '../sessions/tokens.ts'
 
@@ -28,7 +28,8 @@ import { readToken } from '../sessions/tokens.ts'
  * person registered. The registration of the link becomes the account, all others of the address are deleted. A link that
  * cannot activate anything costs no attempt.
  *
- * @throws {AppError} `invalid_link`; `rate_limited`; `invalid_credentials` for another password, and the link stays valid
+ * @throws {AppError} `invalid_link`; `rate_limited`; `invalid_credentials` for another password and as `inTurn`, and the
+ *   link stays valid
  */
 export async function activate(ctx: Ctx, token: string, password: string): Promise<SignInOutcome> {
   const now = ctx.now()
@@ -49,7 +50,7 @@ export async function activate(ctx: Ctx, token: string, password: string): Promi
   const [[user], [registration]] = [rows.user, rows.registration]
   if (!registration || user?.status !== 'pending') throw new AppError('invalid_link', { reason: 'ended' })
   const attempt = assertClaimed(ctx, rows)
-  const { matches } = await verifyPassword(password, registration.passwordHash, ctx.work, ctx.secrets.peppers)
+  const { matches } = await verifyAttempt(ctx, attempt, password, registration.passwordHash)
   if (!matches) {
     const detail = { reason: 'wrong_password' }
     const refusal = auditEvent(ctx, 'user.activation_refused', { userId: user.id, detail })
@@ -96,7 +97,7 @@ async function begin(
   })
   if (begun.kind === 'refused_meanwhile') {
     // The password was right.
-    await settleAttempt(ctx.db, attempt, { isGivenBack: true, now: at })
+    await batch(ctx.db, giveBackAttempt(ctx.db, attempt, at))
     throw new AppError('invalid_link', { reason: 'used_meanwhile' })
   }
   return begun

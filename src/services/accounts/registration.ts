@@ -1,5 +1,4 @@
 import type { Ctx } from '../../context.ts'
-import { hashPassword } from '../../crypto/password.ts'
 import { newUserShard, uuidv7 } from '../../crypto/random.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
@@ -16,6 +15,7 @@ import { assertRoomForStrangers } from '../protection/room.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { assertReturnTo } from '../mail/return-to.ts'
 import { aboveCeiling, networkPlace, strangerPlace, strangersSpent } from '../protection/ceilings.ts'
+import { hashInTurn } from '../passwords/hashing.ts'
 import { assertStrongPassword } from '../passwords/policy.ts'
 
 export interface Registration {
@@ -33,8 +33,8 @@ export interface Registration {
  * is right, so nothing here tells them apart. Each registration keeps its own password and activates only with its own link
  * and that password, so registering somebody else's address first gains nothing (pre-hijacking).
  *
- * @throws {AppError} as `assertReturnTo`, `assertRoomForStrangers` and `assertHuman`; `weak_password`; above a ceiling
- *   `rate_limited` or, without Turnstile, `service_unavailable`
+ * @throws {AppError} as `assertReturnTo`, `assertRoomForStrangers`, `assertHuman` and `inTurn`; `weak_password`; above a
+ *   ceiling `rate_limited` or, without Turnstile, `service_unavailable`
  */
 export async function register(ctx: Ctx, input: Registration, turnstileToken?: string): Promise<void> {
   const returnTo = assertReturnTo(ctx, input.returnTo)
@@ -42,7 +42,7 @@ export async function register(ctx: Ctx, input: Registration, turnstileToken?: s
   await assertHuman(ctx, turnstileToken, 'register')
   const { email, password, firstName = null, lastName = null, locale = null } = input
   await assertStrongPassword(ctx, password, { email, firstName, lastName }, '/password')
-  const passwordHash = await hashPassword(password, ctx.work, ctx.secrets.peppers)
+  const passwordHash = await hashInTurn(ctx, password)
   const now = ctx.now()
   const id = uuidv7(now)
   const confirmation = newEmail(ctx, 'registration', email, null, {

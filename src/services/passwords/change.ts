@@ -1,5 +1,5 @@
 import type { Ctx } from '../../context.ts'
-import { hashPassword } from '../../crypto/password.ts'
+import type { StoredHash } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { AppError, invalidToken } from '../../errors.ts'
 import { accountBudget, deleteAttempts, deleteAttemptsFor } from '../../store/attempts.ts'
@@ -10,6 +10,7 @@ import { always } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
 import { closeTokens, hasOpenToken, settleTokens } from '../../store/rotation.ts'
+import type { User } from '../../store/schema/users.ts'
 import { deleteOtherSessionsOf, isSignedInWithPassword, selectSignedInUser } from '../../store/sessions.ts'
 import { passwordIdOf } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
@@ -20,6 +21,7 @@ import { sessionOrigin } from '../sessions/origin.ts'
 import { revoke } from '../sessions/revocation.ts'
 import type { PasswordPrincipal } from '../sessions/signed-in.ts'
 import { type Tokens, issueTokens, sessionLifetime } from '../sessions/tokens.ts'
+import { hashInTurn } from './hashing.ts'
 import { assertOwnPassword } from './own-password.ts'
 import { assertStrongPassword } from './policy.ts'
 
@@ -40,7 +42,7 @@ export interface PasswordChange {
  *
  * @returns the new tokens if a refresh token was presented
  * @throws {AppError} `wrong_password`, `weak_password`; `invalid_token` when the session or the password ended meanwhile;
- *   `invalid_refresh_token` when the session does not know the refresh token or has closed it
+ *   `invalid_refresh_token` when the session does not know the refresh token or has closed it; as `inTurn`
  */
 export async function changePassword(
   ctx: Ctx,
@@ -49,12 +51,11 @@ export async function changePassword(
 ): Promise<Tokens | undefined> {
   const { user, session } = principal
   await assertOwnPassword(ctx, principal, oldPassword, 'user.password_change_refused')
-  await assertStrongPassword(ctx, newPassword, user, '/new_password').catch(async (error: unknown) => {
+  const passwordHash = await hashStrong(ctx, newPassword, user).catch(async (error: unknown) => {
     // The old password was right, so a weak new one must not count towards the lock-out.
     await deleteAttempts(ctx.db, accountBudget(user.email), always)
     throw error
   })
-  const passwordHash = await hashPassword(newPassword, ctx.work, ctx.secrets.peppers)
   const event = auditEvent(ctx, 'user.password_changed', { actorId: user.id, userId: user.id })
   const email = newEmail(ctx, 'password_changed', user.email, user.id)
   const ifDone = happened(event.id)
@@ -87,4 +88,9 @@ export async function changePassword(
   announceEmail(ctx, email)
   const [[renewed], [changed]] = [rows.renewed, rows.user]
   return renewed && changed && issueTokens(ctx, changed, renewed)
+}
+
+async function hashStrong(ctx: Ctx, newPassword: string, user: User): Promise<StoredHash> {
+  await assertStrongPassword(ctx, newPassword, user, '/new_password')
+  return hashInTurn(ctx, newPassword)
 }

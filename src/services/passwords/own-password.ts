@@ -1,16 +1,16 @@
 import type { Ctx } from '../../context.ts'
-import { verifyPassword } from '../../crypto/password.ts'
 import { AppError } from '../../errors.ts'
 import type { AuditType } from '../../store/schema/audit.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { recordWrongPassword } from '../protection/series-warning.ts'
 import type { PasswordPrincipal } from '../sessions/signed-in.ts'
+import { verifyAttempt } from './hashing.ts'
 
 /**
  * Verifies the password of a signed-in user. The attempt was counted when the principal was read.
  *
  * @param refusal the event that records a wrong password
- * @throws {AppError} `wrong_password`
+ * @throws {AppError} `wrong_password`; as `inTurn`
  */
 export async function assertOwnPassword(
   ctx: Ctx,
@@ -18,7 +18,7 @@ export async function assertOwnPassword(
   password: string,
   refusal: AuditType,
 ): Promise<void> {
-  const { matches } = await verifyPassword(password, user.passwordHash, ctx.work, ctx.secrets.peppers)
+  const { matches } = await verifyAttempt(ctx, attempt, password, user.passwordHash)
   if (matches) return
   const event = auditEvent(ctx, refusal, { actorId: user.id, userId: user.id })
   await recordWrongPassword(ctx, event, user, attempt)

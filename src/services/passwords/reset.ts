@@ -1,5 +1,4 @@
 import type { Ctx } from '../../context.ts'
-import { hashPassword } from '../../crypto/password.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { AppError } from '../../errors.ts'
 import { deleteAttemptsFor } from '../../store/attempts.ts'
@@ -20,6 +19,7 @@ import { assertHuman } from '../protection/human-check.ts'
 import { assertRoomForStrangers } from '../protection/room.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { assertReturnTo } from '../mail/return-to.ts'
+import { hashInTurn } from './hashing.ts'
 import { assertStrongPassword } from './policy.ts'
 import { revoke } from '../sessions/revocation.ts'
 import { readToken } from '../sessions/tokens.ts'
@@ -58,14 +58,14 @@ export async function requestPasswordReset(ctx: Ctx, request: ResetRequest): Pro
  * pending account becomes active, with this password and without anything from its registrations. A suspended account stays
  * suspended.
  *
- * @throws {AppError} `invalid_link`; `weak_password`, and the link stays valid
+ * @throws {AppError} `invalid_link`; `weak_password` and as `inTurn`, and the link stays valid
  */
 export async function completePasswordReset(ctx: Ctx, token: string, newPassword: string): Promise<void> {
   const { jti: linkId } = await readToken(ctx, 'reset+jwt', token, 'invalid_link')
   const user = await findUserOfLink(ctx.db, linkId, 'reset', ctx.now())
   if (!user) throw new AppError('invalid_link', { reason: 'ended' })
   await assertStrongPassword(ctx, newPassword, user, '/new_password')
-  const passwordHash = await hashPassword(newPassword, ctx.work, ctx.secrets.peppers)
+  const passwordHash = await hashInTurn(ctx, newPassword)
 
   const event = auditEvent(ctx, 'user.password_reset', { actorId: user.id, userId: user.id })
   const email = newEmail(ctx, 'password_changed', user.email, user.id)

@@ -1,5 +1,5 @@
 import type { Ctx } from '../../context.ts'
-import { type PasswordVerdict, type StoredHash, hashPassword, verifyPassword } from '../../crypto/password.ts'
+import type { StoredHash } from '../../crypto/password.ts'
 import { AppError } from '../../errors.ts'
 import type { ProblemCode } from '../../problems.ts'
 import { type CountedAttempt, deleteAttempts, isSeriesBelow, settleAttempt } from '../../store/attempts.ts'
@@ -11,6 +11,7 @@ import type { User } from '../../store/schema/users.ts'
 import { canSignIn, passwordIdOf } from '../../store/user-conditions.ts'
 import { selectUserToSignIn } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
+import { verifyAttempt } from '../passwords/hashing.ts'
 import { type ClaimStatements, assertClaimed, claimOfSignIn, claimPasswordAttempt } from '../protection/attempts.ts'
 import { refusalPlace } from '../protection/ceilings.ts'
 import { type Device, readDevice } from '../protection/devices.ts'
@@ -34,8 +35,8 @@ export interface Credentials {
  * account is revealed only after its right password (OWASP ASVS 6.3.8). The attempt is counted before the password is
  * verified, so that twenty attempts at once get no further than twenty in a row.
  *
- * @throws {AppError} `rate_limited`; as `notHuman`; `invalid_credentials`; after the right password `account_pending` or
- *   `account_suspended`
+ * @throws {AppError} `rate_limited`; as `notHuman` and `inTurn`; `invalid_credentials`; after the right password
+ *   `account_pending` or `account_suspended`
  */
 export async function signIn(ctx: Ctx, credentials: Credentials): Promise<SignInOutcome> {
   const { email, password, deviceToken, turnstileToken } = credentials
@@ -50,7 +51,8 @@ export async function signIn(ctx: Ctx, credentials: Credentials): Promise<SignIn
   const ownHash = found?.user.passwordHash ?? null
   // A pending account has no password yet. That of its newest registration stands in, only to choose the answer.
   const standIn = found?.user.status === 'active' ? null : (found?.registeredHash ?? null)
-  const verdict = await verifyPassword(password, ownHash ?? standIn, ctx.work, ctx.secrets.peppers)
+  const rehashes = found?.user.status === 'active'
+  const verdict = await verifyAttempt(ctx, counted, password, ownHash ?? standIn, rehashes)
   const attempt: PasswordAttempt = {
     email,
     counted,
@@ -64,7 +66,7 @@ export async function signIn(ctx: Ctx, credentials: Credentials): Promise<SignIn
   }
   const { user } = found
   if (user.status !== 'active') return refuse(ctx, attempt, explainStatus(user), user.status)
-  return begin(ctx, attempt, user, await rehash(ctx, password, verdict))
+  return begin(ctx, attempt, user, verdict.newHash)
 }
 
 interface PasswordAttempt {
@@ -125,10 +127,6 @@ async function refuse(ctx: Ctx, attempt: PasswordAttempt, code: ProblemCode, rea
   })
   announce()
   throw new AppError(code, { reason })
-}
-
-async function rehash(ctx: Ctx, password: string, { needsRehash }: PasswordVerdict): Promise<StoredHash | undefined> {
-  return needsRehash ? hashPassword(password, ctx.work, ctx.secrets.peppers) : undefined
 }
 
 function explainStatus({ status }: User): ProblemCode {
