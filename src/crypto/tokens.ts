@@ -4,7 +4,7 @@
  *
  * Never use the text of a token as a key (in a cache, a lock, a table): one JWT has several spellings. Use `sid` or `jti`.
  */
-import { type JWTHeaderParameters, type JWTPayload, SignJWT, jwtVerify } from 'jose'
+import { CompactSign, type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jose'
 import type { Reason } from '../reasons.ts'
 import { isUuid } from './random.ts'
 import type { KeyRing, SecretKey, SigningKey } from './keys.ts'
@@ -96,9 +96,11 @@ export async function signToken<T extends TokenType>(
   const { keys, audience }: TokenKind = tokenKinds[typ]
   const [key] = settings[keys]
   const [iat, exp] = [epochSeconds(issuedAt), epochSeconds(expiresAt)]
-  return new SignJWT({ ...claims, iss: settings.issuer, aud: settings[audience], iat, exp })
+  const payload = JSON.stringify({ ...claims, iss: settings.issuer, aud: settings[audience], iat, exp })
+  // `SignJWT` would copy the claims with `structuredClone` first.
+  return new CompactSign(new TextEncoder().encode(payload))
     .setProtectedHeader({ alg: algorithmOf(key), typ, kid: key.kid })
-    .sign('alg' in key ? key.privateKey : key.key)
+    .sign('alg' in key ? key.privateKey : await hmacKeyOf(key))
 }
 
 /** The reason of a refusal is for the log: the client gets one answer for all of them. */
@@ -141,11 +143,23 @@ function algorithmOf(key: Key): string {
   return 'alg' in key ? key.alg : 'HS256'
 }
 
-function findVerifyKey(ring: KeyRing<Key>, header: JWTHeaderParameters): CryptoKey | Uint8Array {
+const hmacKeys = new WeakMap<SecretKey, CryptoKey>()
+
+/** Imports a secret at its first use. jose would import the bytes at every use. */
+async function hmacKeyOf(secret: SecretKey): Promise<CryptoKey> {
+  const known = hmacKeys.get(secret)
+  if (known) return known
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' }
+  const key = await crypto.subtle.importKey('raw', new Uint8Array(secret.key), algorithm, false, ['sign', 'verify'])
+  hmacKeys.set(secret, key)
+  return key
+}
+
+async function findVerifyKey(ring: KeyRing<Key>, header: JWTHeaderParameters): Promise<CryptoKey> {
   if (Object.keys(header).some((name) => !headerMembers.includes(name))) throw new RefusedToken('malformed')
   const key = ring.find((candidate) => candidate.kid === header.kid && algorithmOf(candidate) === header.alg)
   if (!key) throw new RefusedToken('unknown_key')
-  return 'alg' in key ? key.publicKey : key.key
+  return 'alg' in key ? key.publicKey : hmacKeyOf(key)
 }
 
 /** jose takes any number as a time, even `1e400` (Infinity), and checks `iat` only against a maximum age. */
