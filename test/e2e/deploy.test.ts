@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { deploy } from '../../tools/cloudflare/deploy.ts'
 import { walkedTables } from '../../tools/cloudflare/schema.ts'
-import { places, replaceString } from '../../tools/cloudflare/wrangler-toml.ts'
+import { type Place, places, replaceString } from '../../tools/cloudflare/wrangler-toml.ts'
 import { migrationsFolder } from '../../tools/migrations.ts'
 import { type Outcome, projectRoot } from '../../tools/wrangler.ts'
 
@@ -19,7 +19,7 @@ const provisioned = [
 ] as const
 
 /** A copy of wrangler.toml with some of the values that provisioning writes. */
-function tomlWith(values: readonly (typeof provisioned)[number][]): string {
+function tomlWith(values: readonly (readonly [Place, string])[]): string {
   const path = join(directory, 'wrangler.toml')
   copyFileSync(join(projectRoot, 'wrangler.toml'), path)
   for (const [place, value] of values) replaceString(path, place, value)
@@ -132,6 +132,27 @@ test('a failed migration stops the deployment', async () => {
   assert.match(failure ?? '', /migrations failed; nothing was deployed/)
   assert.ok(!commands.includes('deploy'))
 })
+
+const replicasOn = [...provisioned, [{ table: 'vars', key: 'READ_REPLICAS' }, 'true']] as const
+const info = 'd1 info postern --json'
+
+for (const [what, outcome, said] of [
+  ['has replicas', { stdout: '{"read_replication":{"mode":"auto"}}' }, undefined],
+  [
+    'has none',
+    { stdout: '{"read_replication":{"mode":"disabled"}}' },
+    /READ_REPLICAS is "true", but the database has none/,
+  ],
+  ['says nothing', { exitCode: 1 }, /Cloudflare did not say whether the database has any/],
+] as const) {
+  test(`a deployment that reads replicas goes on where the database ${what}`, async () => {
+    const outcomes = await run({ [info]: outcome }, tomlWith(replicasOn))
+    assert.equal(outcomes.failure, undefined)
+    assert.ok(outcomes.commands.includes(info) && outcomes.commands.includes('deploy'))
+    if (said) assert.match(outcomes.said, said)
+    else assert.ok(!outcomes.said.includes('READ_REPLICAS'))
+  })
+}
 
 test('a missing bookmark does not prevent the deployment', async () => {
   const { failure, said } = await run({ 'd1 time-travel info DB --json': { exitCode: 1 } })

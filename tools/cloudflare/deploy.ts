@@ -5,6 +5,7 @@ import { type Asker, confirm } from './ask.ts'
 import { firstJson, requireLogin } from './login.ts'
 import { readPublicUrl } from './public-url.ts'
 import { reportReadiness } from './readiness.ts'
+import { replicationNote } from './replication.ts'
 import { largeTables, pendingMigrations } from './schema.ts'
 import { type WranglerSettings, isPlaceholder, readSettings } from './wrangler-toml.ts'
 
@@ -36,6 +37,9 @@ export async function deploy(around: DeploySurroundings, { isConfirmed }: { isCo
   if (isExampleAddress(settings.vars.MAIL_FROM)) {
     say(`Note: no email will be sent while MAIL_FROM in wrangler.toml is ${settings.vars.MAIL_FROM}.`)
   }
+
+  const replication = await replicationNote(wrangler, settings)
+  if (replication) say(replication)
 
   const large = await largeTables(wrangler, await pendingMigrations(wrangler, around.migrations))
   if (large.length > 0) {

@@ -5,7 +5,12 @@ import { Stop } from '../command.ts'
 /** The part of wrangler.toml that the commands use. */
 const settings = z.object({
   name: z.string(),
-  vars: z.object({ PUBLIC_URL: z.string(), MAIL_FROM: z.string(), BOOTSTRAP_ADMIN_EMAIL: z.string() }),
+  vars: z.object({
+    PUBLIC_URL: z.string(),
+    MAIL_FROM: z.string(),
+    BOOTSTRAP_ADMIN_EMAIL: z.string(),
+    READ_REPLICAS: z.string().optional(),
+  }),
   d1_databases: z.tuple([z.object({ database_name: z.string(), database_id: z.string() })]),
   kv_namespaces: z.tuple([z.object({ id: z.string() })]),
   r2_buckets: z.array(z.object({ binding: z.string(), bucket_name: z.string().optional() })).optional(),
