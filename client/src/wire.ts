@@ -27,6 +27,9 @@ export function openWire(url: string, fetch: Fetch | undefined) {
   const send: Fetch = fetch ?? ((...request) => globalThis.fetch(...request))
   /** Whether an answer has arrived from the service, which shows that it permits this page. */
   let isPermitted = !isBrowser || platform.location?.origin === url
+  /** How many writes have ended, and how many of them before the refresh that gave the newest token. */
+  let writes = 0
+  let known = 0
 
   /**
    * @throws {PosternError} `network_error` when there is no answer; any answer is returned
@@ -45,7 +48,11 @@ export function openWire(url: string, fetch: Fetch | undefined) {
     const headers: Record<string, string> = {}
     if (body !== undefined) headers['Content-Type'] = 'application/json'
     if (accessToken !== undefined) headers['Authorization'] = `Bearer ${accessToken}`
-    const text = body === undefined ? undefined : sendable(() => JSON.stringify(body))
+    // A service with replicas answers from one that has what was written before the refresh.
+    const before = writes
+    if (method === 'get' && writes > known) headers['Cache-Control'] = 'no-cache'
+    // Nothing, for no body.
+    const text = sendable(() => JSON.stringify(body) as string | undefined)
     try {
       const response = await deliver(signal, url + path, {
         method: method.toUpperCase(),
@@ -55,10 +62,13 @@ export function openWire(url: string, fetch: Fetch | undefined) {
         ...(signal && { signal }),
       })
       isPermitted = true
+      if (path === '/auth/refresh' && response.ok) known = before
       return response
     } catch (error) {
       if (isPermitted || !(error instanceof PosternError) || !(await isKeptFromPage())) throw error
       throw noAnswer(error, `${url} does not permit pages of ${platform.location?.origin}: see its CORS_ORIGINS.`)
+    } finally {
+      if (accessToken !== undefined && method !== 'get') writes++
     }
   }
 
