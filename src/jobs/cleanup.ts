@@ -88,10 +88,7 @@ function sweepsOf(ctx: Ctx, rows: number): Sweep[] {
     {
       table: 'users',
       statements: staleUserStatements,
-      step: async () => {
-        const deleted = await expireStaleUsers(ctx.db, uuidv7Floor(before(retention.registrations)), now, rows)
-        return { deleted, isAtEnd: deleted < rows }
-      },
+      step: () => expireStaleUsers(ctx.db, uuidv7Floor(before(retention.registrations)), now, rows),
     },
   ]
 }

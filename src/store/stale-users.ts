@@ -1,49 +1,50 @@
-import { type SQL, and, asc, eq, gte, inArray, lt, sql } from 'drizzle-orm'
+import { type SQL, eq, gte, inArray, sql } from 'drizzle-orm'
 import { uuidv7Floor } from '../crypto/random.ts'
-import { roles } from '../permissions.ts'
 import { batch } from './batch.ts'
-import type { Db } from './db.ts'
+import { type Db, allOf } from './db.ts'
 import { auditCodes, auditEvents } from './schema/audit.ts'
 import { oneTimeLinks } from './schema/links.ts'
 import { registrations } from './schema/registrations.ts'
 import { users } from './schema/users.ts'
+import { type Walk, isAtEnd, isExpiredInStep, moveOn } from './sweeps.ts'
 
 /** How many statements `expireStaleUsers` sends. */
-export const staleUserStatements = 4
+export const staleUserStatements = 5
 
 /**
- * Deletes one chunk of the accounts that nobody activated: pending, without a registration since `beforeId`, and without a
- * link that could still activate them. One batch, so that every statement sees the same accounts.
+ * Looks at the next `limit` accounts that nobody activated, and deletes those without a registration since `beforeId` and
+ * without a link that could still activate them. One batch, so that every statement sees the same accounts.
  *
- * @returns how many accounts it deleted
+ * @returns how many accounts it deleted, and whether it has looked at all
  */
-export async function expireStaleUsers(db: Db, beforeId: string, now: Date, limit: number): Promise<number> {
-  const stale = () =>
-    db
-      .select({ id: users.id })
-      .from(users)
-      .where(
-        and(
-          // Names every role so that SQLite uses the index by role and status.
-          inArray(users.role, [...roles]),
-          eq(users.status, 'pending'),
-          lt(users.id, beforeId),
-          sql`not exists (select 1 from ${registrations} where ${registrations.email} = ${users.email} and ${gte(registrations.id, beforeId)})`,
-          sql`not exists (select 1 from ${oneTimeLinks} where ${oneTimeLinks.userId} = ${users.id} and ${oneTimeLinks.expiresAt} > ${now.getTime()})`,
-        ),
-      )
-      .orderBy(asc(users.id))
-      .limit(limit)
-  const staleAddresses = db.select({ email: users.email }).from(users).where(inArray(users.id, stale()))
-  const { deleted } = await batch(db, {
+export async function expireStaleUsers(
+  db: Db,
+  beforeId: string,
+  now: Date,
+  limit: number,
+): Promise<{ deleted: number; isAtEnd: boolean }> {
+  const walk: Walk = {
+    key: users.id,
+    // An account that was never activated is a USER. With its role, the ids are in the order of an index.
+    among: allOf(eq(users.role, 'USER'), eq(users.status, 'pending')),
+    before: beforeId,
+    isExpired: allOf(
+      sql`not exists (select 1 from ${registrations} where ${registrations.email} = ${users.email} and ${gte(registrations.id, beforeId)})`,
+      sql`not exists (select 1 from ${oneTimeLinks} where ${oneTimeLinks.userId} = ${users.id} and ${oneTimeLinks.expiresAt} > ${now.getTime()})`,
+    ),
+  }
+  const stale = db.select({ id: users.id }).from(users).where(isExpiredInStep(walk))
+  const staleAddresses = db.select({ email: users.email }).from(users).where(inArray(users.id, stale))
+  const { moved, deleted } = await batch(db, {
+    moved: moveOn(db, walk, limit),
     recorded: db.insert(auditEvents)
       .select(sql`select ${randomId(now)}, ${auditCodes['user.expired']}, id, 0, null, null, null, null, null, null, null
-      from ${users} where id in ${stale()}`),
-    links: db.delete(oneTimeLinks).where(inArray(oneTimeLinks.userId, stale())),
+      from ${users} where id in ${stale}`),
+    links: db.delete(oneTimeLinks).where(inArray(oneTimeLinks.userId, stale)),
     registrations: db.delete(registrations).where(inArray(registrations.email, staleAddresses)),
-    deleted: db.delete(users).where(inArray(users.id, stale())),
+    deleted: db.delete(users).where(inArray(users.id, stale)),
   })
-  return deleted.meta.changes
+  return { deleted: deleted.meta.changes, isAtEnd: isAtEnd(moved) }
 }
 
 /** An SQL expression that gives each row a new UUIDv7 of this moment. */

@@ -126,6 +126,27 @@ describe('a run of the cleanup', () => {
     if (table === 'sessions') expect(await left()).toBe(0)
   })
 
+  it('looks at no more pending accounts when there are more, and reaches the stale one behind them', async ({
+    log,
+  }) => {
+    const email = (n: number) => `${String(n).padStart(8, '0')}@example.com`
+    const fill = async (rows: number) => {
+      await insertUsers(list(rows, (n) => ({ id: oldId(n), email: email(n), status: 'pending' })))
+      await insertRegistrations(list(rows - 1, (n) => ({ id: uuidv7(new Date(time - minute + n)), email: email(n) })))
+    }
+    // One step of the last table.
+    const limits = { rows: 20, statements: 25 }
+    await fill(200)
+    const small = await run(limits)
+    await emptyAll()
+    await fill(2000)
+    expect(await run(limits)).toEqual(small)
+    expect(outcome(log)['users']).toEqual({ deleted: 0, more: true })
+    await run({ rows: 1000, statements: 900 })
+    expect(outcome(log)['users']).toEqual({ deleted: 1, more: false })
+    expect(await env.DB.prepare('select count(*) as n from users').first('n')).toBe(1999)
+  })
+
   it('says for each table whether it could finish', async ({ log }) => {
     await fillSessions(500)
     await run({ rows: 10, statements: 40 })
