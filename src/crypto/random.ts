@@ -57,14 +57,20 @@ export function timeOf(id: string): Date {
 export function bytesOfUuid(text: string): Uint8Array<ArrayBuffer> {
   if (!isUuid(text)) throw new TypeError(`not a UUID: ${text}`)
   const hex = text.replaceAll('-', '')
-  return Uint8Array.from({ length: 16 }, (_, place) => parseInt(hex.slice(2 * place, 2 * place + 2), 16))
+  const bytes = new Uint8Array(16)
+  for (let place = 0; place < 16; place++) bytes[place] = parseInt(hex.slice(2 * place, 2 * place + 2), 16)
+  return bytes
 }
 
 export function uuidOfBytes(bytes: Uint8Array): string {
   return format(bytes)
 }
 
+/** The two hex digits of each byte. */
+const hexDigits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 function format(bytes: Uint8Array): string {
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  let hex = ''
+  for (const byte of bytes) hex += hexDigits[byte]!
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }

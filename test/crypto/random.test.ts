@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, it } from 'vitest'
-import { isUuidv7, shardOf, timeOf, uuidv7, uuidv7Floor } from '../../src/crypto/random.ts'
+import { bytesOfUuid, isUuidv7, shardOf, timeOf, uuidOfBytes, uuidv7, uuidv7Floor } from '../../src/crypto/random.ts'
 
 const moments = [
   0,
@@ -67,6 +67,17 @@ describe('an id', () => {
   it('has no shard that does not fit', () => {
     for (const shard of [-1, 4096, 0.5, NaN, Infinity]) {
       expect(() => uuidv7(new Date(0), shard), String(shard)).toThrow(RangeError)
+    }
+  })
+
+  it('is sixteen bytes in their order, and the same id again', () => {
+    const digits = (byte: number) => byte.toString(16).padStart(2, '0')
+    for (let first = 0; first < 256; first++) {
+      const bytes = Uint8Array.from({ length: 16 }, (_, place) => first + place)
+      const hex = Array.from(bytes, digits).join('')
+      const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+      expect(uuidOfBytes(bytes)).toBe(id)
+      expect(bytesOfUuid(id)).toEqual(bytes)
     }
   })
 
