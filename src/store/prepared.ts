@@ -17,7 +17,8 @@ export type Terms<C extends Columns> = { readonly [Name in keyof C]: SQL }
 
 /** For a statement that is made for one request. */
 export function termsOf<C extends Columns>(columns: C, values: Values<C>): Terms<C> {
-  return mapColumns(columns, (name, column) => sql`${sql.param(values[name], column)}`)
+  const given = new Map<string, unknown>(Object.entries(values))
+  return mapColumns(columns, (name, column) => sql`${sql.param(given.get(name), column)}`)
 }
 
 type Unprepared = BatchItem<'sqlite'> & { prepare: () => object }
@@ -27,7 +28,7 @@ export function prepared<C extends Columns, S extends Unprepared>(columns: C, ma
   let made: Prepared | undefined
   return (db: Db, values: Values<C>) => {
     made ??= make(db, placeholdersFor(columns)).prepare() as Prepared
-    return new BoundStatement<S['_']['result']>(made, db, values)
+    return new BoundStatement<S['_']['result']>(made, db, new Map(Object.entries(values)))
   }
 }
 
@@ -47,7 +48,7 @@ class BoundStatement<Result> extends QueryPromise<Result> implements BatchItem<'
   declare readonly _: { readonly dialect: 'sqlite'; readonly result: Result }
   readonly #bound: Prepared
 
-  constructor(made: Prepared, db: Db, values: Readonly<Record<string, unknown>>) {
+  constructor(made: Prepared, db: Db, values: ReadonlyMap<string, unknown>) {
     super()
     const { sql: text } = made.query
     const params = made.query.params.map((param) => (is(param, Param) ? storedValue(param, values) : param))
@@ -68,8 +69,8 @@ class BoundStatement<Result> extends QueryPromise<Result> implements BatchItem<'
   }
 }
 
-function storedValue({ value, encoder }: Param, values: Readonly<Record<string, unknown>>): unknown {
-  const given = values[(value as Placeholder).name]
+function storedValue({ value, encoder }: Param, values: ReadonlyMap<string, unknown>): unknown {
+  const given = values.get((value as Placeholder).name)
   return given === null ? null : encoder.mapToDriverValue(given)
 }
 

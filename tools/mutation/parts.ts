@@ -61,10 +61,11 @@ export const parts: Record<string, Part> = {
     ],
   },
   repetition: {
-    mutate: ['src/store/{repetition,rotation}.ts', 'src/ip-address.ts', 'src/http/own-refresh-token.ts'],
+    mutate: ['src/store/{prepared,repetition,rotation}.ts', 'src/ip-address.ts', 'src/http/own-refresh-token.ts'],
     tests: [
       ...tests('security', 'repetition', 'password-change-tokens', 'audit'),
       ...tests('routes', 'sessions', 'refresh-cookie'),
+      ...tests('store', 'prepared'),
     ],
   },
   administration: {
