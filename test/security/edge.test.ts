@@ -249,7 +249,7 @@ describe('a page of a listed origin', () => {
     expect(Object.fromEntries(corsHeaders(answer).map((name) => [name, answer.headers.get(name)]))).toEqual({
       'access-control-allow-origin': origin,
       'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
-      'access-control-allow-headers': 'Authorization, Content-Type, X-Request-Id',
+      'access-control-allow-headers': 'Authorization, Cache-Control, Content-Type, X-Request-Id',
       'access-control-max-age': '600',
     })
     expect(answer.headers.get('Vary')).toBe('Origin')
