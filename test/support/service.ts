@@ -75,8 +75,9 @@ export function startService(options: ServiceOptions = {}): Service {
     ...bindings,
     MAIL_QUEUE: queue as unknown as Env['MAIL_QUEUE'],
     ASSETS: { fetch: async (request: Request) => fileOf(request) } as unknown as Fetcher,
-    // Every test that is content with the usual database can be run with a replica of it that lags.
-    ...(bindings.READ_REPLICAS === 'true' && !options.env?.DB && { DB: laggingD1().binding }),
+    // A test that is content with the usual database can be run with a replica of it that lags.
+    ...(bindings.READ_REPLICAS === 'true' &&
+      (options.env?.DB ? { READ_REPLICAS: 'false' } : { DB: laggingD1().binding })),
     ...options.env,
   }
   const platform = {
