@@ -3,9 +3,6 @@ import { createMiddleware } from 'hono/factory'
 import { readSettings } from '../config/settings.ts'
 import type { HttpEnv } from './env.ts'
 
-/** A preflight need not name GET, HEAD and POST, but the full list is easier to read. */
-const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE'
-const requestHeaders = 'Authorization, Cache-Control, Content-Type, X-Request-Id'
 /** Every header of an answer that means something to a client. A test compares it with the document. */
 const exposedHeaders = [
   'Allow',
@@ -18,8 +15,14 @@ const exposedHeaders = [
   'X-Request-Id',
 ].join(', ')
 
-/** How long browsers cache a preflight, and so how long an origin can still send after it is removed from the list. */
-const preflightSeconds = 600
+/** The answer to a preflight. */
+const permission = {
+  // It need not name GET, HEAD and POST, but the full list is easier to read.
+  'Access-Control-Allow-Methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
+  'Access-Control-Allow-Headers': 'Authorization, Cache-Control, Content-Type, X-Request-Id',
+  // Seconds for which browsers cache it, and so for which an origin can still send after it is removed from the list.
+  'Access-Control-Max-Age': '600',
+}
 
 /**
  * Lets pages of the listed origins read the answers (Fetch standard §3.2; OWASP ASVS 3.4.2). The whole origin is compared:
@@ -32,17 +35,14 @@ export const allowOrigins = createMiddleware<HttpEnv>(async function allowOrigin
   const isAllowed = origin !== undefined && allowed.includes(origin)
   // Not Hono's `cors`: it names methods and headers to every origin, and answers every OPTIONS with 204.
   if (isAllowed && isPreflight(c)) {
-    c.res = c.body(null, 204)
-    c.header('Access-Control-Allow-Methods', methods)
-    c.header('Access-Control-Allow-Headers', requestHeaders)
-    c.header('Access-Control-Max-Age', String(preflightSeconds))
+    c.res = c.body(null, 204, permission)
   } else {
     await next()
-    if (isAllowed) c.header('Access-Control-Expose-Headers', exposedHeaders)
+    if (isAllowed) c.res.headers.set('Access-Control-Expose-Headers', exposedHeaders)
   }
-  if (isAllowed) c.header('Access-Control-Allow-Origin', origin)
+  if (isAllowed) c.res.headers.set('Access-Control-Allow-Origin', origin)
   // Also without an Origin: a cache must not give that answer to a page (Fetch standard, "CORS protocol and HTTP caches").
-  if (allowed.length > 0) c.header('Vary', 'Origin', { append: true })
+  if (allowed.length > 0) c.res.headers.append('Vary', 'Origin')
 })
 
 /** None if the configuration is invalid: `withContext` reports that. */

@@ -15,11 +15,15 @@ export const securityHeaders = {
     'accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=()',
 }
 
+const entries = Object.entries(securityHeaders)
+
 /**
  * Keeps API answers out of caches, frames, MIME sniffing and pages of other sites. Not Hono's `secureHeaders`: it has no
  * Cache-Control, and seven headers that would have to be turned off one by one.
  */
 export const secureHeaders = createMiddleware<HttpEnv>(async function secureHeaders(c, next) {
   await next()
-  for (const [name, value] of Object.entries(securityHeaders)) if (!c.res.headers.has(name)) c.header(name, value)
+  // Not `c.header`, which copies the whole response for each header that is set after the handler.
+  const { headers } = c.res
+  for (const [name, value] of entries) if (!headers.has(name)) headers.set(name, value)
 })

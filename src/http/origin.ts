@@ -16,7 +16,7 @@ export const noteOrigin = createMiddleware<HttpEnv>(async function noteOrigin(c,
   c.set('origin', origin)
   await next()
   // After the handler, because the answer of a static file brings its own headers.
-  c.header('X-Request-Id', origin.requestId)
+  c.res.headers.set('X-Request-Id', origin.requestId)
 })
 
 function originOf(c: Context<HttpEnv>): Origin {
