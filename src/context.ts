@@ -1,6 +1,6 @@
 /** The composition root: turns bindings into what the services need, once for each request or job. */
 import { accessTokenSeconds, deviceTokenSeconds } from './config/policy.ts'
-import { type Config, type Secrets, archiveOf, readSettings } from './config/settings.ts'
+import { type Config, type Secrets, type Settings, archiveOf, readSettings } from './config/settings.ts'
 import { type WorkFactor, productionWork } from './crypto/password.ts'
 import type { TokenSettings } from './crypto/tokens.ts'
 import { type Measure, measureIn } from './metrics.ts'
@@ -62,18 +62,19 @@ export interface Ctx extends Platform {
   defer: (work: Promise<void>) => void
 }
 
-/** @throws {ConfigError} if the configuration is invalid */
-export async function createContext(
-  env: Env,
-  platform: Platform,
-  origin: Origin,
-  execution: Pick<ExecutionContext, 'waitUntil'>,
-): Promise<Ctx> {
-  const { config, secrets } = await readSettings(env)
-  const tally = { calls: 0, ms: 0 }
-  const replicas = config.readsReplicas ? connectReplicas(env.DB, platform, tally) : null
+/** What all requests and jobs of an environment have in common. */
+type Shared = Pick<Ctx, 'config' | 'secrets' | 'tokens' | 'revocations' | 'mailQueue' | 'auditArchive' | 'measure'>
+
+const sharedBy = new WeakMap<Settings, Shared>()
+
+function sharedOf(env: Env, settings: Settings): Shared {
+  let shared = sharedBy.get(settings)
+  if (!shared) sharedBy.set(settings, (shared = share(env, settings)))
+  return shared
+}
+
+function share(env: Env, { config, secrets }: Settings): Shared {
   return {
-    ...platform,
     config,
     secrets,
     tokens: {
@@ -84,14 +85,34 @@ export async function createContext(
       accessTokenSeconds,
       deviceTokenSeconds,
     },
-    db: replicas?.primary ?? connect(env.DB, platform, tally),
-    replicas,
-    tally,
-    isNearlyFull: () => isNearlyFull(env.DB, platform.now()),
     revocations: env.REVOCATIONS,
     mailQueue: env.MAIL_QUEUE,
     auditArchive: archiveOf(env),
     measure: measureIn(env),
+  }
+}
+
+/** @throws {ConfigError} if the configuration is invalid */
+export async function createContext(
+  env: Env,
+  platform: Platform,
+  origin: Origin,
+  execution: Pick<ExecutionContext, 'waitUntil'>,
+): Promise<Ctx> {
+  const shared = sharedOf(env, await readSettings(env))
+  const tally = { calls: 0, ms: 0 }
+  const replicas = shared.config.readsReplicas ? connectReplicas(env.DB, platform, tally) : null
+  let db = replicas?.primary
+  return {
+    ...platform,
+    ...shared,
+    /** Some requests need no database. */
+    get db() {
+      return (db ??= connect(env.DB, platform, tally))
+    },
+    replicas,
+    tally,
+    isNearlyFull: () => isNearlyFull(env.DB, platform.now()),
     origin,
     defer: (work) => execution.waitUntil(work),
   }
