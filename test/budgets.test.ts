@@ -150,9 +150,15 @@ describe('a request', () => {
     expectWithin(meter.take(), { roundTrips: 1, rowsWritten: 0 })
   })
 
-  it('to verify at the edge costs 1 KV read and no call to D1', async ({ ada, metered, meter }) => {
+  it('to verify at the edge costs 1 KV read and no call to D1, and again within 5 seconds neither', async ({
+    ada,
+    metered,
+    meter,
+  }) => {
     await ada.at(metered).verify()
     expectWithin(meter.take(), { roundTrips: 0, kvReads: 1 })
+    await ada.at(metered).verify()
+    expectWithin(meter.take(), { roundTrips: 0 })
   })
 
   // In this order, as the later operations need what the earlier ones did.

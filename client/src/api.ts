@@ -279,7 +279,7 @@ export interface paths {
         };
         /**
          * Verify an access token without the database
-         * @description For gateways and other Workers. Checks the signature, the claims and the revocation list, but not the database: the token of an ended session is still accepted for about a minute. Role and scope are those of the token.
+         * @description For gateways and other Workers. Checks the signature, the claims and the revocation list, but not the database: the token of an ended session is still accepted for up to about 65 seconds. Role and scope are those of the token.
          */
         get: operations["verify"];
         put?: never;
@@ -741,7 +741,7 @@ export interface paths {
         };
         /**
          * List the roles and their permissions
-         * @description For any signed-in user. `content:manage` is meant for the services behind this one, which read it from the `scope` of a token. Reads no database, so the token of an ended session is still accepted for about a minute.
+         * @description For any signed-in user. `content:manage` is meant for the services behind this one, which read it from the `scope` of a token. Reads no database, so the token of an ended session is still accepted for up to about 65 seconds.
          */
         get: operations["listRoles"];
         put?: never;

@@ -2,7 +2,8 @@
  * Everything Postern hands out is a JWT of one of the kinds below. Each kind has its own `typ`, and no kind is accepted in
  * place of another (RFC 8725 §3.11).
  *
- * Never use the text of a token as a key (in a cache, a lock, a table): one JWT has several spellings. Use `sid` or `jti`.
+ * One JWT has several spellings. So never use its text as the key of a lock, a table, or anything that refuses: use `sid` or
+ * `jti`. The memory of accepted tokens has the text as its key, because it verifies each spelling before it keeps it.
  */
 import { CompactSign, type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jose'
 import type { Reason } from '../reasons.ts'
@@ -105,7 +106,7 @@ export async function signToken<T extends TokenType>(
 
 /** The reason of a refusal is for the log: the client gets one answer for all of them. */
 export type Verification<T extends TokenType> =
-  | { kind: 'valid'; claims: Claims<T> }
+  | { kind: 'valid'; claims: Claims<T>; expiresAt: Date }
   | { kind: 'refused'; reason: Reason }
 
 /** Verifies a token of one kind. Does not throw: whatever is wrong with the text is a refusal. */
@@ -126,8 +127,8 @@ export async function verifyToken<T extends TokenType>(
       currentDate: now,
       requiredClaims: ['exp', 'iat'],
     })
-    assertTimes(payload, kind.lifetime && settings[kind.lifetime], now)
-    return { kind: 'valid', claims: readClaims(payload, kind) as Claims<T> }
+    const expiresAt = readTimes(payload, kind.lifetime && settings[kind.lifetime], now)
+    return { kind: 'valid', claims: readClaims(payload, kind) as Claims<T>, expiresAt }
   } catch (error) {
     return { kind: 'refused', reason: reasonOf(error) }
   }
@@ -163,10 +164,11 @@ async function findVerifyKey(ring: KeyRing<Key>, header: JWTHeaderParameters): P
 }
 
 /** jose takes any number as a time, even `1e400` (Infinity), and checks `iat` only against a maximum age. */
-function assertTimes({ iat, exp }: JWTPayload, maxSeconds: number | null, now: Date): void {
+function readTimes({ iat, exp }: JWTPayload, maxSeconds: number | null, now: Date): Date {
   if (!count(iat) || !count(exp)) throw new RefusedToken('bad_claims')
   if (iat > epochSeconds(now) + maxSkewSeconds) throw new RefusedToken('not_yet_valid')
   if (maxSeconds !== null && exp - iat > maxSeconds) throw new RefusedToken('lives_too_long')
+  return new Date(exp * 1000)
 }
 
 function readClaims(payload: JWTPayload, { claims }: TokenKind): JWTPayload {

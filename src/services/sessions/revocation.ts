@@ -4,6 +4,7 @@ import { unavailable } from '../../errors.ts'
 import { describeError, log } from '../../log.ts'
 import { insertRevocation, isRevoked } from '../../store/revocations.ts'
 import type { EndedSession } from '../../store/sessions.ts'
+import { acceptedTokensOf } from './accepted-tokens.ts'
 
 const maxWrites = 3
 /** KV accepts one write per second and key. */
@@ -19,7 +20,10 @@ async function revokeOne(ctx: Ctx, { id, expiresAt }: EndedSession): Promise<voi
   const lifeSeconds = Math.max((expiresAt.getTime() - ctx.now().getTime()) / 1000, accessTokenSeconds)
   for (let write = 1; write <= maxWrites; write++) {
     try {
-      await insertRevocation(ctx.revocations, id, lifeSeconds)
+      // Also after a failed write, which may have got there: what was accepted meanwhile came from the old list.
+      await insertRevocation(ctx.revocations, id, lifeSeconds).finally(() =>
+        acceptedTokensOf(ctx.revocations).forget(id),
+      )
       return
     } catch (error) {
       log('warn', 'revocation.write_failed', { session_id: id, attempt: write, ...describeError(error) })

@@ -177,7 +177,7 @@ export const administrationOperations: Operations = {
     tag: 'Administration',
     summary: 'List the roles and their permissions',
     description:
-      'For any signed-in user. `content:manage` is meant for the services behind this one, which read it from the `scope` of a token. Reads no database, so the token of an ended session is still accepted for about a minute.',
+      'For any signed-in user. `content:manage` is meant for the services behind this one, which read it from the `scope` of a token. Reads no database, so the token of an ended session is still accepted for up to about 65 seconds.',
     answers: {
       200: {
         description: 'The roles.',
