@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TokenMint } from './bench/access-tokens.ts'
-import { type BenchOptions, type Part, readOptions } from './bench/arguments.ts'
+import { type BenchOptions, type CallName, readOptions, isCall } from './bench/arguments.ts'
 import { measureBesideSignIns } from './bench/beside-sign-ins.ts'
 import type { Setting } from './bench/clients.ts'
 import { runLoad } from './bench/load.ts'
@@ -61,7 +61,7 @@ async function measure(
 ): Promise<void> {
   const { only, seconds, json } = options
   const own = workers.filter(({ name }) => name === 'ours' || name === 'against')
-  const { subjects, comparisons } = await subjectsOf(only, setting)
+  const { subjects, comparisons } = await subjectsOf(only.filter(isCall), setting)
   const report: Report = {
     ...summarize(await runRounds(subjects, server.pid, options), comparisons),
     beside: [],
@@ -74,10 +74,10 @@ async function measure(
   console.log(print(report))
 }
 
-async function profile(part: Part, seconds: number, server: Server, setting: Setting): Promise<void> {
-  const [subject] = (await subjectsOf([part], setting)).subjects
+async function profile(call: CallName, seconds: number, server: Server, setting: Setting): Promise<void> {
+  const [subject] = (await subjectsOf([call], setting)).subjects
   await runLoad(subject!, seconds)
-  const path = join(projectRoot, 'reports', `${part}.cpuprofile`)
+  const path = join(projectRoot, 'reports', `${call}.cpuprofile`)
   const profile = await profileWhile(server.inspector!, 'ours', path, () => runLoad(subject!, 2 * seconds))
   for (const { name, share } of heaviest(profile, 30)) console.log(`${(share * 100).toFixed(1).padStart(5)} %  ${name}`)
   console.log(path)

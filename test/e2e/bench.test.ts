@@ -14,7 +14,14 @@ import { section } from './support/documents.ts'
 
 test('a part or a number that the benchmark does not know is refused', () => {
   assert.deepEqual(readOptions(['--only', 'verify,me']).only, ['verify', 'me'])
-  for (const args of [['--only=x'], ['--only='], ['--profile=x'], ['--seconds=0'], ['--seconds=x'], ['--rounds=1.5']]) {
+  for (const args of [
+    ['--only=x'],
+    ['--only='],
+    ['--profile=start'],
+    ['--seconds=0'],
+    ['--seconds=x'],
+    ['--rounds=1.5'],
+  ]) {
     assert.throws(() => readOptions(args), { name: 'Stop' }, args[0])
   }
 })

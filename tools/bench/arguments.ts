@@ -1,7 +1,11 @@
 import { Stop, readArguments } from '../command.ts'
 
-/** What can be measured, in the order of the report. */
-export const parts = ['verify', 'peer', 'again', 'me', 'refresh', 'login', 'beside', 'start'] as const
+/** The calls that are compared, in the order of the report. */
+const calls = ['verify', 'peer', 'again', 'me', 'refresh', 'login'] as const
+export type CallName = (typeof calls)[number]
+
+/** What can be measured. */
+const parts = [...calls, 'beside', 'start'] as const
 export type Part = (typeof parts)[number]
 
 const options = {
@@ -23,32 +27,36 @@ const usage = `Usage: npm run bench -- [--only ${parts.join(',')}]
 --json     writes the figures to a file as well
 --profile  writes a CPU profile of one call to reports/, and measures nothing`
 
+export function isCall(part: Part): part is CallName {
+  return calls.some((call) => call === part)
+}
+
 export interface BenchOptions {
   only: readonly Part[]
   seconds: number
   rounds: number
   against: string | undefined
   json: string | undefined
-  profile: Part | undefined
+  profile: CallName | undefined
 }
 
 /** @throws {Stop} with the usage when the arguments make no sense. */
 export function readOptions(args: readonly string[]): BenchOptions {
   const { only, seconds, rounds, against, json, profile } = readArguments({ args, options }, usage).values
   return {
-    only: only.split(',').map((name) => readPart('--only', name)),
+    only: only.split(',').map((name) => oneOf(parts, '--only', name)),
     seconds: readNumber('--seconds', seconds, /^\d+(\.\d+)?$/),
     rounds: readNumber('--rounds', rounds, /^\d+$/),
     against,
     json,
-    profile: profile === undefined ? undefined : readPart('--profile', profile),
+    profile: profile === undefined ? undefined : oneOf(calls, '--profile', profile),
   }
 }
 
-function readPart(option: string, name: string): Part {
-  const part = parts.find((each) => each === name)
-  if (part === undefined) throw new Stop(`${option} has no "${name}".\n\n${usage}`)
-  return part
+function oneOf<Name extends string>(names: readonly Name[], option: string, text: string): Name {
+  const name = names.find((each) => each === text)
+  if (name === undefined) throw new Stop(`${option} has no "${text}".\n\n${usage}`)
+  return name
 }
 
 function readNumber(option: string, text: string, pattern: RegExp): number {

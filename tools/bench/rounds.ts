@@ -1,3 +1,4 @@
+import { showProgress } from '../progress.ts'
 import { cpuMs } from './cpu-time.ts'
 import { percentile, runLoad } from './load.ts'
 import type { Subject } from './subjects.ts'
@@ -25,12 +26,16 @@ export async function runRounds(
   { rounds, seconds }: { rounds: number; seconds: number },
 ): Promise<Map<string, Round[]>> {
   const results = new Map<string, Round[]>(subjects.map(({ name }) => [name, []]))
+  const progress = showProgress('Measuring', subjects.length * (rounds + 1))
+  let done = 0
   for (let round = 0; round <= rounds; round++) {
     for (const subject of shuffled(subjects)) {
+      progress.update(done++)
       const measured = await runRound(subject, pid, seconds)
       if (round > 0) results.get(subject.name)!.push(measured)
     }
   }
+  progress.end()
   return results
 }
 

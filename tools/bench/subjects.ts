@@ -1,4 +1,4 @@
-import type { Part } from './arguments.ts'
+import type { CallName } from './arguments.ts'
 import { type Setting, getters, refreshers, signIns } from './clients.ts'
 import type { Client, Load } from './load.ts'
 import { peerClients } from './peer.ts'
@@ -23,8 +23,8 @@ interface Candidate {
 /** So many that no Worker sees one again within five seconds. */
 const tokenCount = 60_000
 
-/** Of each part: ours, and what it is compared with. */
-const candidates: Record<Exclude<Part, 'beside' | 'start'>, (setting: Setting) => Candidate[]> = {
+/** Of each call: ours, and what it is compared with. */
+const candidates: Record<CallName, (setting: Setting) => Candidate[]> = {
   verify: ({ mint }) => {
     const tokens = mint.makeForStrangers(tokenCount)
     return compared('verify', 204, () => getters('/auth/verify', tokens))
@@ -39,44 +39,43 @@ const candidates: Record<Exclude<Part, 'beside' | 'start'>, (setting: Setting) =
     { worker: 'peer', name: 'Better Auth, get-session', status: 200, clients: () => peerClients(ports['peer']!) },
   ],
   again: ({ someone }) =>
-    compared('verify again', 204, () => getters('/auth/verify', [someone.access_token]), {
-      worker: 'empty',
-      name: 'empty answer',
-    }),
+    compared('verify again', 204, () => getters('/auth/verify', [someone.access_token]), [
+      { worker: 'empty', name: 'empty answer' },
+      { worker: 'plain', name: 'answer with headers and log' },
+    ]),
   me: ({ mint }) => {
     const tokens = mint.make(tokenCount / 2)
     return compared('me', 200, () => getters('/users/me', tokens))
   },
   refresh: (setting) => compared('refresh', 200, () => refreshers(setting, 10)),
   login: (setting) =>
-    compared('login', 200, () => signIns(setting, 4), { worker: 'bare', name: 'login, only the hash' }),
+    compared('login', 200, () => signIns(setting, 4), [{ worker: 'bare', name: 'login, only the hash' }]),
 }
 
 function compared(
   name: string,
   status: number,
   clients: Candidate['clients'],
-  other = { worker: 'bare', name: `${name}, bare` },
+  others = [{ worker: 'bare', name: `${name}, bare` }],
 ): Candidate[] {
   return [
     { worker: 'ours', name, status, clients },
     { worker: 'against', name: `${name}, against`, status, clients },
-    { ...other, status, clients },
+    ...others.map((other) => ({ ...other, status, clients })),
   ]
 }
 
-/** What is to be measured of some parts, and what is compared. */
+/** What is to be measured for some calls, and what is compared. */
 export async function subjectsOf(
-  parts: readonly Part[],
+  calls: readonly CallName[],
   setting: Setting,
 ): Promise<{ subjects: Subject[]; comparisons: Comparison[] }> {
   const subjects = new Map<string, Subject>()
   const comparisons: Comparison[] = []
-  for (const part of parts) {
-    if (part === 'beside' || part === 'start') continue
-    const [ours, ...others] = candidates[part](setting).filter(({ worker }) => setting.ports[worker] !== undefined)
+  for (const call of calls) {
+    const [ours, ...others] = candidates[call](setting).filter(({ worker }) => setting.ports[worker] !== undefined)
     for (const { worker, name, status, clients } of [ours!, ...others]) {
-      // Two parts may have the same one.
+      // Two calls may have the same one.
       if (subjects.has(name)) continue
       subjects.set(name, { name, port: setting.ports[worker]!, status, clients: await clients() })
     }

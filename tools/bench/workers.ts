@@ -13,6 +13,7 @@ export async function bundleWorkers(
     { name: 'ours', script: await bundleOurs(outdir, { isMinified: profile === undefined }) },
     { name: 'bare', script: await bundleOther('test/bench/bare/worker.ts') },
     { name: 'empty', script: await bundleOther('test/bench/empty-worker.ts') },
+    { name: 'plain', script: await bundleOther('test/bench/plain-worker.ts') },
   ]
   if (against !== undefined) workers.push({ name: 'against', script: readBundle(against) })
   if (only.includes('peer') && profile === undefined) {
