@@ -1,6 +1,6 @@
 /** `npm run bench` with short rounds. The figures of docs/performance.md are from longer ones. */
 import assert from 'node:assert/strict'
-import { readFileSync, readdirSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { type RequestListener, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -66,12 +66,13 @@ test('an answer that comes in two pieces is read as one', async () => {
 test(
   'each call is compared with what docs/performance.md compares it with, and nothing is left behind',
   { timeout: 300_000 },
-  async () => {
-    const before = leftBehind()
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'postern-'))
+    t.after(() => rmSync(folder, { recursive: true }))
     // Without the peer, which would be installed.
     const only = 'verify,again,me,refresh,login,beside,start'
     const args = ['--only', only, '--seconds', '0.1', '--rounds', '1']
-    const command = new CommandProcess('tools/bench.ts', {}, args)
+    const command = new CommandProcess('tools/bench.ts', { TMPDIR: folder }, args)
     assert.equal(await command.exitCode(), 0, command.output)
     for (const heading of ['Ratios', 'Calls', 'Beside sign-ins', 'Start']) {
       const [, printed = ''] = command.output.split(`### ${heading}\n`)
@@ -82,7 +83,8 @@ test(
     }
     assert.doesNotMatch(command.output, /undefined|Infinity/)
     if (process.platform === 'linux') assert.doesNotMatch(command.output, /NaN/)
-    assert.deepEqual(leftBehind(), before)
+    const left = readdirSync(folder).filter((name) => name.startsWith('postern-'))
+    assert.deepEqual(left, [])
   },
 )
 
@@ -116,8 +118,4 @@ async function loadOn(listener: RequestListener, busyStatus?: number, answered: 
 
 function firstCells(markdown: string): string[] {
   return Array.from(markdown.matchAll(/^\| ([^|]+?) +\|/gm), ([, name = '']) => name)
-}
-
-function leftBehind(): string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith('postern-bench-'))
 }
