@@ -29,15 +29,16 @@ const candidates: Record<CallName, (setting: Setting) => Candidate[]> = {
     const tokens = mint.makeForStrangers(tokenCount)
     return compared('verify', 204, () => getters('/auth/verify', tokens))
   },
-  peer: ({ mint, ports }) => [
-    {
-      worker: 'ours',
-      name: 'verify',
-      status: 204,
-      clients: () => getters('/auth/verify', mint.makeForStrangers(tokenCount)),
-    },
-    { worker: 'peer', name: 'Better Auth, get-session', status: 200, clients: () => peerClients(ports['peer']!) },
-  ],
+  peer: ({ mint, ports, someone }) => {
+    const verify = (name: string, tokens: () => string[]) => {
+      return { worker: 'ours', name, status: 204, clients: () => getters('/auth/verify', tokens()) }
+    }
+    return [
+      verify('verify', () => mint.makeForStrangers(tokenCount)),
+      verify('verify again', () => [someone.access_token]),
+      { worker: 'peer', name: 'Better Auth, get-session', status: 200, clients: () => peerClients(ports['peer']!) },
+    ]
+  },
   again: ({ someone }) =>
     compared('verify again', 204, () => getters('/auth/verify', [someone.access_token]), [
       { worker: 'empty', name: 'empty answer' },
@@ -73,13 +74,18 @@ export async function subjectsOf(
   const subjects = new Map<string, Subject>()
   const comparisons: Comparison[] = []
   for (const call of calls) {
-    const [ours, ...others] = candidates[call](setting).filter(({ worker }) => setting.ports[worker] !== undefined)
-    for (const { worker, name, status, clients } of [ours!, ...others]) {
+    const present = candidates[call](setting).filter(({ worker }) => setting.ports[worker] !== undefined)
+    for (const { worker, name, status, clients } of present) {
       // Two calls may have the same one.
       if (subjects.has(name)) continue
       subjects.set(name, { name, port: setting.ports[worker]!, status, clients: await clients() })
     }
-    comparisons.push(...others.map(({ name }) => ({ of: ours!.name, to: name })))
+    const [ours, others] = [present.filter(isOurs), present.filter((each) => !isOurs(each))]
+    comparisons.push(...ours.flatMap(({ name: of }) => others.map(({ name: to }) => ({ of, to }))))
   }
   return { subjects: [...subjects.values()], comparisons }
+}
+
+function isOurs({ worker }: Candidate): boolean {
+  return worker === 'ours'
 }
