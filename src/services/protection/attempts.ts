@@ -46,7 +46,7 @@ export type ClaimStatements = ReturnType<typeof claimStatements>
 
 /**
  * Counts an attempt, in the batch that reads the account. When the budget is used up by attempts that nobody has judged yet,
- * it waits for them, two seconds at most: if one of them has the right password, the series ends. A client that has to wait
+ * it waits for them, five seconds at most: if one of them has the right password, the series ends. A client that has to wait
  * for a pause after wrong passwords is not kept waiting here. Each look while waiting is one statement. No promise is
  * shared with another request, since a Worker must not wait for one.
  *
