@@ -79,10 +79,10 @@ export const hashQueue = { maxWaitMs: 5000, leaseMs: 1000, lookMs: 5, maxLookMs:
 export const maxDeviceCounters = 20
 
 /**
- * How long a client waits for attempts in flight before it is told to come back: 14 looks in five seconds, as long as those
+ * How long a client waits for attempts in flight before it is told to come back: 13 looks in five seconds, as long as those
  * attempts may wait for their hash.
  */
-export const attemptWaitsMs: readonly number[] = [50, 100, 150, 200, 300, 400, 400, 400, 500, 500, 500, 500, 500, 500]
+export const attemptWaitsMs: readonly number[] = [50, 100, 150, 200, 300, 400, 400, 400, 600, 600, 600, 600, 600]
 
 /** The numbers of wrong passwords in a row after which the owner is warned: an attack in progress, and the lock-out. */
 export const warnedAttempts: readonly number[] = [10, passwordAttempts.max]

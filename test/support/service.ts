@@ -58,7 +58,7 @@ export interface ServiceOptions {
   checksSchema?: true
 }
 
-/** No pause takes time here, but a replica gets all the time it needs. */
+/** No pause takes time here, but a replica gets all the time it needs: no other pause may be as long. */
 const sleepUnlessForReplica = (ms: number): Promise<void> =>
   ms === replicaMs ? new Promise(() => undefined) : Promise.resolve()
 
