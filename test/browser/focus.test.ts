@@ -33,6 +33,27 @@ describe('the focus', { timeout: 300_000 }, () => {
     })
   }
 
+  it('stays in a dialog when the close event of the one before it comes late', async () => {
+    await visit(async (visitor) => {
+      await visitor.signIn(admin)
+      const button = visitor.button('Delete account…')
+      const opens = async () => {
+        await button.focus()
+        await visitor.page.keyboard.press('Enter')
+        await visitor.dialog.waitFor()
+      }
+      await button.waitFor()
+      await opens()
+      const first = await visitor.dialog.elementHandle()
+      await visitor.confirm('Cancel')
+      await visitor.dialog.waitFor({ state: 'detached' })
+      await opens()
+      await first?.evaluate((dialog) => dialog.dispatchEvent(new Event('close')))
+      await visitor.page.evaluate(() => new Promise(requestAnimationFrame))
+      assert.equal(await visitor.dialog.count(), 1)
+    })
+  })
+
   it('is never lost to a row, a button or a page that disappears', async () => {
     const who = await person('focus-rows')
     for (let n = 0; n < 3; n++) await service.server.signIn(who)

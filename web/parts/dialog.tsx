@@ -23,7 +23,13 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     }
   }, [])
   return (
-    <dialog ref={ref} aria-labelledby={id} onCancel={onClose} onClose={onClose}>
+    <dialog
+      ref={ref}
+      aria-labelledby={id}
+      onCancel={onClose}
+      // The browser reports later that a dialog has closed. By then another one may be open, which must stay.
+      onClose={(event) => event.currentTarget.isConnected && onClose()}
+    >
       <h2 id={id}>{title}</h2>
       {children}
     </dialog>
