@@ -2,14 +2,11 @@ import type { Platform } from './context.ts'
 import { limitBody } from './http/body.ts'
 import { allowOrigins } from './http/cors.ts'
 import type { HttpEnv } from './http/env.ts'
-import { finishWithoutClient } from './http/finish.ts'
+import { serveEveryRequest } from './http/every-request.ts'
 import { Hono } from './http/hono.ts'
-import { secureHeaders } from './http/headers.ts'
 import { answerNotFound } from './http/not-found.ts'
-import { noteOrigin } from './http/origin.ts'
 import { answerError } from './http/problem.ts'
 import { refuseDuringMaintenance } from './http/maintenance.ts'
-import { logRequest } from './http/request-log.ts'
 import { withContext } from './http/with-context.ts'
 import { administrationRoutes } from './routes/administration.ts'
 import { auditArchiveRoutes } from './routes/audit-archive.ts'
@@ -31,11 +28,7 @@ export function createApp(platform: Platform) {
   const app = new Hono<HttpEnv>()
   app.onError(answerError)
   app.notFound(answerNotFound(app))
-  app.use(async function setPlatform(c, next) {
-    c.set('platform', platform)
-    await next()
-  })
-  app.use(finishWithoutClient, noteOrigin, secureHeaders, logRequest, refuseDuringMaintenance)
+  app.use(serveEveryRequest(platform), refuseDuringMaintenance)
   // Before `allowOrigins`: static files are not available to other origins.
   app.route('/', descriptionRoutes)
   app.use(allowOrigins, limitBody)

@@ -3,6 +3,7 @@ import { ConfigError } from './config/settings.ts'
 import { type Ctx, type MailJob, type Platform, createContext } from './context.ts'
 import { consumeDeadLetters, consumeMailQueue } from './jobs/mail-queue.ts'
 import { runScheduled } from './jobs/schedule.ts'
+import { finishWithoutClient } from './http/finish.ts'
 import { log } from './log.ts'
 
 /** The dead-letter queue has this ending in wrangler.toml. */
@@ -18,7 +19,11 @@ const retryInMaintenanceSeconds = 900
 export function createWorker(platform: Platform) {
   const app = createApp(platform)
   return {
-    fetch: (request, env, execution) => app.fetch(request, env, execution),
+    async fetch(request, env, execution) {
+      const answered = Promise.resolve(app.fetch(request, env, execution))
+      finishWithoutClient(request, answered, execution)
+      return answered
+    },
     async queue(batch, env, execution) {
       const ctx = await createJobContext(env, platform, execution)
       if (!ctx) batch.retryAll({ delaySeconds: retryWhenUnfitSeconds })

@@ -1,6 +1,3 @@
-import { createMiddleware } from 'hono/factory'
-import type { HttpEnv } from './env.ts'
-
 /** `public/_headers` repeats most of these for the static files; a test compares the two. */
 export const securityHeaders = {
   // A document that may be cached sets its own.
@@ -21,9 +18,6 @@ const entries = Object.entries(securityHeaders)
  * Keeps API answers out of caches, frames, MIME sniffing and pages of other sites. Not Hono's `secureHeaders`: it has no
  * Cache-Control, and seven headers that would have to be turned off one by one.
  */
-export const secureHeaders = createMiddleware<HttpEnv>(async function secureHeaders(c, next) {
-  await next()
-  // Not `c.header`, which copies the whole response for each header that is set after the handler.
-  const { headers } = c.res
+export function addSecurityHeaders(headers: Headers): void {
   for (const [name, value] of entries) if (!headers.has(name)) headers.set(name, value)
-})
+}

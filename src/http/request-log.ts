@@ -1,4 +1,4 @@
-import { createMiddleware } from 'hono/factory'
+import type { Context } from 'hono'
 import { routePath } from 'hono/route'
 import { log } from '../log.ts'
 import type { Ctx } from '../context.ts'
@@ -9,13 +9,11 @@ import type { HttpEnv } from './env.ts'
  * Logs one line for each request, with the pattern of the route instead of the URL: a query may contain an email address.
  * The platform's clock stops while the CPU works, so the duration is time spent waiting.
  */
-export const logRequest = createMiddleware<HttpEnv>(async function logRequest(c, next) {
-  const start = Date.now()
-  await next()
+export function logRequest(c: Context<HttpEnv>, startMs: number): void {
   const { requestId, country } = c.get('origin')
   const { status } = c.res
   const route = routePath(c)
-  const [outcome, reason, durationMs] = [c.get('outcome') ?? 'ok', c.get('reason'), Date.now() - start]
+  const [outcome, reason, durationMs] = [c.get('outcome') ?? 'ok', c.get('reason'), Date.now() - startMs]
   log(status >= 500 ? 'error' : 'info', 'request', {
     request_id: requestId,
     method: c.req.method,
@@ -31,4 +29,4 @@ export const logRequest = createMiddleware<HttpEnv>(async function logRequest(c,
   const { calls, ms } = (c.get('ctx') as Ctx | undefined)?.tally ?? { calls: 0, ms: 0 }
   const numbers = { status, duration_ms: durationMs, d1_calls: calls, d1_ms: ms }
   measureIn(c.env)('request', { subject: `${c.req.method} ${route}`, outcome, reason, numbers })
-})
+}

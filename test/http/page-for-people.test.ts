@@ -4,7 +4,7 @@ import { Hono } from 'hono'
 import { describe, expect, vi } from 'vitest'
 import { prefersPage } from '../../src/http/accept.ts'
 import type { HttpEnv } from '../../src/http/env.ts'
-import { noteOrigin } from '../../src/http/origin.ts'
+import { originOf } from '../../src/http/origin.ts'
 import { answerError } from '../../src/http/problem.ts'
 import { expectProblem } from '../support/answers.ts'
 import { calls } from '../support/calls.ts'
@@ -101,8 +101,11 @@ describe('a person in a browser', () => {
       expect(Number(answer.headers.get('Retry-After'))).toBeGreaterThan(0)
       expectProblem(await open(unfit, path, 'GET', '*/*'), 503, 'service_unavailable')
     }
-    const app = new Hono<HttpEnv>().use(noteOrigin).onError(answerError)
-    app.use(() => Promise.reject(new Error('what time is it?')))
+    const app = new Hono<HttpEnv>().onError(answerError)
+    app.use((c) => {
+      c.set('origin', originOf(c.req.raw))
+      throw new Error('what time is it?')
+    })
     vi.spyOn(console, 'error').mockImplementation(() => undefined)
     const failed = await app.request('/nope', { headers: { Accept: browser } }, unfit.env)
     expect([failed.status, await failed.text()]).toEqual([500, '<h1>/errors/internal_error</h1>'])

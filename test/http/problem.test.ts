@@ -5,14 +5,18 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { AppError, unavailable } from '../../src/errors.ts'
 import type { Reason } from '../../src/reasons.ts'
 import type { HttpEnv } from '../../src/http/env.ts'
-import { noteOrigin } from '../../src/http/origin.ts'
+import { originOf } from '../../src/http/origin.ts'
 import { answerError } from '../../src/http/problem.ts'
 import { captureLog } from '../support/log-lines.ts'
 
 const canary = 'select email from users where id = 7'
 
 async function answerTo(thrown: Error) {
-  const app = new Hono<HttpEnv>().use(noteOrigin).onError(answerError)
+  const app = new Hono<HttpEnv>().onError(answerError)
+  app.use(async (c, next) => {
+    c.set('origin', originOf(c.req.raw))
+    await next()
+  })
   app.get('/', () => {
     throw thrown
   })

@@ -1,0 +1,26 @@
+import { createMiddleware } from 'hono/factory'
+import type { Platform } from '../context.ts'
+import type { HttpEnv } from './env.ts'
+import { addSecurityHeaders } from './headers.ts'
+import { originOf } from './origin.ts'
+import { logRequest } from './request-log.ts'
+
+/**
+ * What every request gets: an origin, a line in the log and the headers of its answer. One middleware, because Hono makes
+ * two promises for each one.
+ */
+export function serveEveryRequest(platform: Platform) {
+  return createMiddleware<HttpEnv>(async function serveEveryRequest(c, next) {
+    const startMs = Date.now()
+    const origin = originOf(c.req.raw)
+    c.set('platform', platform)
+    c.set('origin', origin)
+    await next()
+    logRequest(c, startMs)
+    // After the handler, because the answer of a static file brings its own headers. Not `c.header`, which copies the whole
+    // response for each header that is set after the handler.
+    const { headers } = c.res
+    addSecurityHeaders(headers)
+    headers.set('X-Request-Id', origin.requestId)
+  })
+}
