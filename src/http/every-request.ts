@@ -19,8 +19,7 @@ export function serveEveryRequest(platform: Platform) {
     logRequest(c, startMs)
     // After the handler, because the answer of a static file brings its own headers. Not `c.header`, which copies the whole
     // response for each header that is set after the handler.
-    const { headers } = c.res
-    addSecurityHeaders(headers)
-    headers.set('X-Request-Id', origin.requestId)
+    addSecurityHeaders(c.res)
+    c.res.headers.set('X-Request-Id', origin.requestId)
   })
 }

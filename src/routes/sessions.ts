@@ -3,6 +3,7 @@ import * as z from 'zod/mini'
 import { authenticate, verifyAtEdge } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
+import { secureNoContent } from '../http/headers.ts'
 import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
 import { clearSite, handOver, presentedToken } from '../http/refresh-cookie.ts'
@@ -41,9 +42,10 @@ export const sessionRoutes = new Hono<HttpEnv>()
   })
   .get('/verify', verifyAtEdge, (c) => {
     const { sub, sid, role, scope } = c.get('claims')
-    c.header('X-Auth-User-Id', sub)
-    c.header('X-Auth-Session-Id', sid)
-    c.header('X-Auth-Role', role)
-    c.header('X-Auth-Scope', scope)
-    return c.body(null, 204)
+    const answer = secureNoContent()
+    answer.headers.set('X-Auth-User-Id', sub)
+    answer.headers.set('X-Auth-Session-Id', sid)
+    answer.headers.set('X-Auth-Role', role)
+    answer.headers.set('X-Auth-Scope', scope)
+    return answer
   })
