@@ -102,14 +102,10 @@ export async function createContext(
   const shared = sharedOf(env, await readSettings(env))
   const tally = { calls: 0, ms: 0 }
   const replicas = shared.config.readsReplicas ? connectReplicas(env.DB, platform, tally) : null
-  let db = replicas?.primary
   return {
     ...platform,
     ...shared,
-    /** Some requests need no database. */
-    get db() {
-      return (db ??= connect(env.DB, platform, tally))
-    },
+    db: replicas?.primary ?? connect(env.DB, platform, tally),
     replicas,
     tally,
     isNearlyFull: () => isNearlyFull(env.DB, platform.now()),
