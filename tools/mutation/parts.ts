@@ -19,10 +19,12 @@ export const parts: Record<string, Part> = {
     ],
   },
   http: {
-    // Access, limits and refusals. The other files of the folder only add headers and texts to answers and the log.
-    mutate: ['src/http/{authenticate,body,client-address,cors,limit-rate,origin,problem,validate,with-context}.ts'],
+    // Access, limits, refusals and routes. The other files of the folder only add headers and texts to answers and the log.
+    mutate: [
+      'src/http/{authenticate,body,client-address,cors,limit-rate,origin,problem,router,validate,with-context}.ts',
+    ],
     tests: [
-      ...tests('http', 'problem', 'validate', 'conventions', 'failures', 'hostile-input'),
+      ...tests('http', 'problem', 'validate', 'router', 'conventions', 'failures', 'hostile-input'),
       ...tests('security', 'edge', 'rate-limits', 'new-sign-in'),
       ...tests('routes', 'administration'),
       'test/openapi.test.ts',
@@ -56,6 +58,8 @@ export const parts: Record<string, Part> = {
         'refusal-rows',
         'device-counters',
         'user-agents',
+        'accepted-tokens',
+        'replicas',
       ),
       'test/http/failures.test.ts',
     ],
@@ -90,10 +94,10 @@ export const parts: Record<string, Part> = {
     ],
   },
   passwords: {
-    mutate: ['src/services/passwords/{policy,breach-check}.ts', 'src/http/readiness.ts'],
+    mutate: ['src/services/passwords/{policy,breach-check,hashing,hash-queue}.ts', 'src/http/readiness.ts'],
     tests: [
       ...tests('routes', 'passwords', 'documents'),
-      ...tests('security', 'breach'),
+      ...tests('security', 'breach', 'hash-queue', 'hash-queue-at-work'),
       ...tests('http', 'failures', 'conventions'),
       'test/config.test.ts',
       ...tests('crypto', 'strength'),
