@@ -7,12 +7,15 @@ import { users } from './schema/users.ts'
 import { userAgentText } from './user-agents.ts'
 import { isPassword } from './user-conditions.ts'
 
+/** All but the hash, which D1 sends as a list of numbers: a third of the row. */
+const { passwordHash: _, ...userColumns } = getTableColumns(users)
+
 /** A live session and its active user. */
 export const selectSessionAndUser = prepared(
   { sessionId: sessions.id, userId: sessions.userId, now: sessions.expiresAt },
   (db, { sessionId, userId, now }) =>
     db
-      .select({ user: users, session: { id: sessions.id } })
+      .select({ user: userColumns, session: { id: sessions.id } })
       .from(sessions)
       .innerJoin(users, eq(users.id, sessions.userId))
       .where(liveSession(sessionId, userId, now)),
@@ -77,7 +80,7 @@ export function selectSession(db: Db, id: string) {
 /** The user of a session, for a batch. Not a join: in a batch drizzle confuses columns of equal names. */
 export const selectUserOfSession = prepared({ id: sessions.id }, (db, { id }) => {
   const userId = db.select({ id: sessions.userId }).from(sessions).where(eq(sessions.id, id))
-  return db.select().from(users).where(inArray(users.id, userId))
+  return db.select(userColumns).from(users).where(inArray(users.id, userId))
 })
 
 export function sessionExists(id: string, userId?: string): SQL {

@@ -3,7 +3,7 @@ import { describeError, log } from '../../log.ts'
 import { type CountedAttempt, accountBudget } from '../../store/attempts.ts'
 import { batch } from '../../store/batch.ts'
 import type { Session } from '../../store/schema/sessions.ts'
-import type { User } from '../../store/schema/users.ts'
+import type { User, UserWithHash } from '../../store/schema/users.ts'
 import { isSignedIn, selectSession, selectSessionAndUser, selectSignedInUser } from '../../store/sessions.ts'
 import { emailOf } from '../../store/user-conditions.ts'
 import { type ClaimStatements, assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'
@@ -42,6 +42,7 @@ export async function findSignedInNearby(ctx: Ctx, sessionId: string, userId: st
 
 /** A principal whose request carries the account's password. The attempt has been counted already. */
 export interface PasswordPrincipal extends Principal {
+  user: UserWithHash
   attempt: CountedAttempt
 }
 

@@ -43,4 +43,7 @@ export const users = sqliteTable(
   ],
 )
 
-export type User = typeof users.$inferSelect
+export type UserWithHash = typeof users.$inferSelect
+
+/** A user as most of the code sees one: only whoever checks a password needs its hash. */
+export type User = Omit<UserWithHash, 'passwordHash'>
