@@ -57,9 +57,9 @@ export function timeOf(id: string): Date {
 export function bytesOfUuid(text: string): Uint8Array<ArrayBuffer> {
   if (!isUuid(text)) throw new TypeError(`not a UUID: ${text}`)
   const hex = text.replaceAll('-', '')
-  const bytes = new Uint8Array(16)
-  for (let place = 0; place < 16; place++) bytes[place] = parseInt(hex.slice(2 * place, 2 * place + 2), 16)
-  return bytes
+  const view = new DataView(new ArrayBuffer(16))
+  for (let place = 0; place < 16; place += 4) view.setUint32(place, parseInt(hex.slice(2 * place, 2 * place + 8), 16))
+  return new Uint8Array(view.buffer)
 }
 
 export function uuidOfBytes(bytes: Uint8Array): string {

@@ -6,6 +6,7 @@ import { type GetColumnData, Param, type Placeholder, QueryPromise, type SQL, is
 import type { BatchItem } from 'drizzle-orm/batch'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Db } from './db.ts'
+import { type Selected, rowReader } from './row-reader.ts'
 
 /** What a statement is given, by name. The column of a value says how it is stored. */
 type Columns = Readonly<Record<string, SQLiteColumn>>
@@ -27,9 +28,15 @@ type Unprepared = BatchItem<'sqlite'> & { prepare: () => object }
 export function prepared<C extends Columns, S extends Unprepared>(columns: C, make: (db: Db, terms: Terms<C>) => S) {
   let made: Prepared | undefined
   return (db: Db, values: Values<C>) => {
-    made ??= make(db, placeholdersFor(columns)).prepare() as Prepared
+    made ??= prepare(make(db, placeholdersFor(columns)))
     return new BoundStatement<S['_']['result']>(made, db, new Map(Object.entries(values)))
   }
+}
+
+function prepare(statement: Unprepared): Prepared {
+  const made = statement.prepare() as Prepared
+  if (made.fields) made.customResultMapper = rowReader(made.fields)
+  return made
 }
 
 function placeholdersFor<C extends Columns>(columns: C): Terms<C> {
@@ -40,6 +47,9 @@ function placeholdersFor<C extends Columns>(columns: C): Terms<C> {
 interface Prepared {
   query: { sql: string; params: unknown[] }
   stmt: D1PreparedStatement
+  fields: readonly Selected[] | undefined
+  /** In place of drizzle's own reading of rows. */
+  customResultMapper?: (rows: readonly (readonly unknown[])[]) => unknown
   execute: () => Promise<unknown>
 }
 

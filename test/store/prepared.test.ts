@@ -1,8 +1,10 @@
 /** Statements whose SQL is made once: what D1 gets is what drizzle makes for the same values, request by request. */
 import { env } from 'cloudflare:workers'
-import { and, asc, eq, inArray, sql } from 'drizzle-orm'
+import { and, asc, eq, getTableColumns, inArray, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import * as fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
+import { uuidv7 } from '../../src/crypto/random.ts'
 import { batch } from '../../src/store/batch.ts'
 import { type Db, connect } from '../../src/store/db.ts'
 import { type Terms, prepared, termsOf } from '../../src/store/prepared.ts'
@@ -10,12 +12,12 @@ import { attemptCounters } from '../../src/store/schema/attempts.ts'
 import { sessions } from '../../src/store/schema/sessions.ts'
 import { users } from '../../src/store/schema/users.ts'
 
-/** A database that answers nothing and tells what it was asked. */
-function listeningDb() {
+/** A database that answers every question with the same rows, and tells what it was asked. */
+function listeningDb(rows: unknown[][] = []) {
   const asked: { sql: string; values: unknown[] }[] = []
   const statement = (text: string, values: unknown[]) => ({
     bind: (...bound: unknown[]) => statement(text, bound),
-    raw: async () => (asked.push({ sql: text, values }), []),
+    raw: async () => (asked.push({ sql: text, values }), rows),
   })
   return { asked, db: connect({ prepare: (text: string) => statement(text, []) } as unknown as D1Database) }
 }
@@ -71,7 +73,45 @@ const selectAttempts = prepared({ key: attemptCounters.key }, (db, { key }) =>
     .orderBy(asc(attemptCounters.key)),
 )
 
+/** Columns of every kind in groups, and expressions with a decoder and without one. */
+const selectMuch = (db: Db, { id }: Terms<{ id: typeof sessions.id }>) =>
+  db
+    .select({
+      session: sessions,
+      user: users,
+      at: sql<Date>`${sessions.lastUsedAt}`.mapWith(sessions.lastUsedAt),
+      isNew: sql<number>`1`.as('is_new'),
+    })
+    .from(sessions)
+    .innerJoin(users, eq(users.id, sessions.userId))
+    .where(eq(sessions.id, id))
+
+const selectedColumns = [...Object.values(getTableColumns(sessions)), ...Object.values(getTableColumns(users))]
+
+/** What D1 sends for a column: numbers stand for times and words, too. */
+function storedIn(column: SQLiteColumn) {
+  const byType = new Map<string, fc.Arbitrary<unknown>>([
+    ['text', column.dataType === 'json' ? fc.json() : fc.string()],
+    ['blob', fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => [...bytes])],
+    ['integer', fc.nat({ max: 2 })],
+  ])
+  return fc.option(byType.get(column.getSQLType())!)
+}
+
+const row = fc.tuple(...selectedColumns.map(storedIn), fc.option(fc.nat()), fc.nat())
+
 describe('a prepared statement', () => {
+  it('reads rows as drizzle does', async () => {
+    const statement = prepared({ id: sessions.id }, selectMuch)
+    const id = uuidv7(new Date())
+    await fc.assert(
+      fc.asyncProperty(fc.array(row), async (rows) => {
+        const { db } = listeningDb(rows)
+        expect(await statement(db, { id })).toEqual(await selectMuch(db, termsOf({ id: sessions.id }, { id })))
+      }),
+    )
+  })
+
   it('sends the text and the values that drizzle makes for the same values', async () => {
     const statement = prepared(columns, make)
     await fc.assert(
