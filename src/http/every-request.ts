@@ -16,10 +16,11 @@ export function serveEveryRequest(platform: Platform) {
     c.set('platform', platform)
     c.set('origin', origin)
     await next()
-    logRequest(c, startMs)
     // After the handler, because the answer of a static file brings its own headers. Not `c.header`, which copies the whole
     // response for each header that is set after the handler.
     addSecurityHeaders(c.res)
     c.res.headers.set('X-Request-Id', origin.requestId)
+    // Last: when it fails, the problem that is answered instead keeps these headers.
+    logRequest(c, startMs)
   })
 }

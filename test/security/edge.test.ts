@@ -116,6 +116,12 @@ const kinds: Kind[] = [
     options: { platform: { now: brokenClock } },
   },
   {
+    kind: 'a failure of what counts requests',
+    status: 500,
+    ask: (caller) => caller.call('getHealth').answer,
+    options: { env: { METRICS: { writeDataPoint: brokenClock } } },
+  },
+  {
     kind: 'a failing D1',
     status: 503,
     ask: (caller) => caller.resendActivation('ada@example.com').answer,
@@ -230,6 +236,18 @@ describe('a page of a listed origin', () => {
     expect(answer.headers.get('Access-Control-Expose-Headers')).not.toContain('*')
     expect(answer.headers.get('Access-Control-Allow-Credentials')).toBeNull()
     expect(answer.headers.get('Vary')).toBe(kind === 'an unknown path' ? 'Accept, Origin' : 'Origin')
+  })
+
+  it('leaves no header in the answer to the next caller', async () => {
+    const service = startService({ env: corsEnv })
+    const people = peopleOf(service)
+    const [ada, eve] = [await people.signUp('ada@example.com'), await people.signUp('eve@example.com')]
+    await ada.from({ headers: { Origin: site } }).verify()
+    for (const person of [eve, ada]) {
+      const answer = await person.verify().answer
+      expect(corsHeaders(answer)).toEqual([])
+      expect([answer.headers.get('Vary'), answer.headers.get('X-Auth-User-Id')]).toEqual(['Origin', person.id])
+    }
   })
 
   it('may read every header of the OpenAPI document', async () => {
