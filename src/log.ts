@@ -54,7 +54,7 @@ export function describeError(error: unknown): LogFields {
   const chain = causesOf(error)
   const root = chain.at(-1)
   return {
-    error: chain.map(({ name }) => name).join(' < ') || typeof error,
+    error: chain.map(nameOf).join(' < ') || typeof error,
     error_message: chain.map(platformMessage).find((message) => message !== undefined),
     error_at: root && sourceLine(root),
   }
@@ -64,6 +64,11 @@ function causesOf(error: unknown): Error[] {
   const chain: Error[] = []
   for (let current = error; current instanceof Error && chain.length < 5; current = current.cause) chain.push(current)
   return chain
+}
+
+/** jose takes the name of an error from its class, which is minified in a deployed Worker. Its codes are not. */
+function nameOf(error: Error): string {
+  return 'code' in error && /^ERR_J[A-Z_]+$/.test(String(error.code)) ? String(error.code) : error.name
 }
 
 /** Messages of D1, KV and Queues name a constraint or column. A value in one (`D1_TYPE_ERROR`) is quoted, so cut there. */

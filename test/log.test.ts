@@ -1,6 +1,6 @@
 import { env } from 'cloudflare:workers'
 import { sql } from 'drizzle-orm'
-import { decodeProtectedHeader } from 'jose'
+import { decodeProtectedHeader, errors } from 'jose'
 import { afterEach, beforeEach, describe, expect, vi } from 'vitest'
 import { uuidv7 } from '../src/crypto/random.ts'
 import { describeError, log as writeLine } from '../src/log.ts'
@@ -499,6 +499,11 @@ describe('the description of an error', () => {
     expect(describeError('text')).toMatchObject({ error: 'string' })
     expect(describeError(null)).toMatchObject({ error: 'object' })
     expect(describeError(undefined)).toMatchObject({ error: 'undefined' })
+  })
+
+  it("names jose's errors by their codes, because the names of classes are minified", () => {
+    const error = new Error('outer', { cause: new errors.JWSSignatureVerificationFailed() })
+    expect(describeError(error)['error']).toBe('Error < ERR_JWS_SIGNATURE_VERIFICATION_FAILED')
   })
 
   it('names the source line, and no line of the message that looks like one', () => {
