@@ -68,10 +68,13 @@ type TokenKinds = typeof tokenKinds
 export type TokenType = keyof TokenKinds
 type ValueOf<Check> = Check extends ((value: unknown) => value is infer Value) ? Value : never
 
+type OptionalIn<C> = { [Name in keyof C]: undefined extends ValueOf<C[Name]> ? Name : never }[keyof C]
+type ClaimsIn<C> = { -readonly [Name in Exclude<keyof C, OptionalIn<C>>]: ValueOf<C[Name]> } & {
+  -readonly [Name in OptionalIn<C>]?: ValueOf<C[Name]>
+}
+
 /** The claims of a kind. */
-export type Claims<T extends TokenType> = {
-  -readonly [Name in Exclude<keyof TokenKinds[T]['claims'], 'bookmark'>]: ValueOf<TokenKinds[T]['claims'][Name]>
-} & (T extends 'at+jwt' ? { bookmark?: string | undefined } : unknown)
+export type Claims<T extends TokenType> = ClaimsIn<TokenKinds[T]['claims']>
 
 export interface TokenSettings {
   issuer: string
