@@ -1,6 +1,6 @@
 import { Column, SQL, is } from 'drizzle-orm'
 
-/** A selected value, as drizzle keeps it: where it stands in the result, and what it was selected by. */
+/** A selected value, as drizzle describes it: its path in the result, and the column or expression. */
 export interface Selected {
   path: readonly string[]
   field: object
@@ -13,8 +13,8 @@ interface Decoder {
 }
 
 /**
- * Reads the rows of a statement as drizzle does, which looks for the decoder of each value again for each row. Not for an
- * outer join, where a whole group of columns may be null.
+ * Reads the rows of a statement as drizzle does, but looks for the decoder of each value only once; drizzle does it for each
+ * row. Not for an outer join, where a whole group of columns may be null.
  */
 export function rowReader(selected: readonly Selected[]): (rows: readonly (readonly unknown[])[]) => Row[] {
   const values = selected.map(({ path, field }) => {

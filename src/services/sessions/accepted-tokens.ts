@@ -3,14 +3,14 @@ import type { Claims, TokenSettings } from '../../crypto/tokens.ts'
 
 interface Accepted {
   claims: Claims<'at+jwt'>
-  /** The keys and names it was verified with. Other settings, of another environment, verify it for themselves. */
+  /** What it was verified with. Under other settings, those of another environment, it is verified again. */
   settings: TokenSettings
-  /** A clock that shows an earlier time was set back, so nobody knows how old this is. */
+  /** A clock that shows an earlier time was set back. The age of the acceptance is then unknown. */
   usedAtMs: number
   endsAtMs: number
 }
 
-/** Longer texts are verified each time. Our longest token is under 1 kB, but spaces may follow it. */
+/** Longer headers are verified each time. Our longest token is under 1 kB, but a header may have any number of spaces. */
 const maxTextLength = 2048
 
 /**
@@ -22,7 +22,7 @@ const maxTextLength = 2048
  */
 export class AcceptedTokens {
   readonly #accepted = new Map<string, Accepted>()
-  /** Counts calls of `forget`: an acceptance that began before one may be of the session that it forgot. */
+  /** The calls of `forget`. What was looked up before such a call must not be kept after it: the session may have ended. */
   forgotten = 0
 
   recall(text: string, settings: TokenSettings, nowMs: number): Claims<'at+jwt'> | undefined {
@@ -36,7 +36,7 @@ export class AcceptedTokens {
     return accepted.claims
   }
 
-  /** @param nowMs from before the signature and the list were looked at */
+  /** @param nowMs the time before the signature and the list were checked */
   keep(text: string, settings: TokenSettings, claims: Claims<'at+jwt'>, expiresAt: Date, nowMs: number): void {
     if (text.length > maxTextLength) return
     this.#accepted.delete(text)
