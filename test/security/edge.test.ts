@@ -176,6 +176,16 @@ describe('security headers', () => {
     expect(answer.headers.has('X-Powered-By')).toBe(false)
   })
 
+  it('are copied to the answer about a token, and neither looked for nor set one by one', async () => {
+    const ada = await peopleOf(startService()).signUp('ada@example.com')
+    const [has, set] = [vi.spyOn(Headers.prototype, 'has'), vi.spyOn(Headers.prototype, 'set')]
+    await ada.verify()
+    const names = [...has.mock.calls, ...set.mock.calls].map(([name]) => name)
+    vi.restoreAllMocks()
+    expect(names).toContain('X-Auth-User-Id')
+    expect(names.filter((name) => name in securityHeaders)).toEqual([])
+  })
+
   it('are on the answers of an unconfigured service and on a preflight', async () => {
     const answers = [
       await start({}, { PUBLIC_URL: '' }).me().answer,
