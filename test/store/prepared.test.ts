@@ -11,6 +11,7 @@ import { type Terms, prepared, termsOf } from '../../src/store/prepared.ts'
 import { attemptCounters } from '../../src/store/schema/attempts.ts'
 import { sessions } from '../../src/store/schema/sessions.ts'
 import { users } from '../../src/store/schema/users.ts'
+import { selectSessionAndUser, selectUserOfSession } from '../../src/store/sessions.ts'
 
 /** A database that answers every question with the same rows, and tells what it was asked. */
 function listeningDb(rows: unknown[][] = []) {
@@ -152,6 +153,14 @@ describe('a prepared statement', () => {
     expect(await selectAttempts(db, { key: 'b' })).toEqual([b])
     const rows = await batch(db, { b: selectAttempts(db, { key: 'b' }), a: selectAttempts(db, { key: 'a' }) })
     expect(rows).toEqual({ a: [a], b: [b] })
+  })
+
+  it('reads no password hash of whoever sends a token', async () => {
+    const { db, asked } = listeningDb()
+    const [sessionId, userId] = [uuidv7(new Date()), uuidv7(new Date())]
+    await selectSessionAndUser(db, { sessionId, userId, now: new Date() })
+    await selectUserOfSession(db, { id: sessionId })
+    expect(asked.map(({ sql }) => /"email".*from/.test(sql) && !sql.includes('password_hash'))).toEqual([true, true])
   })
 
   it('fails as every statement does', async () => {
