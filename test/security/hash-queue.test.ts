@@ -126,6 +126,35 @@ describe('a request whose turn does not come', () => {
   })
 })
 
+describe('a request that comes when there are a hundred', () => {
+  const { maxPlaces } = hashQueue
+
+  it('is refused at once, and does not slow those who wait', async () => {
+    const hashing = new Hashing()
+    for (let index = 0; index < 10 * maxPlaces; index++) hashing.arrive()
+    const [early, late] = [hashing.lives.slice(0, maxPlaces), hashing.lives.slice(maxPlaces)]
+    await hashing.isolate.run()
+    for (const { endedMs, refusal } of late) {
+      expect(endedMs).toBe(0)
+      expect(refusal).toMatchObject({ code: 'service_unavailable', reason: 'hash_queue', retryAfterSeconds: 5 })
+    }
+    const served = hashing.startedInOrder()
+    expect(served).toEqual(early.filter(({ startedMs }) => startedMs !== undefined))
+    expect(served.length).toBeGreaterThan(0.9 * (hashQueue.maxWaitMs / hashMs))
+    expect(served.length).toBeLessThan(maxPlaces)
+  })
+
+  it('has a place when they were cancelled', async () => {
+    const hashing = new Hashing()
+    for (let index = 0; index < maxPlaces; index++) hashing.arrive({ cancelAfter: 0 })
+    await hashing.isolate.run()
+    hashing.isolate.block(hashQueue.leaseMs)
+    const next = hashing.arrive()
+    await hashing.isolate.run()
+    expect(next.startedMs).toBe(next.arrivedMs)
+  })
+})
+
 describe('a request that was cancelled', () => {
   it.for([
     { when: 'while it waits', cancelAfter: 0 },

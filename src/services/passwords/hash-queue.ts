@@ -26,10 +26,13 @@ let queue: Place[] = []
  *
  * @param work has to call `pause` before each step of some milliseconds: before every second one it lets the requests run
  *   that hash nothing, and it keeps the turn
- * @throws {AppError} `service_unavailable` when the turn does not come in time
+ * @throws {AppError} `service_unavailable` when the turn does not come in time; at once when too many are before it
  */
 export async function inTurn<T>(time: Time, work: (pause: Pause) => Promise<T>): Promise<T> {
   const now = nowOf(time)
+  dropCancelled(now)
+  // It would not have its turn in time, and its looks would take time from those who will.
+  if (queue.length >= hashQueue.maxPlaces) throw unavailable('hash_queue')
   const place = { since: now, seen: now }
   queue.push(place)
   try {
