@@ -16,12 +16,12 @@ const daySeconds = 24 * hourSeconds
 export const accessTokenSeconds = 10 * minuteSeconds
 
 /**
- * An isolate accepts a token again for this long without looking at it. Together with the 60 seconds of KV it is how long
- * `GET /auth/verify` may believe the token of an ended session.
+ * An isolate accepts a token again for this long without checking it. With the 60 seconds of KV, that is how long
+ * `GET /auth/verify` may accept the token of an ended session.
  */
 export const rememberedMs = 5_000
 
-/** The tokens that an isolate remembers: 200 clients a second. With 2 kB each, they take two megabytes of its 128. */
+/** The tokens that an isolate remembers: those of 200 clients a second. At 2 kB each, they take two megabytes of its 128. */
 export const maxRememberedTokens = 1_000
 
 /** A session that is not refreshed for this long ends. */
@@ -71,8 +71,8 @@ export const passwordAttempts = {
 /**
  * One password is hashed at a time in each isolate. A request waits at most `maxWaitMs` for its turn, and looks again after
  * `lookMs` for each request before it. One that has shown no sign of life for `leaseMs` was cancelled, and loses its place.
- * There are `maxPlaces`: an isolate makes 6 to 15 hashes a second, so nobody behind a hundred has a turn in time. All other
- * requests run after `stepsAtATime` rounds of a hash.
+ * No more than `maxPlaces` may wait: an isolate makes 6 to 15 hashes a second, so nobody behind a hundred has a turn in time.
+ * All other requests run after `stepsAtATime` rounds of a hash.
  */
 export const hashQueue = { maxWaitMs: 5000, maxPlaces: 100, leaseMs: 1000, lookMs: 5, maxLookMs: 250, stepsAtATime: 2 }
 

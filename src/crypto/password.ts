@@ -71,8 +71,8 @@ export interface PasswordVerdict {
 /**
  * Compares a password with a stored hash in constant time. It does the work of a new hash in any case, with as many pauses:
  * without a hash, with an unreadable one, and with one that needed less. So the time does not reveal whether there is a
- * password, or an old one. Only a hash of more work than new hashes takes longer, which there is none unless the work factor
- * was lowered.
+ * password, or an old one. Only a hash of more work than new hashes takes longer. There is none unless the work factor was
+ * lowered.
  */
 export async function verifyPassword(
   password: string,

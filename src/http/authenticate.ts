@@ -21,8 +21,8 @@ const bearerPattern = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i
  */
 export const authenticate = createMiddleware<HttpEnv>(async function authenticate(c, next) {
   const claims = await readClaims(c)
-  // Whoever ends sessions or leaves is not counted, nor below whoever changes the password: a thief of the token could
-  // use up the limit to keep the owner from it.
+  // Ends of sessions, changes of the password and deletions of the account are not counted: a thief of the token could use
+  // up the limit and keep the owner from them.
   if (c.req.method === 'PATCH') await limitWrites(c, claims.sub)
   await loadActor(c, claims)
   await next()

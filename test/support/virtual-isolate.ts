@@ -1,6 +1,6 @@
 /**
- * An isolate in virtual time: one thread, on which work takes time, and requests that wait. Who waits goes on in the order
- * of the clock, and as late as the thread is free.
+ * An isolate in virtual time: one thread, on which work takes time, and requests that wait. A request goes on when its wait
+ * is over and the thread is free, in the order in which the waits end.
  */
 export class VirtualIsolate {
   /** Since the start. Nobody sets it back. */

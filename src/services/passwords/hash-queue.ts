@@ -24,8 +24,8 @@ let queue: Place[] = []
 /**
  * Does work that blocks the isolate when it is this request's turn.
  *
- * @param work has to call `pause` before each step of some milliseconds: before every second one it lets the requests run
- *   that hash nothing, and it keeps the turn
+ * @param work has to call `pause` before each step of a few milliseconds. A pause keeps the turn; every second one lets the
+ *   other requests run.
  * @throws {AppError} `service_unavailable` when the turn does not come in time; at once when too many are before it
  */
 export async function inTurn<T>(time: Time, work: (pause: Pause) => Promise<T>): Promise<T> {

@@ -25,8 +25,8 @@ export async function findSignedIn(ctx: Ctx, sessionId: string, userId: string):
 export const replicaMs = 500
 
 /**
- * Like `findSignedIn`, at a replica, which may not have heard of an end. So it is believed only when it finds the session and
- * the revocation list knows of no end. `undefined` says nothing: the primary has to be asked.
+ * Like `findSignedIn`, at a replica, which may still have a session that ended. So its answer counts only when it finds the
+ * session and the revocation list does not have it. `undefined` decides nothing: the primary has to be asked.
  */
 export async function findSignedInNearby(ctx: Ctx, sessionId: string, userId: string): Promise<Principal | undefined> {
   try {
