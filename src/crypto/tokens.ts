@@ -66,6 +66,7 @@ const tokenKinds = {
 
 type TokenKinds = typeof tokenKinds
 export type TokenType = keyof TokenKinds
+type ClaimName = { [T in TokenType]: keyof TokenKinds[T]['claims'] }[TokenType]
 type ValueOf<Check> = Check extends ((value: unknown) => value is infer Value) ? Value : never
 
 type OptionalIn<C> = { [Name in keyof C]: undefined extends ValueOf<C[Name]> ? Name : never }[keyof C]
@@ -174,9 +175,9 @@ function readTimes({ iat, exp }: JWTPayload, maxSeconds: number | null, now: Dat
   return new Date(exp * 1000)
 }
 
-function readClaims(payload: JWTPayload, { claims }: TokenKind): JWTPayload {
-  const read: JWTPayload = {}
-  for (const [name, isValid] of Object.entries(claims)) {
+function readClaims(payload: JWTPayload, { claims }: TokenKind) {
+  const read: { [Name in ClaimName]?: string | number | undefined } = {}
+  for (const [name, isValid] of Object.entries(claims) as [ClaimName, TokenKind['claims'][string]][]) {
     const value = payload[name]
     if (!isValid(value)) throw new RefusedToken('bad_claims')
     read[name] = value

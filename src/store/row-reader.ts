@@ -12,25 +12,44 @@ interface Decoder {
   mapFromDriverValue: (value: unknown) => unknown
 }
 
+/** A member of the result: a value and its place in the row, or a group of members. */
+type Member = { name: string; place: number; decoder: Decoder } | { name: string; members: readonly Member[] }
+
 /**
  * Reads the rows of a statement as drizzle does, but looks for the decoder of each value only once; drizzle does it for each
  * row. Not for an outer join, where a whole group of columns may be null.
  */
 export function rowReader(selected: readonly Selected[]): (rows: readonly (readonly unknown[])[]) => Row[] {
-  const values = selected.map(({ path, field }) => {
-    return { groups: path.slice(0, -1), name: path.at(-1)!, decoder: decoderOf(field) }
+  const members = membersOf(selected.map(({ path, field }, place) => ({ path, place, decoder: decoderOf(field) })))
+  return (rows) => rows.map((row) => readMembers(members, row))
+}
+
+interface Placed {
+  path: readonly string[]
+  place: number
+  decoder: Decoder
+}
+
+function membersOf(values: readonly Placed[]): Member[] {
+  const byName = Map.groupBy(values, ({ path }) => path[0]!)
+  return [...byName].map(([name, [first, ...others]]) => {
+    if (first!.path.length === 1) return { name, place: first!.place, decoder: first!.decoder }
+    const inside = [first!, ...others].map(({ path, ...value }) => ({ ...value, path: path.slice(1) }))
+    return { name, members: membersOf(inside) }
   })
-  const read = (row: readonly unknown[]) => {
-    const result: Row = {}
-    for (const [place, { groups, name, decoder }] of values.entries()) {
-      let group = result
-      for (const step of groups) group = (group[step] ??= {}) as Row
-      const value = row[place]
-      group[name] = value === null ? null : decoder.mapFromDriverValue(value)
-    }
-    return result
-  }
-  return (rows) => rows.map(read)
+}
+
+function readMembers(members: readonly Member[], row: readonly unknown[]): Row {
+  return Object.fromEntries(
+    members.map((member) => [
+      member.name,
+      'members' in member ? readMembers(member.members, row) : readValue(member.decoder, row[member.place]),
+    ]),
+  )
+}
+
+function readValue(decoder: Decoder, value: unknown): unknown {
+  return value === null ? null : decoder.mapFromDriverValue(value)
 }
 
 function decoderOf(field: object): Decoder {
