@@ -54,6 +54,17 @@ class Hashing {
   }
 }
 
+/** What requests that arrive from now on wait for, in milliseconds. */
+function recordWaits({ isolate }: Hashing): number[] {
+  const waits: number[] = []
+  const request = isolate.request.bind(isolate)
+  isolate.request = () => {
+    const { letOthersRun, ...rest } = request()
+    return { ...rest, letOthersRun: (ms) => (waits.push(ms), letOthersRun(ms)) }
+  }
+  return waits
+}
+
 /** Requests of one test share the queue with those of the next one. */
 async function forgetCancelled(): Promise<void> {
   const later = { now: () => new Date(8e15), letOthersRun: () => scheduler.wait(0) }
@@ -89,15 +100,28 @@ describe('requests that hash at the same moment', () => {
 
   it('look rarely while many are before them', async () => {
     const hashing = new Hashing()
-    let looks = 0
-    const request = hashing.isolate.request.bind(hashing.isolate)
-    hashing.isolate.request = () => {
-      const { letOthersRun, ...rest } = request()
-      return { ...rest, letOthersRun: (ms) => ((looks += Math.sign(ms)), letOthersRun(ms)) }
-    }
+    const waits = recordWaits(hashing)
     for (let index = 0; index < 30; index++) hashing.arrive()
     await hashing.isolate.run()
-    expect(looks).toBeLessThan(30 * rounds * 5)
+    expect(waits.filter((ms) => ms > 0).length).toBeLessThan(30 * rounds * 5)
+  })
+
+  it('pause before every second round, since each pause takes a millisecond', async () => {
+    const hashing = new Hashing()
+    const waits = recordWaits(hashing)
+    hashing.arrive()
+    await hashing.isolate.run()
+    expect(waits).toEqual(Array.from({ length: rounds / hashQueue.stepsAtATime }, () => 0))
+  })
+
+  it('have one place each, however often they look', async () => {
+    const hashing = new Hashing()
+    hashing.arrive({ length: 600 })
+    for (let index = 1; index < hashQueue.maxPlaces - 1; index++) hashing.arrive()
+    const last: Life[] = []
+    hashing.isolate.at(500 * roundMs, () => last.push(hashing.arrive()))
+    await hashing.isolate.run()
+    expect(last[0]?.endedMs).toBeGreaterThan(500 * roundMs)
   })
 })
 

@@ -97,8 +97,8 @@ export const parts: Record<string, Part> = {
     mutate: ['src/services/passwords/{policy,breach-check,hashing,hash-queue}.ts', 'src/http/readiness.ts'],
     tests: [
       ...tests('routes', 'passwords', 'documents'),
-      ...tests('security', 'breach', 'hash-queue', 'hash-queue-at-work'),
-      ...tests('http', 'failures', 'conventions'),
+      ...tests('security', 'breach', 'hash-queue', 'hash-queue-at-work', 'nearly-full'),
+      ...tests('http', 'failures', 'conventions', 'readiness'),
       'test/config.test.ts',
       ...tests('crypto', 'strength'),
     ],
