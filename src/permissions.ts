@@ -9,6 +9,7 @@ const administrator = [
   'users:assign-role',
   'users:revoke-sessions',
   'users:reset-password',
+  'users:reset-factors',
   'users:delete',
   'audit:read',
   'emails:read',

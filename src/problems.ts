@@ -6,6 +6,11 @@ export const problems = {
     title: 'Invalid link',
     detail: 'The link is unknown, used or expired. Ask for a new one.',
   },
+  invalid_setup: {
+    status: 400,
+    title: 'Invalid setup',
+    detail: 'This setup of an authenticator app has expired. Begin it anew.',
+  },
   invalid_credentials: {
     status: 401,
     title: 'Invalid credentials',
@@ -26,6 +31,33 @@ export const problems = {
     title: 'Refresh token reused',
     detail: 'This refresh token was used before, so the session was ended. Sign in again.',
   },
+  invalid_factor_token: {
+    status: 401,
+    title: 'Sign-in expired',
+    detail: 'This sign-in has expired or was completed. Start it again.',
+  },
+  invalid_passkey: {
+    status: 401,
+    title: 'Invalid passkey',
+    detail: 'The passkey was not accepted. Try again, or use another way to sign in.',
+  },
+  insufficient_user_authentication: {
+    status: 401,
+    title: 'Confirmation needed',
+    detail: 'Confirm that it is you, then repeat the call.',
+  },
+  second_factor_required: {
+    status: 403,
+    title: 'Second factor required',
+    detail: 'The password is right. This account also asks for a passkey or a code, which this app may not support.',
+  },
+  wrong_second_factor: { status: 403, title: 'Wrong second factor', detail: 'The code or passkey is wrong.' },
+  factor_enrolment_required: {
+    status: 403,
+    title: 'Second factor missing',
+    detail: 'This account must have a second factor. Add a passkey or an authenticator app first.',
+  },
+  wrong_mail_code: { status: 403, title: 'Wrong code', detail: 'The code from the email is wrong or has expired.' },
   account_pending: {
     status: 403,
     title: 'Account not activated',
@@ -72,6 +104,18 @@ export const problems = {
     detail: 'The address takes no email, because it bounced or its owner complained. Lift the suppression first.',
   },
   not_suppressed: { status: 409, title: 'Not suppressed', detail: 'The address takes email: there is no suppression.' },
+  passkey_exists: { status: 409, title: 'Passkey exists', detail: 'This passkey belongs to an account already.' },
+  too_many: { status: 409, title: 'Too many', detail: 'There are as many as there can be. Remove one first.' },
+  last_factor: {
+    status: 409,
+    title: 'Last second factor',
+    detail: 'This account must have a second factor. Add another one first.',
+  },
+  email_recently_changed: {
+    status: 409,
+    title: 'Address recently changed',
+    detail: 'The address was changed within the last three days. Wait before the next change.',
+  },
   body_too_large: { status: 413, title: 'Body too large', detail: 'A request body is at most 16 KiB.' },
   unsupported_media_type: {
     status: 415,

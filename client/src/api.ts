@@ -1117,7 +1117,7 @@ export interface components {
              */
             at: string;
             /** @enum {string} */
-            type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted";
+            type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted" | "user.second_factor_refused" | "user.stepped_up" | "user.step_up_refused" | "user.factor_added" | "user.factor_removed" | "user.recovery_code_used" | "user.recovery_codes_renewed" | "user.factors_reset" | "user.email_change_requested" | "user.email_changed" | "user.email_change_reverted" | "user.exported";
             /** @description The user who acted, if known. */
             actor_id: string | null;
             /** @description The user who is affected, if known. */
@@ -1170,7 +1170,7 @@ export interface components {
              */
             at: string;
             /** @enum {string} */
-            type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted";
+            type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted" | "user.second_factor_refused" | "user.stepped_up" | "user.step_up_refused" | "user.factor_added" | "user.factor_removed" | "user.recovery_code_used" | "user.recovery_codes_renewed" | "user.factors_reset" | "user.email_change_requested" | "user.email_changed" | "user.email_change_reverted" | "user.exported";
             /** @description The IPv4 address of the client, or its IPv6 address in the spelling of RFC 5952, if known. */
             ip: string | null;
             /** @description The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown. */
@@ -1233,7 +1233,7 @@ export interface components {
             roles: {
                 /** @enum {string} */
                 role: "USER" | "MODERATOR" | "ADMIN";
-                permissions: ("content:manage" | "users:read" | "profiles:moderate" | "users:suspend" | "users:activate" | "users:assign-role" | "users:revoke-sessions" | "users:reset-password" | "users:delete" | "audit:read" | "emails:read" | "emails:manage")[];
+                permissions: ("content:manage" | "users:read" | "profiles:moderate" | "users:suspend" | "users:activate" | "users:assign-role" | "users:revoke-sessions" | "users:reset-password" | "users:reset-factors" | "users:delete" | "audit:read" | "emails:read" | "emails:manage")[];
             }[];
         };
         Acceptance: {
@@ -1328,7 +1328,7 @@ export interface components {
              * @description For programs. The list is complete.
              * @enum {string}
              */
-            code: "malformed_json" | "invalid_link" | "invalid_credentials" | "invalid_token" | "invalid_refresh_token" | "refresh_token_reused" | "account_pending" | "account_suspended" | "wrong_password" | "insufficient_permission" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "last_admin" | "own_account" | "not_activated" | "user_suspended" | "not_suspended" | "email_suppressed" | "not_suppressed" | "body_too_large" | "unsupported_media_type" | "validation_failed" | "weak_password" | "rate_limited" | "internal_error" | "service_unavailable";
+            code: "malformed_json" | "invalid_link" | "invalid_setup" | "invalid_credentials" | "invalid_token" | "invalid_refresh_token" | "refresh_token_reused" | "invalid_factor_token" | "invalid_passkey" | "insufficient_user_authentication" | "second_factor_required" | "wrong_second_factor" | "factor_enrolment_required" | "wrong_mail_code" | "account_pending" | "account_suspended" | "wrong_password" | "insufficient_permission" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "last_admin" | "own_account" | "not_activated" | "user_suspended" | "not_suspended" | "email_suppressed" | "not_suppressed" | "passkey_exists" | "too_many" | "last_factor" | "email_recently_changed" | "body_too_large" | "unsupported_media_type" | "validation_failed" | "weak_password" | "rate_limited" | "internal_error" | "service_unavailable";
             /** @description The same as the header `X-Request-Id`. */
             request_id: string;
         };
@@ -1347,7 +1347,7 @@ export interface components {
              * @description For programs. The list is complete.
              * @enum {string}
              */
-            code: "malformed_json" | "invalid_link" | "invalid_credentials" | "invalid_token" | "invalid_refresh_token" | "refresh_token_reused" | "account_pending" | "account_suspended" | "wrong_password" | "insufficient_permission" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "last_admin" | "own_account" | "not_activated" | "user_suspended" | "not_suspended" | "email_suppressed" | "not_suppressed" | "body_too_large" | "unsupported_media_type" | "validation_failed" | "weak_password" | "rate_limited" | "internal_error" | "service_unavailable";
+            code: "malformed_json" | "invalid_link" | "invalid_setup" | "invalid_credentials" | "invalid_token" | "invalid_refresh_token" | "refresh_token_reused" | "invalid_factor_token" | "invalid_passkey" | "insufficient_user_authentication" | "second_factor_required" | "wrong_second_factor" | "factor_enrolment_required" | "wrong_mail_code" | "account_pending" | "account_suspended" | "wrong_password" | "insufficient_permission" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "last_admin" | "own_account" | "not_activated" | "user_suspended" | "not_suspended" | "email_suppressed" | "not_suppressed" | "passkey_exists" | "too_many" | "last_factor" | "email_recently_changed" | "body_too_large" | "unsupported_media_type" | "validation_failed" | "weak_password" | "rate_limited" | "internal_error" | "service_unavailable";
             /** @description The same as the header `X-Request-Id`. */
             request_id: string;
             errors: components["schemas"]["FieldError"][];
@@ -3582,7 +3582,7 @@ export interface operations {
                 /** @description Only events that affected this user. */
                 user_id?: string;
                 /** @description Only events of this type. */
-                type?: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted";
+                type?: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted" | "user.second_factor_refused" | "user.stepped_up" | "user.step_up_refused" | "user.factor_added" | "user.factor_removed" | "user.recovery_code_used" | "user.recovery_codes_renewed" | "user.factors_reset" | "user.email_change_requested" | "user.email_changed" | "user.email_change_reverted" | "user.exported";
                 /** @description The maximum number of items on a page. */
                 limit?: number;
                 /** @description `next_cursor` of the previous page, which had the same filters. */

@@ -1,10 +1,12 @@
 import * as z from 'zod/mini'
 import { type KeyRing, type SecretKey, type SigningKey, parseSecretKeys, parseSigningKeys } from '../crypto/keys.ts'
 import {
+  type SecondFactorRule,
   daysOr,
   daysRule,
   factor,
   flag,
+  host,
   mailbox,
   minLength,
   onOrOff,
@@ -12,6 +14,7 @@ import {
   origin,
   origins,
   ownOrigins,
+  secondFactorRule,
   secureUrl,
   siteKey,
   supportUrl,
@@ -57,6 +60,10 @@ export interface Config {
   pwnedPasswordsUrl: string | null
   /** Whether a password is refused when the service does not answer. */
   requiresBreachCheck: boolean
+  /** Whose accounts must have a second factor. `null` when the variable is not set: nobody's, and `/readyz` warns. */
+  secondFactor: SecondFactorRule | null
+  /** The RP ID of passkeys (WebAuthn §4): a host. */
+  rpId: string
 }
 
 /** Settings that must not appear in logs, emails or answers. A separate type, so that they are never logged with the rest. */
@@ -64,6 +71,8 @@ export interface Secrets {
   signingKeys: KeyRing<SigningKey>
   tokenKeys: KeyRing<SecretKey>
   peppers: KeyRing<SecretKey>
+  /** Seal what has to be read back, and bind second factors to their accounts. */
+  dataKeys: KeyRing<SecretKey>
   resendApiKey: string
   /** `null` when nobody has to solve a challenge. */
   turnstileSecret: string | null
@@ -138,6 +147,7 @@ function variables(isDevelopment: boolean, hasArchive: boolean) {
       CEILING_FACTOR: variable('must be a whole number from 1 to 1000', factor),
       TOKEN_KEYS: required('cannot be read', parseSecretKeys),
       PASSWORD_PEPPER: required('cannot be read', parseSecretKeys),
+      DATA_KEYS: required('cannot be read', parseSecretKeys),
       SIGNING_KEYS: required('cannot be read', parseSigningKeys),
       RESEND_API_KEY: required('', String),
       RESEND_WEBHOOK_SECRET: variable(
@@ -147,6 +157,8 @@ function variables(isDevelopment: boolean, hasArchive: boolean) {
       TURNSTILE_SITE_KEY: variable('must be a site key as Cloudflare shows it, or empty', orNull(siteKey)),
       TURNSTILE_SECRET: variable('', orNull(String)),
       MAINTENANCE: variable('must be "true" or "false"', flag),
+      SECOND_FACTOR: variable('must be "optional", "staff" or "all"', orNull(secondFactorRule)),
+      WEBAUTHN_RP_ID: variable('must be a host, such as example.com, or empty', orNull(host)),
       AUDIENCE: required('', String),
       PRODUCT_NAME: required('', String),
     })
@@ -207,11 +219,14 @@ async function interpret(env: Env): Promise<Settings> {
       ceilingFactor: data.CEILING_FACTOR,
       pwnedPasswordsUrl: data.PWNED_PASSWORDS_URL,
       requiresBreachCheck: data.PWNED_PASSWORDS_REQUIRED,
+      secondFactor: data.SECOND_FACTOR,
+      rpId: data.WEBAUTHN_RP_ID ?? new URL(data.PUBLIC_URL).hostname,
     },
     secrets: {
       signingKeys: data.SIGNING_KEYS,
       tokenKeys: data.TOKEN_KEYS,
       peppers: data.PASSWORD_PEPPER,
+      dataKeys: data.DATA_KEYS,
       resendApiKey: data.RESEND_API_KEY,
       turnstileSecret: data.TURNSTILE_SECRET,
       resendWebhookKey: data.RESEND_WEBHOOK_SECRET,

@@ -101,3 +101,15 @@ export function onOrOff(text: string, isDevelopment: boolean): boolean | undefin
   if (word === 'on') return true
   return word === 'off' && isDevelopment ? false : undefined
 }
+
+/** Whose accounts must have a second factor: nobody's, those of MODERATOR and ADMIN, or everybody's. */
+export type SecondFactorRule = 'optional' | 'staff' | 'all'
+
+export function secondFactorRule(text: string): SecondFactorRule | undefined {
+  return text === 'optional' || text === 'staff' || text === 'all' ? text : undefined
+}
+
+/** A host name as URLs spell it, without a port. */
+export function host(text: string): string | undefined {
+  return URL.parse(`https://${text}`)?.hostname === text ? text : undefined
+}

@@ -280,6 +280,7 @@ describe('GET /roles', () => {
       'users:assign-role',
       'users:revoke-sessions',
       'users:reset-password',
+      'users:reset-factors',
       'users:delete',
       'audit:read',
       'emails:read',

@@ -360,6 +360,7 @@ describe('the tokens', () => {
       'users:delete',
       'users:read',
       'users:reset-password',
+      'users:reset-factors',
       'users:revoke-sessions',
       'users:suspend',
     ])

@@ -173,6 +173,7 @@ describe('the table of roles', () => {
       'users:assign-role',
       'users:revoke-sessions',
       'users:reset-password',
+      'users:reset-factors',
       'users:delete',
       'audit:read',
       'emails:read',

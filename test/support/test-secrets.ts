@@ -17,5 +17,8 @@ export const testSecrets = {
   PASSWORD_PEPPER: JSON.stringify({
     keys: [{ kty: 'oct', kid: 'test-pepper', k: 'cGVwcGVyLXBlcHBlci1wZXBwZXItcGVwcGVyLXBlcHBlcg' }],
   }),
+  DATA_KEYS: JSON.stringify({
+    keys: [{ kty: 'oct', kid: 'test-data', k: 'ZGF0YS1kYXRhLWRhdGEtZGF0YS1kYXRhLWRhdGEtMzI' }],
+  }),
   RESEND_API_KEY: 're_test',
 }

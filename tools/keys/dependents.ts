@@ -3,7 +3,7 @@ import { accessTokenSeconds, refreshTokenSeconds } from '../../src/config/policy
 import { hourMs } from '../../src/durations.ts'
 import { type SetName, type StoredKey, minuteOf } from './key-set.ts'
 
-const neededSeconds: Record<Exclude<SetName, 'PASSWORD_PEPPER'>, number> = {
+const neededSeconds: Record<Exclude<SetName, 'PASSWORD_PEPPER' | 'DATA_KEYS'>, number> = {
   SIGNING_KEYS: accessTokenSeconds,
   // Each refresh signs with the active key, so only sessions that idle up to their limit still need an old one.
   TOKEN_KEYS: refreshTokenSeconds,
@@ -16,6 +16,7 @@ const loss: Record<SetName, string> = {
     'Refresh tokens, activation links and reset links that it signed become invalid: clients that have not refreshed since are signed out. Devices with its device token are no longer recognized.',
   PASSWORD_PEPPER:
     'Passwords hashed with it never match again: users who have not signed in since need a reset by email, and pending registrations cannot be activated.',
+  DATA_KEYS: 'Second factors made under it stop working: their owners need a reset of their factors by an ADMIN.',
 }
 
 const archiveNote =
@@ -35,6 +36,7 @@ export function describeRetirement(name: SetName, key: StoredKey, localState: st
       loss[name],
     ]
   }
+  if (name === 'DATA_KEYS') return [loss[name]]
   const needed = neededUntil(name, key)
   if (needed !== undefined && needed <= now.getTime()) {
     const isBeforeSeal = name === 'SIGNING_KEYS' && now.getTime() < needed + hourMs
@@ -47,9 +49,9 @@ export function describeRetirement(name: SetName, key: StoredKey, localState: st
   return [until, ...(name === 'SIGNING_KEYS' ? [archiveNote] : []), loss[name]]
 }
 
-/** When everything that a replaced key signed has expired. `undefined` for a pepper and for a key that was not replaced. */
+/** When everything that a replaced key signed has expired. `undefined` for a pepper, a data key and for a key that was not replaced. */
 export function neededUntil(name: SetName, { replaced }: StoredKey): number | undefined {
-  if (name === 'PASSWORD_PEPPER' || replaced === undefined) return undefined
+  if (name === 'PASSWORD_PEPPER' || name === 'DATA_KEYS' || replaced === undefined) return undefined
   return Date.parse(replaced) + neededSeconds[name] * 1000
 }
 

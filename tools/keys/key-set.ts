@@ -1,7 +1,7 @@
 /** Key sets and the changes that an operator makes to them. The first key of a set is active; all keys verify. */
 import { Stop } from '../command.ts'
 
-export const setNames = ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER'] as const
+export const setNames = ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER', 'DATA_KEYS'] as const
 export type SetName = (typeof setNames)[number]
 
 /** A private or symmetric JWK. The service ignores unknown members, so two of our own record what happened to the key. */

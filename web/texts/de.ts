@@ -1,5 +1,6 @@
 import { productName } from '../settings.ts'
 import type { Texts } from './en.ts'
+import { events } from './events/de.ts'
 import { refusals } from './refusals/de.ts'
 
 export const de: Texts = {
@@ -153,31 +154,7 @@ export const de: Texts = {
     title: 'Kontoaktivität',
     more: 'Mehr anzeigen',
     byAdministrator: 'durch einen Administrator',
-    types: {
-      'user.registered': 'Jemand hat sich mit Ihrer E-Mail-Adresse registriert',
-      'user.activation_requested': 'Eine Aktivierungs-E-Mail wurde angefordert',
-      'user.activated': 'Ihr Konto wurde aktiviert',
-      'user.activation_refused': 'Bei der Aktivierung wurde ein falsches Passwort eingegeben',
-      'user.signed_in': 'Sie haben sich angemeldet',
-      'user.sign_in_refused': 'Ein Anmeldeversuch ist fehlgeschlagen',
-      'user.password_changed': 'Ihr Passwort wurde geändert',
-      'user.password_change_refused': 'Ein Versuch, Ihr Passwort zu ändern, ist fehlgeschlagen',
-      'user.password_reset_requested': 'Das Zurücksetzen Ihres Passworts wurde angefordert',
-      'user.password_reset': 'Ihr Passwort wurde per E-Mail zurückgesetzt',
-      'user.profile_updated': 'Ihr Profil wurde geändert',
-      'user.role_changed': 'Ihre Rolle wurde geändert',
-      'user.suspended': 'Ihr Konto wurde gesperrt',
-      'user.reinstated': 'Ihr Konto wurde entsperrt',
-      'user.deleted': 'Ihr Konto wurde gelöscht',
-      'user.deletion_refused': 'Ein Versuch, Ihr Konto zu löschen, ist fehlgeschlagen',
-      'user.expired': 'Ihr Konto wurde entfernt, weil es nie aktiviert wurde',
-      'session.ended': 'Sie wurden auf einem oder mehreren Geräten abgemeldet',
-      'session.refresh_repeated': 'Anmeldung ein zweites Mal aus einem anderen Netz verlängert',
-      'session.reuse_detected': 'Eine Sitzung wurde beendet, weil sie möglicherweise gestohlen wurde',
-      'email.failed': 'Eine E-Mail an Sie konnte nicht gesendet werden',
-      'email.undeliverable': 'E-Mails an Ihre Adresse sind nicht zustellbar',
-      'email.suppression_lifted': 'An Ihre Adresse werden wieder E-Mails gesendet',
-    },
+    types: events,
   },
   deletion: {
     title: 'Konto löschen',

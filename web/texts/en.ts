@@ -1,5 +1,6 @@
 /** Every text of the pages, apart from the console's. The compiler checks that the other languages have the same keys. */
 import { productName } from '../settings.ts'
+import { events } from './events/en.ts'
 import { refusals } from './refusals/en.ts'
 
 export const en = {
@@ -151,31 +152,7 @@ export const en = {
     title: 'Account activity',
     more: 'Show more',
     byAdministrator: 'by an administrator',
-    types: {
-      'user.registered': 'Someone signed up with your email address',
-      'user.activation_requested': 'An activation email was requested',
-      'user.activated': 'Your account was activated',
-      'user.activation_refused': 'A wrong password was entered to activate your account',
-      'user.signed_in': 'You signed in',
-      'user.sign_in_refused': 'A sign-in attempt failed',
-      'user.password_changed': 'Your password was changed',
-      'user.password_change_refused': 'An attempt to change your password failed',
-      'user.password_reset_requested': 'A password reset was requested',
-      'user.password_reset': 'Your password was reset by email',
-      'user.profile_updated': 'Your profile was changed',
-      'user.role_changed': 'Your role was changed',
-      'user.suspended': 'Your account was suspended',
-      'user.reinstated': 'Your account was reinstated',
-      'user.deleted': 'Your account was deleted',
-      'user.deletion_refused': 'An attempt to delete your account failed',
-      'user.expired': 'Your account was removed because it was never activated',
-      'session.ended': 'You were signed out on one or more devices',
-      'session.refresh_repeated': 'Sign-in renewed a second time from another network',
-      'session.reuse_detected': 'A session was ended because it may have been stolen',
-      'email.failed': 'An email to you could not be sent',
-      'email.undeliverable': 'Emails to your address cannot be delivered',
-      'email.suppression_lifted': 'Emails are sent to your address again',
-    },
+    types: events,
   },
   deletion: {
     title: 'Delete your account',

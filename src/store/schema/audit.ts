@@ -29,6 +29,18 @@ export const auditCodes = {
   'email.failed': 21,
   'email.undeliverable': 22,
   'email.suppression_lifted': 23,
+  'user.second_factor_refused': 24,
+  'user.stepped_up': 25,
+  'user.step_up_refused': 26,
+  'user.factor_added': 27,
+  'user.factor_removed': 28,
+  'user.recovery_code_used': 29,
+  'user.recovery_codes_renewed': 30,
+  'user.factors_reset': 31,
+  'user.email_change_requested': 32,
+  'user.email_changed': 33,
+  'user.email_change_reverted': 34,
+  'user.exported': 35,
 } as const
 
 export type AuditType = keyof typeof auditCodes

@@ -12,6 +12,22 @@ export const refusals: Refusals = {
       'Dieses Konto ist noch nicht aktiviert. Öffnen Sie den Link in der E-Mail, die Sie nach der Registrierung erhalten haben.',
     account_suspended: 'Dieses Konto ist gesperrt. Den Grund finden Sie in der E-Mail, die wir Ihnen geschickt haben.',
     wrong_password: 'Das Passwort ist falsch.',
+    invalid_setup: 'Diese Einrichtung ist abgelaufen. Beginnen Sie noch einmal.',
+    invalid_factor_token:
+      'Diese Anmeldung hat zu lange gedauert oder ist schon abgeschlossen. Melden Sie sich noch einmal an.',
+    invalid_passkey:
+      'Der Passkey wurde nicht angenommen. Versuchen Sie es noch einmal oder wählen Sie einen anderen Weg.',
+    insufficient_user_authentication: 'Bestätigen Sie, dass Sie es sind, und versuchen Sie es noch einmal.',
+    second_factor_required: 'Dieses Konto verlangt zusätzlich einen Passkey oder einen Code.',
+    wrong_second_factor: 'Das stimmt nicht. Prüfen Sie es und versuchen Sie es noch einmal.',
+    factor_enrolment_required:
+      'Ihr Konto braucht einen zweiten Faktor. Fügen Sie zuerst einen Passkey oder eine Authenticator-App hinzu.',
+    wrong_mail_code: 'Der Code aus der E-Mail ist falsch oder abgelaufen.',
+    passkey_exists: 'Dieser Passkey ist schon hinzugefügt.',
+    too_many: 'Mehr sind nicht möglich. Entfernen Sie zuerst einen.',
+    last_factor: 'Ihr Konto braucht einen zweiten Faktor. Fügen Sie einen anderen hinzu, bevor Sie diesen entfernen.',
+    email_recently_changed:
+      'Die E-Mail-Adresse wurde vor Kurzem geändert. Warten Sie drei Tage bis zur nächsten Änderung.',
     insufficient_permission: 'Dazu fehlt Ihnen die Berechtigung.',
     origin_not_allowed:
       'Unter dieser Adresse funktioniert das nicht. Öffnen Sie die Seite unter ihrer eigenen Adresse und versuchen Sie es noch einmal.',
