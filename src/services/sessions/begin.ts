@@ -19,6 +19,7 @@ import {
   oldestBeyond,
 } from '../../store/sessions.ts'
 import { listUserAgent, newUserAgentNumber, takeUserAgentPlace, userAgentNumber } from '../../store/user-agents.ts'
+import { passwordIdOf } from '../../store/user-conditions.ts'
 import { type UserChanges, selectUser, updateUser } from '../../store/users.ts'
 import { auditEvent, condense } from '../audit/trail.ts'
 import { announceEmail } from '../mail/outbox.ts'
@@ -30,20 +31,35 @@ import { revoke } from './revocation.ts'
 import { type SignInTokens, issueTokens, sessionLifetime } from './tokens.ts'
 
 /** How the user proved who they are. Each method of signing in is a member of this union. */
-export type Proof = PasswordProof
+export type Proof = PasswordProof | SecondFactorProof | PasskeyProof
 
-export interface PasswordProof {
-  method: 'password'
+interface DeviceProof {
   /** The password that was verified, see `passwordIdOf`. */
   passwordId: string
   /** `undefined` for a device that is not known. */
   device: Device | undefined
+}
+
+export interface PasswordProof extends DeviceProof {
+  method: 'password'
   /** Where the attempt was counted; its series ends. */
   budget: string
 }
 
+/** The password, and then another factor. */
+export interface SecondFactorProof extends DeviceProof {
+  method: 'second_factor'
+  /** What both have shown (RFC 8176). */
+  amr: readonly string[]
+}
+
+/** A passkey that verified its user. The password plays no part, and its series of wrong tries goes on. */
+export interface PasskeyProof {
+  method: 'passkey'
+}
+
 export interface SessionStart {
-  user: Pick<User, 'id' | 'email'>
+  user: Pick<User, 'id' | 'email' | 'passwordId'>
   /** Both by `prepareSession`. The event guards every other statement. */
   event: AuditEvent
   session: PreparedSession
@@ -53,12 +69,12 @@ export interface SessionStart {
   /** Written to the user along with the time of this sign-in. */
   changes: UserChanges
   /** The email about it, and the statement that stores it if it is due. */
-  email: { row: NewEmail; insert: ReturnType<typeof insertEmail> }
+  email?: { row: NewEmail; insert: ReturnType<typeof insertEmail> }
   /** What else the caller writes, guarded by the event. */
   statements?: Statements
 }
 
-type PreparedSession = Omit<NewSession, 'deviceId'>
+type PreparedSession = Omit<NewSession, 'deviceId' | 'amr'>
 
 /** How a sign-in went when it was not refused. Callers switch over `kind`: a sign-in may need a second step. */
 export type SignInOutcome = SignedIn
@@ -87,7 +103,6 @@ export async function prepareSession(ctx: Ctx, userId: string, type: 'user.signe
     firstGeneration: null,
     settledGeneration: null,
     authenticatedAt: null,
-    amr: null,
     ...origin,
     userAgentId: userAgentNumber(userAgent),
     repeatedGeneration: null,
@@ -105,19 +120,21 @@ export async function prepareSession(ctx: Ctx, userId: string, type: 'user.signe
 /**
  * Starts a session: the end of every way to sign in. One batch records the event, stores the email and the session, ends
  * the earlier session of the same device and the oldest one beyond the limit, writes the time of the sign-in, ends the
- * series of wrong passwords, and makes the first ADMIN. The caller's statements and the email come before the session,
- * because a session from the same place would hide that the place is new.
+ * series of wrong passwords after a password, and makes the first ADMIN. The caller's statements and the email come before
+ * the session, because a session from the same place would hide that the place is new.
  */
 export async function beginSession(ctx: Ctx, start: SessionStart): Promise<SignedIn | RefusedMeanwhile> {
   const { user, event, proof, email } = start
   const { userAgent } = event
   const ifDone = happened(event.id)
-  const device = proof.device ?? newDevice(proof.passwordId)
-  const session = { ...start.session, deviceId: device.id }
+  const { passwordId, device: known } =
+    'device' in proof ? proof : { passwordId: passwordIdOf(user), device: undefined }
+  const device = known ?? newDevice(passwordId)
+  const session = { ...start.session, deviceId: device.id, amr: amrOf(proof) }
   const place = userAgentPlace(ctx, user.id, event.id)
   const decided = {
     ...event,
-    ...(proof.device && describeReplacement(session, event.at)),
+    ...(known && describeReplacement(session, event.at)),
     userAgentId: newUserAgentNumber(userAgent, hasPlace(place)),
   }
   const eviction = limitSessions(ctx, user.id, event.id)
@@ -126,27 +143,39 @@ export async function beginSession(ctx: Ctx, start: SessionStart): Promise<Signe
     {
       place: userAgent === null ? undefined : takeUserAgentPlace(ctx.db, userAgent, place, maxUserAgents, start.guard),
     },
-    { decided: insertAuditEvent(ctx.db, decided, start.guard), email: email.insert },
+    { decided: insertAuditEvent(ctx.db, decided, start.guard), email: email?.insert },
     start.statements ?? {},
     { userAgent: userAgent === null ? undefined : listUserAgent(ctx.db, userAgent, event.id, event.at) },
     { session: insertSession(ctx.db, session, ifDone) },
-    { replaced: proof.device && deleteEarlierOfDevice(ctx.db, session, ifDone) },
+    { replaced: known && deleteEarlierOfDevice(ctx.db, session, ifDone) },
     eviction.statements,
     {
       user: updateUser(ctx.db, user.id, { ...start.changes, lastLoginAt: event.at }, ifDone),
       current: selectUser(ctx.db, user.id),
-      series: deleteAttempts(ctx.db, proof.budget, ifDone),
+      series: proof.method === 'password' ? deleteAttempts(ctx.db, proof.budget, ifDone) : undefined,
     },
     promoteFirstAdmin(ctx, user, event.id),
-    condense(ctx, [event, eviction.event], emailIsStored(email.row.id)),
+    condense(ctx, [event, eviction.event], email && emailIsStored(email.row.id)),
   )
   const [[stored], [signedIn]] = [rows.session, rows.user]
   if (!stored || !signedIn) return { kind: 'refused_meanwhile', current: rows.current[0] }
   revoke(ctx, [...rows.replaced, ...rows.evicted])
-  if (rows.email.length > 0) announceEmail(ctx, email.row)
+  if (email && rows.email.length > 0) announceEmail(ctx, email.row)
   const tokens = await issueTokens(ctx, rows.promoted[0] ?? signedIn, stored)
   const deviceToken = await issueDeviceToken(ctx, user.email, device)
   return { kind: 'signed_in', tokens: { ...tokens, deviceToken } }
+}
+
+/** `null`, which stands for the password alone, keeps the row short. */
+function amrOf(proof: Proof): string[] | null {
+  switch (proof.method) {
+    case 'password':
+      return null
+    case 'second_factor':
+      return [...proof.amr]
+    case 'passkey':
+      return ['pop', 'user', 'mfa']
+  }
 }
 
 /** Ends the oldest session if the user has too many. */
