@@ -151,7 +151,7 @@ function algorithmOf(key: Key): string {
 const hmacKeys = new WeakMap<SecretKey, CryptoKey>()
 
 /** Imports a secret at its first use. jose would import the bytes at every use. */
-async function hmacKeyOf(secret: SecretKey): Promise<CryptoKey> {
+export async function hmacKeyOf(secret: SecretKey): Promise<CryptoKey> {
   const known = hmacKeys.get(secret)
   if (known) return known
   const algorithm = { name: 'HMAC', hash: 'SHA-256' }

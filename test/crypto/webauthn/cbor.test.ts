@@ -1,0 +1,205 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { decodeCborMap, readCbor } from '../../../src/crypto/webauthn/cbor.ts'
+import { importCoseKey } from '../../../src/crypto/webauthn/cose-key.ts'
+import { rawSignatureOf } from '../../../src/crypto/webauthn/der-signature.ts'
+import { type Cbor, encodeCbor, fromHex } from '../../support/authenticator.ts'
+
+const simple = fc.oneof(
+  fc.maxSafeInteger().filter((number) => Math.abs(number) < 2 ** 32),
+  fc.string(),
+  fc.boolean(),
+  fc.constant(null),
+  fc.uint8Array().map((bytes) => new Uint8Array(bytes)),
+)
+const key = fc.oneof(fc.integer(), fc.string())
+const { value: anything } = fc.letrec<{ value: Cbor }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 4, withCrossShrink: true },
+    simple,
+    fc.array(tie('value'), { maxLength: 4 }),
+    fc.array(fc.tuple(key, tie('value')), { maxLength: 4 }).map((entries) => new Map(entries)),
+  ),
+}))
+
+describe('CBOR', () => {
+  it('reads what the test authenticator writes', () => {
+    fc.assert(
+      fc.property(anything, (value) => {
+        const bytes = encodeCbor(value)
+        expect(readCbor(bytes)).toEqual({ value, end: bytes.length })
+      }),
+    )
+  })
+
+  it.each([
+    ['nothing', ''],
+    ['an array of indefinite length', '9f01ff'],
+    ['a map of indefinite length', 'bf616101ff'],
+    ['a string of indefinite length', '7f6161ff'],
+    ['bytes of indefinite length', '5f4101ff'],
+    ['a break alone', 'ff'],
+    ['a tag', 'c11a514b67b0'],
+    ['a half float', 'f93c00'],
+    ['a float', 'fa47c35000'],
+    ['a double', 'fb3ff199999999999a'],
+    ['undefined', 'f7'],
+    ['an unassigned simple value', 'f0'],
+    ['a reserved length', '1c'],
+    ['a number beyond 2^53', '1b0020000000000000'],
+    ['a string longer than the bytes', '6461'],
+    ['an array longer than the bytes', '9b000fffffffffffff'],
+    ['a map longer than the bytes', 'bb000fffffffffffff'],
+    ['a string that is no UTF-8', '61ff'],
+    ['a key twice', 'a201020103'],
+    ['a key in two spellings', 'a20102180103'],
+    ['bytes as a key', 'a1410102'],
+    ['an array as a key', 'a18002'],
+    ['ten arrays in each other', '81818181818181818181'],
+  ])('is refused: %s', (_, hex) => {
+    expect(() => readCbor(fromHex(hex))).toThrow()
+  })
+
+  it('is refused when bytes are left over, or when it is no map', () => {
+    expect(decodeCborMap(fromHex('a10102'))).toEqual(new Map([[1, 2]]))
+    expect(() => decodeCborMap(fromHex('a1010200'))).toThrow()
+    expect(() => decodeCborMap(fromHex('820102'))).toThrow()
+  })
+
+  it('ends for any bytes, in a value or an error', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+        try {
+          return readCbor(new Uint8Array(bytes)).end <= bytes.length
+        } catch (error) {
+          return error instanceof Error
+        }
+      }),
+      { numRuns: 2000 },
+    )
+  })
+})
+
+describe('a COSE key', () => {
+  const x = fromHex('5903adb6e8e7f7b4fdd7a0a7d3ca4ed7b9f5e1e51d3a1a6b2f9d6c6f6f6f6f6f')
+  const rsa = (n: Uint8Array<ArrayBuffer>, e = fromHex('010001')) =>
+    encodeCbor(
+      new Map<number, Cbor>([
+        [1, 3],
+        [3, -257],
+        [-1, n],
+        [-2, e],
+      ]),
+    )
+  const modulus = (bytes: number, first = 0xc1) => new Uint8Array(bytes).fill(0xab).fill(first, 0, 1)
+
+  it.each<[string, Uint8Array<ArrayBuffer>]>([
+    ['of RSA with 2,047 bits', rsa(modulus(256, 0x7f))],
+    ['of RSA with 1,024 bits', rsa(modulus(128))],
+    ['of RSA with 1,024 bits behind zeros', rsa(new Uint8Array([...new Uint8Array(129), ...modulus(128)]))],
+    ['of RSA with 4,104 bits', rsa(modulus(513))],
+    ['of RSA with the exponent 3', rsa(modulus(256), fromHex('03'))],
+    ['of RSA with a long exponent', rsa(modulus(256), fromHex('0100000001'))],
+    [
+      'of P-256 with a point that is not on the curve',
+      encodeCbor(
+        new Map<number, Cbor>([
+          [1, 2],
+          [3, -7],
+          [-1, 1],
+          [-2, x],
+          [-3, x],
+        ]),
+      ),
+    ],
+    [
+      'of P-256 with a compressed point',
+      encodeCbor(
+        new Map<number, Cbor>([
+          [1, 2],
+          [3, -7],
+          [-1, 1],
+          [-2, x],
+          [-3, true],
+        ]),
+      ),
+    ],
+    [
+      'of P-384',
+      encodeCbor(
+        new Map<number, Cbor>([
+          [1, 2],
+          [3, -7],
+          [-1, 2],
+          [-2, x],
+          [-3, x],
+        ]),
+      ),
+    ],
+    [
+      'of Ed25519 with a short x',
+      encodeCbor(
+        new Map<number, Cbor>([
+          [1, 1],
+          [3, -8],
+          [-1, 6],
+          [-2, x.slice(1)],
+        ]),
+      ),
+    ],
+    [
+      'of Ed448',
+      encodeCbor(
+        new Map<number, Cbor>([
+          [1, 1],
+          [3, -8],
+          [-1, 7],
+          [-2, x],
+        ]),
+      ),
+    ],
+    [
+      'without an algorithm',
+      encodeCbor(
+        new Map<number, Cbor>([
+          [1, 1],
+          [-1, 6],
+          [-2, x],
+        ]),
+      ),
+    ],
+  ])('is refused: one %s', async (_, bytes) => {
+    await expect(importCoseKey(bytes)).rejects.toThrow()
+  })
+
+  it('may be of RSA with 2,048 to 4,096 bits', async () => {
+    expect((await importCoseKey(rsa(modulus(256, 0x80)))).algorithm).toBe(-257)
+    expect((await importCoseKey(rsa(modulus(512)))).algorithm).toBe(-257)
+  })
+})
+
+describe('a DER signature', () => {
+  const number = fc.uint8Array({ minLength: 32, maxLength: 32 }).filter((bytes) => bytes.some((byte) => byte > 0))
+
+  it('gives r and s back, and has one spelling', () => {
+    fc.assert(
+      fc.property(number, number, (r, s) => {
+        const der = derOf(r, s)
+        expect(rawSignatureOf(der)).toEqual(new Uint8Array([...r, ...s]))
+        for (let place = 0; place <= der.length; place++) {
+          expect(() => rawSignatureOf(new Uint8Array([...der.slice(0, place), 0, ...der.slice(place)]))).toThrow()
+          if (place < der.length) expect(() => rawSignatureOf(new Uint8Array([...der].toSpliced(place, 1)))).toThrow()
+        }
+      }),
+    )
+  })
+
+  function derOf(r: Uint8Array, s: Uint8Array): Uint8Array<ArrayBuffer> {
+    const parts = [r, s].flatMap((bytes) => {
+      const short = [...bytes].slice(bytes.findIndex((byte) => byte > 0))
+      const content = short[0]! > 127 ? [0, ...short] : short
+      return [2, content.length, ...content]
+    })
+    return new Uint8Array([48, parts.length, ...parts])
+  }
+})
