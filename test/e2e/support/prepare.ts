@@ -13,9 +13,15 @@ import { projectRoot } from '../../../tools/wrangler.ts'
 
 const variable = 'PREPARED_STATE_DIR'
 
+/** Node 24 runs no test after a setup that failed, prints nothing and exits with 0. */
 export async function globalSetup(): Promise<void> {
-  const [stateDir] = await Promise.all([migratedState(), buildPages()])
-  process.env[variable] = stateDir
+  try {
+    const [stateDir] = await Promise.all([migratedState(), buildPages()])
+    process.env[variable] = stateDir
+  } catch (error) {
+    console.error(error)
+    process.exit(1)
+  }
 }
 
 export async function globalTeardown(): Promise<void> {
