@@ -44,7 +44,7 @@ export function runService(): RunningService {
     },
     async visit(tour, options = {}) {
       const context = await browser.newContext({ baseURL: server.origin, ...options })
-      context.setDefaultTimeout(10_000)
+      context.setDefaultTimeout(20_000)
       const complaints = watch(context, server.origin)
       try {
         await tour(new Visitor(await context.newPage()), context)
