@@ -32,6 +32,7 @@ CREATE TABLE `passkeys` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `passkeys_credential` ON `passkeys` (`credential_id`);--> statement-breakpoint
 CREATE INDEX `passkeys_user` ON `passkeys` (`user_id`);--> statement-breakpoint
+CREATE INDEX `passkeys_rp` ON `passkeys` (`rp_id`);--> statement-breakpoint
 CREATE TABLE `recovery_codes` (
 	`user_id` blob NOT NULL,
 	`digest` text NOT NULL,

@@ -8,6 +8,7 @@ export const logEvents = [
   'lock_out.refused',
   'readiness.failed',
   'schema.behind',
+  'passkeys.unusable',
   'gauge',
   'config.invalid',
   'replica.failed',

@@ -53,10 +53,13 @@ describe('a configuration', () => {
       ceilingFactor: 1,
       pwnedPasswordsUrl: null,
       requiresBreachCheck: false,
+      secondFactor: 'optional',
+      rpId: 'accounts.example.com',
     })
     expect(secrets.signingKeys.map(({ kid }) => kid)).toEqual(['test-signing'])
     expect(secrets.tokenKeys.map(({ kid }) => kid)).toEqual(['test-token'])
     expect(secrets.peppers.map(({ kid }) => kid)).toEqual(['test-pepper'])
+    expect(secrets.dataKeys.map(({ kid }) => kid)).toEqual(['test-data'])
     expect(secrets.resendApiKey).toBe('re_test')
   })
 
@@ -115,6 +118,15 @@ describe('a configuration', () => {
       value: 'https://help.example.com/contact?from=mail',
       expected: { supportUrl: 'https://help.example.com/contact?from=mail' },
     },
+    { name: 'SECOND_FACTOR', value: undefined, expected: { secondFactor: null } },
+    { name: 'SECOND_FACTOR', value: '', expected: { secondFactor: null } },
+    { name: 'SECOND_FACTOR', value: 'staff', expected: { secondFactor: 'staff' } },
+    { name: 'SECOND_FACTOR', value: ' all ', expected: { secondFactor: 'all' } },
+    { name: 'WEBAUTHN_RP_ID', value: '', expected: { rpId: 'accounts.example.com' } },
+    { name: 'WEBAUTHN_RP_ID', value: 'accounts.example.com', expected: { rpId: 'accounts.example.com' } },
+    { name: 'WEBAUTHN_RP_ID', value: 'example.com', expected: { rpId: 'example.com' } },
+    { name: 'PUBLIC_URL', value: 'http://localhost:8787', expected: { rpId: 'localhost' } },
+    { name: 'PUBLIC_URL', value: 'https://accounts.example.com:8443', expected: { rpId: 'accounts.example.com' } },
     { name: 'AUDIENCE', value: ' https://api.example.com ', expected: { audience: 'https://api.example.com' } },
     { name: 'ENVIRONMENT', value: undefined, expected: { isDevelopment: false } },
     { name: 'ENVIRONMENT', value: 'Development', expected: { isDevelopment: false } },
@@ -184,6 +196,7 @@ describe('the report of an invalid configuration', () => {
     'MAIL_FROM',
     'TOKEN_KEYS',
     'PASSWORD_PEPPER',
+    'DATA_KEYS',
     'SIGNING_KEYS',
     'RESEND_API_KEY',
     'AUDIENCE',
@@ -281,6 +294,13 @@ describe('the report of an invalid configuration', () => {
       value: jwks({ kty: 'oct', kid: 'p', k: 'c2hvcnQ' }),
       problem: 'key "p" is shorter than 32 bytes',
     },
+    {
+      name: 'DATA_KEYS',
+      value: jwks({ kty: 'oct', kid: 'd', k: 'c2hvcnQ' }),
+      problem: 'key "d" is shorter than 32 bytes',
+    },
+    { name: 'SECOND_FACTOR', value: 'Staff', problem: 'must be "optional", "staff" or "all"' },
+    { name: 'SECOND_FACTOR', value: true, problem: 'must be "optional", "staff" or "all"' },
     { name: 'SIGNING_KEYS', value: '[]', problem: 'is not a JWK Set ({"keys":[…]})' },
     {
       name: 'SIGNING_KEYS',
@@ -297,6 +317,31 @@ describe('the report of an invalid configuration', () => {
         'AUDIENCE must not be the same as PUBLIC_URL',
       ])
     }
+  })
+
+  const notAHost = 'must be a host, such as example.com, or empty'
+  const notOurs = 'must be the host of PUBLIC_URL or a parent domain of it with a dot, because browsers refuse others'
+  it.each([
+    ...[
+      'https://example.com',
+      'example.com:443',
+      'example.com/',
+      'Example.com',
+      '*.example.com ex',
+      'a@example.com',
+    ].map((value) => ({ value, problem: notAHost })),
+    ...['com', 'ample.com', 'xaccounts.example.com', 'www.accounts.example.com', 'example.org'].map((value) => ({
+      value,
+      problem: notOurs,
+    })),
+  ])('names an RP ID that browsers would refuse: $value', async ({ value, problem }) => {
+    expect(await problemsOf({ WEBAUTHN_RP_ID: value })).toEqual([`WEBAUTHN_RP_ID ${problem}`])
+  })
+
+  it('says nothing about an RP ID when PUBLIC_URL is the problem', async () => {
+    expect(await problemsOf({ WEBAUTHN_RP_ID: 'example.com', PUBLIC_URL: 'example.com' })).toEqual([
+      'PUBLIC_URL must be an https origin, such as https://accounts.example.com',
+    ])
   })
 
   it.each([

@@ -22,6 +22,7 @@ export default defineConfig(async () => ({
           RESEND_BASE_URL: 'https://resend.test',
           // Everybody in the tests has one address; what is about limits turns them on.
           RATE_LIMITS: 'off',
+          SECOND_FACTOR: 'optional',
           PWNED_PASSWORDS_URL: '',
           ...testSecrets,
           READ_REPLICAS: process.env['READ_REPLICAS'] ?? 'false',

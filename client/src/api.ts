@@ -1261,6 +1261,8 @@ export interface components {
             };
             /** @description When `d1` is `behind`: which ones. */
             missing_migrations?: string[];
+            /** @description What works and is not as it should be. `second_factor_unset`: the variable `SECOND_FACTOR` is not set. `foreign_passkeys`: some passkeys were made for another `WEBAUTHN_RP_ID` and cannot be used. */
+            warnings?: ("second_factor_unset" | "foreign_passkeys")[];
         };
         JsonWebKeySet: {
             keys: ({

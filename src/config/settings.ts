@@ -8,12 +8,14 @@ import {
   flag,
   host,
   mailbox,
+  mayBeRpIdOf,
   minLength,
   onOrOff,
   orNull,
   origin,
   origins,
   ownOrigins,
+  rpIdRule,
   secondFactorRule,
   secureUrl,
   siteKey,
@@ -177,6 +179,7 @@ function variables(isDevelopment: boolean, hasArchive: boolean) {
         path: ['TURNSTILE_SITE_KEY'],
         error: 'is not set, though there is a TURNSTILE_SECRET: the pages need both',
       }),
+      z.refine((all) => mayBeRpIdOf(all.PUBLIC_URL, all.WEBAUTHN_RP_ID), { path: ['WEBAUTHN_RP_ID'], error: rpIdRule }),
       // The audience of refresh tokens and links is the issuer, so access tokens need another one. Values that break their own
       // rules get here, too.
       z.refine((all) => all.AUDIENCE !== all.PUBLIC_URL || !URL.canParse(all.AUDIENCE), {

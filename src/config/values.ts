@@ -109,6 +109,20 @@ export function secondFactorRule(text: string): SecondFactorRule | undefined {
   return text === 'optional' || text === 'staff' || text === 'all' ? text : undefined
 }
 
+export const rpIdRule =
+  'must be the host of PUBLIC_URL or a parent domain of it with a dot, because browsers refuse others'
+
+/**
+ * Whether browsers let the pages of an origin use passkeys of this RP ID (WebAuthn §5.1.3): its host or a parent domain. They
+ * also refuse public suffixes with a dot, such as `co.uk`, which nothing here knows. Values that break their own rules, and
+ * no RP ID, are not judged.
+ */
+export function mayBeRpIdOf(publicUrl: string, rpId: string | null): boolean {
+  if (typeof rpId !== 'string' || !URL.canParse(publicUrl)) return true
+  const own = new URL(publicUrl).hostname
+  return own === rpId || (rpId.includes('.') && own.endsWith(`.${rpId}`))
+}
+
 /** A host name as URLs spell it, without a port. */
 export function host(text: string): string | undefined {
   return URL.parse(`https://${text}`)?.hostname === text ? text : undefined

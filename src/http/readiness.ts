@@ -1,6 +1,8 @@
-import { ConfigError, type Settings, readSettings } from '../config/settings.ts'
+import { type Config, ConfigError, type Settings, readSettings } from '../config/settings.ts'
 import { describeError, log } from '../log.ts'
 import { probeRoom } from '../store/capacity.ts'
+import { connect } from '../store/db.ts'
+import { hasForeignPasskeys, sayForeignPasskeys } from '../store/foreign-passkeys.ts'
 import { readSchemaState } from '../store/migrations.ts'
 import { type Fullness, fullnessOf } from '../store/room.ts'
 
@@ -16,7 +18,12 @@ export interface Readiness {
   checks: { config: Check; d1: DatabaseCheck; kv: Check }
   /** Only when there are any. */
   missing_migrations?: string[] | undefined
+  /** What works, and is not as it should be. Only when there is something. */
+  warnings?: Warning[] | undefined
 }
+
+/** `second_factor_unset`: nobody has decided who must have one. `foreign_passkeys`: some are bound to another RP ID. */
+type Warning = 'second_factor_unset' | 'foreign_passkeys'
 
 /** Sends each store the smallest possible query. Failures go to the log and not into the answer. */
 export async function checkStores(env: Env, now: Date): Promise<Readiness> {
@@ -30,11 +37,29 @@ export async function checkStores(env: Env, now: Date): Promise<Readiness> {
     check('kv', () => env.REVOCATIONS.get('readyz')),
   ])
   if (missing.length > 0) log('error', 'schema.behind', { missing, foreign })
-  const room = schema !== 'ok' ? schema : missing.length > 0 ? 'behind' : await checkRoom(env.DB, now)
-  const isReady = [config, room, kv].every((each) => each === 'ok')
-  const d1 = room === 'ok' ? fullnessOf(bytes ?? 0) : room
+  const isCurrent = schema === 'ok' && missing.length === 0
+  const room = isCurrent ? await checkRoom(env.DB, now) : schema === 'ok' ? 'behind' : schema
+  const passkeys = isCurrent && settings ? await checkPasskeys(env.DB, settings.config) : 'ok'
+  const database = room === 'ok' && passkeys === 'unavailable' ? passkeys : room
+  const isReady = [config, database, kv].every((each) => each === 'ok')
+  const d1 = database === 'ok' ? fullnessOf(bytes ?? 0) : database
   const status = settings?.config.isUnderMaintenance ? 'maintenance' : isReady ? 'ok' : 'unavailable'
-  return { status, checks: { config, d1, kv }, ...(missing.length > 0 && { missing_migrations: [...missing] }) }
+  const warnings: Warning[] = settings?.config.secondFactor === null ? ['second_factor_unset'] : []
+  if (passkeys === 'foreign') warnings.push('foreign_passkeys')
+  return {
+    status,
+    checks: { config, d1, kv },
+    ...(missing.length > 0 && { missing_migrations: [...missing] }),
+    ...(warnings.length > 0 && { warnings }),
+  }
+}
+
+async function checkPasskeys(database: D1Database, config: Config): Promise<Check | 'foreign'> {
+  let isForeign = false
+  const checked = await check('d1', async () => (isForeign = await hasForeignPasskeys(connect(database), config.rpId)))
+  if (!isForeign) return checked
+  sayForeignPasskeys(config)
+  return 'foreign'
 }
 
 /** Anybody may call `/readyz`, and the probe holds up other writes: it is made once a minute for each start of the Worker. */

@@ -4,12 +4,15 @@ import { uuidv7Floor } from '../crypto/random.ts'
 import { dayMs } from '../durations.ts'
 import { log } from '../log.ts'
 import { fullnessOf, maxDatabaseBytes } from '../store/room.ts'
+import { sayForeignPasskeys } from '../store/foreign-passkeys.ts'
 import { readGauge } from '../store/gauge.ts'
 
 /** Logs how full the database is, and how the outbox stands. It warns when somebody should look. */
 export async function gauge(ctx: Ctx): Promise<void> {
   const nowMs = ctx.now().getTime()
-  const found = await readGauge(ctx.db, new Date(nowMs - strandedMs), uuidv7Floor(new Date(nowMs - dayMs)))
+  const since = uuidv7Floor(new Date(nowMs - dayMs))
+  const found = await readGauge(ctx.db, new Date(nowMs - strandedMs), since, ctx.config.rpId)
+  if (found.foreign_passkeys === 1) sayForeignPasskeys(ctx.config)
   const percent = Math.round((found.bytes / maxDatabaseBytes) * 1000) / 10
   const numbers = {
     database_bytes: found.bytes,

@@ -1,6 +1,7 @@
 /** What an operator watches in a database, at a bounded cost. */
 import { type SQL, sql } from 'drizzle-orm'
 import { idParam, type Db } from './db.ts'
+import { foreignPasskeys } from './foreign-passkeys.ts'
 import { isEndedUnsent, isOpen, statusNumber } from './emails.ts'
 import type { EmailStatus } from './schema/emails.ts'
 
@@ -13,21 +14,30 @@ interface Gauge {
   overdue: number
   failed: number
   unknown: number
+  /** 1 when there are passkeys of another RP ID. */
+  foreign_passkeys: number
 }
 
 /**
- * Counts the emails that are open, overdue or lately given up. The answer of D1 carries the size of the database.
+ * Counts the emails that are open, overdue or lately given up, and looks for passkeys of another RP ID. The answer of D1
+ * carries the size of the database.
  *
  * @param overdueBefore an open email that was due before this is overdue
  * @param sinceId the first id of the period for those that were given up
  */
-export async function readGauge(db: Db, overdueBefore: Date, sinceId: string): Promise<Gauge & { bytes: number }> {
+export async function readGauge(
+  db: Db,
+  overdueBefore: Date,
+  sinceId: string,
+  rpId: string,
+): Promise<Gauge & { bytes: number }> {
   const { results, meta } = (await db.run(sql`select
     count(*) filter (where status = ${statusNumber('queued')}) as queued,
     count(*) filter (where status = ${statusNumber('sending')}) as sending,
     count(*) filter (where due_at < ${overdueBefore.getTime()}) as overdue,
     ${countSince('failed', sinceId)} as failed,
-    ${countSince('unknown', sinceId)} as unknown
+    ${countSince('unknown', sinceId)} as unknown,
+    ${foreignPasskeys(rpId)} as foreign_passkeys
     from (select status, due_at from emails indexed by emails_open where ${isOpen}
       order by announce_at limit ${countedRows})`)) as D1Result<Gauge>
   return { ...results[0]!, bytes: meta.size_after }

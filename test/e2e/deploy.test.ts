@@ -26,7 +26,9 @@ function tomlWith(values: readonly (readonly [Place, string])[]): string {
   return path
 }
 
-const secrets = ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER', 'RESEND_API_KEY'].map((name) => ({ name }))
+const secrets = ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER', 'DATA_KEYS', 'RESEND_API_KEY'].map((name) => ({
+  name,
+}))
 const select = (sql: string) => `d1 execute DB --remote --json --command ${sql}`
 const tableQuery = select("SELECT name FROM sqlite_master WHERE name = 'd1_migrations'")
 const migrationsQuery = select('SELECT name FROM d1_migrations ORDER BY id')
@@ -123,7 +125,7 @@ test('a Worker without its secrets is not deployed', async () => {
   const some = await run({ 'secret list': { stdout: JSON.stringify(secrets.slice(1)) } })
   assert.match(some.failure ?? '', /has no SIGNING_KEYS/)
   const none = await run({ 'secret list': { exitCode: 1, stderr: '✘ [ERROR] Worker "postern" not found.' } })
-  assert.match(none.failure ?? '', /has no SIGNING_KEYS, TOKEN_KEYS, PASSWORD_PEPPER, RESEND_API_KEY/)
+  assert.match(none.failure ?? '', /has no SIGNING_KEYS, TOKEN_KEYS, PASSWORD_PEPPER, DATA_KEYS, RESEND_API_KEY/)
   for (const { commands } of [some, none]) assert.ok(!commands.includes('deploy'))
 })
 

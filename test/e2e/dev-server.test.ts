@@ -105,7 +105,7 @@ test('secrets reach the Worker and no list of processes', { timeout }, async () 
   const lines = commandLines().join('\n')
   assert.match(lines, new RegExp(`wrangler\\.js dev .*--port ${env.PORT} `))
   const secrets = parseEnv(readFileSync(join(projectRoot, '.dev.vars'), 'utf8'))
-  for (const name of ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER', 'RESEND_API_KEY']) {
+  for (const name of ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER', 'DATA_KEYS', 'RESEND_API_KEY']) {
     assert.ok(!lines.includes(secrets[name] ?? ''), name)
   }
   assert.ok(!lines.includes(turnstileSecret), 'TURNSTILE_SECRET')

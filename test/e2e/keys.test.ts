@@ -8,7 +8,7 @@ test('the service reads the secrets that are generated for it', async () => {
   const [signing, ...others] = await parseSigningKeys(secrets.SIGNING_KEYS)
   assert.equal(signing.alg, 'EdDSA')
   assert.deepEqual(others, [])
-  for (const text of [secrets.TOKEN_KEYS, secrets.PASSWORD_PEPPER]) {
+  for (const text of [secrets.TOKEN_KEYS, secrets.PASSWORD_PEPPER, secrets.DATA_KEYS]) {
     const [{ key }, ...rest] = parseSecretKeys(text)
     assert.equal(key.byteLength, 32)
     assert.deepEqual(rest, [])
@@ -18,6 +18,6 @@ test('the service reads the secrets that are generated for it', async () => {
 test('no two secrets are alike', () => {
   const texts = [generateSecrets(), generateSecrets()].flatMap((secrets) => Object.values(secrets))
   const keys = texts.map((text) => JSON.parse(text).keys[0])
-  assert.equal(new Set(keys.map(({ d, k }) => d ?? k)).size, 6)
-  assert.equal(new Set(keys.map(({ kid }) => kid)).size, 6)
+  assert.equal(new Set(keys.map(({ d, k }) => d ?? k)).size, 8)
+  assert.equal(new Set(keys.map(({ kid }) => kid)).size, 8)
 })

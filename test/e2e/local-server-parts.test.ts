@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { applyLocalMigrations } from '../../tools/dev/database.ts'
 import { requireFreePort } from '../../tools/dev/free-port.ts'
-import { ensureDevVars } from '../../tools/dev/dev-vars.ts'
+import { ensureDevVars, settingsLackingIn } from '../../tools/dev/dev-vars.ts'
 import { isDue } from '../../tools/dev/schedule.ts'
 import { readLocalServer } from '../../tools/dev/settings.ts'
 import { localVariables } from '../../tools/dev/local-variables.ts'
@@ -23,7 +23,7 @@ test('local secrets are generated once, privately, and never overwritten', (cont
   assert.equal(ensureDevVars(path), true)
   assert.equal(statSync(path).mode & 0o777, 0o600)
   const made = readFileSync(path, 'utf8')
-  for (const name of ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER']) {
+  for (const name of ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER', 'DATA_KEYS']) {
     const value = new RegExp(`^${name}='(.*)'$`, 'm').exec(made)?.[1]
     assert.equal(JSON.parse(value ?? '').keys.length, 1)
   }
@@ -34,6 +34,23 @@ test('local secrets are generated once, privately, and never overwritten', (cont
   writeFileSync(path, partial)
   assert.throws(() => ensureDevVars(path), /\.dev\.vars has no TOKEN_KEYS/)
   assert.equal(readFileSync(path, 'utf8'), partial)
+})
+
+test('a file of an older version gets the settings and keys that it did not know, and keeps the rest', (context) => {
+  const directory = mkdtempSync(join(tmpdir(), 'secrets-'))
+  context.after(() => rmSync(directory, { recursive: true }))
+  const path = join(directory, '.dev.vars')
+  ensureDevVars(path)
+  const old = readFileSync(path, 'utf8')
+    .replaceAll(/^(DATA_KEYS|SECOND_FACTOR)=.*\n/gm, '')
+    .trimEnd()
+  writeFileSync(path, old)
+  assert.equal(ensureDevVars(path), false)
+  const added = readFileSync(path, 'utf8')
+  assert.ok(added.startsWith(`${old}\nSECOND_FACTOR='optional'\nDATA_KEYS='{"keys":[`))
+  assert.deepEqual(settingsLackingIn(path), [])
+  ensureDevVars(path)
+  assert.equal(readFileSync(path, 'utf8'), added)
 })
 
 test('a port in use is reported on one line with a way out', async (context) => {
@@ -57,6 +74,7 @@ test('invalid ports are refused', () => {
 test('only the listed variables of the environment reach the Worker', () => {
   assert.deepEqual(readLocalServer({ HOME: '/', ENVIRONMENT: 'x', CORS_ORIGINS: '' }).passedOn, {})
   const tried = {
+    SECOND_FACTOR: 'staff',
     CORS_ORIGINS: 'http://localhost:5173',
     TURNSTILE_SITE_KEY: '1x',
     TURNSTILE_SECRET: '1x',

@@ -19,7 +19,7 @@ let commands: string[]
 let said: string[]
 
 const original = readFileSync(join(projectRoot, 'wrangler.toml'), 'utf8')
-const secretNames = ['PASSWORD_PEPPER', 'RESEND_API_KEY', 'SIGNING_KEYS', 'TOKEN_KEYS']
+const secretNames = ['DATA_KEYS', 'PASSWORD_PEPPER', 'RESEND_API_KEY', 'SIGNING_KEYS', 'TOKEN_KEYS']
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'provision-'))

@@ -24,7 +24,13 @@ test("the settings are read from the project's wrangler.toml", async () => {
   assert.equal(name, 'postern')
   assert.equal(queues.producers[0].queue, 'postern-mail')
   assert.equal(queues.consumers[0].dead_letter_queue, 'postern-mail-dead')
-  assert.deepEqual(secrets.required.toSorted(), ['PASSWORD_PEPPER', 'RESEND_API_KEY', 'SIGNING_KEYS', 'TOKEN_KEYS'])
+  assert.deepEqual(secrets.required.toSorted(), [
+    'DATA_KEYS',
+    'PASSWORD_PEPPER',
+    'RESEND_API_KEY',
+    'SIGNING_KEYS',
+    'TOKEN_KEYS',
+  ])
   assert.deepEqual(triggers.crons, ['*/5 * * * *', '*/10 * * * *', '30 * * * *', '0 * * * *'])
 })
 

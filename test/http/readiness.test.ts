@@ -10,6 +10,7 @@ import { hookedD1 } from '../support/hooked-d1.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { consume } from '../support/mail-consumer.ts'
 import { goodPassword } from '../support/person.ts'
+import { insertPasskeys } from '../support/rows.ts'
 import { type Service, startService } from '../support/service.ts'
 import { nothing, observe } from '../support/state.ts'
 
@@ -183,6 +184,53 @@ describe('a full database', () => {
     clock.advance(minute)
     expectOk(await looking.call('GET', '/readyz'))
     expect(writes).toHaveLength(2)
+  })
+})
+
+describe('a warning', () => {
+  it('says that nobody has decided who must have a second factor, and all is ready', async ({ service }) => {
+    for (const [value, warnings] of [
+      ['', ['second_factor_unset']],
+      ['optional', undefined],
+      ['staff', undefined],
+    ]) {
+      const ready = await startService({ beside: service, env: { SECOND_FACTOR: value as string } }).call(
+        'GET',
+        '/readyz',
+      )
+      expectOk(ready)
+      expect((ready.json as { warnings?: string[] }).warnings).toEqual(warnings)
+    }
+  })
+
+  it('names passkeys of another RP ID, in the log once for each start', async ({ service, ada }) => {
+    const { entries } = captureLog()
+    await insertPasskeys([{ userId: ada.id }])
+    expect((await service.call('GET', '/readyz')).json).not.toHaveProperty('warnings')
+    const moved = startService({ beside: service, env: { WEBAUTHN_RP_ID: 'example.com' } })
+    for (let call = 0; call < 2; call++) {
+      const ready = await moved.call('GET', '/readyz')
+      expectOk(ready)
+      expect(ready.json).toMatchObject({ status: 'ok', warnings: ['foreign_passkeys'] })
+    }
+    expect(entries('passkeys.unusable')).toMatchObject([{ level: 'warn', rp_id: 'example.com' }])
+  })
+
+  it('is no way to be ready: without an answer about the passkeys the database is unavailable', async ({ service }) => {
+    captureLog()
+    const failing = hookedD1(bindings.DB, (statements) => {
+      if (statements.some((sql) => sql.includes('passkeys'))) throw new Error('D1_ERROR: Network connection lost.')
+    })
+    const ready = await startService({ beside: service, env: { DB: failing } }).call('GET', '/readyz')
+    expect(ready.json).toEqual({ status: 'unavailable', checks: { config: 'ok', d1: 'unavailable', kv: 'ok' } })
+  })
+
+  it('reads few rows, however many passkeys there are', async ({ service, ada }) => {
+    await insertPasskeys(Array.from({ length: 20 }, () => ({ userId: ada.id })))
+    const meter = countCosts(bindings)
+    const started = startService({ beside: service, env: meter.bindings })
+    expectOk(await started.call('GET', '/readyz'))
+    expect(meter.take().rowsRead).toBeLessThan(10)
   })
 })
 

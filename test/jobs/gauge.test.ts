@@ -5,6 +5,7 @@ import { hour, minute } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
 import { it } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
+import { insertPasskeys } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
 import { sizedD1 } from '../support/sized-d1.ts'
 import { write } from '../support/state.ts'
@@ -55,6 +56,25 @@ describe('the gauge', () => {
       expect(entries('gauge')).toMatchObject([{ level, database_bytes: size, database_percent: percent }])
     },
   )
+
+  it('warns of passkeys of another RP ID, once for each start', async ({ service, people }) => {
+    const ada = await people.signUp('ada@example.com')
+    const { entries } = captureLog()
+    const started = startService({ beside: service })
+    await insertPasskeys([{ userId: ada.id }])
+    await started.runCron(gauge)
+    expect(entries('passkeys.unusable')).toEqual([])
+    for (const rpId of ['a.example.com', 'z.example.com']) {
+      await bindings.DB.exec('delete from passkeys')
+      await insertPasskeys([{ userId: ada.id }])
+      await insertPasskeys([{ userId: ada.id, rpId }])
+      const other = startService({ beside: service })
+      await other.runCron(gauge)
+      await other.runCron(gauge)
+    }
+    const warning = { level: 'warn', rp_id: 'accounts.example.com' }
+    expect(entries('passkeys.unusable')).toMatchObject([warning, warning])
+  })
 
   it('reads the true size, and as few rows as it counts', async ({ service, people }) => {
     await people.register('ada@example.com')

@@ -10,6 +10,7 @@ import { type AuditEvent, auditEvents } from '../../src/store/schema/audit.ts'
 import { announceAtOf } from '../../src/store/emails.ts'
 import { emails } from '../../src/store/schema/emails.ts'
 import { oneTimeLinks } from '../../src/store/schema/links.ts'
+import { passkeys } from '../../src/store/schema/passkeys.ts'
 import { registrations } from '../../src/store/schema/registrations.ts'
 import { sessions } from '../../src/store/schema/sessions.ts'
 import { userAgents } from '../../src/store/schema/user-agents.ts'
@@ -50,6 +51,24 @@ export const insertLinks = (rows: Given<typeof oneTimeLinks, 'userId'>[]) =>
     purpose: 'activation',
     createdAt: start,
     expiresAt: new Date(start.getTime() + hour),
+  }))
+
+/** Passkeys with which nobody can sign in: key and binding are none. */
+export const insertPasskeys = (rows: Given<typeof passkeys, 'userId'>[]) =>
+  insertRows(passkeys, rows, () => ({
+    id: newId(),
+    credentialId: crypto.getRandomValues(new Uint8Array(16)),
+    publicKey: new Uint8Array(77),
+    algorithm: -7,
+    rpId: 'accounts.example.com',
+    signCount: 0,
+    isBackupEligible: true,
+    isBackedUp: true,
+    transports: ['internal'],
+    aaguid: '00000000-0000-0000-0000-000000000000',
+    name: 'Passkey',
+    binding: 'test-data.none',
+    usedChallenges: [],
   }))
 
 /** Emails without a link, to somebody whom nobody looks up. */

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { generateSecrets } from '../keys/generate.ts'
 import { Stop } from '../command.ts'
@@ -11,29 +11,37 @@ const localResendKey = 're_local_mailbox'
 const introduction = `# Settings and secrets of this machine only, made by \`npm ci\` or \`npm run dev\`. Never commit this file.
 # wrangler reads it at \`npx wrangler dev\`. \`npm run dev\` takes the secrets from it and makes the settings itself.`
 
+/** What files of older versions lack, and what needs nothing else of the file. */
+const addedLater = ['SECOND_FACTOR', 'DATA_KEYS']
+
 /**
- * Writes the development settings and new secrets of this machine, unless the file exists. Only its owner can read it.
+ * Writes the development settings and new secrets of this machine, unless the file exists. Only its owner can read it. To a
+ * file of an older version it adds what that version did not know.
  *
  * @returns whether the file is new.
  * @throws {Stop} when the file exists but lacks a secret. It is never overwritten: it may hold the owner's own values.
  */
 export function ensureDevVars(path: string): boolean {
   const secrets: Record<string, string> = { ...generateSecrets(), RESEND_API_KEY: localResendKey }
-  const lines = Object.entries({ ...localVariables(readLocalServer({}), {}), ...secrets }).map(
-    ([name, value]) => `${name}='${value}'`,
-  )
+  const values = { ...localVariables(readLocalServer({}), {}), ...secrets }
   try {
-    writeFileSync(path, `${introduction}\n${lines.join('\n')}\n`, { flag: 'wx', mode: 0o600 })
+    writeFileSync(path, `${introduction}\n${linesOf(values, Object.keys(values))}`, { flag: 'wx', mode: 0o600 })
     return true
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
   }
   const present = readDevVars(path)
-  const absent = Object.keys(secrets).filter((name) => present[name] === undefined)
+  const addable = addedLater.filter((name) => present[name] === undefined)
+  const absent = Object.keys(secrets).filter((name) => present[name] === undefined && !addable.includes(name))
   if (absent.length > 0) {
     throw new Stop(`.dev.vars has no ${absent.join(', ')}: add it, or delete the file to have a new one generated.`)
   }
+  if (addable.length > 0) appendFileSync(path, `\n${linesOf(values, addable)}`)
   return false
+}
+
+function linesOf(values: Record<string, string>, names: readonly string[]): string {
+  return names.map((name) => `${name}='${values[name]}'\n`).join('')
 }
 
 /** The development settings that a file from before lacks: `npx wrangler dev` needs them, `npm run dev` does not. */

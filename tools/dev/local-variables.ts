@@ -12,6 +12,7 @@ export function localVariables(
     BOOTSTRAP_ADMIN_EMAIL: localAdminEmail,
     MAIL_FROM: 'Postern <accounts@example.com>',
     RATE_LIMITS: rateLimits,
+    SECOND_FACTOR: 'optional',
     ...passedOn,
     PWNED_PASSWORDS_URL: env['PWNED_PASSWORDS_URL'] ?? '',
     PWNED_PASSWORDS_REQUIRED: env['PWNED_PASSWORDS_REQUIRED'] ?? '',

@@ -34,7 +34,7 @@ export function readLocalServer(env: NodeJS.ProcessEnv): LocalServer {
   }
 }
 
-const passedOn = ['CORS_ORIGINS', 'TURNSTILE_SITE_KEY', 'TURNSTILE_SECRET', 'TURNSTILE_URL']
+const passedOn = ['SECOND_FACTOR', 'CORS_ORIGINS', 'TURNSTILE_SITE_KEY', 'TURNSTILE_SECRET', 'TURNSTILE_URL']
 
 /** The address that becomes ADMIN on a developer's machine. */
 export const localAdminEmail = 'admin@example.com'

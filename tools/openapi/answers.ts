@@ -128,6 +128,10 @@ const readiness = exactly<Output<typeof readinessRoutes, '/readyz', '$get'>>()(
       kv: check,
     }),
     missing_migrations: z.optional(z.array(z.string())).meta({ description: 'When `d1` is `behind`: which ones.' }),
+    warnings: z.optional(z.array(z.enum(['second_factor_unset', 'foreign_passkeys']))).meta({
+      description:
+        'What works and is not as it should be. `second_factor_unset`: the variable `SECOND_FACTOR` is not set. `foreign_passkeys`: some passkeys were made for another `WEBAUTHN_RP_ID` and cannot be used.',
+    }),
   }),
 )
 

@@ -31,7 +31,12 @@ export const passkeys = sqliteTable(
     usedChallenges: text('used_challenges', { mode: 'json' }).$type<string[]>().notNull(),
     lastUsedAt: instant('last_used_at'),
   },
-  (table) => [uniqueIndex('passkeys_credential').on(table.credentialId), index('passkeys_user').on(table.userId)],
+  (table) => [
+    uniqueIndex('passkeys_credential').on(table.credentialId),
+    index('passkeys_user').on(table.userId),
+    // Finds those of another RP ID, which no browser offers any more, without reading the others.
+    index('passkeys_rp').on(table.rpId),
+  ],
 )
 
 export type Passkey = typeof passkeys.$inferSelect

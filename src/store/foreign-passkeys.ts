@@ -1,0 +1,24 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { Config } from '../config/settings.ts'
+import { log } from '../log.ts'
+import type { Db } from './db.ts'
+
+/** Whether there are passkeys of another RP ID. No browser offers them here: their owners cannot sign in with them. */
+export function foreignPasskeys(rpId: string): SQL<number> {
+  return sql`(exists (select 1 from passkeys where rp_id < ${rpId}) or exists (select 1 from passkeys where rp_id > ${rpId}))`
+}
+
+/** Reads two entries of an index at most. */
+export async function hasForeignPasskeys(db: Db, rpId: string): Promise<boolean> {
+  const [row] = await db.all<{ found: number }>(sql`select ${foreignPasskeys(rpId)} as found`)
+  return row?.found === 1
+}
+
+const told = new WeakSet<Config>()
+
+/** Says it in the log, once for each start of the Worker. */
+export function sayForeignPasskeys(config: Config): void {
+  if (told.has(config)) return
+  told.add(config)
+  log('warn', 'passkeys.unusable', { rp_id: config.rpId })
+}
