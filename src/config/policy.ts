@@ -97,6 +97,18 @@ export const exhaustedRetrySeconds = hourSeconds
 /** The list of breached passwords changes about once a week. One cached answer serves every user at a location. */
 export const breachCacheSeconds = daySeconds
 
+// Second factors
+
+/** How many recovery codes an account gets at once. */
+export const recoveryCodeCount = 8
+
+/** The setup of an authenticator app: install the app, scan the code, type six digits. */
+export const totpSetupMs = 10 * minuteSeconds * 1000
+
+/** How long a code that was mailed is good, and for how many tries: five in 10⁸. Another email allows five more. */
+export const mailCodeMs = 10 * minuteSeconds * 1000
+export const mailCodeAttempts = 5
+
 // Email
 
 /** How many emails of one budget may go to one address, so that nobody can flood a mailbox through the service. */

@@ -11,7 +11,7 @@ import type { KeyRing, SecretKey } from './keys.ts'
 export type SealPurpose = 'totp-seed' | 'totp-setup'
 
 /** HMAC-SHA-256, for what only has to be recognized. */
-export type MacPurpose = 'passkey-binding' | 'recovery-code'
+export type MacPurpose = 'passkey-binding' | 'recovery-code' | 'mail-code'
 
 /** A text counts as its UTF-8. */
 export type Part = string | Uint8Array
