@@ -3,10 +3,11 @@ import { mailBudget, strandedMs } from '../config/policy.ts'
 import { timeOf, uuidv7Floor } from '../crypto/random.ts'
 import { dayMs, hourMs } from '../durations.ts'
 import { type Db, type Expression, allOf, always, idList, insertWhere } from './db.ts'
-import { type Email, type EmailStatus, emails } from './schema/emails.ts'
+import { type Email, type EmailParams, type EmailStatus, emails } from './schema/emails.ts'
 
-/** A row that is not stored yet. Its recipient and its budget may be computed by the database. Every email has a budget. */
-export type NewEmail = Omit<Email, 'recipient' | 'budget'> & {
+/** A row that is not stored yet. Its recipient, its budget and its parameters may be computed by the database. Every email has a budget. */
+export type NewEmail = Omit<Email, 'recipient' | 'budget' | 'params'> & {
+  params: EmailParams | Expression
   recipient: string | Expression
   budget: string | Expression
 }

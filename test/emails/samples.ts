@@ -28,5 +28,12 @@ export const samples: Samples = {
   role_changed: { template: 'role_changed', role: 'MODERATOR' },
   session_reuse: { template: 'session_reuse', at, from: firefox },
   sign_in_attempts: { template: 'sign_in_attempts', at, from: firefox },
+  factor_added: { template: 'factor_added', kind: 'totp', at, from: firefox },
+  factor_removed: { template: 'factor_removed', kind: 'passkey', at, from: firefox },
+  recovery_codes_renewed: { template: 'recovery_codes_renewed', at, from: firefox },
+  recovery_code_used: { template: 'recovery_code_used', left: 7, at, from: firefox },
+  second_factor_attempts: { template: 'second_factor_attempts', at, from: firefox },
+  factors_reset: { template: 'factors_reset', reason: 'Lost phone' },
+  factor_code: { template: 'factor_code', code: '01234567', expiresAt: at },
   new_sign_in: { template: 'new_sign_in', at, from: firefox },
 }

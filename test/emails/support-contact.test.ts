@@ -4,7 +4,16 @@ import { renderEmail } from '../../emails/render.ts'
 import { brand, samples } from './samples.ts'
 
 const messages = Object.values(samples)
-const naming = ['account_suspended', 'account_deleted', 'role_changed']
+const naming = [
+  'account_suspended',
+  'account_deleted',
+  'role_changed',
+  'factor_added',
+  'factor_removed',
+  'recovery_codes_renewed',
+  'recovery_code_used',
+  'factors_reset',
+]
 
 describe.each(messages)('the email $template', (message) => {
   it('tells nobody to get in touch when there is no contact', () => {

@@ -204,6 +204,13 @@ const mailFlows: Record<EmailTemplate, { to: 'pending' | 'active' | 'gone'; para
     session_reuse: { to: 'active' },
     sign_in_attempts: { to: 'active' },
     new_sign_in: { to: 'active' },
+    factor_added: { to: 'active', params: { kind: 'totp' } },
+    factor_removed: { to: 'active', params: { kind: 'passkey' } },
+    recovery_codes_renewed: { to: 'active' },
+    recovery_code_used: { to: 'active' },
+    second_factor_attempts: { to: 'active' },
+    factors_reset: { to: 'active', params: { reason: 'Lost phone' } },
+    factor_code: { to: 'active', params: { sessionId: '01936f6e-0000-7000-8000-00000000000a' } },
   }
 
 const jobId = '01936f6e-0000-7000-8000-00000000000a'

@@ -73,6 +73,14 @@ const causes: Record<EmailTemplate, ((scene: Scene) => Promise<unknown>) | null>
   // Their causes take minutes each: shown in abuse.test.ts and new-sign-in.test.ts.
   sign_in_attempts: null,
   new_sign_in: null,
+  // Shown where their causes are: test/routes/factors.test.ts and second-factor.test.ts.
+  factor_added: null,
+  factor_removed: null,
+  recovery_codes_renewed: null,
+  recovery_code_used: null,
+  second_factor_attempts: null,
+  factors_reset: null,
+  factor_code: null,
   // An account is deleted once, and the deletion erases every email to the address, so nothing is left to count.
   account_deleted: null,
 }

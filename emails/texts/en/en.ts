@@ -1,6 +1,7 @@
 /** Every word of the emails, in English. */
 import type { Brand } from '../../letter.ts'
 import { accountLetters } from './account.ts'
+import { factorLetters } from './factors.ts'
 import { securityLetters } from './security.ts'
 
 export const en = {
@@ -10,5 +11,5 @@ export const en = {
       `You received this email because of a ${productName} account with your address. We never ask for your password by email.`,
     withoutButton: 'If the button does not work, copy this address into your browser:',
   },
-  letters: { ...accountLetters, ...securityLetters },
+  letters: { ...accountLetters, ...securityLetters, ...factorLetters },
 }

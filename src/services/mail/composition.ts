@@ -1,5 +1,6 @@
 import { renderEmail } from '../../../emails/render.ts'
 import type { Ctx } from '../../context.ts'
+import { mailCode } from '../../crypto/mail-code.ts'
 import type { Email, EmailParams } from '../../store/schema/emails.ts'
 import type { Claimed, Composed, Dropped, Unreadable } from './claim.ts'
 import { findFacts } from './facts.ts'
@@ -36,8 +37,11 @@ export async function composeEmails(
     each.stage === 'parsed' ? orUnreadable(each, () => plan(each, factsAbout(each.email))) : each,
   )
   const links = await issueLinks(ctx, planned.flatMap(requestLink))
+  const codes = new Map(await Promise.all(planned.flatMap((each) => computeCode(ctx, each))))
   return planned.map((each) =>
-    each.stage === 'planned' ? orUnreadable(each, () => compose(ctx, each, links.get(each.row.id))) : each,
+    each.stage === 'planned'
+      ? orUnreadable(each, () => compose(ctx, each, links.get(each.row.id), codes.get(each.row.id)))
+      : each,
   )
 }
 
@@ -57,12 +61,32 @@ function requestLink(each: Planned | Dropped | Unreadable): LinkRequest[] {
   return each.stage === 'planned' && each.plan.link ? [{ ...each, need: each.plan.link }] : []
 }
 
-function compose(ctx: Ctx, { plan, ...claim }: Planned, link: IssuedLink | undefined): Composed | Dropped {
+/** It is in no table and in no message of the queue, so the email is written from the key. */
+function computeCode(
+  { secrets: { dataKeys } }: Ctx,
+  each: Planned | Dropped | Unreadable,
+): Promise<[string, string]>[] {
+  if (each.stage !== 'planned' || !each.plan.code) return []
+  const { userId, sessionId, at } = each.plan.code
+  return [mailCode(dataKeys, { userId, sessionId }, at).then((code) => [each.row.id, code])]
+}
+
+function compose(
+  ctx: Ctx,
+  { plan, ...claim }: Planned,
+  link: IssuedLink | undefined,
+  code: string | undefined,
+): Composed | Dropped {
   const userId = plan.userId ?? claim.row.userId
-  const message = plan.link ? link && plan.message(link) : plan.message
+  const message = messageOf(plan, link, code)
   if (!message) return drop(claim, userId)
   const mail = { id: claim.row.id, to: claim.row.recipient, ...renderEmail(message, ctx.config) }
   return { ...claim, stage: 'composed', mail, userId }
+}
+
+function messageOf(plan: Plan, link: IssuedLink | undefined, code: string | undefined) {
+  if (plan.code) return code && plan.write(code)
+  return plan.link ? link && plan.message(link) : plan.message
 }
 
 function drop(claim: Claimed, userId: string | null): Dropped {

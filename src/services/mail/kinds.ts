@@ -3,6 +3,7 @@
  * the rest.
  */
 import type { Message } from '../../../emails/render.ts'
+import { mailCodeMs } from '../../config/policy.ts'
 import { timeOf } from '../../crypto/random.ts'
 import type { Expression } from '../../store/db.ts'
 import type { Email, EmailParams } from '../../store/schema/emails.ts'
@@ -31,10 +32,18 @@ export interface IssuedLink {
   expiresAt: Date
 }
 
-/** What an email has to say: a message, or one that is written around a link. */
+/** The code that an email carries, see `mailCode`. */
+export interface CodeNeed {
+  userId: string
+  sessionId: string
+  at: Date
+}
+
+/** What an email has to say: a message, or one that is written around a link or a code. */
 export type Plan =
-  | { userId: string | null; link?: undefined; message: Message }
-  | { userId: string; link: LinkNeed; message: (link: IssuedLink) => Message }
+  | { userId: string | null; link?: undefined; code?: undefined; message: Message }
+  | { userId: string; link?: undefined; code: CodeNeed; write: (code: string) => Message }
+  | { userId: string; link: LinkNeed; code?: undefined; message: (link: IssuedLink) => Message }
 
 interface Kind {
   /**
@@ -116,6 +125,33 @@ const table = {
         : undefined,
   },
   new_sign_in: reportIncident('new_sign_in'),
+  factor_added: reportFactor('factor_added'),
+  factor_removed: reportFactor('factor_removed'),
+  recovery_codes_renewed: reportIncident('recovery_codes_renewed'),
+  recovery_code_used: {
+    budget: 'recovery_code_used',
+    needsOrigin: true,
+    plan: ({ id, params }) =>
+      say({ template: 'recovery_code_used', at: timeOf(id), from: readWhereabouts(params), left: params.left ?? 0 }),
+  },
+  second_factor_attempts: reportIncident('second_factor_attempts'),
+  factors_reset: {
+    budget: 'factors_reset',
+    plan: ({ params }) => say({ template: 'factors_reset', reason: params.reason ?? '' }),
+  },
+  factor_code: {
+    budget: 'factor_code',
+    plan: ({ id, userId, params: { sessionId } }) => {
+      if (!userId || !sessionId) return undefined
+      const at = timeOf(id)
+      const expiresAt = new Date(at.getTime() + mailCodeMs)
+      return {
+        userId,
+        code: { userId, sessionId, at },
+        write: (code) => ({ template: 'factor_code', code, expiresAt }),
+      }
+    },
+  },
 } satisfies Record<string, Kind>
 
 export type EmailTemplate = keyof typeof table
@@ -134,12 +170,25 @@ export function findKind(template: string): Kind | undefined {
   return kindOf.get(template)
 }
 
+/** What is told with nothing but a time and a place. */
+type Incident = Exclude<Extract<Message, { at: Date }>, { kind: string } | { left: number }>['template']
+
 /** Something that happened to an account: when, and from where. */
-function reportIncident(template: Extract<Message, { at: Date }>['template']): Kind {
+function reportIncident(template: Incident): Kind {
   return {
     budget: template,
     needsOrigin: true,
     plan: ({ id, params }) => say({ template, at: timeOf(id), from: readWhereabouts(params) }),
+  }
+}
+
+/** Something that happened to a second factor. A row always names its kind. */
+function reportFactor(template: Extract<Message, { kind: string }>['template']): Kind {
+  return {
+    budget: template,
+    needsOrigin: true,
+    plan: ({ id, params: { kind, ...from } }) =>
+      kind && say({ template, kind, at: timeOf(id), from: readWhereabouts(from) }),
   }
 }
 

@@ -30,6 +30,8 @@ export const emailProblemCodes = { suppressed: 1, bounced: 2, complained: 3 } as
 export type EmailProblem = keyof typeof emailProblemCodes
 export const emailProblems = Object.keys(emailProblemCodes) as EmailProblem[]
 
+export type FactorKind = 'passkey' | 'totp'
+
 /** What an email needs besides its recipient. Never a secret. */
 export interface EmailParams {
   registrationId?: string
@@ -37,6 +39,12 @@ export interface EmailParams {
   returnTo?: string
   reason?: string
   role?: Role
+  /** The kind of second factor that it is about. */
+  kind?: FactorKind
+  /** How many recovery codes are left. */
+  left?: number
+  /** The session that a code in it is good for. */
+  sessionId?: string
   /** An ADMIN asked for it. The audit trail has their origin; the email must not. */
   byAdministrator?: true
   ip?: string | null

@@ -94,6 +94,13 @@ export const de: Words = {
     session_reuse: 'Sitzung möglicherweise gestohlen',
     sign_in_attempts: 'Fehlgeschlagene Anmeldeversuche',
     new_sign_in: 'Neue Anmeldung',
+    factor_added: 'Zweiter Faktor hinzugefügt',
+    factor_removed: 'Zweiter Faktor entfernt',
+    recovery_codes_renewed: 'Neue Wiederherstellungscodes',
+    recovery_code_used: 'Wiederherstellungscode benutzt',
+    second_factor_attempts: 'Falsche Codes',
+    factors_reset: 'Zweite Faktoren zurückgesetzt',
+    factor_code: 'Code für den ersten zweiten Faktor',
   },
   acts: {
     activate: {

@@ -91,6 +91,13 @@ export const en = {
     session_reuse: 'Session possibly stolen',
     sign_in_attempts: 'Failed sign-in attempts',
     new_sign_in: 'New sign-in',
+    factor_added: 'Second factor added',
+    factor_removed: 'Second factor removed',
+    recovery_codes_renewed: 'New recovery codes',
+    recovery_code_used: 'Recovery code used',
+    second_factor_attempts: 'Wrong codes',
+    factors_reset: 'Second factors reset',
+    factor_code: 'Code for the first second factor',
   },
   acts: {
     activate: {
