@@ -1198,7 +1198,7 @@ export interface components {
              */
             id: string;
             /** @enum {string} */
-            template: "registration" | "activation" | "account_activated" | "password_reset" | "set_password" | "password_changed" | "account_suspended" | "account_reinstated" | "account_deleted" | "role_changed" | "session_reuse" | "sign_in_attempts" | "new_sign_in";
+            template: "registration" | "activation" | "account_activated" | "password_reset" | "set_password" | "password_changed" | "account_suspended" | "account_reinstated" | "account_deleted" | "role_changed" | "session_reuse" | "sign_in_attempts" | "new_sign_in" | "factor_added" | "factor_removed" | "recovery_codes_renewed" | "recovery_code_used" | "second_factor_attempts" | "factors_reset" | "factor_code";
             /** @description The user who receives the email. Unknown until delivery for emails that anybody may request. `recipient: null` means that the user was deleted. */
             user_id: string | null;
             /** @description `null` once the last email to a deleted account is finished. */
