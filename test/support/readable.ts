@@ -6,22 +6,30 @@ import { getTableColumns, getTableName } from 'drizzle-orm'
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { attemptCounters } from '../../src/store/schema/attempts.ts'
 import { auditCodes, auditEvents } from '../../src/store/schema/audit.ts'
+import { emailChanges } from '../../src/store/schema/email-changes.ts'
 import { emails } from '../../src/store/schema/emails.ts'
 import { oneTimeLinks } from '../../src/store/schema/links.ts'
+import { passkeys } from '../../src/store/schema/passkeys.ts'
+import { recoveryCodes } from '../../src/store/schema/recovery-codes.ts'
 import { registrations } from '../../src/store/schema/registrations.ts'
 import { sessions } from '../../src/store/schema/sessions.ts'
 import { sweeps } from '../../src/store/schema/sweeps.ts'
+import { totps } from '../../src/store/schema/totps.ts'
 import { userAgents } from '../../src/store/schema/user-agents.ts'
 import { users } from '../../src/store/schema/users.ts'
 
 const tables: readonly SQLiteTable[] = [
   attemptCounters,
   auditEvents,
+  emailChanges,
   emails,
   oneTimeLinks,
+  passkeys,
+  recoveryCodes,
   registrations,
   sessions,
   sweeps,
+  totps,
   userAgents,
   users,
 ]
@@ -36,8 +44,9 @@ export function viewStatements(): string[] {
 function statementsFor(table: SQLiteTable): string[] {
   const [name, columns] = [getTableName(table), Object.values(getTableColumns(table))]
   const view = viewOf(name)
-  const key = columns.find(({ primary }) => primary)!
-  const isThis = `${name}.${key.name} = ${stored(key, 'old')}`
+  const single = columns.filter(({ primary }) => primary)
+  const key = single.length > 0 ? single : columns
+  const isThis = key.map((column) => `${name}.${column.name} = ${stored(column, 'old')}`).join(' and ')
   const shown = table === auditEvents ? eventColumns : [...columns.map(readableColumn), ...derivedColumns(columns)]
   const values = columns.map((column) => `${column.name} = ${stored(column, 'new')}`)
   const update = `create trigger ${view}_update instead of update on ${view}

@@ -26,7 +26,13 @@ function withShortAddress<Found extends Row>(row: Found): Found {
     : row
 }
 
-const orderOf: Record<string, string> = { attempt_counters: 'key', ceilings: 'period, subject' }
+const orderOf: Record<string, string> = {
+  attempt_counters: 'key',
+  ceilings: 'period, subject',
+  totps: 'user_id',
+  recovery_codes: 'digest',
+  email_changes: 'user_id',
+}
 
 export async function rowsOf(table: string, where = 'true', ...values: (string | number)[]): Promise<Row[]> {
   return select(`select * from ${table} where ${where} order by ${orderOf[table] ?? 'id'}`, ...values)
@@ -54,11 +60,14 @@ export async function snapshot(): Promise<Map<string, Map<string, Row>>> {
   return new Map(
     names.map((name, place) => [
       name,
-      new Map(
-        results[place]!.results.map((row) => [String(row['id'] ?? row['key'] ?? row['name']), withShortAddress(row)]),
-      ),
+      new Map(results[place]!.results.map((row) => [keyOf(row), withShortAddress(row)])),
     ]),
   )
+}
+
+/** Of a recovery code, the user and the code. */
+function keyOf({ id, key, name, user_id, digest }: Row): string {
+  return String(id ?? key ?? name ?? [user_id, digest])
 }
 
 /** Where a text stands in the database: `table.column`, in whatever case. */

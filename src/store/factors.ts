@@ -1,0 +1,58 @@
+/** The second factors of an account. Passkeys and an authenticator app are factors; recovery codes only stand in for one. */
+import { type SQL, asc, eq, sql } from 'drizzle-orm'
+import { type BatchRows, batch } from './batch.ts'
+import { type Db, idParam } from './db.ts'
+import { deleteRecoveryCodes } from './recovery-codes.ts'
+import { type Passkey, passkeys } from './schema/passkeys.ts'
+import { type Totp, totps } from './schema/totps.ts'
+import { users } from './schema/users.ts'
+import { deleteTotp } from './totps.ts'
+
+export interface Factors {
+  /** Oldest first. */
+  passkeys: Passkey[]
+  totp: Totp | null
+  /** The digests of the recovery codes that are left. */
+  recoveryDigests: string[]
+}
+
+/** Reads the factors of a user in a batch, see `factorsIn`. */
+export function selectFactors(db: Db, userId: string) {
+  const recoveryDigests = sql<string>`(select json_group_array(digest) from recovery_codes where user_id = ${idParam(userId)})`
+  return {
+    passkeys: db.select().from(passkeys).where(eq(passkeys.userId, userId)).orderBy(asc(passkeys.id)),
+    codes: db
+      .select({ totp: totps, recoveryDigests: recoveryDigests.as('recovery_digests') })
+      .from(users)
+      .leftJoin(totps, eq(totps.userId, users.id))
+      .where(eq(users.id, userId)),
+  } as const
+}
+
+/** What `selectFactors` found. A user who does not exist has none. */
+export function factorsIn({ passkeys, codes: [found] }: BatchRows<[ReturnType<typeof selectFactors>]>): Factors {
+  return {
+    passkeys,
+    totp: found?.totp ?? null,
+    recoveryDigests: JSON.parse(found?.recoveryDigests ?? '[]') as string[],
+  }
+}
+
+export async function findFactors(db: Db, userId: string): Promise<Factors> {
+  return factorsIn(await batch(db, selectFactors(db, userId)))
+}
+
+/** How many passkeys and authenticator apps the account has at the moment of writing. */
+export function countFactors(userId: string): SQL {
+  const own = sql`where user_id = ${idParam(userId)}`
+  return sql`((select count(*) from passkeys ${own}) + (select count(*) from totps ${own}))`
+}
+
+/** Deletes everything that the account has besides its password. */
+export function deleteFactors(db: Db, userId: string, guard: SQL) {
+  return {
+    passkeys: db.delete(passkeys).where(sql`${eq(passkeys.userId, userId)} and ${guard}`),
+    totps: deleteTotp(db, userId, guard),
+    recoveryCodes: deleteRecoveryCodes(db, userId, guard),
+  } as const
+}
