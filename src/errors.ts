@@ -46,6 +46,8 @@ interface AppErrorOptions {
   retryAfterSeconds?: number
   /** The permission that would have helped. */
   permission?: Permission
+  /** The strengths of a proof that would have helped, if it were recent (RFC 9470 §3). */
+  acceptedAcr?: readonly string[]
   cause?: unknown
 }
 
@@ -57,15 +59,17 @@ export class AppError extends Error {
   readonly errors: FieldError[] | undefined
   readonly retryAfterSeconds: number | undefined
   readonly permission: Permission | undefined
+  readonly acceptedAcr: readonly string[] | undefined
 
   constructor(code: ProblemCode, options: AppErrorOptions = {}) {
-    const { reason, errors, retryAfterSeconds, permission, cause } = options
+    const { reason, errors, retryAfterSeconds, permission, acceptedAcr, cause } = options
     super(reason ? `${code}: ${reason}` : code, { cause })
     this.code = code
     this.reason = reason
     this.errors = errors
     this.retryAfterSeconds = retryAfterSeconds
     this.permission = permission
+    this.acceptedAcr = acceptedAcr
   }
 }
 

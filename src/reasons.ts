@@ -11,6 +11,7 @@ export const reasons = [
   'wrong_typ',
   'wrong_issuer',
   'wrong_audience',
+  'wrong_client',
   'expired',
   'not_yet_valid',
   'lives_too_long',

@@ -21,6 +21,9 @@ export const accessTokenSeconds = 10 * minuteSeconds
  */
 export const rememberedMs = 5_000
 
+/** How long a step-up counts: the `max_age` of RFC 9470 for calls that need one. */
+export const freshSeconds = 10 * minuteSeconds
+
 /** The tokens that an isolate remembers: those of 200 clients a second. At 2 kB each, they take two megabytes of its 128. */
 export const maxRememberedTokens = 1_000
 

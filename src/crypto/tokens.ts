@@ -32,7 +32,15 @@ const text = (value: unknown): value is string => typeof value === 'string' && v
 /** Words separated by spaces; there may be none. */
 const words = (value: unknown): value is string => typeof value === 'string'
 const count = (value: unknown): value is number => Number.isSafeInteger(value)
-const optionalText = (value: unknown): value is string | undefined => value === undefined || text(value)
+const list = (value: unknown): value is string[] => Array.isArray(value) && value.length > 0 && value.every(text)
+
+type Check<Value> = (value: unknown) => value is Value
+const optional =
+  <Value>(check: Check<Value>): Check<Value | undefined> =>
+  (value): value is Value | undefined =>
+    value === undefined || check(value)
+
+type ClaimValue = string | number | string[] | undefined
 
 interface TokenKind {
   keys: keyof typeof algorithms
@@ -41,17 +49,29 @@ interface TokenKind {
   /** The setting that limits its lifetime: we issue no longer one. `null` where a session or link in the database ends it. */
   lifetime: 'accessTokenSeconds' | 'deviceTokenSeconds' | null
   /** The claims besides `iss`, `aud`, `iat` and `exp`. */
-  claims: Record<string, (value: unknown) => value is string | number | undefined>
+  claims: Record<string, Check<ClaimValue>>
 }
 
 /** The kinds of token by their `typ`. A new kind is a new entry. */
 const tokenKinds = {
-  // RFC 9068 §2. The `bookmark` is that of the database, where it has replicas.
+  // RFC 9068 §2. The `bookmark` is that of the database, where it has replicas. Tokens of earlier releases do not say how
+  // and when the user signed in.
   'at+jwt': {
     keys: 'signingKeys',
     audience: 'audience',
     lifetime: 'accessTokenSeconds',
-    claims: { client_id: text, sub: id, sid: id, jti: text, role: text, scope: words, bookmark: optionalText },
+    claims: {
+      client_id: text,
+      sub: id,
+      sid: id,
+      jti: text,
+      role: text,
+      scope: words,
+      auth_time: optional(count),
+      amr: optional(list),
+      acr: optional(text),
+      bookmark: optional(text),
+    },
   },
   'rt+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { sid: id, gen: count } },
   'activation+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { jti: id } },
@@ -67,7 +87,7 @@ const tokenKinds = {
 type TokenKinds = typeof tokenKinds
 export type TokenType = keyof TokenKinds
 type ClaimName = { [T in TokenType]: keyof TokenKinds[T]['claims'] }[TokenType]
-type ValueOf<Check> = Check extends ((value: unknown) => value is infer Value) ? Value : never
+type ValueOf<C> = C extends Check<infer Value> ? Value : never
 
 type OptionalIn<C> = { [Name in keyof C]: undefined extends ValueOf<C[Name]> ? Name : never }[keyof C]
 type ClaimsIn<C> = { -readonly [Name in Exclude<keyof C, OptionalIn<C>>]: ValueOf<C[Name]> } & {
@@ -176,7 +196,7 @@ function readTimes({ iat, exp }: JWTPayload, maxSeconds: number | null, now: Dat
 }
 
 function readClaims(payload: JWTPayload, { claims }: TokenKind) {
-  const read: { [Name in ClaimName]?: string | number | undefined } = {}
+  const read: { [Name in ClaimName]?: ClaimValue } = {}
   for (const [name, isValid] of Object.entries(claims) as [ClaimName, TokenKind['claims'][string]][]) {
     const value = payload[name]
     if (!isValid(value)) throw new RefusedToken('bad_claims')

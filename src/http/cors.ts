@@ -8,9 +8,11 @@ const exposedHeaders = [
   'Allow',
   'Retry-After',
   'WWW-Authenticate',
+  'X-Auth-Acr',
   'X-Auth-Role',
   'X-Auth-Scope',
   'X-Auth-Session-Id',
+  'X-Auth-Time',
   'X-Auth-User-Id',
   'X-Request-Id',
 ].join(', ')

@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { routePath } from 'hono/route'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { freshSeconds } from '../config/policy.ts'
 import { AppError } from '../errors.ts'
 import { problems } from '../problems.ts'
 import type { Reason } from '../reasons.ts'
@@ -24,10 +25,11 @@ export function answerProblem(c: Context<HttpEnv>, error: AppError) {
 }
 
 /**
- * What the token lacked (RFC 6750 §3.1). A request without credentials, which has no reason either, gets a challenge without
- * an error.
+ * What the token lacked (RFC 6750 §3.1), or its session (RFC 9470 §3). A request without credentials, which has no reason
+ * either, gets a challenge without an error.
  */
-function challengeFor({ code, reason, permission }: AppError): string | undefined {
+function challengeFor({ code, reason, permission, acceptedAcr }: AppError): string | undefined {
+  if (acceptedAcr) return `Bearer error="${code}", max_age="${freshSeconds}", acr_values="${acceptedAcr.join(' ')}"`
   if (permission !== undefined) return bearerChallenge('error="insufficient_scope"', `scope="${permission}"`)
   if (code !== 'invalid_token') return undefined
   return reason === undefined ? bearerChallenge() : bearerChallenge('error="invalid_token"')

@@ -9,6 +9,7 @@ import { limitRate } from '../http/limit-rate.ts'
 import { clearSite, handOver, presentedToken } from '../http/refresh-cookie.ts'
 import { valid } from '../http/validate.ts'
 import { endAllSessions, signOut } from '../services/sessions/own-sessions.ts'
+import { readIdentity } from '../services/sessions/identity.ts'
 import { refresh } from '../services/sessions/refresh.ts'
 import { tokenAnswer } from './answers.ts'
 import { optionalRefreshToken, transport } from './fields.ts'
@@ -41,11 +42,13 @@ export const sessionRoutes = new Hono<HttpEnv>()
     return c.body(null, 204)
   })
   .get('/verify', verifyAtEdge, (c) => {
-    const { sub, sid, role, scope } = c.get('claims')
+    const { userId, sessionId, role, scope, authTime, acr } = readIdentity(c.get('claims'), c.get('ctx').config)
     const answer = secureNoContent()
-    answer.headers.set('X-Auth-User-Id', sub)
-    answer.headers.set('X-Auth-Session-Id', sid)
+    answer.headers.set('X-Auth-User-Id', userId)
+    answer.headers.set('X-Auth-Session-Id', sessionId)
     answer.headers.set('X-Auth-Role', role)
     answer.headers.set('X-Auth-Scope', scope)
+    answer.headers.set('X-Auth-Time', String(authTime))
+    answer.headers.set('X-Auth-Acr', acr)
     return answer
   })

@@ -10,12 +10,16 @@ import { isPassword } from './user-conditions.ts'
 /** All but the hash, which D1 sends as a list of numbers: a third of the row. */
 const { passwordHash: _, ...userColumns } = getTableColumns(users)
 
+/** What a principal says of its session: enough to judge its strength. */
+const principalColumns = { id: sessions.id, amr: sessions.amr, authenticatedAt: sessions.authenticatedAt }
+export type PrincipalSession = Pick<Session, keyof typeof principalColumns>
+
 /** A live session and its active user. */
 export const selectSessionAndUser = prepared(
   { sessionId: sessions.id, userId: sessions.userId, now: sessions.expiresAt },
   (db, { sessionId, userId, now }) =>
     db
-      .select({ user: userColumns, session: { id: sessions.id } })
+      .select({ user: userColumns, session: principalColumns })
       .from(sessions)
       .innerJoin(users, eq(users.id, sessions.userId))
       .where(liveSession(sessionId, userId, now)),
@@ -30,9 +34,9 @@ export function isSignedIn(sessionId: string, userId: string, now: Date, conditi
   return sql`exists (select 1 from ${sessions} inner join ${users} on ${users.id} = ${sessions.userId} where ${and(live, condition)})`
 }
 
-/** Still signed in, and still in this role. */
-export function isSignedInAs(sessionId: string, userId: string, role: Role, now: Date): SQL {
-  return isSignedIn(sessionId, userId, now, eq(users.role, role))
+/** Still signed in, still in this role, and the condition holds for that session. */
+export function isSignedInAs(sessionId: string, userId: string, role: Role, now: Date, condition?: SQL): SQL {
+  return isSignedIn(sessionId, userId, now, and(eq(users.role, role), condition))
 }
 
 /** Still signed in, the password is still the one that was verified, and the condition holds for that session. */

@@ -334,6 +334,9 @@ describe('the tokens', () => {
       jti: expect.stringMatching(/\S/),
       role: 'USER',
       scope: '',
+      auth_time: iat,
+      amr: ['pwd'],
+      acr: 'urn:postern:1',
     })
     clock.advance(600 * second - 1)
     await ada.me()
@@ -359,8 +362,8 @@ describe('the tokens', () => {
       'users:assign-role',
       'users:delete',
       'users:read',
-      'users:reset-password',
       'users:reset-factors',
+      'users:reset-password',
       'users:revoke-sessions',
       'users:suspend',
     ])

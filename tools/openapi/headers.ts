@@ -31,8 +31,9 @@ const headers = {
   },
   Challenge: {
     name: 'WWW-Authenticate',
-    description: 'The challenge of RFC 6750. It has no `error` when the request had no bearer token.',
-    schema: { type: 'string', pattern: '^Bearer realm="postern"' },
+    description:
+      'The challenge of RFC 6750. It has no `error` when the request had no bearer token. For `insufficient_user_authentication` it is that of RFC 9470, with `max_age` and `acr_values`.',
+    schema: { type: 'string', pattern: '^Bearer (realm="postern"|error="insufficient_user_authentication")' },
     example: 'Bearer realm="postern", error="invalid_token"',
   },
   RetryAfter: {
@@ -64,6 +65,18 @@ const headers = {
     description: 'The `role` of the token.',
     schema: { type: 'string', enum: roles },
     example: 'MODERATOR',
+  },
+  AuthTime: {
+    name: 'X-Auth-Time',
+    description: 'The `auth_time` of the token: when the user last proved who they are, in seconds.',
+    schema: { type: 'integer' },
+    example: 1795348800,
+  },
+  Acr: {
+    name: 'X-Auth-Acr',
+    description: 'The `acr` of the token: how strong that proof was.',
+    schema: { type: 'string', enum: ['urn:postern:1', 'urn:postern:2', 'phr'] },
+    example: 'urn:postern:2',
   },
   Scope: {
     name: 'X-Auth-Scope',

@@ -6,9 +6,11 @@ import type { ProblemCode } from '../../problems.ts'
 import { permissionsFor } from '../../permissions.ts'
 import type { Session } from '../../store/schema/sessions.ts'
 import type { User } from '../../store/schema/users.ts'
+import type { PrincipalSession } from '../../store/sessions.ts'
+import { acrOf, amrOf, authenticatedAt, isConfined } from './strength.ts'
 
 /** The `client_id` in tokens of Postern's own sign-in (RFC 9068 §2.2). */
-const ownClientId = 'postern'
+export const ownClientId = 'postern'
 
 export const sessionLifetime = { idleMs: refreshTokenSeconds * 1000, maxMs: sessionMaxSeconds * 1000 }
 
@@ -59,18 +61,9 @@ export async function readTokenOfSession(ctx: Ctx, token: string, sessionId: str
  */
 export async function issueTokens(ctx: Ctx, user: User, session: Session): Promise<Tokens> {
   const now = ctx.now()
-  const access = {
-    client_id: ownClientId,
-    sub: user.id,
-    sid: session.id,
-    jti: crypto.randomUUID(),
-    role: user.role,
-    scope: permissionsFor({ user }).join(' '),
-    bookmark: ctx.replicas?.newestBookmark(),
-  }
   const refresh = { sid: session.id, gen: session.generation }
   const [accessToken, refreshToken] = await Promise.all([
-    signToken(ctx.tokens, 'at+jwt', access, now, new Date(now.getTime() + accessTokenSeconds * 1000)),
+    issueAccessToken(ctx, user, session),
     signToken(ctx.tokens, 'rt+jwt', refresh, session.lastUsedAt, session.expiresAt),
   ])
   return {
@@ -80,4 +73,25 @@ export async function issueTokens(ctx: Ctx, user: User, session: Session): Promi
     refreshExpiresInSeconds: Math.max(0, epochSeconds(session.expiresAt) - epochSeconds(now)),
     user,
   }
+}
+
+/** Signs an access token. How and when the user signed in comes from the session, so a refresh does not renew it. */
+export async function issueAccessToken(ctx: Ctx, user: User, session: PrincipalSession): Promise<string> {
+  const now = ctx.now()
+  const amr = amrOf(session)
+  // Nobody may use the role of an account that lacks the factor it must have.
+  const role = isConfined(user, session, ctx.config) ? 'USER' : user.role
+  const claims = {
+    client_id: ownClientId,
+    sub: user.id,
+    sid: session.id,
+    jti: crypto.randomUUID(),
+    role,
+    scope: permissionsFor({ user: { role } }).join(' '),
+    auth_time: epochSeconds(authenticatedAt(session)),
+    amr,
+    acr: acrOf(amr),
+    bookmark: ctx.replicas?.newestBookmark(),
+  }
+  return signToken(ctx.tokens, 'at+jwt', claims, now, new Date(now.getTime() + accessTokenSeconds * 1000))
 }

@@ -45,9 +45,9 @@ export const tokenOperations: Operations = {
     tag: 'Tokens',
     summary: 'Verify an access token without the database',
     description:
-      'For gateways and other Workers. Checks the signature, the claims and the revocation list, but not the database: the token of an ended session is still accepted for up to about 65 seconds. Role and scope are those of the token.',
+      'For gateways and other Workers. Checks the signature, the claims and the revocation list, but not the database: the token of an ended session is still accepted for up to about 65 seconds. Role and scope are those of the token; a session without the second factor that its user must have is a USER without any scope.',
     answers: {
-      204: { description: 'The token is valid.', headers: ['UserId', 'SessionId', 'Role', 'Scope'] },
+      204: { description: 'The token is valid.', headers: ['UserId', 'SessionId', 'Role', 'Scope', 'AuthTime', 'Acr'] },
     },
   },
 }
