@@ -99,7 +99,7 @@ export interface paths {
         put?: never;
         /**
          * Change your own password
-         * @description Ends every other session of the user and emails a notice. This session continues. With the `refresh_token` of this session, or with `transport: cookie`, the answer has new tokens as after a refresh, and no older refresh token of the session is accepted any more: whoever had copied one has nothing. The token may be one that was refreshed meanwhile, since the password proves who asks. A token of another session, or one that an earlier change closed, is refused and nothing is changed. Without a refresh token the answer is empty and the last refresh token stays valid; the one before it can no longer be repeated. The client cannot repeat a change whose answer was lost: sign in with the new password.
+         * @description Ends every other session of the user and emails a notice. This session continues. With the `refresh_token` of this session, or with `transport: cookie`, the answer has new tokens as after a refresh, and no older refresh token of the session is accepted any more: whoever had copied one has nothing. The token may be one that was refreshed meanwhile, since the password proves who asks. A token of another session, or one that an earlier change closed, is refused and nothing is changed. Without a refresh token the answer is empty and the last refresh token stays valid; the one before it can no longer be repeated. The client cannot repeat a change whose answer was lost: sign in with the new password. An account without a password sends no `old_password`. An account with a second factor, or without a password, has to have stepped up within ten minutes.
          */
         post: operations["changePassword"];
         delete?: never;
@@ -279,7 +279,7 @@ export interface paths {
         };
         /**
          * Verify an access token without the database
-         * @description For gateways and other Workers. Checks the signature, the claims and the revocation list, but not the database: the token of an ended session is still accepted for up to about 65 seconds. Role and scope are those of the token.
+         * @description For gateways and other Workers. Checks the signature, the claims and the revocation list, but not the database: the token of an ended session is still accepted for up to about 65 seconds. Role and scope are those of the token; a session without the second factor that its user must have is a USER without any scope.
          */
         get: operations["verify"];
         put?: never;
@@ -312,7 +312,7 @@ export interface paths {
         post?: never;
         /**
          * Delete your own account
-         * @description Deletes the account, its sessions and its links at once, and sends a last email about it. The last active ADMIN cannot be deleted.
+         * @description Deletes the account, its sessions and its links at once, and sends a last email about it. The last active ADMIN cannot be deleted. An account without a password sends none. An account with a second factor, or without a password, has to have stepped up within ten minutes.
          */
         delete: operations["deleteMe"];
         options?: never;
@@ -458,7 +458,7 @@ export interface paths {
         post?: never;
         /**
          * Delete an account
-         * @description Deletes the account, its sessions and its links at once, and sends a last email about it.
+         * @description Deletes the account, its sessions and its links at once, and sends a last email about it. An ADMIN with a second factor has to have stepped up within ten minutes.
          *
          *     Needs the permission `users:delete`.
          */
@@ -540,7 +540,7 @@ export interface paths {
         get?: never;
         /**
          * Give a user another role
-         * @description Ends every session of the user if the role changes, so that no token of the old role stays valid. The last active ADMIN cannot be given another role. An account that was never activated stays a USER. The role that the user has already is answered with 200, and nothing changes.
+         * @description Ends every session of the user if the role changes, so that no token of the old role stays valid. The last active ADMIN cannot be given another role. An account that was never activated stays a USER. The role that the user has already is answered with 200, and nothing changes. An ADMIN with a second factor has to have stepped up within ten minutes.
          *
          *     Needs the permission `users:assign-role`.
          */
@@ -625,7 +625,7 @@ export interface paths {
         put?: never;
         /**
          * Have a user set a new password
-         * @description Emails the user a link to set a new password. It works once, within an hour. The caller does not see the link, and only the audit trail tells whether it was used. Until then the password and the sessions do not change. A user gets at most five such emails an hour and 20 a day; beyond that, the answer is the same and no email is sent.
+         * @description Emails the user a link to set a new password. It works once, within an hour. The caller does not see the link, and only the audit trail tells whether it was used. Until then the password and the sessions do not change. A user gets at most five such emails an hour and 20 a day; beyond that, the answer is the same and no email is sent. An ADMIN with a second factor has to have stepped up within ten minutes.
          *
          *     Needs the permission `users:reset-password`.
          */
@@ -1424,8 +1424,8 @@ export interface components {
                 };
             };
         };
-        /** @description `insufficient_permission`: Your role does not permit this. */
-        InsufficientPermission: {
+        /** @description `factor_enrolment_required`: This account must have a second factor. Add a passkey or an authenticator app first. */
+        FactorEnrolmentRequired: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Cache-Control": components["headers"]["NoStore"];
@@ -1436,7 +1436,47 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "insufficient_permission";
+                    code?: "factor_enrolment_required";
+                };
+            };
+        };
+        /**
+         * @description `factor_enrolment_required`: This account must have a second factor. Add a passkey or an authenticator app first.
+         *
+         *     `insufficient_permission`: Your role does not permit this.
+         */
+        FactorEnrolmentRequiredOrInsufficientPermission: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "factor_enrolment_required" | "insufficient_permission";
+                };
+            };
+        };
+        /**
+         * @description `factor_enrolment_required`: This account must have a second factor. Add a passkey or an authenticator app first.
+         *
+         *     `wrong_password`: The password is wrong.
+         */
+        FactorEnrolmentRequiredOrWrongPassword: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "factor_enrolment_required" | "wrong_password";
                 };
             };
         };
@@ -1512,9 +1552,32 @@ export interface components {
         /**
          * @description `invalid_token`: This call needs a valid access token.
          *
-         *     `invalid_refresh_token`: The session has ended. Sign in again.
+         *     `insufficient_user_authentication`: Confirm that it is you, then repeat the call.
          */
-        InvalidTokenOrInvalidRefreshToken: {
+        InvalidTokenOrInsufficientUserAuthentication: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                "WWW-Authenticate": components["headers"]["Challenge"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 401;
+                    /** @enum {unknown} */
+                    code?: "invalid_token" | "insufficient_user_authentication";
+                };
+            };
+        };
+        /**
+         * @description `invalid_token`: This call needs a valid access token.
+         *
+         *     `invalid_refresh_token`: The session has ended. Sign in again.
+         *
+         *     `insufficient_user_authentication`: Confirm that it is you, then repeat the call.
+         */
+        InvalidTokenOrInvalidRefreshTokenOrInsufficientUserAuthentication: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
                 "Cache-Control": components["headers"]["NoStore"];
@@ -1525,7 +1588,7 @@ export interface components {
                     /** @constant */
                     status?: 401;
                     /** @enum {unknown} */
-                    code?: "invalid_token" | "invalid_refresh_token";
+                    code?: "invalid_token" | "invalid_refresh_token" | "insufficient_user_authentication";
                 };
             };
         };
@@ -1811,22 +1874,6 @@ export interface components {
                 };
             };
         };
-        /** @description `wrong_password`: The password is wrong. */
-        WrongPassword: {
-            headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
-                "Cache-Control": components["headers"]["NoStore"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @constant */
-                    status?: 403;
-                    /** @enum {unknown} */
-                    code?: "wrong_password";
-                };
-            };
-        };
         /**
          * @description `wrong_password`: The password is wrong.
          *
@@ -1873,7 +1920,7 @@ export interface components {
          */
         FiveMinutes: "public, max-age=300";
         /**
-         * @description The challenge of RFC 6750. It has no `error` when the request had no bearer token.
+         * @description The challenge of RFC 6750. It has no `error` when the request had no bearer token. For `insufficient_user_authentication` it is that of RFC 9470, with `max_age` and `acr_values`.
          * @example Bearer realm="postern", error="invalid_token"
          */
         Challenge: string;
@@ -1902,6 +1949,16 @@ export interface components {
          * @example MODERATOR
          */
         Role: "USER" | "MODERATOR" | "ADMIN";
+        /**
+         * @description The `auth_time` of the token: when the user last proved who they are, in seconds.
+         * @example 1795348800
+         */
+        AuthTime: number;
+        /**
+         * @description The `acr` of the token: how strong that proof was.
+         * @example urn:postern:2
+         */
+        Acr: "urn:postern:1" | "urn:postern:2" | "phr";
         /**
          * @description The `scope` of the token: permissions, separated by spaces. Empty for a USER.
          * @example content:manage users:read profiles:moderate users:suspend
@@ -2137,8 +2194,7 @@ export interface operations {
                  *     }
                  */
                 "application/json": {
-                    /** Format: password */
-                    old_password: string;
+                    old_password?: string | null;
                     /**
                      * Format: password
                      * @description 8 (configurable) to 128 characters, hard to guess (zxcvbn score 3, also without names, words, years and symbols around them), and not known from a data breach. No rules of composition.
@@ -2195,7 +2251,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["MalformedJson"];
-            401: components["responses"]["InvalidTokenOrInvalidRefreshToken"];
+            401: components["responses"]["InvalidTokenOrInvalidRefreshTokenOrInsufficientUserAuthentication"];
             403: components["responses"]["WrongPasswordOrOriginNotAllowed"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -2569,6 +2625,8 @@ export interface operations {
                     "X-Auth-Session-Id": components["headers"]["SessionId"];
                     "X-Auth-Role": components["headers"]["Role"];
                     "X-Auth-Scope": components["headers"]["Scope"];
+                    "X-Auth-Time": components["headers"]["AuthTime"];
+                    "X-Auth-Acr": components["headers"]["Acr"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2647,8 +2705,7 @@ export interface operations {
                  *     }
                  */
                 "application/json": {
-                    /** Format: password */
-                    password: string;
+                    password?: string | null;
                 };
             };
         };
@@ -2663,8 +2720,8 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["MalformedJson"];
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["WrongPassword"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrWrongPassword"];
             409: components["responses"]["LastAdmin"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -2734,7 +2791,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["MalformedJson"];
-            401: components["responses"]["InvalidToken"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequired"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailed"];
@@ -2818,7 +2876,8 @@ export interface operations {
                     "application/json": components["schemas"]["ActivityPage"];
                 };
             };
-            401: components["responses"]["InvalidToken"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequired"];
             422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -2876,7 +2935,8 @@ export interface operations {
                     "application/json": components["schemas"]["SessionList"];
                 };
             };
-            401: components["responses"]["InvalidToken"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequired"];
             422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -2906,7 +2966,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            401: components["responses"]["InvalidToken"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequired"];
             413: components["responses"]["BodyTooLarge"];
             422: components["responses"]["ValidationFailed"];
             429: components["responses"]["RateLimited"];
@@ -2941,7 +3002,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            401: components["responses"]["InvalidToken"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequired"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["RateLimited"];
@@ -3010,8 +3072,8 @@ export interface operations {
                     "application/json": components["schemas"]["UserPage"];
                 };
             };
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -3065,8 +3127,8 @@ export interface operations {
                     "application/json": components["schemas"]["AdministeredUser"];
                 };
             };
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             404: components["responses"]["NotFound"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -3099,8 +3161,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["LastAdminOrOwnAccount"];
             413: components["responses"]["BodyTooLarge"];
@@ -3172,8 +3234,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["MalformedJson"];
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -3231,8 +3293,8 @@ export interface operations {
                     "application/json": components["schemas"]["AdministeredUser"];
                 };
             };
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["UserSuspended"];
             413: components["responses"]["BodyTooLarge"];
@@ -3302,8 +3364,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["MalformedJson"];
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["LastAdminOrOwnAccountOrNotActivated"];
             413: components["responses"]["BodyTooLarge"];
@@ -3374,8 +3436,8 @@ export interface operations {
                 };
             };
             400: components["responses"]["MalformedJson"];
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["LastAdminOrOwnAccountOrUserSuspended"];
             413: components["responses"]["BodyTooLarge"];
@@ -3434,8 +3496,8 @@ export interface operations {
                     "application/json": components["schemas"]["AdministeredUser"];
                 };
             };
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["NotSuspended"];
             413: components["responses"]["BodyTooLarge"];
@@ -3478,8 +3540,8 @@ export interface operations {
                     "application/json": components["schemas"]["Acceptance"];
                 };
             };
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["EmailSuppressed"];
             413: components["responses"]["BodyTooLarge"];
@@ -3533,8 +3595,8 @@ export interface operations {
                     "application/json": components["schemas"]["SessionList"];
                 };
             };
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             404: components["responses"]["NotFound"];
             422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
@@ -3568,8 +3630,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["BodyTooLarge"];
             422: components["responses"]["ValidationFailed"];
@@ -3635,8 +3697,8 @@ export interface operations {
                     "application/json": components["schemas"]["AuditEventPage"];
                 };
             };
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -3693,8 +3755,8 @@ export interface operations {
                     "application/json": components["schemas"]["AuditArchivePage"];
                 };
             };
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             422: components["responses"]["ValidationFailed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
@@ -3826,8 +3888,8 @@ export interface operations {
                     "application/json": components["schemas"]["OutboxPage"];
                 };
             };
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             422: components["responses"]["ValidationFailed"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -3860,8 +3922,8 @@ export interface operations {
                 };
                 content?: never;
             };
-            401: components["responses"]["InvalidToken"];
-            403: components["responses"]["InsufficientPermission"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["NotSuppressed"];
             413: components["responses"]["BodyTooLarge"];

@@ -5,7 +5,10 @@ import type { Ctx } from '../context.ts'
 import { AppError, invalidToken } from '../errors.ts'
 import { findSignedIn, findSignedInForPassword, findSignedInNearby } from '../services/sessions/signed-in.ts'
 import { type Permission, permissionsFor } from '../permissions.ts'
+import { assertUnconfined, isConfined } from '../services/sessions/strength.ts'
+import { ownClientId } from '../services/sessions/tokens.ts'
 import { acceptAtEdge } from '../services/sessions/edge.ts'
+import { isFreeCall, isRead } from './confinement.ts'
 import type { HttpEnv } from './env.ts'
 import { limitWrites } from './limit-rate.ts'
 
@@ -17,14 +20,14 @@ const bearerPattern = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i
  * Requires a valid access token of a session that is still in D1, and a user that may sign in. Both are read in one
  * statement, so an ended session is refused at once. A PATCH counts as a write of the user.
  *
- * @throws {AppError} `invalid_token`; `rate_limited`
+ * @throws {AppError} `invalid_token`; as `assertUnconfined`; `rate_limited`
  */
 export const authenticate = createMiddleware<HttpEnv>(async function authenticate(c, next) {
   const claims = await readClaims(c)
+  await loadActor(c, claims)
   // Ends of sessions, changes of the password and deletions of the account are not counted: a thief of the token could use
   // up the limit and keep the owner from them.
   if (c.req.method === 'PATCH') await limitWrites(c, claims.sub)
-  await loadActor(c, claims)
   await next()
 })
 
@@ -32,7 +35,7 @@ export const authenticate = createMiddleware<HttpEnv>(async function authenticat
  * Like `authenticate`, for a route that decides nothing and whose answer may lag. Where the database has replicas, the
  * nearest one answers, both here and for the route. Only the primary refuses.
  *
- * @throws {AppError} `invalid_token`
+ * @throws {AppError} `invalid_token`; as `assertUnconfined`
  */
 export const authenticateForReading = createMiddleware<HttpEnv>(async function authenticateForReading(c, next) {
   await loadReader(c, await readClaims(c))
@@ -50,18 +53,24 @@ export const requireToken = createMiddleware<HttpEnv>(async function requireToke
 })
 
 /**
- * Like `authenticate`, and takes one try from the account's password budget. Comes after `requireToken`.
+ * Like `authenticate`, for a call that takes the account's password, if it has one, and a step-up besides, if it has a
+ * factor. Takes one try from the budget of the password. Comes after `requireToken` and the validation of the body.
  *
- * @throws {AppError} `invalid_token`, `rate_limited`
+ * @param field where the body has the password
+ * @throws {AppError} `invalid_token`; as `assertUnconfined`; as `findSignedInForPassword`
  */
-export const authenticateForPassword = createMiddleware<HttpEnv>(async function authenticateForPassword(c, next) {
-  const { sid, sub } = c.get('claims')
-  const actor = await findSignedInForPassword(c.get('ctx'), sid, sub)
-  if (!actor) throw invalidToken('ended')
-  c.set('actor', actor)
-  c.set('passwordActor', actor)
-  await next()
-})
+export function authenticateForPassword<Field extends string>(field: Field) {
+  type Body = { [Name in Field]?: string | undefined }
+  return createMiddleware<HttpEnv, string, { out: { json: Body } }>(async function authenticateForPassword(c, next) {
+    const { sid, sub } = c.get('claims')
+    const hasPassword = c.req.valid('json')[field] !== undefined
+    const actor = await findSignedInForPassword(c.get('ctx'), sid, sub, { field, hasPassword, isFree: isFree(c) })
+    if (!actor) throw invalidToken('ended')
+    c.set('actor', actor)
+    c.set('passwordActor', actor)
+    await next()
+  })
+}
 
 /** Marks a middleware with the permission it requires, for the OpenAPI document. */
 export const requires = Symbol('requires')
@@ -69,13 +78,13 @@ export const requires = Symbol('requires')
 /**
  * Requires a permission of the role that the user has in D1 now. Each call but a GET counts as a write of the user.
  *
- * @throws {AppError} `invalid_token`, `insufficient_permission`, `rate_limited`
+ * @throws {AppError} `invalid_token`, `insufficient_permission`, `rate_limited`; as `assertUnconfined`
  */
 export function permit(permission: Permission, load = loadActor) {
   const middleware = createMiddleware<HttpEnv>(async function permit(c, next) {
     const claims = await readClaims(c)
-    if (!['GET', 'HEAD'].includes(c.req.method)) await limitWrites(c, claims.sub)
     await load(c, claims)
+    if (!isRead(c.req.method)) await limitWrites(c, claims.sub)
     if (!permissionsFor(c.get('actor')).includes(permission)) {
       throw new AppError('insufficient_permission', { permission })
     }
@@ -118,7 +127,8 @@ async function loadReader(c: Context<HttpEnv>, claims: Claims<'at+jwt'>): Promis
   }
   const nearby = { ...ctx, db: ctx.replicas.nearby(bookmark) }
   const actor = await findSignedInNearby(nearby, sid, sub)
-  if (!actor) return loadActor(c, claims)
+  // A replica may not have heard of a step-up.
+  if (!actor || isConfined(actor.user, actor.session, ctx.config)) return loadActor(c, claims)
   c.set('ctx', nearby)
   c.set('actor', actor)
 }
@@ -126,7 +136,12 @@ async function loadReader(c: Context<HttpEnv>, claims: Claims<'at+jwt'>): Promis
 async function loadActor(c: Context<HttpEnv>, { sid, sub }: Claims<'at+jwt'>): Promise<void> {
   const actor = await findSignedIn(c.get('ctx'), sid, sub)
   if (!actor) throw invalidToken('ended')
+  if (!isFree(c)) assertUnconfined(c.get('ctx'), actor)
   c.set('actor', actor)
+}
+
+function isFree({ req }: Context<HttpEnv>): boolean {
+  return isFreeCall(req.method, req.path)
 }
 
 async function readClaims(c: Context<HttpEnv>): Promise<Claims<'at+jwt'>> {
@@ -150,5 +165,7 @@ async function verifyHeader({ tokens }: Ctx, header: string, now: Date) {
   if (token === undefined) throw invalidToken('malformed')
   const verified = await verifyToken(tokens, 'at+jwt', token, now)
   if (verified.kind === 'refused') throw invalidToken(verified.reason)
+  // A token of another client is for another service, whatever its audience says (RFC 9068 §5).
+  if (verified.claims.client_id !== ownClientId) throw invalidToken('wrong_client')
   return verified
 }

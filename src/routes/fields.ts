@@ -89,6 +89,11 @@ export function optional<Schema extends z.ZodMiniType>(schema: Schema) {
   )
 }
 
+/** The account's own password. An account without one sends none. */
+export const ownPassword = optional(
+  password.check(z.meta({ description: 'Needed if the account has a password.', format: 'password' })),
+)
+
 /** A token that may be absent, as it also is when it is empty. */
 const optionalToken = (schema: typeof text) =>
   z.pipe(

@@ -12,7 +12,7 @@ import { deleteOwnAccount } from '../services/accounts/deletion.ts'
 import { updateOwnProfile } from '../services/accounts/profile.ts'
 import { endOtherSessions, endSession, listSessions } from '../services/sessions/own-sessions.ts'
 import { activityAnswer, sessionAnswer, userAnswer } from './answers.ts'
-import { idParam, locale, noParameters, password } from './fields.ts'
+import { idParam, locale, noParameters, ownPassword } from './fields.ts'
 import { cursor, encodeCursor, limit, readCursor } from './pagination.ts'
 import { profile, profileChanges } from './profile.ts'
 
@@ -30,8 +30,8 @@ export const meRoutes = new Hono<HttpEnv>()
     limitRate('ownPassword'),
     requireToken,
     readJson,
-    valid('json', z.object({ password })),
-    authenticateForPassword,
+    valid('json', z.object({ password: ownPassword })),
+    authenticateForPassword('password'),
     async (c) => {
       await deleteOwnAccount(c.get('ctx'), c.get('passwordActor'), c.req.valid('json').password)
       return c.body(null, 204)

@@ -15,8 +15,8 @@ import {
   deviceToken,
   email,
   newPassword,
+  ownPassword,
   ownRefreshToken,
-  password,
   returnTo,
   token,
   transport,
@@ -24,7 +24,7 @@ import {
 } from './fields.ts'
 
 const passwordChange = z.object({
-  old_password: password,
+  old_password: ownPassword,
   new_password: newPassword,
   refresh_token: ownRefreshToken,
   transport,
@@ -44,7 +44,7 @@ export const passwordRoutes = new Hono<HttpEnv>()
     readJson,
     valid('json', passwordChange),
     readOwnRefreshToken,
-    authenticateForPassword,
+    authenticateForPassword('old_password'),
     async (c) => {
       const { old_password: oldPassword, new_password: newPassword, transport: kept } = c.req.valid('json')
       const generation = c.get('presentedGeneration')

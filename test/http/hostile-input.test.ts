@@ -64,7 +64,9 @@ describe.each(jsonCalls)('$method $path', ({ method, path, body }) => {
       const { answer, effects } = await observe(service, () =>
         service.call(method, path, { token: admin.accessToken, raw }),
       )
-      expectInvalid(answer, ...needed.map((field) => `/${field}`))
+      // Whether the old password is needed shows only when everything else is valid.
+      const named = needed.filter((field) => field !== 'old_password')
+      expectInvalid(answer, ...named.map((field) => `/${field}`))
       expect(effects).toEqual(nothing)
     }
   })

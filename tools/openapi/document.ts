@@ -69,5 +69,13 @@ function describedRoutes(): [Route, Prose][] {
 /** The platform answers for static files, so the guarantees about the Worker's answers do not hold for them. */
 function staticFile(name: string): Route {
   const [method = '', path = ''] = name.split(' ')
-  return { method, path, isStaticFile: true, isBearer: false, isLimited: false, needsContext: false }
+  return {
+    method,
+    path,
+    isStaticFile: true,
+    isBearer: false,
+    readsSession: false,
+    isLimited: false,
+    needsContext: false,
+  }
 }

@@ -28,6 +28,10 @@ a call to Postern, and its sessions can be ended at any time.
   the body of activation, sign-in, refresh, sign-out and a change of the password. The cookie is
   \`__Host-postern-refresh\` (\`HttpOnly\`, \`Secure\`, \`SameSite=Strict\`). Such a request must have this origin in its \`Origin\` header; otherwise the answer is
   \`origin_not_allowed\`.
+- Calls that change a lot ask for a recent proof (RFC 9470): \`insufficient_user_authentication\` with \`max_age\` and
+  \`acr_values\` in \`WWW-Authenticate\`. Step up, then repeat the call. Neither a refresh nor a new sign-in is needed.
+- The operator may demand a second factor. A session without it may only sign out, read its own account, and add or show
+  a factor; any other call is \`factor_enrolment_required\`, or \`insufficient_user_authentication\` if there is a factor.
 - Too many requests are answered with \`rate_limited\` and \`Retry-After\`.
 
 ## Problems

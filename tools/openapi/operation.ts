@@ -1,5 +1,6 @@
 /** Describes one operation: what its middleware enforces, and the prose about it. */
 import * as z from 'zod'
+import { isFreeCall } from '../../src/http/confinement.ts'
 import type { ProblemCode } from '../../src/problems.ts'
 import { describeHeaders } from './headers.ts'
 import type { Json } from './json.ts'
@@ -38,6 +39,9 @@ function* problemsOf(route: Route): Iterable<ProblemCode> {
   if (route.needsContext) yield 'service_unavailable'
   if (route.isLimited) yield 'rate_limited'
   if (route.isBearer) yield 'invalid_token'
+  if (route.readsSession && !isFreeCall(route.method, route.path)) {
+    yield* ['insufficient_user_authentication', 'factor_enrolment_required'] as const
+  }
   if (route.permission) yield 'insufficient_permission'
   if (route.param) yield 'not_found'
   if (route.json) yield* ['malformed_json', 'unsupported_media_type'] as const

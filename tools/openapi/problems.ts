@@ -60,6 +60,7 @@ export function problemComponents(): Record<string, Json> {
 
 const headersOf: Partial<Record<ProblemCode, HeaderName[]>> = {
   invalid_token: ['Challenge'],
+  insufficient_user_authentication: ['Challenge'],
   rate_limited: ['RetryAfter'],
   service_unavailable: ['RetryAfter'],
 }

@@ -23,6 +23,8 @@ export interface Route {
   param?: ZodType
   permission?: Permission
   isBearer: boolean
+  /** Whether the session of the token is looked up in the database. */
+  readsSession: boolean
   /** Whether it has a rate limit. */
   isLimited: boolean
   /** Whether it needs the configuration, and answers 503 without it. */
@@ -36,7 +38,7 @@ interface Tagged {
   [limits]?: string
 }
 
-const bearerHandlers = new Set<unknown>([authenticate, authenticateForReading, requireToken, verifyAtEdge])
+const sessionHandlers = new Set<unknown>([authenticate, authenticateForReading, requireToken])
 
 /** Every route, in the order of the app. The app lists each middleware of a route as a separate entry. */
 export function readRoutes(): Route[] {
@@ -51,6 +53,7 @@ export function readRoutes(): Route[] {
       method,
       path,
       isBearer: false,
+      readsSession: false,
       isLimited: false,
       needsContext: hasContext,
       isStaticFile: false,
@@ -58,7 +61,8 @@ export function readRoutes(): Route[] {
     const { [validates]: validated, [requires]: permission, [limits]: limit } = handler as Tagged
     if (validated) route[validated.target] = validated.schema
     if (permission) route.permission = permission
-    route.isBearer ||= !!permission || bearerHandlers.has(handler)
+    route.readsSession ||= !!permission || sessionHandlers.has(handler)
+    route.isBearer ||= route.readsSession || handler === verifyAtEdge
     // A write with a token is limited by its user.
     route.isLimited ||= limit !== undefined || (route.isBearer && method !== 'GET')
     routes.set(name, route)

@@ -8,39 +8,51 @@ import { type NewEmail, deleteEmailsTo, insertEmail } from '../../store/emails.t
 import { deleteLinksOf } from '../../store/links.ts'
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
 import { deleteSessionsOf, isSignedInWithPassword, selectSignedInUser } from '../../store/sessions.ts'
+import { selectStale } from '../../store/session-strength.ts'
 import { deleteUser } from '../../store/users.ts'
 import { emailOf, leavesAnActiveAdmin, passwordIdOf, takesMail, wasActivated } from '../../store/user-conditions.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { assertOwnPassword } from '../passwords/own-password.ts'
 import { revoke } from '../sessions/revocation.ts'
+import { explainStale, isProvenFor } from '../sessions/strength.ts'
 import type { PasswordPrincipal } from '../sessions/signed-in.ts'
 
 /**
  * Deletes the principal's account: user, sessions, links, registrations and every stored email to the address.
  *
- * @throws {AppError} `wrong_password`, `last_admin`; `invalid_token` when the session or the password ended meanwhile
+ * @param password `undefined` for an account without a password
+ * @throws {AppError} `wrong_password`, `last_admin`; `invalid_token` when the session or the password ended meanwhile;
+ *   `insufficient_user_authentication` when the session is not fresh any more
  */
-export async function deleteOwnAccount(ctx: Ctx, principal: PasswordPrincipal, password: string): Promise<void> {
-  const { user, session } = principal
+export async function deleteOwnAccount(
+  ctx: Ctx,
+  principal: PasswordPrincipal,
+  password: string | undefined,
+): Promise<void> {
+  const { user, session, attempt } = principal
   await assertOwnPassword(ctx, principal, password, 'user.deletion_refused')
   const event = auditEvent(ctx, 'user.deleted', { actorId: user.id, userId: user.id })
   const farewell = newEmail(ctx, 'account_deleted', user.email, user.id)
-  const isSame = isSignedInWithPassword(session.id, user.id, passwordIdOf(user), event.at)
-  const { decided, acting, ended } = await batch(
+  const isProven = isProvenFor(principal, event.at)
+  const isSame = isSignedInWithPassword(session.id, user.id, passwordIdOf(user), event.at, isProven)
+  const { decided, acting, stale, ended } = await batch(
     ctx.db,
     {
       decided: insertAuditEvent(ctx.db, event, allOf(isSame, leavesAnActiveAdmin(user.id))),
       acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
+      stale: selectStale(ctx.db, session.id, user.id, event.at, isProven),
     },
     eraseUser(ctx.db, user.id, farewell, event.id),
     // The password was right, so the attempt must not count, even if something else prevents the deletion.
-    { series: deleteAttempts(ctx.db, accountBudget(user.email), always) },
+    { series: attempt && deleteAttempts(ctx.db, accountBudget(user.email), always) },
   )
   if (decided.length === 0) {
     const [current] = acting
     const isSamePassword = current && passwordIdOf(current) === passwordIdOf(user)
-    throw isSamePassword ? new AppError('last_admin') : invalidToken('changed_meanwhile')
+    if (!isSamePassword) throw invalidToken('changed_meanwhile')
+    explainStale(stale)
+    throw new AppError('last_admin')
   }
   revoke(ctx, ended)
   announceEmail(ctx, farewell)

@@ -7,6 +7,7 @@ import { batch } from '../../store/batch.ts'
 import { allOf } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import type { User } from '../../store/schema/users.ts'
+import { isFreshIfFactored } from '../../store/session-strength.ts'
 import { deleteSessionsOf, hasLiveSession } from '../../store/sessions.ts'
 import {
   emailOf,
@@ -23,21 +24,24 @@ import { auditEvent } from '../audit/trail.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { revoke } from '../sessions/revocation.ts'
+import { assertFreshIfFactored } from '../sessions/strength.ts'
 
 /**
  * Gives a user another role and ends its sessions, so that no token with the old role remains valid. An account that was
  * never activated stays a USER: whoever registered the address of a colleague first must not find a role there.
  *
- * @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin`, `not_activated`
+ * @throws {AppError} `insufficient_user_authentication` when the actor has a factor and has not shown it in ten minutes;
+ *   `not_found`, `insufficient_permission`, `own_account`, `last_admin`, `not_activated`
  */
 export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: Role): Promise<User> {
+  assertFreshIfFactored(actor, ctx.now())
   if (id === actor.user.id && role !== actor.user.role) throw new AppError('own_account')
   const event = auditEvent(ctx, 'user.role_changed', { actorId: actor.user.id, userId: id, detail: { role } })
   const mayHave = role === 'USER' ? undefined : wasActivated(id)
   const when = allOf(hasOtherRoleThan(id, role), mayHave, leavesAnActiveAdmin(id))
   const email = newEmail(ctx, 'role_changed', emailOf(id), id, { role })
   const ifDone = happened(event.id)
-  const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, when), {
+  const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, when, isFreshIfFactored(event.at)), {
     updated: updateUser(ctx.db, id, { role, updatedAt: event.at }, ifDone),
     ended: deleteSessionsOf(ctx.db, id, ifDone),
     email: insertEmail(ctx.db, email, allOf(ifDone, wasActivated(id))),

@@ -9,6 +9,7 @@ import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
 import type { User } from '../../store/schema/users.ts'
+import { isFreshIfFactored } from '../../store/session-strength.ts'
 import {
   differsFrom,
   emailOf,
@@ -25,6 +26,7 @@ import { eraseUser } from '../accounts/deletion.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { type ProfileChanges, omitAbsent, listFieldNames } from '../accounts/profile.ts'
 import { revoke } from '../sessions/revocation.ts'
+import { assertFreshIfFactored } from '../sessions/strength.ts'
 
 /**
  * Changes or clears the profile of a user. Values that are there already leave no event.
@@ -76,13 +78,14 @@ export async function activateUser(ctx: Ctx, actor: Principal, id: string): Prom
  * administrator sees neither the link nor the password (OWASP ASVS 6.4.6); the audit trail, not the answer, tells that
  * the link was used. Over the budget of such emails nothing happens, and the links already sent stay valid.
  *
- * @throws {AppError} `not_found`, `insufficient_permission`, `email_suppressed`
+ * @throws {AppError} `insufficient_user_authentication` as for `deleteOtherAccount`; `not_found`, `insufficient_permission`, `email_suppressed`
  */
 export async function startPasswordReset(ctx: Ctx, actor: Principal, id: string): Promise<void> {
+  assertFreshIfFactored(actor, ctx.now())
   const event = auditEvent(ctx, 'user.password_reset_requested', { actorId: actor.user.id, userId: id })
   const email = newEmail(ctx, 'password_reset', emailOf(id), id, { byAdministrator: true })
   const when = allOf(takesMail(id), mailBudgetLeft(email))
-  const rows = await batch(ctx.db, decideFreeAct(ctx, actor, id, event, when), {
+  const rows = await batch(ctx.db, decideFreeAct(ctx, actor, id, event, when, isFreshIfFactored(event.at)), {
     email: insertEmail(ctx.db, email, happened(event.id)),
   })
   if (rows.decided.length > 0) return announceEmail(ctx, email)
@@ -92,15 +95,17 @@ export async function startPasswordReset(ctx: Ctx, actor: Principal, id: string)
 /**
  * Deletes another user's account and everything kept about it but ids in the audit trail.
  *
- * @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin`
+ * @throws {AppError} `insufficient_user_authentication` when the actor has a factor and has not shown it in ten minutes;
+ *   `not_found`, `insufficient_permission`, `own_account`, `last_admin`
  */
 export async function deleteOtherAccount(ctx: Ctx, actor: Principal, id: string): Promise<void> {
+  assertFreshIfFactored(actor, ctx.now())
   if (id === actor.user.id) throw new AppError('own_account')
   const event = auditEvent(ctx, 'user.deleted', { actorId: actor.user.id, userId: id })
   const farewell = newEmail(ctx, 'account_deleted', emailOf(id), id)
   const rows = await batch(
     ctx.db,
-    decideFreeAct(ctx, actor, id, event, leavesAnActiveAdmin(id)),
+    decideFreeAct(ctx, actor, id, event, leavesAnActiveAdmin(id), isFreshIfFactored(event.at)),
     eraseUser(ctx.db, id, farewell, event.id),
   )
   if (rows.decided.length === 0) {

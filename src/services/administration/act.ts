@@ -12,43 +12,67 @@ import { type Expression, allOf } from '../../store/db.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
 import type { User } from '../../store/schema/users.ts'
 import { isSignedInAs, selectSignedInUser } from '../../store/sessions.ts'
+import { selectStale } from '../../store/session-strength.ts'
 import { hasRoleAmong } from '../../store/user-conditions.ts'
 import { selectUser } from '../../store/users.ts'
 import { aboveCeiling, userPlace } from '../protection/ceilings.ts'
 import type { Principal } from '../sessions/signed-in.ts'
+import { explainStale } from '../sessions/strength.ts'
 
 /**
  * The first statements of an act: `decided` has a row if the act happens, `acting` is the actor if still signed in, `before`
  * is the target as it was. Each act takes a place below the actor's ceiling; `spent` has a row when there is none.
  *
  * @param when what must hold of the target for the act to change anything
+ * @param isFresh what must hold of the actor's session, for an act that needs a step-up: see `session-strength.ts`
  */
-export function decideAct(ctx: Ctx, actor: Principal, id: string, event: AuditEvent, when?: Expression) {
+export function decideAct(
+  ctx: Ctx,
+  actor: Principal,
+  id: string,
+  event: AuditEvent,
+  when?: Expression,
+  isFresh?: Expression,
+) {
   const place = userPlace(ctx, actor.user.id, event.id)
   return {
-    place: takePlace(ctx.db, place, isPermitted(actor, id, event, when)),
+    place: takePlace(ctx.db, place, isPermitted(actor, id, event, when, isFresh)),
     spent: selectSpent(ctx.db, place),
     decided: insertAuditEvent(ctx.db, event, hasPlace(place)),
-    ...readBoth(ctx, actor, id, event),
+    ...readBoth(ctx, actor, id, event, isFresh),
   } as const
 }
 
 /** The same without a ceiling, for an act that frees space, or that a locked-out person waits for. */
-export function decideFreeAct(ctx: Ctx, actor: Principal, id: string, event: AuditEvent, when?: Expression) {
+export function decideFreeAct(
+  ctx: Ctx,
+  actor: Principal,
+  id: string,
+  event: AuditEvent,
+  when?: Expression,
+  isFresh?: Expression,
+) {
   return {
-    decided: insertAuditEvent(ctx.db, event, isPermitted(actor, id, event, when)),
-    ...readBoth(ctx, actor, id, event),
+    decided: insertAuditEvent(ctx.db, event, isPermitted(actor, id, event, when, isFresh)),
+    ...readBoth(ctx, actor, id, event, isFresh),
   } as const
 }
 
-function isPermitted({ user, session }: Principal, id: string, event: AuditEvent, when?: Expression): Expression {
-  const isActing = isSignedInAs(session.id, user.id, user.role, event.at)
+function isPermitted(
+  { user, session }: Principal,
+  id: string,
+  event: AuditEvent,
+  when?: Expression,
+  isFresh?: Expression,
+): Expression {
+  const isActing = isSignedInAs(session.id, user.id, user.role, event.at, isFresh)
   return allOf(isActing, hasRoleAmong(id, roleRules[user.role].actsOn), when)
 }
 
-function readBoth(ctx: Ctx, { user, session }: Principal, id: string, event: AuditEvent) {
+function readBoth(ctx: Ctx, { user, session }: Principal, id: string, event: AuditEvent, isFresh?: Expression) {
   return {
     acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
+    stale: isFresh && selectStale(ctx.db, session.id, user.id, event.at, isFresh),
     before: selectUser(ctx.db, id),
   } as const
 }
@@ -56,17 +80,23 @@ function readBoth(ctx: Ctx, { user, session }: Principal, id: string, event: Aud
 /**
  * Explains an act that did not happen. If it was permitted, it had nothing to change, and the target is returned as it is.
  *
- * @throws {AppError} `invalid_token` when the session or the role ended meanwhile, `not_found`, `insufficient_permission`,
- *   `rate_limited` above the actor's ceiling
+ * @throws {AppError} `invalid_token` when the session or the role ended meanwhile, `insufficient_user_authentication`,
+ *   `not_found`, `insufficient_permission`, `rate_limited` above the actor's ceiling
  */
 export function findUnchangedTarget(
   ctx: Ctx,
   actor: Principal,
-  rows: { acting: readonly User[]; before: readonly User[]; spent?: readonly unknown[] },
+  rows: {
+    acting: readonly User[]
+    stale: readonly Pick<User, 'factorsId'>[]
+    before: readonly User[]
+    spent?: readonly unknown[]
+  },
 ): User {
   const [acting] = rows.acting
   const [target] = rows.before
   if (acting?.role !== actor.user.role) throw invalidToken('ended_meanwhile')
+  explainStale(rows.stale)
   if (!target) throw new AppError('not_found')
   if (!mayActOn(actor, target.role)) throw new AppError('insufficient_permission', { reason: 'target_out_of_reach' })
   if (rows.spent && rows.spent.length > 0) throw aboveCeiling(ctx, 'user_ceiling')

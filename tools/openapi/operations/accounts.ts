@@ -43,13 +43,20 @@ export const accountOperations: Operations = {
     tag: 'Accounts',
     summary: 'Change your own password',
     description:
-      'Ends every other session of the user and emails a notice. This session continues. With the `refresh_token` of this session, or with `transport: cookie`, the answer has new tokens as after a refresh, and no older refresh token of the session is accepted any more: whoever had copied one has nothing. The token may be one that was refreshed meanwhile, since the password proves who asks. A token of another session, or one that an earlier change closed, is refused and nothing is changed. Without a refresh token the answer is empty and the last refresh token stays valid; the one before it can no longer be repeated. The client cannot repeat a change whose answer was lost: sign in with the new password.',
+      'Ends every other session of the user and emails a notice. This session continues. With the `refresh_token` of this session, or with `transport: cookie`, the answer has new tokens as after a refresh, and no older refresh token of the session is accepted any more: whoever had copied one has nothing. The token may be one that was refreshed meanwhile, since the password proves who asks. A token of another session, or one that an earlier change closed, is refused and nothing is changed. Without a refresh token the answer is empty and the last refresh token stays valid; the one before it can no longer be repeated. The client cannot repeat a change whose answer was lost: sign in with the new password. An account without a password sends no `old_password`. An account with a second factor, or without a password, has to have stepped up within ten minutes.',
 
     answers: {
       200: { description: 'The password is changed, and both tokens are renewed.', schema: 'TokenAnswer' },
       204: { description: 'The password is changed. No refresh token was sent.' },
     },
-    problems: ['invalid_refresh_token', 'origin_not_allowed', 'wrong_password', 'weak_password', 'rate_limited'],
+    problems: [
+      'invalid_refresh_token',
+      'origin_not_allowed',
+      'wrong_password',
+      'weak_password',
+      'insufficient_user_authentication',
+      'rate_limited',
+    ],
   },
   'POST /auth/password-reset/request': {
     operationId: 'requestPasswordReset',

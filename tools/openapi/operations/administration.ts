@@ -60,7 +60,7 @@ export const administrationOperations: Operations = {
     tag: 'Administration',
     summary: 'Give a user another role',
     description:
-      'Ends every session of the user if the role changes, so that no token of the old role stays valid. The last active ADMIN cannot be given another role. An account that was never activated stays a USER. The role that the user has already is answered with 200, and nothing changes.',
+      'Ends every session of the user if the role changes, so that no token of the old role stays valid. The last active ADMIN cannot be given another role. An account that was never activated stays a USER. The role that the user has already is answered with 200, and nothing changes. An ADMIN with a second factor has to have stepped up within ten minutes.',
     parameters: userId,
 
     answers: {
@@ -100,7 +100,7 @@ export const administrationOperations: Operations = {
     tag: 'Administration',
     summary: 'Have a user set a new password',
     description:
-      'Emails the user a link to set a new password. It works once, within an hour. The caller does not see the link, and only the audit trail tells whether it was used. Until then the password and the sessions do not change. A user gets at most five such emails an hour and 20 a day; beyond that, the answer is the same and no email is sent.',
+      'Emails the user a link to set a new password. It works once, within an hour. The caller does not see the link, and only the audit trail tells whether it was used. Until then the password and the sessions do not change. A user gets at most five such emails an hour and 20 a day; beyond that, the answer is the same and no email is sent. An ADMIN with a second factor has to have stepped up within ten minutes.',
     parameters: userId,
     answers: {
       202: { description: 'Accepted. The email tells how to continue.', schema: 'Acceptance' },
@@ -133,7 +133,8 @@ export const administrationOperations: Operations = {
     operationId: 'deleteUser',
     tag: 'Administration',
     summary: 'Delete an account',
-    description: 'Deletes the account, its sessions and its links at once, and sends a last email about it.',
+    description:
+      'Deletes the account, its sessions and its links at once, and sends a last email about it. An ADMIN with a second factor has to have stepped up within ten minutes.',
     parameters: userId,
     answers: { 204: { description: 'The account is deleted.' } },
     problems: ['own_account', 'last_admin'],

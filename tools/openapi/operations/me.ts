@@ -21,7 +21,7 @@ export const meOperations: Operations = {
     tag: 'Me',
     summary: 'Delete your own account',
     description:
-      'Deletes the account, its sessions and its links at once, and sends a last email about it. The last active ADMIN cannot be deleted.',
+      'Deletes the account, its sessions and its links at once, and sends a last email about it. The last active ADMIN cannot be deleted. An account without a password sends none. An account with a second factor, or without a password, has to have stepped up within ten minutes.',
 
     answers: { 204: { description: 'The account is deleted.' } },
     problems: ['wrong_password', 'last_admin', 'rate_limited'],

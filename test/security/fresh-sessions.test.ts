@@ -1,0 +1,213 @@
+/** Calls that need a recent proof in the same session (RFC 9470; OWASP ASVS 7.5.1, 7.5.3). */
+import { describe, expect } from 'vitest'
+import { expectProblem } from '../support/answers.ts'
+import { minute, second } from '../support/clock.ts'
+import { it as base } from '../support/fixtures.ts'
+import { hookedD1 } from '../support/hooked-d1.ts'
+import { type Person, goodPassword, otherPassword } from '../support/person.ts'
+import { type Answer, startService } from '../support/service.ts'
+import { nothing, observe, write } from '../support/state.ts'
+import { giveFactor, proveIn, strengths, takePassword } from '../support/strength.ts'
+
+const ofTwoFactors = 'Bearer error="insufficient_user_authentication", max_age="600", acr_values="urn:postern:2 phr"'
+const ofAnyProof =
+  'Bearer error="insufficient_user_authentication", max_age="600", acr_values="urn:postern:1 urn:postern:2 phr"'
+
+function expectStale(answer: Answer, challenge = ofTwoFactors): void {
+  expectProblem(answer, 401, 'insufficient_user_authentication')
+  expect(answer.headers.get('WWW-Authenticate')).toBe(challenge)
+}
+
+interface Freshness {
+  name: string
+  run: (actor: Person, target: Person) => Promise<Answer>
+  /** What an account without factors has to show: a recent sign-in, or nothing that it does not show today. */
+  withoutFactor: 'fresh' | 'as before'
+}
+
+const changes = { old_password: goodPassword, new_password: otherPassword }
+/** Every call that needs a step-up. A new one is a new row. */
+const calls: Freshness[] = [
+  {
+    name: 'a new role for somebody',
+    run: (actor, target) => actor.assignRole(target, 'MODERATOR').answer,
+    withoutFactor: 'as before',
+  },
+  {
+    name: 'a reset of the password of somebody',
+    run: (actor, target) => actor.startPasswordReset(target).answer,
+    withoutFactor: 'as before',
+  },
+  {
+    name: 'the deletion of somebody',
+    run: (actor, target) => actor.deleteUser(target).answer,
+    withoutFactor: 'as before',
+  },
+  {
+    name: 'a change of the own password',
+    run: (actor) => actor.changePassword(changes).answer,
+    withoutFactor: 'as before',
+  },
+  {
+    name: 'the deletion of the own account',
+    run: (actor) => actor.deleteMe(goodPassword).answer,
+    withoutFactor: 'as before',
+  },
+]
+const passwordCalls = calls.slice(-2)
+
+/** An ADMIN with a factor, besides the one who keeps the service from having none. */
+const it = base
+  .extend('actor', async ({ people }) => {
+    const actor = await people.signUpAs('ADMIN', 'actor@example.com')
+    await giveFactor(actor)
+    return actor
+  })
+  .extend('passwordless', async ({ people }) => {
+    const person = await people.signUp('passwordless@example.com')
+    await takePassword(person)
+    return person
+  })
+
+describe.for(calls)('$name', ({ run, withoutFactor }) => {
+  it.for([
+    { state: 'the password alone, a moment ago', amr: strengths.password, agoMs: 0 },
+    { state: 'the factor, more than ten minutes ago', amr: strengths.code, agoMs: 10 * minute + 1 },
+    { state: 'a passkey, more than ten minutes ago', amr: strengths.passkey, agoMs: 10 * minute + 1 },
+  ])('is refused after $state, and nothing is changed or counted', async ({ amr, agoMs }, { service, actor, ada }) => {
+    await proveIn(actor, amr, agoMs)
+    const { answer, effects } = await observe(service, () => run(actor, ada))
+    expectStale(answer)
+    expect(effects).toEqual(nothing)
+  })
+
+  it.for([
+    { state: 'a code', amr: strengths.code },
+    { state: 'a passkey', amr: strengths.passkey },
+  ])('is done ten minutes after $state', async ({ amr }, { actor, ada }) => {
+    await proveIn(actor, amr, 10 * minute)
+    expect((await run(actor, ada)).status).toBeLessThan(300)
+  })
+
+  it('is refused when the proof becomes too old after it was read', async ({ service, clock, actor, ada }) => {
+    await proveIn(actor, strengths.code, 10 * minute - second)
+    await service.deliver()
+    let isRead = false
+    const db = hookedD1(
+      service.env.DB,
+      () => undefined,
+      () => {
+        if (!isRead) clock.advance(2 * second)
+        isRead = true
+      },
+    )
+    const late = startService({ beside: service, env: { DB: db } })
+    const { answer, effects } = await observe(service, () => run(actor.at(late), ada))
+    expectStale(answer)
+    expect({ ...effects, rows: Object.keys(effects.rows).filter((table) => table !== 'attempt_counters') }).toEqual({
+      ...nothing,
+      rows: [],
+    })
+  })
+
+  it('is decided by the write: a proof that is gone by then does not count', async ({ service, actor, ada }) => {
+    await proveIn(actor, strengths.code)
+    await service.deliver()
+    let isRead = false
+    const db = hookedD1(service.env.DB, async (statements) => {
+      if (isRead || !statements.some((sql) => /^insert into "audit_events"/i.test(sql))) return
+      isRead = true
+      await proveIn(actor, strengths.password)
+    })
+    const late = startService({ beside: service, env: { DB: db } })
+    const { answer, effects } = await observe(service, () => run(actor.at(late), ada))
+    expectStale(answer)
+    expect(effects).toMatchObject({ events: [], mails: [], revoked: [] })
+    expect(effects.rows).toMatchObject({ sessions: '~1' })
+    expect(Object.keys(effects.rows).filter((table) => !['sessions', 'attempt_counters'].includes(table))).toEqual([])
+  })
+
+  it('is asked of an account without factors as the table says', async ({ people, ada }) => {
+    const plain = await people.signUpAs('ADMIN', 'plain@example.com')
+    await proveIn(plain, strengths.password, 10 * minute + 1)
+    const answer = await run(plain, ada)
+    if (withoutFactor === 'fresh') expectStale(answer, ofAnyProof)
+    else expect(answer.status).toBeLessThan(300)
+  })
+})
+
+describe('a call that takes the password', () => {
+  it.for(passwordCalls)(
+    '($name) counts no try that something else refuses',
+    async ({ run }, { people, actor, ada }) => {
+      await proveIn(actor, strengths.password)
+      for (let time = 0; time < 120; time++) expectStale(await run(actor, ada))
+      await people.signIn(actor.email)
+    },
+  )
+
+  const without: { name: string; run: (person: Person) => Promise<Answer>; pointer: string }[] = [
+    {
+      name: 'a first password',
+      run: (person) => person.call('changePassword', { body: { new_password: otherPassword } }).answer,
+      pointer: '/old_password',
+    },
+    {
+      name: 'a deletion of the own account',
+      run: (person) => person.call('deleteMe', { body: {} }).answer,
+      pointer: '/password',
+    },
+  ]
+
+  it.for(without)('($name) takes none of an account that has none', async ({ run }, { passwordless }) => {
+    await proveIn(passwordless, strengths.password, 10 * minute)
+    expect((await run(passwordless)).status).toBe(204)
+  })
+
+  it.for(without)('($name) takes the factor instead, if there is one', async ({ run }, { service, passwordless }) => {
+    await giveFactor(passwordless)
+    await proveIn(passwordless, strengths.password)
+    const { answer, effects } = await observe(service, () => run(passwordless))
+    expectStale(answer)
+    expect(effects).toEqual(nothing)
+    await proveIn(passwordless, strengths.passkey)
+    expect((await run(passwordless)).status).toBe(204)
+  })
+
+  it.for(without)(
+    '($name) is refused without one in a session that is not fresh',
+    async ({ run }, { service, passwordless }) => {
+      await proveIn(passwordless, strengths.password, 10 * minute + 1)
+      const { answer, effects } = await observe(service, () => run(passwordless))
+      expectStale(answer, ofAnyProof)
+      expect(effects).toEqual(nothing)
+    },
+  )
+
+  it.for(without)(
+    '($name) needs the password where there is one, fresh or not',
+    async ({ run, pointer }, { service, ada }) => {
+      const { answer, effects } = await observe(service, () => run(ada))
+      expectProblem(answer, 422, 'validation_failed')
+      expect(answer.json).toMatchObject({ errors: [{ pointer, code: 'required' }] })
+      expect(effects).toEqual(nothing)
+    },
+  )
+
+  it.for(without)(
+    '($name) is refused when a password was set meanwhile',
+    async ({ run }, { service, passwordless }) => {
+      await service.deliver()
+      let isSet = false
+      const db = hookedD1(service.env.DB, async (statements) => {
+        if (isSet || !statements.some((sql) => /^insert into "audit_events"/i.test(sql))) return
+        isSet = true
+        // A new password always has a new id.
+        await write('update users set password_id = ? where id = ?', passwordless.sessionId, passwordless.id)
+      })
+      const late = startService({ beside: service, env: { DB: db } })
+      expectProblem(await run(passwordless.at(late)), 401, 'invalid_token')
+      expect(isSet).toBe(true)
+    },
+  )
+})
