@@ -12,8 +12,17 @@ interface Tokens {
   renew: (stale: Held) => Promise<void>
 }
 
-/** @param origins who may get the token from `fetch` */
-export function carryToken({ current, renew }: Tokens, { deliver }: Wire, url: string, origins: readonly string[]) {
+/**
+ * @param origins who may get the token from `fetch`
+ * @param withStepUp repeats a call after the person has shown again who is there
+ */
+export function carryToken(
+  { current, renew }: Tokens,
+  { deliver }: Wire,
+  url: string,
+  origins: readonly string[],
+  withStepUp: (call: () => Promise<Response>) => Promise<Response>,
+) {
   /** By origin: until which uptime a refresh would not help. */
   const futile = new Map<string, number>()
 
@@ -61,7 +70,8 @@ export function carryToken({ current, renew }: Tokens, { deliver }: Wire, url: s
     }
     // A stream can be sent once.
     const isRepeatable = !(init?.body instanceof ReadableStream)
-    return untilAborted(signal, withToken(call, { origin, isRepeatable }))
+    const make = () => withToken(call, { origin, isRepeatable })
+    return untilAborted(signal, isRepeatable ? withStepUp(make) : make())
   }) as Fetch
 
   return { withToken, fetch }

@@ -1,12 +1,16 @@
+import { type Administration, openAdministration } from './administration.ts'
 import { carryToken } from './bearer.ts'
+import { type Call, type Input, listIn, one } from './call.ts'
 import type { Change } from './changes.ts'
+import { type Entrance, type Own, openEntrance } from './entrance.ts'
+import { type Factors, type StepUp, openFactors } from './factors.ts'
 import { type ClientOptions, checkOptions } from './options.ts'
-import { readAnswer, sendable, unexpectedAnswer, untilAborted, within } from './problem.ts'
+import { readAnswer, sendable, unexpectedAnswer, untilAborted, untilAnswered, within } from './problem.ts'
 import { keepSession } from './session.ts'
+import { keepStepUps } from './step-up.ts'
 import { isUser } from './tokens.ts'
 import type {
   Acceptance,
-  AdministeredUser,
   Answer,
   Body,
   CallAnswer,
@@ -14,45 +18,17 @@ import type {
   CallOptions,
   Method,
   PathWith,
-  Permission,
   Query,
-  Role,
   Session,
   User,
 } from './types.ts'
-import { type Exchange, type Fetch, type Target, openWire, pathOf } from './wire.ts'
-
-/** Properties that the client fills in by itself. */
-type Own = 'transport' | 'device_token' | 'refresh_token'
-
-/** Calls about other users, each of which needs a permission. */
-export interface Administration {
-  users: (query?: Query<'listUsers'>, options?: CallOptions) => Promise<Answer<'listUsers'>>
-  user: (id: string, options?: CallOptions) => Promise<AdministeredUser>
-  updateProfile: (id: string, changes: Body<'moderateProfile'>, options?: CallOptions) => Promise<AdministeredUser>
-  activate: (id: string, options?: CallOptions) => Promise<AdministeredUser>
-  assignRole: (id: string, role: Role, options?: CallOptions) => Promise<AdministeredUser>
-  suspend: (id: string, reason: string, options?: CallOptions) => Promise<AdministeredUser>
-  reinstate: (id: string, options?: CallOptions) => Promise<AdministeredUser>
-  /** Mails the user a link to set a new password. */
-  startPasswordReset: (id: string, options?: CallOptions) => Promise<Acceptance>
-  sessions: (id: string, options?: CallOptions) => Promise<Session[]>
-  /** Signs the user out everywhere. */
-  endSessions: (id: string, options?: CallOptions) => Promise<void>
-  deleteUser: (id: string, options?: CallOptions) => Promise<void>
-  /** The emails of the service and their outcomes. */
-  emails: (query?: Query<'listEmails'>, options?: CallOptions) => Promise<Answer<'listEmails'>>
-  /** Allows emails to an address again after a bounce or a complaint. */
-  liftEmailSuppression: (id: string, options?: CallOptions) => Promise<Answer<'liftEmailSuppression'>>
-  auditEvents: (query?: Query<'listAuditEvents'>, options?: CallOptions) => Promise<Answer<'listAuditEvents'>>
-  roles: (options?: CallOptions) => Promise<{ role: Role; permissions: Permission[] }[]>
-}
+import { type Exchange, type Fetch, openWire, pathOf } from './wire.ts'
 
 /**
  * Everything a page or program does with Postern. A failed call rejects with a `PosternError`, an aborted one with the
  * `reason` of its signal, at once; nothing rejects with anything else.
  */
-export interface Client {
+export interface Client extends Entrance, Factors {
   /** Who is signed in, as far as the client knows: `null` until `restore`, a sign-in or a call has found out. */
   readonly user: User | null
   /**
@@ -66,9 +42,6 @@ export interface Client {
   signUp: (account: Body<'register'>, options?: CallOptions) => Promise<Acceptance>
   /** @param returnTo where the page behind the link leads, as `return_to` of `signUp` */
   resendActivation: (email: string, returnTo?: string, options?: CallOptions) => Promise<Acceptance>
-  /** Takes the token of the emailed link and the password of that registration, and signs in. */
-  activate: (proofs: Omit<Body<'activate'>, Own>, options?: CallOptions) => Promise<User>
-  signIn: (credentials: Omit<Body<'login'>, Own>, options?: CallOptions) => Promise<User>
   /**
    * Ends the session. In the bearer transport it ends here even if the service cannot be reached. Only the service can
    * delete the cookie: in the cookie transport the call then fails, and the session stays.
@@ -79,7 +52,16 @@ export interface Client {
 
   me: (options?: CallOptions) => Promise<User>
   updateMe: (changes: Body<'updateMe'>, options?: CallOptions) => Promise<User>
-  deleteMe: (password: string, options?: CallOptions) => Promise<void>
+  /** @param password required unless the account has none, or a second factor */
+  deleteMe: (password?: string, options?: CallOptions) => Promise<void>
+  /** Mails a link to the new address. The old one is told, and stays until the link is followed. */
+  changeEmail: (email: string, options?: CallOptions) => Promise<Acceptance>
+  /** @param token of the link that was mailed to the new address of the user who is signed in */
+  confirmEmail: (token: string, options?: CallOptions) => Promise<User>
+  /** @param token of the link that was mailed to the old address. It stops a change, and undoes it for 72 hours. */
+  revertEmail: (token: string, options?: CallOptions) => Promise<void>
+  /** Everything that the service holds about the user, as JSON. */
+  exportAccount: (options?: CallOptions) => Promise<Blob>
   activity: (query?: Query<'listMyActivity'>, options?: CallOptions) => Promise<Answer<'listMyActivity'>>
   sessions: (options?: CallOptions) => Promise<Session[]>
   endSession: (id: string, options?: CallOptions) => Promise<void>
@@ -115,10 +97,6 @@ export interface Client {
   close: () => void
 }
 
-interface Input extends CallOptions, Target {
-  body?: unknown
-}
-
 /** A page that signs out waits no longer for the service. */
 const logoutTimeoutMs = 10_000
 
@@ -132,34 +110,59 @@ export function createClient(options: ClientOptions): Client {
   const { url, origins } = checkOptions(options)
   const wire = openWire(url, options.fetch)
   const keeper = keepSession(wire, { ...options, url })
-  const { isCookie } = keeper
-  const { withToken, fetch } = carryToken(keeper, wire, url, origins)
+  const { isCookie, now } = keeper
+  const { withStepUp, noteStepUp, onStepUpRequired } = keepStepUps()
+  const { withToken, fetch } = carryToken(keeper, wire, url, origins, withStepUp)
   const kept = isCookie ? { transport: 'cookie' } : {}
 
   const open = <T>(path: string, body: unknown, { signal }: CallOptions = {}) =>
     untilAborted(signal, wire.ask({ method: 'post', path: `/auth/${path}`, body, signal })) as Promise<T>
   const logOut = (body: object) =>
     within(logoutTimeoutMs, (limit) => wire.ask({ method: 'post', path: '/auth/logout', body, signal: limit }))
-  const begin = (answer: Promise<unknown>) =>
-    keeper.begin(answer, ({ refreshToken }) => logOut(isCookie ? kept : { refresh_token: refreshToken }))
 
-  async function call<T>(method: Method, path: string, { signal, ...input }: Input = {}): Promise<T> {
+  async function send(method: Method, path: string, { signal, ...input }: Input): Promise<Response> {
     const request: Exchange = { method, path: sendable(() => pathOf(path, input)), body: input.body, signal }
-    const answer = withToken((token) => wire.exchange(request, token)).then((found) => readAnswer(found, signal))
-    return untilAborted(signal, answer) as Promise<T>
+    return withStepUp(() => withToken((token) => wire.exchange(request, token)))
   }
 
-  async function aboutMe(method: Method, input: Input = {}): Promise<User> {
-    const user = await call(method, '/users/me', input)
+  const call: Call = <T>(method: Method, path: string, input: Input = {}) => {
+    const { signal } = input
+    return untilAborted(
+      signal,
+      send(method, path, input).then((found) => readAnswer(found, signal)),
+    ) as Promise<T>
+  }
+
+  async function prove(body: object, signal: AbortSignal | undefined): Promise<StepUp> {
+    const { id } = await keeper.current()
+    const since = now()
+    const request: Exchange = { method: 'post', path: '/auth/step-up', body, signal }
+    const answer = await readAnswer(await withToken((token) => wire.exchange(request, token)), signal)
+    await keeper.lift(answer, { id, since })
+    noteStepUp()
+    const { auth_time, acr } = answer as StepUp
+    return { auth_time, acr }
+  }
+
+  /** A failure needs no answer: the old token lasts for some minutes, and is renewed then. */
+  const renew = () =>
+    keeper
+      .current()
+      .then(keeper.renew)
+      .catch(() => undefined)
+
+  async function exportAccount(signal: AbortSignal | undefined): Promise<Blob> {
+    const response = await send('get', '/users/me/export', { signal })
+    if (!response.ok) await readAnswer(response, signal)
+    return untilAnswered(() => response.blob(), signal)
+  }
+
+  /** Makes a call whose answer is the user. */
+  async function learnFrom(method: Method, path: string, input: Input = {}): Promise<User> {
+    const user = await call(method, path, input)
     if (!isUser(user)) throw unexpectedAnswer('The answer is no user.')
     await untilAborted(input.signal, keeper.learn(user))
     return user
-  }
-
-  async function listOf<T>(name: string, path: string, input?: Input): Promise<T[]> {
-    const list = new Map(Object.entries(await call<Record<string, T[]>>('get', path, input))).get(name)
-    if (!Array.isArray(list)) throw unexpectedAnswer(`The answer has no ${name}.`)
-    return list
   }
 
   /** Cleans up after a session that ended by its access token. Only the service can delete the cookie. */
@@ -183,37 +186,16 @@ export function createClient(options: ClientOptions): Client {
 
   /** An abort does not reach the request itself, whose answer has the tokens to go on with. */
   async function changePassword(body: object, signal: AbortSignal | undefined): Promise<void> {
-    const response = await withToken((token) =>
-      keeper.exchangeTokens((tokens, limit) => {
-        signal?.throwIfAborted()
-        const request = { method: 'post', path: '/auth/change-password', body: { ...body, ...tokens }, signal: limit }
-        return wire.exchange(request, token)
-      }),
+    const response = await withStepUp(() =>
+      withToken((token) =>
+        keeper.exchangeTokens((tokens, limit) => {
+          signal?.throwIfAborted()
+          const request = { method: 'post', path: '/auth/change-password', body: { ...body, ...tokens }, signal: limit }
+          return wire.exchange(request, token)
+        }),
+      ),
     )
     if (!response.ok) await readAnswer(response)
-  }
-
-  const one = (id: string, { signal }: CallOptions = {}, body?: unknown) => ({
-    path: { id },
-    body,
-    ...(signal && { signal }),
-  })
-  const admin: Administration = {
-    users: (query, options) => call('get', '/users', { ...options, query }),
-    user: (id, options) => call('get', '/users/{id}', one(id, options)),
-    updateProfile: (id, changes, options) => call('patch', '/users/{id}/profile', one(id, options, changes)),
-    activate: (id, options) => call('post', '/users/{id}/activate', one(id, options)),
-    assignRole: (id, role, options) => call('put', '/users/{id}/role', one(id, options, { role })),
-    suspend: (id, reason, options) => call('post', '/users/{id}/suspend', one(id, options, { reason })),
-    reinstate: (id, options) => call('post', '/users/{id}/reinstate', one(id, options)),
-    startPasswordReset: (id, options) => call('post', '/users/{id}/password-reset', one(id, options)),
-    sessions: (id, options) => listOf('sessions', '/users/{id}/sessions', one(id, options)),
-    endSessions: (id, options) => call('delete', '/users/{id}/sessions', one(id, options)),
-    deleteUser: (id, options) => call('delete', '/users/{id}', one(id, options)),
-    emails: (query, options) => call('get', '/emails', { ...options, query }),
-    liftEmailSuppression: (id, options) => call('delete', '/users/{id}/email-suppression', one(id, options)),
-    auditEvents: (query, options) => call('get', '/audit-events', { ...options, query }),
-    roles: (options) => listOf('roles', '/roles', options),
   }
 
   return {
@@ -225,26 +207,26 @@ export function createClient(options: ClientOptions): Client {
 
     signUp: (account, options) => open('register', account, options),
     resendActivation: (email, returnTo, options) => open('resend-activation', { email, return_to: returnTo }, options),
-    activate: (proofs, options) =>
-      untilAborted(options?.signal, begin(open('activate', { ...proofs, ...kept }, options))),
-    async signIn(credentials, options) {
-      const known = { device_token: await keeper.deviceToken(credentials.email) }
-      return untilAborted(options?.signal, begin(open('login', { ...known, ...credentials, ...kept }, options)))
-    },
+    ...openEntrance(wire, keeper, logOut),
+    ...openFactors({ call, prove, renew, onStepUpRequired }),
     signOut: ({ signal } = {}) => untilAborted(signal, signOut()),
     async signOutEverywhere(options) {
       await call('post', '/auth/logout-all', options)
       await untilAborted(options?.signal, leave())
     },
 
-    me: (options) => aboutMe('get', options),
-    updateMe: (body, options) => aboutMe('patch', { ...options, body }),
+    me: (options) => learnFrom('get', '/users/me', options),
+    updateMe: (body, options) => learnFrom('patch', '/users/me', { ...options, body }),
     async deleteMe(password, options) {
       await call('delete', '/users/me', { ...options, body: { password } })
       await untilAborted(options?.signal, leave())
     },
+    changeEmail: (email, options) => call('post', '/users/me/email', { ...options, body: { email } }),
+    confirmEmail: (token, options) => learnFrom('post', '/users/me/email/confirm', { ...options, body: { token } }),
+    revertEmail: (token, options) => open('email/revert', { token }, options),
+    exportAccount: ({ signal } = {}) => untilAborted(signal, exportAccount(signal)),
     activity: (query, options) => call('get', '/users/me/activity', { ...options, query }),
-    sessions: (options) => listOf('sessions', '/users/me/sessions', options),
+    sessions: (options) => listIn('sessions', call('get', '/users/me/sessions', options)),
     endSession: (id, options) => call('delete', '/users/me/sessions/{id}', one(id, options)),
     endOtherSessions: (options) => call('delete', '/users/me/sessions', options),
 
@@ -255,7 +237,7 @@ export function createClient(options: ClientOptions): Client {
     },
     resetPassword: (proofs, options) => open('password-reset/complete', proofs, options),
 
-    admin,
+    admin: openAdministration(call),
     request: (method, path, ...[input]) => call(method, path, input as Input),
     accessToken: async ({ signal } = {}) => (await untilAborted(signal, keeper.current())).accessToken,
     fetch,

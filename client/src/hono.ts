@@ -1,7 +1,15 @@
 /** Hono middleware for services behind Postern. */
 import type { Context, MiddlewareHandler } from 'hono'
 import { env } from 'hono/adapter'
-import { type AccessToken, InvalidTokenError, KeysUnavailableError, type Verify, verifier } from './verifier.ts'
+import {
+  type AccessToken,
+  type Acr,
+  InvalidTokenError,
+  KeysUnavailableError,
+  type Verify,
+  acrValues,
+  verifier,
+} from './verifier.ts'
 import type { Permission } from './types.ts'
 
 export interface PosternOptions {
@@ -20,6 +28,8 @@ export interface PosternEnv {
   Variables: { postern: AccessToken }
 }
 
+type Middleware = MiddlewareHandler<PosternEnv>
+
 const bearerScheme = /^bearer(?: |$)/i
 /** RFC 6750 §2.1. */
 const bearer = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i
@@ -30,7 +40,7 @@ const verifiers = new Map<string, Verify>()
  * Lets in requests with a valid access token and, if asked for, a permission. Others get a problem (RFC 9457): 401,
  * 403, or 503 when the keys cannot be fetched. 401 and 403 have the challenge of RFC 6750.
  */
-export function postern(options: PosternOptions = {}): MiddlewareHandler<PosternEnv> {
+export function postern(options: PosternOptions = {}): Middleware {
   return async function postern(c, next) {
     const header = c.req.header('Authorization') ?? ''
     // Without credentials of this scheme the challenge names no error (RFC 6750 §3.1).
@@ -55,6 +65,33 @@ export function postern(options: PosternOptions = {}): MiddlewareHandler<Postern
   }
 }
 
+export interface AcrOptions {
+  /** How long ago the user may have shown who they are. Without it, any time in the session is enough. */
+  maxAgeSeconds?: number
+  /** The time, for tests. */
+  now?: () => Date
+}
+
+/**
+ * Lets in users who have shown well enough, and not too long ago, who they are. Stands after `postern`. Others get 401 with
+ * the challenge of RFC 9470: `fetch` of the client asks its hook for a step-up then, and repeats the call.
+ *
+ * @param acr the least: `urn:postern:2` also lets in `phr`
+ */
+export function requireAcr(acr: Acr, { maxAgeSeconds, now = () => new Date() }: AcrOptions = {}): Middleware {
+  const accepted = acrValues.slice(acrValues.indexOf(acr))
+  const parameters = ['error="insufficient_user_authentication"', `acr_values="${accepted.join(' ')}"`]
+  if (maxAgeSeconds !== undefined) parameters.push(`max_age="${maxAgeSeconds}"`)
+  return async function requireAcr(c, next) {
+    const { acr: shown, authenticatedAt } = c.get('postern')
+    const ageSeconds = (now().getTime() - authenticatedAt.getTime()) / 1000
+    if (!accepted.includes(shown) || ageSeconds > (maxAgeSeconds ?? Infinity)) {
+      return refuse(c, 401, 'insufficient_user_authentication', challenge(...parameters))
+    }
+    await next()
+  }
+}
+
 /** One per issuer and audience, so that keys are not fetched for each request. */
 function verifierFor(c: Context, options: PosternOptions): Verify {
   const variables = env<{ POSTERN_ISSUER?: string; POSTERN_AUDIENCE?: string }>(c)
@@ -74,6 +111,7 @@ function challenge(...parameters: string[]): Record<string, string> {
 
 const details = {
   invalid_token: ['Invalid access token', 'This call needs a valid access token.'],
+  insufficient_user_authentication: ['Confirmation needed', 'Confirm that it is you, then repeat the call.'],
   insufficient_permission: ['Insufficient permission', 'Your role does not permit this.'],
   service_unavailable: ['Service unavailable', 'The service cannot do this right now; try again.'],
 } as const

@@ -1,9 +1,29 @@
 /** The entry of `@postern/client`. */
 export type { Change, ChangeReason } from './changes.ts'
-export { type Administration, type Client, createClient } from './client.ts'
+export type { Administration } from './administration.ts'
+export { type Client, createClient } from './client.ts'
+export type {
+  FactorKind,
+  FactorProof,
+  PasskeyChallenge,
+  SecondFactorRequired,
+  SignInOutcome,
+  SignedIn,
+} from './entrance.ts'
+export type {
+  FactorList,
+  NewPasskey,
+  Passkey,
+  RecoveryCodes,
+  StepUp,
+  StepUpOptions,
+  StepUpProof,
+  TotpSetup,
+} from './factors.ts'
 export type { ClientOptions } from './options.ts'
 export type { ClientStorage } from './platform.ts'
 export { type ErrorCode, type FieldError, PosternError } from './problem.ts'
+export type { StepUpChallenge, StepUpHook } from './step-up.ts'
 export type {
   Acceptance,
   Activity,
@@ -19,3 +39,4 @@ export type {
   Session,
   User,
 } from './types.ts'
+export { type PasskeySupport, passkeySupport } from './webauthn.ts'

@@ -1,4 +1,5 @@
 /** Features that browsers have and other runtimes may lack. Browsers also forbid each of them on its own: it throws then. */
+import type { CredentialsContainer, PublicKeyCredentials } from './credential.ts'
 
 /** Where a client keeps what must outlive the page: `localStorage` or anything like it, synchronous or not. */
 export interface ClientStorage {
@@ -25,7 +26,8 @@ interface Platform {
   document?: unknown
   location?: { origin: string }
   localStorage?: ClientStorage | null
-  navigator?: { locks?: Locks; userAgent?: string }
+  navigator?: { locks?: Locks; userAgent?: string; credentials?: CredentialsContainer }
+  PublicKeyCredential?: PublicKeyCredentials
   performance?: { now: () => number }
   crypto?: {
     subtle?: { digest: (algorithm: 'SHA-256', data: Uint8Array) => Promise<ArrayBuffer> }

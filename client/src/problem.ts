@@ -10,10 +10,14 @@ export type FieldError = components['schemas']['FieldError']
  * What went wrong, for a program. Besides the codes of the service: `network_error` when there was no answer;
  * `unexpected_answer` when it did not come from the service, such as the error page of a proxy; `invalid_request` when the
  * request cannot be sent, such as a body that is no JSON; `origin_not_listed` when `fetch` would give the token to a server
- * that `origins` does not name; `client_in_use` when somebody else is signed in with a client that a server shares.
+ * that `origins` does not name; `client_in_use` when somebody else is signed in with a client that a server shares;
+ * `passkey_cancelled` when the person chose none, for which browsers give no reason; `passkey_unavailable` when the browser
+ * has no WebAuthn, or refuses it for this page.
  */
 export type ErrorCode =
   | Problem['code']
+  | 'passkey_cancelled'
+  | 'passkey_unavailable'
   | 'network_error'
   | 'unexpected_answer'
   | 'invalid_request'
@@ -59,9 +63,10 @@ export class PosternError extends Error {
 /**
  * The JSON of an answer, if it has a body. An answer that breaks off half-way counts as no answer.
  *
- * @throws {PosternError} for any answer but a success; the reason of the signal when that aborts
+ * @param expected the code of a problem that is an answer, too
+ * @throws {PosternError} for any other answer but a success; the reason of the signal when that aborts
  */
-export async function readAnswer(response: Response, signal?: AbortSignal): Promise<unknown> {
+export async function readAnswer(response: Response, signal?: AbortSignal, expected?: ErrorCode): Promise<unknown> {
   const text = await untilAnswered(() => response.text(), signal)
   const { status } = response
   const json = tryTo(() => JSON.parse(text) as unknown)
@@ -69,6 +74,7 @@ export async function readAnswer(response: Response, signal?: AbortSignal): Prom
   if (response.ok && (status === 204 || isObject)) return isObject ? json : undefined
   const { code, detail, errors } = (isObject ? json : {}) as Partial<Record<keyof Details, unknown>>
   if (isRedirect(response)) throw unexpectedAnswer('The answer is a redirect.', response)
+  if (code !== undefined && code === expected) return json
   if (response.ok || typeof code !== 'string') throw unexpectedAnswer(`The answer was ${status}.`, response)
   throw new PosternError({
     code: code as ErrorCode,

@@ -10,7 +10,7 @@ import type { ClientOptions } from './options.ts'
 import { defaultStorage, isBrowser, onReturn, untilStored } from './platform.ts'
 import { PosternError, readAnswer, within } from './problem.ts'
 import { askForTokens, endsSession } from './renewal.ts'
-import { type Held, heldFrom, isUser, keepTime, parseHeld } from './tokens.ts'
+import { type Held, accessFrom, heldFrom, isUser, keepTime, newId, nobody, parseHeld, unknown } from './tokens.ts'
 import { takeTurns } from './turns.ts'
 import type { User } from './types.ts'
 import type { Wire } from './wire.ts'
@@ -18,17 +18,14 @@ import type { Wire } from './wire.ts'
 /** The other tabs wait for their turn meanwhile. */
 const exchangeTimeoutMs = 20_000
 
-/** What the cookie transport stores after a sign-out, so that the next page need not ask. */
-const nobody = '{}'
-/** The cookie transport without anything stored: browsers may remove it earlier than the cookie. */
-const unknown: Held = { id: '' }
+export type SessionKeeper = ReturnType<typeof keepSession>
 
 export function keepSession(wire: Wire, options: ClientOptions & { url: string }) {
   const { url, transport = 'bearer', shared = isBrowser, now = Date.now, storage = defaultStorage() } = options
   const isCookie = transport === 'cookie'
   const key = `postern:${url}:${transport}`
   const item = keepItem(storage, key)
-  const { deviceToken, keepDeviceToken } = keepDevices(storage, `postern:${url}:device`)
+  const devices = keepDevices(storage, url)
   const takeTurn = takeTurns(storage, shared ? key : undefined)
   const listeners = keepListeners(shared ? key : undefined, hear)
   const { announce, tell, user } = listeners
@@ -179,16 +176,15 @@ export function keepSession(wire: Wire, options: ClientOptions & { url: string }
       listeners.close()
     },
     refreshToken: async () => (await read())?.refreshToken,
-    deviceToken,
+    now,
+    ...devices,
 
     /**
-     * Takes the answer to a sign-in.
+     * Takes the answer to a sign-in that was asked for at `since`.
      *
      * @throws {PosternError} `client_in_use` where `refuse` ends the new session, because somebody else is signed in
      */
-    async begin(asked: Promise<unknown>, refuse: (held: Held) => Promise<unknown>): Promise<User> {
-      const since = now()
-      const answer = await asked
+    async begin(answer: unknown, since: number, refuse: (held: Held) => Promise<unknown>): Promise<User> {
       const next = heldFrom(answer, { id: newId(), since, isCookie })
       const signedIn = next.user!
       await takeTurn(async () => {
@@ -201,7 +197,7 @@ export function keepSession(wire: Wire, options: ClientOptions & { url: string }
         }
         await write(next, (await read())?.refreshToken)
         announce('signed_in', signedIn)
-        await keepDeviceToken((answer as { device_token?: unknown }).device_token)
+        await devices.keepDevice(answer as object, signedIn.email)
       })
       return signedIn
     },
@@ -211,6 +207,13 @@ export function keepSession(wire: Wire, options: ClientOptions & { url: string }
       takeTurn(async () => {
         const held = await read()
         return held ? forget('signed_out', held) : true
+      }),
+
+    /** Takes the access token of a step-up in the session `id`. The refresh token stays. */
+    lift: (answer: unknown, { id, since }: { id: string; since: number }): Promise<void> =>
+      takeTurn(async () => {
+        const held = await read()
+        if (held?.id === id) await write({ ...held, ...accessFrom(answer, since) }, held.refreshToken)
       }),
 
     /** Makes a call that may answer new tokens, which replace those of this session. Nobody refreshes meanwhile. */
@@ -250,5 +253,3 @@ export function keepSession(wire: Wire, options: ClientOptions & { url: string }
     },
   }
 }
-
-const newId = () => String(Math.random())

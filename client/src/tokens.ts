@@ -1,5 +1,5 @@
 /** What the client holds of a session, and how long its access token lasts. */
-import { decode } from './devices.ts'
+import { decode, isToken } from './devices.ts'
 import { tryTo, uptimeMs } from './platform.ts'
 import { unexpectedAnswer } from './problem.ts'
 import type { TokenAnswer, User } from './types.ts'
@@ -14,6 +14,12 @@ export interface Held {
   refreshToken?: string | undefined
   user?: User
 }
+
+export const newId = () => String(Math.random())
+/** What the cookie transport stores after a sign-out, so that the next page need not ask. */
+export const nobody = '{}'
+/** The cookie transport without anything stored: browsers may remove it earlier than the cookie. */
+export const unknown: Held = { id: '' }
 
 /** A token this close to its expiry is renewed first, because the request takes time, too. */
 const leewayMs = 10_000
@@ -42,12 +48,23 @@ export function heldFrom(
   answer: unknown,
   { id, since, isCookie }: { id: string; since: number; isCookie: boolean },
 ): Held {
-  const { access_token, expires_in = 0, refresh_token, user } = (answer ?? {}) as Partial<TokenAnswer>
-  if (!isToken(access_token) || !(expires_in > 0) || !isUser(user) || !(isCookie || isToken(refresh_token))) {
-    throw unexpectedAnswer('The answer has no tokens.')
-  }
+  const { refresh_token, user } = (answer ?? {}) as Partial<TokenAnswer>
+  if (!isUser(user) || !(isCookie || isToken(refresh_token))) throw unexpectedAnswer(noTokens)
+  return { id, ...accessFrom(answer, since), refreshToken: refresh_token, user }
+}
+
+const noTokens = 'The answer has no tokens.'
+
+/**
+ * The access token of an answer.
+ *
+ * @throws {PosternError} `unexpected_answer`
+ */
+export function accessFrom(answer: unknown, since: number): Pick<Held, 'accessToken' | 'since' | 'expiresAt'> {
+  const { access_token, expires_in = 0 } = (answer ?? {}) as Partial<TokenAnswer>
+  if (!isToken(access_token) || !(expires_in > 0)) throw unexpectedAnswer(noTokens)
   const lifeMs = Math.min(expires_in, lifeOf(access_token)) * 1000
-  return { id, accessToken: access_token, since, expiresAt: since + lifeMs, refreshToken: refresh_token, user }
+  return { accessToken: access_token, since, expiresAt: since + lifeMs }
 }
 
 /** What the storage says; `undefined` for anything that is no session. */
@@ -61,11 +78,6 @@ export function parseHeld(text: string | null): Held | undefined {
     ...(isToken(accessToken) && { accessToken }),
     ...(isToken(refreshToken) && { refreshToken }),
   }
-}
-
-/** Whatever else a token is, it has to fit into a header. */
-function isToken(token: unknown): token is string {
-  return typeof token === 'string' && /^[\w.~+/-]+=*$/.test(token)
 }
 
 export function isUser(user: unknown): user is User {

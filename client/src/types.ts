@@ -19,7 +19,7 @@ type Json<Content> = Content extends { content: { 'application/json': infer Body
 type BodyOf<Operation> = Operation extends { requestBody: infer Request } ? Json<Request> : undefined
 type QueryOf<Operation> = Operation extends { parameters: { query?: infer Query } } ? NonNullable<Query> : never
 type PathOf<Operation> = Operation extends { parameters: { path: infer Path } } ? Path : never
-type Success<Responses> = Responses[Extract<keyof Responses, 200 | 202 | 204>]
+type Success<Responses> = Responses[Extract<keyof Responses, 200 | 201 | 202 | 204>]
 
 /** What an operation takes as its body. */
 export type Body<Id extends keyof operations> = NonNullable<BodyOf<operations[Id]>>

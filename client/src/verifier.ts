@@ -20,7 +20,17 @@ export interface AccessToken {
   role: Role
   permissions: Permission[]
   expiresAt: Date
+  /** When the user has last shown who they are, at a sign-in or a step-up. A refresh does not change it. */
+  authenticatedAt: Date
+  /** How, by the values of RFC 8176, such as `pwd`, `otp` or `pop`. */
+  amr: string[]
+  /** How well, see `requireAcr`. */
+  acr: Acr
 }
+
+/** How well somebody has shown who they are: with one factor, with two, with a passkey. Each includes those before it. */
+export const acrValues = ['urn:postern:1', 'urn:postern:2', 'phr'] as const
+export type Acr = (typeof acrValues)[number]
 
 export type Verify = (token: string) => Promise<AccessToken>
 
@@ -70,12 +80,17 @@ export function verifier({ issuer, audience = 'postern', fetch, now }: VerifierO
     try {
       const { payload } = await jwtVerify(token, keys, now ? { ...rules, currentDate: now() } : rules)
       const { sub, sid, role, scope, exp } = payload as Record<string, string> & { exp: number }
+      const { amr, acr, auth_time: authTime } = payload
       return {
         userId: sub!,
         sessionId: sid!,
         role: role as Role,
         permissions: scope!.split(' ').filter(Boolean) as Permission[],
         expiresAt: new Date(exp * 1000),
+        // A token that does not say was given for a password, a long time ago.
+        authenticatedAt: new Date(typeof authTime === 'number' ? authTime * 1000 : 0),
+        amr: Array.isArray(amr) ? (amr as string[]) : ['pwd'],
+        acr: acrValues.find((known) => known === acr) ?? 'urn:postern:1',
       }
     } catch (cause) {
       if (cause instanceof errors.JOSEError && !keyFailures.includes(cause.code)) {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Client } from '../../client/src/client.ts'
 import { minute } from '../support/clock.ts'
 import { goodPassword, otherPassword } from '../support/person.ts'
-import { Browser, type Incident, email, signedIn } from './browser.ts'
+import { Browser, type Incident, email, signIn, signedIn } from './browser.ts'
 
 /** An answer that does not come until it is let through. */
 function held() {
@@ -120,5 +120,5 @@ it('an abort does not lose the tokens that a new password brings', async () => {
   await isDone
   service.clock.advance(10 * minute)
   expect(await client.me()).toMatchObject({ email })
-  expect(await new Browser(service).open().client.signIn({ email, password: otherPassword })).toMatchObject({ email })
+  expect(await signIn(new Browser(service).open().client, email, otherPassword)).toMatchObject({ email })
 })

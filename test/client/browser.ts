@@ -3,6 +3,7 @@ import type { ClientStorage } from '../../client/src/platform.ts'
 import { type Client, createClient } from '../../client/src/client.ts'
 import type { ClientOptions } from '../../client/src/options.ts'
 import type { Change } from '../../client/src/changes.ts'
+import type { User } from '../../client/src/types.ts'
 import { goodPassword } from '../support/person.ts'
 import { peopleOf } from '../support/population.ts'
 import { type Service, startService } from '../support/service.ts'
@@ -98,6 +99,13 @@ export const lostAnswer: Incident = async (go) => {
 export function answering(status: number, body?: object, headers?: Record<string, string>): Incident {
   const content = { 'Content-Type': 'application/problem+json', ...headers }
   return async () => new Response(body ? JSON.stringify(body) : '<h1>Error 522</h1>', { status, headers: content })
+}
+
+/** Signs in with a password where nothing more is asked for. */
+export async function signIn(client: Client, who = email, password = goodPassword): Promise<User> {
+  const outcome = await client.signIn({ email: who, password })
+  if (outcome.kind !== 'signed_in') throw new Error('A second factor is asked for')
+  return outcome.user
 }
 
 /** A browser in which the owner of an account signed in. */

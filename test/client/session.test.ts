@@ -8,7 +8,7 @@ import { goodPassword, otherPassword } from '../support/person.ts'
 import { peopleOf } from '../support/population.ts'
 import type { Service } from '../support/service.ts'
 import { giveTabs } from './broken-platform.ts'
-import { Browser, type Incident, answering, email, lostAnswer, offline, signedIn, url } from './browser.ts'
+import { Browser, type Incident, answering, email, lostAnswer, offline, signIn, signedIn, url } from './browser.ts'
 
 const transports = ['bearer', 'cookie'] as const
 
@@ -32,7 +32,7 @@ describe.each(transports)('with the transport %s', (transport) => {
     await peopleOf(browser.service).signUp(email)
     const { client, changes } = browser.open({ transport })
     expect(client.user).toBeNull()
-    const user = await client.signIn({ email, password: goodPassword })
+    const user = await signIn(client)
     expect(client.user).toEqual(user)
     expect(await client.me()).toMatchObject({ email })
     await client.signOut()
@@ -306,7 +306,7 @@ describe.each(transports)('with the transport %s', (transport) => {
       await new Caller(service).login({ email, password: otherPassword }).answer
     }
     await client.requestPasswordReset({ email })
-    expect(await client.signIn({ email, password: goodPassword })).toMatchObject({ email })
+    expect(await signIn(client)).toMatchObject({ email })
     await client.requestPasswordReset({ email: 'bob@example.com' })
     expect(browser.asked('/auth/login')[1]!.body?.device_token).toBe(ofAda)
     expect(browser.asked('/auth/password-reset/request').map(({ body }) => body?.device_token)).toEqual([ofAda, ofBob])
@@ -626,7 +626,7 @@ describe.each(transports)('a new password, with the transport %s', (transport) =
     expect(await client.me()).toMatchObject({ email })
     service.clock.advance(10 * minute)
     await client.me().catch(() => undefined)
-    expect(await client.signIn({ email, password: otherPassword })).toMatchObject({ email })
+    expect(await signIn(client, email, otherPassword)).toMatchObject({ email })
     expect(changes.map(({ reason }) => reason)).not.toContain('signed_out')
     expect(browser.refusals).not.toContain('refresh_token_reused')
   })

@@ -5,7 +5,7 @@
 import type { Hono, MiddlewareHandler } from 'hono'
 import { hc } from 'hono/client'
 import { expectTypeOf } from 'vitest'
-import { type PosternEnv, postern } from '../../client/src/hono.ts'
+import { type PosternEnv, postern, requireAcr } from '../../client/src/hono.ts'
 import {
   type AdministeredUser,
   type AuditEvent,
@@ -17,7 +17,10 @@ import {
   type Permission,
   PosternError,
   type Role,
+  type SecondFactorRequired,
   type Session,
+  type SignInOutcome,
+  type StepUpChallenge,
   type User,
   createClient,
 } from '../../client/src/index.ts'
@@ -44,7 +47,25 @@ expectTypeOf<'content:delete'>().not.toExtend<Permission>()
 // The session
 expectTypeOf(client.user).toEqualTypeOf<User | null>()
 expectTypeOf(client.restore).returns.resolves.toEqualTypeOf<User | null>()
-expectTypeOf(client.signIn).returns.resolves.toEqualTypeOf<User>()
+// A second factor may be asked for, and the types do not let an app forget it.
+expectTypeOf(client.signIn).returns.resolves.toEqualTypeOf<SignInOutcome>()
+expectTypeOf(client.activate).returns.resolves.toEqualTypeOf<SignInOutcome>()
+expectTypeOf<Extract<SignInOutcome, { kind: 'signed_in' }>['user']>().toEqualTypeOf<User>()
+expectTypeOf<Extract<SignInOutcome, { kind: 'second_factor_required' }>>().toEqualTypeOf<SecondFactorRequired>()
+expectTypeOf<SecondFactorRequired['factors'][number]>().toEqualTypeOf<'passkey' | 'totp' | 'recovery_code'>()
+// @ts-expect-error -- the user is there only when nothing more is asked for
+void client.signIn({ email: 'a@example.com', password: 'x' }).then((outcome) => outcome.user)
+expectTypeOf(client.secondFactor).returns.resolves.toEqualTypeOf<User>()
+expectTypeOf(client.signInWithPasskey).returns.resolves.toEqualTypeOf<User>()
+// @ts-expect-error -- a password is no second factor
+void client.secondFactor({ factor_token: 'x' }, { password: 'x' })
+void client.stepUp({ password: 'x' })
+// @ts-expect-error -- one proof, not none
+void client.stepUp({})
+client.onStepUpRequired(async ({ acrValues, maxAgeSeconds }: StepUpChallenge) => {
+  expectTypeOf(acrValues).toEqualTypeOf<string[]>()
+  expectTypeOf(maxAgeSeconds).toEqualTypeOf<number | undefined>()
+})
 expectTypeOf(client.signOut).returns.resolves.toBeVoid()
 expectTypeOf(client.sessions).returns.resolves.toEqualTypeOf<Session[]>()
 expectTypeOf(client.onChange).parameter(0).parameter(0).toEqualTypeOf<Change>()
@@ -116,5 +137,8 @@ verifier({})
 
 expectTypeOf(postern({ permission: 'content:manage' })).toEqualTypeOf<MiddlewareHandler<PosternEnv>>()
 expectTypeOf<PosternEnv['Variables']['postern']>().toEqualTypeOf<AccessToken>()
+expectTypeOf(requireAcr('urn:postern:2', { maxAgeSeconds: 600 })).toEqualTypeOf<MiddlewareHandler<PosternEnv>>()
+// @ts-expect-error -- not a value that Postern issues
+requireAcr('urn:postern:3')
 // @ts-expect-error -- a permission that no role has
 postern({ permission: 'content:mange' })

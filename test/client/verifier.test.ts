@@ -2,8 +2,15 @@
 import { Hono } from 'hono'
 import { SignJWT, decodeJwt, exportJWK, generateKeyPair, importJWK } from 'jose'
 import { describe, expect, vi } from 'vitest'
-import { type PosternEnv, type PosternOptions, postern } from '../../client/src/hono.ts'
-import { InvalidTokenError, KeysUnavailableError, type VerifierOptions, verifier } from '../../client/src/verifier.ts'
+import { type AcrOptions, type PosternEnv, type PosternOptions, postern, requireAcr } from '../../client/src/hono.ts'
+import {
+  type AccessToken,
+  type Acr,
+  InvalidTokenError,
+  KeysUnavailableError,
+  type VerifierOptions,
+  verifier,
+} from '../../client/src/verifier.ts'
 import { minute, second } from '../support/clock.ts'
 import { it } from '../support/fixtures.ts'
 import type { Person } from '../support/person.ts'
@@ -65,6 +72,9 @@ describe('verifier', () => {
       role: 'ADMIN',
       permissions,
       expiresAt: new Date(exp! * 1000),
+      authenticatedAt: expect.any(Date),
+      amr: ['pwd'],
+      acr: 'urn:postern:1',
     })
     expect((await verify(ada.accessToken)).permissions).toEqual([])
   })
@@ -160,6 +170,63 @@ describe('postern() for Hono', () => {
       expect(Object.keys(await answer.json<object>())).toEqual(['type', 'title', 'status', 'detail', 'code'])
     }
     expect(answers[4].headers.get('Retry-After')).toBe('5')
+  })
+})
+
+describe('how well the user has shown who they are', () => {
+  it('is what the token says, and the least where it says nothing', async ({ service, ada: { accessToken } }) => {
+    const { kid, alg, key } = await signingKey(service)
+    const { verify } = behind(service)
+    const { auth_time: _, amr: __, acr: ___, ...claims } = decodeJwt(accessToken)
+    const read = async (more: object) => {
+      const header = { alg, kid, typ: 'at+jwt' }
+      const token = await new SignJWT({ ...claims, ...more }).setProtectedHeader(header).sign(key)
+      const { authenticatedAt, amr, acr } = await verify(token)
+      return { at: authenticatedAt.getTime(), amr, acr }
+    }
+    const strong = { auth_time: 1_800_000_000, amr: ['pop', 'user', 'mfa'], acr: 'phr' }
+    expect(await read(strong)).toEqual({ at: 1_800_000_000_000, amr: ['pop', 'user', 'mfa'], acr: 'phr' })
+    const least = { at: 0, amr: ['pwd'], acr: 'urn:postern:1' }
+    expect(await read({})).toEqual(least)
+    expect(await read({ auth_time: '1', amr: 'mfa', acr: 'better' })).toEqual(least)
+  })
+})
+
+describe('requireAcr() for Hono', () => {
+  const at = new Date('2026-12-01T12:00:00Z')
+  const token = (acr: Acr, ageSeconds: number) =>
+    ({ acr, authenticatedAt: new Date(at.getTime() - ageSeconds * 1000) }) as AccessToken
+  const asking = (acr: Acr, options: AcrOptions, shown: AccessToken) =>
+    new Hono<PosternEnv>()
+      .get('/', postern({ verify: async () => shown }), requireAcr(acr, { now: () => at, ...options }), (c) =>
+        c.text('in'),
+      )
+      .request('/', { headers: { Authorization: 'Bearer x' } })
+
+  it.for([
+    { needed: 'urn:postern:1', shown: 'urn:postern:1', age: 0, status: 200 },
+    { needed: 'urn:postern:2', shown: 'urn:postern:1', age: 0, status: 401 },
+    { needed: 'urn:postern:2', shown: 'urn:postern:2', age: 600, status: 200 },
+    { needed: 'urn:postern:2', shown: 'phr', age: 600, status: 200 },
+    { needed: 'urn:postern:2', shown: 'phr', age: 601, status: 401 },
+    { needed: 'phr', shown: 'urn:postern:2', age: 0, status: 401 },
+  ] as const)('answers $status to $shown of $age seconds ago where $needed is needed', async (row) => {
+    const { needed, shown, age, status } = row
+    expect((await asking(needed, { maxAgeSeconds: 600 }, token(shown, age))).status).toBe(status)
+  })
+
+  it('accepts any time of the session where no age is given', async () => {
+    expect((await asking('urn:postern:1', {}, token('urn:postern:1', 9_000_000))).status).toBe(200)
+  })
+
+  it('says what is missing as RFC 9470 does, so that clients ask the person', async () => {
+    const answer = await asking('urn:postern:2', { maxAgeSeconds: 600 }, token('urn:postern:1', 0))
+    expect(answer.headers.get('WWW-Authenticate')).toBe(
+      'Bearer realm="postern", error="insufficient_user_authentication", acr_values="urn:postern:2 phr", max_age="600"',
+    )
+    expect(await answer.json()).toMatchObject({ code: 'insufficient_user_authentication', status: 401 })
+    const ageless = await asking('phr', {}, token('urn:postern:1', 0))
+    expect(ageless.headers.get('WWW-Authenticate')).toMatch(/acr_values="phr"$/)
   })
 })
 

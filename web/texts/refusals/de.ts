@@ -49,6 +49,9 @@ export const refusals: Refusals = {
     rate_limited: 'Zu viele Versuche. Bitte warten Sie einen Moment und versuchen Sie es dann erneut.',
     internal_error: 'Bei uns ist ein Fehler aufgetreten. Bitte versuchen Sie es später noch einmal.',
     service_unavailable: 'Der Dienst ist vorübergehend nicht verfügbar. Bitte versuchen Sie es gleich noch einmal.',
+    passkey_cancelled:
+      'Es wurde kein Passkey verwendet. Versuchen Sie es noch einmal oder wählen Sie einen anderen Weg.',
+    passkey_unavailable: 'Passkeys funktionieren in diesem Browser oder unter dieser Adresse nicht.',
     network_error: 'Der Server ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.',
     unexpected_answer: 'Bei uns ist ein Fehler aufgetreten. Bitte versuchen Sie es später noch einmal.',
     invalid_request: 'Beim Senden ist etwas schiefgegangen. Laden Sie die Seite neu und versuchen Sie es noch einmal.',

@@ -50,6 +50,8 @@ export const refusals: Refusals = {
     rate_limited: 'Too many attempts. Please wait a moment and try again.',
     internal_error: 'Something went wrong on our side. Please try again later.',
     service_unavailable: 'The service is temporarily unavailable. Please try again in a moment.',
+    passkey_cancelled: 'No passkey was used. Try again, or choose another way.',
+    passkey_unavailable: 'Passkeys do not work in this browser, or not at this address.',
     network_error: 'We could not reach the server. Check your connection and try again.',
     unexpected_answer: 'Something went wrong on our side. Please try again later.',
     invalid_request: 'Something went wrong while sending. Reload the page and try again.',
