@@ -15,6 +15,7 @@ import { descriptionRoutes } from './routes/description.ts'
 import { emailRoutes } from './routes/emails.ts'
 import { healthRoutes, readinessRoutes } from './routes/health.ts'
 import { meRoutes } from './routes/me.ts'
+import { passkeySignInRoutes } from './routes/passkeys.ts'
 import { passwordRoutes } from './routes/passwords.ts'
 import { registrationRoutes } from './routes/registration.ts'
 import { roleRoutes } from './routes/roles.ts'
@@ -39,6 +40,7 @@ export function createApp(platform: Platform) {
   app.use(withContext)
   app.route('/auth', registrationRoutes)
   app.route('/auth', signInRoutes)
+  app.route('/auth', passkeySignInRoutes)
   app.route('/auth', passwordRoutes)
   app.route('/auth', sessionRoutes)
   app.route('/users/me', meRoutes)

@@ -31,6 +31,9 @@ export const reasons = [
   'pending',
   'suspended',
   'password_attempts',
+  'unknown_passkey',
+  'wrong_passkey',
+  'used_challenge',
   'target_out_of_reach',
   'suspended_by_higher_role',
   // Requests

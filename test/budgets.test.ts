@@ -4,6 +4,7 @@ import { describe, expect } from 'vitest'
 import { day } from './support/clock.ts'
 import { type Cost, countCosts } from './support/counting.ts'
 import { it as base } from './support/fixtures.ts'
+import { givePasskey } from './support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from './support/person.ts'
 import { type Answer, startService } from './support/service.ts'
 import { write } from './support/state.ts'
@@ -56,6 +57,37 @@ describe('a request', () => {
     expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 9 })
     await ada.at(metered).login(wrong).refused(401, 'invalid_credentials')
     expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 9 })
+  })
+
+  it('for the options of a passkey asks and writes nothing', async ({ anonymous, metered, meter }) => {
+    await anonymous.at(metered).passkeySignInOptions()
+    expectWithin(meter.take(), { roundTrips: 0, rowsWritten: 0 })
+  })
+
+  it('to sign in with a passkey costs 2 round trips and 7 written rows', async ({ anonymous, ada, metered, meter }) => {
+    const { authenticator } = await givePasskey(ada)
+    for (let round = 0; round < 3; round++) {
+      const { challenge_token, public_key } = await anonymous.passkeySignInOptions()
+      const credential = await authenticator.get(public_key)
+      await anonymous.at(metered).signInWithPasskey({ challenge_token, credential })
+      expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 7 })
+    }
+  })
+
+  it('with a wrong passkey costs at most 1 round trip and writes nothing', async ({
+    anonymous,
+    ada,
+    metered,
+    meter,
+  }) => {
+    const { authenticator } = await givePasskey(ada)
+    const { challenge_token, public_key } = await anonymous.passkeySignInOptions()
+    const credential = await authenticator.get(public_key, { flags: 1 })
+    const stranger = anonymous.at(metered)
+    await stranger.signInWithPasskey({ challenge_token, credential }).refused(401, 'invalid_passkey')
+    expectWithin(meter.take(), { roundTrips: 1, rowsWritten: 0 })
+    await stranger.signInWithPasskey({ challenge_token: 'x', credential }).refused(401, 'invalid_passkey')
+    expectWithin(meter.take(), { roundTrips: 0, rowsWritten: 0 })
   })
 
   it('to refresh costs 1 round trip of 3 statements, 1 written row and 1 KV read', async ({ ada, metered, meter }) => {

@@ -160,6 +160,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a sign-in with a passkey
+         * @description Options for `navigator.credentials.get()`, also for `mediation: "conditional"`: the browser offers every passkey that it has for this service. They name no credential, so they tell nothing about any account. Nothing is stored. They are good for five minutes, for one sign-in.
+         */
+        post: operations["passkeySignInOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/passkey": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in with a passkey
+         * @description Takes the `challenge_token` of the options, and what `PublicKeyCredential.toJSON()` gives. A passkey that verified its user is both factors of a sign-in: `acr` is `phr`, and no further one is asked for. The response has to name the challenge, an origin of this service and the account to which the passkey belongs. An unknown passkey, a wrong signature, and a challenge that has expired or was answered before get the same answer. Only the right passkey reveals that the account is suspended. A sign-in from a new device and a new place is reported to the user by email. With `transport: cookie` the refresh token is set as a cookie.
+         */
+        post: operations["signInWithPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/login": {
         parameters: {
             query?: never;
@@ -1065,6 +1117,30 @@ export interface components {
             /** @description Keep it on the device and send it with the next sign-in or reset request. It is not a credential: it only gives the device its own count of wrong passwords. */
             device_token: string;
         };
+        /** @description Options with which a browser asks for a passkey. */
+        PasskeyRequest: {
+            /** @description Send it back with the response of the browser, within five minutes. */
+            challenge_token: string;
+            /** @description For `PublicKeyCredential.parseRequestOptionsFromJSON()`. */
+            public_key: {
+                challenge: string;
+                rpId: string;
+                /**
+                 * @description Milliseconds.
+                 * @constant
+                 */
+                timeout: 300000;
+                /** @enum {string} */
+                userVerification: "required" | "preferred";
+                /** @description Absent before a first factor. */
+                allowCredentials?: {
+                    /** @constant */
+                    type: "public-key";
+                    id: string;
+                    transports: string[];
+                }[];
+            };
+        };
         /** @description A device that is signed in. */
         Session: {
             /**
@@ -1392,6 +1468,26 @@ export interface components {
                 };
             };
         };
+        /**
+         * @description `account_suspended`: The account is suspended.
+         *
+         *     `origin_not_allowed`: Cookies are for pages of the service's own origin.
+         */
+        AccountSuspendedOrOriginNotAllowed: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "account_suspended" | "origin_not_allowed";
+                };
+            };
+        };
         /** @description `body_too_large`: A request body is at most 16 KiB. */
         BodyTooLarge: {
             headers: {
@@ -1509,6 +1605,22 @@ export interface components {
                     status?: 401;
                     /** @enum {unknown} */
                     code?: "invalid_credentials";
+                };
+            };
+        };
+        /** @description `invalid_passkey`: The passkey was not accepted. Try again, or use another way to sign in. */
+        InvalidPasskey: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 401;
+                    /** @enum {unknown} */
+                    code?: "invalid_passkey";
                 };
             };
         };
@@ -2190,7 +2302,7 @@ export interface operations {
                  * @example {
                  *       "old_password": "nine quiet lanterns drift",
                  *       "new_password": "seven copper kettles hum",
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODY1LCJleHAiOjE3OTc5NDA4NjV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODgwLCJleHAiOjE3OTc5NDA4ODB9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -2216,10 +2328,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiY2M2MjNhOWItY2M1ZC00NjFmLWE5NzEtMTM5YjNmOWUzZjgzIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4OTE2LCJleHAiOjE3OTUzNDk1MTZ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiYTcwOGE3YWUtYTcwMi00NjU2LWEzNGEtMDFhZTUwZjdmM2JlIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4OTMxLCJleHAiOjE3OTUzNDk1MzF9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjMsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4OTE2LCJleHAiOjE3OTc5NDA5MTZ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjMsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4OTMxLCJleHAiOjE3OTc5NDA5MzF9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
                      *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
@@ -2232,9 +2344,9 @@ export interface operations {
                      *         "bio": "Notes on engines.",
                      *         "locale": "en-GB",
                      *         "created_at": "2026-11-22T12:00:36.560Z",
-                     *         "updated_at": "2026-11-22T12:01:56.992Z",
+                     *         "updated_at": "2026-11-22T12:02:11.616Z",
                      *         "activated_at": "2026-11-22T12:00:51.184Z",
-                     *         "last_login_at": "2026-11-22T12:00:58.496Z"
+                     *         "last_login_at": "2026-11-22T12:01:13.120Z"
                      *       }
                      *     }
                      */
@@ -2336,7 +2448,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNC0zNDAwLTdjMDctYTkwOS0zOTIzNmRlMmNhY2IiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTAzMywiZXhwIjoxNzk1MzUyNjMzfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNC02ZDIwLTdjM2UtYTJlMi0yNzM2N2YzYzdmMDYiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTA0OCwiZXhwIjoxNzk1MzUyNjQ4fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                  *       "new_password": "nine quiet lanterns drift"
                  *     }
                  */
@@ -2364,6 +2476,141 @@ export interface operations {
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailedOrWeakPassword"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    passkeySignInOptions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The options. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "challenge_token": "example-example-example-example-example-exa",
+                     *       "public_key": {
+                     *         "challenge": "example-example-example-example-example-exa",
+                     *         "rpId": "accounts.example.com",
+                     *         "timeout": 300000,
+                     *         "userVerification": "required"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PasskeyRequest"];
+                };
+            };
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    signInWithPasskey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "challenge_token": "example-example-example-example-example-exa",
+                 *       "credential": {
+                 *         "id": "credential-credential-credential-credential",
+                 *         "response": {
+                 *           "clientDataJSON": "example-example-example-example-example-exa",
+                 *           "authenticatorData": "example-example-example-example-example-exa",
+                 *           "signature": "example-example-example-example-example-exa",
+                 *           "userHandle": "example-example-exampl"
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": {
+                    challenge_token: string;
+                    credential: {
+                        id: string;
+                        response: {
+                            clientDataJSON: string;
+                            authenticatorData: string;
+                            signature: string;
+                            userHandle?: string | null;
+                        };
+                    };
+                    transport?: ("bearer" | "cookie") | null;
+                };
+            };
+        };
+        responses: {
+            /** @description The user is signed in. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtYmZhMC03YjYyLWFiN2UtNmVlYTM5ZDVhZTFhIiwianRpIjoiY2M2MjNhOWItY2M1ZC00NjFmLWE5NzEtMTM5YjNmOWUzZjgzIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4ODczLCJleHAiOjE3OTUzNDk0NzN9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "token_type": "Bearer",
+                     *       "expires_in": 600,
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS1iZmEwLTdiNjItYWI3ZS02ZWVhMzlkNWFlMWEiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODczLCJleHAiOjE3OTc5NDA4NzN9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_expires_in": 2592000,
+                     *       "user": {
+                     *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
+                     *         "email": "ada@example.com",
+                     *         "role": "USER",
+                     *         "status": "active",
+                     *         "first_name": "Ada",
+                     *         "last_name": "Lovelace",
+                     *         "avatar_url": null,
+                     *         "bio": null,
+                     *         "locale": "en-GB",
+                     *         "created_at": "2026-11-22T12:00:36.560Z",
+                     *         "updated_at": "2026-11-22T12:00:51.184Z",
+                     *         "activated_at": "2026-11-22T12:00:51.184Z",
+                     *         "last_login_at": "2026-11-22T12:01:13.120Z"
+                     *       },
+                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiI2YTk5YjQ0Yy02YTk0LTQwZGMtYTc2NC1iODRjNDU2NmQwZWMiLCJlbWFpbF9zaGEyNTYiOiJ0ZnlGNVZkVi1lRFFNS0VLdEVLYmF5bEVoVi1hRFdBSGYtZ3l2c3ZFSFhJIiwicGFzc3dvcmRfaWQiOiIwMWEyMDMyMS02OWYwLTcwNmUtYTNiMi1kYzI2MjJiMzY4NzYiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0ODg3MywiZXhwIjoxODEwOTAwODczfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SignInAnswer"];
+                };
+            };
+            400: components["responses"]["MalformedJson"];
+            401: components["responses"]["InvalidPasskey"];
+            403: components["responses"]["AccountSuspendedOrOriginNotAllowed"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -2489,10 +2736,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiMmUyYWMwZWEtMmUyNi00YjYyLWFiN2UtNmVlYTM5ZDVhZTFhIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4ODY1LCJleHAiOjE3OTUzNDk0NjV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiMDhkMTJkZmQtMDhjYi00Yjk5LWE1NTctNWNmZDRiMmY2MjU1Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4ODgwLCJleHAiOjE3OTUzNDk0ODB9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODY1LCJleHAiOjE3OTc5NDA4NjV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODgwLCJleHAiOjE3OTc5NDA4ODB9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
                      *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
@@ -2507,7 +2754,7 @@ export interface operations {
                      *         "created_at": "2026-11-22T12:00:36.560Z",
                      *         "updated_at": "2026-11-22T12:00:51.184Z",
                      *         "activated_at": "2026-11-22T12:00:51.184Z",
-                     *         "last_login_at": "2026-11-22T12:00:58.496Z"
+                     *         "last_login_at": "2026-11-22T12:01:13.120Z"
                      *       }
                      *     }
                      */
@@ -2542,7 +2789,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNC01MDkwLTc2YzQtYTZmYy1kZGQ0NzNhYjVjMzQiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MDQxLCJleHAiOjE3OTc5NDEwNDF9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNC04OWIwLTc2ZmItYTBkNS1jYmU3ODUwNTEwNmYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MDU1LCJleHAiOjE3OTc5NDEwNTV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -2671,9 +2918,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:01:20.432Z",
+                     *       "updated_at": "2026-11-22T12:01:35.056Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:00:58.496Z"
+                     *       "last_login_at": "2026-11-22T12:01:13.120Z"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -2782,9 +3029,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:01:20.432Z",
+                     *       "updated_at": "2026-11-22T12:01:35.056Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:00:58.496Z"
+                     *       "last_login_at": "2026-11-22T12:01:13.120Z"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -2833,8 +3080,8 @@ export interface operations {
                      * @example {
                      *       "events": [
                      *         {
-                     *           "id": "01a20322-6b00-7b99-a557-5cfd4b2f6255",
-                     *           "at": "2026-11-22T12:01:56.992Z",
+                     *           "id": "01a20322-a420-7bd0-af30-4b105c891690",
+                     *           "at": "2026-11-22T12:02:11.616Z",
                      *           "type": "user.password_changed",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -2844,8 +3091,21 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20322-31e0-7656-a34a-01ae50f7f3be",
-                     *           "at": "2026-11-22T12:01:42.368Z",
+                     *           "id": "01a20322-8790-768d-ad23-efc16251a7f9",
+                     *           "at": "2026-11-22T12:02:04.304Z",
+                     *           "type": "session.ended",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "sessions": "others"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20322-6b00-7113-a13d-a65f56c08527",
+                     *           "at": "2026-11-22T12:01:56.992Z",
                      *           "type": "session.ended",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -2855,22 +3115,9 @@ export interface operations {
                      *           "detail": {
                      *             "session_id": "01a20321-69f0-7037-a9d9-ee131159b43b"
                      *           }
-                     *         },
-                     *         {
-                     *           "id": "01a20321-dc30-70dc-a764-b84c4566d0ec",
-                     *           "at": "2026-11-22T12:01:20.432Z",
-                     *           "type": "user.profile_updated",
-                     *           "actor": "you",
-                     *           "ip": "203.0.113.7",
-                     *           "country": "GB",
-                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
-                     *           "request_id": "checkout-7f3a",
-                     *           "detail": {
-                     *             "fields": "avatar_url bio"
-                     *           }
                      *         }
                      *       ],
-                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMS1kYzMwLTcwZGMtYTc2NC1iODRjNDU2NmQwZWM"
+                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMi02YjAwLTcxMTMtYTEzZC1hNjVmNTZjMDg1Mjc"
                      *     }
                      */
                     "application/json": components["schemas"]["ActivityPage"];
@@ -2910,10 +3157,20 @@ export interface operations {
                      * @example {
                      *       "sessions": [
                      *         {
+                     *           "id": "01a20321-bfa0-7b62-ab7e-6eea39d5ae1a",
+                     *           "created_at": "2026-11-22T12:01:13.120Z",
+                     *           "last_used_at": "2026-11-22T12:01:13.120Z",
+                     *           "expires_at": "2026-12-22T12:01:13.120Z",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "current": false
+                     *         },
+                     *         {
                      *           "id": "01a20321-8680-7b2b-a1a5-80d7287bf9df",
                      *           "created_at": "2026-11-22T12:00:58.496Z",
-                     *           "last_used_at": "2026-11-22T12:01:05.808Z",
-                     *           "expires_at": "2026-12-22T12:01:05.808Z",
+                     *           "last_used_at": "2026-11-22T12:01:20.432Z",
+                     *           "expires_at": "2026-12-22T12:01:20.432Z",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
@@ -3059,9 +3316,9 @@ export interface operations {
                      *           "bio": "Notes on engines.",
                      *           "locale": "en-GB",
                      *           "created_at": "2026-11-22T12:00:36.560Z",
-                     *           "updated_at": "2026-11-22T12:01:56.992Z",
+                     *           "updated_at": "2026-11-22T12:02:11.616Z",
                      *           "activated_at": "2026-11-22T12:00:51.184Z",
-                     *           "last_login_at": "2026-11-22T12:00:58.496Z",
+                     *           "last_login_at": "2026-11-22T12:01:13.120Z",
                      *           "email_deliverable": true,
                      *           "suspended_by_role": null
                      *         }
@@ -3117,9 +3374,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:01:56.992Z",
+                     *       "updated_at": "2026-11-22T12:02:11.616Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:00:58.496Z",
+                     *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
                      *       "suspended_by_role": null
                      *     }
@@ -3223,9 +3480,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:02:33.552Z",
+                     *       "updated_at": "2026-11-22T12:02:48.176Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:00:58.496Z",
+                     *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
                      *       "suspended_by_role": null
                      *     }
@@ -3273,7 +3530,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a20324-a640-7181-a4ef-82857973ed9d",
+                     *       "id": "01a20324-df60-71b8-aec8-70988acda1d8",
                      *       "email": "grace@example.com",
                      *       "role": "USER",
                      *       "status": "active",
@@ -3282,9 +3539,9 @@ export interface operations {
                      *       "avatar_url": null,
                      *       "bio": null,
                      *       "locale": null,
-                     *       "created_at": "2026-11-22T12:04:23.232Z",
-                     *       "updated_at": "2026-11-22T12:04:30.544Z",
-                     *       "activated_at": "2026-11-22T12:04:30.544Z",
+                     *       "created_at": "2026-11-22T12:04:37.856Z",
+                     *       "updated_at": "2026-11-22T12:04:45.168Z",
+                     *       "activated_at": "2026-11-22T12:04:45.168Z",
                      *       "last_login_at": null,
                      *       "email_deliverable": true,
                      *       "suspended_by_role": null
@@ -3353,9 +3610,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:03:02.800Z",
+                     *       "updated_at": "2026-11-22T12:03:17.424Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:00:58.496Z",
+                     *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
                      *       "suspended_by_role": null
                      *     }
@@ -3425,9 +3682,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:03:10.112Z",
+                     *       "updated_at": "2026-11-22T12:03:24.736Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:00:58.496Z",
+                     *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
                      *       "suspended_by_role": "ADMIN"
                      *     }
@@ -3486,9 +3743,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:03:24.736Z",
+                     *       "updated_at": "2026-11-22T12:03:39.360Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:00:58.496Z",
+                     *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
                      *       "suspended_by_role": null
                      *     }
@@ -3582,8 +3839,8 @@ export interface operations {
                      *         {
                      *           "id": "01a20321-8680-7b2b-a1a5-80d7287bf9df",
                      *           "created_at": "2026-11-22T12:00:58.496Z",
-                     *           "last_used_at": "2026-11-22T12:01:56.992Z",
-                     *           "expires_at": "2026-12-22T12:01:56.992Z",
+                     *           "last_used_at": "2026-11-22T12:02:11.616Z",
+                     *           "expires_at": "2026-12-22T12:02:11.616Z",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
@@ -3676,10 +3933,10 @@ export interface operations {
                      * @example {
                      *       "events": [
                      *         {
-                     *           "id": "01a20323-88a0-7113-a13d-a65f56c08527",
-                     *           "at": "2026-11-22T12:03:10.112Z",
+                     *           "id": "01a20323-c1c0-714a-ab16-9472681a3962",
+                     *           "at": "2026-11-22T12:03:24.736Z",
                      *           "type": "user.suspended",
-                     *           "actor_id": "01a20320-a200-7bd0-af30-4b105c891690",
+                     *           "actor_id": "01a20320-a200-7c07-a909-39236de2cacb",
                      *           "user_id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
@@ -3746,7 +4003,7 @@ export interface operations {
                      *           "name": "audit/2026/11/22/12-00000001.ndjson.gz",
                      *           "digest": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
                      *           "seal": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF1ZGl0LXNlYWwrand0Iiwia2lkIjoidGVzdC1zaWduaW5nIn0.eyJudW1iZXIiOjEsImhvdXIiOjQ5ODcwOCwiZmlyc3QiOjEsInNoYTI1NiI6IjQ3REVRcGo4SEJTYS1fVEltVy01SkNldVFlUmttNU5NcEpXWkczaFN1RlUiLCJwcmV2aW91cyI6bnVsbH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
-                     *           "lines": "{\"id\":\"01a20324-a640-7c3e-a2e2-27367f3c7f06\",\"at\":\"2026-11-22T12:04:23.232Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20324-a640-7181-a4ef-82857973ed9d\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20324-c2d0-76fb-a0d5-cbe78505106f\",\"at\":\"2026-11-22T12:04:30.544Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-7bd0-af30-4b105c891690\",\"user_id\":\"01a20324-a640-7181-a4ef-82857973ed9d\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20324-df60-71b8-aec8-70988acda1d8\",\"at\":\"2026-11-22T12:04:37.856Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-7bd0-af30-4b105c891690\",\"user_id\":\"01a20324-a640-7181-a4ef-82857973ed9d\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
+                     *           "lines": "{\"id\":\"01a20324-df60-7c75-acbb-154990963341\",\"at\":\"2026-11-22T12:04:37.856Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20324-df60-71b8-aec8-70988acda1d8\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20324-fbf0-7732-aaae-b9fa965ec4aa\",\"at\":\"2026-11-22T12:04:45.168Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-7c07-a909-39236de2cacb\",\"user_id\":\"01a20324-df60-71b8-aec8-70988acda1d8\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20325-1880-71ef-a8a1-5eab9c275613\",\"at\":\"2026-11-22T12:04:52.480Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-7c07-a909-39236de2cacb\",\"user_id\":\"01a20324-df60-71b8-aec8-70988acda1d8\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
                      *         }
                      *       ],
                      *       "next_cursor": null
@@ -3813,6 +4070,7 @@ export interface operations {
                      *             "users:assign-role",
                      *             "users:revoke-sessions",
                      *             "users:reset-password",
+                     *             "users:reset-factors",
                      *             "users:delete",
                      *             "audit:read",
                      *             "emails:read",
@@ -3867,22 +4125,22 @@ export interface operations {
                      * @example {
                      *       "emails": [
                      *         {
-                     *           "id": "01a20323-c1c0-714a-ab16-9472681a3962",
+                     *           "id": "01a20323-fae0-7181-a4ef-82857973ed9d",
                      *           "template": "account_reinstated",
                      *           "user_id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
                      *           "attempts": 1,
-                     *           "provider_id": "81af14c1-81a7-468d-ad23-efc16251a7f9",
+                     *           "provider_id": "5c5581d4-5c4c-46c4-a6fc-ddd473ab5c34",
                      *           "fate": "bounced",
                      *           "last_error": null,
-                     *           "created_at": "2026-11-22T12:03:24.736Z",
+                     *           "created_at": "2026-11-22T12:03:39.360Z",
                      *           "due_at": null,
-                     *           "finished_at": "2026-11-22T12:03:24.736Z",
+                     *           "finished_at": "2026-11-22T12:03:39.360Z",
                      *           "delivered_at": null
                      *         }
                      *       ],
-                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMy1jMWMwLTcxNGEtYWIxNi05NDcyNjgxYTM5NjI"
+                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMy1mYWUwLTcxODEtYTRlZi04Mjg1Nzk3M2VkOWQ"
                      *     }
                      */
                     "application/json": components["schemas"]["OutboxPage"];

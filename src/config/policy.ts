@@ -51,6 +51,17 @@ export const maxSessionsPerUser = 50
 /** The user agents that sessions and events can name. With 256 characters each, about four megabytes at most. */
 export const maxUserAgents = 5_000
 
+// Passkeys
+
+/** How long the challenge for a passkey may be answered. Authenticators give people five minutes at most. */
+export const challengeMs = 5 * minuteSeconds * 1000
+
+/** So many challenges of five minutes may be answered with one passkey. Nobody signs in as often. */
+export const maxUsedChallenges = 16
+
+/** An account has no more passkeys: every device of a person, and then some. */
+export const maxPasskeys = 20
+
 // Links
 
 /** People may activate the next morning, but they are waiting for a reset email. */

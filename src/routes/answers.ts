@@ -56,6 +56,17 @@ export function signInAnswer(outcome: SignInOutcome) {
   }
 }
 
+/** Options for the browser, and the token that has to come back with its response. */
+export function passkeyOptionsAnswer<Options>({
+  challengeToken,
+  publicKey,
+}: {
+  challengeToken: string
+  publicKey: Options
+}) {
+  return { challenge_token: challengeToken, public_key: publicKey }
+}
+
 export function sessionAnswer(session: ListedSession, currentId: string) {
   return {
     id: session.id,

@@ -101,6 +101,20 @@ const optionalToken = (schema: typeof text) =>
     z.transform((value) => value || undefined),
   )
 
+/** Bytes of a browser, in base64url. What they are, only their check shows, so any text passes here. */
+const binary = token
+
+/** `PublicKeyCredential.toJSON()` after `navigator.credentials.get` (WebAuthn Level 3 §5.1), as far as it is read. */
+export const assertion = z.object({
+  id: binary,
+  response: z.object({
+    clientDataJSON: binary,
+    authenticatorData: binary,
+    signature: binary,
+    userHandle: optional(text),
+  }),
+})
+
 /** `refresh_token` where the cookie may hold it instead. */
 export const optionalRefreshToken = optionalToken(text.check(z.meta({ description: 'Needed without the cookie.' })))
 

@@ -22,6 +22,8 @@ const methods: Record<string, ((client: Client) => unknown) | string> = {
   activate: ({ activate }) => activate,
   resendActivation: ({ resendActivation }) => resendActivation,
   login: ({ signIn }) => signIn,
+  passkeySignInOptions: "the client's turn",
+  signInWithPasskey: "the client's turn",
   refresh: 'happens by itself',
   logout: ({ signOut }) => signOut,
   logoutAll: ({ signOutEverywhere }) => signOutEverywhere,

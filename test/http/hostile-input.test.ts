@@ -4,6 +4,7 @@ import { expectInvalid, expectProblem } from '../support/answers.ts'
 import { calls, jsonCalls, unknownId } from '../support/calls.ts'
 import { it } from '../support/fixtures.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
+import type { Answer } from '../support/service.ts'
 import { nothing, observe, rowOf } from '../support/state.ts'
 
 const email = 'ada@example.com'
@@ -31,6 +32,13 @@ const hostile: Record<string, string> = {
 
 const optional = new Set(['first_name', 'last_name', 'avatar_url', 'bio', 'locale'])
 
+/** A 422 that names the field, or members that it should have. */
+function expectInvalidIn(answer: Answer, pointer: string): void {
+  const { errors } = answer.json as { errors: { pointer: string }[] }
+  expectInvalid(answer, ...new Set(errors.map((error) => error.pointer)))
+  for (const error of errors) expect(`${error.pointer}/`).toMatch(new RegExp(`^${pointer}/`))
+}
+
 describe.each(jsonCalls)('$method $path', ({ method, path, body }) => {
   it('refuses values that are no text or no valid text in each field, without any effect', async ({
     service,
@@ -45,7 +53,7 @@ describe.each(jsonCalls)('$method $path', ({ method, path, body }) => {
           const raw = `{${others}${others && ','}${JSON.stringify(field)}:${value}}`
           const answer = await service.call(method, path, { token: admin.accessToken, raw })
           expect(answer.status, `${field}: ${name}: ${answer.text}`).toBe(422)
-          expectInvalid(answer, `/${field}`)
+          expectInvalidIn(answer, `/${field}`)
         }
       }
     })

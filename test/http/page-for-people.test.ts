@@ -9,7 +9,7 @@ import { answerError } from '../../src/http/problem.ts'
 import { expectProblem } from '../support/answers.ts'
 import { calls } from '../support/calls.ts'
 import { it } from '../support/fixtures.ts'
-import { type Service, startService } from '../support/service.ts'
+import { type Answer, type Service, startService } from '../support/service.ts'
 
 const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8'
 
@@ -145,10 +145,15 @@ describe('a program', () => {
           each.call(method, path, { headers: { ...headers, 'X-Request-Id': 'same' }, ...(body && { body }) }),
         )
         const [{ headers, ...rest }, { headers: askedHeaders, ...askedRest }] = [await plain!, await asked!]
-        expect(askedRest).toEqual(rest)
+        expect(withoutChallenges(askedRest)).toEqual(withoutChallenges(rest))
         expect([...askedHeaders]).toEqual([...headers])
         expect(headers.get('Vary')).toBeNull()
       }
     },
   )
 })
+
+/** The challenge for a passkey is never the same twice. */
+function withoutChallenges({ status, text }: Pick<Answer, 'status' | 'text'>) {
+  return { status, text: text.replaceAll(/(?<="challenge(?:_token)?":")[\w-]+/g, '') }
+}

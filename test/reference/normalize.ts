@@ -6,6 +6,11 @@ const idPattern = /\b[0-9a-f]{8}-[0-9a-f]{4}-([47])[0-9a-f]{3}-[89ab][0-9a-f]{3}
 const cursorPattern = /(?<="next_cursor":")[\w-]+/g
 /** A digest of something that has an id in it. */
 const digestPattern = /(?<="(?:digest|sha256|previous)":")[\w-]{43}/g
+/** What authenticators make, and the challenges that they answer. */
+const passkeyPattern =
+  /(?<="(?:challenge|challenge_token|clientDataJSON|authenticatorData|attestationObject|signature|userHandle)":")[\w-]+/g
+/** The id of a credential or of a user, in base64url. */
+const credentialIdPattern = /(?<="(?:id|rawId)":")(?:[\w-]{43}|[\w-]{22})(?=")/g
 const jwtPattern = /\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g
 
 const decode = (part: string): string => new TextDecoder().decode(base64url.decode(part))
@@ -38,6 +43,8 @@ export function createNormalizer(): <T>(value: T) => T {
       .replaceAll(jwtPattern, stableToken)
       .replaceAll(cursorPattern, (cursor) => base64url.encode(`8letters${text(decode(cursor).slice(8))}`))
       .replaceAll(digestPattern, '47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU')
+      .replaceAll(passkeyPattern, (bytes) => 'example-'.repeat(6).slice(0, bytes.length).slice(0, 43))
+      .replaceAll(credentialIdPattern, (bytes) => 'credential-'.repeat(4).slice(0, bytes.length))
       .replaceAll(idPattern, stableId)
   }
 

@@ -4,9 +4,10 @@ import { day } from '../support/clock.ts'
 import { Caller } from '../support/caller.ts'
 import { inboxOf } from '../support/inbox.ts'
 import { goodPassword as password, otherPassword as newPassword } from '../support/person.ts'
+import { givePasskey } from '../support/passkeys.ts'
 import { peopleOf } from '../support/population.ts'
 import type { Answer, Service } from '../support/service.ts'
-import { rowOf } from '../support/state.ts'
+import { rowOf, write } from '../support/state.ts'
 import { eventOf, svixHeaders } from '../support/webhooks.ts'
 import type { Request } from './curl.ts'
 
@@ -60,6 +61,7 @@ export async function tellStory(service: Service, variables: Variables, perform:
   const proofs = { token: '$ACTIVATION_TOKEN', password }
   keepTokensOf(await step('activate', 200, 'POST', '/auth/activate', { body: proofs }))
   keepTokensOf(await step('login', 200, 'POST', '/auth/login', { body: { email, password } }))
+  await signInWithPasskey(variables, step)
   const { sessions } = await anonymous.from({ token: variables['ACCESS_TOKEN']! }).sessions()
   // Newest first: the session of the activation, which the story ends.
   variables['SESSION_ID'] = sessions.at(-1)!.id
@@ -122,6 +124,35 @@ type Told = (
   path: string,
   rest?: Partial<Request>,
 ) => Promise<Answer>
+
+/** With a passkey that ada has. */
+async function signInWithPasskey(variables: Variables, step: Told): Promise<void> {
+  const { authenticator } = await givePasskey({ id: variables['USER_ID']!, email })
+  const options = await step('passkeySignInOptions', 200, 'POST', '/auth/passkey/options')
+  const { challenge_token: token, public_key: request } = options.json as Success<'passkeySignInOptions'>
+  const { id, response } = await authenticator.get(request)
+  Object.assign(variables, {
+    CHALLENGE_TOKEN: token,
+    CREDENTIAL_ID: id,
+    CLIENT_DATA: response.clientDataJSON,
+    AUTHENTICATOR_DATA: response.authenticatorData,
+    PASSKEY_SIGNATURE: response.signature,
+    USER_HANDLE: response.userHandle,
+  })
+  const credential = {
+    id: '$CREDENTIAL_ID',
+    response: {
+      clientDataJSON: '$CLIENT_DATA',
+      authenticatorData: '$AUTHENTICATOR_DATA',
+      signature: '$PASSKEY_SIGNATURE',
+      userHandle: '$USER_HANDLE',
+    },
+  }
+  const body = { challenge_token: '$CHALLENGE_TOKEN', credential }
+  await step('signInWithPasskey', 200, 'POST', '/auth/passkey', { body })
+  await write('delete from passkeys')
+  await write('update users set factors_id = null')
+}
 
 /** Delivers a signed webhook of Resend: the newest email bounced. */
 async function bounce(service: Service, variables: Variables, step: Told): Promise<void> {

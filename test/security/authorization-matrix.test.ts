@@ -34,6 +34,8 @@ const matrix = `
   activate                200        200      200   200    200        200    200        200    200
   resendActivation        202        202      202   202    202        202    202        202    202
   login                   401        403      200   200    200        200    403        200    401
+  passkeySignInOptions    200        200      200   200    200        200    200        200    200
+  signInWithPasskey       401        401      401   401    401        401    401        401    401
   refresh                 401        401      200   200    200        200    401        401    401
   logout                  204        204      204   204    204        204    204        204    204
   logoutAll               401        401      204   204    204        204    401        401    401
@@ -72,6 +74,7 @@ const matrix = `
   receiveResendWebhook    404        404      404   404    404        404    404        404    404
 `
 // `verify` and `listRoles` check the token and the revocation list alone. `getDescription` is a public file.
+// `signInWithPasskey` goes by the passkey alone, and here is none: see test/routes/passkeys.test.ts.
 // `receiveResendWebhook` exists only with its secret, and checks its signature alone: see test/routes/webhooks.test.ts.
 
 const [heading, ...rows] = matrix
@@ -142,6 +145,10 @@ function requestOf(world: World, operation: (typeof operations)[number], role: R
     activate: { token: activation, password: goodPassword },
     resendActivation: { email },
     login: { email, password },
+    signInWithPasskey: {
+      challenge_token: 'x',
+      credential: { id: 'x', response: { clientDataJSON: 'x', authenticatorData: 'x', signature: 'x' } },
+    },
     refresh: { refresh_token: refreshToken },
     logout: { refresh_token: refreshToken },
     changePassword: { old_password: password, new_password: otherPassword },

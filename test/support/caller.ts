@@ -58,6 +58,12 @@ export class Caller {
   login(body: BodyOf<'login'>) {
     return this.call('login', { body })
   }
+  passkeySignInOptions() {
+    return this.call('passkeySignInOptions')
+  }
+  signInWithPasskey(body: BodyOf<'signInWithPasskey'>) {
+    return this.call('signInWithPasskey', { body })
+  }
   refresh(token: string) {
     return this.call('refresh', { body: { refresh_token: token } })
   }

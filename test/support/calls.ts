@@ -9,8 +9,8 @@ export interface ContractCall {
   path: string
   /** `bearer` reads session and user from the database, `edge` goes by the token and the revocation list. */
   protection: 'none' | 'bearer' | 'edge'
-  /** Text fields of its JSON body, with values that fit. */
-  body?: Record<string, string>
+  /** The fields of its JSON body, with values that fit. */
+  body?: Record<string, unknown>
   /** The names of its parameters, of path and query. */
   parameters: string[]
 }
@@ -19,6 +19,7 @@ export interface ContractCall {
 export const unknownId = '01936f6e-0000-7000-8000-000000000000'
 const email = 'ada@example.com'
 const token = 'eyJhbGciOiJIUzI1NiJ9.e30.x'
+const assertion = { id: 'AAAA', response: { clientDataJSON: 'e30', authenticatorData: 'AAAA', signature: 'AAAA' } }
 const profile = { first_name: 'Ada', last_name: 'Lovelace', avatar_url: 'https://a.example/x.png', bio: 'Hello' }
 
 type OperationWithBody = {
@@ -30,6 +31,7 @@ const bodies = {
   activate: { token, password },
   resendActivation: { email },
   login: { email, password },
+  signInWithPasskey: { challenge_token: token, credential: assertion },
   refresh: { refresh_token: token },
   logout: { refresh_token: token },
   changePassword: { old_password: password, new_password: password },
@@ -42,7 +44,7 @@ const bodies = {
   suspendUser: { reason: 'spam' },
 } satisfies { [Id in OperationWithBody]: BodyOf<Id> }
 
-const bodyOf = new Map<string, Record<string, string>>(Object.entries(bodies))
+const bodyOf = new Map<string, Record<string, unknown>>(Object.entries(bodies))
 
 /** The operations that are answered without D1. The document does not tell them from the others. */
 const atTheEdge = new Set<string>(['verify', 'listRoles'] satisfies OperationId[])

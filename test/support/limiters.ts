@@ -23,6 +23,8 @@ export const limitedCalls: { operation: OperationId; method: string; path: strin
   { operation: 'register', method: 'POST', path: '/auth/register', limit: 'register' },
   { operation: 'activate', method: 'POST', path: '/auth/activate', limit: 'activate' },
   { operation: 'login', method: 'POST', path: '/auth/login', limit: 'login' },
+  { operation: 'passkeySignInOptions', method: 'POST', path: '/auth/passkey/options', limit: 'passkey' },
+  { operation: 'signInWithPasskey', method: 'POST', path: '/auth/passkey', limit: 'passkey' },
   { operation: 'refresh', method: 'POST', path: '/auth/refresh', limit: 'refresh' },
   { operation: 'resendActivation', method: 'POST', path: '/auth/resend-activation', limit: 'resendActivation' },
   { operation: 'requestPasswordReset', method: 'POST', path: '/auth/password-reset/request', limit: 'requestReset' },

@@ -142,7 +142,7 @@ export async function setAttempts(email: string, count: number, allowedAt = new 
 /** Keeps the bound JSON below the size limit of a value in D1. */
 const rowsAtOnce = 2000
 
-async function insertRows<Table extends SQLiteTable>(
+export async function insertRows<Table extends SQLiteTable>(
   table: Table,
   rows: object[],
   defaults: () => object,

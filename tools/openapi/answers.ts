@@ -24,6 +24,7 @@ import { toComponents } from './components.ts'
 import { country, email, id, ip, jwt, nextCursor, time, userAgent } from './fields.ts'
 import type { Json } from './json.ts'
 import { outboxEmail, outboxPage, webhookReceipt } from './mail-answers.ts'
+import { passkeyRequest } from './passkey-answers.ts'
 import { type Output, exactly } from './wire.ts'
 
 const role = z.enum(roles)
@@ -166,6 +167,7 @@ const answers = {
   AdministeredUser: administeredUser,
   TokenAnswer: token,
   SignInAnswer: signIn,
+  PasskeyRequest: passkeyRequest,
   Session: session,
   SessionList: sessionList,
   UserPage: userPage,

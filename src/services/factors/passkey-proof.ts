@@ -1,0 +1,53 @@
+import type { Ctx } from '../../context.ts'
+import { isBoundPasskey } from '../../crypto/passkey-binding.ts'
+import { type AssertionResponse, verifyAssertion } from '../../crypto/webauthn/assertion.ts'
+import type { Challenge } from '../../crypto/webauthn/challenge.ts'
+import type { Passkey } from '../../store/schema/passkeys.ts'
+import type { PasskeyUse } from '../../store/passkeys.ts'
+import { userHandleOf } from './passkey-options.ts'
+
+/** What a client sends: the token of the options, and what the browser made of them. */
+export interface PasskeyResponse {
+  challengeToken: string
+  credential: AssertionResponse
+}
+
+export interface PasskeyProof {
+  use: PasskeyUse
+  isUserVerified: boolean
+  /**
+   * The authenticator counts signatures, and this one came no later than one before. It may have been copied, or have lost
+   * its memory (WebAuthn Level 3 §6.1.1): a signal, and no reason to refuse. Synced passkeys do not count.
+   */
+  isCountRepeated: boolean
+}
+
+/**
+ * Verifies an assertion of a stored passkey. Whether the challenge was answered before, the statement decides that uses the
+ * proof up: see `isUnused` and `recordUse`.
+ *
+ * @returns `undefined` for a response that is refused, and for a passkey that Postern did not bind to its account
+ */
+export async function provePasskey(
+  ctx: Ctx,
+  passkey: Passkey,
+  challenge: Challenge,
+  credential: AssertionResponse,
+  userVerification: 'required' | 'preferred',
+): Promise<PasskeyProof | undefined> {
+  const { rpId, ownOrigins: origins } = ctx.config
+  const { userHandle } = credential.response
+  // A handle of somebody else: the authenticator knows another account under this credential.
+  if (userHandle && userHandle !== userHandleOf(passkey.userId)) return undefined
+  if (passkey.rpId !== rpId || !(await isBoundPasskey(ctx.secrets.dataKeys, passkey))) return undefined
+  const expected = { rpId, origins, challenge: challenge.text, userVerification }
+  const assertion = await verifyAssertion(expected, passkey.publicKey, credential)
+  // Whether a credential can be synced never changes (§6.1.3).
+  if (!assertion || assertion.isBackupEligible !== passkey.isBackupEligible) return undefined
+  const { signCount, isBackedUp, isUserVerified } = assertion
+  return {
+    use: { passkey, challengeId: challenge.id, signCount, isBackedUp, at: ctx.now() },
+    isUserVerified,
+    isCountRepeated: !passkey.isBackupEligible && passkey.signCount > 0 && signCount <= passkey.signCount,
+  }
+}

@@ -1,0 +1,65 @@
+import { type SQL, and, eq, getTableColumns, sql } from 'drizzle-orm'
+import { challengeMs, maxUsedChallenges } from '../config/policy.ts'
+import { timeOf, uuidv7Floor } from '../crypto/random.ts'
+import type { Db } from './db.ts'
+import { type Passkey, passkeys } from './schema/passkeys.ts'
+import { users } from './schema/users.ts'
+
+const { passwordHash: _, ...userColumns } = getTableColumns(users)
+
+/** The passkey with a credential id, and its user. */
+export function selectPasskeyAndUser(db: Db, credentialId: Uint8Array<ArrayBuffer>) {
+  return db
+    .select({ passkey: passkeys, user: userColumns })
+    .from(passkeys)
+    .innerJoin(users, eq(users.id, passkeys.userId))
+    .where(eq(passkeys.credentialId, credentialId))
+}
+
+/** An assertion that was verified: once, a passkey may answer the challenge. */
+export interface PasskeyUse {
+  passkey: Pick<Passkey, 'id' | 'userId' | 'publicKey' | 'signCount' | 'isBackupEligible' | 'name'>
+  challengeId: string
+  signCount: number
+  isBackedUp: boolean
+  at: Date
+}
+
+/**
+ * The passkey is still there, with the key that was verified, and has not answered this challenge before. The row keeps the
+ * challenges of the five minutes before its last use. An older one loses: nobody could tell whether it was used.
+ */
+export function isUnused({ passkey, challengeId, at }: PasskeyUse): SQL {
+  const { id, userId, publicKey } = passkey
+  const oldestMs = timeOf(challengeId).getTime() + challengeMs
+  const used = sql`json_each(${passkeys.usedChallenges})`
+  const condition = and(
+    eq(passkeys.id, id),
+    eq(passkeys.userId, userId),
+    eq(passkeys.publicKey, publicKey),
+    sql`coalesce(${passkeys.lastUsedAt}, 0) <= ${oldestMs}`,
+    sql`not exists (select 1 from ${used} where value = ${challengeId})`,
+    sql`(select count(*) from ${used} where value >= ${floorOf(at)}) < ${maxUsedChallenges}`,
+  )
+  return sql`exists (select 1 from ${passkeys} where ${condition})`
+}
+
+/** Records the use of a passkey. */
+export function recordUse(db: Db, { passkey, challengeId, signCount, isBackedUp, at }: PasskeyUse, guard: SQL) {
+  const lastUsedMs = sql`max(coalesce(${passkeys.lastUsedAt}, 0), ${at.getTime()})`
+  const kept = sql`select value from json_each(${passkeys.usedChallenges}) where value >= ${floorOf(at)}`
+  return db
+    .update(passkeys)
+    .set({
+      usedChallenges: sql`(select json_group_array(value) from (${kept} union all select ${challengeId}))`,
+      signCount: sql`max(${passkeys.signCount}, ${signCount})`,
+      isBackedUp,
+      lastUsedAt: lastUsedMs,
+    })
+    .where(and(eq(passkeys.id, passkey.id), guard))
+}
+
+/** The id of the oldest challenge that may be answered at a moment. */
+function floorOf(now: Date): string {
+  return uuidv7Floor(new Date(now.getTime() - challengeMs))
+}
