@@ -1,6 +1,6 @@
 /** Refresh, log-out, verification at the edge, and the list of sessions. */
 import { env } from 'cloudflare:workers'
-import { SignJWT, base64url, decodeJwt } from 'jose'
+import { SignJWT, base64url, decodeJwt, decodeProtectedHeader, importJWK } from 'jose'
 import { describe, expect } from 'vitest'
 import {
   expectInvalid,
@@ -369,6 +369,40 @@ describe('GET /auth/verify', () => {
       expect(headers.get('X-Auth-Role')).toBe(role)
       expect(headers.get('X-Auth-Scope')).toBe(decodeJwt(person.accessToken)['scope'])
     }
+  })
+
+  it('says how and when the user signed in, which no refresh renews', async ({ clock, ada }) => {
+    const signedInAt = clock.now().getTime() / 1000
+    clock.advance(5 * minute)
+    for (const { claims, amr, acr } of [
+      { claims: ['pwd'], amr: null, acr: 'urn:postern:1' },
+      { claims: ['pwd', 'otp', 'mfa'], amr: ['pwd', 'otp', 'mfa'], acr: 'urn:postern:2' },
+      { claims: ['pwd', 'pop', 'mfa'], amr: ['pwd', 'pop', 'mfa'], acr: 'urn:postern:2' },
+      { claims: ['pop', 'user', 'mfa'], amr: ['pop', 'user', 'mfa'], acr: 'phr' },
+    ]) {
+      await write('update sessions set amr = ? where id = ?', amr && JSON.stringify(amr), ada.sessionId)
+      const { access_token: token } = await ada.refresh()
+      expect(decodeJwt(token)).toMatchObject({ auth_time: signedInAt, amr: claims, acr })
+      const { headers } = await ada.from({ token }).verify().answer
+      expect(headers.get('X-Auth-Time')).toBe(String(signedInAt))
+      expect(headers.get('X-Auth-Acr')).toBe(acr)
+    }
+  })
+
+  it('takes a token of an earlier release for one of the password, from the start of the session', async ({
+    service,
+    clock,
+    ada,
+  }) => {
+    const signedInAt = clock.now().getTime() / 1000
+    clock.advance(5 * minute)
+    const { auth_time: _, amr: __, acr: ___, ...claims } = decodeJwt(ada.accessToken)
+    const [jwk] = JSON.parse(service.env.SIGNING_KEYS).keys
+    const header = decodeProtectedHeader(ada.accessToken) as { alg: string }
+    const token = await new SignJWT(claims).setProtectedHeader(header).sign(await importJWK(jwk, header.alg))
+    const { headers } = await ada.from({ token }).verify().answer
+    expect(headers.get('X-Auth-Time')).toBe(String(signedInAt))
+    expect(headers.get('X-Auth-Acr')).toBe('urn:postern:1')
   })
 
   it('names nobody in a refusal', async ({ ada }) => {

@@ -116,6 +116,10 @@ export async function rightTokens(claims: Claims): Promise<[string, string][]> {
     ['typ in capitals', await forge(claims, { header: { typ: 'AT+JWT' } })],
     ['aud as a list with ours', await forge(claims, { claims: { aud: ['another', aud] } })],
     ['nbf in the past', await forge(claims, { claims: { nbf: Number(claims['iat']) - 60 } })],
+    [
+      'of an earlier release',
+      await forge(claims, { claims: { auth_time: undefined, amr: undefined, acr: undefined } }),
+    ],
     ['an unknown claim', await forge(claims, { claims: { extra: true } })],
   ]
 }
@@ -290,6 +294,24 @@ export async function wrongTokens(good: string): Promise<[string, string][]> {
     undefined,
   ]
   for (const value of audiences) await withClaims(`aud ${JSON.stringify(value)}`, { aud: value })
+
+  // Of another client: RFC 9068 §5. A grant names a resource as its audience, and no role.
+  for (const value of ['another', 'POSTERN', 'postern ', aud + iss, '', null, 7, ['postern'], {}, undefined]) {
+    await withClaims(`client_id ${JSON.stringify(value)}`, { client_id: value })
+  }
+  const granted = { client_id: 'another', aud: 'https://resource.example', role: undefined, scope: 'openid' }
+  await withClaims('of a grant', granted)
+  await withClaims('of a grant, for us', { ...granted, aud })
+  await withClaims('of a grant, for us, with a role', { ...granted, aud, role: 'ADMIN' })
+
+  // How and when the user signed in.
+  for (const value of [null, 0.5, '1', '', [], {}]) {
+    await withClaims(`auth_time ${JSON.stringify(value)}`, { auth_time: value })
+  }
+  for (const value of [null, 'pwd', 7, [], [7], [''], [['pwd']], {}]) {
+    await withClaims(`amr ${JSON.stringify(value)}`, { amr: value })
+  }
+  for (const value of [null, '', 7, [], ['phr'], {}]) await withClaims(`acr ${JSON.stringify(value)}`, { acr: value })
 
   // Times.
   const times: Record<string, unknown[]> = {
