@@ -19,9 +19,12 @@ export type Part = string | Uint8Array
 /** 96 random bits: good for 2^32 values under one key (NIST SP 800-38D §8.3). */
 const ivBytes = 12
 
+const sealing: ('encrypt' | 'decrypt')[] = ['encrypt', 'decrypt']
+const binding: ('sign' | 'verify')[] = ['sign', 'verify']
+
 const subkeyAlgorithms = {
-  'AES-GCM': { algorithm: { name: 'AES-GCM', length: 256 }, uses: ['encrypt', 'decrypt'] },
-  HMAC: { algorithm: { name: 'HMAC', hash: 'SHA-256', length: 256 }, uses: ['sign', 'verify'] },
+  'AES-GCM': { algorithm: { name: 'AES-GCM', length: 256 }, uses: sealing },
+  HMAC: { algorithm: { name: 'HMAC', hash: 'SHA-256', length: 256 }, uses: binding },
 }
 
 /** Holds keys, not promises: no request waits for the work of another one. */

@@ -171,6 +171,8 @@ test('a deployment says what the Worker finds, and fails when it is not ready', 
   const well = await run()
   assert.equal(well.failure, undefined)
   assert.match(well.said, /https:\/\/accounts\.example\.com\/readyz says that it is ready\./)
+  const warned = await run({}, undefined, [[200, { status: 'ok', checks, warnings: ['second_factor_unset'] }]])
+  assert.match(warned.said, /readyz says that it is ready, and warns: second_factor_unset\./)
   const late = await run({}, undefined, [[522, 'no'], behind, [200, { status: 'ok' }]])
   assert.equal(late.failure, undefined)
   assert.match(late.said, /says: status 522\. Asking again[^]*says that it is ready/)

@@ -103,13 +103,51 @@ test('the real wrangler creates everything once, and a second run changes nothin
   assert.equal(readFileSync(tomlPath, 'utf8'), toml)
 })
 
-test('wrangler.toml changes in three values only', async () => {
+test('wrangler.toml changes in four values only', async () => {
   await run()
   const toml = readFileSync(tomlPath, 'utf8')
-  assert.equal((await readSettings(tomlPath)).vars.PUBLIC_URL, 'https://accounts.example.com')
+  const { vars } = await readSettings(tomlPath)
+  assert.deepEqual([vars.PUBLIC_URL, vars.SECOND_FACTOR], ['https://accounts.example.com', 'staff'])
   const [before, now] = [original.split('\n'), toml.split('\n')]
   assert.equal(now.length, before.length)
-  assert.equal(now.filter((line, index) => line !== before[index]).length, 3)
+  assert.equal(now.filter((line, index) => line !== before[index]).length, 4)
+})
+
+test('who must have a second factor is written for a new deployment that has not decided it', async () => {
+  const setting = async () => (await readSettings(tomlPath)).vars.SECOND_FACTOR
+  replaceString(tomlPath, places.secondFactor, 'all')
+  await run()
+  assert.equal(await setting(), 'all')
+  assert.ok(!said.some((line) => line.includes('SECOND_FACTOR')))
+  // A deployment that exists keeps what it does: nobody is asked for what they do not have.
+  replaceString(tomlPath, places.secondFactor, '')
+  await run({ publicUrl: undefined })
+  assert.equal(await setting(), '')
+  account = emptyAccount()
+  writeFileSync(tomlPath, original.replace(/^SECOND_FACTOR = .*\n/m, ''))
+  await run()
+  assert.equal(await setting(), undefined)
+})
+
+test('a key set that a new version needs is added to the copy of the others', async () => {
+  const copy = join(directory, 'secrets.json')
+  await run({ saveSecretsTo: copy })
+  const { DATA_KEYS, ...older } = account.secrets ?? {}
+  account.secrets = older
+  writeFileSync(copy, JSON.stringify({ ...older, OTHER: 'mine' }))
+  said = []
+  await run({ publicUrl: undefined, saveSecretsTo: copy })
+  assert.notEqual(account.secrets['DATA_KEYS'], DATA_KEYS)
+  assert.deepEqual(JSON.parse(readFileSync(copy, 'utf8')), { ...account.secrets, OTHER: 'mine' })
+  assert.equal(statSync(copy).mode & 0o777, 0o600)
+  assert.ok(said.some((line) => line.includes('its DATA_KEYS do not')))
+
+  for (const text of ['{"OTHER":"mine"}', "TOKEN_KEYS='x'\n", JSON.stringify({ ...older, DATA_KEYS: 'x' })]) {
+    account.secrets = older
+    writeFileSync(copy, text)
+    await assert.rejects(run({ publicUrl: undefined, saveSecretsTo: copy }), /cannot be saved to .*: the file exists/)
+    assert.equal(readFileSync(copy, 'utf8'), text)
+  }
 })
 
 test('with --audit-archive the real wrangler makes the bucket once, and wrangler.toml binds it', async (context) => {

@@ -40,7 +40,7 @@ const rotate = () =>
   manageKeys(
     around(),
     { verb: 'rotate', set: 'TOKEN_KEYS', algorithm: undefined },
-    { file, isLocal: false, uploads: true, isConfirmed: true },
+    { file, isLocal: false, uploads: true, isConfirmed: true, isForced: false },
   )
 
 test('a rollback deploys the version before, and names the step before the next change of a secret', async () => {

@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { describe, expect } from 'vitest'
-import { countHashesUnder, neededUntil } from '../../tools/keys/dependents.ts'
+import { neededUntil } from '../../tools/keys/dependents.ts'
 import {
   type KeySet,
   type SetName,
@@ -16,6 +16,7 @@ import {
   setNames,
   writeSet,
 } from '../../tools/keys/key-set.ts'
+import { countHashesUnder } from '../../tools/keys/uses.ts'
 import { expectProblem } from '../support/answers.ts'
 import { Caller } from '../support/caller.ts'
 import { day, hour, minute, second } from '../support/clock.ts'

@@ -11,6 +11,8 @@ export interface Plan {
   queuesToReuse: string[]
   secretsToUpload: string[]
   secretsToKeep: string[]
+  /** Whether to write that MODERATOR and ADMIN must have a second factor: for a new deployment that has decided nothing. */
+  asksStaffForSecondFactor: boolean
 }
 
 /**
@@ -20,13 +22,15 @@ export interface Plan {
  */
 export function makePlan(settings: WranglerSettings, account: Account): Plan {
   const { required } = settings.secrets
+  const secretsToKeep = required.filter((name) => account.secrets.includes(name))
   const queues = [settings.queues.producers[0].queue, settings.queues.consumers[0].dead_letter_queue]
   return {
     ...findStores(settings, account),
     queuesToCreate: queues.filter((name) => !account.queues.includes(name)),
     queuesToReuse: queues.filter((name) => account.queues.includes(name)),
     secretsToUpload: required.filter((name) => !account.secrets.includes(name)),
-    secretsToKeep: required.filter((name) => account.secrets.includes(name)),
+    secretsToKeep,
+    asksStaffForSecondFactor: secretsToKeep.length === 0 && settings.vars.SECOND_FACTOR === '',
   }
 }
 
@@ -64,6 +68,7 @@ export function describePlan(plan: Plan, settings: WranglerSettings, publicUrl: 
     settings.d1_databases[0].database_id !== database.id && 'database_id',
     settings.kv_namespaces[0].id !== namespace.id && 'the id of the KV namespace',
     settings.vars.PUBLIC_URL !== publicUrl && `PUBLIC_URL = "${publicUrl}"`,
+    plan.asksStaffForSecondFactor && 'SECOND_FACTOR = "staff"',
   ].filter((each) => each !== false)
   return [
     `${database.id ? 'keep  ' : 'create'}  D1 database "${database.name}"`,
@@ -99,6 +104,11 @@ export function warningsOf(plan: Plan, { d1_databases: [{ database_name: name }]
   if (plan.database.id !== null && plan.secretsToUpload.includes('PASSWORD_PEPPER')) {
     warnings.push(
       'The database exists, but its PASSWORD_PEPPER does not: a new one is generated. Passwords of existing accounts will be refused.',
+    )
+  }
+  if (plan.database.id !== null && plan.secretsToUpload.includes('DATA_KEYS')) {
+    warnings.push(
+      'The database exists, but its DATA_KEYS do not: new ones are generated. A deployment that never had any loses nothing; otherwise every second factor stops working, see "Lost data keys" in docs/operations.md.',
     )
   }
   return warnings

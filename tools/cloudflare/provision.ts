@@ -12,7 +12,7 @@ import { bindMetrics, lacksMetrics } from './metrics.ts'
 import { requireOurs } from './ours.ts'
 import { type Plan, describePlan, findStores, makePlan, warningsOf } from './plan.ts'
 import { readPublicUrl } from './public-url.ts'
-import { makeSecrets, requireNewFile, saveSecrets, uploadSecrets } from './secrets.ts'
+import { makeSecrets, requireRoom, saveSecrets, uploadSecrets } from './secrets.ts'
 import { type WranglerSettings, places, readSettings, replaceString } from './wrangler-toml.ts'
 
 export interface ProvisionOptions extends Location {
@@ -76,11 +76,12 @@ export async function provision(around: Surroundings, options: ProvisionOptions)
   }
   await requirePaidPlan(around, options)
   await confirm(around.asker, options.isConfirmed)
-  if (plan.secretsToUpload.length > 0 && options.saveSecretsTo !== undefined) requireNewFile(options.saveSecretsTo)
+  if (plan.secretsToUpload.length > 0 && options.saveSecretsTo !== undefined) requireRoom(options.saveSecretsTo, plan)
   // Asks for the API key before anything is created, so that a missing key does not leave half a deployment.
   const secrets = makeSecrets(plan.secretsToUpload, await resendApiKey(around, plan), algorithm)
 
   replaceString(toml, places.publicUrl, publicUrl)
+  if (plan.asksStaffForSecondFactor) replaceString(toml, places.secondFactor, 'staff')
   if (bindsMetrics) bindMetrics(toml)
   await createResources(around, plan, placed, bucket)
   if (plan.secretsToUpload.length > 0) {

@@ -20,7 +20,7 @@ export async function reportReadiness(publicUrl: string, { fetch, sleep, say }: 
   let found = ''
   for (let attempt = 1; attempt <= tries; attempt++) {
     found = await ask(url, fetch)
-    if (found === 'ok') return say(`${url} says that it is ready.`)
+    if (found.startsWith('ok')) return say(`${url} says that it is ready${found.slice(2)}.`)
     if (found.startsWith('maintenance')) return say(`${url} says: ${found}`)
     if (attempt === 1) say(`${url} says: ${found}. Asking again for a minute …`)
     if (attempt < tries) await sleep(pauseMs)
@@ -32,8 +32,8 @@ async function ask(url: string, fetch: typeof globalThis.fetch): Promise<string>
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(10_000) })
     const text = await answer.text()
-    if (answer.status === 200) return 'ok'
     const readiness = parse(text)
+    if (answer.status === 200) return `ok${warningsOf(readiness)}`
     return readiness ? describe(readiness) : `status ${answer.status}`
   } catch (error) {
     return error instanceof Error ? `no answer (${error.message})` : 'no answer'
@@ -44,6 +44,12 @@ interface Readiness {
   status: string
   checks: Record<string, string>
   missing_migrations?: string[]
+  warnings?: string[]
+}
+
+/** docs/operations.md says what each means. */
+function warningsOf({ warnings = [] }: Partial<Readiness> = {}): string {
+  return warnings.length > 0 ? `, and warns: ${warnings.join(', ')}` : ''
 }
 
 function parse(text: string): Readiness | undefined {

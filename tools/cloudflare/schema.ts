@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Stop } from '../command.ts'
 import { isForeign, migrationNames } from '../migrations.ts'
-import { type Wrangler, run } from '../wrangler.ts'
-import { firstJson } from './login.ts'
+import type { Wrangler } from '../wrangler.ts'
+import { queryDatabase } from './database.ts'
 
 /**
  * The SQL of the migrations that the remote database still needs, oldest first.
@@ -12,8 +12,9 @@ import { firstJson } from './login.ts'
  * @throws {Stop} when other migrations than ours made it.
  */
 export async function pendingMigrations(wrangler: Wrangler, folder: string): Promise<string[]> {
-  const tables = await query(wrangler, "SELECT name FROM sqlite_master WHERE name = 'd1_migrations'")
-  const rows = tables.length > 0 ? await query(wrangler, 'SELECT name FROM d1_migrations ORDER BY id') : []
+  const query = queryDatabase(wrangler)
+  const tables = await query("SELECT name FROM sqlite_master WHERE name = 'd1_migrations'")
+  const rows = tables.length > 0 ? await query('SELECT name FROM d1_migrations ORDER BY id') : []
   const applied = rows.map(({ name }) => String(name))
   const names = migrationNames(folder)
   if (isForeign(applied, names)) {
@@ -31,11 +32,12 @@ const largeRows = 1_000_000
 
 /** Tells which tables the migrations read or write row by row, and have so many rows that it takes long: one line each. */
 export async function largeTables(wrangler: Wrangler, pending: readonly string[]): Promise<string[]> {
+  const query = queryDatabase(wrangler)
   const lines: string[] = []
   for (const [table, statements] of walkedTables(pending.join('\n'))) {
     // Reads no more rows than it has to.
     const sql = `SELECT count(*) AS n FROM (SELECT 1 FROM ${table} LIMIT ${largeRows})`
-    const [found] = await query(wrangler, sql)
+    const [found] = await query(sql)
     if (Number(found?.['n']) >= largeRows) {
       lines.push(`${table} has a million rows or more: ${statements.join(', ')}`)
     }
@@ -62,10 +64,3 @@ const walking: readonly [what: string, pattern: RegExp][] = [
   ['DELETE', /\bdelete\s+from\s+[`"]?(\w+)/gi],
   ['SELECT', /\bselect\s[^;]*?\sfrom\s+[`"]?(\w+)/gi],
 ]
-
-async function query(wrangler: Wrangler, sql: string): Promise<Record<string, unknown>[]> {
-  const [answer] = firstJson(await run(wrangler, ['d1', 'execute', 'DB', '--remote', '--json', '--command', sql])) as {
-    results: Record<string, unknown>[]
-  }[]
-  return answer?.results ?? []
-}

@@ -9,6 +9,7 @@ const settings = z.object({
     PUBLIC_URL: z.string(),
     MAIL_FROM: z.string(),
     BOOTSTRAP_ADMIN_EMAIL: z.string(),
+    SECOND_FACTOR: z.string().optional(),
     READ_REPLICAS: z.string().optional(),
   }),
   d1_databases: z.tuple([z.object({ database_name: z.string(), database_id: z.string() })]),
@@ -40,6 +41,7 @@ export interface Place {
 
 export const places = {
   publicUrl: { table: 'vars', key: 'PUBLIC_URL' },
+  secondFactor: { table: 'vars', key: 'SECOND_FACTOR' },
   databaseId: { table: 'd1_databases', key: 'database_id' },
   kvId: { table: 'kv_namespaces', key: 'id' },
 } as const satisfies Record<string, Place>

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
 import type { SigningAlgorithm } from '../../src/crypto/keys.ts'
 import { Stop, readArguments } from '../command.ts'
-import type { KeysAction, KeysOptions } from './command.ts'
+import type { KeysAction } from './command.ts'
 import { signingAlgorithms } from './generate.ts'
 import { type SetName, setNames } from './key-set.ts'
+import type { KeysOptions } from './surroundings.ts'
 
 export const usage = `npm run keys -- COMMAND [--file FILE] [--upload] [--yes]
 
@@ -12,15 +13,17 @@ export const usage = `npm run keys -- COMMAND [--file FILE] [--upload] [--yes]
   promote SET KID      make an announced key the active one
   rotate SET           add a key and make it active at once
   retire SET KID       remove a key: everything made with it becomes invalid
+  rewrap               bring second factors under the active key of DATA_KEYS, so that older ones can be retired
   upload [SET …]       send the sets of the file to Cloudflare unchanged
 
-SET is SIGNING_KEYS (access tokens), TOKEN_KEYS (refresh tokens, links) or PASSWORD_PEPPER. The first key of a set is the
-active one, which signs or hashes; all keys verify. docs/keys.md shows a rotation step by step.
+SET is SIGNING_KEYS (access tokens), TOKEN_KEYS (refresh tokens, links), PASSWORD_PEPPER or DATA_KEYS (second factors). The
+first key of a set is the active one, which makes new things; all keys verify. docs/keys.md shows a rotation step by step.
 
   --file FILE          the deployed keys, as \`npm run provision -- --save-secrets FILE\` wrote them;
                        by default the keys of this machine in .dev.vars
   --upload             send the changed set to Cloudflare as well
   --algorithm ALG      EdDSA or ES256, for a new signing key; by default that of the active key
+  --force              retire a key of PASSWORD_PEPPER or DATA_KEYS although the database needs it: after a leak
   --yes                go ahead without asking`
 
 export interface KeysArguments {
@@ -39,11 +42,14 @@ export function readKeysArguments(args: string[], localFile: string): KeysArgume
   if (values.help) return 'help'
   const file = values.file ?? localFile
   const action = readAction(positionals, values.algorithm)
+  if (values.force && action.verb !== 'retire') throw misused('--force applies to retire only.')
+  if (values.upload && action.verb === 'rewrap') throw misused('rewrap changes no key, so there is nothing to upload.')
   const options = {
     file,
     isLocal: resolve(file) === resolve(localFile),
     uploads: values.upload,
     isConfirmed: values.yes,
+    isForced: values.force,
   }
   return { action, options }
 }
@@ -52,6 +58,7 @@ const flags = {
   file: { type: 'string' },
   upload: { type: 'boolean', default: false },
   yes: { type: 'boolean', default: false },
+  force: { type: 'boolean', default: false },
   algorithm: { type: 'string' },
   help: { type: 'boolean' },
 } as const
@@ -60,6 +67,7 @@ function readAction([verb = '', ...rest]: string[], algorithm: string | undefine
   const [name = '', kid, ...more] = rest
   switch (verb) {
     case 'list':
+    case 'rewrap':
       if (rest.length > 0) break
       return { verb }
     case 'upload':

@@ -1,12 +1,10 @@
 import { type SigningAlgorithm, KeyError, parseSecretKeys, parseSigningKeys } from '../../src/crypto/keys.ts'
 import { listSecrets } from '../cloudflare/account.ts'
-import { type Asker, confirm } from '../cloudflare/ask.ts'
+import { confirm } from '../cloudflare/ask.ts'
 import { requireLogin } from '../cloudflare/login.ts'
 import { uploadSecrets } from '../cloudflare/secrets.ts'
 import { requireNewestDeployed } from '../cloudflare/versions.ts'
-import { readLocalServer } from '../dev/settings.ts'
 import { Stop, messageOf } from '../command.ts'
-import type { Wrangler } from '../wrangler.ts'
 import { describeRetirement } from './dependents.ts'
 import { describeSet } from './describe.ts'
 import { generateKey } from './generate.ts'
@@ -25,29 +23,19 @@ import {
   setNames,
   writeSet,
 } from './key-set.ts'
-
-export interface KeysSurroundings {
-  wrangler: Wrangler
-  env: NodeJS.ProcessEnv
-  asker: Asker | null
-  say: (line: string) => void
-  now: () => Date
-}
-
-export interface KeysOptions {
-  /** The owner's copy of the keys: Cloudflare never shows a secret again. */
-  file: string
-  /** Whether the file belongs to a developer's machine. Its keys are never uploaded. */
-  isLocal: boolean
-  uploads: boolean
-  isConfirmed: boolean
-}
+import { rewrapAll } from './rewrap-command.ts'
+import { requireUnused } from './still-used.ts'
+import type { KeysOptions, KeysSurroundings } from './surroundings.ts'
 
 type Change =
   | { verb: 'announce' | 'rotate'; set: SetName; algorithm: SigningAlgorithm | undefined }
   | { verb: 'promote' | 'retire'; set: SetName; kid: string }
 
-export type KeysAction = { verb: 'list' } | { verb: 'upload'; sets: readonly SetName[] | undefined } | Change
+export type KeysAction =
+  | { verb: 'list' }
+  | { verb: 'rewrap' }
+  | { verb: 'upload'; sets: readonly SetName[] | undefined }
+  | Change
 
 /** Shows and changes key sets. Never prints any part of a key. */
 export async function manageKeys(around: KeysSurroundings, action: KeysAction, options: KeysOptions): Promise<void> {
@@ -57,6 +45,10 @@ export async function manageKeys(around: KeysSurroundings, action: KeysAction, o
       if (file.secrets[name] === undefined) around.say(`${name} is not in ${file.path}`)
       else await show(around, file, name)
     }
+  } else if (action.verb === 'rewrap') {
+    const text = textOf(file, 'DATA_KEYS')
+    await check(file, 'DATA_KEYS', text)
+    await rewrapAll(around, text, options)
   } else if (action.verb === 'upload') {
     await upload(around, file, action.sets ?? setNames.filter((name) => file.secrets[name] !== undefined), options)
   } else {
@@ -68,7 +60,7 @@ export async function manageKeys(around: KeysSurroundings, action: KeysAction, o
 async function change(around: KeysSurroundings, file: KeyFile, action: Change, options: KeysOptions): Promise<void> {
   const { set } = action
   const before = await setIn(file, set)
-  const { after, notes } = decide(action, before, options, around)
+  const { after, notes } = await decide(action, before, options, around)
   const text = writeSet(after)
   await check(file, set, text)
   if (options.uploads) await requireDeployed(around, [set], options)
@@ -84,13 +76,13 @@ async function change(around: KeysSurroundings, file: KeyFile, action: Change, o
 }
 
 /** The set after a change, and notes for the operator to read before agreeing. */
-function decide(
+async function decide(
   action: Change,
   keys: KeySet,
   options: KeysOptions,
-  { env, now: clock }: KeysSurroundings,
-): { after: KeySet; notes: string[] } {
-  const now = clock()
+  around: KeysSurroundings,
+): Promise<{ after: KeySet; notes: string[] }> {
+  const now = around.now()
   switch (action.verb) {
     case 'announce': {
       const key = newKey(action, keys, now)
@@ -111,11 +103,11 @@ function decide(
       return { after: promote(keys, action.kid, now), notes: [`The key ${action.kid} becomes the active one.`] }
     case 'retire': {
       const after = retire(keys, action.kid)
-      const localState = options.isLocal ? readLocalServer(env).stateDir : undefined
       const retired = find(keys, action.kid)
+      const uses = await requireUnused(around, action.set, retired, options)
       return {
         after,
-        notes: [`The key ${action.kid} will be removed.`, ...describeRetirement(action.set, retired, localState, now)],
+        notes: [`The key ${action.kid} will be removed.`, ...describeRetirement(action.set, retired, uses, now)],
       }
     }
   }

@@ -2,8 +2,9 @@
 import { accessTokenSeconds, refreshTokenSeconds } from '../../src/config/policy.ts'
 import { hourMs } from '../../src/durations.ts'
 import { type SetName, type StoredKey, minuteOf } from './key-set.ts'
+import { type StoredSet, isStoredSet } from './uses.ts'
 
-const neededSeconds: Record<Exclude<SetName, 'PASSWORD_PEPPER' | 'DATA_KEYS'>, number> = {
+const neededSeconds: Record<Exclude<SetName, StoredSet>, number> = {
   SIGNING_KEYS: accessTokenSeconds,
   // Each refresh signs with the active key, so only sessions that idle up to their limit still need an old one.
   TOKEN_KEYS: refreshTokenSeconds,
@@ -16,7 +17,8 @@ const loss: Record<SetName, string> = {
     'Refresh tokens, activation links and reset links that it signed become invalid: clients that have not refreshed since are signed out. Devices with its device token are no longer recognized.',
   PASSWORD_PEPPER:
     'Passwords hashed with it never match again: users who have not signed in since need a reset by email, and pending registrations cannot be activated.',
-  DATA_KEYS: 'Second factors made under it stop working: their owners need a reset of their factors by an ADMIN.',
+  DATA_KEYS:
+    'Authenticator apps, passkeys and recovery codes of before stop working: their owners sign in with another second factor, or an ADMIN resets them.',
 }
 
 const archiveNote =
@@ -25,18 +27,14 @@ const archiveNote =
 /**
  * Tells an operator whether a key is still needed.
  *
- * @param localState the state directory of the local database, for the keys of this machine
+ * @param uses what in the database was made with it, in words
  */
-export function describeRetirement(name: SetName, key: StoredKey, localState: string | undefined, now: Date): string[] {
-  if (key.announced !== undefined) return ['It was announced only, and has signed or hashed nothing.']
-  if (name === 'PASSWORD_PEPPER') {
-    return [
-      'It is needed until each of these counts is 0:',
-      `  npx wrangler d1 execute DB ${localState === undefined ? '--remote' : `--local --persist-to ${localState}`} --command "${countHashesUnder(key.kid)}"`,
-      loss[name],
-    ]
+export function describeRetirement(name: SetName, key: StoredKey, uses: readonly string[], now: Date): string[] {
+  if (key.announced !== undefined) return ['It was announced only, and nothing was made with it.']
+  if (isStoredSet(name)) {
+    if (uses.length === 0) return ['Nothing in the database was made with it.']
+    return [`Made with it: ${uses.join(', ')}.`, loss[name]]
   }
-  if (name === 'DATA_KEYS') return [loss[name]]
   const needed = neededUntil(name, key)
   if (needed !== undefined && needed <= now.getTime()) {
     const isBeforeSeal = name === 'SIGNING_KEYS' && now.getTime() < needed + hourMs
@@ -49,20 +47,10 @@ export function describeRetirement(name: SetName, key: StoredKey, localState: st
   return [until, ...(name === 'SIGNING_KEYS' ? [archiveNote] : []), loss[name]]
 }
 
-/** When everything that a replaced key signed has expired. `undefined` for a pepper, a data key and for a key that was not replaced. */
+/** When everything that a replaced key signed has expired. `undefined` for keys that rows name, and one that was not replaced. */
 export function neededUntil(name: SetName, { replaced }: StoredKey): number | undefined {
-  if (name === 'PASSWORD_PEPPER' || name === 'DATA_KEYS' || replaced === undefined) return undefined
+  if (isStoredSet(name) || replaced === undefined) return undefined
   return Date.parse(replaced) + neededSeconds[name] * 1000
-}
-
-/**
- * SQL that counts the passwords hashed with a pepper. At a fixed place a hash has the length of the pepper's id and the id,
- * see src/crypto/password.ts. An operator can put in another id by hand, and a shell expands nothing of it.
- */
-export function countHashesUnder(pepperId: string): string {
-  const length = `length('${pepperId}')`
-  const isUnder = `substr(password_hash, 6, 1 + ${length}) = CAST(char(${length}) || '${pepperId}' AS BLOB)`
-  return `SELECT (SELECT count(*) FROM users WHERE ${isUnder}) AS users, (SELECT count(*) FROM registrations WHERE ${isUnder}) AS registrations`
 }
 
 function durationOf(seconds: number): string {

@@ -8,7 +8,7 @@ export function describeSet(name: SetName, keys: KeySet, now: Date): string[] {
     name,
     ...keys.map((key, place) => {
       const state = place === 0 ? 'active' : `verifies${describeHistory(name, key, now)}`
-      return `  ${key.kid.padEnd(width)}  ${describeType(key).padEnd(14)}  created ${createdOn(key)}  ${state}`
+      return `  ${key.kid.padEnd(width)}  ${describeType(name, key).padEnd(14)}  created ${createdOn(key)}  ${state}`
     }),
   ]
 }
@@ -20,13 +20,15 @@ function describeHistory(name: SetName, key: StoredKey, now: Date): string {
   }
   if (replaced === undefined) return ''
   const needed = neededUntil(name, key)
-  if (needed === undefined) return `; replaced at ${minuteOf(replaced)}, needed while passwords are hashed with it`
+  if (needed === undefined) {
+    return `; replaced at ${minuteOf(replaced)}, needed while ${name === 'DATA_KEYS' ? 'second factors are' : 'passwords are hashed'} under it`
+  }
   return `; replaced at ${minuteOf(replaced)}, ${needed > now.getTime() ? 'needed until' : 'not needed since'} ${minuteOf(needed)}`
 }
 
-function describeType({ kty, crv, k }: StoredKey): string {
+function describeType(name: SetName, { kty, crv, k }: StoredKey): string {
   if (kty !== 'oct') return crv === 'P-256' ? 'ES256 pair' : 'EdDSA pair'
-  return `HMAC, ${typeof k === 'string' ? Math.floor((k.length * 6) / 8) * 8 : '?'} bits`
+  return `${name === 'DATA_KEYS' ? 'HKDF' : 'HMAC'}, ${typeof k === 'string' ? Math.floor((k.length * 6) / 8) * 8 : '?'} bits`
 }
 
 /** Generated ids start with their day. */

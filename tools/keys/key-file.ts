@@ -31,11 +31,20 @@ export function replaceSecret({ path, text, secrets }: KeyFile, name: string, va
     ? `${JSON.stringify({ ...secrets, [name]: value }, null, 2)}\n`
     : replaceLine(text, name, secrets[name] ?? '', value)
   if (replaced === undefined) throw new Stop(`${path} was not changed: ${name} is not on a single line.`)
+  writeAtomically(path, replaced)
+}
+
+/** Adds secrets to a file of JSON. One that it has already keeps its value. */
+export function addSecrets({ path, secrets }: KeyFile, added: Record<string, string>): void {
+  writeAtomically(path, `${JSON.stringify({ ...added, ...secrets }, null, 2)}\n`)
+}
+
+function writeAtomically(path: string, text: string): void {
   const target = realpathSync(path)
   const draft = `${target}.${process.pid}.new`
   const file = openSync(draft, 'wx', 0o600)
   try {
-    writeFileSync(file, replaced)
+    writeFileSync(file, text)
     fsyncSync(file)
   } finally {
     closeSync(file)
@@ -57,7 +66,7 @@ function secretsIn(text: string): Record<string, string> {
   return parsed as Record<string, string>
 }
 
-function isJson(text: string): boolean {
+export function isJson(text: string): boolean {
   return text.trimStart().startsWith('{')
 }
 

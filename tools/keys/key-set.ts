@@ -18,6 +18,11 @@ export interface StoredKey {
 
 export type KeySet = readonly [StoredKey, ...StoredKey[]]
 
+/** When all of Cloudflare's locations have stopped to use a replaced key; undefined when the file does not say. */
+export function unusedSince({ replaced }: StoredKey): number | undefined {
+  return replaced === undefined ? undefined : Date.parse(replaced) + announcementMs
+}
+
 /**
  * How long an announced key has to wait: five minutes for cached copies of the JWKS (`max-age=300`), and another five for
  * the new secret to reach every location of Cloudflare.

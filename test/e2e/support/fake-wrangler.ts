@@ -48,6 +48,8 @@ function answer(account: FakeAccount, args: readonly string[], stdin: string): P
     case 'd1 execute DB': {
       const sql = args[args.indexOf('--command') + 1] ?? ''
       const [database] = account.databases
+      const store = account.stores.get(database?.uuid ?? '')
+      if (store) return { stdout: JSON.stringify(sql.split(';\n').map((each) => ({ results: store.run(each) }))) }
       const names = (sql.includes('sqlite_master') ? database?.tables : database?.migrations) ?? []
       return { stdout: JSON.stringify([{ results: names.map((each) => ({ name: each })) }]) }
     }
