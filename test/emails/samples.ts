@@ -32,6 +32,7 @@ export const samples: Samples = {
   factor_removed: { template: 'factor_removed', kind: 'passkey', at, from: firefox },
   recovery_codes_renewed: { template: 'recovery_codes_renewed', at, from: firefox },
   recovery_code_used: { template: 'recovery_code_used', left: 7, at, from: firefox },
+  passkey_doubted: { template: 'passkey_doubted', at, from: firefox },
   second_factor_attempts: { template: 'second_factor_attempts', at, from: firefox },
   factors_reset: { template: 'factors_reset', reason: 'Lost phone' },
   factor_code: { template: 'factor_code', code: '01234567', expiresAt: at },

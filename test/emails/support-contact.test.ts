@@ -10,6 +10,7 @@ const naming = [
   'role_changed',
   'factor_added',
   'factor_removed',
+  'passkey_doubted',
   'recovery_codes_renewed',
   'recovery_code_used',
   'factors_reset',

@@ -289,6 +289,41 @@ describe('the counter of signatures', () => {
       expect(await rowOf('passkeys')).toMatchObject({ sign_count: count })
     }
   })
+
+  it('that goes back is recorded and mailed, and lets in: it is a signal and no proof', async ({
+    service,
+    inbox,
+    anonymous,
+    ada,
+  }) => {
+    const { authenticator, passkey } = await givePasskey(ada, { isSynced: false })
+    for (const [count, isDoubted] of [
+      [7, false],
+      [7, true],
+      [3, true],
+      [0, true],
+      [8, false],
+    ] as const) {
+      await service.deliver()
+      const mails = inbox.all(ada.email).length
+      const body = await answerTo(anonymous, authenticator, { signCount: count })
+      const { audit } = await observe(service, () => anonymous.signInWithPasskey(body).answer)
+      await service.deliver()
+      const doubts = audit.filter(({ type }) => type === 'user.passkey_doubted')
+      expect(doubts.map(({ detail }) => detail)).toEqual(isDoubted ? [`{"passkey_id":"${passkey.id}"}`] : [])
+      expect(inbox.all(ada.email)).toHaveLength(mails + Number(isDoubted))
+    }
+    expect(await rowOf('passkeys')).toMatchObject({ sign_count: 8 })
+  })
+
+  it('of a synced passkey means nothing', async ({ service, anonymous, ada }) => {
+    const { authenticator } = await givePasskey(ada)
+    for (const signCount of [5, 1]) {
+      const body = await answerTo(anonymous, authenticator, { signCount })
+      const { audit } = await observe(service, () => anonymous.signInWithPasskey(body).answer)
+      expect(audit.map(({ type }) => type)).toEqual(['user.signed_in'])
+    }
+  })
 })
 
 describe('somebody who can write the database and has no secret', () => {

@@ -208,6 +208,7 @@ const mailFlows: Record<EmailTemplate, { to: 'pending' | 'active' | 'gone'; para
     factor_removed: { to: 'active', params: { kind: 'passkey' } },
     recovery_codes_renewed: { to: 'active' },
     recovery_code_used: { to: 'active' },
+    passkey_doubted: { to: 'active' },
     second_factor_attempts: { to: 'active' },
     factors_reset: { to: 'active', params: { reason: 'Lost phone' } },
     factor_code: { to: 'active', params: { sessionId: '01936f6e-0000-7000-8000-00000000000a' } },

@@ -78,6 +78,7 @@ const causes: Record<EmailTemplate, ((scene: Scene) => Promise<unknown>) | null>
   factor_removed: null,
   recovery_codes_renewed: null,
   recovery_code_used: null,
+  passkey_doubted: null,
   second_factor_attempts: null,
   factors_reset: null,
   factor_code: null,

@@ -76,6 +76,14 @@ export const factorLetters = {
     ],
   }),
 
+  passkey_doubted: (brand: Brand, details: IncidentDetails): Letter =>
+    report(brand, details, {
+      subject: `A passkey of your ${brand.productName} account may have been copied`,
+      heading: 'Check your security key',
+      text: `Somebody confirmed a sign-in to your ${brand.productName} account with a passkey that is kept on one device. Its count of uses was lower than before, so there may be a copy of it.`,
+      advice: 'Then remove the passkey, and add a new one.',
+    }),
+
   factors_reset: (brand: Brand, { reason }: { reason: string }): Letter => ({
     subject: `Second factors removed from your ${brand.productName} account`,
     preheader: 'You were signed out. This email says why.',

@@ -2,8 +2,15 @@ import type { Ctx } from '../../context.ts'
 import { isBoundPasskey } from '../../crypto/passkey-binding.ts'
 import { type AssertionResponse, verifyAssertion } from '../../crypto/webauthn/assertion.ts'
 import type { Challenge } from '../../crypto/webauthn/challenge.ts'
+import { insertAuditEvent } from '../../store/audit.ts'
+import type { Statements } from '../../store/batch.ts'
+import type { Expression } from '../../store/db.ts'
+import { insertEmail } from '../../store/emails.ts'
+import { type PasskeyUse, isUnused, recordUse } from '../../store/passkeys.ts'
 import type { Passkey } from '../../store/schema/passkeys.ts'
-import type { PasskeyUse } from '../../store/passkeys.ts'
+import type { User } from '../../store/schema/users.ts'
+import { auditEvent } from '../audit/trail.ts'
+import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { userHandleOf } from './passkey-options.ts'
 
 /** What a client sends: the token of the options, and what the browser made of them. */
@@ -12,7 +19,7 @@ export interface PasskeyResponse {
   credential: AssertionResponse
 }
 
-export interface PasskeyProof {
+export interface VerifiedPasskey {
   use: PasskeyUse
   isUserVerified: boolean
   /**
@@ -23,8 +30,8 @@ export interface PasskeyProof {
 }
 
 /**
- * Verifies an assertion of a stored passkey. Whether the challenge was answered before, the statement decides that uses the
- * proof up: see `isUnused` and `recordUse`.
+ * Verifies an assertion of a stored passkey. Whether the challenge was answered before, the batch decides that uses the
+ * assertion up: see `spendPasskey`.
  *
  * @returns `undefined` for a response that is refused, and for a passkey that Postern did not bind to its account
  */
@@ -34,7 +41,7 @@ export async function provePasskey(
   challenge: Challenge,
   credential: AssertionResponse,
   userVerification: 'required' | 'preferred',
-): Promise<PasskeyProof | undefined> {
+): Promise<VerifiedPasskey | undefined> {
   const { rpId, ownOrigins: origins } = ctx.config
   const { userHandle } = credential.response
   // A handle of somebody else: the authenticator knows another account under this credential.
@@ -49,5 +56,33 @@ export async function provePasskey(
     use: { passkey, challengeId: challenge.id, signCount, isBackedUp, at: ctx.now() },
     isUserVerified,
     isCountRepeated: !passkey.isBackupEligible && passkey.signCount > 0 && signCount <= passkey.signCount,
+  }
+}
+
+/**
+ * The guard and the statements by which a verified assertion counts once. A repeated count of signatures is recorded and
+ * mailed.
+ */
+export function spendPasskey(
+  ctx: Ctx,
+  { id: userId, email }: Pick<User, 'id' | 'email'>,
+  { use, isCountRepeated }: VerifiedPasskey,
+) {
+  const detail = { passkey_id: use.passkey.id }
+  const doubt = auditEvent(ctx, 'user.passkey_doubted', { actorId: userId, userId, detail })
+  const notice = newEmail(ctx, 'passkey_doubted', email, userId)
+  return {
+    guard: isUnused(use),
+    spend: (ifDone: Expression) =>
+      ({
+        passkey: recordUse(ctx.db, use, ifDone),
+        ...(isCountRepeated && {
+          doubt: insertAuditEvent(ctx.db, doubt, ifDone),
+          doubtNotice: insertEmail(ctx.db, notice, ifDone),
+        }),
+      }) satisfies Statements,
+    announce: () => {
+      if (isCountRepeated) announceEmail(ctx, notice)
+    },
   }
 }

@@ -1,3 +1,4 @@
+import { base64url } from 'jose'
 import { openData } from '../../crypto/data-keys.ts'
 import { digestsOfCode } from '../../crypto/recovery-code.ts'
 import { findStep } from '../../crypto/totp.ts'
@@ -8,17 +9,17 @@ import type { Expression } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import type { Factors } from '../../store/factors.ts'
 import { deleteRecoveryCode, hasRecoveryCode, withCodesLeft } from '../../store/recovery-codes.ts'
+import type { Passkey } from '../../store/schema/passkeys.ts'
 import type { Totp } from '../../store/schema/totps.ts'
 import type { User } from '../../store/schema/users.ts'
 import { consumeStep, hasUnusedStep } from '../../store/totps.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { readPasskeyChallenge } from './passkey-options.ts'
+import { type PasskeyResponse, provePasskey, spendPasskey } from './passkey-proof.ts'
 
 /** What a client shows besides a password: one of these. */
-export type FactorResponse =
-  | { totp: string }
-  | { recoveryCode: string }
-  | { passkey: { challengeToken: string; credential: object } }
+export type FactorResponse = { totp: string } | { recoveryCode: string } | { passkey: PasskeyResponse }
 
 /** What the challenge of a passkey was made for: nothing else accepts it. */
 export interface ChallengeBinding {
@@ -51,11 +52,35 @@ export async function proveFactor(
   user: Pick<User, 'id' | 'email'>,
   factors: Factors,
   response: FactorResponse,
-  _challenge: ChallengeBinding,
+  challenge: ChallengeBinding,
 ): Promise<FactorProof | undefined> {
   if ('totp' in response) return factors.totp ? proveTotp(ctx, factors.totp, response.totp) : undefined
   if ('recoveryCode' in response) return proveRecoveryCode(ctx, user, factors, response.recoveryCode)
-  return undefined
+  return proveOwnPasskey(ctx, user, factors.passkeys, response.passkey, challenge)
+}
+
+/** Beside a password, that the user was present is enough. A step-up stands alone and also needs PIN or biometrics. */
+async function proveOwnPasskey(
+  ctx: Ctx,
+  user: Pick<User, 'id' | 'email'>,
+  passkeys: readonly Passkey[],
+  { challengeToken, credential }: PasskeyResponse,
+  binding: ChallengeBinding,
+): Promise<FactorProof | undefined> {
+  const challenge = await readPasskeyChallenge(ctx, binding, challengeToken)
+  const passkey = passkeys.find(({ credentialId }) => base64url.encode(credentialId) === credential.id)
+  if (!challenge || !passkey) return undefined
+  const userVerification = binding.purpose === 'step_up' ? 'required' : 'preferred'
+  const verified = await provePasskey(ctx, passkey, challenge, credential, userVerification)
+  if (!verified) return undefined
+  const { guard, spend, announce } = spendPasskey(ctx, user, verified)
+  return {
+    kind: 'passkey',
+    amr: verified.isUserVerified ? ['pop', 'user', 'mfa'] : ['pop', 'mfa'],
+    guard,
+    consume: spend,
+    announce,
+  }
 }
 
 async function proveTotp(ctx: Ctx, totp: Totp, code: string): Promise<FactorProof | undefined> {

@@ -135,6 +135,7 @@ const table = {
       say({ template: 'recovery_code_used', at: timeOf(id), from: readWhereabouts(params), left: params.left ?? 0 }),
   },
   second_factor_attempts: reportIncident('second_factor_attempts'),
+  passkey_doubted: reportIncident('passkey_doubted'),
   factors_reset: {
     budget: 'factors_reset',
     plan: ({ params }) => say({ template: 'factors_reset', reason: params.reason ?? '' }),

@@ -7,12 +7,12 @@ import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { recordRefusal } from '../../store/condensed-events.ts'
 import { allOf } from '../../store/db.ts'
-import { isUnused, recordUse, selectPasskeyAndUser } from '../../store/passkeys.ts'
+import { selectPasskeyAndUser } from '../../store/passkeys.ts'
 import type { User } from '../../store/schema/users.ts'
 import { hasStatus } from '../../store/user-conditions.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { passkeyRequest, readPasskeyChallenge } from '../factors/passkey-options.ts'
-import { type PasskeyResponse, provePasskey } from '../factors/passkey-proof.ts'
+import { type PasskeyResponse, provePasskey, spendPasskey } from '../factors/passkey-proof.ts'
 import { refusalPlace } from '../protection/ceilings.ts'
 import { type SignInOutcome, beginSession, prepareSession } from '../sessions/begin.ts'
 import { prepareSignInNotice } from './notice.ts'
@@ -47,6 +47,7 @@ export async function signInWithPasskey(ctx: Ctx, response: PasskeyResponse): Pr
   if (!proof) throw invalidPasskey('wrong_passkey')
   if (user.status !== 'active') return refuse(ctx, user, user.status)
 
+  const { guard, spend, announce } = spendPasskey(ctx, user, proof)
   const { session, event } = await prepareSession(ctx, user.id, 'user.signed_in')
   const ifDone = happened(event.id)
   const notice = prepareSignInNotice(ctx, user, { eventId: event.id, isKnownDevice: false, ifDone })
@@ -54,13 +55,16 @@ export async function signInWithPasskey(ctx: Ctx, response: PasskeyResponse): Pr
     user,
     event: { ...event, detail: { ...event.detail, passkey_id: passkey.id } },
     session,
-    guard: allOf(hasStatus(user.id, 'active'), isUnused(proof.use)),
+    guard: allOf(hasStatus(user.id, 'active'), guard),
     proof: { method: 'passkey' },
     changes: {},
     email: { row: notice.notice, insert: notice.insertNotice },
-    statements: { passkey: recordUse(ctx.db, proof.use, ifDone) },
+    statements: spend(ifDone),
   })
-  if (begun.kind === 'signed_in') return begun
+  if (begun.kind === 'signed_in') {
+    announce()
+    return begun
+  }
   // The account was changed or deleted meanwhile, or the challenge was answered before.
   const { current } = begun
   if (!current) throw invalidPasskey('changed_meanwhile')

@@ -41,6 +41,7 @@ export const auditCodes = {
   'user.email_changed': 33,
   'user.email_change_reverted': 34,
   'user.exported': 35,
+  'user.passkey_doubted': 36,
 } as const
 
 export type AuditType = keyof typeof auditCodes

@@ -98,6 +98,7 @@ export const de: Words = {
     factor_removed: 'Zweiter Faktor entfernt',
     recovery_codes_renewed: 'Neue Wiederherstellungscodes',
     recovery_code_used: 'Wiederherstellungscode benutzt',
+    passkey_doubted: 'Passkey womöglich kopiert',
     second_factor_attempts: 'Falsche Codes',
     factors_reset: 'Zweite Faktoren zurückgesetzt',
     factor_code: 'Code für den ersten zweiten Faktor',

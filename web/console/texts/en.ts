@@ -95,6 +95,7 @@ export const en = {
     factor_removed: 'Second factor removed',
     recovery_codes_renewed: 'New recovery codes',
     recovery_code_used: 'Recovery code used',
+    passkey_doubted: 'Passkey may be copied',
     second_factor_attempts: 'Wrong codes',
     factors_reset: 'Second factors reset',
     factor_code: 'Code for the first second factor',

@@ -36,4 +36,5 @@ export const events: Record<keyof typeof english, string> = {
   'user.email_changed': 'Ihre E-Mail-Adresse wurde geändert',
   'user.email_change_reverted': 'Eine Änderung Ihrer E-Mail-Adresse wurde rückgängig gemacht',
   'user.exported': 'Ihre Daten wurden heruntergeladen',
+  'user.passkey_doubted': 'Ein benutzter Passkey wurde möglicherweise kopiert',
 }

@@ -35,4 +35,5 @@ export const events = {
   'user.email_changed': 'Your email address was changed',
   'user.email_change_reverted': 'A change of your email address was undone',
   'user.exported': 'Your data was downloaded',
+  'user.passkey_doubted': 'A passkey that was used may have been copied',
 }
