@@ -13,6 +13,7 @@ import { auditArchiveRoutes } from './routes/audit-archive.ts'
 import { auditRoutes } from './routes/audit-events.ts'
 import { descriptionRoutes } from './routes/description.ts'
 import { emailRoutes } from './routes/emails.ts'
+import { factorRoutes } from './routes/factors.ts'
 import { healthRoutes, readinessRoutes } from './routes/health.ts'
 import { meRoutes } from './routes/me.ts'
 import { passkeySignInRoutes } from './routes/passkeys.ts'
@@ -44,6 +45,7 @@ export function createApp(platform: Platform) {
   app.route('/auth', passwordRoutes)
   app.route('/auth', sessionRoutes)
   app.route('/users/me', meRoutes)
+  app.route('/users/me', factorRoutes)
   app.route('/users', administrationRoutes)
   app.route('/audit-events', auditRoutes)
   app.route('/audit-archive', auditArchiveRoutes)

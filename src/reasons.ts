@@ -42,6 +42,7 @@ export const reasons = [
   'network_ceiling',
   'user_ceiling',
   'stranger_budget',
+  'mail_budget',
   'broken_off',
   'webhook_signature',
   // Services that did not answer

@@ -458,6 +458,140 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/me/factors": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your own second factors
+         * @description Passkeys, the authenticator app, and how many recovery codes are left.
+         */
+        get: operations["getMyFactors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/me/factors/code": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Email a code for the first factor
+         * @description An account that must have a second factor gets its first one only with a code from its mailbox, or in a session that began with its activation less than ten minutes ago. The code has eight digits, and is good for this session, ten minutes and five tries. An account with a factor gets no email.
+         */
+        post: operations["sendFactorCode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/me/totp": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to set up an authenticator app
+         * @description Nothing is stored before the confirmation. The answer is good for this session, for ten minutes, and until the factors of the account change. The session has to have stepped up within ten minutes.
+         */
+        post: operations["startTotp"];
+        /**
+         * Remove the authenticator app
+         * @description With the last factor the recovery codes go, too. An account that must have a factor keeps the last one. The owner is told by email. The session has to have stepped up within ten minutes.
+         */
+        delete: operations["removeTotp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/me/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add an authenticator app
+         * @description Takes the place of the one that the account has. The code counts as used, and the session as stepped up. `recovery_codes` come with the first factor of the account, and are not shown again; whoever lost the answer makes new ones. The owner is told by email. In a session that may do nothing else, every other session ends. The session has to have stepped up within ten minutes.
+         */
+        post: operations["confirmTotp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/me/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make new recovery codes
+         * @description The old ones no longer count. An account without a factor has none. The owner is told by email. The session has to have stepped up within ten minutes.
+         */
+        post: operations["renewRecoveryCodes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users": {
         parameters: {
             query?: never;
@@ -1305,6 +1439,61 @@ export interface components {
             /** @description The `cursor` of the next page; `null` on the last page. */
             next_cursor: string | null;
         };
+        /** @description The second factors of an account. */
+        Factors: {
+            /** @description Oldest first. */
+            passkeys: components["schemas"]["Passkey"][];
+            /** @description The authenticator app. */
+            totp: {
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, in UTC with milliseconds.
+                 */
+                created_at: string;
+                last_used_at: string | null;
+            } | null;
+            /** @description How many are left. */
+            recovery_codes: number;
+        };
+        /** @description A passkey, without its key. */
+        Passkey: {
+            /**
+             * Format: uuid
+             * @description A UUIDv7.
+             */
+            id: string;
+            name: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, in UTC with milliseconds.
+             */
+            created_at: string;
+            last_used_at: string | null;
+            /** @description Whether it is on more than one device. */
+            backed_up: boolean;
+            /**
+             * Format: uuid
+             * @description The model of the authenticator, as it says.
+             */
+            aaguid: string;
+            transports: string[];
+        };
+        TotpSetup: {
+            /** @description For the confirmation. It is good for ten minutes. */
+            setup_token: string;
+            /** @description For people who cannot scan the URI, in base32. */
+            secret: string;
+            /** @description For a QR code. */
+            uri: string;
+        };
+        Enrolled: {
+            /** @description With the first factor of the account, this once. */
+            recovery_codes?: string[];
+        };
+        RecoveryCodes: {
+            /** @description Each counts once. Nobody sees them again. */
+            recovery_codes: string[];
+        };
         RoleList: {
             roles: {
                 /** @enum {string} */
@@ -1784,6 +1973,22 @@ export interface components {
                 };
             };
         };
+        /** @description `last_factor`: This account must have a second factor. Add another one first. */
+        LastFactor: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "last_factor";
+                };
+            };
+        };
         /** @description `malformed_json`: The request body is not well-formed JSON. */
         MalformedJson: {
             headers: {
@@ -1817,6 +2022,26 @@ export interface components {
                     status?: 400;
                     /** @enum {unknown} */
                     code?: "malformed_json" | "invalid_link";
+                };
+            };
+        };
+        /**
+         * @description `malformed_json`: The request body is not well-formed JSON.
+         *
+         *     `invalid_setup`: This setup of an authenticator app has expired. Begin it anew.
+         */
+        MalformedJsonOrInvalidSetup: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "malformed_json" | "invalid_setup";
                 };
             };
         };
@@ -2006,6 +2231,26 @@ export interface components {
                 };
             };
         };
+        /**
+         * @description `wrong_second_factor`: The code or passkey is wrong.
+         *
+         *     `wrong_mail_code`: The code from the email is wrong or has expired.
+         */
+        WrongSecondFactorOrWrongMailCode: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "wrong_second_factor" | "wrong_mail_code";
+                };
+            };
+        };
     };
     parameters: {
         /**
@@ -2190,7 +2435,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtNjlmMC03MDM3LWE5ZDktZWUxMzExNTliNDNiIiwianRpIjoiNzhkZGU2YzQtNzhkYy00YWY0LWE3Y2MtOTJjNDE3MjI0NWE0Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4ODUxLCJleHAiOjE3OTUzNDk0NTF9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtNjlmMC03MDM3LWE5ZDktZWUxMzExNTliNDNiIiwianRpIjoiNzhkZGU2YzQtNzhkYy00YWY0LWE3Y2MtOTJjNDE3MjI0NWE0Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0ODg1MSwiYW1yIjpbInB3ZCJdLCJhY3IiOiJ1cm46cG9zdGVybjoxIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDg4NTEsImV4cCI6MTc5NTM0OTQ1MX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
                      *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS02OWYwLTcwMzctYTlkOS1lZTEzMTE1OWI0M2IiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODUxLCJleHAiOjE3OTc5NDA4NTF9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
@@ -2328,10 +2573,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiYTcwOGE3YWUtYTcwMi00NjU2LWEzNGEtMDFhZTUwZjdmM2JlIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4OTMxLCJleHAiOjE3OTUzNDk1MzF9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiOGE4MDQyYmUtOGE3Mi00MjI2LWEyN2EtNGNiZWFkODEwYTRlIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0ODk0NiwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDg5NzUsImV4cCI6MTc5NTM0OTU3NX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjMsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4OTMxLCJleHAiOjE3OTc5NDA5MzF9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjMsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4OTc1LCJleHAiOjE3OTc5NDA5NzV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
                      *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
@@ -2344,7 +2589,7 @@ export interface operations {
                      *         "bio": "Notes on engines.",
                      *         "locale": "en-GB",
                      *         "created_at": "2026-11-22T12:00:36.560Z",
-                     *         "updated_at": "2026-11-22T12:02:11.616Z",
+                     *         "updated_at": "2026-11-22T12:02:55.488Z",
                      *         "activated_at": "2026-11-22T12:00:51.184Z",
                      *         "last_login_at": "2026-11-22T12:01:13.120Z"
                      *       }
@@ -2448,7 +2693,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNC02ZDIwLTdjM2UtYTJlMi0yNzM2N2YzYzdmMDYiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTA0OCwiZXhwIjoxNzk1MzUyNjQ4fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNS0xODgwLTc4MGUtYTIxMi03MjQ2ZGJjNTk1OTYiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTA5MiwiZXhwIjoxNzk1MzUyNjkyfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                  *       "new_password": "nine quiet lanterns drift"
                  *     }
                  */
@@ -2579,7 +2824,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtYmZhMC03YjYyLWFiN2UtNmVlYTM5ZDVhZTFhIiwianRpIjoiY2M2MjNhOWItY2M1ZC00NjFmLWE5NzEtMTM5YjNmOWUzZjgzIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4ODczLCJleHAiOjE3OTUzNDk0NzN9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtYmZhMC03YjYyLWFiN2UtNmVlYTM5ZDVhZTFhIiwianRpIjoiY2M2MjNhOWItY2M1ZC00NjFmLWE5NzEtMTM5YjNmOWUzZjgzIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0ODg3MywiYW1yIjpbInBvcCIsInVzZXIiLCJtZmEiXSwiYWNyIjoicGhyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDg4NzMsImV4cCI6MTc5NTM0OTQ3M30.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
                      *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS1iZmEwLTdiNjItYWI3ZS02ZWVhMzlkNWFlMWEiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODczLCJleHAiOjE3OTc5NDA4NzN9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
@@ -2662,7 +2907,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiZjFiYmNkODgtZjFiOC00NWU4LWFmOTgtMjU4ODJlNDQ4YjQ4Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4ODU4LCJleHAiOjE3OTUzNDk0NTh9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiZjFiYmNkODgtZjFiOC00NWU4LWFmOTgtMjU4ODJlNDQ4YjQ4Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0ODg1OCwiYW1yIjpbInB3ZCJdLCJhY3IiOiJ1cm46cG9zdGVybjoxIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDg4NTgsImV4cCI6MTc5NTM0OTQ1OH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
                      *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODU4LCJleHAiOjE3OTc5NDA4NTh9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
@@ -2736,7 +2981,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiMDhkMTJkZmQtMDhjYi00Yjk5LWE1NTctNWNmZDRiMmY2MjU1Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJwb3N0ZXJuIiwiaWF0IjoxNzk1MzQ4ODgwLCJleHAiOjE3OTUzNDk0ODB9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiMDhkMTJkZmQtMDhjYi00Yjk5LWE1NTctNWNmZDRiMmY2MjU1Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0ODg1OCwiYW1yIjpbInB3ZCJdLCJhY3IiOiJ1cm46cG9zdGVybjoxIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDg4ODAsImV4cCI6MTc5NTM0OTQ4MH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
                      *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODgwLCJleHAiOjE3OTc5NDA4ODB9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
@@ -2789,7 +3034,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNC04OWIwLTc2ZmItYTBkNS1jYmU3ODUwNTEwNmYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MDU1LCJleHAiOjE3OTc5NDEwNTV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNS0zNTEwLTcyY2ItYTAwNS0xNmY3ZTE4ZTI2ZmYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MDk5LCJleHAiOjE3OTc5NDEwOTl9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -3080,8 +3325,8 @@ export interface operations {
                      * @example {
                      *       "events": [
                      *         {
-                     *           "id": "01a20322-a420-7bd0-af30-4b105c891690",
-                     *           "at": "2026-11-22T12:02:11.616Z",
+                     *           "id": "01a20323-4f80-77a0-ae60-9620b9122d20",
+                     *           "at": "2026-11-22T12:02:55.488Z",
                      *           "type": "user.password_changed",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -3091,33 +3336,31 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20322-8790-768d-ad23-efc16251a7f9",
-                     *           "at": "2026-11-22T12:02:04.304Z",
-                     *           "type": "session.ended",
+                     *           "id": "01a20323-32f0-725d-ac53-3ad1bedabe89",
+                     *           "at": "2026-11-22T12:02:48.176Z",
+                     *           "type": "user.factor_removed",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
                      *           "request_id": "checkout-7f3a",
                      *           "detail": {
-                     *             "sessions": "others"
+                     *             "kind": "totp"
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20322-6b00-7113-a13d-a65f56c08527",
-                     *           "at": "2026-11-22T12:01:56.992Z",
-                     *           "type": "session.ended",
+                     *           "id": "01a20323-1660-7ce3-a06d-f16fb3499bb7",
+                     *           "at": "2026-11-22T12:02:40.864Z",
+                     *           "type": "user.recovery_codes_renewed",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
                      *           "request_id": "checkout-7f3a",
-                     *           "detail": {
-                     *             "session_id": "01a20321-69f0-7037-a9d9-ee131159b43b"
-                     *           }
+                     *           "detail": null
                      *         }
                      *       ],
-                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMi02YjAwLTcxMTMtYTEzZC1hNjVmNTZjMDg1Mjc"
+                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMy0xNjYwLTdjZTMtYTA2ZC1mMTZmYjM0OTliYjc"
                      *     }
                      */
                     "application/json": components["schemas"]["ActivityPage"];
@@ -3268,6 +3511,273 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    getMyFactors: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The second factors. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "passkeys": [],
+                     *       "totp": {
+                     *         "created_at": "2026-11-22T12:02:26.240Z",
+                     *         "last_used_at": null
+                     *       },
+                     *       "recovery_codes": 8
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Factors"];
+                };
+            };
+            401: components["responses"]["InvalidToken"];
+            422: components["responses"]["ValidationFailed"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    sendFactorCode: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted. The email has the code. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "An email with a code is on its way, unless the account has a second factor."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Acceptance"];
+                };
+            };
+            401: components["responses"]["InvalidToken"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    startTotp: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the app needs. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "setup_token": "data-2026.c2VhbGVkLWZvci15.bm90IGEgc2VlZCwgb25seSBhbiBleGFtcGxl",
+                     *       "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+                     *       "uri": "otpauth://totp/Postern:ada%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Postern&algorithm=SHA1&digits=6&period=30"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TotpSetup"];
+                };
+            };
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    removeTotp: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The authenticator app is removed. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["LastFactor"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    confirmTotp: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "setup_token": "data-2026.c2VhbGVkLWZvci15.bm90IGEgc2VlZCwgb25seSBhbiBleGFtcGxl",
+                 *       "code": "492039"
+                 *     }
+                 */
+                "application/json": {
+                    setup_token: string;
+                    code: string;
+                    mail_code?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description The authenticator app is added. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "recovery_codes": [
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN3",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN4",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN5",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN6",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN7",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN8",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN9",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN0"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Enrolled"];
+                };
+            };
+            400: components["responses"]["MalformedJsonOrInvalidSetup"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["WrongSecondFactorOrWrongMailCode"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    renewRecoveryCodes: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new codes. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "recovery_codes": [
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN1",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN2",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN3",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN4",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN5",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN6",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN7",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN8"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequired"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     listUsers: {
         parameters: {
             query?: {
@@ -3316,7 +3826,7 @@ export interface operations {
                      *           "bio": "Notes on engines.",
                      *           "locale": "en-GB",
                      *           "created_at": "2026-11-22T12:00:36.560Z",
-                     *           "updated_at": "2026-11-22T12:02:11.616Z",
+                     *           "updated_at": "2026-11-22T12:02:55.488Z",
                      *           "activated_at": "2026-11-22T12:00:51.184Z",
                      *           "last_login_at": "2026-11-22T12:01:13.120Z",
                      *           "email_deliverable": true,
@@ -3374,7 +3884,7 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:02:11.616Z",
+                     *       "updated_at": "2026-11-22T12:02:55.488Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
@@ -3480,7 +3990,7 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:02:48.176Z",
+                     *       "updated_at": "2026-11-22T12:03:32.048Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
@@ -3530,7 +4040,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a20324-df60-71b8-aec8-70988acda1d8",
+                     *       "id": "01a20325-8ac0-7d88-adf8-bba8e756b868",
                      *       "email": "grace@example.com",
                      *       "role": "USER",
                      *       "status": "active",
@@ -3539,9 +4049,9 @@ export interface operations {
                      *       "avatar_url": null,
                      *       "bio": null,
                      *       "locale": null,
-                     *       "created_at": "2026-11-22T12:04:37.856Z",
-                     *       "updated_at": "2026-11-22T12:04:45.168Z",
-                     *       "activated_at": "2026-11-22T12:04:45.168Z",
+                     *       "created_at": "2026-11-22T12:05:21.728Z",
+                     *       "updated_at": "2026-11-22T12:05:29.040Z",
+                     *       "activated_at": "2026-11-22T12:05:29.040Z",
                      *       "last_login_at": null,
                      *       "email_deliverable": true,
                      *       "suspended_by_role": null
@@ -3610,7 +4120,7 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:03:17.424Z",
+                     *       "updated_at": "2026-11-22T12:04:01.296Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
@@ -3682,7 +4192,7 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:03:24.736Z",
+                     *       "updated_at": "2026-11-22T12:04:08.608Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
@@ -3743,7 +4253,7 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:03:39.360Z",
+                     *       "updated_at": "2026-11-22T12:04:23.232Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
@@ -3839,8 +4349,8 @@ export interface operations {
                      *         {
                      *           "id": "01a20321-8680-7b2b-a1a5-80d7287bf9df",
                      *           "created_at": "2026-11-22T12:00:58.496Z",
-                     *           "last_used_at": "2026-11-22T12:02:11.616Z",
-                     *           "expires_at": "2026-12-22T12:02:11.616Z",
+                     *           "last_used_at": "2026-11-22T12:02:55.488Z",
+                     *           "expires_at": "2026-12-22T12:02:55.488Z",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
@@ -3933,10 +4443,10 @@ export interface operations {
                      * @example {
                      *       "events": [
                      *         {
-                     *           "id": "01a20323-c1c0-714a-ab16-9472681a3962",
-                     *           "at": "2026-11-22T12:03:24.736Z",
+                     *           "id": "01a20324-6d20-7d1a-aa46-df82c4a34ff2",
+                     *           "at": "2026-11-22T12:04:08.608Z",
                      *           "type": "user.suspended",
-                     *           "actor_id": "01a20320-a200-7c07-a909-39236de2cacb",
+                     *           "actor_id": "01a20320-a200-77d7-a839-8433ca6be15b",
                      *           "user_id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
@@ -4003,7 +4513,7 @@ export interface operations {
                      *           "name": "audit/2026/11/22/12-00000001.ndjson.gz",
                      *           "digest": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
                      *           "seal": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF1ZGl0LXNlYWwrand0Iiwia2lkIjoidGVzdC1zaWduaW5nIn0.eyJudW1iZXIiOjEsImhvdXIiOjQ5ODcwOCwiZmlyc3QiOjEsInNoYTI1NiI6IjQ3REVRcGo4SEJTYS1fVEltVy01SkNldVFlUmttNU5NcEpXWkczaFN1RlUiLCJwcmV2aW91cyI6bnVsbH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
-                     *           "lines": "{\"id\":\"01a20324-df60-7c75-acbb-154990963341\",\"at\":\"2026-11-22T12:04:37.856Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20324-df60-71b8-aec8-70988acda1d8\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20324-fbf0-7732-aaae-b9fa965ec4aa\",\"at\":\"2026-11-22T12:04:45.168Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-7c07-a909-39236de2cacb\",\"user_id\":\"01a20324-df60-71b8-aec8-70988acda1d8\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20325-1880-71ef-a8a1-5eab9c275613\",\"at\":\"2026-11-22T12:04:52.480Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-7c07-a909-39236de2cacb\",\"user_id\":\"01a20324-df60-71b8-aec8-70988acda1d8\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
+                     *           "lines": "{\"id\":\"01a20325-8ac0-7845-abeb-6059ed1f49d1\",\"at\":\"2026-11-22T12:05:21.728Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20325-8ac0-7d88-adf8-bba8e756b868\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20325-a750-7302-a9de-050af2e7db3a\",\"at\":\"2026-11-22T12:05:29.040Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-77d7-a839-8433ca6be15b\",\"user_id\":\"01a20325-8ac0-7d88-adf8-bba8e756b868\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20325-c3e0-7dbf-a7d1-a9bbf8b06ca3\",\"at\":\"2026-11-22T12:05:36.352Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-77d7-a839-8433ca6be15b\",\"user_id\":\"01a20325-8ac0-7d88-adf8-bba8e756b868\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
                      *         }
                      *       ],
                      *       "next_cursor": null
@@ -4125,22 +4635,22 @@ export interface operations {
                      * @example {
                      *       "emails": [
                      *         {
-                     *           "id": "01a20323-fae0-7181-a4ef-82857973ed9d",
+                     *           "id": "01a20324-a640-7d51-a41f-cd95d5fd042d",
                      *           "template": "account_reinstated",
                      *           "user_id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
                      *           "attempts": 1,
-                     *           "provider_id": "5c5581d4-5c4c-46c4-a6fc-ddd473ab5c34",
+                     *           "provider_id": "3fcd1ce4-3fbc-4294-a62c-28e4d03472c4",
                      *           "fate": "bounced",
                      *           "last_error": null,
-                     *           "created_at": "2026-11-22T12:03:39.360Z",
+                     *           "created_at": "2026-11-22T12:04:23.232Z",
                      *           "due_at": null,
-                     *           "finished_at": "2026-11-22T12:03:39.360Z",
+                     *           "finished_at": "2026-11-22T12:04:23.232Z",
                      *           "delivered_at": null
                      *         }
                      *       ],
-                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMy1mYWUwLTcxODEtYTRlZi04Mjg1Nzk3M2VkOWQ"
+                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyNC1hNjQwLTdkNTEtYTQxZi1jZDk1ZDVmZDA0MmQ"
                      *     }
                      */
                     "application/json": components["schemas"]["OutboxPage"];

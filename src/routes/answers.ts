@@ -133,5 +133,6 @@ export function emailAnswer(email: EmailPage['items'][number]) {
 export const accepted = {
   registration: { message: 'If the address is right, an email is on its way. Follow the link in it.' },
   activation: { message: 'If this address has an account that is not active yet, an email is on its way.' },
+  mailCode: { message: 'An email with a code is on its way, unless the account has a second factor.' },
   passwordReset: { message: 'If there is an account with this address, an email is on its way.' },
 }

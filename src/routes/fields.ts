@@ -130,6 +130,23 @@ export const ownRefreshToken = optionalToken(
 /** `device_token` of an earlier sign-in. An invalid one is not an error: the device counts as unknown. */
 export const deviceToken = optionalToken(text)
 
+/** A code that a person types, with or without spaces. Only its check shows whether it is right, so any text passes here. */
+export const typedCode = text.check(
+  z.overwrite((value) => value.replace(/\s/g, '')),
+  z.minLength(1),
+  z.maxLength(100),
+)
+
+/** `mail_code` of `POST /users/me/factors/code`. */
+export const mailCode = optional(
+  typedCode.check(
+    z.meta({
+      description: 'From the email, for the first factor of an account that must have one.',
+      examples: ['01234567'],
+    }),
+  ),
+)
+
 /** The token of the Turnstile widget. Cloudflare's are at most 2048 characters long. */
 export const turnstileToken = optionalToken(
   text.check(

@@ -1,4 +1,4 @@
-import { type SQL, and, eq, lt, lte, or, sql } from 'drizzle-orm'
+import { type SQL, and, eq, gte, lt, lte, or, sql } from 'drizzle-orm'
 import { type Db, always, insertWhere } from './db.ts'
 import { attemptCounters } from './schema/attempts.ts'
 
@@ -127,6 +127,20 @@ export function slotBudget(slot: number): SQL {
 /** The budget of a device that signed in with the address before. */
 export function deviceBudget(email: string, deviceId: string): SQL {
   return sql`('device:' || ${email} || ':' || ${deviceId})`
+}
+
+/** The budget of the codes that were mailed to a session. */
+export function mailCodeBudget(userId: string, sessionId: string): SQL {
+  return sql`${`mail-code:${userId}:${sessionId}`}`
+}
+
+/** Ends the series of every budget of a user's second factors. */
+export function deleteFactorAttempts(db: Db, userId: string, guard: SQL) {
+  const { key } = attemptCounters
+  const isOfFactor = eq(key, `factor:${userId}`)
+  // No id has a semicolon, the character after the colon.
+  const isOfMailCode = and(gte(key, `mail-code:${userId}:`), lt(key, `mail-code:${userId};`))
+  return db.delete(attemptCounters).where(and(or(isOfFactor, isOfMailCode), guard))
 }
 
 /** Ends the series of every budget of an address. */

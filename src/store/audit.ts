@@ -1,4 +1,5 @@
-import { type SQL, and, asc, desc, eq, getTableColumns, lt, sql } from 'drizzle-orm'
+import { type SQL, and, asc, desc, eq, getTableColumns, gte, lt, sql } from 'drizzle-orm'
+import { timeOf, uuidv7Floor } from '../crypto/random.ts'
 import { type NewAuditEvent, eventOf, rowOf } from './audit-rows.ts'
 import { type Db, insertWhere, unindexed } from './db.ts'
 import { type AuditEvent, type AuditType, auditEvents } from './schema/audit.ts'
@@ -15,6 +16,13 @@ export function insertAuditEvent(db: Db, event: NewAuditEvent, guard: SQL = sql`
  */
 export function happened(eventId: string): SQL {
   return sql`exists (select 1 from ${auditEvents} where ${eq(auditEvents.id, eventId)})`
+}
+
+/** The session began with the activation of the account, which proved its mailbox. */
+export function wasBegunByActivation(sessionId: string, userId: string): SQL {
+  const of = and(eq(auditEvents.userId, userId), gte(auditEvents.id, uuidv7Floor(timeOf(sessionId))))
+  const type = sql`+${auditEvents.type} = ${sql.param('user.activated', auditEvents.type)}`
+  return sql`exists (select 1 from ${auditEvents} where ${of} and ${type} and ${eq(auditEvents.subjectId, sessionId)})`
 }
 
 export interface AuditFilter {

@@ -85,6 +85,14 @@ export function choose(condition: SQL, value: SQL | string, otherwise: SQL | str
   return sql`(case when ${condition} then ${value} else ${otherwise} end)`
 }
 
+/** A row if the condition holds, for a batch that has to tell why it refused. */
+export function selectIf(db: Db, condition: SQL) {
+  return db
+    .select({ holds: sql<number>`1`.as('holds') })
+    .from(sql`(select 1) as one`)
+    .where(condition)
+}
+
 /** A row to insert. Each value may be an expression that the database evaluates; an absent nullable column is null. */
 export type Row<T extends SQLiteTable> = { [K in keyof T['$inferInsert']]: T['$inferInsert'][K] | SQL }
 

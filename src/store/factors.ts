@@ -1,12 +1,13 @@
 /** The second factors of an account. Passkeys and an authenticator app are factors; recovery codes only stand in for one. */
-import { type SQL, asc, eq, sql } from 'drizzle-orm'
+import { type SQL, asc, eq, isNotNull, isNull, sql } from 'drizzle-orm'
 import { type BatchRows, batch } from './batch.ts'
 import { type Db, idParam } from './db.ts'
 import { deleteRecoveryCodes } from './recovery-codes.ts'
 import { type Passkey, passkeys } from './schema/passkeys.ts'
 import { type Totp, totps } from './schema/totps.ts'
-import { users } from './schema/users.ts'
+import { type User, users } from './schema/users.ts'
 import { deleteTotp } from './totps.ts'
+import { userExists } from './user-conditions.ts'
 
 export interface Factors {
   /** Oldest first. */
@@ -43,9 +44,37 @@ export async function findFactors(db: Db, userId: string): Promise<Factors> {
 }
 
 /** How many passkeys and authenticator apps the account has at the moment of writing. */
-export function countFactors(userId: string): SQL {
+function countFactors(userId: string): SQL {
   const own = sql`where user_id = ${idParam(userId)}`
   return sql`((select count(*) from passkeys ${own}) + (select count(*) from totps ${own}))`
+}
+
+/** One factor may go, and there is another one. */
+export function hasSeveralFactors(userId: string): SQL {
+  return sql`${countFactors(userId)} > 1`
+}
+
+/** After a removal in the same batch: none is left. */
+export function hasLostAll(userId: string): SQL {
+  return sql`${countFactors(userId)} = 0`
+}
+
+/** After a removal in the same batch: a new `factors_id`, or null if no factor is left. */
+export function factorsIdUnlessLost(userId: string, factorsId: string): SQL {
+  return sql`case when ${countFactors(userId)} > 0 then ${idParam(factorsId)} end`
+}
+
+export function hasFactors(userId: string): SQL {
+  return userExists(userId, isNotNull(users.factorsId))
+}
+
+export function hasNoFactors(userId: string): SQL {
+  return userExists(userId, isNull(users.factorsId))
+}
+
+/** The factors are those that `factorsId` named: none was added, replaced or removed since. */
+export function hasSameFactors({ id, factorsId }: Pick<User, 'id' | 'factorsId'>): SQL {
+  return factorsId === null ? hasNoFactors(id) : userExists(id, eq(users.factorsId, factorsId))
 }
 
 /** Deletes everything that the account has besides its password. */

@@ -28,6 +28,11 @@ function isUnused({ userId, secret, step }: TotpUse) {
   return and(eq(totps.userId, userId), eq(totps.secret, secret), lt(totps.lastStep, step))
 }
 
+/** The account has an authenticator app. */
+export function hasTotp(userId: string): SQL {
+  return sql`exists (select 1 from ${totps} where ${eq(totps.userId, userId)})`
+}
+
 export function deleteTotp(db: Db, userId: string, guard: SQL) {
   return db.delete(totps).where(and(eq(totps.userId, userId), guard))
 }

@@ -11,6 +11,11 @@ const passkeyPattern =
   /(?<="(?:challenge|challenge_token|clientDataJSON|authenticatorData|attestationObject|signature|userHandle)":")[\w-]+/g
 /** The id of a credential or of a user, in base64url. */
 const credentialIdPattern = /(?<="(?:id|rawId)":")(?:[\w-]{43}|[\w-]{22})(?=")/g
+/** A sealed value: the id of a key, and random bytes. */
+const sealedPattern = /(?<="setup_token":")[\w.-]+/g
+const seedPattern = /(?<="secret":"|[?]secret=)[A-Z2-7]{32}/g
+const totpPattern = /(?<="code":")\d{6}(?=")/g
+const recoveryCodePattern = /(?:[0-9A-Z]{4}-){5}[0-9A-Z]{4}/g
 const jwtPattern = /\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g
 
 const decode = (part: string): string => new TextDecoder().decode(base64url.decode(part))
@@ -32,6 +37,13 @@ export function createNormalizer(): <T>(value: T) => T {
     return stable
   }
 
+  /** Looks like one, and never changes. */
+  function stableRecoveryCode(code: string): string {
+    const known = ids.get(code) ?? '7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN'.concat(String(ids.size % 10))
+    ids.set(code, known)
+    return known
+  }
+
   /** Keeps the header and the claims, without a signature. */
   function stableToken(token: string): string {
     const [header, claims] = token.split('.').map(decode)
@@ -45,6 +57,10 @@ export function createNormalizer(): <T>(value: T) => T {
       .replaceAll(digestPattern, '47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU')
       .replaceAll(passkeyPattern, (bytes) => 'example-'.repeat(6).slice(0, bytes.length).slice(0, 43))
       .replaceAll(credentialIdPattern, (bytes) => 'credential-'.repeat(4).slice(0, bytes.length))
+      .replaceAll(sealedPattern, 'data-2026.c2VhbGVkLWZvci15.bm90IGEgc2VlZCwgb25seSBhbiBleGFtcGxl')
+      .replaceAll(seedPattern, 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP')
+      .replaceAll(totpPattern, '492039')
+      .replaceAll(recoveryCodePattern, stableRecoveryCode)
       .replaceAll(idPattern, stableId)
   }
 

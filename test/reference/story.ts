@@ -2,6 +2,7 @@
 import type { Success } from '../support/api.ts'
 import { day } from '../support/clock.ts'
 import { Caller } from '../support/caller.ts'
+import { App } from '../support/factors.ts'
 import { inboxOf } from '../support/inbox.ts'
 import { goodPassword as password, otherPassword as newPassword } from '../support/person.ts'
 import { givePasskey } from '../support/passkeys.ts'
@@ -75,6 +76,7 @@ export async function tellStory(service: Service, variables: Variables, perform:
   await step('listMySessions', 200, 'GET', '/users/me/sessions', mine)
   await step('endMySession', 204, 'DELETE', '/users/me/sessions/$SESSION_ID', mine)
   await step('endMyOtherSessions', 204, 'DELETE', '/users/me/sessions', mine)
+  await setUpTotp(service, variables, step)
   const passwords = { old_password: password, new_password: newPassword, ...current }
   keepTokensOf(await step('changePassword', 200, 'POST', '/auth/change-password', { ...mine, body: passwords }))
   await step('listMyActivity', 200, 'GET', '/users/me/activity?limit=3', mine)
@@ -152,6 +154,20 @@ async function signInWithPasskey(variables: Variables, step: Told): Promise<void
   await step('signInWithPasskey', 200, 'POST', '/auth/passkey', { body })
   await write('delete from passkeys')
   await write('update users set factors_id = null')
+}
+
+/** Adds an authenticator app, makes new recovery codes, and removes it again. */
+async function setUpTotp(service: Service, variables: Variables, step: Told): Promise<void> {
+  const mine = { token: '$ACCESS_TOKEN' }
+  await step('sendFactorCode', 202, 'POST', '/users/me/factors/code', mine)
+  const { json } = await step('startTotp', 200, 'POST', '/users/me/totp', mine)
+  const { setup_token: token, secret } = json as Success<'startTotp'>
+  Object.assign(variables, { SETUP_TOKEN: token, CODE: new App(secret, service.clock).code() })
+  const body = { setup_token: '$SETUP_TOKEN', code: '$CODE' }
+  await step('confirmTotp', 201, 'POST', '/users/me/totp/confirm', { ...mine, body })
+  await step('getMyFactors', 200, 'GET', '/users/me/factors', mine)
+  await step('renewRecoveryCodes', 200, 'POST', '/users/me/recovery-codes', mine)
+  await step('removeTotp', 204, 'DELETE', '/users/me/totp', mine)
 }
 
 /** Delivers a signed webhook of Resend: the newest email bounced. */

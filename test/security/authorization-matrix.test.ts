@@ -50,6 +50,12 @@ const matrix = `
   listMyActivity          401        401      200   200    200        200    401        401    401
   endMySession            401        401      204   404    404        404    401        401    401
   endMyOtherSessions      401        401      204   204    204        204    401        401    401
+  getMyFactors            401        401      200   200    200        200    401        401    401
+  sendFactorCode          401        401      202   202    202        202    401        401    401
+  startTotp               401        401      200   200    200        200    401        401    401
+  confirmTotp             401        401      400   400    400        400    401        401    401
+  removeTotp              401        401      404   404    404        404    401        401    401
+  renewRecoveryCodes      401        401      404   404    404        404    401        401    401
   listUsers               401        401      403   403    200        200    401        401    401
   getUser                 401        401      403   403    200        200    401        401    401
   moderateProfile         401        401      403   403    200        200    401        401    401
@@ -75,6 +81,7 @@ const matrix = `
 `
 // `verify` and `listRoles` check the token and the revocation list alone. `getDescription` is a public file.
 // `signInWithPasskey` goes by the passkey alone, and here is none: see test/routes/passkeys.test.ts.
+// Nobody here has a second factor: see test/routes/factors.test.ts.
 // `receiveResendWebhook` exists only with its secret, and checks its signature alone: see test/routes/webhooks.test.ts.
 
 const [heading, ...rows] = matrix
@@ -156,6 +163,7 @@ function requestOf(world: World, operation: (typeof operations)[number], role: R
     completePasswordReset: { token: reset, new_password: otherPassword },
     updateMe: { bio: 'x' },
     deleteMe: { password },
+    confirmTotp: { setup_token: 'x', code: '492039' },
     moderateProfile: { bio: 'x' },
     assignRole: { role: 'MODERATOR' },
     suspendUser: { reason: 'spam' },

@@ -5,6 +5,7 @@ import type { Input, OperationId } from '../support/api.ts'
 import { breachListUrl } from '../support/breach-list.ts'
 import type { Caller } from '../support/caller.ts'
 import { minute } from '../support/clock.ts'
+import { App, enrolApp } from '../support/factors.ts'
 import { inboxOf } from '../support/inbox.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import { type People, peopleOf } from '../support/population.ts'
@@ -96,6 +97,14 @@ const challenge = { turnstile_token: 'a token' }
 const breachList = { PWNED_PASSWORDS_URL: breachListUrl }
 
 const login = (given = password): Request => ['login', { body: { email, password: given } }]
+
+/** A code for an authenticator app that was set up. */
+async function confirmation(person: Person, isWrong = false): Promise<Request> {
+  const { setup_token, secret } = await person.startTotp()
+  const app = new App(secret, person.service.clock)
+  const code = isWrong ? app.wrongCode() : app.code()
+  return ['confirmTotp', { token: person.accessToken, body: { setup_token, code } }]
+}
 
 export const flows: Flow[] = [
   {
@@ -474,6 +483,66 @@ export const flows: Flow[] = [
     },
     answer: 204,
     again: 204,
+  },
+  {
+    name: 'a list of the own second factors',
+    prepare: async ({ people }) => ['getMyFactors', { token: (await people.signUp(email)).accessToken }],
+    answer: 200,
+    again: 200,
+  },
+  {
+    name: 'a code for a first factor',
+    prepare: async ({ people }) => ['sendFactorCode', { token: (await people.signUp(email)).accessToken }],
+    answer: 202,
+    again: 202,
+  },
+  {
+    name: 'the setup of an authenticator app',
+    prepare: async ({ people }) => ['startTotp', { token: (await people.signUp(email)).accessToken }],
+    answer: 200,
+    again: 200,
+  },
+  {
+    name: 'a first authenticator app',
+    prepare: async ({ people }) => confirmation(await people.signUp(email)),
+    answer: 201,
+    again: 'invalid_setup',
+  },
+  {
+    name: 'an authenticator app in place of another one',
+    async prepare({ people }) {
+      const ada = await people.signUp(email)
+      await enrolApp(ada)
+      return confirmation(ada)
+    },
+    answer: 201,
+    again: 'invalid_setup',
+  },
+  {
+    name: 'a wrong code for an authenticator app',
+    prepare: async ({ people }) => confirmation(await people.signUp(email), true),
+    answer: 'wrong_second_factor',
+    again: 'wrong_second_factor',
+  },
+  {
+    name: 'the end of an authenticator app',
+    async prepare({ people }) {
+      const ada = await people.signUp(email)
+      await enrolApp(ada)
+      return ['removeTotp', { token: ada.accessToken }]
+    },
+    answer: 204,
+    again: 'not_found',
+  },
+  {
+    name: 'new recovery codes',
+    async prepare({ people }) {
+      const ada = await people.signUp(email)
+      await enrolApp(ada)
+      return ['renewRecoveryCodes', { token: ada.accessToken }]
+    },
+    answer: 200,
+    again: 200,
   },
   {
     name: 'a verification at the edge',

@@ -8,7 +8,7 @@ import type { Answer, Call, Service } from './service.ts'
 export type OperationId = keyof operations
 type Responses<Id extends OperationId> = operations[Id]['responses']
 type Json<Response> = Response extends { content: infer Content } ? Content[keyof Content] : undefined
-type SuccessStatus<Id extends OperationId> = Extract<keyof Responses<Id>, 200 | 202 | 204 | 302>
+type SuccessStatus<Id extends OperationId> = Extract<keyof Responses<Id>, 200 | 201 | 202 | 204 | 302>
 type RefusalStatus<Id extends OperationId> = Exclude<keyof Responses<Id>, SuccessStatus<Id>> & number
 
 /** Every documented answer to an operation, told apart by `status`. */
@@ -62,7 +62,7 @@ export function callOperation<Id extends OperationId>(service: Service, operatio
 }
 
 function bodyOfSuccess({ status, headers, text, json }: Answer): unknown {
-  expect([200, 202, 204, 302], `${status} ${text}`).toContain(status)
+  expect([200, 201, 202, 204, 302], `${status} ${text}`).toContain(status)
   if (status === 200) expect(headers.get('Content-Type')).toMatch(/^application\/json/)
   if (status === 204) {
     expect(text).toBe('')

@@ -112,6 +112,24 @@ export class Caller {
   endOtherSessions() {
     return this.call('endMyOtherSessions')
   }
+  factors() {
+    return this.call('getMyFactors')
+  }
+  sendFactorCode() {
+    return this.call('sendFactorCode')
+  }
+  startTotp() {
+    return this.call('startTotp')
+  }
+  confirmTotp(body: BodyOf<'confirmTotp'>) {
+    return this.call('confirmTotp', { body })
+  }
+  removeTotp() {
+    return this.call('removeTotp')
+  }
+  renewRecoveryCodes() {
+    return this.call('renewRecoveryCodes')
+  }
   roles() {
     return this.call('listRoles')
   }

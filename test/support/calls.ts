@@ -39,6 +39,7 @@ const bodies = {
   completePasswordReset: { token, new_password: password },
   updateMe: { ...profile, locale: 'en' },
   deleteMe: { password },
+  confirmTotp: { setup_token: token, code: '492039', mail_code: '01234567' },
   moderateProfile: profile,
   assignRole: { role: 'USER' },
   suspendUser: { reason: 'spam' },

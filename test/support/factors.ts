@@ -10,6 +10,7 @@ import { connect } from '../../src/store/db.ts'
 import { recoveryCodes } from '../../src/store/schema/recovery-codes.ts'
 import { totps } from '../../src/store/schema/totps.ts'
 import type { Clock } from './clock.ts'
+import type { Person } from './person.ts'
 import { testSecrets } from './test-secrets.ts'
 import { write } from './state.ts'
 
@@ -44,6 +45,16 @@ export class App {
     const shown = [-2, -1, 0, 1, 2].map((steps) => this.code(steps))
     return ['000000', '111111', '222222', '333333', '444444', '555555'].find((code) => !shown.includes(code))!
   }
+}
+
+/** Adds an authenticator app by the API. The recovery codes come with the first factor. */
+export async function enrolApp(person: Person, mailCode?: string): Promise<GivenFactors> {
+  const { clock } = person.service
+  const { setup_token, secret } = await person.startTotp()
+  const app = new App(secret, clock)
+  const body = { setup_token, code: app.code(), ...(mailCode !== undefined && { mail_code: mailCode }) }
+  const { recovery_codes: recoveryCodes = [] } = await person.confirmTotp(body)
+  return { app, recoveryCodes }
 }
 
 export interface GivenFactors {

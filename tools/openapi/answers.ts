@@ -22,6 +22,7 @@ import { userStatuses } from '../../src/store/schema/users.ts'
 import { activity, activityPage, archivePage, auditEvent, auditEventPage } from './audit-answers.ts'
 import { toComponents } from './components.ts'
 import { country, email, id, ip, jwt, nextCursor, time, userAgent } from './fields.ts'
+import { enrolled, factors, passkey, recoveryCodes, totpSetup } from './factor-answers.ts'
 import type { Json } from './json.ts'
 import { outboxEmail, outboxPage, webhookReceipt } from './mail-answers.ts'
 import { passkeyRequest } from './passkey-answers.ts'
@@ -178,6 +179,11 @@ const answers = {
   ActivityPage: activityPage,
   OutboxEmail: outboxEmail,
   OutboxPage: outboxPage,
+  Factors: factors,
+  Passkey: passkey,
+  TotpSetup: totpSetup,
+  Enrolled: enrolled,
+  RecoveryCodes: recoveryCodes,
   RoleList: roleList,
   Acceptance: acceptance,
   Health: health,

@@ -1,6 +1,7 @@
 /** The prose about every operation, in reading order. */
 import { accountOperations } from './operations/accounts.ts'
 import { administrationOperations } from './operations/administration.ts'
+import { factorOperations } from './operations/factors.ts'
 import { mailOperations } from './operations/mail.ts'
 import { meOperations } from './operations/me.ts'
 import { passkeySignInOperations } from './operations/passkeys.ts'
@@ -13,6 +14,7 @@ export const operations: Operations = {
   ...passkeySignInOperations,
   ...tokenOperations,
   ...meOperations,
+  ...factorOperations,
   ...administrationOperations,
   ...mailOperations,
   ...serviceOperations,

@@ -1,0 +1,61 @@
+import { mailCodeAttempts, mailCodeMs } from '../../config/policy.ts'
+import type { Ctx } from '../../context.ts'
+import { isMailCode } from '../../crypto/mail-code.ts'
+import { timeOf } from '../../crypto/random.ts'
+import { hourMs } from '../../durations.ts'
+import { AppError, invalidToken } from '../../errors.ts'
+import { claimAttempt, deleteAttempts, mailCodeBudget } from '../../store/attempts.ts'
+import { wasBegunByActivation } from '../../store/audit.ts'
+import { batch } from '../../store/batch.ts'
+import { allOf, selectIf } from '../../store/db.ts'
+import { emailIsStored, insertEmail } from '../../store/emails.ts'
+import { hasNoFactors } from '../../store/factors.ts'
+import { isSignedIn, selectSignedInUser } from '../../store/sessions.ts'
+import { announceEmail, newEmail } from '../mail/outbox.ts'
+import type { Principal } from '../sessions/signed-in.ts'
+
+/** Tries in a row, without a pause, and then none until another code is mailed. */
+const attempts = { free: mailCodeAttempts, max: mailCodeAttempts, firstPauseMs: 0, maxPauseMs: 0, inFlightMs: 0 }
+
+/**
+ * Mails the principal a code for this session, with which the account can get its first factor. It allows new tries. For an
+ * account that has a factor nothing is sent.
+ *
+ * @throws {AppError} `rate_limited` over the budget of such emails; `invalid_token` when the session ended meanwhile
+ */
+export async function sendMailCode(ctx: Ctx, { user, session }: Principal): Promise<void> {
+  const now = ctx.now()
+  const email = newEmail(ctx, 'factor_code', user.email, user.id, { sessionId: session.id })
+  const rows = await batch(ctx.db, {
+    email: insertEmail(ctx.db, email, allOf(isSignedIn(session.id, user.id, now), hasNoFactors(user.id))),
+    tries: deleteAttempts(ctx.db, mailCodeBudget(user.id, session.id), emailIsStored(email.id)),
+    acting: selectSignedInUser(ctx.db, session.id, user.id, now),
+  })
+  if (rows.email.length > 0) return announceEmail(ctx, email)
+  const [acting] = rows.acting
+  if (!acting) throw invalidToken('ended_meanwhile')
+  if (acting.factorsId === null) {
+    throw new AppError('rate_limited', { reason: 'mail_budget', retryAfterSeconds: hourMs / 1000 })
+  }
+}
+
+/**
+ * Requires that the principal has the mailbox of the account: whoever only knows the password of an account that must have
+ * a factor must not give it one. A session that began with an activation less than ten minutes ago has shown it; any other
+ * needs a code. Each try is counted before the code is compared.
+ *
+ * @returns true
+ * @throws {AppError} `wrong_mail_code`, also for a missing code and after too many tries
+ */
+export async function provesMailbox(ctx: Ctx, { user, session }: Principal, code: string | undefined): Promise<true> {
+  const now = ctx.now()
+  const owner = { userId: user.id, sessionId: session.id }
+  const isYoung = now.getTime() - timeOf(session.id).getTime() <= mailCodeMs
+  const { begun, claimed } = await batch(ctx.db, {
+    begun: isYoung ? selectIf(ctx.db, wasBegunByActivation(session.id, user.id)) : undefined,
+    claimed: code === undefined ? undefined : claimAttempt(ctx.db, mailCodeBudget(user.id, session.id), now, attempts),
+  })
+  const isRight = code !== undefined && claimed.length > 0 && (await isMailCode(ctx.secrets.dataKeys, owner, code, now))
+  if (!isRight && begun.length === 0) throw new AppError('wrong_mail_code')
+  return true
+}

@@ -1,0 +1,63 @@
+import { recoveryCodeCount } from '../../config/policy.ts'
+import type { Ctx } from '../../context.ts'
+import { uuidv7 } from '../../crypto/random.ts'
+import { digestsOfCode, newRecoveryCode } from '../../crypto/recovery-code.ts'
+import { AppError } from '../../errors.ts'
+import { happened, insertAuditEvent } from '../../store/audit.ts'
+import { batch } from '../../store/batch.ts'
+import { hasPlace, selectSpent, takePlace } from '../../store/ceilings.ts'
+import { allOf } from '../../store/db.ts'
+import { insertEmail } from '../../store/emails.ts'
+import { hasFactors } from '../../store/factors.ts'
+import { deleteRecoveryCodes, insertRecoveryCodes } from '../../store/recovery-codes.ts'
+import { isFreshSession, selectStale } from '../../store/session-strength.ts'
+import { isSignedInAs, selectSignedInUser } from '../../store/sessions.ts'
+import { updateUser } from '../../store/users.ts'
+import { auditEvent } from '../audit/trail.ts'
+import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { userPlace } from '../protection/ceilings.ts'
+import type { Principal } from '../sessions/signed-in.ts'
+import { explainRefusal } from './refusal.ts'
+
+/** New codes for a user: what is shown of them, once, and what is stored. */
+export async function newRecoveryCodes({ secrets: { dataKeys } }: Ctx, userId: string) {
+  const texts = Array.from({ length: recoveryCodeCount }, newRecoveryCode)
+  const digests = await Promise.all(texts.map((text) => digestsOfCode([dataKeys[0]], userId, text)))
+  return { texts, digests: digests.flat() }
+}
+
+/**
+ * Gives the principal new recovery codes. The old ones count no more. Whoever lost the answer with the codes can make new
+ * ones in the same way.
+ *
+ * @throws {AppError} `not_found` for an account without a factor; `insufficient_user_authentication`; `invalid_token` when
+ *   the session ended meanwhile; `rate_limited` above the user's ceiling
+ */
+export async function renewRecoveryCodes(ctx: Ctx, principal: Principal): Promise<string[]> {
+  const { user, session } = principal
+  const { texts, digests } = await newRecoveryCodes(ctx, user.id)
+  const event = auditEvent(ctx, 'user.recovery_codes_renewed', { actorId: user.id, userId: user.id })
+  const { at } = event
+  const notice = newEmail(ctx, 'recovery_codes_renewed', user.email, user.id)
+  const place = userPlace(ctx, user.id, event.id)
+  const isFresh = isFreshSession(at)
+  const isActing = isSignedInAs(session.id, user.id, user.role, at, isFresh)
+  const ifDone = happened(event.id)
+  const rows = await batch(ctx.db, {
+    place: takePlace(ctx.db, place, allOf(isActing, hasFactors(user.id))),
+    spent: selectSpent(ctx.db, place),
+    decided: insertAuditEvent(ctx.db, event, hasPlace(place)),
+    acting: selectSignedInUser(ctx.db, session.id, user.id, at),
+    stale: selectStale(ctx.db, session.id, user.id, at, isFresh),
+    old: deleteRecoveryCodes(ctx.db, user.id, ifDone),
+    codes: insertRecoveryCodes(ctx.db, user.id, digests, ifDone),
+    user: updateUser(ctx.db, user.id, { factorsId: uuidv7(at) }, ifDone),
+    notice: insertEmail(ctx.db, notice, ifDone),
+  })
+  if (rows.decided.length === 0) {
+    explainRefusal(ctx, principal, rows)
+    throw new AppError('not_found')
+  }
+  if (rows.notice.length > 0) announceEmail(ctx, notice)
+  return texts
+}
