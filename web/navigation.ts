@@ -22,6 +22,11 @@ export function leaveFor(asked: string): Promise<never> {
   return new Promise(() => {})
 }
 
+/** Leads an account that must have a second factor, and has none, to where it gets one. That page says why. */
+export function leadToEnrolment(): void {
+  if (location.pathname !== home) void leaveFor(`${home}?view=security`)
+}
+
 export function loadAgain(): void {
   location.reload()
 }
@@ -38,6 +43,15 @@ export function showAddress(asked: string, { isReplacing, state = null }: Move):
 /** What was kept with the present entry of the history. */
 export function keptWithAddress(): unknown {
   return history.state
+}
+
+/** Saves a file on the device of the visitor. */
+export function saveFile(name: string, content: Blob): void {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(content)
+  link.download = name
+  link.click()
+  URL.revokeObjectURL(link.href)
 }
 
 interface Move {

@@ -67,7 +67,7 @@ describe('the account', { timeout: 300_000 }, () => {
   it('changes the password, but not when the current one is wrong', async () => {
     const changer = await person('changer')
     await visit(async (visitor) => {
-      await visitor.signIn(changer)
+      await visitor.signIn(changer, '/account?view=security')
       await visitor.fill('Current password', 'wrong wrong wrong')
       await visitor.fill('New password', otherPassword)
       await visitor.press('Change password')
@@ -81,10 +81,44 @@ describe('the account', { timeout: 300_000 }, () => {
     })
   })
 
+  it('has three views, whose addresses, titles and focus follow, in any language', async () => {
+    await visit(async (visitor) => {
+      const { page } = visitor
+      const shows = async (view: string, path: string) => {
+        await page.waitForURL((url) => url.pathname + url.search === path)
+        await page.waitForFunction((title) => document.title.startsWith(title), view)
+        const current = page.locator('nav [aria-current=page]')
+        assert.equal(await current.textContent(), view)
+      }
+      await visitor.signIn(ada)
+      await shows('Profile', '/account')
+      for (const [view, path] of [
+        ['Security', '/account?view=security'],
+        ['Activity', '/account?view=activity'],
+      ] as const) {
+        await visitor.link(view).focus()
+        await page.keyboard.press('Enter')
+        await shows(view, path)
+        const focus = await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))
+        assert.equal(focus, view)
+      }
+      await page.goBack()
+      await shows('Security', '/account?view=security')
+      await page.goForward()
+      await page.reload()
+      await shows('Activity', '/account?view=activity')
+      await page.getByRole('combobox', { name: 'Language' }).selectOption('de')
+      await visitor.seesHeading('Kontoaktivität')
+      await shows('Aktivität', '/account?view=activity')
+      await visitor.goto('/account?view=nothing')
+      await shows('Profil', '/account?view=nothing')
+    })
+  })
+
   it('is deleted with the password', async () => {
     const leaver = await person('leaver')
     await visit(async (visitor) => {
-      await visitor.signIn(leaver)
+      await visitor.signIn(leaver, '/account?view=security')
       await visitor.press('Delete account…')
       await visitor.dialog.getByLabel('Password', { exact: true }).fill(leaver.password)
       await visitor.confirm('Delete my account')
@@ -100,7 +134,7 @@ describe('the account', { timeout: 300_000 }, () => {
       await other.goto('/account')
       await Promise.all([page.reload(), other.reload(), page.waitForTimeout(1)])
       for (const tab of [page, other]) {
-        await tab.getByRole('heading', { name: 'Where you are signed in', exact: true }).waitFor()
+        await tab.getByRole('heading', { name: 'Profile', exact: true }).waitFor()
       }
     })
   })
@@ -112,9 +146,9 @@ describe('the account', { timeout: 300_000 }, () => {
       const [stolen] = await context.cookies()
       const other = await context.newPage()
       await other.goto('/account')
-      await other.getByRole('heading', { name: 'Where you are signed in', exact: true }).waitFor()
+      await other.getByRole('heading', { name: 'Profile', exact: true }).waitFor()
       await visitor.page.reload()
-      await visitor.seesHeading('Where you are signed in')
+      await visitor.seesHeading('Profile')
       // The session has been refreshed twice since, so the first token counts as a thief's.
       const theft = await fetch(`${service.server.origin}/auth/refresh`, {
         method: 'POST',
@@ -132,7 +166,7 @@ describe('the account', { timeout: 300_000 }, () => {
   it('shows nothing behind the back button after signing out', async () => {
     await visit(async (visitor) => {
       await visitor.signIn(ada)
-      await visitor.seesHeading('Where you are signed in')
+      await visitor.seesHeading('Profile')
       await visitor.press('Sign out')
       await visitor.isLedToSignIn()
       await visitor.goto('/robots.txt')

@@ -52,7 +52,8 @@ describe('in Firefox', { timeout: 300_000 }, () => {
       await tab.press('button', 'Activate account')
       await tab.seesHeading('Your account is active')
       await tab.press('link', 'Continue')
-      await tab.seesHeading('Where you are signed in')
+      await tab.seesHeading('Profile')
+      await tab.goto('/account?view=security')
       await tab.seesText('Firefox on Linux')
     })
   })
@@ -66,7 +67,7 @@ describe('in Firefox', { timeout: 300_000 }, () => {
       await tab.press('button', 'Save')
       await tab.seesText('Your profile has been saved.')
       await tab.goto('/account')
-      await tab.seesHeading('Where you are signed in')
+      await tab.seesHeading('Profile')
       assert.equal(await tab.valueOf('About you'), 'Notes on engines.')
 
       await tab.press('button', 'Sign out')

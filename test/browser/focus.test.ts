@@ -20,7 +20,7 @@ describe('the focus', { timeout: 300_000 }, () => {
     it(`is back on the button that opened a dialog after ${way}`, async () => {
       const user = await person(`focus-${way.toLowerCase()}`)
       await visit(async (visitor) => {
-        await visitor.signIn(admin)
+        await visitor.signIn(admin, '/account?view=security')
         await visitor.button('Delete account…').waitFor()
         await leaves(visitor, ['Delete account…'], leave)
         await visitor.goto(`/console?email=${user.email}`)
@@ -35,7 +35,7 @@ describe('the focus', { timeout: 300_000 }, () => {
 
   it('stays in a dialog when the close event of the one before it comes late', async () => {
     await visit(async (visitor) => {
-      await visitor.signIn(admin)
+      await visitor.signIn(admin, '/account?view=security')
       const button = visitor.button('Delete account…')
       const opens = async () => {
         await button.focus()
@@ -65,7 +65,7 @@ describe('the focus', { timeout: 300_000 }, () => {
         await button.waitFor({ state: 'detached' })
         return focused(page)
       }
-      await visitor.signIn(who)
+      await visitor.signIn(who, '/account?view=security')
       const rows = page.locator('li', { has: page.getByRole('button', { name: /^Sign out node/ }) })
       await rows.nth(3).waitFor()
       // Marked, so that it is this row whose end is waited for.
@@ -76,7 +76,7 @@ describe('the focus', { timeout: 300_000 }, () => {
         await rows.nth(place).evaluate((row) => row.setAttribute('data-chosen', ''))
         assert.match(await press(page.locator('[data-chosen] button')), next)
       }
-      assert.equal(await press(visitor.button('Sign out everywhere else')), 'h2 Where you are signed in')
+      assert.equal(await press(visitor.button('Sign out everywhere else')), 'button Sign out everywhere…')
     })
   })
 

@@ -17,6 +17,9 @@ export const fr: Texts = {
   signIn: { ...en.signIn, title: 'Se connecter' },
 }
 `
+const accountTexts = `import { type Words, en } from './en.ts'
+export const fr: Words = { ...en, copied: 'Copié.' }
+`
 const consoleTexts = `import { type Words, en } from './en.ts'
 export const fr: Words = { ...en, nobody: 'Aucun compte.' }
 `
@@ -47,6 +50,7 @@ describe('the pages', { timeout: 120_000 }, () => {
       copyPages(folder)
       writeFileSync(join(folder, 'web/texts/fr.ts'), pageTexts)
       writeFileSync(join(folder, 'web/console/texts/fr.ts'), consoleTexts)
+      writeFileSync(join(folder, 'web/account/texts/fr.ts'), accountTexts)
       const list = join(folder, 'web/texts/language.ts')
       const before = readFileSync(list, 'utf8')
       writeFileSync(list, before.replace("  de: 'Deutsch',\n", "  de: 'Deutsch',\n  fr: 'Français',\n"))

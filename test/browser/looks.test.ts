@@ -49,8 +49,10 @@ const pages: Readonly<Record<string, Look>> = {
   'forgotten password': { path: '/forgot-password', isGuarded: true },
   'new password': { path: '/reset-password#token=a.b.c' },
   'request for another link': { path: '/reset-password', isGuarded: true },
-  account: { path: '/account', isSignedIn: true },
-  deletion: { path: '/account', isSignedIn: true, open: (page) => page.locator('.danger').click() },
+  profile: { path: '/account', isSignedIn: true },
+  security: { path: '/account?view=security', isSignedIn: true },
+  activity: { path: '/account?view=activity', isSignedIn: true },
+  deletion: { path: '/account?view=security', isSignedIn: true, open: (page) => page.locator('.danger').click() },
   users: { path: '/console', isSignedIn: true },
   user: { path: '/console', isSignedIn: true, open: openUser },
   'profile of a user': {
@@ -157,7 +159,6 @@ async function show(page: Page, { width, look }: Case): Promise<void> {
 async function loaded(page: Page): Promise<void> {
   await page.getByRole('heading').first().waitFor()
   await page.waitForFunction(() => {
-    const isShown = !location.pathname.startsWith('/account') || document.querySelectorAll('.list').length === 2
-    return isShown && !document.querySelector('[aria-busy="true"]') && !document.querySelector('main > p.soft')
+    return !document.querySelector('[aria-busy="true"]') && !document.querySelector('main > p.soft')
   })
 }

@@ -48,7 +48,7 @@ describe('an app on another origin', { timeout: 300_000 }, () => {
         await tab.getByRole('heading', { name: 'You are signed in here' }).waitFor()
         assert.equal(visits.length, 3)
         await tab.getByRole('link', { name: 'Your account' }).last().click()
-        await tab.getByRole('heading', { name: 'Where you are signed in' }).waitFor()
+        await tab.getByRole('heading', { name: 'Profile' }).waitFor()
       } finally {
         await other.close()
       }

@@ -9,6 +9,8 @@ import type { Visitor } from './support/visitor.ts'
 
 interface Act {
   what: string
+  /** Where on the account page it is done. */
+  view?: string
   act: (visitor: Visitor, who: Credentials) => Promise<void>
   /** What the page says about it. */
   says: string
@@ -26,6 +28,7 @@ const accountActs: Act[] = [
   },
   {
     what: 'a password change that is refused',
+    view: 'security',
     async act(visitor) {
       await visitor.fill('Current password', 'wrong wrong wrong')
       await visitor.fill('New password', otherPassword)
@@ -35,6 +38,7 @@ const accountActs: Act[] = [
   },
   {
     what: 'signing another device out',
+    view: 'security',
     act: (visitor) =>
       visitor.page
         .getByRole('button', { name: /^Sign out node/ })
@@ -44,11 +48,13 @@ const accountActs: Act[] = [
   },
   {
     what: 'signing all other devices out',
+    view: 'security',
     act: (visitor) => visitor.press('Sign out everywhere else'),
     says: 'You have been signed out everywhere else.',
   },
   {
     what: 'a deletion that is refused',
+    view: 'security',
     async act(visitor) {
       await visitor.press('Delete account…')
       await visitor.dialog.getByLabel('Password', { exact: true }).fill('wrong wrong wrong')
@@ -56,10 +62,11 @@ const accountActs: Act[] = [
       await visitor.dialog.getByText('The password is wrong.').waitFor()
       await visitor.confirm('Cancel')
     },
-    says: 'An attempt to delete your account failed',
+    says: 'Where you are signed in',
   },
   {
     what: 'a password change, which ends the other sessions',
+    view: 'security',
     async act(visitor, who) {
       await visitor.fill('Current password', who.password)
       await visitor.fill('New password', otherPassword)
@@ -112,18 +119,22 @@ describe('every view is true after', { timeout: 300_000 }, () => {
     return fetch(service.server.origin + path, { method, headers, ...(body && { body: JSON.stringify(body) }) })
   }
 
-  it('acts on the own account', async () => {
+  it('acts on the own account, in each of its views', async () => {
     const who = await person('true-account')
-    await visit(async (visitor) => {
+    await visit(async (visitor, context) => {
       await visitor.signIn(who)
-      for (const { what, act, says } of accountActs) {
+      const [activity, security] = [await context.newPage(), await context.newPage()]
+      await activity.goto('/account?view=activity')
+      await security.goto('/account?view=security')
+      for (const { what, view, act, says } of accountActs) {
         await signInElsewhere(who)
-        await visitor.page.reload()
-        await visitor.button('Sign out everywhere else').waitFor()
-        await visitor.sees('You signed in')
+        await visitor.goto(view ? `/account?view=${view}` : '/account')
+        await (view ? visitor.button('Sign out everywhere else') : visitor.button('Save')).waitFor()
+        await activity.reload()
+        await activity.getByText('You signed in').first().waitFor()
         await act(visitor, who)
         await visitor.sees(says)
-        await assertTrue(visitor.page, what)
+        for (const page of [visitor.page, activity, security]) await assertTrue(page, what)
       }
     })
   })
@@ -158,7 +169,7 @@ describe('every view is true after', { timeout: 300_000 }, () => {
   it('an act in another tab', async () => {
     const who = await person('true-tabs')
     await visit(async (visitor, context) => {
-      await visitor.signIn(who)
+      await visitor.signIn(who, '/account?view=activity')
       await visitor.sees('You signed in')
       const other = await context.newPage()
       await other.goto('/account')
@@ -173,7 +184,7 @@ describe('every view is true after', { timeout: 300_000 }, () => {
     const who = await person('true-gone')
     const { access_token: token } = await signInElsewhere(who)
     await visit(async (visitor) => {
-      await visitor.signIn(who)
+      await visitor.signIn(who, '/account?view=security')
       const end = visitor.page.getByRole('button', { name: /^Sign out node/ })
       await end.first().waitFor()
       await call('POST', '/auth/logout-all', undefined, token)
@@ -199,7 +210,7 @@ describe('every view is true after', { timeout: 300_000 }, () => {
     const who = await person('true-ended')
     const { access_token: token } = await signInElsewhere(who)
     await visit(async (visitor) => {
-      await visitor.signIn(who)
+      await visitor.signIn(who, '/account?view=security')
       await visitor.page
         .getByRole('button', { name: /^Sign out node/ })
         .nth(1)

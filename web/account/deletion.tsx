@@ -40,12 +40,9 @@ export function Deletion() {
               autoComplete="current-password"
               error={form.errorOf('password')}
             />
-            <Submit form={form} busy={deletion.busy} isDangerous>
+            <Submit form={form} busy={deletion.busy} isDangerous onCancel={close}>
               {deletion.submit}
-            </Submit>{' '}
-            <button type="button" class="quiet" onClick={close}>
-              {common.cancel}
-            </button>
+            </Submit>
           </form>
         </Dialog>
       )}

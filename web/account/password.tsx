@@ -7,7 +7,9 @@ import { Submit, useForm } from '../parts/form.tsx'
 import { NewPasswordField } from '../parts/new-password.tsx'
 import { toast } from '../parts/toasts.tsx'
 import { refreshViews } from '../parts/views.ts'
+import { hrefTo } from '../navigation.ts'
 import { texts } from '../texts/language.ts'
+import { words } from './texts/words.ts'
 
 export function PasswordChange({ user }: { user: User }) {
   const { account, fields } = texts
@@ -49,6 +51,9 @@ export function PasswordChange({ user }: { user: User }) {
           {account.changePassword}
         </Submit>
       </form>
+      <p class="last">
+        {words.noPassword} <a href={hrefTo('/forgot-password')}>{words.setPassword}</a>
+      </p>
     </>
   )
 }

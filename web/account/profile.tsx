@@ -30,7 +30,6 @@ export function Profile({ user }: { user: User }) {
   return (
     <>
       <h2>{account.profile}</h2>
-      <p class="soft">{user.email}</p>
       <form {...form.props}>
         <TextField label={fields.firstName} autoComplete="given-name" maxLength={100} {...field('first_name')} />
         <TextField label={fields.lastName} autoComplete="family-name" maxLength={100} {...field('last_name')} />

@@ -2,15 +2,15 @@ import type { Session } from '../../client/src/index.ts'
 import { client } from '../client.ts'
 import { explain, hasCode } from '../failures.ts'
 import { ago, country, device, moment } from '../format.ts'
-import { Show, useLoaded } from '../parts/load.tsx'
+import { type Loaded, Show } from '../parts/load.tsx'
 import { useOneAtATime } from '../parts/one-at-a-time.ts'
 import { toast } from '../parts/toasts.tsx'
 import { refreshViews } from '../parts/views.ts'
 import { texts } from '../texts/language.ts'
+import { SignOutEverywhere } from './everywhere.tsx'
 
-export function Sessions() {
+export function Sessions({ loaded }: { loaded: Loaded<Session[]> }) {
   const { session: words } = texts
-  const loaded = useLoaded('sessions', () => client.sessions())
   const { isBusy, run } = useOneAtATime()
 
   const end = (work: () => Promise<void>, done: string) =>
@@ -48,16 +48,19 @@ export function Sessions() {
                 </li>
               ))}
             </ul>
-            {sessions.length > 1 && (
-              <button
-                type="button"
-                class="quiet"
-                aria-disabled={isBusy}
-                onClick={() => void end(() => client.endOtherSessions(), words.othersEnded)}
-              >
-                {words.endOthers}
-              </button>
-            )}
+            <span class="pair">
+              {sessions.length > 1 && (
+                <button
+                  type="button"
+                  class="quiet"
+                  aria-disabled={isBusy}
+                  onClick={() => void end(() => client.endOtherSessions(), words.othersEnded)}
+                >
+                  {words.endOthers}
+                </button>
+              )}
+              <SignOutEverywhere />
+            </span>
           </>
         )}
       </Show>

@@ -22,7 +22,12 @@ export const pages: Readonly<Record<string, Page>> = {
     from: '/pages/forgot-password.tsx',
   },
   'reset-password': { title: 'Set a new password', component: 'ResetPassword', from: '/pages/reset-password.tsx' },
-  account: { title: 'Your account', component: 'Account', from: '/pages/account.tsx' },
+  account: {
+    title: 'Your account',
+    component: 'Account',
+    from: '/pages/account.tsx',
+    texts: '/account/texts/words.ts',
+  },
   console: {
     title: 'Console',
     component: 'Console',

@@ -29,9 +29,10 @@ const names = ['reason', ...profileNames] as const
 
 export function ActDialog({ act: { name, isDangerous }, user, onClose, onEnd }: ActDialogProps) {
   const { action, warning } = words.acts[name]
+  const needsReason = name === 'suspend'
   const [role, setRole] = useState<Role>(rolesFor(user)[0] ?? user.role)
   const form = useForm(names, async ({ reason }) => {
-    if (name === 'suspend' && reason.trim() === '') return { reason: words.reasonMissing }
+    if (needsReason && reason.trim() === '') return { reason: words.reasonMissing }
     const profile = draft.changes()
     if (name === 'moderate' && Object.keys(profile).length === 0) {
       toast(texts.account.unchanged)
@@ -64,9 +65,7 @@ export function ActDialog({ act: { name, isDangerous }, user, onClose, onEnd }: 
       </p>
       <p>{warning}</p>
       <form {...form.props}>
-        {name === 'suspend' && (
-          <TextField label={words.reason} name="reason" maxLength={500} error={form.errorOf('reason')} />
-        )}
+        {needsReason && <TextField label={words.reason} name="reason" maxLength={500} error={form.errorOf('reason')} />}
         {name === 'role' && (
           <Select
             label={words.newRole}
@@ -84,12 +83,9 @@ export function ActDialog({ act: { name, isDangerous }, user, onClose, onEnd }: 
             <TextField label={words.avatarUrl} type="url" maxLength={2048} {...field('avatar_url')} />
           </>
         )}
-        <Submit form={form} busy={texts.common.loading} isDangerous={isDangerous ?? false}>
+        <Submit form={form} busy={texts.common.loading} isDangerous={isDangerous ?? false} onCancel={onClose}>
           {action.replace(/\s?…$/, '')}
-        </Submit>{' '}
-        <button type="button" class="quiet" onClick={onClose}>
-          {texts.common.cancel}
-        </button>
+        </Submit>
       </form>
     </Dialog>
   )

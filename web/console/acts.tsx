@@ -4,7 +4,8 @@ import type { AdministeredUser } from '../../client/src/index.ts'
 import { toast } from '../parts/toasts.tsx'
 import { ActDialog, type Result } from './act-dialog.tsx'
 import type { Act } from './offers.ts'
-import { go, listSeenLast } from './route.ts'
+import { go } from '../parts/route.ts'
+import { listSeenLast } from './seen-list.ts'
 import { words } from './texts/words.ts'
 
 export function Acts({ user, acts }: { user: AdministeredUser; acts: readonly Act[] }) {

@@ -2,7 +2,7 @@
 import { useEffect } from 'preact/hooks'
 import { TextField } from '../parts/fields.tsx'
 import { firstPage } from './pager.tsx'
-import { type Route, currentRoute, go } from './route.ts'
+import { type Route, currentRoute, go } from '../parts/route.ts'
 import { words } from './texts/words.ts'
 
 /** Changes one filter. The pages of the filtered list are other ones, so it starts at the first. */

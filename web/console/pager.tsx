@@ -2,7 +2,7 @@
 import { useEffect } from 'preact/hooks'
 import { hasCode } from '../failures.ts'
 import { keptWithAddress } from '../navigation.ts'
-import { type Route, currentRoute, go } from './route.ts'
+import { type Route, currentRoute, go } from '../parts/route.ts'
 import { words } from './texts/words.ts'
 
 /** The lists that are shown beside each other have their own places in the address. */

@@ -1,12 +1,21 @@
+import { useEffect, useRef } from 'preact/hooks'
+import '../account/account.css'
+import type { User } from '../../client/src/index.ts'
 import { ActivityList } from '../account/activity.tsx'
-import { Deletion } from '../account/deletion.tsx'
-import { PasswordChange } from '../account/password.tsx'
+import { Person } from '../account/person.tsx'
 import { Profile } from '../account/profile.tsx'
-import { Sessions } from '../account/sessions.tsx'
+import { Security } from '../account/security.tsx'
+import { words } from '../account/texts/words.ts'
+import { client } from '../client.ts'
+import { hasCode } from '../failures.ts'
+import { Link } from '../parts/link.tsx'
+import { useLoaded } from '../parts/load.tsx'
+import { type Route, go, useRoute } from '../parts/route.ts'
 import { Card, Shell } from '../parts/shell.tsx'
 import { SignOut } from '../parts/sign-out.tsx'
 import { Toasts } from '../parts/toasts.tsx'
 import { useSignedIn } from '../session.ts'
+import { setTitle } from '../start.tsx'
 import { texts } from '../texts/language.ts'
 
 export function Account() {
@@ -19,48 +28,84 @@ export function Account() {
       width="wide"
       header={
         isReady && (
-          <nav class="actions" aria-label={account.title}>
+          <div class="actions">
             {signedIn.user.role !== 'USER' && (
               <a class="button quiet" href="/console">
                 {account.console}
               </a>
             )}
             <SignOut />
-          </nav>
+          </div>
         )
       }
     >
-      <h1>{account.title}</h1>
+      {!isReady && <h1>{account.title}</h1>}
       {signedIn.state === 'loading' && <p class="soft">{common.loading}</p>}
       {signedIn.state === 'failed' && (
         <div class="notice" role="alert">
           {signedIn.message}
         </div>
       )}
-      {isReady && (
-        <div class="columns">
-          <div class="column">
-            <Card>
-              <Profile user={signedIn.user} />
-            </Card>
-            <Card>
-              <PasswordChange user={signedIn.user} />
-            </Card>
-          </div>
-          <div class="column">
-            <Card>
-              <Sessions />
-            </Card>
-            <Card>
-              <ActivityList />
-            </Card>
-            <Card>
-              <Deletion />
-            </Card>
-          </div>
-        </div>
-      )}
+      {isReady && <Views user={signedIn.user} />}
       <Toasts />
     </Shell>
+  )
+}
+
+const names = ['profile', 'security', 'activity'] as const
+type ViewName = (typeof names)[number]
+
+const viewOf = ({ view }: Route): ViewName => names.find((name) => name === view) ?? 'profile'
+const routeOf = (view: ViewName): Route => (view === 'profile' ? {} : { view })
+
+function Views({ user }: { user: User }) {
+  const view = viewOf(useRoute())
+  const sessions = useLoaded('sessions', () => client.sessions())
+  /** Where the service says that a factor comes first, nothing else can be done. */
+  const mustEnrol = hasCode(sessions.error, 'factor_enrolment_required')
+  const place = useRef<HTMLElement>(null)
+  const isFirst = useRef(true)
+  useEffect(() => {
+    if (mustEnrol && view !== 'security') go(routeOf('security'), { isReplacing: true })
+  }, [mustEnrol, view])
+  // Moves a screen reader to the new view, as a new page would.
+  useEffect(() => {
+    if (!isFirst.current) place.current?.focus()
+    isFirst.current = false
+    setTitle(`${words.views[view]} · ${texts.account.title}`)
+  }, [view])
+  return (
+    <>
+      <Person user={user} />
+      {mustEnrol && (
+        <p class="note" role="status">
+          {words.enrol}
+        </p>
+      )}
+      {!mustEnrol && (
+        <nav class="tabs" aria-label={texts.account.title}>
+          {names.map((name) => (
+            <Link key={name} to={routeOf(name)} isCurrent={name === view}>
+              {words.views[name]}
+            </Link>
+          ))}
+        </nav>
+      )}
+      <section ref={place} tabIndex={-1} aria-label={words.views[view]}>
+        {view === 'profile' && (
+          <div class="columns">
+            <Card>
+              <Profile user={user} />
+            </Card>
+          </div>
+        )}
+        {view === 'security' && <Security user={user} sessions={sessions} />}
+        {view === 'activity' && (
+          <Card>
+            <ActivityList />
+          </Card>
+        )}
+      </section>
+    </>
   )
 }

@@ -15,7 +15,8 @@ export interface FieldProps {
 interface InputProps extends FieldProps {
   type?: 'text' | 'email' | 'url' | 'search'
   autoComplete?: string
-  autoCapitalize?: 'none' | 'words'
+  autoCapitalize?: 'none' | 'words' | 'characters'
+  inputMode?: 'numeric'
   autoFocus?: boolean
   spellcheck?: boolean
   required?: boolean
@@ -125,11 +126,31 @@ export function PasswordField({ label, hint, error, ...input }: Omit<InputProps,
           class="toggle"
           aria-pressed={isShown}
           aria-controls={id}
+          title={isShown ? texts.common.hidePassword : texts.common.showPassword}
           onClick={() => setIsShown(!isShown)}
         >
-          {isShown ? texts.common.hidePassword : texts.common.showPassword}
+          <Eye isCrossed={isShown} />
+          <span class="unseen">{isShown ? texts.common.hidePassword : texts.common.showPassword}</span>
         </button>
       </div>
     </Frame>
+  )
+}
+
+function Eye({ isCrossed }: { isCrossed: boolean }) {
+  return (
+    <svg
+      aria-hidden="true"
+      width="22"
+      height="22"
+      viewBox="0 0 24 24"
+      fill="none"
+      stroke="currentColor"
+      stroke-width="2"
+    >
+      <path d="M2 12c3-5 6-7 10-7s7 2 10 7c-3 5-6 7-10 7s-7-2-10-7z" />
+      <circle cx="12" cy="12" r="3" />
+      {isCrossed && <path d="M4 21 20 3" />}
+    </svg>
   )
 }

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { complaintAbout, explain } from '../failures.ts'
+import { texts } from '../texts/language.ts'
 import { useOneAtATime } from './one-at-a-time.ts'
 
 /** Why a submission was refused: by field, or under `form` when no field is to blame. */
@@ -93,16 +94,30 @@ interface SubmitProps {
   form: FormState
   busy: string
   isDangerous?: boolean
+  /** In a dialog: closes it. */
+  onCancel?: () => void
   children: ComponentChildren
 }
 
 /** Not `disabled` while busy: that would move the focus of a keyboard user to the top of the page. */
-export function Submit({ form, busy, isDangerous, children }: SubmitProps) {
+export function Submit({ form, busy, isDangerous, onCancel, children }: SubmitProps) {
+  const submit = (
+    <button type="submit" class={isDangerous ? 'danger' : 'primary'} aria-disabled={form.isBusy}>
+      {form.isBusy ? busy : children}
+    </button>
+  )
   return (
     <>
-      <button type="submit" class={isDangerous ? 'danger' : 'primary'} aria-disabled={form.isBusy}>
-        {form.isBusy ? busy : children}
-      </button>
+      {onCancel ? (
+        <div class="choice">
+          <button type="button" class="quiet" onClick={onCancel}>
+            {texts.common.cancel}
+          </button>
+          {submit}
+        </div>
+      ) : (
+        submit
+      )}
       <p class="unseen" role="status">
         {form.isBusy ? busy : ''}
       </p>

@@ -1,7 +1,8 @@
 /** Data that has to be fetched before it can be shown. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { explain } from '../failures.ts'
+import { explain, hasCode } from '../failures.ts'
+import { leadToEnrolment } from '../navigation.ts'
 import { texts } from '../texts/language.ts'
 import { addView } from './views.ts'
 
@@ -33,6 +34,7 @@ export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise
       } catch (failure) {
         if (controller.signal.aborted) return
         setError(failure)
+        if (hasCode(failure, 'factor_enrolment_required')) leadToEnrolment()
       }
       setIsLoading(false)
     }

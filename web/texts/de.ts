@@ -120,6 +120,22 @@ export const de: Texts = {
     doneTitle: 'Ihr neues Passwort ist gespeichert',
     done: 'Sie wurden überall abgemeldet. Melden Sie sich mit dem neuen Passwort an.',
   },
+  factor: {
+    usePasskey: 'Passkey verwenden',
+    useTotp: 'Authenticator-App verwenden',
+    useRecoveryCode: 'Wiederherstellungscode verwenden',
+    code: 'Code aus der Authenticator-App',
+    codeMissing: 'Geben Sie den Code ein, den die App zeigt.',
+    recoveryCode: 'Wiederherstellungscode',
+    recoveryCodeMissing: 'Geben Sie einen Ihrer Wiederherstellungscodes ein.',
+    wrongCode: 'Dieser Code ist falsch oder wurde schon benutzt.',
+  },
+  stepUp: {
+    title: 'Bestätigen Sie, dass Sie es sind',
+    why: 'Vorher stellen wir sicher, dass niemand anders Ihre Sitzung benutzt.',
+    submit: 'Bestätigen',
+    busy: 'Wird geprüft …',
+  },
   account: {
     title: 'Ihr Konto',
     console: 'Verwaltung',

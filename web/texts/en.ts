@@ -118,6 +118,22 @@ export const en = {
     doneTitle: 'Your new password is set',
     done: 'You have been signed out everywhere. Sign in with your new password.',
   },
+  factor: {
+    usePasskey: 'Use a passkey',
+    useTotp: 'Use the authenticator app',
+    useRecoveryCode: 'Use a recovery code',
+    code: 'Code from your authenticator app',
+    codeMissing: 'Enter the code that the app shows.',
+    recoveryCode: 'Recovery code',
+    recoveryCodeMissing: 'Enter one of your recovery codes.',
+    wrongCode: 'This code is wrong or was used already.',
+  },
+  stepUp: {
+    title: 'Confirm that it is you',
+    why: 'Before this is done, we make sure that nobody else is using your session.',
+    submit: 'Confirm',
+    busy: 'Checking…',
+  },
   account: {
     title: 'Your account',
     console: 'Console',

@@ -20,12 +20,16 @@ export interface RunningService {
   visit: (tour: Tour, options?: BrowserContextOptions) => Promise<void>
 }
 
-/** Starts the service with the accounts of `admin`, who is the first ADMIN, and `ada`. */
-export function runService(): RunningService {
+/**
+ * Starts the service with the accounts of `admin`, who is the first ADMIN, and `ada`.
+ *
+ * @param variables override those of wrangler.toml
+ */
+export function runService(variables: Record<string, string> = {}): RunningService {
   let server: DevServer
   let browser: Browser
   before(async () => {
-    server = await DevServer.start()
+    server = await DevServer.start(variables)
     for (const who of [admin, ada]) await server.signUp(who)
     browser = await launchBrowser()
   })

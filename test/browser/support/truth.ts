@@ -10,7 +10,7 @@ export async function assertTrue(page: Page, what: string): Promise<void> {
   const fresh = await page.context().newPage()
   try {
     await fresh.goto(page.url())
-    await fresh.locator('[aria-busy="false"]').first().waitFor()
+    await fresh.locator('main h2, [aria-busy="false"]').first().waitFor()
     let seen: [shown: string[], loaded: string[]] = [[], ['nothing yet']]
     for (let n = 0; n < tries && seen[0].join() !== seen[1].join(); n++) {
       await page.waitForTimeout(pauseMs)

@@ -1,4 +1,4 @@
-/** The current view of the console, kept in the address so that links, reloading and the back button work. */
+/** The current view of a page, kept in its address so that links, reloading and the back button work. */
 import { useEffect, useState } from 'preact/hooks'
 import { showAddress } from '../navigation.ts'
 
@@ -13,7 +13,7 @@ addEventListener('popstate', () => listeners.forEach((listen) => listen()))
 
 export function addressOf(route: Route): string {
   const search = String(new URLSearchParams(Object.entries(route).filter(([, value]) => value !== '')))
-  return `/console${search && `?${search}`}`
+  return location.pathname + (search && `?${search}`)
 }
 
 interface Move {
@@ -36,15 +36,4 @@ export function useRoute(): Route {
     return () => void listeners.delete(listen)
   }, [])
   return route
-}
-
-/** The list of users as it was seen last, to which the page of a user leads back. */
-let lastList: Route = {}
-
-export function rememberList(route: Route): void {
-  lastList = route
-}
-
-export function listSeenLast(): Route {
-  return lastList
 }

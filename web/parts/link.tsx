@@ -9,7 +9,7 @@ interface LinkProps {
   children: ComponentChildren
 }
 
-/** A link within the console. With a modifier key it opens a new tab, like any other link. */
+/** A link to another view of the page. With a modifier key it opens a new tab, like any other link. */
 export function Link({ to, isCurrent, children, ...rest }: LinkProps) {
   return (
     <a
