@@ -265,12 +265,14 @@ test('the inventory of cryptography names every file that uses any, or chance', 
   assert.deepEqual(sorted(named), sorted([...filesWith(uses), ...tools]))
 })
 
-test('nothing is encrypted, and SHA-1 is for one lookup alone', () => {
-  assert.deepEqual(
-    filesWith(/\b(?:encrypt|decrypt|wrapKey|unwrapKey|deriveKey|EncryptJWT|CompactEncrypt)\b|AES|RSA/),
-    [],
-  )
-  assert.deepEqual(filesWith(/'SHA-1'/), ['src/crypto/digest.ts'])
+test('one file encrypts, with AES-GCM, and SHA-1 is for one lookup and for codes of apps', () => {
+  const encrypts = /\b(?:encrypt|decrypt|wrapKey|unwrapKey|deriveKey|EncryptJWT|CompactEncrypt)\b|AES/
+  assert.deepEqual(filesWith(encrypts), ['src/crypto/data-keys.ts'])
+  assert.doesNotMatch(read('src/crypto/data-keys.ts'), /AES-(?!GCM|256-GCM)/)
+  // Signatures of passkeys alone.
+  assert.deepEqual(filesWith(/\bRSA/), ['src/crypto/webauthn/cose-key.ts'])
+  assert.doesNotMatch(read('src/crypto/webauthn/cose-key.ts'), /OAEP|RSAES/)
+  assert.deepEqual(sorted(filesWith(/'SHA-1'/)), ['src/crypto/digest.ts', 'src/crypto/totp.ts'])
   assert.deepEqual(sorted(filesWith(/\bsha1Hex\(/)), ['src/crypto/digest.ts', 'src/services/passwords/breach-check.ts'])
   assert.deepEqual(filesWith(/\bMD5\b/i), [])
 })

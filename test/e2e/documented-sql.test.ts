@@ -21,6 +21,12 @@ const rows = `
   INSERT INTO users (id, email, password_hash, role, status, updated_at) VALUES
     (${somebody}, 'ada@example.com', CAST(x'0000000000' || char(3) || 'OLD' || x'ff' AS BLOB), 2, 1, 1),
     (${somebodyElse}, 'bob@example.com', x'ff', 0, 1, 1);
+  UPDATE users SET factors_id = ${old} WHERE id = ${somebody};
+  INSERT INTO passkeys VALUES
+    (${old}, ${somebody}, x'ff', x'ff', -7, 'example.com', 0, 1, 1, '[]', ${old}, 'Passkey', 'k.mac', '[]', NULL);
+  INSERT INTO totps VALUES (${somebody}, 'k.iv.seed', 1, 1, NULL);
+  INSERT INTO recovery_codes VALUES (${somebody}, 'k.mac');
+  INSERT INTO email_changes VALUES (${somebody}, ${old}, 'new@example.com', 'ada@example.com', NULL, 1, NULL, 1);
   INSERT INTO registrations (id, email, password_hash)
     VALUES (${old}, 'ada@example.com', CAST(x'0000000000' || char(3) || 'OLD' || x'ff' AS BLOB));
   INSERT INTO sessions (id, user_id, device_id, generation, last_used_at, expires_at)
