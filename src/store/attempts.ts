@@ -149,8 +149,21 @@ export function deleteAttemptsFor(db: Db, email: string | SQL, guard: SQL) {
   return db.delete(attemptCounters).where(and(or(isOfAccount, isOfDevice(email)), guard))
 }
 
-/** No address has a colon, and the semicolon is the next character. */
-function isOfDevice(email: string | SQL): SQL {
+/** An account has another address. Its devices are strangers there, but wrong passwords go on counting. */
+export function moveAttempts(db: Db, from: string, to: string, guard: SQL) {
+  const { key } = attemptCounters
+  return [
+    deleteAttemptsFor(db, to, guard),
+    db
+      .update(attemptCounters)
+      .set({ key: accountBudget(to) })
+      .where(and(eq(key, accountBudget(from)), guard)),
+    deleteAttemptsFor(db, from, guard),
+  ]
+}
+
+/** The counter of a device of an address. No address has a colon, and the semicolon is the next character. */
+export function isOfDevice(email: string | SQL): SQL {
   const { key } = attemptCounters
   return sql`(${key} >= 'device:' || ${email} || ':' and ${key} < 'device:' || ${email} || ';')`
 }

@@ -115,3 +115,8 @@ export async function postponeAnnouncement(db: Db, ids: readonly string[], now: 
 export function deleteEmailsTo(db: Db, recipient: string | SQL, guard: SQL) {
   return db.delete(emails).where(and(eq(emails.recipient, recipient), ne(emails.recipient, sql`''`), guard))
 }
+
+/** Deletes every email about an account, sent or not, whatever its address was then. */
+export function deleteEmailsAbout(db: Db, userId: string, guard: SQL) {
+  return db.delete(emails).where(and(eq(emails.userId, userId), guard))
+}

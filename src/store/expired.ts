@@ -7,6 +7,7 @@ import { allOf, always, anyOf } from './db.ts'
 import { isOpen } from './emails.ts'
 import { attemptCounters } from './schema/attempts.ts'
 import { auditEvents } from './schema/audit.ts'
+import { emailChanges } from './schema/email-changes.ts'
 import { emails } from './schema/emails.ts'
 import { oneTimeLinks } from './schema/links.ts'
 import { registrations } from './schema/registrations.ts'
@@ -41,6 +42,7 @@ export function expiredAt(now: Date, auditDays: number | null): Walk[] {
       ),
     },
     { key: registrations.id, before: week, isExpired: allOf(hasNoRegistrationSince(week), hasNoPendingUser) },
+    { key: emailChanges.userId, isExpired: lte(emailChanges.revertUntil, now) },
     { key: emails.id, before: idBefore(retention.emails), isExpired: sql`not ${isOpen}` },
     ...(auditDays === null ? [] : [{ key: auditEvents.id, before: idBefore(auditDays * dayMs), isExpired: always }]),
   ]

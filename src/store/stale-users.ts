@@ -7,9 +7,10 @@ import { oneTimeLinks } from './schema/links.ts'
 import { registrations } from './schema/registrations.ts'
 import { users } from './schema/users.ts'
 import { type Walk, isAtEnd, isExpiredInStep, moveOn } from './sweeps.ts'
+import { deleteRowsOf, rowsOfUsersStatements } from './user-rows.ts'
 
 /** How many statements `expireStaleUsers` sends. */
-export const staleUserStatements = 5
+export const staleUserStatements = 4 + rowsOfUsersStatements
 
 /**
  * Looks at the next `limit` accounts that nobody activated, and deletes those without a registration since `beforeId` and
@@ -40,7 +41,7 @@ export async function expireStaleUsers(
     recorded: db.insert(auditEvents)
       .select(sql`select ${randomId(now)}, ${auditCodes['user.expired']}, id, 0, null, null, null, null, null, null, null
       from ${users} where id in ${stale}`),
-    links: db.delete(oneTimeLinks).where(inArray(oneTimeLinks.userId, stale)),
+    rows: deleteRowsOf(db, sql`${stale}`),
     registrations: db.delete(registrations).where(inArray(registrations.email, staleAddresses)),
     deleted: db.delete(users).where(inArray(users.id, stale)),
   })

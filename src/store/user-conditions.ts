@@ -102,10 +102,10 @@ export function activatedByReset(now: Date): UserChanges {
   }
 }
 
-/** The user is active, and there is no active ADMIN. */
+/** The user is active and has the address of the registration, and there is no active ADMIN. */
 export function canBecomeFirstAdmin(id: string): SQL {
   return allOf(
-    userExists(id, eq(users.status, 'active')),
+    userExists(id, and(eq(users.status, 'active'), isNull(users.emailChangedAt))),
     sql`not exists (select 1 from users as admin where ${isActiveAdmin('admin')})`,
   )
 }

@@ -8,6 +8,7 @@ import { uuidv7 } from '../../src/crypto/random.ts'
 import { attemptCounters } from '../../src/store/schema/attempts.ts'
 import { type AuditEvent, auditEvents } from '../../src/store/schema/audit.ts'
 import { announceAtOf } from '../../src/store/emails.ts'
+import { emailChanges } from '../../src/store/schema/email-changes.ts'
 import { emails } from '../../src/store/schema/emails.ts'
 import { oneTimeLinks } from '../../src/store/schema/links.ts'
 import { passkeys } from '../../src/store/schema/passkeys.ts'
@@ -85,6 +86,16 @@ export const insertEmails = (rows: Given<typeof emails, 'recipient'>[]) =>
       attempts: 0,
       dueAt: start,
     }),
+  )
+
+/** Requests for another address, by an account whose password has the id of the account. */
+export const insertEmailChanges = (
+  rows: Given<typeof emailChanges, 'userId' | 'newEmail' | 'oldEmail' | 'revertUntil'>[],
+) =>
+  insertRows(
+    emailChanges,
+    rows.map((row) => ({ passwordId: row.userId, expiresAt: row.revertUntil, ...row })),
+    () => ({ linkId: newId() }),
   )
 
 /** Lists user agents, so that they have a name in sessions and events. */

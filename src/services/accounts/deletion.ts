@@ -3,8 +3,9 @@ import { AppError, invalidToken } from '../../errors.ts'
 import { accountBudget, deleteAttempts, deleteAttemptsFor } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
+import { deleteEmailChange } from '../../store/email-changes.ts'
 import { allOf, always, type Db } from '../../store/db.ts'
-import { type NewEmail, deleteEmailsTo, insertEmail } from '../../store/emails.ts'
+import { type NewEmail, deleteEmailsAbout, deleteEmailsTo, insertEmail } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
 import { deleteSessionsOf, isSignedInWithPassword, selectSignedInUser } from '../../store/sessions.ts'
@@ -70,6 +71,9 @@ export function eraseUser(db: Db, id: string, farewell: NewEmail, eventId: strin
     links: deleteLinksOf(db, id, ifDone),
     registrations: deleteRegistrationsOf(db, emailOf(id), ifDone),
     emails: deleteEmailsTo(db, emailOf(id), ifDone),
+    // Also those to a former address and to one that was never confirmed.
+    emailsAbout: deleteEmailsAbout(db, id, ifDone),
+    emailChange: deleteEmailChange(db, id, ifDone),
     attempts: deleteAttemptsFor(db, emailOf(id), ifDone),
     farewell: insertEmail(db, farewell, allOf(ifDone, wasActivated(id), takesMail(id))),
     user: deleteUser(db, id, ifDone),

@@ -3,7 +3,8 @@ import { newUserShard, uuidv7 } from '../../crypto/random.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { hasPlace, takePlace } from '../../store/ceilings.ts'
-import { allOf } from '../../store/db.ts'
+import { allOf, noneOf } from '../../store/db.ts'
+import { isReserved } from '../../store/email-changes.ts'
 import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import { insertRegistration } from '../../store/registrations.ts'
 import { forgetEmailProblem, insertPendingUser } from '../../store/users.ts'
@@ -63,7 +64,7 @@ export async function register(ctx: Ctx, input: Registration, turnstileToken?: s
       { ...event, userId: userIdOf(email, userId) },
       allOf(hasPlace(stranger), mailBudgetLeft(confirmation)),
     ),
-    user: insertPendingUser(ctx.db, { id: userId, email }, ifDone),
+    user: insertPendingUser(ctx.db, { id: userId, email }, allOf(ifDone, noneOf(isReserved(email, now)))),
     registration: insertRegistration(ctx.db, { id, email, passwordHash, firstName, lastName, locale }, ifDone),
     email: insertEmail(ctx.db, confirmation, ifDone),
     emailProblem: forgetEmailProblem(ctx.db, email, ifDone),

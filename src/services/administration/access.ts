@@ -5,6 +5,7 @@ import { type Role, mayReinstate, roleRules } from '../../permissions.ts'
 import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf } from '../../store/db.ts'
+import { voidEmailChange } from '../../store/email-changes.ts'
 import { insertEmail } from '../../store/emails.ts'
 import type { User } from '../../store/schema/users.ts'
 import { isFreshIfFactored } from '../../store/session-strength.ts'
@@ -72,6 +73,7 @@ export async function suspendUser(ctx: Ctx, actor: Principal, id: string, reason
   const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, when), {
     updated: updateUser(ctx.db, id, suspended, ifDone),
     ended: deleteSessionsOf(ctx.db, id, ifDone),
+    emailChange: voidEmailChange(ctx.db, id, event.at, ifDone),
     email: insertEmail(ctx.db, email, allOf(ifDone, wasActivated(id))),
   })
   const [updated] = rows.updated

@@ -9,16 +9,22 @@ export const emailChanges = sqliteTable(
     userId: uuid('user_id')
       .primaryKey()
       .references(() => users.id),
-    /** Names this request in both links, and says when it was made. */
+    /** Names this request in the link to the new address. It is the id of that email. */
     linkId: uuid('link_id').notNull(),
+    /**
+     * The first of several requests in a row, when there was one before this: names all of them in the links that undo
+     * them, and says when they began.
+     */
+    firstLinkId: uuid('first_link_id'),
     newEmail: text('new_email').notNull(),
     oldEmail: text('old_email').notNull(),
-    /** The second factors at the request: other ones since then void it. */
+    /** The password at the request, see `passwordIdOf`, and the second factors: other ones since then void it. */
+    passwordId: uuid('password_id'),
     factorsId: uuid('factors_id'),
-    /** The end of the link to the new address. */
+    /** Until then an email that was delayed may still bring the link to the new address. */
     expiresAt: instant('expires_at').notNull(),
     appliedAt: instant('applied_at'),
-    /** Until then the old address counts as taken, and its owner can undo the change. */
+    /** Until then the owner of the old address can undo it all. Once it is applied, that address counts as taken. */
     revertUntil: instant('revert_until').notNull(),
   },
   (table) => [index('email_changes_old').on(table.oldEmail)],

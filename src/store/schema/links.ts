@@ -2,7 +2,7 @@ import { index, sqliteTable } from 'drizzle-orm/sqlite-core'
 import { coded, instant, uuid } from './columns.ts'
 import { users } from './users.ts'
 
-const linkCodes = { activation: 1, reset: 2 } as const
+const linkCodes = { activation: 1, reset: 2, email_change: 3 } as const
 export type LinkPurpose = keyof typeof linkCodes
 
 /** A link's id is the id of the email that carries it. The row holds no secret: the email holds a signed token. */

@@ -34,6 +34,8 @@ export const users = sqliteTable(
     factorsId: uuid('factors_id'),
     /** Why the address gets no more mail. */
     emailProblem: coded('email_problem', emailProblemCodes),
+    /** The last change of the address. Nobody becomes the first ADMIN by an address that was not registered. */
+    emailChangedAt: instant('email_changed_at'),
   },
   (table) => [
     uniqueIndex('users_email').on(table.email),
