@@ -18,7 +18,11 @@ export async function listActivity(
   before: string | undefined,
   limit: number,
 ): Promise<Page<Activity>> {
-  const events = await listAuditEvents(ctx.db, { userId, before }, limit + 1)
+  return activityPageOf(userId, await listAuditEvents(ctx.db, { userId, before }, limit + 1), limit)
+}
+
+/** @param events up to one more than `limit` */
+export function activityPageOf(userId: string, events: readonly AuditEvent[], limit: number): Page<Activity> {
   const { items, next } = pageOf(events, limit, ({ id }) => id)
   return { items: items.map((event) => seenBy(userId, event)), next }
 }

@@ -1,0 +1,24 @@
+/** What the tables keep about one user, for an export. Never a secret, a hash or a key. */
+import { desc, eq, or } from 'drizzle-orm'
+import { accountBudget, isOfDevice } from './attempts.ts'
+import type { Db } from './db.ts'
+import { attemptCounters } from './schema/attempts.ts'
+import { oneTimeLinks } from './schema/links.ts'
+
+export function selectLinksOf(db: Db, userId: string) {
+  const { purpose, createdAt, expiresAt } = oneTimeLinks
+  return db
+    .select({ purpose, createdAt, expiresAt })
+    .from(oneTimeLinks)
+    .where(eq(oneTimeLinks.userId, userId))
+    .orderBy(desc(oneTimeLinks.id))
+}
+
+/** The counts of wrong passwords and codes. The key of a device names the device: only its kind is given. */
+export function selectAttemptsOf(db: Db, { id, email }: { id: string; email: string }) {
+  const { key, count, updatedAt } = attemptCounters
+  return db
+    .select({ key, count, updatedAt })
+    .from(attemptCounters)
+    .where(or(eq(key, accountBudget(email)), eq(key, `factor:${id}`), isOfDevice(email)))
+}
