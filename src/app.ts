@@ -12,8 +12,10 @@ import { administrationRoutes } from './routes/administration.ts'
 import { auditArchiveRoutes } from './routes/audit-archive.ts'
 import { auditRoutes } from './routes/audit-events.ts'
 import { descriptionRoutes } from './routes/description.ts'
+import { emailChangeRoutes, emailRevertRoutes } from './routes/email-change.ts'
 import { emailRoutes } from './routes/emails.ts'
 import { factorRoutes } from './routes/factors.ts'
+import { exportRoutes } from './routes/export.ts'
 import { healthRoutes, readinessRoutes } from './routes/health.ts'
 import { meRoutes } from './routes/me.ts'
 import { passkeySignInRoutes } from './routes/passkeys.ts'
@@ -44,8 +46,11 @@ export function createApp(platform: Platform) {
   app.route('/auth', passkeySignInRoutes)
   app.route('/auth', passwordRoutes)
   app.route('/auth', sessionRoutes)
+  app.route('/auth', emailRevertRoutes)
   app.route('/users/me', meRoutes)
   app.route('/users/me', factorRoutes)
+  app.route('/users/me', emailChangeRoutes)
+  app.route('/users/me', exportRoutes)
   app.route('/users', administrationRoutes)
   app.route('/audit-events', auditRoutes)
   app.route('/audit-archive', auditArchiveRoutes)

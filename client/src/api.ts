@@ -160,6 +160,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/email/revert": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo a change of address
+         * @description Needs the token of the link in an email to the old address, within 72 hours, before or after the change. The account has the old address again. The password, all sessions, links and trusted devices are gone, and so are the second factors that were added in the 24 hours before the request or later; older ones stay. Both addresses are told, and the old one gets a link to set a password.
+         */
+        post: operations["revertEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/passkey/options": {
         parameters: {
             query?: never;
@@ -374,6 +400,84 @@ export interface paths {
          * @description Changes the given fields. `null` clears a field.
          */
         patch: operations["updateMe"];
+        trace?: never;
+    };
+    "/users/me/email": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for another address
+         * @description Emails a link to the new address, which works for an hour, and a notice to the old one, with a link that stops it. The answer, the work and the notice are the same whether the new address is free, taken or your own; only its mailbox is told. Nothing changes before the link is confirmed. A later request takes the place of an earlier one. A new password, other second factors and a suspension void it. Needs a recent proof of who you are.
+         */
+        post: operations["changeEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/me/email/confirm": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm the new address
+         * @description Needs the token of the link in the email to the new address, in a session of the user who asked. Sessions go on; devices count as unknown, links to set a password end, and both addresses are told. For 72 hours the old address counts as taken, and its owner can undo the change.
+         */
+        post: operations["confirmEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/me/export": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download everything about your account
+         * @description Returns what Postern keeps about the user as one JSON file: the profile, second factors, sessions, links, counts of wrong tries, emails and activity. It has no secret and nothing about anybody else. It is written while it is read; an answer that breaks off is not valid JSON. Once a day, with a notice by email. Needs a recent proof of who you are.
+         */
+        get: operations["exportMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/users/me/activity": {
@@ -1408,7 +1512,7 @@ export interface components {
              */
             id: string;
             /** @enum {string} */
-            template: "registration" | "activation" | "account_activated" | "password_reset" | "set_password" | "password_changed" | "account_suspended" | "account_reinstated" | "account_deleted" | "role_changed" | "session_reuse" | "sign_in_attempts" | "new_sign_in" | "factor_added" | "factor_removed" | "recovery_codes_renewed" | "recovery_code_used" | "second_factor_attempts" | "passkey_doubted" | "factors_reset" | "factor_code";
+            template: "registration" | "activation" | "account_activated" | "password_reset" | "set_password" | "password_changed" | "account_suspended" | "account_reinstated" | "account_deleted" | "role_changed" | "session_reuse" | "sign_in_attempts" | "new_sign_in" | "factor_added" | "factor_removed" | "recovery_codes_renewed" | "recovery_code_used" | "second_factor_attempts" | "passkey_doubted" | "factors_reset" | "factor_code" | "email_change" | "email_change_notice" | "email_changed" | "email_reverted" | "export_made";
             /** @description The user who receives the email. Unknown until delivery for emails that anybody may request. `recipient: null` means that the user was deleted. */
             user_id: string | null;
             /** @description `null` once the last email to a deleted account is finished. */
@@ -1504,6 +1608,122 @@ export interface components {
         Acceptance: {
             /** @description For people to read. The same for every address. */
             message: string;
+        };
+        /** @description Everything that is kept about a user. Absent values are `null`. */
+        Export: {
+            /**
+             * Format: date-time
+             * @description RFC 3339, in UTC with milliseconds.
+             */
+            exported_at: string;
+            factors: components["schemas"]["Factors"];
+            /** @description The last request for another address, as long as it can be undone. */
+            email_change: {
+                /**
+                 * Format: email
+                 * @description In lower case, with the domain in Punycode.
+                 */
+                old_email: string;
+                /**
+                 * Format: email
+                 * @description In lower case, with the domain in Punycode.
+                 */
+                new_email: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, in UTC with milliseconds.
+                 */
+                requested_at: string;
+                changed_at: string | null;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, in UTC with milliseconds.
+                 */
+                revertible_until: string;
+            } | null;
+            links: {
+                /** @enum {string} */
+                purpose: "activation" | "reset" | "email_change";
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, in UTC with milliseconds.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, in UTC with milliseconds.
+                 */
+                expires_at: string;
+            }[];
+            /** @description Wrong passwords and codes in a row. */
+            wrong_tries: {
+                /** @enum {string} */
+                kind: "account" | "device" | "factor";
+                count: number;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, in UTC with milliseconds.
+                 */
+                last_at: string;
+            }[];
+            /** @description Those of the last 30 days about the account, newest first. */
+            emails: {
+                /**
+                 * Format: uuid
+                 * @description A UUIDv7.
+                 */
+                id: string;
+                /** @enum {string} */
+                template: "registration" | "activation" | "account_activated" | "password_reset" | "set_password" | "password_changed" | "account_suspended" | "account_reinstated" | "account_deleted" | "role_changed" | "session_reuse" | "sign_in_attempts" | "new_sign_in" | "factor_added" | "factor_removed" | "recovery_codes_renewed" | "recovery_code_used" | "second_factor_attempts" | "passkey_doubted" | "factors_reset" | "factor_code" | "email_change" | "email_change_notice" | "email_changed" | "email_reverted" | "export_made";
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, in UTC with milliseconds.
+                 */
+                created_at: string;
+                /** @description `null` for another address than that of the account. */
+                recipient: string | null;
+                status: ("queued" | "sending" | "sent" | "skipped" | "failed" | "unknown") | null;
+                finished_at: string | null;
+            }[];
+            activity: components["schemas"]["Activity"][];
+            user: {
+                /**
+                 * Format: uuid
+                 * @description A UUIDv7.
+                 */
+                id: string;
+                /**
+                 * Format: email
+                 * @description In lower case, with the domain in Punycode.
+                 */
+                email: string;
+                /** @enum {string} */
+                role: "USER" | "MODERATOR" | "ADMIN";
+                /** @enum {string} */
+                status: "pending" | "active" | "suspended";
+                first_name: string | null;
+                last_name: string | null;
+                avatar_url: string | null;
+                bio: string | null;
+                /** @description A BCP 47 language tag. */
+                locale: string | null;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, in UTC with milliseconds.
+                 */
+                created_at: string;
+                /**
+                 * Format: date-time
+                 * @description RFC 3339, in UTC with milliseconds.
+                 */
+                updated_at: string;
+                activated_at: string | null;
+                last_login_at: string | null;
+                email_deliverable: boolean;
+                email_changed_at: string | null;
+                password_set_at: string | null;
+            };
+            sessions: components["schemas"]["Session"][];
         };
         Health: {
             /** @constant */
@@ -1690,6 +1910,22 @@ export interface components {
                     status?: 413;
                     /** @enum {unknown} */
                     code?: "body_too_large";
+                };
+            };
+        };
+        /** @description `email_recently_changed`: The address was changed within the last three days. Wait before the next change. */
+        EmailRecentlyChanged: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "email_recently_changed";
                 };
             };
         };
@@ -2693,7 +2929,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNS0xODgwLTc4MGUtYTIxMi03MjQ2ZGJjNTk1OTYiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTA5MiwiZXhwIjoxNzk1MzUyNjkyfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNS04YWMwLTc1NWYtYTYzMS0zZmRjYjFjMjk5YzQiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTEyMSwiZXhwIjoxNzk1MzUyNzIxfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                  *       "new_password": "nine quiet lanterns drift"
                  *     }
                  */
@@ -2721,6 +2957,50 @@ export interface operations {
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailedOrWeakPassword"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    revertEmail: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLXJldmVydCtqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS0xODgwLTc4MGUtYTIxMi03MjQ2ZGJjNTk1OTYiLCJzdWIiOiIwMWEyMDMyMS0zMGQwLTc1N2EtYWJlNi00OTYyMGI5MTIyZDIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTA5MiwiZXhwIjoxNzk1NjA4MjkyfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *     }
+                 */
+                "application/json": {
+                    token: string;
+                };
+            };
+        };
+        responses: {
+            /** @description It is undone. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedJsonOrInvalidLink"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -3034,7 +3314,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNS0zNTEwLTcyY2ItYTAwNS0xNmY3ZTE4ZTI2ZmYiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MDk5LCJleHAiOjE3OTc5NDEwOTl9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNS1hNzUwLTcwMWMtYTQyNC1lNDhkYjc4YjJiMmMiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MTI5LCJleHAiOjE3OTc5NDExMjl9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -3287,6 +3567,647 @@ export interface operations {
             403: components["responses"]["FactorEnrolmentRequired"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    changeEmail: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "ada.lovelace@example.com"
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * Format: email
+                     * @example ada@example.com
+                     */
+                    email: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted. The emails tell how to continue. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "message": "If the address can be used, a link is on its way to it."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Acceptance"];
+                };
+            };
+            400: components["responses"]["MalformedJson"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequired"];
+            409: components["responses"]["EmailRecentlyChanged"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    confirmEmail: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLWNoYW5nZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS0xODgwLTc4MGUtYTIxMi03MjQ2ZGJjNTk1OTYiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTA5MiwiZXhwIjoxNzk1MzUyNjkyfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *     }
+                 */
+                "application/json": {
+                    token: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The user, with the new address. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "01a20321-30d0-757a-abe6-49620b9122d2",
+                     *       "email": "ada.lovelace@example.com",
+                     *       "role": "MODERATOR",
+                     *       "status": "active",
+                     *       "first_name": "Ada",
+                     *       "last_name": "Lovelace",
+                     *       "avatar_url": null,
+                     *       "bio": "Notes on engines.",
+                     *       "locale": "en-GB",
+                     *       "created_at": "2026-11-22T12:00:36.560Z",
+                     *       "updated_at": "2026-11-22T12:04:59.792Z",
+                     *       "activated_at": "2026-11-22T12:00:51.184Z",
+                     *       "last_login_at": "2026-11-22T12:04:45.168Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["MalformedJsonOrInvalidLink"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequired"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    exportMe: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The copy, as a file. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "exported_at": "2026-11-22T12:05:07.104Z",
+                     *       "user": {
+                     *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
+                     *         "email": "ada.lovelace@example.com",
+                     *         "role": "MODERATOR",
+                     *         "status": "active",
+                     *         "first_name": "Ada",
+                     *         "last_name": "Lovelace",
+                     *         "avatar_url": null,
+                     *         "bio": "Notes on engines.",
+                     *         "locale": "en-GB",
+                     *         "created_at": "2026-11-22T12:00:36.560Z",
+                     *         "updated_at": "2026-11-22T12:04:59.792Z",
+                     *         "activated_at": "2026-11-22T12:00:51.184Z",
+                     *         "last_login_at": "2026-11-22T12:04:45.168Z",
+                     *         "email_deliverable": true,
+                     *         "email_changed_at": "2026-11-22T12:04:59.792Z",
+                     *         "password_set_at": "2026-11-22T12:02:55.488Z"
+                     *       },
+                     *       "factors": {
+                     *         "passkeys": [],
+                     *         "totp": null,
+                     *         "recovery_codes": 0
+                     *       },
+                     *       "sessions": [
+                     *         {
+                     *           "id": "01a20324-fbf0-72cb-a005-16f7e18e26ff",
+                     *           "created_at": "2026-11-22T12:04:45.168Z",
+                     *           "last_used_at": "2026-11-22T12:04:45.168Z",
+                     *           "expires_at": "2026-12-22T12:04:45.168Z",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "current": true
+                     *         }
+                     *       ],
+                     *       "email_change": {
+                     *         "old_email": "ada@example.com",
+                     *         "new_email": "ada.lovelace@example.com",
+                     *         "requested_at": "2026-11-22T12:04:52.480Z",
+                     *         "changed_at": "2026-11-22T12:04:59.792Z",
+                     *         "revertible_until": "2026-11-25T12:04:59.792Z"
+                     *       },
+                     *       "links": [],
+                     *       "wrong_tries": [],
+                     *       "emails": [
+                     *         {
+                     *           "id": "01a20325-51a0-7d88-adf8-bba8e756b868",
+                     *           "template": "export_made",
+                     *           "created_at": "2026-11-22T12:05:07.104Z",
+                     *           "recipient": "ada.lovelace@example.com",
+                     *           "status": "queued",
+                     *           "finished_at": null
+                     *         },
+                     *         {
+                     *           "id": "01a20325-3510-7845-abeb-6059ed1f49d1",
+                     *           "template": "email_changed",
+                     *           "created_at": "2026-11-22T12:04:59.792Z",
+                     *           "recipient": "ada.lovelace@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:04:59.792Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20325-3510-7302-a9de-050af2e7db3a",
+                     *           "template": "email_changed",
+                     *           "created_at": "2026-11-22T12:04:59.792Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:04:59.792Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20325-1880-7dbf-a7d1-a9bbf8b06ca3",
+                     *           "template": "email_change_notice",
+                     *           "created_at": "2026-11-22T12:04:52.480Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:04:52.480Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20325-1880-780e-a212-7246dbc59596",
+                     *           "template": "email_change",
+                     *           "created_at": "2026-11-22T12:04:52.480Z",
+                     *           "recipient": "ada.lovelace@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:04:52.480Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20324-a640-7d51-a41f-cd95d5fd042d",
+                     *           "template": "account_reinstated",
+                     *           "created_at": "2026-11-22T12:04:23.232Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:04:23.232Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20324-6d20-787c-a5c4-4e6cfe78fe0c",
+                     *           "template": "account_suspended",
+                     *           "created_at": "2026-11-22T12:04:08.608Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:04:08.608Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20324-5090-7339-a3b7-f31e04418f75",
+                     *           "template": "role_changed",
+                     *           "created_at": "2026-11-22T12:04:01.296Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:04:01.296Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20324-1770-7df6-a1aa-97cf0a0a20de",
+                     *           "template": "password_reset",
+                     *           "created_at": "2026-11-22T12:03:46.672Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:03:46.672Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20323-4f80-78b3-af9d-3c800fd2b247",
+                     *           "template": "password_changed",
+                     *           "created_at": "2026-11-22T12:02:55.488Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:02:55.488Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20323-32f0-7370-ad90-e131159b43b0",
+                     *           "template": "factor_removed",
+                     *           "created_at": "2026-11-22T12:02:48.176Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:02:48.176Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20323-1660-7e2d-ab83-85e21b63d519",
+                     *           "template": "recovery_codes_renewed",
+                     *           "created_at": "2026-11-22T12:02:40.864Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:02:40.864Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20322-dd40-78ea-a976-2a93212c6682",
+                     *           "template": "factor_added",
+                     *           "created_at": "2026-11-22T12:02:26.240Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:02:26.240Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20322-a420-73a7-a769-cf4426f4f7ec",
+                     *           "template": "factor_code",
+                     *           "created_at": "2026-11-22T12:02:11.616Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:02:11.616Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20321-69f0-7e64-a55c-73f52cbd8954",
+                     *           "template": "account_activated",
+                     *           "created_at": "2026-11-22T12:00:51.184Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:00:51.184Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20321-4d60-7abd-adf3-a4b105c89169",
+                     *           "template": "activation",
+                     *           "created_at": "2026-11-22T12:00:43.872Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:00:43.872Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20321-30d0-7921-a34f-18a632861abc",
+                     *           "template": "registration",
+                     *           "created_at": "2026-11-22T12:00:36.560Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:00:36.560Z"
+                     *         }
+                     *       ],
+                     *       "activity": [
+                     *         {
+                     *           "id": "01a20325-51a0-73de-a142-bd57384eac26",
+                     *           "at": "2026-11-22T12:05:07.104Z",
+                     *           "type": "user.exported",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": null
+                     *         },
+                     *         {
+                     *           "id": "01a20325-3510-7e9b-af35-62083e173d90",
+                     *           "at": "2026-11-22T12:04:59.792Z",
+                     *           "type": "user.email_changed",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": null
+                     *         },
+                     *         {
+                     *           "id": "01a20325-1880-7958-ad28-06b943dfcef8",
+                     *           "at": "2026-11-22T12:04:52.480Z",
+                     *           "type": "user.email_change_requested",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": null
+                     *         },
+                     *         {
+                     *           "id": "01a20324-fbf0-7415-ab1b-ab6a49a86060",
+                     *           "at": "2026-11-22T12:04:45.168Z",
+                     *           "type": "user.signed_in",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "session_id": "01a20324-fbf0-72cb-a005-16f7e18e26ff"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20324-fbf0-7ed2-a90e-501b4f70f1ca",
+                     *           "at": "2026-11-22T12:04:45.168Z",
+                     *           "type": "email.suppression_lifted",
+                     *           "actor": "administrator",
+                     *           "ip": null,
+                     *           "country": null,
+                     *           "user_agent": null,
+                     *           "request_id": null,
+                     *           "detail": null
+                     *         },
+                     *         {
+                     *           "id": "01a20324-c2d0-798f-a701-f4cc55398334",
+                     *           "at": "2026-11-22T12:04:30.544Z",
+                     *           "type": "email.undeliverable",
+                     *           "actor": null,
+                     *           "ip": null,
+                     *           "country": null,
+                     *           "user_agent": null,
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "email_id": "01a20324-a640-7d51-a41f-cd95d5fd042d",
+                     *             "template": "account_reinstated",
+                     *             "reason": "bounced"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20324-a640-744c-a4f4-997d5b02149c",
+                     *           "at": "2026-11-22T12:04:23.232Z",
+                     *           "type": "user.reinstated",
+                     *           "actor": "administrator",
+                     *           "ip": null,
+                     *           "country": null,
+                     *           "user_agent": null,
+                     *           "request_id": null,
+                     *           "detail": null
+                     *         },
+                     *         {
+                     *           "id": "01a20324-6d20-7d1a-aa46-df82c4a34ff2",
+                     *           "at": "2026-11-22T12:04:08.608Z",
+                     *           "type": "user.suspended",
+                     *           "actor": "administrator",
+                     *           "ip": null,
+                     *           "country": null,
+                     *           "user_agent": null,
+                     *           "request_id": null,
+                     *           "detail": {
+                     *             "reason": "Sent spam to other members."
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20324-5090-7f09-a2e7-3e2e60caa604",
+                     *           "at": "2026-11-22T12:04:01.296Z",
+                     *           "type": "user.role_changed",
+                     *           "actor": "administrator",
+                     *           "ip": null,
+                     *           "country": null,
+                     *           "user_agent": null,
+                     *           "request_id": null,
+                     *           "detail": {
+                     *             "role": "MODERATOR"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20324-3400-79c6-a0da-e2df6693376e",
+                     *           "at": "2026-11-22T12:03:53.984Z",
+                     *           "type": "session.ended",
+                     *           "actor": "administrator",
+                     *           "ip": null,
+                     *           "country": null,
+                     *           "user_agent": null,
+                     *           "request_id": null,
+                     *           "detail": {
+                     *             "sessions": "all"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20324-1770-7483-aecd-87906c5bc8d8",
+                     *           "at": "2026-11-22T12:03:46.672Z",
+                     *           "type": "user.password_reset_requested",
+                     *           "actor": "administrator",
+                     *           "ip": null,
+                     *           "country": null,
+                     *           "user_agent": null,
+                     *           "request_id": null,
+                     *           "detail": null
+                     *         },
+                     *         {
+                     *           "id": "01a20323-de50-7f40-acc0-2c4172245a40",
+                     *           "at": "2026-11-22T12:03:32.048Z",
+                     *           "type": "user.profile_updated",
+                     *           "actor": "administrator",
+                     *           "ip": null,
+                     *           "country": null,
+                     *           "user_agent": null,
+                     *           "request_id": null,
+                     *           "detail": {
+                     *             "fields": "avatar_url"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20323-4f80-77a0-ae60-9620b9122d20",
+                     *           "at": "2026-11-22T12:02:55.488Z",
+                     *           "type": "user.password_changed",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": null
+                     *         },
+                     *         {
+                     *           "id": "01a20323-32f0-725d-ac53-3ad1bedabe89",
+                     *           "at": "2026-11-22T12:02:48.176Z",
+                     *           "type": "user.factor_removed",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "kind": "totp"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20323-1660-7ce3-a06d-f16fb3499bb7",
+                     *           "at": "2026-11-22T12:02:40.864Z",
+                     *           "type": "user.recovery_codes_renewed",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": null
+                     *         },
+                     *         {
+                     *           "id": "01a20322-dd40-79fd-aab3-d0f277eceba8",
+                     *           "at": "2026-11-22T12:02:26.240Z",
+                     *           "type": "user.factor_added",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "kind": "totp"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20322-8790-74ba-a8a6-75a37db57d12",
+                     *           "at": "2026-11-22T12:02:04.304Z",
+                     *           "type": "session.ended",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "sessions": "others"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20322-6b00-7f77-a699-1a54837e0e7c",
+                     *           "at": "2026-11-22T12:01:56.992Z",
+                     *           "type": "session.ended",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "session_id": "01a20321-69f0-7037-a9d9-ee131159b43b"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20322-1550-7a34-a48c-bf0589469fe4",
+                     *           "at": "2026-11-22T12:01:35.056Z",
+                     *           "type": "user.profile_updated",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "fields": "avatar_url bio"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20321-bfa0-74f1-a27f-63b68f0f314c",
+                     *           "at": "2026-11-22T12:01:13.120Z",
+                     *           "type": "user.signed_in",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "session_id": "01a20321-bfa0-7b62-ab7e-6eea39d5ae1a",
+                     *             "passkey_id": "01a20320-a200-7fae-a072-086794d7c2b6"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20321-8680-7a6b-ae65-ad189aa05420",
+                     *           "at": "2026-11-22T12:00:58.496Z",
+                     *           "type": "user.signed_in",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "session_id": "01a20321-8680-7b2b-a1a5-80d7287bf9df"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20321-69f0-7528-ac58-51c9a068e588",
+                     *           "at": "2026-11-22T12:00:51.184Z",
+                     *           "type": "user.activated",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "session_id": "01a20321-69f0-7037-a9d9-ee131159b43b"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20321-4d60-7fe5-aa4b-f67aa63176f0",
+                     *           "at": "2026-11-22T12:00:43.872Z",
+                     *           "type": "user.activation_requested",
+                     *           "actor": null,
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": null
+                     *         },
+                     *         {
+                     *           "id": "01a20321-30d0-7aa2-a83e-9b2babfa085a",
+                     *           "at": "2026-11-22T12:00:36.560Z",
+                     *           "type": "user.registered",
+                     *           "actor": null,
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequired"];
             422: components["responses"]["ValidationFailed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
@@ -4040,7 +4961,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a20325-8ac0-7d88-adf8-bba8e756b868",
+                     *       "id": "01a20325-fd00-7ad9-a217-893ebd53bc94",
                      *       "email": "grace@example.com",
                      *       "role": "USER",
                      *       "status": "active",
@@ -4049,9 +4970,9 @@ export interface operations {
                      *       "avatar_url": null,
                      *       "bio": null,
                      *       "locale": null,
-                     *       "created_at": "2026-11-22T12:05:21.728Z",
-                     *       "updated_at": "2026-11-22T12:05:29.040Z",
-                     *       "activated_at": "2026-11-22T12:05:29.040Z",
+                     *       "created_at": "2026-11-22T12:05:50.976Z",
+                     *       "updated_at": "2026-11-22T12:05:58.288Z",
+                     *       "activated_at": "2026-11-22T12:05:58.288Z",
                      *       "last_login_at": null,
                      *       "email_deliverable": true,
                      *       "suspended_by_role": null
@@ -4513,7 +5434,7 @@ export interface operations {
                      *           "name": "audit/2026/11/22/12-00000001.ndjson.gz",
                      *           "digest": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
                      *           "seal": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF1ZGl0LXNlYWwrand0Iiwia2lkIjoidGVzdC1zaWduaW5nIn0.eyJudW1iZXIiOjEsImhvdXIiOjQ5ODcwOCwiZmlyc3QiOjEsInNoYTI1NiI6IjQ3REVRcGo4SEJTYS1fVEltVy01SkNldVFlUmttNU5NcEpXWkczaFN1RlUiLCJwcmV2aW91cyI6bnVsbH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
-                     *           "lines": "{\"id\":\"01a20325-8ac0-7845-abeb-6059ed1f49d1\",\"at\":\"2026-11-22T12:05:21.728Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20325-8ac0-7d88-adf8-bba8e756b868\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20325-a750-7302-a9de-050af2e7db3a\",\"at\":\"2026-11-22T12:05:29.040Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-77d7-a839-8433ca6be15b\",\"user_id\":\"01a20325-8ac0-7d88-adf8-bba8e756b868\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20325-c3e0-7dbf-a7d1-a9bbf8b06ca3\",\"at\":\"2026-11-22T12:05:36.352Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-77d7-a839-8433ca6be15b\",\"user_id\":\"01a20325-8ac0-7d88-adf8-bba8e756b868\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
+                     *           "lines": "{\"id\":\"01a20325-fd00-7596-a00a-2defc31c4dfe\",\"at\":\"2026-11-22T12:05:50.976Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20325-fd00-7ad9-a217-893ebd53bc94\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-1990-7053-adfd-d2a0c8e4df68\",\"at\":\"2026-11-22T12:05:58.288Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-77d7-a839-8433ca6be15b\",\"user_id\":\"01a20325-fd00-7ad9-a217-893ebd53bc94\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-3620-7b10-abf0-7751cead70d0\",\"at\":\"2026-11-22T12:06:05.600Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-77d7-a839-8433ca6be15b\",\"user_id\":\"01a20325-fd00-7ad9-a217-893ebd53bc94\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
                      *         }
                      *       ],
                      *       "next_cursor": null

@@ -65,7 +65,16 @@ export const maxPasskeys = 20
 // Links
 
 /** People may activate the next morning, but they are waiting for a reset email. */
-export const linkLifeSeconds = { activation: daySeconds, reset: hourSeconds }
+export const linkLifeSeconds = { activation: daySeconds, reset: hourSeconds, email_change: hourSeconds }
+
+// Change of the address
+
+/**
+ * An email that the provider delays may bring the link to the new address for `offerMs`. The owner of the old address has
+ * `revertMs` to undo everything, since people are away for a weekend. That also ends the factors of the last `factorsMs`
+ * before the request: whoever takes over an account adds a factor first.
+ */
+export const emailChange = { offerMs: dayMs, revertMs: 3 * dayMs, factorsMs: dayMs }
 
 // Passwords
 
@@ -179,6 +188,10 @@ export const ceilings = {
   /** Events of one type that are kept for one user. Later ones are only counted, because a sign-in must not be refused. */
   userEventsPerHour: 100,
   userEventsPerDay: 200,
+  /** Requests for another address. Each is an email to an address that the user names. */
+  emailChangesPerUserAndDay: 10,
+  /** Whoever has a stolen token must not copy the account again and again. */
+  exportsPerUserAndDay: 1,
   /** User agents that one user adds to the table: some browsers on some devices. */
   userAgentsPerUserAndDay: 5,
 }

@@ -76,6 +76,9 @@ const tokenKinds = {
   'rt+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { sid: id, gen: count } },
   'activation+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { jti: id } },
   'reset+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { jti: id } },
+  'email-change+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { jti: id } },
+  // Names the first of the requests that it undoes.
+  'email-revert+jwt': { keys: 'secretKeys', audience: 'issuer', lifetime: null, claims: { jti: id, sub: id } },
   'device+jwt': {
     keys: 'secretKeys',
     audience: 'issuer',

@@ -134,5 +134,6 @@ export const accepted = {
   registration: { message: 'If the address is right, an email is on its way. Follow the link in it.' },
   activation: { message: 'If this address has an account that is not active yet, an email is on its way.' },
   mailCode: { message: 'An email with a code is on its way, unless the account has a second factor.' },
+  emailChange: { message: 'If the address can be used, a link is on its way to it.' },
   passwordReset: { message: 'If there is an account with this address, an email is on its way.' },
 }

@@ -9,24 +9,8 @@ import { valid } from '../http/validate.ts'
 import { describeError, log } from '../log.ts'
 import { type Export, beginExport } from '../services/accounts/export.ts'
 import { activityAnswer, sessionAnswer, userAnswer } from './answers.ts'
+import { factorsAnswer } from './factor-answers.ts'
 import { noParameters } from './fields.ts'
-
-/** Second factors, without what they are checked by. */
-function factorsAnswer({ passkeys, totp, recoveryDigests }: Export['factors']) {
-  return {
-    passkeys: passkeys.map(({ id, name, lastUsedAt, isBackedUp, aaguid, transports }) => ({
-      id,
-      name,
-      created_at: timeOf(id).toISOString(),
-      last_used_at: lastUsedAt?.toISOString() ?? null,
-      backed_up: isBackedUp,
-      aaguid,
-      transports,
-    })),
-    totp: totp && { created_at: totp.createdAt.toISOString(), last_used_at: totp.lastUsedAt?.toISOString() ?? null },
-    recovery_codes: recoveryDigests.length,
-  }
-}
 
 /** What is known when the answer begins. The document describes it together with the two long lists. */
 export function exportHead({ at, user, sessionId, ...copy }: Export) {

@@ -37,4 +37,10 @@ export const samples: Samples = {
   factors_reset: { template: 'factors_reset', reason: 'Lost phone' },
   factor_code: { template: 'factor_code', code: '01234567', expiresAt: at },
   new_sign_in: { template: 'new_sign_in', at, from: firefox },
+  email_change: { template: 'email_change', link, expiresAt: at },
+  email_change_taken: { template: 'email_change_taken' },
+  email_change_notice: { template: 'email_change_notice', link, expiresAt: at, from: firefox },
+  email_changed: { template: 'email_changed', undo: { link, expiresAt: at }, from: firefox },
+  email_reverted: { template: 'email_reverted', at, from: firefox },
+  export_made: { template: 'export_made', at, from: firefox },
 }

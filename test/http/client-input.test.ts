@@ -224,6 +224,7 @@ describe('the query of a list, or of an act on a whole list', () => {
     expect(onLists.map(({ operationId }) => operationId).toSorted()).toEqual([
       'endMyOtherSessions',
       'endSessionsOfUser',
+      'exportMe',
       'listAuditEvents',
       'listEmails',
       'listMyActivity',

@@ -289,7 +289,8 @@ describe('a body', () => {
   // What gateways make of the request that they ask about. A GET with a real body: test/e2e/real-requests.test.ts.
   it('of a GET or HEAD is not looked at, nor what describes it', async ({ service, token }) => {
     const described = { 'Content-Length': '1000000', 'Content-Type': 'multipart/form-data', 'Content-Encoding': 'gzip' }
-    for (const call of calls.filter(({ method }) => method === 'GET')) {
+    // An export is made once a day.
+    for (const call of calls.filter(({ method, operationId }) => method === 'GET' && operationId !== 'exportMe')) {
       const { status } = await make(service, call, { token })
       for (const method of ['GET', 'HEAD']) {
         for (const headers of [described, { ...described, 'Transfer-Encoding': 'chunked' }]) {

@@ -185,6 +185,15 @@ it.for(dialects)(
     const again = await ada.call('login', { body: { email, password: goodPassword } })
     await ada.call('logout', { body: { refresh_token: again.refresh_token } })
     ada.token = (await ada.call('login', { body: { email, password: goodPassword } })).access_token
+
+    const moved = 'ada.new@example.com'
+    await ada.call('changeEmail', { body: { email: moved } })
+    await service.deliver()
+    await ada.call('confirmEmail', { body: { token: inbox.linkToken(moved) } })
+    await ada.call('revertEmail', { body: { token: await linkToken() } })
+    await ada.call('requestPasswordReset', { body: { email } })
+    await ada.call('completePasswordReset', { body: { token: await linkToken(), new_password: goodPassword } })
+    ada.token = (await ada.call('login', { body: { email, password: goodPassword } })).access_token
     await ada.call('deleteMe', { body: { password: goodPassword } })
     expect((await admin.call('listUsers')).users).toHaveLength(1)
 

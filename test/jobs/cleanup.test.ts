@@ -318,6 +318,7 @@ describe('a run of the cleanup', () => {
     sessions: 40,
     attempt_counters: 0,
     registrations: 40,
+    email_changes: 0,
     emails: 40,
     audit_events: 60,
     ceilings: 0,
@@ -375,7 +376,7 @@ describe('a run of the cleanup', () => {
     )
     const { [broken]: failed, ...done } = counted(log)
     expect(failed).toBeUndefined()
-    expect(Object.keys(done)).toHaveLength(8)
+    expect(Object.keys(done)).toHaveLength(9)
     expect(log.entries('cleanup.failed')).toMatchObject([
       { level: 'error', table: broken, error_message: 'D1_ERROR: no such thing: SQLITE_ERROR' },
     ])
@@ -435,6 +436,7 @@ describe('a run of the cleanup', () => {
       attempt_counters: 0,
       users: 20_000,
       registrations: 0,
+      email_changes: 0,
       emails: 30_000,
       ceilings: 0,
       user_agents: 0,

@@ -20,7 +20,7 @@ import {
   scriptResend,
 } from '../support/mail-consumer.ts'
 import { goodPassword, otherPassword } from '../support/person.ts'
-import { peopleOf } from '../support/population.ts'
+import { type People, peopleOf } from '../support/population.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
 import { rowOf, rowsOf, write } from '../support/state.ts'
 
@@ -1014,6 +1014,7 @@ describe('the emails of a whole account life', () => {
     await caller.register({ email: address, password: otherPassword })
     await caller.resendActivation(address)
     await caller.completePasswordReset({ token: await people.resetToken(address), new_password: passwords[1]! })
+    await moveAndComeBack(telling, people)
     const session = await people.signIn(address, passwords[1])
     await session.changePassword({ old_password: passwords[1]!, new_password: passwords[2]! })
     for (let turn = 0; turn < 3; turn++) {
@@ -1035,6 +1036,20 @@ describe('the emails of a whole account life', () => {
     await service.deliver()
     const sent = jobs.mock.calls.flat()
     return { answers, before, after: await dump(), jobs: sent }
+  }
+
+  /** A change of address and its end, after which the password is the second one again. */
+  async function moveAndComeBack(service: Service, people: People): Promise<void> {
+    const [inbox, moved] = [inboxOf(service), 'ada.new@example.com']
+    const mover = await people.signIn(address, passwords[1])
+    await mover.changeEmail(moved)
+    await service.deliver()
+    await mover.confirmEmail(inbox.linkToken(moved))
+    await mover.exportMe()
+    await service.deliver()
+    await new Caller(service).revertEmail(inbox.linkToken(address))
+    const token = await people.resetToken(address)
+    await new Caller(service).completePasswordReset({ token, new_password: passwords[1]! })
   }
 
   /** Every row of every table, and every key of the revocation list. */

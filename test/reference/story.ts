@@ -97,6 +97,15 @@ export async function tellStory(service: Service, variables: Variables, perform:
   await step('listEmails', 200, 'GET', '/emails?user_id=$USER_ID&limit=1', asAdmin)
   await step('liftEmailSuppression', 204, 'DELETE', '/users/$USER_ID/email-suppression', asAdmin)
 
+  keep(await anonymous.login({ email, password: newPassword }))
+  const address = 'ada.lovelace@example.com'
+  await step('changeEmail', 202, 'POST', '/users/me/email', { ...mine, body: { email: address } })
+  variables['CONFIRM_TOKEN'] = inbox.linkToken(address)
+  variables['REVERT_TOKEN'] = inbox.linkToken(email)
+  await step('confirmEmail', 200, 'POST', '/users/me/email/confirm', { ...mine, body: { token: '$CONFIRM_TOKEN' } })
+  await step('exportMe', 200, 'GET', '/users/me/export', mine)
+  await step('revertEmail', 204, 'POST', '/auth/email/revert', { body: { token: '$REVERT_TOKEN' } })
+
   await step('requestPasswordReset', 202, 'POST', '/auth/password-reset/request', { body: { email } })
   variables['RESET_TOKEN'] = inbox.linkToken(email)
   const reset = { token: '$RESET_TOKEN', new_password: password }

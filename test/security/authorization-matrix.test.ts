@@ -42,10 +42,14 @@ const matrix = `
   changePassword          401        401      204   204    204        204    401        401    401
   requestPasswordReset    202        202      202   202    202        202    202        202    202
   completePasswordReset   204        204      204   204    204        204    204        204    204
+  revertEmail             204        204      204   204    204        204    204        204    204
   verify                  401        204      204   204    204        204    401        401    401
   getMe                   401        401      200   200    200        200    401        401    401
   updateMe                401        401      200   200    200        200    401        401    401
   deleteMe                401        401      204   204    204        409    401        401    401
+  changeEmail             401        401      202   202    202        202    401        401    401
+  confirmEmail            401        401      200   400    400        400    401        401    401
+  exportMe                401        401      200   200    200        200    401        401    401
   listMySessions          401        401      200   200    200        200    401        401    401
   listMyActivity          401        401      200   200    200        200    401        401    401
   endMySession            401        401      204   404    404        404    401        401    401
@@ -108,10 +112,12 @@ interface World {
   held: Person
   activation: string
   reset: string
+  confirm: string
+  revert: string
   image: StoreImage
 }
 
-const it = base.extend('world', async ({ people, admin, moderator, ada }): Promise<World> => {
+const it = base.extend('world', async ({ service, inbox, people, admin, moderator, ada }): Promise<World> => {
   const other = await people.signUp('other@example.com')
   const pending = await people.signUp('pending@example.com')
   const suspended = await people.signUp('suspended@example.com')
@@ -126,6 +132,10 @@ const it = base.extend('world', async ({ people, admin, moderator, ada }): Promi
   await write("update users set email_problem = 'bounced' where id = ?", held.id)
   const activation = await people.register('newcomer@example.com')
   const reset = await people.resetToken(ada.email)
+  const address = 'ada.new@example.com'
+  await ada.changeEmail(address)
+  await service.deliver()
+  const [confirm, revert] = [inbox.linkToken(address), inbox.linkToken(ada)]
   const callers = {
     anonymous: undefined,
     pending,
@@ -137,12 +147,12 @@ const it = base.extend('world', async ({ people, admin, moderator, ada }): Promi
     ended,
     deleted,
   }
-  return { callers, held, activation, reset, image: await takeImage() }
+  return { callers, held, activation, reset, confirm, revert, image: await takeImage() }
 })
 
 /** A request that succeeds if the caller may make it. */
 function requestOf(world: World, operation: (typeof operations)[number], role: Role): [path: string, call: Call] {
-  const { callers, activation, reset } = world
+  const { callers, activation, reset, confirm, revert } = world
   const caller = callers[role]
   const needsHeld = ['reinstateUser', 'liftEmailSuppression'].includes(operation.operationId)
   const target = needsHeld ? world.held : callers.USER
@@ -164,6 +174,9 @@ function requestOf(world: World, operation: (typeof operations)[number], role: R
     updateMe: { bio: 'x' },
     deleteMe: { password },
     confirmTotp: { setup_token: 'x', code: '492039' },
+    changeEmail: { email: 'another@example.com' },
+    confirmEmail: { token: confirm },
+    revertEmail: { token: revert },
     moderateProfile: { bio: 'x' },
     assignRole: { role: 'MODERATOR' },
     suspendUser: { reason: 'spam' },

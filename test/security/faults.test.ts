@@ -14,7 +14,7 @@ import { it } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { consume } from '../support/mail-consumer.ts'
 import { peopleOf } from '../support/population.ts'
-import { insertEmails, insertUserAgents } from '../support/rows.ts'
+import { insertEmailChanges, insertEmails, insertUserAgents } from '../support/rows.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
 import { rowOf, rowsOf, write } from '../support/state.ts'
 import { type StoreImage, normalized, revocationList, putBack, takeImage } from '../support/store-image.ts'
@@ -212,6 +212,11 @@ const mailFlows: Record<EmailTemplate, { to: 'pending' | 'active' | 'gone'; para
     second_factor_attempts: { to: 'active' },
     factors_reset: { to: 'active', params: { reason: 'Lost phone' } },
     factor_code: { to: 'active', params: { sessionId: '01936f6e-0000-7000-8000-00000000000a' } },
+    email_change: { to: 'active' },
+    email_change_notice: { to: 'active' },
+    email_changed: { to: 'active' },
+    email_reverted: { to: 'active' },
+    export_made: { to: 'active' },
   }
 
 const jobId = '01936f6e-0000-7000-8000-00000000000a'
@@ -219,6 +224,25 @@ const jobId = '01936f6e-0000-7000-8000-00000000000a'
 async function insertJob(service: Service, template: EmailTemplate, params: Record<string, string | null> = {}) {
   const now = service.clock.now()
   await insertEmails([{ id: jobId, template, recipient: email, params, dueAt: now }])
+}
+
+/** The change of address that the job is about. */
+async function insertChange({ clock }: Service, template: EmailTemplate): Promise<void> {
+  await write('update users set password_id = id')
+  const { id } = await rowOf('users')
+  await write('update emails set user_id = ? where id = ?', String(id), jobId)
+  const [here, there] = [email, 'other@example.com']
+  const until = new Date(clock.now().getTime() + 3 * day)
+  await insertEmailChanges([
+    {
+      userId: String(id),
+      linkId: jobId,
+      ...(template === 'email_change' ? { newEmail: here, oldEmail: there } : { newEmail: there, oldEmail: here }),
+      expiresAt: until,
+      revertUntil: until,
+    },
+  ])
+  if (template === 'email_change') await write('update users set email = ?', there)
 }
 
 /** Times and attempts differ after a second delivery. Nothing else may. */
@@ -256,6 +280,7 @@ describe('one failing call in the delivery', () => {
     if (to === 'pending') await people.register(email)
     const registrationId = to === 'pending' ? String((await rowOf('registrations'))['id']) : null
     await insertJob(service, template, { ...params, registrationId })
+    if (template.startsWith('email_change')) await insertChange(service, template)
     const before = await takeImage()
 
     const trial = startPair(service)
@@ -360,6 +385,14 @@ describe('one failing call in a job', () => {
     await people.register('late@example.com')
     await people.signUp(email)
     await people.admin()
+    await insertEmailChanges([
+      {
+        userId: String((await rowOf('users', 'email = ?', email))['id']),
+        newEmail: 'x@example.com',
+        oldEmail: email,
+        revertUntil: service.clock.now(),
+      },
+    ])
     await anonymous.login({ email, password: 'wrong' }).refused(401, 'invalid_credentials')
     await anonymous.requestPasswordReset({ email })
     await service.deliver()

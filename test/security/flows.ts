@@ -93,6 +93,16 @@ async function giveSessions(service: Service, owner: string, count: number): Pro
   )
 }
 
+const newEmail = 'ada.new@example.com'
+
+async function askForAddress({ service, people }: World) {
+  const ada = await people.signUp(email)
+  await ada.changeEmail(newEmail)
+  await service.deliver()
+  const inbox = inboxOf(service)
+  return { ada, confirm: inbox.linkToken(newEmail), revert: inbox.linkToken(email) }
+}
+
 const challenge = { turnstile_token: 'a token' }
 const breachList = { PWNED_PASSWORDS_URL: breachListUrl }
 
@@ -457,6 +467,56 @@ export const flows: Flow[] = [
     prepare: async ({ people }) => ['deleteMe', { token: (await people.admin()).accessToken, body: { password } }],
     answer: 'last_admin',
     again: 'last_admin',
+  },
+  {
+    name: 'a request for another address',
+    prepare: async ({ people }) => [
+      'changeEmail',
+      { token: (await people.signUp(email)).accessToken, body: { email: newEmail } },
+    ],
+    answer: 202,
+    again: 202,
+  },
+  {
+    name: 'a request for an address that is taken',
+    async prepare({ people }) {
+      await people.signUp(newEmail)
+      return ['changeEmail', { token: (await people.signUp(email)).accessToken, body: { email: newEmail } }]
+    },
+    answer: 202,
+    again: 202,
+  },
+  {
+    name: 'a change of address',
+    async prepare(world) {
+      const { ada, confirm } = await askForAddress(world)
+      await world.people.register(newEmail)
+      return ['confirmEmail', { token: ada.accessToken, body: { token: confirm } }]
+    },
+    answer: 200,
+    again: 'invalid_link',
+  },
+  {
+    name: 'the end of a request for another address',
+    prepare: async (world) => ['revertEmail', { body: { token: (await askForAddress(world)).revert } }],
+    answer: 204,
+    again: 'invalid_link',
+  },
+  {
+    name: 'a change of address that is undone',
+    async prepare(world) {
+      const { ada, confirm, revert } = await askForAddress(world)
+      await ada.confirmEmail(confirm)
+      return ['revertEmail', { body: { token: revert } }]
+    },
+    answer: 204,
+    again: 'invalid_link',
+  },
+  {
+    name: 'an export',
+    prepare: async ({ people }) => ['exportMe', { token: (await people.signUp(email)).accessToken }],
+    answer: 200,
+    again: 'rate_limited',
   },
   {
     name: 'a list of sessions',

@@ -70,6 +70,12 @@ const causes: Record<EmailTemplate, ((scene: Scene) => Promise<unknown>) | null>
     clock.advance(31 * second)
     await session.refresh().refused(401, 'refresh_token_reused')
   },
+  email_change: async ({ ada }) => (await ada.signIn()).changeEmail(email).answer,
+  email_change_notice: async ({ ada }) => (await ada.signIn()).changeEmail('ada.new@example.com').answer,
+  // Once in three days, or once a day.
+  email_changed: null,
+  email_reverted: null,
+  export_made: null,
   // Their causes take minutes each: shown in abuse.test.ts and new-sign-in.test.ts.
   sign_in_attempts: null,
   new_sign_in: null,

@@ -57,7 +57,7 @@ const recorded = {
     6: 'bounced',
     7: 'complained',
   },
-  'one_time_links.purpose': { 1: 'activation', 2: 'reset' },
+  'one_time_links.purpose': { 1: 'activation', 2: 'reset', 3: 'email_change' },
   'users.role': { 0: 'USER', 1: 'MODERATOR', 2: 'ADMIN' },
   'users.status': { 0: 'pending', 1: 'active', 2: 'suspended' },
   'users.suspended_by_role': { 0: 'USER', 1: 'MODERATOR', 2: 'ADMIN' },

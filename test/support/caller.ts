@@ -70,6 +70,9 @@ export class Caller {
   logout(token: string) {
     return this.call('logout', { body: { refresh_token: token } })
   }
+  revertEmail(token: string) {
+    return this.call('revertEmail', { body: { token } })
+  }
   requestPasswordReset(body: BodyOf<'requestPasswordReset'>) {
     return this.call('requestPasswordReset', { body })
   }
@@ -96,6 +99,15 @@ export class Caller {
   }
   deleteMe(password: string) {
     return this.call('deleteMe', { body: { password } })
+  }
+  changeEmail(email: string) {
+    return this.call('changeEmail', { body: { email } })
+  }
+  confirmEmail(token: string) {
+    return this.call('confirmEmail', { body: { token } })
+  }
+  exportMe() {
+    return this.call('exportMe')
   }
   changePassword(body: BodyOf<'changePassword'>) {
     return this.call('changePassword', { body })

@@ -10,5 +10,11 @@ export const subjects = {
   accountReinstated: 'Your Postern account is open again',
   accountDeleted: 'Your Postern account was deleted',
   roleChanged: 'Your role at Postern was changed',
+  emailChange: 'Confirm your new address for Postern',
+  emailChangeTaken: 'This address already has a Postern account',
+  emailChangeNotice: 'Somebody wants to change the address of your Postern account',
+  emailChanged: 'Your Postern account has a new address',
+  emailReverted: 'A change of address at Postern was undone',
+  exportMade: 'The data of your Postern account was downloaded',
   sessionReuse: 'We ended a session of your Postern account',
 } as const

@@ -21,6 +21,7 @@ import { roleRules, roles } from '../../src/permissions.ts'
 import { userStatuses } from '../../src/store/schema/users.ts'
 import { activity, activityPage, archivePage, auditEvent, auditEventPage } from './audit-answers.ts'
 import { toComponents } from './components.ts'
+import { type ExportAnswer, exportMembers, exportedUser } from './export-answer.ts'
 import { country, email, id, ip, jwt, nextCursor, time, userAgent } from './fields.ts'
 import { enrolled, factors, passkey, recoveryCodes, totpSetup } from './factor-answers.ts'
 import type { Json } from './json.ts'
@@ -96,6 +97,10 @@ const session = exactly<ReturnType<typeof sessionAnswer>>()(
     current: z.boolean().meta({ description: 'Whether this request belongs to the session.' }),
   }),
 ).meta({ description: 'A device that is signed in.' })
+
+const accountCopy = exactly<ExportAnswer>()(
+  z.strictObject({ ...exportMembers, user: user.extend(exportedUser), sessions: z.array(session) }),
+).meta({ description: 'Everything that is kept about a user. Absent values are `null`.' })
 
 const userPage = exactly<Output<typeof administrationRoutes, '/', '$get'>>()(
   z.strictObject({ users: z.array(administeredUser), next_cursor: nextCursor }),
@@ -186,6 +191,7 @@ const answers = {
   RecoveryCodes: recoveryCodes,
   RoleList: roleList,
   Acceptance: acceptance,
+  Export: accountCopy,
   Health: health,
   Readiness: readiness,
   JsonWebKeySet: keySet,

@@ -6,6 +6,7 @@ import { type EmailTemplate, emailTemplates } from '../../src/services/mail/kind
 import type { AuditType } from '../../src/store/schema/audit.ts'
 import { emailStatuses } from '../../src/store/schema/emails.ts'
 import { activity } from './audit-answers.ts'
+import { factors } from './factor-answers.ts'
 import { email, id, time } from './fields.ts'
 import { exactly } from './wire.ts'
 
@@ -38,21 +39,7 @@ export const exportedUser = {
 /** The members of a copy but `user` and `sessions`. */
 export const exportMembers = {
   exported_at: time,
-  factors: z.strictObject({
-    passkeys: z.array(
-      z.strictObject({
-        id,
-        name: z.string(),
-        created_at: time,
-        last_used_at: time.nullable(),
-        backed_up: z.boolean(),
-        aaguid: z.string(),
-        transports: z.array(z.string()),
-      }),
-    ),
-    totp: z.strictObject({ created_at: time, last_used_at: time.nullable() }).nullable(),
-    recovery_codes: z.int().min(0),
-  }),
+  factors,
   email_change: z
     .strictObject({
       old_email: email,

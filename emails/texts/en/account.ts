@@ -100,6 +100,32 @@ export const accountLetters = {
     ],
   }),
 
+  email_change: ({ productName }: Brand, { link, expiresAt }: LinkDetails): Letter => ({
+    subject: `Confirm your new address for ${productName}`,
+    preheader: `The link works until ${formatTime(expiresAt)}.`,
+    heading: 'Confirm your new address',
+    blocks: [
+      paragraph(`Somebody, hopefully you, wants to use this address for a ${productName} account.`),
+      paragraph(
+        `Open the link where you are signed in to that account. It works once, until ${formatTime(expiresAt)}.`,
+      ),
+      button('Confirm address', link),
+      note('If it was not you, ignore this email: nothing changes.'),
+    ],
+  }),
+
+  email_change_taken: ({ productName }: Brand): Letter => ({
+    subject: `This address already has a ${productName} account`,
+    preheader: 'Somebody wanted to use it for another one. Nothing has changed.',
+    heading: 'This address is in use',
+    blocks: [
+      paragraph(
+        `Somebody, perhaps you, wants to use this address for a ${productName} account. It already belongs to one, so nothing has changed.`,
+      ),
+      note('If it was not you, there is nothing to do. Nobody was told that the address has an account.'),
+    ],
+  }),
+
   role_changed: (brand: Brand, { role }: { role: keyof typeof roleNames }): Letter => ({
     subject: `Your role at ${brand.productName} was changed`,
     preheader: `Your new role is ${roleNames[role]}. Please sign in again.`,

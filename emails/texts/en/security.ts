@@ -2,6 +2,13 @@ import { type Brand, type Letter, button, facts, note, paragraph } from '../../l
 import type { Whereabouts } from '../../whereabouts.ts'
 import { type IncidentDetails, type LinkDetails, formatTime, formatWhereabouts, newPassword } from './words.ts'
 
+interface UndoDetails extends LinkDetails {
+  from: Whereabouts
+}
+
+const undone =
+  'Then everybody is signed out, the password is gone, and so is every passkey or app that was added since the day before.'
+
 /** Passwords, sign-ins and sessions. */
 export const securityLetters = {
   password_reset: (
@@ -93,6 +100,67 @@ export const securityLetters = {
       facts([['Last try', formatTime(at)], ...formatWhereabouts(from)]),
       note(
         'If it was you, set a new password: that also ends the wait. If it was not, do so if you use this password anywhere else.',
+        newPassword(brand),
+      ),
+    ],
+  }),
+
+  email_change_notice: ({ productName }: Brand, { link, expiresAt, from }: UndoDetails): Letter => ({
+    subject: `Somebody wants to change the address of your ${productName} account`,
+    preheader: 'If it was you, there is nothing to do here.',
+    heading: 'Another address for your account?',
+    blocks: [
+      paragraph(
+        `Somebody who is signed in to your ${productName} account wants to give it another email address. If it was you, there is nothing to do here: confirm the new address by the email there.`,
+      ),
+      facts(formatWhereabouts(from)),
+      note(`If it was not you, stop it. ${undone} The link works until ${formatTime(expiresAt)}.`),
+      button('Stop this', link),
+    ],
+  }),
+
+  email_changed: ({ productName }: Brand, { undo, from }: { undo: LinkDetails | null; from: Whereabouts }): Letter => ({
+    subject: `Your ${productName} account has a new address`,
+    preheader: undo ? 'If it was you, there is nothing to do.' : 'From now on it is this one.',
+    heading: 'The address was changed',
+    blocks: [
+      paragraph(
+        undo
+          ? `Your ${productName} account has another email address now. You sign in with that one, and emails go there.`
+          : `This is the address of your ${productName} account now. You sign in with it, and emails come here.`,
+      ),
+      facts(formatWhereabouts(from)),
+      ...(undo
+        ? [
+            note(`If it was not you, undo it. ${undone} The link works until ${formatTime(undo.expiresAt)}.`),
+            button('Undo this', undo.link),
+          ]
+        : []),
+    ],
+  }),
+
+  email_reverted: ({ productName }: Brand, { at, from }: IncidentDetails): Letter => ({
+    subject: `A change of address at ${productName} was undone`,
+    preheader: 'Everybody was signed out, and the password is gone.',
+    heading: 'The change was undone',
+    blocks: [
+      paragraph(
+        `Somebody with access to the old mailbox of a ${productName} account undid the change of its address. The account has that address again.`,
+      ),
+      paragraph('Everybody was signed out, and the password is gone. A link for a new one is in that mailbox.'),
+      facts([['When', formatTime(at)], ...formatWhereabouts(from)]),
+    ],
+  }),
+
+  export_made: (brand: Brand, { at, from }: IncidentDetails): Letter => ({
+    subject: `The data of your ${brand.productName} account was downloaded`,
+    preheader: 'If it was you, there is nothing to do.',
+    heading: 'Your data was downloaded',
+    blocks: [
+      paragraph(`Somebody who is signed in downloaded everything that ${brand.productName} knows about your account.`),
+      facts([['When', formatTime(at)], ...formatWhereabouts(from)]),
+      note(
+        'If it was you, there is nothing to do. If it was not, set a new password now: that signs everybody out.',
         newPassword(brand),
       ),
     ],

@@ -4,8 +4,9 @@ import { mailCode } from '../../crypto/mail-code.ts'
 import type { Email, EmailParams } from '../../store/schema/emails.ts'
 import type { Claimed, Composed, Dropped, Unreadable } from './claim.ts'
 import { findFacts } from './facts.ts'
-import { type Facts, type IssuedLink, type Plan, findKind } from './kinds.ts'
+import { findKind } from './kinds.ts'
 import { type LinkRequest, issueLinks } from './links.ts'
+import type { Facts, IssuedLink, Plan } from './plan.ts'
 
 interface Parsed extends Claimed {
   stage: 'parsed'
@@ -47,8 +48,11 @@ export async function composeEmails(
 
 function parse(claim: Claimed): Parsed | Dropped {
   const { row } = claim
-  const { suppressedUserId: userId } = row
-  if (userId !== null) return { ...claim, stage: 'dropped', userId, lastError: 'recipient_suppressed' }
+  if (row.suppressedUserId !== null) {
+    // A request for another address stays with who made it, whoever has that address.
+    const userId = row.userId ?? row.suppressedUserId
+    return { ...claim, stage: 'dropped', userId, lastError: 'recipient_suppressed' }
+  }
   return { ...claim, stage: 'parsed', email: { ...row, params: JSON.parse(row.params) as EmailParams } }
 }
 

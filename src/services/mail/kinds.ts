@@ -5,45 +5,10 @@
 import type { Message } from '../../../emails/render.ts'
 import { mailCodeMs } from '../../config/policy.ts'
 import { timeOf } from '../../crypto/random.ts'
-import type { Expression } from '../../store/db.ts'
-import type { Email, EmailParams } from '../../store/schema/emails.ts'
-import type { LinkPurpose } from '../../store/schema/links.ts'
-import type { Registration } from '../../store/schema/registrations.ts'
-import type { User } from '../../store/schema/users.ts'
+import type { Email } from '../../store/schema/emails.ts'
 import { hasStatus, userExists } from '../../store/user-conditions.ts'
-
-/** What the database knows about the recipient of an email. */
-export interface Facts {
-  user: User | undefined
-  registration: Registration | undefined
-}
-
-/** The one-time link that an email needs. */
-export interface LinkNeed {
-  purpose: LinkPurpose
-  userId: string
-  registrationId: string | null
-  /** Must hold when the link is stored. */
-  guard: Expression
-}
-
-export interface IssuedLink {
-  url: string
-  expiresAt: Date
-}
-
-/** The code that an email carries, see `mailCode`. */
-export interface CodeNeed {
-  userId: string
-  sessionId: string
-  at: Date
-}
-
-/** What an email has to say: a message, or one that is written around a link or a code. */
-export type Plan =
-  | { userId: string | null; link?: undefined; code?: undefined; message: Message }
-  | { userId: string; link?: undefined; code: CodeNeed; write: (code: string) => Message }
-  | { userId: string; link: LinkNeed; code?: undefined; message: (link: IssuedLink) => Message }
+import { planChangeNotice, planChanged, planEmailChange } from './email-change-plans.ts'
+import { type Facts, type IssuedLink, type Plan, readWhereabouts, say } from './plan.ts'
 
 interface Kind {
   /**
@@ -55,7 +20,7 @@ interface Kind {
    * What delivery has to look up, and which registration with it. The request that stored the row looked nothing up: it
    * must do the same whether or not the address has an account.
    */
-  asks?: 'user' | 'own_registration' | 'newest_registration'
+  asks?: 'user' | 'own_registration' | 'newest_registration' | 'email_change'
   /** The act that caused the email is in the audit trail already, so making its link is no event of its own. */
   isOnRecord?: true
   /** The text, or the event for its link, says where the request came from. */
@@ -153,6 +118,18 @@ const table = {
       }
     },
   },
+  // Delivery chooses between a link and "it has an account": the request looked nothing up.
+  email_change: { budget: 'email_change', asks: 'email_change', isOnRecord: true, plan: planEmailChange },
+  email_change_notice: {
+    budget: 'email_change_notice',
+    asks: 'email_change',
+    needsOrigin: true,
+    plan: planChangeNotice,
+  },
+  // Only the old address can undo it.
+  email_changed: { budget: 'email_changed', asks: 'email_change', needsOrigin: true, plan: planChanged },
+  email_reverted: reportIncident('email_reverted'),
+  export_made: reportIncident('export_made'),
 } satisfies Record<string, Kind>
 
 export type EmailTemplate = keyof typeof table
@@ -193,20 +170,13 @@ function reportFactor(template: Extract<Message, { kind: string }>['template']):
   }
 }
 
-function say(message: Message, userId: string | null = null): Plan {
-  return { userId, message }
-}
-
-function readWhereabouts({ ip = null, country = null, userAgent = null }: EmailParams) {
-  return { ip, country, userAgent }
-}
-
 /**
  * The address has an account already, and its owner is told so. Not by an email that carried an activation link before:
  * that one has arrived, and its link was used.
  */
-function planRefusal({ linkedAt }: Email, { user }: Facts): Plan | undefined {
-  return user && !linkedAt ? say({ template: 'account_exists' }, user.id) : undefined
+function planRefusal({ linkedAt }: Email, { user, reservedFor }: Facts): Plan | undefined {
+  const ownerId = user?.id ?? reservedFor
+  return ownerId && !linkedAt ? say({ template: 'account_exists' }, ownerId) : undefined
 }
 
 function planActivation({ user, registration }: Facts): Plan | undefined {

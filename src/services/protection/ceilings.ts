@@ -21,6 +21,8 @@ import { assertRoomForStrangers } from './room.ts'
 //   writes of a user      user (16 bytes)
 //   password changes      user, 1
 //   user agents           user, 2
+//   changes of address    user, 3
+//   exports               user, 4
 //   refusals              user if there is one, network or 1, type, reason
 // No two of them are equal: where lengths are the same, the last byte differs, or the first is 0 as in no network.
 
@@ -88,10 +90,24 @@ export function refusalPlace(ctx: Ctx, event: AuditEvent): Place {
   return { ...period(ctx, hourMs), subject, max: 1, act }
 }
 
+/** For a request for another address. */
+export function emailChangePlace(ctx: Ctx, userId: string, act: string): Place {
+  return ownPlace(ctx, userId, 3, ceilings.emailChangesPerUserAndDay, act)
+}
+
+/** For an export of the account. */
+export function exportPlace(ctx: Ctx, userId: string, act: string): Place {
+  return ownPlace(ctx, userId, 4, ceilings.exportsPerUserAndDay, act)
+}
+
 /** For a user agent that the user is the first to sign in with. */
 export function userAgentPlace(ctx: Ctx, userId: string, act: string): Place {
-  const subject = Uint8Array.of(...bytesOfUuid(userId), 2)
-  return { ...period(ctx, dayMs), subject, max: ceilings.userAgentsPerUserAndDay, act }
+  return ownPlace(ctx, userId, 2, ceilings.userAgentsPerUserAndDay, act)
+}
+
+/** A ceiling that no setting raises. */
+function ownPlace(ctx: Ctx, userId: string, kind: number, max: number, act: string): Place {
+  return { ...period(ctx, dayMs), subject: Uint8Array.of(...bytesOfUuid(userId), kind), max, act }
 }
 
 function period(ctx: Ctx, ms: number): Pick<Place, 'period'> {

@@ -80,4 +80,13 @@ export const accountOperations: Operations = {
     answers: { 204: { description: 'The password is set. Sign in with it.' } },
     problems: ['invalid_link', 'weak_password', 'rate_limited'],
   },
+  'POST /auth/email/revert': {
+    operationId: 'revertEmail',
+    tag: 'Accounts',
+    summary: 'Undo a change of address',
+    description:
+      'Needs the token of the link in an email to the old address, within 72 hours, before or after the change. The account has the old address again. The password, all sessions, links and trusted devices are gone, and so are the second factors that were added in the 24 hours before the request or later; older ones stay. Both addresses are told, and the old one gets a link to set a password.',
+    answers: { 204: { description: 'It is undone.' } },
+    problems: ['invalid_link'],
+  },
 }

@@ -26,6 +26,33 @@ export const meOperations: Operations = {
     answers: { 204: { description: 'The account is deleted.' } },
     problems: ['wrong_password', 'last_admin', 'rate_limited'],
   },
+  'POST /users/me/email': {
+    operationId: 'changeEmail',
+    tag: 'Me',
+    summary: 'Ask for another address',
+    description:
+      'Emails a link to the new address, which works for an hour, and a notice to the old one, with a link that stops it. The answer, the work and the notice are the same whether the new address is free, taken or your own; only its mailbox is told. Nothing changes before the link is confirmed. A later request takes the place of an earlier one. A new password, other second factors and a suspension void it. Needs a recent proof of who you are.',
+    answers: { 202: { description: 'Accepted. The emails tell how to continue.', schema: 'Acceptance' } },
+    problems: ['insufficient_user_authentication', 'email_recently_changed', 'rate_limited'],
+  },
+  'POST /users/me/email/confirm': {
+    operationId: 'confirmEmail',
+    tag: 'Me',
+    summary: 'Confirm the new address',
+    description:
+      'Needs the token of the link in the email to the new address, in a session of the user who asked. Sessions go on; devices count as unknown, links to set a password end, and both addresses are told. For 72 hours the old address counts as taken, and its owner can undo the change.',
+    answers: { 200: { description: 'The user, with the new address.', schema: 'User' } },
+    problems: ['invalid_link'],
+  },
+  'GET /users/me/export': {
+    operationId: 'exportMe',
+    tag: 'Me',
+    summary: 'Download everything about your account',
+    description:
+      'Returns what Postern keeps about the user as one JSON file: the profile, second factors, sessions, links, counts of wrong tries, emails and activity. It has no secret and nothing about anybody else. It is written while it is read; an answer that breaks off is not valid JSON. Once a day, with a notice by email. Needs a recent proof of who you are.',
+    answers: { 200: { description: 'The copy, as a file.', schema: 'Export' } },
+    problems: ['insufficient_user_authentication', 'rate_limited'],
+  },
   'GET /users/me/activity': {
     operationId: 'listMyActivity',
     tag: 'Me',

@@ -102,6 +102,11 @@ export const de: Words = {
     second_factor_attempts: 'Falsche Codes',
     factors_reset: 'Zweite Faktoren zurückgesetzt',
     factor_code: 'Code für den ersten zweiten Faktor',
+    email_change: 'Link für eine neue Adresse',
+    email_change_notice: 'Hinweis auf eine andere Adresse',
+    email_changed: 'Adresse geändert',
+    email_reverted: 'Änderung der Adresse rückgängig gemacht',
+    export_made: 'Daten heruntergeladen',
   },
   acts: {
     activate: {

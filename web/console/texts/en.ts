@@ -99,6 +99,11 @@ export const en = {
     second_factor_attempts: 'Wrong codes',
     factors_reset: 'Second factors reset',
     factor_code: 'Code for the first second factor',
+    email_change: 'Link to confirm a new address',
+    email_change_notice: 'Notice about another address',
+    email_changed: 'Address changed',
+    email_reverted: 'Change of address undone',
+    export_made: 'Data downloaded',
   },
   acts: {
     activate: {
