@@ -49,9 +49,12 @@ async function newKey(name: SetName, kid = 'new', curve: 'Ed25519' | 'P-256' = '
 
 /** The same deployment after `npm run keys` has changed one of its sets, with the same data, clock and mailbox. */
 function deploy(service: Service, name: SetName, change: (keys: KeySet) => KeySet): Service {
-  const { SIGNING_KEYS, TOKEN_KEYS, PASSWORD_PEPPER } = service.env
+  const { SIGNING_KEYS, TOKEN_KEYS, PASSWORD_PEPPER, DATA_KEYS } = service.env
   const changed = writeSet(change(readSet(service.env[name])))
-  return startService({ beside: service, env: { SIGNING_KEYS, TOKEN_KEYS, PASSWORD_PEPPER, [name]: changed } })
+  return startService({
+    beside: service,
+    env: { SIGNING_KEYS, TOKEN_KEYS, PASSWORD_PEPPER, DATA_KEYS, [name]: changed },
+  })
 }
 
 /** The stages of a rotation in two steps, as in docs/keys.md, from one key `test-…` to one key `new`. */
@@ -385,7 +388,7 @@ describe('a bad set of keys', () => {
     problem: RegExp
   }
   const bad: Bad[] = [
-    ...(['TOKEN_KEYS', 'PASSWORD_PEPPER'] as const).flatMap((name): Bad[] => [
+    ...(['TOKEN_KEYS', 'PASSWORD_PEPPER', 'DATA_KEYS'] as const).flatMap((name): Bad[] => [
       { name, text: set(key(31)), problem: /key "a" is shorter than 32 bytes/ },
       { name, text: set(key(32), key(16, 'b')), problem: /key "b" is shorter than 32 bytes/ },
       { name, text: set(key(32), key(32)), problem: /holds the "kid" "a" twice/ },

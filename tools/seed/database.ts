@@ -1,6 +1,10 @@
 import { DatabaseSync, type StatementSync, type SQLInputValue } from 'node:sqlite'
 import { getTableColumns, getTableName } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import { emailChanges } from '../../src/store/schema/email-changes.ts'
+import { passkeys } from '../../src/store/schema/passkeys.ts'
+import { recoveryCodes } from '../../src/store/schema/recovery-codes.ts'
+import { totps } from '../../src/store/schema/totps.ts'
 import { localDatabase } from '../dev/database.ts'
 import { Stop } from '../command.ts'
 import { seededEnding } from './random.ts'
@@ -54,9 +58,13 @@ function lock(database: DatabaseSync): void {
 
 const sqliteBusy = 5
 
-/** Also deletes sessions and links that were added to seeded accounts since: they cannot exist without their user. */
+/** What people add to an account that was seeded. It cannot exist without its user. */
+const addedLater = [passkeys, totps, recoveryCodes, emailChanges]
+
+/** Also deletes what was added to seeded accounts since. */
 function deleteSeeded(database: DatabaseSync): void {
   const isSeeded = (column: string) => `substr(${column}, -4) = x'${seededEnding}'`
+  for (const table of addedLater) database.exec(`DELETE FROM ${getTableName(table)} WHERE ${isSeeded('user_id')}`)
   for (const table of tables.toReversed()) {
     const owner = 'userId' in table && 'expiresAt' in table ? `OR ${isSeeded('user_id')}` : ''
     database.exec(`DELETE FROM ${getTableName(table)} WHERE ${isSeeded('id')} ${owner}`)
