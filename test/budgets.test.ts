@@ -208,6 +208,7 @@ describe('a request', () => {
     { act: (admin, ada) => admin.reinstate(ada), cost: { queueSends: 1 } },
     { act: (admin, ada) => admin.activateUser(ada) },
     { act: (admin, ada) => admin.startPasswordReset(ada), cost: { queueSends: 1 } },
+    { act: (admin, ada) => admin.resetFactors(ada) },
     { act: (admin, ada) => admin.endSessionsOf(ada) },
     { act: (admin, ada) => admin.deleteUser(ada), cost: { queueSends: 1 } },
   ]

@@ -926,6 +926,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/{id}/factors": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove the second factors of a user
+         * @description For somebody who lost them: removes every passkey, the authenticator app and the recovery codes, and ends every session. The password alone then signs in. The user is told at once by email, with the reason. A user without factors does not change. An ADMIN with a second factor has to have stepped up within ten minutes.
+         *
+         *     Needs the permission `users:reset-factors`.
+         */
+        delete: operations["resetFactors"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/{id}/sessions": {
         parameters: {
             query?: never;
@@ -1324,6 +1352,8 @@ export interface components {
             /** @description False after a permanent bounce or a complaint. No more email is sent to the address then. */
             email_deliverable: boolean;
             suspended_by_role: ("USER" | "MODERATOR" | "ADMIN") | null;
+            /** @description The kinds of second factor that it has. */
+            factors: ("passkey" | "totp")[];
         };
         /** @description Both tokens of a session, and the user who is signed in (RFC 6749 §5.1). */
         TokenAnswer: {
@@ -2345,6 +2375,22 @@ export interface components {
                 };
             };
         };
+        /** @description `own_account`: Administrators cannot do this to their own account. */
+        OwnAccount: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "own_account";
+                };
+            };
+        };
         /** @description `rate_limited`: Wait before the next try. */
         RateLimited: {
             headers: {
@@ -2929,7 +2975,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNS04YWMwLTc1NWYtYTYzMS0zZmRjYjFjMjk5YzQiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTEyMSwiZXhwIjoxNzk1MzUyNzIxfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNS1hNzUwLTc1NWYtYTYzMS0zZmRjYjFjMjk5YzQiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTEyOSwiZXhwIjoxNzk1MzUyNzI5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                  *       "new_password": "nine quiet lanterns drift"
                  *     }
                  */
@@ -2979,7 +3025,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLXJldmVydCtqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS0xODgwLTc4MGUtYTIxMi03MjQ2ZGJjNTk1OTYiLCJzdWIiOiIwMWEyMDMyMS0zMGQwLTc1N2EtYWJlNi00OTYyMGI5MTIyZDIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTA5MiwiZXhwIjoxNzk1NjA4MjkyfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLXJldmVydCtqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS0zNTEwLTc4MGUtYTIxMi03MjQ2ZGJjNTk1OTYiLCJzdWIiOiIwMWEyMDMyMS0zMGQwLTc1N2EtYWJlNi00OTYyMGI5MTIyZDIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTA5OSwiZXhwIjoxNzk1NjA4Mjk5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -3314,7 +3360,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNS1hNzUwLTcwMWMtYTQyNC1lNDhkYjc4YjJiMmMiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MTI5LCJleHAiOjE3OTc5NDExMjl9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNS1jM2UwLTcwMWMtYTQyNC1lNDhkYjc4YjJiMmMiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MTM2LCJleHAiOjE3OTc5NDExMzZ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -3648,7 +3694,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLWNoYW5nZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS0xODgwLTc4MGUtYTIxMi03MjQ2ZGJjNTk1OTYiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTA5MiwiZXhwIjoxNzk1MzUyNjkyfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLWNoYW5nZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS0zNTEwLTc4MGUtYTIxMi03MjQ2ZGJjNTk1OTYiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTA5OSwiZXhwIjoxNzk1MzUyNjk5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -3677,9 +3723,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:04:59.792Z",
+                     *       "updated_at": "2026-11-22T12:05:07.104Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:04:45.168Z"
+                     *       "last_login_at": "2026-11-22T12:04:52.480Z"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -3721,7 +3767,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "exported_at": "2026-11-22T12:05:07.104Z",
+                     *       "exported_at": "2026-11-22T12:05:14.416Z",
                      *       "user": {
                      *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *         "email": "ada.lovelace@example.com",
@@ -3733,11 +3779,11 @@ export interface operations {
                      *         "bio": "Notes on engines.",
                      *         "locale": "en-GB",
                      *         "created_at": "2026-11-22T12:00:36.560Z",
-                     *         "updated_at": "2026-11-22T12:04:59.792Z",
+                     *         "updated_at": "2026-11-22T12:05:07.104Z",
                      *         "activated_at": "2026-11-22T12:00:51.184Z",
-                     *         "last_login_at": "2026-11-22T12:04:45.168Z",
+                     *         "last_login_at": "2026-11-22T12:04:52.480Z",
                      *         "email_deliverable": true,
-                     *         "email_changed_at": "2026-11-22T12:04:59.792Z",
+                     *         "email_changed_at": "2026-11-22T12:05:07.104Z",
                      *         "password_set_at": "2026-11-22T12:02:55.488Z"
                      *       },
                      *       "factors": {
@@ -3747,10 +3793,10 @@ export interface operations {
                      *       },
                      *       "sessions": [
                      *         {
-                     *           "id": "01a20324-fbf0-72cb-a005-16f7e18e26ff",
-                     *           "created_at": "2026-11-22T12:04:45.168Z",
-                     *           "last_used_at": "2026-11-22T12:04:45.168Z",
-                     *           "expires_at": "2026-12-22T12:04:45.168Z",
+                     *           "id": "01a20325-1880-72cb-a005-16f7e18e26ff",
+                     *           "created_at": "2026-11-22T12:04:52.480Z",
+                     *           "last_used_at": "2026-11-22T12:04:52.480Z",
+                     *           "expires_at": "2026-12-22T12:04:52.480Z",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
@@ -3760,84 +3806,84 @@ export interface operations {
                      *       "email_change": {
                      *         "old_email": "ada@example.com",
                      *         "new_email": "ada.lovelace@example.com",
-                     *         "requested_at": "2026-11-22T12:04:52.480Z",
-                     *         "changed_at": "2026-11-22T12:04:59.792Z",
-                     *         "revertible_until": "2026-11-25T12:04:59.792Z"
+                     *         "requested_at": "2026-11-22T12:04:59.792Z",
+                     *         "changed_at": "2026-11-22T12:05:07.104Z",
+                     *         "revertible_until": "2026-11-25T12:05:07.104Z"
                      *       },
                      *       "links": [],
                      *       "wrong_tries": [],
                      *       "emails": [
                      *         {
-                     *           "id": "01a20325-51a0-7d88-adf8-bba8e756b868",
+                     *           "id": "01a20325-6e30-7d88-adf8-bba8e756b868",
                      *           "template": "export_made",
-                     *           "created_at": "2026-11-22T12:05:07.104Z",
+                     *           "created_at": "2026-11-22T12:05:14.416Z",
                      *           "recipient": "ada.lovelace@example.com",
                      *           "status": "queued",
                      *           "finished_at": null
                      *         },
                      *         {
-                     *           "id": "01a20325-3510-7845-abeb-6059ed1f49d1",
+                     *           "id": "01a20325-51a0-7845-abeb-6059ed1f49d1",
                      *           "template": "email_changed",
-                     *           "created_at": "2026-11-22T12:04:59.792Z",
+                     *           "created_at": "2026-11-22T12:05:07.104Z",
                      *           "recipient": "ada.lovelace@example.com",
                      *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:04:59.792Z"
+                     *           "finished_at": "2026-11-22T12:05:07.104Z"
                      *         },
                      *         {
-                     *           "id": "01a20325-3510-7302-a9de-050af2e7db3a",
+                     *           "id": "01a20325-51a0-7302-a9de-050af2e7db3a",
                      *           "template": "email_changed",
-                     *           "created_at": "2026-11-22T12:04:59.792Z",
+                     *           "created_at": "2026-11-22T12:05:07.104Z",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:04:59.792Z"
+                     *           "finished_at": "2026-11-22T12:05:07.104Z"
                      *         },
                      *         {
-                     *           "id": "01a20325-1880-7dbf-a7d1-a9bbf8b06ca3",
+                     *           "id": "01a20325-3510-7dbf-a7d1-a9bbf8b06ca3",
                      *           "template": "email_change_notice",
-                     *           "created_at": "2026-11-22T12:04:52.480Z",
+                     *           "created_at": "2026-11-22T12:04:59.792Z",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:04:52.480Z"
+                     *           "finished_at": "2026-11-22T12:04:59.792Z"
                      *         },
                      *         {
-                     *           "id": "01a20325-1880-780e-a212-7246dbc59596",
+                     *           "id": "01a20325-3510-780e-a212-7246dbc59596",
                      *           "template": "email_change",
-                     *           "created_at": "2026-11-22T12:04:52.480Z",
+                     *           "created_at": "2026-11-22T12:04:59.792Z",
                      *           "recipient": "ada.lovelace@example.com",
                      *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:04:52.480Z"
+                     *           "finished_at": "2026-11-22T12:04:59.792Z"
                      *         },
                      *         {
-                     *           "id": "01a20324-a640-7d51-a41f-cd95d5fd042d",
+                     *           "id": "01a20324-c2d0-7d51-a41f-cd95d5fd042d",
                      *           "template": "account_reinstated",
-                     *           "created_at": "2026-11-22T12:04:23.232Z",
+                     *           "created_at": "2026-11-22T12:04:30.544Z",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:04:23.232Z"
+                     *           "finished_at": "2026-11-22T12:04:30.544Z"
                      *         },
                      *         {
-                     *           "id": "01a20324-6d20-787c-a5c4-4e6cfe78fe0c",
+                     *           "id": "01a20324-89b0-787c-a5c4-4e6cfe78fe0c",
                      *           "template": "account_suspended",
+                     *           "created_at": "2026-11-22T12:04:15.920Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:04:15.920Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20324-6d20-7339-a3b7-f31e04418f75",
+                     *           "template": "role_changed",
                      *           "created_at": "2026-11-22T12:04:08.608Z",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
                      *           "finished_at": "2026-11-22T12:04:08.608Z"
                      *         },
                      *         {
-                     *           "id": "01a20324-5090-7339-a3b7-f31e04418f75",
-                     *           "template": "role_changed",
-                     *           "created_at": "2026-11-22T12:04:01.296Z",
-                     *           "recipient": "ada@example.com",
-                     *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:04:01.296Z"
-                     *         },
-                     *         {
-                     *           "id": "01a20324-1770-7df6-a1aa-97cf0a0a20de",
+                     *           "id": "01a20324-3400-7df6-a1aa-97cf0a0a20de",
                      *           "template": "password_reset",
-                     *           "created_at": "2026-11-22T12:03:46.672Z",
+                     *           "created_at": "2026-11-22T12:03:53.984Z",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:03:46.672Z"
+                     *           "finished_at": "2026-11-22T12:03:53.984Z"
                      *         },
                      *         {
                      *           "id": "01a20323-4f80-78b3-af9d-3c800fd2b247",
@@ -3906,8 +3952,8 @@ export interface operations {
                      *       ],
                      *       "activity": [
                      *         {
-                     *           "id": "01a20325-51a0-73de-a142-bd57384eac26",
-                     *           "at": "2026-11-22T12:05:07.104Z",
+                     *           "id": "01a20325-6e30-73de-a142-bd57384eac26",
+                     *           "at": "2026-11-22T12:05:14.416Z",
                      *           "type": "user.exported",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -3917,8 +3963,8 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20325-3510-7e9b-af35-62083e173d90",
-                     *           "at": "2026-11-22T12:04:59.792Z",
+                     *           "id": "01a20325-51a0-7e9b-af35-62083e173d90",
+                     *           "at": "2026-11-22T12:05:07.104Z",
                      *           "type": "user.email_changed",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -3928,8 +3974,8 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20325-1880-7958-ad28-06b943dfcef8",
-                     *           "at": "2026-11-22T12:04:52.480Z",
+                     *           "id": "01a20325-3510-7958-ad28-06b943dfcef8",
+                     *           "at": "2026-11-22T12:04:59.792Z",
                      *           "type": "user.email_change_requested",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -3939,8 +3985,8 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20324-fbf0-7415-ab1b-ab6a49a86060",
-                     *           "at": "2026-11-22T12:04:45.168Z",
+                     *           "id": "01a20325-1880-7415-ab1b-ab6a49a86060",
+                     *           "at": "2026-11-22T12:04:52.480Z",
                      *           "type": "user.signed_in",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -3948,12 +3994,12 @@ export interface operations {
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
                      *           "request_id": "checkout-7f3a",
                      *           "detail": {
-                     *             "session_id": "01a20324-fbf0-72cb-a005-16f7e18e26ff"
+                     *             "session_id": "01a20325-1880-72cb-a005-16f7e18e26ff"
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-fbf0-7ed2-a90e-501b4f70f1ca",
-                     *           "at": "2026-11-22T12:04:45.168Z",
+                     *           "id": "01a20325-1880-7ed2-a90e-501b4f70f1ca",
+                     *           "at": "2026-11-22T12:04:52.480Z",
                      *           "type": "email.suppression_lifted",
                      *           "actor": "administrator",
                      *           "ip": null,
@@ -3963,8 +4009,8 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20324-c2d0-798f-a701-f4cc55398334",
-                     *           "at": "2026-11-22T12:04:30.544Z",
+                     *           "id": "01a20324-df60-798f-a701-f4cc55398334",
+                     *           "at": "2026-11-22T12:04:37.856Z",
                      *           "type": "email.undeliverable",
                      *           "actor": null,
                      *           "ip": null,
@@ -3972,14 +4018,14 @@ export interface operations {
                      *           "user_agent": null,
                      *           "request_id": "checkout-7f3a",
                      *           "detail": {
-                     *             "email_id": "01a20324-a640-7d51-a41f-cd95d5fd042d",
+                     *             "email_id": "01a20324-c2d0-7d51-a41f-cd95d5fd042d",
                      *             "template": "account_reinstated",
                      *             "reason": "bounced"
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-a640-744c-a4f4-997d5b02149c",
-                     *           "at": "2026-11-22T12:04:23.232Z",
+                     *           "id": "01a20324-c2d0-744c-a4f4-997d5b02149c",
+                     *           "at": "2026-11-22T12:04:30.544Z",
                      *           "type": "user.reinstated",
                      *           "actor": "administrator",
                      *           "ip": null,
@@ -3989,8 +4035,8 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20324-6d20-7d1a-aa46-df82c4a34ff2",
-                     *           "at": "2026-11-22T12:04:08.608Z",
+                     *           "id": "01a20324-89b0-7d1a-aa46-df82c4a34ff2",
+                     *           "at": "2026-11-22T12:04:15.920Z",
                      *           "type": "user.suspended",
                      *           "actor": "administrator",
                      *           "ip": null,
@@ -4002,8 +4048,8 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-5090-7f09-a2e7-3e2e60caa604",
-                     *           "at": "2026-11-22T12:04:01.296Z",
+                     *           "id": "01a20324-6d20-7f09-a2e7-3e2e60caa604",
+                     *           "at": "2026-11-22T12:04:08.608Z",
                      *           "type": "user.role_changed",
                      *           "actor": "administrator",
                      *           "ip": null,
@@ -4015,8 +4061,8 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-3400-79c6-a0da-e2df6693376e",
-                     *           "at": "2026-11-22T12:03:53.984Z",
+                     *           "id": "01a20324-5090-79c6-a0da-e2df6693376e",
+                     *           "at": "2026-11-22T12:04:01.296Z",
                      *           "type": "session.ended",
                      *           "actor": "administrator",
                      *           "ip": null,
@@ -4028,8 +4074,8 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-1770-7483-aecd-87906c5bc8d8",
-                     *           "at": "2026-11-22T12:03:46.672Z",
+                     *           "id": "01a20324-3400-7483-aecd-87906c5bc8d8",
+                     *           "at": "2026-11-22T12:03:53.984Z",
                      *           "type": "user.password_reset_requested",
                      *           "actor": "administrator",
                      *           "ip": null,
@@ -4751,7 +4797,8 @@ export interface operations {
                      *           "activated_at": "2026-11-22T12:00:51.184Z",
                      *           "last_login_at": "2026-11-22T12:01:13.120Z",
                      *           "email_deliverable": true,
-                     *           "suspended_by_role": null
+                     *           "suspended_by_role": null,
+                     *           "factors": []
                      *         }
                      *       ],
                      *       "next_cursor": null
@@ -4809,7 +4856,8 @@ export interface operations {
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
-                     *       "suspended_by_role": null
+                     *       "suspended_by_role": null,
+                     *       "factors": []
                      *     }
                      */
                     "application/json": components["schemas"]["AdministeredUser"];
@@ -4915,7 +4963,8 @@ export interface operations {
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
-                     *       "suspended_by_role": null
+                     *       "suspended_by_role": null,
+                     *       "factors": []
                      *     }
                      */
                     "application/json": components["schemas"]["AdministeredUser"];
@@ -4961,7 +5010,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a20325-fd00-7ad9-a217-893ebd53bc94",
+                     *       "id": "01a20326-1990-7ad9-a217-893ebd53bc94",
                      *       "email": "grace@example.com",
                      *       "role": "USER",
                      *       "status": "active",
@@ -4970,12 +5019,13 @@ export interface operations {
                      *       "avatar_url": null,
                      *       "bio": null,
                      *       "locale": null,
-                     *       "created_at": "2026-11-22T12:05:50.976Z",
-                     *       "updated_at": "2026-11-22T12:05:58.288Z",
-                     *       "activated_at": "2026-11-22T12:05:58.288Z",
+                     *       "created_at": "2026-11-22T12:05:58.288Z",
+                     *       "updated_at": "2026-11-22T12:06:05.600Z",
+                     *       "activated_at": "2026-11-22T12:06:05.600Z",
                      *       "last_login_at": null,
                      *       "email_deliverable": true,
-                     *       "suspended_by_role": null
+                     *       "suspended_by_role": null,
+                     *       "factors": []
                      *     }
                      */
                     "application/json": components["schemas"]["AdministeredUser"];
@@ -5041,11 +5091,12 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:04:01.296Z",
+                     *       "updated_at": "2026-11-22T12:04:08.608Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
-                     *       "suspended_by_role": null
+                     *       "suspended_by_role": null,
+                     *       "factors": []
                      *     }
                      */
                     "application/json": components["schemas"]["AdministeredUser"];
@@ -5113,11 +5164,12 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:04:08.608Z",
+                     *       "updated_at": "2026-11-22T12:04:15.920Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
-                     *       "suspended_by_role": "ADMIN"
+                     *       "suspended_by_role": "ADMIN",
+                     *       "factors": []
                      *     }
                      */
                     "application/json": components["schemas"]["AdministeredUser"];
@@ -5174,11 +5226,12 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:04:23.232Z",
+                     *       "updated_at": "2026-11-22T12:04:30.544Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:01:13.120Z",
                      *       "email_deliverable": true,
-                     *       "suspended_by_role": null
+                     *       "suspended_by_role": null,
+                     *       "factors": []
                      *     }
                      */
                     "application/json": components["schemas"]["AdministeredUser"];
@@ -5233,6 +5286,57 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["EmailSuppressed"];
             413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    resetFactors: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The id of the user. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Lost the phone, called from the number on file."
+                 *     }
+                 */
+                "application/json": {
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The user has no second factor. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["MalformedJson"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["FactorEnrolmentRequiredOrInsufficientPermission"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["OwnAccount"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -5364,8 +5468,8 @@ export interface operations {
                      * @example {
                      *       "events": [
                      *         {
-                     *           "id": "01a20324-6d20-7d1a-aa46-df82c4a34ff2",
-                     *           "at": "2026-11-22T12:04:08.608Z",
+                     *           "id": "01a20324-89b0-7d1a-aa46-df82c4a34ff2",
+                     *           "at": "2026-11-22T12:04:15.920Z",
                      *           "type": "user.suspended",
                      *           "actor_id": "01a20320-a200-77d7-a839-8433ca6be15b",
                      *           "user_id": "01a20321-30d0-757a-abe6-49620b9122d2",
@@ -5434,7 +5538,7 @@ export interface operations {
                      *           "name": "audit/2026/11/22/12-00000001.ndjson.gz",
                      *           "digest": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
                      *           "seal": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF1ZGl0LXNlYWwrand0Iiwia2lkIjoidGVzdC1zaWduaW5nIn0.eyJudW1iZXIiOjEsImhvdXIiOjQ5ODcwOCwiZmlyc3QiOjEsInNoYTI1NiI6IjQ3REVRcGo4SEJTYS1fVEltVy01SkNldVFlUmttNU5NcEpXWkczaFN1RlUiLCJwcmV2aW91cyI6bnVsbH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
-                     *           "lines": "{\"id\":\"01a20325-fd00-7596-a00a-2defc31c4dfe\",\"at\":\"2026-11-22T12:05:50.976Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20325-fd00-7ad9-a217-893ebd53bc94\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-1990-7053-adfd-d2a0c8e4df68\",\"at\":\"2026-11-22T12:05:58.288Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-77d7-a839-8433ca6be15b\",\"user_id\":\"01a20325-fd00-7ad9-a217-893ebd53bc94\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-3620-7b10-abf0-7751cead70d0\",\"at\":\"2026-11-22T12:06:05.600Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-77d7-a839-8433ca6be15b\",\"user_id\":\"01a20325-fd00-7ad9-a217-893ebd53bc94\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
+                     *           "lines": "{\"id\":\"01a20326-1990-7596-a00a-2defc31c4dfe\",\"at\":\"2026-11-22T12:05:58.288Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20326-1990-7ad9-a217-893ebd53bc94\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-3620-7053-adfd-d2a0c8e4df68\",\"at\":\"2026-11-22T12:06:05.600Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-77d7-a839-8433ca6be15b\",\"user_id\":\"01a20326-1990-7ad9-a217-893ebd53bc94\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-52b0-7b10-abf0-7751cead70d0\",\"at\":\"2026-11-22T12:06:12.912Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-77d7-a839-8433ca6be15b\",\"user_id\":\"01a20326-1990-7ad9-a217-893ebd53bc94\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
                      *         }
                      *       ],
                      *       "next_cursor": null
@@ -5556,7 +5660,7 @@ export interface operations {
                      * @example {
                      *       "emails": [
                      *         {
-                     *           "id": "01a20324-a640-7d51-a41f-cd95d5fd042d",
+                     *           "id": "01a20324-c2d0-7d51-a41f-cd95d5fd042d",
                      *           "template": "account_reinstated",
                      *           "user_id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *           "recipient": "ada@example.com",
@@ -5565,13 +5669,13 @@ export interface operations {
                      *           "provider_id": "3fcd1ce4-3fbc-4294-a62c-28e4d03472c4",
                      *           "fate": "bounced",
                      *           "last_error": null,
-                     *           "created_at": "2026-11-22T12:04:23.232Z",
+                     *           "created_at": "2026-11-22T12:04:30.544Z",
                      *           "due_at": null,
-                     *           "finished_at": "2026-11-22T12:04:23.232Z",
+                     *           "finished_at": "2026-11-22T12:04:30.544Z",
                      *           "delivered_at": null
                      *         }
                      *       ],
-                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyNC1hNjQwLTdkNTEtYTQxZi1jZDk1ZDVmZDA0MmQ"
+                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyNC1jMmQwLTdkNTEtYTQxZi1jZDk1ZDVmZDA0MmQ"
                      *     }
                      */
                     "application/json": components["schemas"]["OutboxPage"];

@@ -15,6 +15,7 @@ import {
   startPasswordReset,
 } from '../services/administration/accounts.ts'
 import { liftEmailSuppression } from '../services/administration/email-suppression.ts'
+import { resetFactors } from '../services/administration/factors.ts'
 import { getSessions, getUser, listUsers } from '../services/administration/users.ts'
 import { userStatuses } from '../store/schema/users.ts'
 import { accepted, administeredUserAnswer, sessionAnswer } from './answers.ts'
@@ -112,6 +113,17 @@ export const administrationRoutes = new Hono<HttpEnv>()
     valid('query', noParameters),
     async (c) => {
       await endSessionsOfUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
+      return c.body(null, 204)
+    },
+  )
+  .delete(
+    '/:id/factors',
+    permit('users:reset-factors'),
+    valid('param', idParam),
+    readJson,
+    valid('json', z.object({ reason })),
+    async (c) => {
+      await resetFactors(c.get('ctx'), c.get('actor'), c.req.valid('param').id, c.req.valid('json').reason)
       return c.body(null, 204)
     },
   )

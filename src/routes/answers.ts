@@ -1,6 +1,7 @@
 /** Users, sessions, tokens and events on the wire. Written by hand, so that a new column cannot leak. */
 import { timeOf } from '../crypto/random.ts'
 import { ipOfBytes } from '../ip-address.ts'
+import type { getUser } from '../services/administration/users.ts'
 import type { Activity } from '../services/audit/activity.ts'
 import type { EmailPage } from '../services/mail/outbox.ts'
 import type { SignInOutcome } from '../services/sessions/begin.ts'
@@ -28,11 +29,12 @@ export function userAnswer(user: User) {
 }
 
 /** The same for users who administer others. */
-export function administeredUserAnswer(user: User) {
+export function administeredUserAnswer(user: Awaited<ReturnType<typeof getUser>>) {
   return {
     ...userAnswer(user),
     email_deliverable: user.emailProblem === null,
     suspended_by_role: user.suspendedByRole,
+    factors: user.factors,
   }
 }
 

@@ -1,5 +1,6 @@
 import { type SQL, and, asc, desc, eq, gt, gte, isNotNull, lt, sql } from 'drizzle-orm'
 import { unionAll } from 'drizzle-orm/sqlite-core'
+import { administeredColumns } from './administered-users.ts'
 import { type Db, insertWhere } from './db.ts'
 import { timeOf } from '../crypto/random.ts'
 import { type Role, roles } from '../permissions.ts'
@@ -12,12 +13,7 @@ export function insertPendingUser(db: Db, user: Pick<User, 'id' | 'email'>, guar
   return insertWhere(db, users, row, guard).onConflictDoNothing({ target: users.email })
 }
 
-export async function findUser(db: Db, id: string): Promise<User | undefined> {
-  const [user] = await selectUser(db, id)
-  return user
-}
-
-/** The query of `findUser`, for a batch. */
+/** A user, for a batch. */
 export function selectUser(db: Db, id: string) {
   return db.select().from(users).where(eq(users.id, id))
 }
@@ -95,7 +91,8 @@ export function listUsers(db: Db, filter: UserFilter, limit: number) {
           after === undefined ? undefined : gt(users.email, after),
         ]),
   )
-  const branch = (condition: SQL | undefined) => db.select().from(users).where(and(condition, position))
+  const branch = (condition: SQL | undefined) =>
+    db.select(administeredColumns).from(users).where(and(condition, position))
   const [first, second, third] = ranges(filter)
   if (!first) return branch(undefined).orderBy(order).limit(limit)
   if (!second || !third) return branch(first).orderBy(order).limit(limit)

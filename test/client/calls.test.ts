@@ -56,6 +56,7 @@ const methods: Record<string, ((client: Client) => unknown) | string> = {
   suspendUser: ({ admin }) => admin.suspend,
   reinstateUser: ({ admin }) => admin.reinstate,
   startPasswordReset: ({ admin }) => admin.startPasswordReset,
+  resetFactors: "the client's turn",
   listSessionsOfUser: ({ admin }) => admin.sessions,
   endSessionsOfUser: ({ admin }) => admin.endSessions,
   deleteUser: ({ admin }) => admin.deleteUser,

@@ -86,6 +86,8 @@ export async function tellStory(service: Service, variables: Variables, perform:
   await step('getUser', 200, 'GET', '/users/$USER_ID', asAdmin)
   await step('moderateProfile', 200, 'PATCH', '/users/$USER_ID/profile', { ...asAdmin, body: { avatar_url: null } })
   await step('listSessionsOfUser', 200, 'GET', '/users/$USER_ID/sessions', asAdmin)
+  const lost = { reason: 'Lost the phone, called from the number on file.' }
+  await step('resetFactors', 204, 'DELETE', '/users/$USER_ID/factors', { ...asAdmin, body: lost })
   await step('startPasswordReset', 202, 'POST', '/users/$USER_ID/password-reset', asAdmin)
   await step('endSessionsOfUser', 204, 'DELETE', '/users/$USER_ID/sessions', asAdmin)
   await step('assignRole', 200, 'PUT', '/users/$USER_ID/role', { ...asAdmin, body: { role: 'MODERATOR' } })

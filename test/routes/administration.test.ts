@@ -22,6 +22,7 @@ type Act = Extract<
   | 'suspendUser'
   | 'reinstateUser'
   | 'startPasswordReset'
+  | 'resetFactors'
   | 'listSessionsOfUser'
   | 'endSessionsOfUser'
   | 'liftEmailSuppression'
@@ -29,6 +30,7 @@ type Act = Extract<
 
 /** What has to be true of the user for an act to do something. */
 const states: Partial<Record<Act, string>> = {
+  resetFactors: 'update users set factors_id = password_id where id = ?',
   reinstateUser: "update users set status = 'suspended', suspended_by_role = 'MODERATOR' where id = ?",
   liftEmailSuppression: "update users set email_problem = 'bounced' where id = ?",
 }
@@ -43,6 +45,7 @@ const terms: Record<Act, { by: readonly ('MODERATOR' | 'ADMIN')[]; body?: object
   suspendUser: { by: ['MODERATOR', 'ADMIN'], body: { reason: 'spam' } },
   reinstateUser: { by: ['MODERATOR', 'ADMIN'] },
   startPasswordReset: { by: ['ADMIN'] },
+  resetFactors: { by: ['ADMIN'], body: { reason: 'Lost phone' } },
   listSessionsOfUser: { by: ['ADMIN'] },
   endSessionsOfUser: { by: ['ADMIN'] },
   liftEmailSuppression: { by: ['ADMIN'] },

@@ -67,6 +67,7 @@ const matrix = `
   assignRole              401        401      403   403    403        200    401        401    401
   suspendUser             401        401      403   403    200        200    401        401    401
   reinstateUser           401        401      403   403    200        200    401        401    401
+  resetFactors            401        401      403   403    403        204    401        401    401
   listSessionsOfUser      401        401      403   403    403        200    401        401    401
   endSessionsOfUser       401        401      403   403    403        204    401        401    401
   startPasswordReset      401        401      403   403    403        202    401        401    401
@@ -180,6 +181,7 @@ function requestOf(world: World, operation: (typeof operations)[number], role: R
     moderateProfile: { bio: 'x' },
     assignRole: { role: 'MODERATOR' },
     suspendUser: { reason: 'spam' },
+    resetFactors: { reason: 'Lost phone' },
   }
   const id = operation.operationId === 'endMySession' ? target.sessionId : target.id
   const body = bodies[operation.operationId]

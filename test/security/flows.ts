@@ -707,6 +707,17 @@ export const flows: Flow[] = [
     again: 204,
   },
   {
+    name: 'a reset of somebody’s second factors',
+    async prepare({ people }) {
+      const { accessToken: token } = await people.admin()
+      const ada = await people.signUp(email)
+      await enrolApp(ada)
+      return ['resetFactors', { id: ada.id, token, body: { reason: 'Lost phone' } }]
+    },
+    answer: 204,
+    again: 204,
+  },
+  {
     name: 'a deletion by an ADMIN',
     async prepare({ people }) {
       const { token, id } = await adminAndUser(people)

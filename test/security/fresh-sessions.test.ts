@@ -44,6 +44,11 @@ const calls: Freshness[] = [
     withoutFactor: 'as before',
   },
   {
+    name: 'a reset of the factors of somebody',
+    run: (actor, target) => actor.resetFactors(target).answer,
+    withoutFactor: 'as before',
+  },
+  {
     name: 'a change of the own password',
     run: (actor) => actor.changePassword(changes).answer,
     withoutFactor: 'as before',

@@ -114,7 +114,9 @@ it('reads each kind of list along an index, without sorting', async () => {
     const { results } = await env.DB.prepare(`explain query plan ${sql}`)
       .bind(...params)
       .all<{ detail: string }>()
-    return results.map(({ detail }) => detail)
+    // What each user of the page has besides is found by its own key.
+    const ofFactors = /^CORRELATED SCALAR SUBQUERY|^SEARCH (passkeys USING COVERING INDEX|totps USING PRIMARY KEY)/
+    return results.map(({ detail }) => detail).filter((detail) => !ofFactors.test(detail))
   }
   expect(await plan({})).toEqual(['SCAN users'])
   expect(await plan({ after: '000003e8-0000-7000-8000-0000000003e8' })).toEqual([

@@ -96,7 +96,7 @@ export function userObject(fields: Record<string, unknown> & { email: string }) 
 
 /** The same, as those see it who administer it. */
 export function administeredUser(fields: Parameters<typeof userObject>[0]) {
-  return userObject({ email_deliverable: true, suspended_by_role: null, ...fields })
+  return userObject({ email_deliverable: true, suspended_by_role: null, factors: [], ...fields })
 }
 
 const jwt = expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/)

@@ -172,6 +172,9 @@ export class Caller {
   startPasswordReset(target: Target) {
     return this.call('startPasswordReset', { id: idOf(target) })
   }
+  resetFactors(target: Target, reason = 'Lost phone') {
+    return this.call('resetFactors', { id: idOf(target), body: { reason } })
+  }
   sessionsOf(target: Target) {
     return this.call('listSessionsOfUser', { id: idOf(target) })
   }

@@ -46,6 +46,7 @@ const bodies = {
   moderateProfile: profile,
   assignRole: { role: 'USER' },
   suspendUser: { reason: 'spam' },
+  resetFactors: { reason: 'Lost phone' },
 } satisfies { [Id in OperationWithBody]: BodyOf<Id> }
 
 const bodyOf = new Map<string, Record<string, unknown>>(Object.entries(bodies))

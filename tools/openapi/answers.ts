@@ -56,6 +56,7 @@ const administeredUser = exactly<ReturnType<typeof administeredUserAnswer>>()(
     }),
     // The role of who suspended the account, at that time: whoever ends the suspension needs at least its reach.
     suspended_by_role: role.nullable(),
+    factors: z.array(z.enum(['passkey', 'totp'])).meta({ description: 'The kinds of second factor that it has.' }),
   }),
 ).meta({ description: 'A user, as shown to administrators.' })
 

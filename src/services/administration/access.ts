@@ -2,12 +2,12 @@
 import type { Ctx } from '../../context.ts'
 import { AppError } from '../../errors.ts'
 import { type Role, mayReinstate, roleRules } from '../../permissions.ts'
+import type { AdministeredUser } from '../../store/administered-users.ts'
 import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf } from '../../store/db.ts'
 import { voidEmailChange } from '../../store/email-changes.ts'
 import { insertEmail } from '../../store/emails.ts'
-import type { User } from '../../store/schema/users.ts'
 import { isFreshIfFactored } from '../../store/session-strength.ts'
 import { deleteSessionsOf, hasLiveSession } from '../../store/sessions.ts'
 import {
@@ -20,7 +20,7 @@ import {
   wasActivated,
 } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
-import { decideAct, decideFreeAct, findUnchangedTarget } from './act.ts'
+import { decideAct, decideFreeAct, findChangedTarget, findUnchangedTarget } from './act.ts'
 import { auditEvent } from '../audit/trail.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
@@ -34,7 +34,7 @@ import { assertFreshIfFactored } from '../sessions/strength.ts'
  * @throws {AppError} `insufficient_user_authentication` when the actor has a factor and has not shown it in ten minutes;
  *   `not_found`, `insufficient_permission`, `own_account`, `last_admin`, `not_activated`
  */
-export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: Role): Promise<User> {
+export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: Role): Promise<AdministeredUser> {
   assertFreshIfFactored(actor, ctx.now())
   if (id === actor.user.id && role !== actor.user.role) throw new AppError('own_account')
   const event = auditEvent(ctx, 'user.role_changed', { actorId: actor.user.id, userId: id, detail: { role } })
@@ -47,7 +47,7 @@ export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: R
     ended: deleteSessionsOf(ctx.db, id, ifDone),
     email: insertEmail(ctx.db, email, allOf(ifDone, wasActivated(id))),
   })
-  const [updated] = rows.updated
+  const updated = findChangedTarget(rows)
   if (!updated) {
     const target = findUnchangedTarget(ctx, actor, rows)
     if (target.role === role) return target
@@ -63,7 +63,7 @@ export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: R
  *
  * @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin`, `user_suspended`
  */
-export async function suspendUser(ctx: Ctx, actor: Principal, id: string, reason: string): Promise<User> {
+export async function suspendUser(ctx: Ctx, actor: Principal, id: string, reason: string): Promise<AdministeredUser> {
   if (id === actor.user.id) throw new AppError('own_account')
   const event = auditEvent(ctx, 'user.suspended', { actorId: actor.user.id, userId: id, detail: { reason } })
   const email = newEmail(ctx, 'account_suspended', emailOf(id), id, { reason })
@@ -76,7 +76,7 @@ export async function suspendUser(ctx: Ctx, actor: Principal, id: string, reason
     emailChange: voidEmailChange(ctx.db, id, event.at, ifDone),
     email: insertEmail(ctx.db, email, allOf(ifDone, wasActivated(id))),
   })
-  const [updated] = rows.updated
+  const updated = findChangedTarget(rows)
   if (!updated) {
     const target = findUnchangedTarget(ctx, actor, rows)
     throw new AppError(target.status === 'suspended' ? 'user_suspended' : 'last_admin')
@@ -91,7 +91,7 @@ export async function suspendUser(ctx: Ctx, actor: Principal, id: string, reason
  *
  * @throws {AppError} `not_found`, `insufficient_permission`, `not_suspended`
  */
-export async function reinstateUser(ctx: Ctx, actor: Principal, id: string): Promise<User> {
+export async function reinstateUser(ctx: Ctx, actor: Principal, id: string): Promise<AdministeredUser> {
   const event = auditEvent(ctx, 'user.reinstated', { actorId: actor.user.id, userId: id })
   const email = newEmail(ctx, 'account_reinstated', emailOf(id), id)
   const ifDone = happened(event.id)
@@ -101,7 +101,7 @@ export async function reinstateUser(ctx: Ctx, actor: Principal, id: string): Pro
     updated: updateUser(ctx.db, id, reinstated, ifDone),
     email: insertEmail(ctx.db, email, allOf(ifDone, wasActivated(id))),
   })
-  const [updated] = rows.updated
+  const updated = findChangedTarget(rows)
   if (!updated) {
     const { status, suspendedByRole } = findUnchangedTarget(ctx, actor, rows)
     const isOutOfReach = status === 'suspended' && !mayReinstate(actor, suspendedByRole)

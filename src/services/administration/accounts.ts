@@ -2,13 +2,13 @@
 import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { AppError } from '../../errors.ts'
+import type { AdministeredUser } from '../../store/administered-users.ts'
 import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf } from '../../store/db.ts'
 import { insertEmail, mailBudgetLeft } from '../../store/emails.ts'
 import { deleteLinksOf } from '../../store/links.ts'
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
-import type { User } from '../../store/schema/users.ts'
 import { isFreshIfFactored } from '../../store/session-strength.ts'
 import {
   differsFrom,
@@ -19,7 +19,7 @@ import {
   userExists,
 } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
-import { decideAct, decideFreeAct, findUnchangedTarget } from './act.ts'
+import { decideAct, decideFreeAct, findChangedTarget, findUnchangedTarget } from './act.ts'
 import { auditEvent } from '../audit/trail.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { eraseUser } from '../accounts/deletion.ts'
@@ -33,7 +33,12 @@ import { assertFreshIfFactored } from '../sessions/strength.ts'
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
-export async function moderateProfile(ctx: Ctx, actor: Principal, id: string, changes: ProfileChanges): Promise<User> {
+export async function moderateProfile(
+  ctx: Ctx,
+  actor: Principal,
+  id: string,
+  changes: ProfileChanges,
+): Promise<AdministeredUser> {
   const given = omitAbsent(changes)
   const detail = { fields: listFieldNames(given) }
   const event = auditEvent(ctx, 'user.profile_updated', { actorId: actor.user.id, userId: id, detail })
@@ -41,7 +46,7 @@ export async function moderateProfile(ctx: Ctx, actor: Principal, id: string, ch
   const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, when), {
     updated: updateUser(ctx.db, id, { ...given, updatedAt: event.at }, happened(event.id)),
   })
-  return rows.updated[0] ?? findUnchangedTarget(ctx, actor, rows)
+  return findChangedTarget(rows) ?? findUnchangedTarget(ctx, actor, rows)
 }
 
 /**
@@ -51,7 +56,7 @@ export async function moderateProfile(ctx: Ctx, actor: Principal, id: string, ch
  *
  * @throws {AppError} `not_found`, `insufficient_permission`, `user_suspended`
  */
-export async function activateUser(ctx: Ctx, actor: Principal, id: string): Promise<User> {
+export async function activateUser(ctx: Ctx, actor: Principal, id: string): Promise<AdministeredUser> {
   const event = auditEvent(ctx, 'user.activated', { actorId: actor.user.id, userId: id })
   const invitation = newEmail(ctx, 'set_password', emailOf(id), id)
   const ifDone = happened(event.id)
@@ -63,7 +68,7 @@ export async function activateUser(ctx: Ctx, actor: Principal, id: string): Prom
     links: deleteLinksOf(ctx.db, id, ifDone),
     registrations: deleteRegistrationsOf(ctx.db, emailOf(id), ifDone),
   })
-  const [updated] = rows.updated
+  const updated = findChangedTarget(rows)
   if (!updated) {
     const target = findUnchangedTarget(ctx, actor, rows)
     if (target.status === 'suspended') throw new AppError('user_suspended')

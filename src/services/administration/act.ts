@@ -7,6 +7,7 @@ import type { Ctx } from '../../context.ts'
 import { AppError, invalidToken } from '../../errors.ts'
 import { mayActOn, roleRules } from '../../permissions.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
+import { type AdministeredUser, selectAdministeredUser } from '../../store/administered-users.ts'
 import { hasPlace, selectSpent, takePlace } from '../../store/ceilings.ts'
 import { type Expression, allOf } from '../../store/db.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
@@ -14,7 +15,6 @@ import type { User } from '../../store/schema/users.ts'
 import { isSignedInAs, selectSignedInUser } from '../../store/sessions.ts'
 import { selectStale } from '../../store/session-strength.ts'
 import { hasRoleAmong } from '../../store/user-conditions.ts'
-import { selectUser } from '../../store/users.ts'
 import { aboveCeiling, userPlace } from '../protection/ceilings.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { explainStale } from '../sessions/strength.ts'
@@ -73,7 +73,7 @@ function readBoth(ctx: Ctx, { user, session }: Principal, id: string, event: Aud
   return {
     acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
     stale: isFresh && selectStale(ctx.db, session.id, user.id, event.at, isFresh),
-    before: selectUser(ctx.db, id),
+    before: selectAdministeredUser(ctx.db, id),
   } as const
 }
 
@@ -89,10 +89,10 @@ export function findUnchangedTarget(
   rows: {
     acting: readonly User[]
     stale: readonly Pick<User, 'factorsId'>[]
-    before: readonly User[]
+    before: readonly AdministeredUser[]
     spent?: readonly unknown[]
   },
-): User {
+): AdministeredUser {
   const [acting] = rows.acting
   const [target] = rows.before
   if (acting?.role !== actor.user.role) throw invalidToken('ended_meanwhile')
@@ -101,4 +101,13 @@ export function findUnchangedTarget(
   if (!mayActOn(actor, target.role)) throw new AppError('insufficient_permission', { reason: 'target_out_of_reach' })
   if (rows.spent && rows.spent.length > 0) throw aboveCeiling(ctx, 'user_ceiling')
   return target
+}
+
+/** The target after an act that changed it: no act changes which factors it has and goes on showing it. */
+export function findChangedTarget(rows: {
+  before: readonly AdministeredUser[]
+  updated: readonly User[]
+}): AdministeredUser | undefined {
+  const [[target], [updated]] = [rows.before, rows.updated]
+  return target && updated && { ...updated, factors: target.factors }
 }

@@ -1,21 +1,21 @@
 import type { Ctx } from '../../context.ts'
 import { AppError } from '../../errors.ts'
+import { type AdministeredUser, selectAdministeredUser } from '../../store/administered-users.ts'
 import { batch } from '../../store/batch.ts'
 import { type Page, pageOf } from '../../store/page.ts'
 import type { ListedSession } from '../../store/schema/sessions.ts'
-import type { User } from '../../store/schema/users.ts'
 import { listSessionsOf } from '../../store/sessions.ts'
-import { type UserFilter, findUser, listUsers as listUserRows, selectUser } from '../../store/users.ts'
+import { type UserFilter, listUsers as listUserRows, selectUser } from '../../store/users.ts'
 
 /** A page of users: newest first, or by address when filtered by a prefix of it. */
-export async function listUsers(ctx: Ctx, filter: UserFilter, limit: number): Promise<Page<User>> {
+export async function listUsers(ctx: Ctx, filter: UserFilter, limit: number): Promise<Page<AdministeredUser>> {
   const rows = await listUserRows(ctx.db, filter, limit + 1)
   return pageOf(rows, limit, ({ id, email }) => (filter.emailPrefix === undefined ? id : email))
 }
 
 /** @throws {AppError} `not_found` */
-export async function getUser(ctx: Ctx, id: string): Promise<User> {
-  const user = await findUser(ctx.db, id)
+export async function getUser(ctx: Ctx, id: string): Promise<AdministeredUser> {
+  const [user] = await selectAdministeredUser(ctx.db, id)
   if (!user) throw new AppError('not_found')
   return user
 }

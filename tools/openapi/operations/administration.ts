@@ -107,6 +107,16 @@ export const administrationOperations: Operations = {
     },
     problems: ['email_suppressed'],
   },
+  'DELETE /users/{id}/factors': {
+    operationId: 'resetFactors',
+    tag: 'Administration',
+    summary: 'Remove the second factors of a user',
+    description:
+      'For somebody who lost them: removes every passkey, the authenticator app and the recovery codes, and ends every session. The password alone then signs in. The user is told at once by email, with the reason. A user without factors does not change. An ADMIN with a second factor has to have stepped up within ten minutes.',
+    parameters: userId,
+    answers: { 204: { description: 'The user has no second factor.' } },
+    problems: ['own_account', 'insufficient_user_authentication'],
+  },
   'GET /users/{id}/sessions': {
     operationId: 'listSessionsOfUser',
     tag: 'Administration',
