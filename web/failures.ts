@@ -14,7 +14,8 @@ export function explain(error: unknown): string {
   // By status, because a proxy may send these without one of our codes.
   if (status === 429) return failure.tooOften(waitingTime(error.retryAfterSeconds))
   if (status === 503) return failure.unavailable
-  if (status >= 400 && status < 500 && code !== 'unexpected_answer') {
+  const isOfBrowser = code === 'passkey_cancelled' || code === 'passkey_unavailable' || code === 'passkey_exists'
+  if (isOfBrowser || (status >= 400 && status < 500 && code !== 'unexpected_answer')) {
     return textFor(refusals.problem, code) ?? refusals.unknownProblem
   }
   return [failure.unexpected, error.requestId && failure.reference(error.requestId)].filter(Boolean).join(' ')

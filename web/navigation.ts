@@ -6,6 +6,8 @@ import { findDestination } from '../src/return-to.ts'
 import { returnOrigins } from './settings.ts'
 
 export const home = '/account'
+/** Where an account gets the second factor that it must have. */
+export const enrolment = `${home}?view=security`
 
 /** The address to go to for `asked`: a path of ours, or a URL that may be returned to. */
 export function hrefTo(asked: string): string {
@@ -24,7 +26,7 @@ export function leaveFor(asked: string): Promise<never> {
 
 /** Leads an account that must have a second factor, and has none, to where it gets one. That page says why. */
 export function leadToEnrolment(): void {
-  if (location.pathname !== home) void leaveFor(`${home}?view=security`)
+  if (location.pathname !== home) void leaveFor(enrolment)
 }
 
 export function loadAgain(): void {

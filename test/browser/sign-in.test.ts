@@ -111,7 +111,7 @@ describe('signing up and in', { timeout: 300_000 }, () => {
     await visit(async (visitor) => {
       await visitor.goto('/sign-in')
       const { keyboard } = visitor.page
-      assert.equal(await visitor.field('Email address').getAttribute('autocomplete'), 'username')
+      assert.equal(await visitor.field('Email address').getAttribute('autocomplete'), 'username webauthn')
       assert.equal(await visitor.field('Password').getAttribute('autocomplete'), 'current-password')
       assert.equal(await focused(visitor.page), 'input Email address')
       await keyboard.type(ada.email)

@@ -15,9 +15,11 @@ interface AskForMailProps {
   ask: (email: string, proof: Proof) => Promise<unknown>
   /** Whether the service guards it with a challenge. */
   isGuarded?: boolean
+  /** The address that was typed on the page before. */
+  typed?: string
 }
 
-export function AskForMail({ title, why, isOutcome, ask, isGuarded = false }: AskForMailProps) {
+export function AskForMail({ title, why, isOutcome, ask, isGuarded = false, typed = '' }: AskForMailProps) {
   const [isSent, setIsSent] = useState(false)
   const { mail, fields } = texts
   const challenge = useChallenge('password_reset', isGuarded)
@@ -33,7 +35,7 @@ export function AskForMail({ title, why, isOutcome, ask, isGuarded = false }: As
       {isOutcome ? <Outcome title={title}>{null}</Outcome> : <h1>{title}</h1>}
       <p>{why}</p>
       <form {...form.props}>
-        <EmailField error={form.errorOf('email')} autoComplete="email" />
+        <EmailField error={form.errorOf('email')} autoComplete="email" defaultValue={typed} />
         {challenge.widget}
         <Submit form={form} busy={mail.busy}>
           {mail.submit}

@@ -82,6 +82,12 @@ export function useForm<Name extends string>(
   }
 }
 
+/** For a form that replaces another: browsers give `autofocus` to the first one of a page only. */
+export function focusField({ props }: FormState, name: string): void {
+  const field = props.ref.current?.elements.namedItem(name)
+  if (field instanceof HTMLInputElement) field.focus()
+}
+
 function refusalsFrom(error: unknown, names: readonly string[]): Refusals {
   const complaints = names.flatMap((name) => {
     const complaint = complaintAbout(error, name)

@@ -1,6 +1,7 @@
 import { productName } from '../settings.ts'
 import type { Texts } from './en.ts'
 import { events } from './events/de.ts'
+import { entrance } from './entrance/de.ts'
 import { refusals } from './refusals/de.ts'
 
 export const de: Texts = {
@@ -77,6 +78,11 @@ export const de: Texts = {
     resend: 'Neuen Link anfordern',
     suspended: 'Ihr Konto ist gesperrt. Den Grund finden Sie in der E-Mail, die wir Ihnen geschickt haben.',
     ended: 'Sie wurden abgemeldet. Bitte melden Sie sich wieder an.',
+    tooLate: 'Das hat zu lange gedauert. Bitte melden Sie sich noch einmal an.',
+    or: 'oder',
+    usePasskey: 'Mit einem Passkey anmelden',
+    passkeyRefused:
+      'Dieser Passkey wird hier nicht angenommen. Versuchen Sie es noch einmal oder melden Sie sich mit Ihrem Passwort an.',
     elsewhereTitle: 'Sie sind hier angemeldet',
     elsewhere: (host: string) =>
       `${host} kann das nicht sehen und muss Sie selbst anmelden. Wenn Sie zurückgehen, landen Sie vielleicht wieder hier.`,
@@ -136,6 +142,7 @@ export const de: Texts = {
     submit: 'Bestätigen',
     busy: 'Wird geprüft …',
   },
+  ...entrance,
   account: {
     title: 'Ihr Konto',
     console: 'Verwaltung',

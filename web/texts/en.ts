@@ -1,6 +1,7 @@
 /** Every text of the pages, apart from the console's. The compiler checks that the other languages have the same keys. */
 import { productName } from '../settings.ts'
 import { events } from './events/en.ts'
+import { entrance } from './entrance/en.ts'
 import { refusals } from './refusals/en.ts'
 
 export const en = {
@@ -76,6 +77,10 @@ export const en = {
     resend: 'Send me a new link',
     suspended: 'Your account is suspended. The email we sent you says why.',
     ended: 'You have been signed out. Please sign in again.',
+    tooLate: 'That took too long. Please sign in again.',
+    or: 'or',
+    usePasskey: 'Sign in with a passkey',
+    passkeyRefused: 'This passkey is not accepted here. Try again, or sign in with your password.',
     elsewhereTitle: 'You are signed in here',
     elsewhere: (host: string) =>
       `${host} cannot see this and has to sign you in itself. If you go back, it may send you here again.`,
@@ -134,6 +139,7 @@ export const en = {
     submit: 'Confirm',
     busy: 'Checking…',
   },
+  ...entrance,
   account: {
     title: 'Your account',
     console: 'Console',

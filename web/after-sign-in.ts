@@ -1,0 +1,64 @@
+/** What comes between a sign-in with a password and the page that it was for. */
+import { type User, passkeySupport } from '../client/src/index.ts'
+import { client } from './client.ts'
+import { hasCode } from './failures.ts'
+
+export type Next =
+  | { kind: 'nothing' }
+  /** The account must have a second factor first. */
+  | { kind: 'enrolment' }
+  /** A passkey is offered, or has been created by the browser itself. */
+  | { kind: 'offer'; created: { recovery_codes?: string[] } | undefined }
+
+const nothing: Next = { kind: 'nothing' }
+
+/** A browser that creates a passkey by itself asks nobody, so it is fast, or will not do it. */
+const upgradeLimitMs = 2_000
+
+/** @param isProven whether a second factor was shown at this sign-in, which adding another one needs */
+export async function findNext(user: User, isProven: boolean): Promise<Next> {
+  const [mustEnrol, offer] = await Promise.all([needsFactor(), findOffer(user, isProven).catch(() => nothing)])
+  return mustEnrol ? { kind: 'enrolment' } : offer
+}
+
+/** Whether the account must have a second factor first. Only the service knows, and refuses other calls until then. */
+export async function needsFactor(): Promise<boolean> {
+  return client.sessions().then(
+    () => false,
+    (error: unknown) => hasCode(error, 'factor_enrolment_required'),
+  )
+}
+
+async function findOffer(user: User, isProven: boolean): Promise<Next> {
+  const { builtIn, upgrade } = await passkeySupport()
+  if (!builtIn || wasOffered(user)) return nothing
+  const { passkeys, totp } = await client.factors()
+  if (passkeys.length > 0 || (totp && !isProven)) return nothing
+  noteOffer(user)
+  if (upgrade) {
+    const signal = AbortSignal.timeout(upgradeLimitMs)
+    const created = await client.registerPasskey({ mediation: 'conditional', signal }).catch(() => undefined)
+    if (created) return { kind: 'offer', created }
+  }
+  return { kind: 'offer', created: undefined }
+}
+
+const storageKey = 'postern:passkey-offered'
+/** The storage of a shared browser must not grow without an end. */
+const maxUsers = 50
+
+/** Also true where nothing can be kept: the offer would come back each time. */
+function wasOffered({ id }: User): boolean {
+  try {
+    const kept = localStorage.getItem(storageKey) ?? ''
+    localStorage.setItem(storageKey, kept)
+    return kept.split(' ').includes(id)
+  } catch {
+    return true
+  }
+}
+
+function noteOffer({ id }: User): void {
+  const others = (localStorage.getItem(storageKey) ?? '').split(' ').filter(Boolean)
+  localStorage.setItem(storageKey, [id, ...others].slice(0, maxUsers).join(' '))
+}

@@ -1,0 +1,29 @@
+import type { entrance as english } from './en.ts'
+
+export const entrance: typeof english = {
+  secondStep: {
+    title: 'Noch ein Schritt',
+    passkey: 'Bestätigen Sie mit Ihrem Passkey, dass Sie es sind.',
+    passkeyRefused:
+      'Dieser Passkey wurde nicht angenommen. Versuchen Sie es noch einmal oder wählen Sie einen anderen Weg.',
+    waiting: 'Warten auf Ihr Gerät …',
+    trust: 'Auf diesem Gerät 30 Tage lang nicht mehr fragen',
+    submit: 'Weiter',
+    busy: 'Wird geprüft …',
+    startOver: 'Zurück zur Anmeldung',
+  },
+  offer: {
+    title: 'Melden Sie sich künftig schneller an',
+    why: 'Mit einem Passkey melden Sie sich mit Fingerabdruck, Gesicht oder der PIN dieses Geräts an. Es gibt kein Passwort, das Sie eingeben müssten oder das jemand stehlen könnte.',
+    create: 'Passkey erstellen',
+    notNow: 'Jetzt nicht',
+    createdTitle: 'Sie haben jetzt einen Passkey',
+    created: 'Ab jetzt können Sie sich damit anmelden. Ihr Passwort gilt weiter, reicht allein aber nicht mehr aus.',
+    createdByBrowser:
+      'Ihr Browser hat ihn erstellt. Ab jetzt können Sie sich damit anmelden. Ihr Passwort gilt weiter, reicht allein aber nicht mehr aus. In Ihrem Konto können Sie den Passkey entfernen.',
+    codes:
+      'Bewahren Sie diese Wiederherstellungscodes für den Fall auf, dass Sie den Passkey verlieren. Jeder gilt einmal. Sie werden nur jetzt angezeigt.',
+    saved: 'Ich habe sie gesichert',
+    goOn: 'Weiter',
+  },
+}

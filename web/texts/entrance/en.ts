@@ -1,0 +1,26 @@
+/** What follows the password: the second factor, and the offer of a passkey. */
+export const entrance = {
+  secondStep: {
+    title: 'One more step',
+    passkey: 'Confirm with your passkey that it is you.',
+    passkeyRefused: 'This passkey was not accepted. Try again, or choose another way.',
+    waiting: 'Waiting for your device…',
+    trust: 'Do not ask again on this device for 30 days',
+    submit: 'Continue',
+    busy: 'Checking…',
+    startOver: 'Back to sign-in',
+  },
+  offer: {
+    title: 'Sign in faster next time',
+    why: 'With a passkey you sign in with your fingerprint, your face or the PIN of this device. There is no password to type, and none to steal.',
+    create: 'Create a passkey',
+    notNow: 'Not now',
+    createdTitle: 'You have a passkey now',
+    created: 'From now on you can sign in with it. Your password works, too, but is no longer enough by itself.',
+    createdByBrowser:
+      'Your browser has created it. From now on you can sign in with it. Your password works, too, but is no longer enough by itself. You can remove the passkey in your account.',
+    codes: 'Keep these recovery codes for when you have lost your passkey. Each works once. They are shown only now.',
+    saved: 'I have saved them',
+    goOn: 'Continue',
+  },
+}
