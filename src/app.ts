@@ -22,6 +22,7 @@ import { passkeySignInRoutes } from './routes/passkeys.ts'
 import { passwordRoutes } from './routes/passwords.ts'
 import { registrationRoutes } from './routes/registration.ts'
 import { roleRoutes } from './routes/roles.ts'
+import { secondFactorRoutes } from './routes/second-factor.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { signInRoutes } from './routes/sign-in.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
@@ -44,6 +45,7 @@ export function createApp(platform: Platform) {
   app.route('/auth', registrationRoutes)
   app.route('/auth', signInRoutes)
   app.route('/auth', passkeySignInRoutes)
+  app.route('/auth', secondFactorRoutes)
   app.route('/auth', passwordRoutes)
   app.route('/auth', sessionRoutes)
   app.route('/auth', emailRevertRoutes)

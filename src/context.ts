@@ -1,5 +1,5 @@
 /** The composition root: turns bindings into what the services need, once for each request or job. */
-import { accessTokenSeconds, deviceTokenSeconds } from './config/policy.ts'
+import { accessTokenSeconds, deviceTokenSeconds, factorTokenSeconds, trustTokenSeconds } from './config/policy.ts'
 import { type Config, type Secrets, type Settings, archiveOf, readSettings } from './config/settings.ts'
 import { type WorkFactor, productionWork } from './crypto/password.ts'
 import type { TokenSettings } from './crypto/tokens.ts'
@@ -84,6 +84,8 @@ function share(env: Env, { config, secrets }: Settings): Shared {
       secretKeys: secrets.tokenKeys,
       accessTokenSeconds,
       deviceTokenSeconds,
+      factorTokenSeconds,
+      trustTokenSeconds,
     },
     revocations: env.REVOCATIONS,
     mailQueue: env.MAIL_QUEUE,

@@ -48,6 +48,8 @@ interface AppErrorOptions {
   permission?: Permission
   /** The strengths of a proof that would have helped, if it were recent (RFC 9470 §3). */
   acceptedAcr?: readonly string[]
+  /** What else the answer says, beside the members that every problem has (RFC 9457 §3.2). */
+  members?: object
   cause?: unknown
 }
 
@@ -60,9 +62,10 @@ export class AppError extends Error {
   readonly retryAfterSeconds: number | undefined
   readonly permission: Permission | undefined
   readonly acceptedAcr: readonly string[] | undefined
+  readonly members: object | undefined
 
   constructor(code: ProblemCode, options: AppErrorOptions = {}) {
-    const { reason, errors, retryAfterSeconds, permission, acceptedAcr, cause } = options
+    const { reason, errors, retryAfterSeconds, permission, acceptedAcr, members, cause } = options
     super(reason ? `${code}: ${reason}` : code, { cause })
     this.code = code
     this.reason = reason
@@ -70,6 +73,7 @@ export class AppError extends Error {
     this.retryAfterSeconds = retryAfterSeconds
     this.permission = permission
     this.acceptedAcr = acceptedAcr
+    this.members = members
   }
 }
 

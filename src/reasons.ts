@@ -34,6 +34,9 @@ export const reasons = [
   'unknown_passkey',
   'wrong_passkey',
   'used_challenge',
+  'second_factor_required',
+  'wrong_second_factor',
+  'factor_attempts',
   'target_out_of_reach',
   'suspended_by_higher_role',
   // Requests

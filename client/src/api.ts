@@ -47,7 +47,7 @@ export interface paths {
         put?: never;
         /**
          * Activate an account and sign in
-         * @description Needs the token of an activation link and the password of that registration. Activation is the first sign-in. A link works once, within 24 hours; a wrong password does not use it up. With `transport: cookie` the refresh token is set as a cookie.
+         * @description Needs the token of an activation link and the password of that registration. Activation is the first sign-in. A link works once, within 24 hours; a wrong password does not use it up, nor does the right one of an account that asks for a second factor: `POST /auth/second-factor` completes the activation. With `transport: cookie` the refresh token is set as a cookie.
          */
         post: operations["activate"];
         delete?: never;
@@ -255,9 +255,35 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description An unknown address and a wrong password get the same answer after the same time. Only the right password reveals that the account is pending or suspended. After five consecutive wrong passwords, each further attempt has to wait: 1 second, then doubling up to 15 minutes. After a hundred, password sign-in is off until a reset by email. Until then the answer is 429. Sign-ins at the same moment wait for each other, at most 2 seconds. Attempts from a device that sends the `device_token` of an earlier sign-in are counted separately. If the operator has turned on Turnstile, an unknown device needs a `turnstile_token` after three wrong passwords: request one when the answer is `turnstile_required` at that field. A user has at most 50 sessions; another sign-in ends the oldest. A sign-in from a new device and a new place is reported to the user by email. With `transport: cookie` the refresh token is set as a cookie.
+         * @description An unknown address and a wrong password get the same answer after the same time. Only the right password reveals that the account is pending or suspended. After five consecutive wrong passwords, each further attempt has to wait: 1 second, then doubling up to 15 minutes. After a hundred, password sign-in is off until a reset by email. Until then the answer is 429. Sign-ins at the same moment wait for each other, at most 2 seconds. Attempts from a device that sends the `device_token` of an earlier sign-in are counted separately. If the operator has turned on Turnstile, an unknown device needs a `turnstile_token` after three wrong passwords: request one when the answer is `turnstile_required` at that field. A user has at most 50 sessions; another sign-in ends the oldest. A sign-in from a new device and a new place is reported to the user by email. An account with second factors gets `second_factor_required`: the password was right, and `POST /auth/second-factor` goes on. With `transport: cookie` the refresh token is set as a cookie.
          */
         post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/second-factor": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in with a second factor
+         * @description The second step of a sign-in or an activation that answered `second_factor_required`. Send its `factor_token` with exactly one of `totp`, `passkey` and `recovery_code`. Everything counts once: the factor token, each code of the app, each recovery code, each challenge. After five consecutive wrong codes, each further one has to wait: 1 second, then doubling up to 15 minutes; a hundred are the last. Only a right factor starts that count anew, and a right recovery code or a passkey passes at any time. The owner is told of five wrong codes, and of a used recovery code, by email. With `trust_device` the answer has a `trust_token`: for 30 days, a sign-in that sends it needs no second factor. It is void after any change of the password or the factors and after a sign-out everywhere or of all others, and it is not accepted of staff. `invalid_factor_token` means: start the sign-in again. With `transport: cookie` the refresh token and the trust token are set as cookies.
+         */
+        post: operations["secondFactor"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1384,6 +1410,8 @@ export interface components {
             user: components["schemas"]["User"];
             /** @description Keep it on the device and send it with the next sign-in or reset request. It is not a credential: it only gives the device its own count of wrong passwords. */
             device_token: string;
+            /** @description After a second factor with `trust_device`: send it with the next sign-in. Absent when it is set as a cookie. */
+            trust_token?: string;
         };
         /** @description Options with which a browser asks for a passkey. */
         PasskeyRequest: {
@@ -1883,30 +1911,60 @@ export interface components {
             /** @description How to correct it, for people to read. */
             message: string;
         };
+        /** @description The password was right, and the account asks for a second factor as well. */
+        SecondFactorProblem: {
+            /**
+             * Format: uri-reference
+             * @description `/problems/` and the code.
+             */
+            type: string;
+            title: string;
+            status: number;
+            /** @description For people to read. */
+            detail: string;
+            /**
+             * @description For programs. The list is complete.
+             * @enum {string}
+             */
+            code: "malformed_json" | "invalid_link" | "invalid_setup" | "invalid_credentials" | "invalid_token" | "invalid_refresh_token" | "refresh_token_reused" | "invalid_factor_token" | "invalid_passkey" | "insufficient_user_authentication" | "second_factor_required" | "wrong_second_factor" | "factor_enrolment_required" | "wrong_mail_code" | "account_pending" | "account_suspended" | "wrong_password" | "insufficient_permission" | "origin_not_allowed" | "not_found" | "method_not_allowed" | "last_admin" | "own_account" | "not_activated" | "user_suspended" | "not_suspended" | "email_suppressed" | "not_suppressed" | "passkey_exists" | "too_many" | "last_factor" | "email_recently_changed" | "body_too_large" | "unsupported_media_type" | "validation_failed" | "weak_password" | "rate_limited" | "internal_error" | "service_unavailable";
+            /** @description The same as the header `X-Request-Id`. */
+            request_id: string;
+            /** @description A JWT for `POST /auth/second-factor`. */
+            factor_token: string;
+            /** @description The kinds that the account has. */
+            factors: ("passkey" | "totp" | "recovery_code")[];
+            /**
+             * @description Seconds until the factor token expires.
+             * @constant
+             */
+            expires_in: 300;
+            /** @description `null` without a passkey. */
+            passkey: {
+                /** @description Send it back with the response of the browser, within five minutes. */
+                challenge_token: string;
+                /** @description For `PublicKeyCredential.parseRequestOptionsFromJSON()`. */
+                public_key: {
+                    challenge: string;
+                    rpId: string;
+                    /**
+                     * @description Milliseconds.
+                     * @constant
+                     */
+                    timeout: 300000;
+                    /** @enum {string} */
+                    userVerification: "required" | "preferred";
+                    /** @description Absent before a first factor. */
+                    allowCredentials?: {
+                        /** @constant */
+                        type: "public-key";
+                        id: string;
+                        transports: string[];
+                    }[];
+                };
+            } | null;
+        };
     };
     responses: {
-        /**
-         * @description `account_pending`: The account is not active yet. Open the link in the activation email.
-         *
-         *     `account_suspended`: The account is suspended.
-         *
-         *     `origin_not_allowed`: Cookies are for pages of the service's own origin.
-         */
-        AccountPendingOrAccountSuspendedOrOriginNotAllowed: {
-            headers: {
-                "X-Request-Id": components["headers"]["RequestId"];
-                "Cache-Control": components["headers"]["NoStore"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @constant */
-                    status?: 403;
-                    /** @enum {unknown} */
-                    code?: "account_pending" | "account_suspended" | "origin_not_allowed";
-                };
-            };
-        };
         /**
          * @description `account_suspended`: The account is suspended.
          *
@@ -2060,6 +2118,22 @@ export interface components {
                     status?: 401;
                     /** @enum {unknown} */
                     code?: "invalid_credentials";
+                };
+            };
+        };
+        /** @description `invalid_factor_token`: This sign-in has expired or was completed. Start it again. */
+        InvalidFactorToken: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 401;
+                    /** @enum {unknown} */
+                    code?: "invalid_factor_token";
                 };
             };
         };
@@ -2408,6 +2482,50 @@ export interface components {
                 };
             };
         };
+        /**
+         * @description `second_factor_required`: The password is right. This account also asks for a passkey or a code, which this app may not support.
+         *
+         *     `account_pending`: The account is not active yet. Open the link in the activation email.
+         *
+         *     `account_suspended`: The account is suspended.
+         *
+         *     `origin_not_allowed`: Cookies are for pages of the service's own origin.
+         */
+        SecondFactorRequiredOrAccountPendingOrAccountSuspendedOrOriginNotAllowed: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": (components["schemas"]["SecondFactorProblem"] | components["schemas"]["Problem"]) & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "second_factor_required" | "account_pending" | "account_suspended" | "origin_not_allowed";
+                };
+            };
+        };
+        /**
+         * @description `second_factor_required`: The password is right. This account also asks for a passkey or a code, which this app may not support.
+         *
+         *     `origin_not_allowed`: Cookies are for pages of the service's own origin.
+         */
+        SecondFactorRequiredOrOriginNotAllowed: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": (components["schemas"]["SecondFactorProblem"] | components["schemas"]["Problem"]) & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "second_factor_required" | "origin_not_allowed";
+                };
+            };
+        };
         /** @description `service_unavailable`: The service cannot do this right now. Nothing is half done; try again. */
         ServiceUnavailable: {
             headers: {
@@ -2510,6 +2628,26 @@ export interface components {
                     status?: 403;
                     /** @enum {unknown} */
                     code?: "wrong_password" | "origin_not_allowed";
+                };
+            };
+        };
+        /**
+         * @description `wrong_second_factor`: The code or passkey is wrong.
+         *
+         *     `origin_not_allowed`: Cookies are for pages of the service's own origin.
+         */
+        WrongSecondFactorOrOriginNotAllowed: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "wrong_second_factor" | "origin_not_allowed";
                 };
             };
         };
@@ -2702,6 +2840,7 @@ export interface operations {
                     token: string;
                     /** Format: password */
                     password: string;
+                    trust_token?: string | null;
                     transport?: ("bearer" | "cookie") | null;
                 };
             };
@@ -2745,7 +2884,7 @@ export interface operations {
             };
             400: components["responses"]["MalformedJsonOrInvalidLink"];
             401: components["responses"]["InvalidCredentials"];
-            403: components["responses"]["OriginNotAllowed"];
+            403: components["responses"]["SecondFactorRequiredOrOriginNotAllowed"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailed"];
@@ -3217,6 +3356,7 @@ export interface operations {
                     /** Format: password */
                     password: string;
                     device_token?: string | null;
+                    trust_token?: string | null;
                     turnstile_token?: string | null;
                     transport?: ("bearer" | "cookie") | null;
                 };
@@ -3261,7 +3401,99 @@ export interface operations {
             };
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["InvalidCredentials"];
-            403: components["responses"]["AccountPendingOrAccountSuspendedOrOriginNotAllowed"];
+            403: components["responses"]["SecondFactorRequiredOrAccountPendingOrAccountSuspendedOrOriginNotAllowed"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    secondFactor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "factor_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImZhY3Rvcitqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNi0zNjIwLTc1OTYtYTAwYS0yZGVmYzMxYzRkZmUiLCJzdWIiOiIwMWEyMDMyNi0zNjIwLTcwNTMtYWRmZC1kMmEwYzhlNGRmNjgiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LTM2MjAtN2IxMC1hYmYwLTc3NTFjZWFkNzBkMCIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi0zNjIwLTc1Y2QtYTllMy0xYzAyZDQ3NjAyMzgiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE2NSwiZXhwIjoxNzk1MzQ5NDY1fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "totp": "143577",
+                 *       "trust_device": true
+                 *     }
+                 */
+                "application/json": {
+                    factor_token: string;
+                    totp?: string | null;
+                    passkey?: {
+                        challenge_token: string;
+                        credential: {
+                            id: string;
+                            response: {
+                                clientDataJSON: string;
+                                authenticatorData: string;
+                                signature: string;
+                                userHandle?: string | null;
+                            };
+                        };
+                    } | null;
+                    recovery_code?: string | null;
+                    trust_device?: boolean | null;
+                    transport?: ("bearer" | "cookie") | null;
+                };
+            };
+        };
+        responses: {
+            /** @description The user is signed in. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjYtMzYyMC03MDUzLWFkZmQtZDJhMGM4ZTRkZjY4Iiwic2lkIjoiMDFhMjAzMjYtNTJiMC03MDhhLWE3ZDYtYzBiM2RhM2U5M2EyIiwianRpIjoiNGJmYzc0NjMtNGJkNS00YjQ3LWE1YzktNjU2NGUwMDcyNTBjIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0OTE3MiwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkxNzIsImV4cCI6MTc5NTM0OTc3Mn0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "token_type": "Bearer",
+                     *       "expires_in": 600,
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi01MmIwLTcwOGEtYTdkNi1jMGIzZGEzZTkzYTIiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MTcyLCJleHAiOjE3OTc5NDExNzJ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_expires_in": 2592000,
+                     *       "user": {
+                     *         "id": "01a20326-3620-7053-adfd-d2a0c8e4df68",
+                     *         "email": "lin@example.com",
+                     *         "role": "USER",
+                     *         "status": "active",
+                     *         "first_name": null,
+                     *         "last_name": null,
+                     *         "avatar_url": null,
+                     *         "bio": null,
+                     *         "locale": null,
+                     *         "created_at": "2026-11-22T12:06:05.600Z",
+                     *         "updated_at": "2026-11-22T12:06:05.600Z",
+                     *         "activated_at": "2026-11-22T12:06:05.600Z",
+                     *         "last_login_at": "2026-11-22T12:06:12.912Z"
+                     *       },
+                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiJlYTMzZWUxNC1lYTBjLTQ2MDQtYTNiYy0wYTE1ZTVjZmI2NzQiLCJlbWFpbF9zaGEyNTYiOiJ3UTNVanNBYUpKa3B1TlVXdENGX3FaazBnaE9uekdTNWZYUVkzYWxJR0Z3IiwicGFzc3dvcmRfaWQiOiIwMWEyMDMyNi0zNjIwLTdiMTAtYWJmMC03NzUxY2VhZDcwZDAiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE3MiwiZXhwIjoxODEwOTAxMTcyfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "trust_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InRydXN0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzdWIiOiIwMWEyMDMyNi0zNjIwLTcwNTMtYWRmZC1kMmEwYzhlNGRmNjgiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LTM2MjAtN2IxMC1hYmYwLTc3NTFjZWFkNzBkMCIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi0zNjIwLTc1Y2QtYTllMy0xYzAyZDQ3NjAyMzgiLCJ0cnVzdCI6MCwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNDkxNzIsImV4cCI6MTc5Nzk0MTE3Mn0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SignInAnswer"];
+                };
+            };
+            400: components["responses"]["MalformedJson"];
+            401: components["responses"]["InvalidFactorToken"];
+            403: components["responses"]["WrongSecondFactorOrOriginNotAllowed"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailed"];

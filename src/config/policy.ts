@@ -36,6 +36,12 @@ export const sessionMaxSeconds = 90 * daySeconds
 /** A device without a sign-in for this long counts as unknown, and a place without one as new. */
 export const deviceTokenSeconds = 180 * daySeconds
 
+/** After the password, people may have to look for their phone. */
+export const factorTokenSeconds = 5 * minuteSeconds
+
+/** So long a device that its user trusts signs in with the password alone. */
+export const trustTokenSeconds = 30 * daySeconds
+
 /** A refresh token may be presented again for this long after its rotation: an answer got lost, or two tabs refreshed. */
 export const replayMs = 30_000
 
@@ -110,6 +116,9 @@ export const attemptWaitsMs: readonly number[] = [50, 100, 150, 200, 300, 400, 4
 
 /** The numbers of wrong passwords in a row after which the owner is warned: an attack in progress, and the lock-out. */
 export const warnedAttempts: readonly number[] = [10, passwordAttempts.max]
+
+/** The same of wrong codes. Whoever tries them knows the password, so the owner hears of the first five. */
+export const warnedFactorAttempts: readonly number[] = [passwordAttempts.free, ...warnedAttempts]
 
 /** Where the operator asks for Turnstile, this many attempts need no token: people mistype. */
 export const attemptsWithoutTurnstile = 3

@@ -35,14 +35,14 @@ export const rateLimits = {
   completeReset: { binding: 'LIMIT_RESET_COMPLETE', perMinute: 30 },
   /** Change of password and deletion of the account: hash one or two passwords, for a signed-in user. */
   ownPassword: { binding: 'LIMIT_OWN_PASSWORD', perMinute: 30 },
+  /** Reads up to eight megabytes from R2, for an administrator. A year of hours is 88 calls. */
+  auditArchive: { binding: 'LIMIT_AUDIT_ARCHIVE', perMinute: 60 },
   /** One read and one write for a code, or the check of a passkey. After a password, which `login` limits as well. */
   secondFactor: { binding: 'LIMIT_SECOND_FACTOR', perMinute: 60 },
   /** Nothing is written for the options, and a signature is cheap. Each view of the sign-in page asks for options. */
   passkey: { binding: 'LIMIT_PASSKEY', perMinute: 120 },
   /** A batch of about 20 statements, for whoever has the link. */
   emailRevert: { binding: 'LIMIT_EMAIL_REVERT', perMinute: 30 },
-  /** Reads up to eight megabytes from R2, for an administrator. A year of hours is 88 calls. */
-  auditArchive: { binding: 'LIMIT_AUDIT_ARCHIVE', perMinute: 60 },
 } as const satisfies Record<string, Limit>
 
 export type RateLimitName = keyof typeof rateLimits

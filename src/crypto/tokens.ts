@@ -47,7 +47,7 @@ interface TokenKind {
   /** The setting that is its `aud`. With the issuer as audience no other service can take the token for an access token. */
   audience: 'audience' | 'issuer'
   /** The setting that limits its lifetime: we issue no longer one. `null` where a session or link in the database ends it. */
-  lifetime: 'accessTokenSeconds' | 'deviceTokenSeconds' | null
+  lifetime: 'accessTokenSeconds' | 'deviceTokenSeconds' | 'factorTokenSeconds' | 'trustTokenSeconds' | null
   /** The claims besides `iss`, `aud`, `iat` and `exp`. */
   claims: Record<string, Check<ClaimValue>>
 }
@@ -85,6 +85,20 @@ const tokenKinds = {
     lifetime: 'deviceTokenSeconds',
     claims: { jti: id, email_sha256: text, password_id: id },
   },
+  // A right password, while the other factor is missing. With a `link_id` it activates the account.
+  'factor+jwt': {
+    keys: 'secretKeys',
+    audience: 'issuer',
+    lifetime: 'factorTokenSeconds',
+    claims: { jti: id, sub: id, password_id: id, factors_id: id, link_id: optional(id), device_id: optional(id) },
+  },
+  // A device on which a user has shown a factor. `trust` is the user's trust number.
+  'trust+jwt': {
+    keys: 'secretKeys',
+    audience: 'issuer',
+    lifetime: 'trustTokenSeconds',
+    claims: { sub: id, password_id: id, factors_id: id, trust: count },
+  },
 } as const satisfies Record<string, TokenKind>
 
 type TokenKinds = typeof tokenKinds
@@ -108,6 +122,8 @@ export interface TokenSettings {
   secretKeys: KeyRing<SecretKey>
   accessTokenSeconds: number
   deviceTokenSeconds: number
+  factorTokenSeconds: number
+  trustTokenSeconds: number
 }
 
 /**

@@ -18,8 +18,9 @@ export function answerProblem(c: Context<HttpEnv>, error: AppError) {
   if (error.retryAfterSeconds !== undefined) c.header('Retry-After', String(error.retryAfterSeconds))
   const challenge = challengeFor(error)
   if (challenge !== undefined) c.header('WWW-Authenticate', challenge)
+  const { errors, members } = error
   const body = { type: `/problems/${code}`, title, status, detail, code, request_id: c.get('origin').requestId }
-  const text = JSON.stringify(error.errors ? { ...body, errors: error.errors } : body)
+  const text = JSON.stringify({ ...body, ...(errors && { errors }), ...members })
   const problem = c.body(text, status as ContentfulStatusCode, { 'Content-Type': 'application/problem+json' })
   return pageInstead(c, code, problem)
 }
@@ -66,7 +67,9 @@ function logLimit(c: Context<HttpEnv>, { reason, retryAfterSeconds }: AppError):
   if (reason && floodReasons.includes(reason)) {
     log('warn', 'rate_limit.exceeded', { request_id: requestId, route, reason, seconds })
   }
-  if (reason === 'password_attempts') log('warn', 'lock_out.refused', { request_id: requestId, route, seconds })
+  if (reason === 'password_attempts' || reason === 'factor_attempts') {
+    log('warn', 'lock_out.refused', { request_id: requestId, route, reason, seconds })
+  }
 }
 
 /** Drizzle wraps the errors of its driver, so those of the store are one level down. */

@@ -1,10 +1,11 @@
 /** Users, sessions, tokens and events on the wire. Written by hand, so that a new column cannot leak. */
 import { timeOf } from '../crypto/random.ts'
+import { AppError } from '../errors.ts'
 import { ipOfBytes } from '../ip-address.ts'
 import type { getUser } from '../services/administration/users.ts'
 import type { Activity } from '../services/audit/activity.ts'
 import type { EmailPage } from '../services/mail/outbox.ts'
-import type { SignInOutcome } from '../services/sessions/begin.ts'
+import type { SecondFactorRequired, SignInOutcome } from '../services/factors/second-step.ts'
 import type { Tokens } from '../services/sessions/tokens.ts'
 import type { AuditEvent } from '../store/schema/audit.ts'
 import type { ListedSession } from '../store/schema/sessions.ts'
@@ -50,11 +51,28 @@ export function tokenAnswer(tokens: Tokens) {
   }
 }
 
-/** The answer to a sign-in by its outcome: the tokens, and the one by which the device is recognized next time. */
+/**
+ * The answer to a sign-in: the tokens, the one by which the device is recognized next time, and the one by which it is
+ * trusted, if the user asked for it.
+ *
+ * @throws {AppError} `second_factor_required`, for a sign-in that is not complete
+ */
 export function signInAnswer(outcome: SignInOutcome) {
-  switch (outcome.kind) {
-    case 'signed_in':
-      return { ...tokenAnswer(outcome.tokens), device_token: outcome.tokens.deviceToken }
+  if (outcome.kind === 'second_factor_required') {
+    throw new AppError('second_factor_required', { members: secondFactorMembers(outcome) })
+  }
+  const { tokens, trustToken } = outcome
+  const answer = { ...tokenAnswer(tokens), device_token: tokens.deviceToken }
+  return trustToken === undefined ? answer : { ...answer, trust_token: trustToken }
+}
+
+/** What the problem says about the next step. */
+export function secondFactorMembers({ factorToken, factors, passkey, expiresInSeconds }: SecondFactorRequired) {
+  return {
+    factor_token: factorToken,
+    factors,
+    passkey: passkey && passkeyOptionsAnswer(passkey),
+    expires_in: expiresInSeconds,
   }
 }
 

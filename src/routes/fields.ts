@@ -147,6 +147,11 @@ export const mailCode = optional(
   ),
 )
 
+/** `trust_token` of an earlier sign-in. An invalid one is not an error: a second factor is asked for. */
+export const trustToken = optionalToken(
+  text.check(z.meta({ description: 'Of an earlier sign-in with `trust_device`. With the cookie it is not needed.' })),
+)
+
 /** The token of the Turnstile widget. Cloudflare's are at most 2048 characters long. */
 export const turnstileToken = optionalToken(
   text.check(

@@ -4,7 +4,7 @@ import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
-import { assertOwnPage, handOver } from '../http/refresh-cookie.ts'
+import { assertOwnPage, handOver, presentedTrust } from '../http/refresh-cookie.ts'
 import { valid } from '../http/validate.ts'
 import { activate } from '../services/accounts/activation.ts'
 import { register, resendActivation } from '../services/accounts/registration.ts'
@@ -19,6 +19,7 @@ import {
   returnTo,
   token,
   transport,
+  trustToken,
   turnstileToken,
 } from './fields.ts'
 
@@ -31,7 +32,7 @@ const registration = z.object({
   turnstile_token: turnstileToken,
   return_to: returnTo,
 })
-const proofs = z.object({ token, password, transport })
+const proofs = z.object({ token, password, trust_token: trustToken, transport })
 
 export const registrationRoutes = new Hono<HttpEnv>()
   .post('/register', limitRate('register'), readJson, valid('json', registration), async (c) => {
@@ -43,7 +44,7 @@ export const registrationRoutes = new Hono<HttpEnv>()
   .post('/activate', limitRate('activate'), readJson, valid('json', proofs), async (c) => {
     const body = c.req.valid('json')
     assertOwnPage(c, body.transport)
-    const outcome = await activate(c.get('ctx'), body.token, body.password)
+    const outcome = await activate(c.get('ctx'), body.token, body.password, presentedTrust(c, body))
     return c.json(handOver(c, body.transport, signInAnswer(outcome)))
   })
   .post(

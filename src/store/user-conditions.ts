@@ -134,7 +134,28 @@ export function hasStatus(id: string, status: UserStatus): SQL {
   return userExists(id, eq(users.status, status))
 }
 
-/** The user may sign in, and the password is still the one that was verified. */
-export function canSignIn(id: string, passwordId: string): SQL {
-  return userExists(id, and(eq(users.status, 'active'), isNotNull(users.passwordHash), isPassword(passwordId)))
+/** The user may sign in, the password is still the one that was verified, and the condition holds for the user's row. */
+export function canSignIn(id: string, passwordId: string, condition: SQL): SQL {
+  const mayUsePassword = and(eq(users.status, 'active'), isNotNull(users.passwordHash), isPassword(passwordId))
+  return userExists(id, and(mayUsePassword, condition))
 }
+
+/** Of a row of `users`: its second factors are these; with `null`, it has none. */
+export function isFactorsId(factorsId: string | null): SQL {
+  return factorsId === null ? isNull(users.factorsId) : eq(users.factorsId, factorsId)
+}
+
+/** The user has second factors. */
+export function hasFactors(id: string): SQL {
+  return userExists(id, isNotNull(users.factorsId))
+}
+
+/** Of a row of `users`: the trust token of a device still counts, and its user is not staff. */
+export function isTrusted(factorsId: string, trustNumber: number): SQL {
+  return allOf(isFactorsId(factorsId), eq(users.role, 'USER'), sql`${trustNumberOrZero} = ${trustNumber}`)
+}
+
+const trustNumberOrZero = sql`coalesce(${users.trustNumber}, 0)`
+
+/** The change that voids all trust tokens of a user. */
+export const withoutTrust: UserChanges = { trustNumber: sql`${trustNumberOrZero} + 1` }

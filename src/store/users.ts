@@ -18,6 +18,14 @@ export function selectUser(db: Db, id: string) {
   return db.select().from(users).where(eq(users.id, id))
 }
 
+/** The user, if the condition holds, for a batch. */
+export function selectUserIf(db: Db, id: string, condition: SQL) {
+  return db
+    .select()
+    .from(users)
+    .where(and(eq(users.id, id), condition))
+}
+
 /** The users with these addresses, for a batch. */
 export function selectUsersByEmail(db: Db, addresses: readonly string[]) {
   return db

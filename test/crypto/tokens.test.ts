@@ -9,7 +9,12 @@ import {
   signToken,
   verifyToken,
 } from '../../src/crypto/tokens.ts'
-import { accessTokenSeconds, deviceTokenSeconds } from '../../src/config/policy.ts'
+import {
+  accessTokenSeconds,
+  deviceTokenSeconds,
+  factorTokenSeconds,
+  trustTokenSeconds,
+} from '../../src/config/policy.ts'
 import { Caller } from '../support/caller.ts'
 import { Clock, hour, minute, second } from '../support/clock.ts'
 import { peopleOf } from '../support/population.ts'
@@ -56,6 +61,8 @@ const settings: TokenSettings = {
   secretKeys: secrets,
   accessTokenSeconds,
   deviceTokenSeconds,
+  factorTokenSeconds,
+  trustTokenSeconds,
 }
 const [user, session] = ['01a20320-a200-7000-8000-00000000000a', '01a20320-a200-7000-8000-00000000000b']
 const link = '01a20320-a200-7000-9abc-00000000000c'

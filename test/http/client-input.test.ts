@@ -124,7 +124,7 @@ const textFields = fields.filter(
     !/"enum"/.test(formatOf(schema)),
 )
 /** Fields that nobody is shown: they are compared, hashed, verified or followed. */
-const neverShown = /password|token|return_to/
+const neverShown = /password|token|return_to|totp|passkey|recovery_code/
 const shownFields = textFields.filter(({ name }) => !neverShown.test(name))
 const lineFields = shownFields.filter(({ name }) => /name|reason/.test(name))
 

@@ -5,6 +5,7 @@ import { type Input, type OperationId, type Success, callOperation, documented, 
 import { minute } from '../support/clock.ts'
 import { mistakesForClients } from '../support/conformance.ts'
 import { type Schema, resolve } from '../support/description.ts'
+import { factorTokenIn, giveFactors } from '../support/factors.ts'
 import { it } from '../support/fixtures.ts'
 import { goodPassword, otherPassword } from '../support/passwords.ts'
 import type { Service } from '../support/service.ts'
@@ -117,7 +118,7 @@ function isId(schema: Schema): boolean {
 
 it.for(dialects)(
   'a generated client with upper-case ids and explicit nulls does the whole job: $client',
-  async (dialect, { service, inbox, people }) => {
+  async (dialect, { service, inbox, people, anonymous }) => {
     const email = 'ada@example.com'
     const ada = new GeneratedClient(service, dialect)
     const linkToken = async () => {
@@ -182,6 +183,14 @@ it.for(dialects)(
     expect(await admin.call('activateUser', { id: bob.id })).toMatchObject({ id: bob.id, status: 'active' })
     await admin.call('deleteUser', { id: bob.id })
 
+    const cora = await people.signUp('cora@example.com')
+    const { app, recoveryCodes } = await giveFactors(cora.id, service.clock)
+    for (const factor of [{ totp: app.code() }, { recovery_code: recoveryCodes[0] }]) {
+      const credentials = { email: cora.email, password: goodPassword }
+      const asked = await anonymous.login(credentials).refused(403, 'second_factor_required')
+      await ada.call('secondFactor', { body: { factor_token: factorTokenIn(asked), ...factor } })
+    }
+
     const again = await ada.call('login', { body: { email, password: goodPassword } })
     await ada.call('logout', { body: { refresh_token: again.refresh_token } })
     ada.token = (await ada.call('login', { body: { email, password: goodPassword } })).access_token
@@ -195,12 +204,18 @@ it.for(dialects)(
     await ada.call('completePasswordReset', { body: { token: await linkToken(), new_password: goodPassword } })
     ada.token = (await ada.call('login', { body: { email, password: goodPassword } })).access_token
     await ada.call('deleteMe', { body: { password: goodPassword } })
-    expect((await admin.call('listUsers')).users).toHaveLength(1)
+    expect((await admin.call('listUsers')).users).toHaveLength(2)
 
     // Nothing in which these clients differ was left out, and each optional member was null once.
     const called = new Set([...ada.called, ...admin.called])
     expect(different.filter((operation) => !called.has(operation))).toEqual([])
-    const given = ['changePassword refresh_token', 'refresh refresh_token', 'logout refresh_token']
+    const given = [
+      'changePassword old_password',
+      'changePassword refresh_token',
+      'deleteMe password',
+      'refresh refresh_token',
+      'logout refresh_token',
+    ]
     const optional = different.flatMap((name) => optionalMembersOf(name).map((member) => `${name} ${member}`))
     const nulls = new Set([...ada.nulls, ...admin.nulls])
     expect(optional.filter((member) => !nulls.has(member)).toSorted()).toEqual(given.toSorted())

@@ -2,7 +2,7 @@
 import type { Success } from '../support/api.ts'
 import { day } from '../support/clock.ts'
 import { Caller } from '../support/caller.ts'
-import { App } from '../support/factors.ts'
+import { App, factorTokenIn, giveFactors } from '../support/factors.ts'
 import { inboxOf } from '../support/inbox.ts'
 import { goodPassword as password, otherPassword as newPassword } from '../support/person.ts'
 import { givePasskey } from '../support/passkeys.ts'
@@ -123,6 +123,15 @@ export async function tellStory(service: Service, variables: Variables, perform:
   variables['USER_ID'] = String((await rowOf('users', 'email = ?', 'grace@example.com'))['id'])
   await step('activateUser', 200, 'POST', '/users/$USER_ID/activate', asAdmin)
   await step('deleteUser', 204, 'DELETE', '/users/$USER_ID', asAdmin)
+
+  const lin = await peopleOf(service).signUp('lin@example.com')
+  const { app } = await giveFactors(lin.id, service.clock, new Uint8Array(20))
+  const asked = await anonymous.login({ email: lin.email, password }).refused(403, 'second_factor_required')
+  variables['FACTOR_TOKEN'] = factorTokenIn(asked)
+  service.clock.advance(7_312)
+  const shown = { factor_token: '$FACTOR_TOKEN', totp: app.code(), trust_device: true }
+  service.clock.advance(-7_312)
+  await step('secondFactor', 200, 'POST', '/auth/second-factor', { body: shown })
 
   service.clock.advance(120 * day)
   await service.runCron('30 * * * *')

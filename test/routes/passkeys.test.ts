@@ -94,9 +94,9 @@ describe('POST /auth/passkey', () => {
   })
 
   it('mails about a new device and place as after a password', async ({ service, inbox, clock, anonymous, ada }) => {
-    const { authenticator } = await givePasskey(ada)
     clock.advance(hour)
     await ada.signIn()
+    const { authenticator } = await givePasskey(ada)
     await service.deliver()
     const before = inbox.all(ada.email).length
     await anonymous.signInWithPasskey(await answerTo(anonymous, authenticator))

@@ -8,12 +8,13 @@ import { uuidv7 } from '../support/answers.ts'
 import type { Caller } from '../support/caller.ts'
 import { day, minute } from '../support/clock.ts'
 import { description } from '../support/description.ts'
+import { factorTokenIn, giveFactors } from '../support/factors.ts'
 import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { refuse, scriptResend } from '../support/mail-consumer.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import type { People } from '../support/population.ts'
-import { insertUserAgents, setAttempts } from '../support/rows.ts'
+import { insertUserAgents, setAttempts, setFactorAttempts } from '../support/rows.ts'
 import { type Answer, type Call, type Service, startService } from '../support/service.ts'
 import { type Row, rowsOf, write } from '../support/state.ts'
 import { eventOf, tell, webhookSecret } from '../support/webhooks.ts'
@@ -97,6 +98,13 @@ const onNobody =
   })
 
 const credentials = (address: string, password: string) => ({ body: { email: address, password } })
+/** Ada has second factors, and her right password was not enough. */
+async function askedForFactor({ service, anonymous, ada }: World) {
+  const factors = await giveFactors(ada.id, service.clock)
+  const asked = await anonymous.login(credentials(email, goodPassword).body).refused(403, 'second_factor_required')
+  return { ...factors, factorToken: factorTokenIn(asked) }
+}
+
 const newPassword = (old: string, next: string) => ({ old_password: old, new_password: next })
 const reason = { reason: 'spam' }
 
@@ -194,11 +202,52 @@ const table: Case[] = [
       event: by(null, 'user.sign_in_refused'),
     },
     {
+      when: 'a second factor is missing',
+      request: async ({ service, ada }) => (await giveFactors(ada.id, service.clock), credentials(email, goodPassword)),
+      status: 403,
+      event: by(null, 'user.sign_in_refused'),
+    },
+    {
       when: 'attempts are throttled',
       request: async () => (await exhaust(email), credentials(email, goodPassword)),
       status: 429,
     },
     { when: 'the body is invalid', request: () => ({ body: {} }), status: 422 },
+  ),
+  ...cases(
+    'POST /auth/second-factor',
+    {
+      when: 'the code is right',
+      request: async (world) => {
+        const { app, factorToken } = await askedForFactor(world)
+        return { body: { factor_token: factorToken, totp: app.code() } }
+      },
+      status: 200,
+      event: by('ada', 'user.signed_in'),
+    },
+    {
+      when: 'the code is wrong',
+      request: async (world) => {
+        const { app, factorToken } = await askedForFactor(world)
+        return { body: { factor_token: factorToken, totp: app.wrongCode() } }
+      },
+      status: 403,
+      event: by(null, 'user.second_factor_refused'),
+    },
+    {
+      when: 'codes are throttled',
+      request: async (world) => {
+        const { app, factorToken } = await askedForFactor(world)
+        await setFactorAttempts(world.ada.id, 100, new Date(4_000_000_000_000))
+        return { body: { factor_token: factorToken, totp: app.code() } }
+      },
+      status: 429,
+    },
+    {
+      when: 'the factor token is invalid',
+      request: () => ({ body: { factor_token: 'x', totp: '492039' } }),
+      status: 401,
+    },
   ),
   ...cases(
     'POST /auth/refresh',

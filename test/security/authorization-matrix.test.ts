@@ -36,6 +36,7 @@ const matrix = `
   login                   401        403      200   200    200        200    403        200    401
   passkeySignInOptions    200        200      200   200    200        200    200        200    200
   signInWithPasskey       401        401      401   401    401        401    401        401    401
+  secondFactor            401        401      401   401    401        401    401        401    401
   refresh                 401        401      200   200    200        200    401        401    401
   logout                  204        204      204   204    204        204    204        204    204
   logoutAll               401        401      204   204    204        204    401        401    401
@@ -167,6 +168,7 @@ function requestOf(world: World, operation: (typeof operations)[number], role: R
       challenge_token: 'x',
       credential: { id: 'x', response: { clientDataJSON: 'x', authenticatorData: 'x', signature: 'x' } },
     },
+    secondFactor: { factor_token: 'x', totp: '492039' },
     refresh: { refresh_token: refreshToken },
     logout: { refresh_token: refreshToken },
     changePassword: { old_password: password, new_password: otherPassword },

@@ -5,11 +5,11 @@ import type { Input, OperationId } from '../support/api.ts'
 import { breachListUrl } from '../support/breach-list.ts'
 import type { Caller } from '../support/caller.ts'
 import { minute } from '../support/clock.ts'
-import { App, enrolApp } from '../support/factors.ts'
+import { App, enrolApp, factorTokenIn, giveFactors } from '../support/factors.ts'
 import { inboxOf } from '../support/inbox.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import { type People, peopleOf } from '../support/population.ts'
-import { insertSessions, setAttempts } from '../support/rows.ts'
+import { insertSessions, setAttempts, setFactorAttempts } from '../support/rows.ts'
 import { type Service, startService } from '../support/service.ts'
 import { rowOf, write } from '../support/state.ts'
 import { turnstileEnv } from '../support/turnstile.ts'
@@ -101,6 +101,14 @@ async function askForAddress({ service, people }: World) {
   await service.deliver()
   const inbox = inboxOf(service)
   return { ada, confirm: inbox.linkToken(newEmail), revert: inbox.linkToken(email) }
+}
+
+/** Somebody has second factors, and the right password was not enough. */
+async function askedForFactor({ service, people, anonymous }: World) {
+  const { id } = await people.signUp(email)
+  const factors = await giveFactors(id, service.clock)
+  const asked = await anonymous.login({ email, password }).refused(403, 'second_factor_required')
+  return { id, ...factors, factorToken: factorTokenIn(asked) }
 }
 
 const challenge = { turnstile_token: 'a token' }
@@ -289,6 +297,92 @@ export const flows: Flow[] = [
     prepare: async ({ people }) => (await suspended(people), login()),
     answer: 'account_suspended',
     again: 'account_suspended',
+  },
+  {
+    name: 'a sign-in that asks for a second factor',
+    prepare: async (world) => (await askedForFactor(world), login()),
+    answer: 'second_factor_required',
+    again: 'second_factor_required',
+  },
+  {
+    name: 'a sign-in that asks for a second factor and rehashes the password',
+    async prepare({ service }) {
+      const work = { rounds: 1, iterations: 500 }
+      const { id } = await peopleOf(startService({ platform: { work }, beside: service })).signUp(email)
+      await giveFactors(id, service.clock)
+      return login()
+    },
+    answer: 'second_factor_required',
+    again: 'second_factor_required',
+  },
+  {
+    name: 'an activation that asks for a second factor',
+    async prepare({ service, people }) {
+      const { id, link } = await people.pending(email)
+      await giveFactors(id, service.clock)
+      return ['activate', { body: { token: link, password } }]
+    },
+    answer: 'second_factor_required',
+    again: 'second_factor_required',
+  },
+  {
+    name: 'a second factor',
+    async prepare(world) {
+      const { app, factorToken } = await askedForFactor(world)
+      return ['secondFactor', { body: { factor_token: factorToken, totp: app.code(), trust_device: true } }]
+    },
+    answer: 200,
+    again: 'invalid_factor_token',
+  },
+  {
+    name: 'a recovery code',
+    async prepare(world) {
+      const { recoveryCodes, factorToken } = await askedForFactor(world)
+      return ['secondFactor', { body: { factor_token: factorToken, recovery_code: recoveryCodes[0] } }]
+    },
+    answer: 200,
+    again: 'invalid_factor_token',
+  },
+  {
+    name: 'a second factor that activates an account',
+    async prepare({ service, people, anonymous }) {
+      const { id, link } = await people.pending(email)
+      const { app } = await giveFactors(id, service.clock)
+      const asked = await anonymous.activate({ token: link, password }).refused(403, 'second_factor_required')
+      return ['secondFactor', { body: { factor_token: factorTokenIn(asked), totp: app.code() } }]
+    },
+    answer: 200,
+    again: 'invalid_factor_token',
+  },
+  {
+    name: 'a wrong second factor',
+    async prepare(world) {
+      const { app, factorToken } = await askedForFactor(world)
+      return ['secondFactor', { body: { factor_token: factorToken, totp: app.wrongCode() } }]
+    },
+    answer: 'wrong_second_factor',
+    again: 'wrong_second_factor',
+  },
+  {
+    name: 'the tenth wrong second factor',
+    async prepare(world) {
+      const { id, app, factorToken } = await askedForFactor(world)
+      await setFactorAttempts(id, 9)
+      return ['secondFactor', { body: { factor_token: factorToken, totp: app.wrongCode() } }]
+    },
+    answer: 'wrong_second_factor',
+    again: 'rate_limited',
+  },
+  {
+    name: 'a sign-in on a trusted device',
+    async prepare(world) {
+      const { app, factorToken } = await askedForFactor(world)
+      const body = { factor_token: factorToken, totp: app.code(), trust_device: true }
+      const { trust_token } = await world.anonymous.secondFactor(body)
+      return ['login', { body: { email, password, trust_token } }]
+    },
+    answer: 200,
+    again: 200,
   },
   {
     name: 'a refresh',

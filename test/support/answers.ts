@@ -20,6 +20,14 @@ function errorsOf({ json }: Answer): Problem['errors'] {
   return (json as Partial<Problem>).errors ?? []
 }
 
+/** What the problem of a sign-in says about its second step. */
+const nextStep = {
+  factor_token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+  factors: expect.any(Array),
+  passkey: expect.toSatisfy((options) => options === null || typeof options === 'object'),
+  expires_in: 300,
+}
+
 /** An RFC 9457 problem of the catalogue, with every member the contract names and no other. */
 export function expectProblem(answer: Answer, status: number, code: string): void {
   expect({ status: answer.status, code: codeOf(answer) }, answer.text).toEqual({ status, code })
@@ -33,6 +41,7 @@ export function expectProblem(answer: Answer, status: number, code: string): voi
     code,
     request_id: answer.headers.get('X-Request-Id'),
     ...(status === 422 && { errors: expect.any(Array) }),
+    ...(code === 'second_factor_required' && nextStep),
   })
   for (const error of errorsOf(answer)) {
     expect(error).toEqual({ pointer: expect.any(String), code: text, message: text })

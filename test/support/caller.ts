@@ -64,6 +64,9 @@ export class Caller {
   signInWithPasskey(body: BodyOf<'signInWithPasskey'>) {
     return this.call('signInWithPasskey', { body })
   }
+  secondFactor(body: BodyOf<'secondFactor'>) {
+    return this.call('secondFactor', { body })
+  }
   refresh(token: string) {
     return this.call('refresh', { body: { refresh_token: token } })
   }

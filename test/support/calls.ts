@@ -32,6 +32,7 @@ const bodies = {
   resendActivation: { email },
   login: { email, password },
   signInWithPasskey: { challenge_token: token, credential: assertion },
+  secondFactor: { factor_token: token, totp: '492039' },
   refresh: { refresh_token: token },
   logout: { refresh_token: token },
   changePassword: { old_password: password, new_password: password },

@@ -63,9 +63,8 @@ export interface GivenFactors {
 }
 
 /** Gives an account an authenticator app and eight recovery codes. The next code of the app counts. */
-export async function giveFactors(userId: string, clock: Clock): Promise<GivenFactors> {
+export async function giveFactors(userId: string, clock: Clock, seed = newSeed()): Promise<GivenFactors> {
   const db = connect(env.DB)
-  const seed = newSeed()
   const now = clock.now()
   const secret = await sealData(dataKeys, 'totp-seed', [userId], seed)
   await db.insert(totps).values({ userId, secret, lastStep: 0, createdAt: now })
@@ -74,4 +73,9 @@ export async function giveFactors(userId: string, clock: Clock): Promise<GivenFa
   await db.insert(recoveryCodes).values(await Promise.all(rows))
   await write('update users set factors_id = ? where id = ?', uuidv7(now), userId)
   return { app: new App(seed, clock), recoveryCodes: codes }
+}
+
+/** The factor token of a sign-in that asks for a second factor. */
+export function factorTokenIn(problem: object): string {
+  return (problem as { factor_token: string }).factor_token
 }

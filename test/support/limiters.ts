@@ -25,6 +25,7 @@ export const limitedCalls: { operation: OperationId; method: string; path: strin
   { operation: 'login', method: 'POST', path: '/auth/login', limit: 'login' },
   { operation: 'passkeySignInOptions', method: 'POST', path: '/auth/passkey/options', limit: 'passkey' },
   { operation: 'signInWithPasskey', method: 'POST', path: '/auth/passkey', limit: 'passkey' },
+  { operation: 'secondFactor', method: 'POST', path: '/auth/second-factor', limit: 'secondFactor' },
   { operation: 'refresh', method: 'POST', path: '/auth/refresh', limit: 'refresh' },
   { operation: 'resendActivation', method: 'POST', path: '/auth/resend-activation', limit: 'resendActivation' },
   { operation: 'requestPasswordReset', method: 'POST', path: '/auth/password-reset/request', limit: 'requestReset' },

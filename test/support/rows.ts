@@ -142,7 +142,15 @@ export async function counterKeyOf(email: string): Promise<string> {
 
 /** Sets how many wrong passwords in a row are counted for an address. A negative count allows so many more tries. */
 export async function setAttempts(email: string, count: number, allowedAt = new Date(0)): Promise<void> {
-  const key = await counterKeyOf(email)
+  await setCounter(await counterKeyOf(email), count, allowedAt)
+}
+
+/** The same of wrong second factors of a user. */
+export async function setFactorAttempts(userId: string, count: number, allowedAt = new Date(0)): Promise<void> {
+  await setCounter(`factor:${userId}`, count, allowedAt)
+}
+
+async function setCounter(key: string, count: number, allowedAt: Date): Promise<void> {
   await env.DB.prepare('delete from attempt_counters where key = ?').bind(key).run()
   await insertRows(attemptCounters, [{ key, count, allowedAt, updatedAt: new Date(0) }], () => ({
     inFlight: 0,

@@ -80,6 +80,10 @@ const signIn = exactly<MaybeInCookie<ReturnType<typeof signInAnswer>>>()(
       description:
         'Keep it on the device and send it with the next sign-in or reset request. It is not a credential: it only gives the device its own count of wrong passwords.',
     }),
+    trust_token: jwt.optional().meta({
+      description:
+        'After a second factor with `trust_device`: send it with the next sign-in. Absent when it is set as a cookie.',
+    }),
   }),
 ).meta({
   description:

@@ -1,11 +1,14 @@
 /** Problems (RFC 9457), with the codes, statuses and texts of the service's catalogue. */
 import * as z from 'zod'
 import { type FieldError, fieldErrorCodes } from '../../src/errors.ts'
+import { factorTokenSeconds } from '../../src/config/policy.ts'
 import { type ProblemCode, problems } from '../../src/problems.ts'
+import type { secondFactorMembers } from '../../src/routes/answers.ts'
 import { toComponents } from './components.ts'
 import { requestId } from './examples.ts'
 import { type HeaderName, describeHeaders } from './headers.ts'
 import type { Json } from './json.ts'
+import { passkeyRequest } from './passkey-answers.ts'
 import { exactly } from './wire.ts'
 
 const codes = Object.keys(problems) as ProblemCode[]
@@ -22,6 +25,16 @@ const errorsOf: Partial<Record<ProblemCode, [FieldError, ...FieldError[]]>> = {
         'This password is known from a data breach, so it is among the first that attackers try. Choose another one here, and wherever else you use it.',
     },
   ],
+}
+
+/** The members of a problem that has more than the common ones. */
+const membersOf: Partial<Record<ProblemCode, Json>> = {
+  second_factor_required: {
+    factor_token: 'eyJhbGciOiJIUzI1NiIsInR5cCI6ImZhY3Rvcitqd3QifQ.e30.x',
+    factors: ['totp', 'recovery_code'],
+    passkey: null,
+    expires_in: factorTokenSeconds,
+  },
 }
 
 const problem = z
@@ -54,8 +67,29 @@ const validationProblem = problem
   .safeExtend({ errors: z.array(fieldError).min(1) })
   .meta({ description: 'A problem with fields of a request.' })
 
+const secondFactorProblem = problem
+  .safeExtend(
+    exactly<Omit<ReturnType<typeof secondFactorMembers>, 'passkey'>>()(
+      z.strictObject({
+        factor_token: z.string().meta({ description: 'A JWT for `POST /auth/second-factor`.' }),
+        factors: z
+          .array(z.enum(['passkey', 'totp', 'recovery_code']))
+          .meta({ description: 'The kinds that the account has.' }),
+        expires_in: z.literal(factorTokenSeconds).meta({ description: 'Seconds until the factor token expires.' }),
+      }),
+    ).extend({
+      passkey: passkeyRequest.nullable().meta({ description: '`null` without a passkey.' }),
+    }).shape,
+  )
+  .meta({ description: 'The password was right, and the account asks for a second factor as well.' })
+
 export function problemComponents(): Record<string, Json> {
-  return toComponents({ Problem: problem, ValidationProblem: validationProblem, FieldError: fieldError })
+  return toComponents({
+    Problem: problem,
+    ValidationProblem: validationProblem,
+    FieldError: fieldError,
+    SecondFactorProblem: secondFactorProblem,
+  })
 }
 
 const headersOf: Partial<Record<ProblemCode, HeaderName[]>> = {
@@ -100,7 +134,7 @@ function describe(status: number, group: readonly ProblemCode[]): Json {
       'application/problem+json': {
         schema: {
           allOf: [
-            { $ref: `#/components/schemas/${base}` },
+            schemaOf(base, group),
             { type: 'object', properties: { status: { const: status }, code: { enum: group } } },
           ],
         },
@@ -108,6 +142,14 @@ function describe(status: number, group: readonly ProblemCode[]): Json {
       },
     },
   }
+}
+
+/** A code with members of its own among others: the answer is one of two. */
+function schemaOf(base: string, group: readonly ProblemCode[]): Json {
+  const common = { $ref: `#/components/schemas/${base}` }
+  if (!group.includes('second_factor_required')) return common
+  const withMembers = { $ref: '#/components/schemas/SecondFactorProblem' }
+  return group.length === 1 ? withMembers : { anyOf: [withMembers, common] }
 }
 
 /** The headers on which a client may rely whichever of the codes it gets. */
@@ -130,7 +172,15 @@ function examplesOf(code: ProblemCode): [name: string, example: Json][] {
 
 function problemOf(code: ProblemCode, error?: FieldError) {
   const { status, title, detail } = problems[code]
-  const body = { type: `/problems/${code}`, title, status, detail, code, request_id: requestId }
+  const body = {
+    type: `/problems/${code}`,
+    title,
+    status,
+    detail,
+    code,
+    request_id: requestId,
+    ...(membersOf[code] as object),
+  }
   return error ? { ...body, errors: [{ ...error }] } : body
 }
 

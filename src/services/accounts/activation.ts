@@ -1,9 +1,10 @@
 import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { AppError } from '../../errors.ts'
-import { type CountedAttempt, accountBudget, giveBackAttempt } from '../../store/attempts.ts'
+import { accountBudget, deleteAttempts, giveBackAttempt } from '../../store/attempts.ts'
 import { happened } from '../../store/audit.ts'
-import { batch } from '../../store/batch.ts'
+import { type Statements, batch } from '../../store/batch.ts'
+import { type Expression, allOf, always } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import {
   deleteLinksOf,
@@ -15,13 +16,16 @@ import {
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
 import type { Registration } from '../../store/schema/registrations.ts'
 import type { User } from '../../store/schema/users.ts'
+import { passwordIdOf, userExists } from '../../store/user-conditions.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { newEmail } from '../mail/outbox.ts'
 import { type ClaimStatements, assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'
 import { recordWrongPassword } from '../protection/series-warning.ts'
 import { verifyAttempt } from '../passwords/hashing.ts'
-import { type SignInOutcome, beginSession, prepareSession } from '../sessions/begin.ts'
+import { type SignInOutcome, askForFactor } from '../factors/second-step.ts'
+import { type PasswordProof, type SecondFactorProof, beginSession, prepareSession } from '../sessions/begin.ts'
 import { readToken } from '../sessions/tokens.ts'
+import { findPasswordOnly } from '../sessions/trust.ts'
 
 /**
  * Activates a pending account and signs in. The link proves control of the mailbox, and the password proves that the same
@@ -31,7 +35,12 @@ import { readToken } from '../sessions/tokens.ts'
  * @throws {AppError} `invalid_link`; `rate_limited`; `invalid_credentials` for another password and as `inTurn`, and the
  *   link stays valid
  */
-export async function activate(ctx: Ctx, token: string, password: string): Promise<SignInOutcome> {
+export async function activate(
+  ctx: Ctx,
+  token: string,
+  password: string,
+  trustToken: string | undefined,
+): Promise<SignInOutcome> {
   const now = ctx.now()
   const { jti: linkId } = await readToken(ctx, 'activation+jwt', token, 'invalid_link')
   const budget = accountBudget(emailOfLink(linkId))
@@ -57,28 +66,54 @@ export async function activate(ctx: Ctx, token: string, password: string): Promi
     await recordWrongPassword(ctx, refusal, user, attempt)
     throw new AppError('invalid_credentials', { reason: 'wrong_password' })
   }
-  return begin(ctx, linkId, user, registration, attempt)
+  const isEnough = await findPasswordOnly(ctx, user, trustToken)
+  if (!isEnough) {
+    const detail = { reason: 'second_factor_required' }
+    const event = auditEvent(ctx, 'user.activation_refused', { userId: user.id, detail })
+    return askForFactor(ctx, user, { passwordId: passwordIdOf(user), linkId }, event, {
+      series: deleteAttempts(ctx.db, attempt.budget, always),
+    })
+  }
+  const begun = await beginActivated(
+    ctx,
+    { linkId, user, registration },
+    { method: 'password', budget: attempt.budget },
+    userExists(user.id, isEnough),
+  )
+  if (begun.kind === 'refused_meanwhile') {
+    // The password was right.
+    await batch(ctx.db, giveBackAttempt(ctx.db, attempt, ctx.now()))
+    throw new AppError('invalid_link', { reason: 'used_meanwhile' })
+  }
+  return begun
 }
 
-async function begin(
+type How = Omit<PasswordProof, 'passwordId' | 'device'> | Omit<SecondFactorProof, 'passwordId' | 'device'>
+
+/**
+ * Activates the account of a link and starts its first session, after everything that was asked for was shown.
+ *
+ * @param guard what else has to hold at the moment of writing
+ */
+export async function beginActivated(
   ctx: Ctx,
-  linkId: string,
-  user: User,
-  registration: Registration,
-  attempt: CountedAttempt,
-): Promise<SignInOutcome> {
+  { linkId, user, registration }: { linkId: string; user: User; registration: Registration },
+  how: How,
+  guard: Expression,
+  statements: (ifDone: Expression) => Statements = () => ({}),
+) {
   const { session, event } = await prepareSession(ctx, user.id, 'user.activated')
   const { at } = event
   const { passwordHash, firstName, lastName, locale } = registration
   const passwordId = uuidv7(at)
   const email = newEmail(ctx, 'account_activated', user.email, user.id)
   const ifDone = happened(event.id)
-  const begun = await beginSession(ctx, {
+  return beginSession(ctx, {
     user,
     event,
     session,
-    guard: linkActivates(linkId, at),
-    proof: { method: 'password', passwordId, device: undefined, budget: attempt.budget },
+    guard: allOf(linkActivates(linkId, at), guard),
+    proof: { ...how, passwordId, device: undefined },
     changes: {
       status: 'active',
       passwordHash,
@@ -93,12 +128,7 @@ async function begin(
     statements: {
       links: deleteLinksOf(ctx.db, user.id, ifDone, 'activation'),
       registrations: deleteRegistrationsOf(ctx.db, user.email, ifDone),
+      ...statements(ifDone),
     },
   })
-  if (begun.kind === 'refused_meanwhile') {
-    // The password was right.
-    await batch(ctx.db, giveBackAttempt(ctx.db, attempt, at))
-    throw new AppError('invalid_link', { reason: 'used_meanwhile' })
-  }
-  return begun
 }

@@ -5,19 +5,21 @@ import { type Role, mayReinstate, roleRules } from '../../permissions.ts'
 import type { AdministeredUser } from '../../store/administered-users.ts'
 import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
-import { allOf } from '../../store/db.ts'
+import { allOf, anyOf } from '../../store/db.ts'
 import { voidEmailChange } from '../../store/email-changes.ts'
 import { insertEmail } from '../../store/emails.ts'
 import { isFreshIfFactored } from '../../store/session-strength.ts'
 import { deleteSessionsOf, hasLiveSession } from '../../store/sessions.ts'
 import {
   emailOf,
+  hasFactors,
   hasOtherRoleThan,
   isNotSuspended,
   isSuspendedBy,
   leavesAnActiveAdmin,
   statusBeforeSuspension,
   wasActivated,
+  withoutTrust,
 } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
 import { decideAct, decideFreeAct, findChangedTarget, findUnchangedTarget } from './act.ts'
@@ -69,7 +71,12 @@ export async function suspendUser(ctx: Ctx, actor: Principal, id: string, reason
   const email = newEmail(ctx, 'account_suspended', emailOf(id), id, { reason })
   const ifDone = happened(event.id)
   const when = allOf(isNotSuspended(id), leavesAnActiveAdmin(id))
-  const suspended = { status: 'suspended', suspendedByRole: actor.user.role, updatedAt: event.at } as const
+  const suspended = {
+    ...withoutTrust,
+    status: 'suspended',
+    suspendedByRole: actor.user.role,
+    updatedAt: event.at,
+  } as const
   const rows = await batch(ctx.db, decideAct(ctx, actor, id, event, when), {
     updated: updateUser(ctx.db, id, suspended, ifDone),
     ended: deleteSessionsOf(ctx.db, id, ifDone),
@@ -114,15 +121,18 @@ export async function reinstateUser(ctx: Ctx, actor: Principal, id: string): Pro
 }
 
 /**
- * Ends every session of a user. Without any, nothing happens.
+ * Ends every session of a user, and the trust in every device. Without either, nothing happens.
  *
  * @throws {AppError} `not_found`, `insufficient_permission`
  */
 export async function endSessionsOfUser(ctx: Ctx, actor: Principal, id: string): Promise<void> {
   const detail = { sessions: 'all' }
   const event = auditEvent(ctx, 'session.ended', { actorId: actor.user.id, userId: id, detail })
-  const rows = await batch(ctx.db, decideFreeAct(ctx, actor, id, event, hasLiveSession(id, event.at)), {
-    ended: deleteSessionsOf(ctx.db, id, happened(event.id)),
+  const ifDone = happened(event.id)
+  const hasAny = anyOf(hasLiveSession(id, event.at), hasFactors(id))
+  const rows = await batch(ctx.db, decideFreeAct(ctx, actor, id, event, hasAny), {
+    distrusted: updateUser(ctx.db, id, withoutTrust, allOf(ifDone, hasFactors(id))),
+    ended: deleteSessionsOf(ctx.db, id, ifDone),
   })
   if (rows.decided.length === 0) findUnchangedTarget(ctx, actor, rows)
   revoke(ctx, rows.ended)

@@ -31,6 +31,7 @@ export interface Claim {
 }
 
 interface Counter {
+  key: string
   count: number
   allowedAt: Date
   updatedAt: Date
@@ -120,11 +121,12 @@ export async function claimOfSignIn(
 export function assertClaimed(ctx: Ctx, { claimed, counter }: ClaimRows, check: HumanCheck = 'human'): CountedAttempt {
   if (claimed[0]) return { budget: claimed[0].key, series: claimed[0].series, inARow: claimed[0].count }
   // An attempt is refused only because of a series, so there is a counter.
-  const { count, allowedAt } = counter[0]!
+  const { key, count, allowedAt } = counter[0]!
   const waitMs = count < passwordAttempts.free ? 0 : allowedAt.getTime() - ctx.now().getTime()
   const isExhausted = count >= passwordAttempts.max
   // No challenge for a client that would have to wait anyway.
   if (check !== 'human' && waitMs <= 0 && !isExhausted) throw notHuman(check)
   const retryAfterSeconds = isExhausted ? exhaustedRetrySeconds : Math.max(1, Math.ceil(waitMs / 1000))
-  throw new AppError('rate_limited', { reason: 'password_attempts', retryAfterSeconds })
+  const reason = key.startsWith('factor:') ? 'factor_attempts' : 'password_attempts'
+  throw new AppError('rate_limited', { reason, retryAfterSeconds })
 }

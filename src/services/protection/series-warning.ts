@@ -1,5 +1,5 @@
 import type { Ctx } from '../../context.ts'
-import { warnedAttempts } from '../../config/policy.ts'
+import { warnedAttempts, warnedFactorAttempts } from '../../config/policy.ts'
 import { type CountedAttempt, settleAttempt } from '../../store/attempts.ts'
 import { batch } from '../../store/batch.ts'
 import { recordRefusal } from '../../store/condensed-events.ts'
@@ -30,6 +30,27 @@ export function prepareSeriesWarning(ctx: Ctx, { email, attemptsInARow }: WrongP
       if (isDue) announceEmail(ctx, warning)
     },
   }
+}
+
+/**
+ * Records a wrong second factor from somebody who has shown the password. It stays counted, and the owner is told of five in
+ * a row: the password is known to somebody.
+ *
+ * @param attempt `undefined` for a passkey, which nobody can guess
+ */
+export async function recordWrongFactor(
+  ctx: Ctx,
+  event: AuditEvent,
+  { id, email }: Pick<User, 'id' | 'email'>,
+  attempt: CountedAttempt | undefined,
+): Promise<void> {
+  const warning = newEmail(ctx, 'second_factor_attempts', email, id)
+  const isDue = attempt !== undefined && warnedFactorAttempts.includes(attempt.inARow)
+  await batch(ctx.db, recordRefusal(ctx.db, event, refusalPlace(ctx, event)), {
+    warning: isDue ? insertEmail(ctx.db, warning, always) : undefined,
+    settled: attempt && settleAttempt(ctx.db, attempt, { isGivenBack: false, now: event.at }),
+  })
+  if (isDue) announceEmail(ctx, warning)
 }
 
 /** Records a wrong password from somebody who holds a link or a session of the account. It stays counted. */

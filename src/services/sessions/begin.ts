@@ -8,7 +8,7 @@ import { hasPlace } from '../../store/ceilings.ts'
 import { type Expression, allOf } from '../../store/db.ts'
 import { type NewEmail, emailIsStored, type insertEmail } from '../../store/emails.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
-import type { User } from '../../store/schema/users.ts'
+import type { User, UserWithHash } from '../../store/schema/users.ts'
 import {
   type NewSession,
   deleteEarlierOfDevice,
@@ -76,18 +76,17 @@ export interface SessionStart {
 
 type PreparedSession = Omit<NewSession, 'deviceId' | 'amr'>
 
-/** How a sign-in went when it was not refused. Callers switch over `kind`: a sign-in may need a second step. */
-export type SignInOutcome = SignedIn
-
-interface SignedIn {
+export interface SignedIn {
   kind: 'signed_in'
   tokens: SignInTokens
+  /** For the next sign-in on this device, when the user trusts it. */
+  trustToken?: string
 }
 
 /** Something changed while the proof was verified, and the guard did not hold. `current` is the user now, if any. */
 interface RefusedMeanwhile {
   kind: 'refused_meanwhile'
-  current: User | undefined
+  current: UserWithHash | undefined
 }
 
 /** A new session and the event that records its start, for `beginSession`. Stores neither. */

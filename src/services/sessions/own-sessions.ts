@@ -4,7 +4,7 @@ import { AppError, invalidToken } from '../../errors.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { describeSignOut, hasOpenSession, holderOfToken } from '../../store/rotation.ts'
-import { allOf } from '../../store/db.ts'
+import { allOf, anyOf } from '../../store/db.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
 import type { ListedSession } from '../../store/schema/sessions.ts'
 import {
@@ -18,6 +18,8 @@ import {
   selectSignedInUser,
   sessionExists,
 } from '../../store/sessions.ts'
+import { hasFactors, withoutTrust } from '../../store/user-conditions.ts'
+import { updateUser } from '../../store/users.ts'
 import { auditEvent, condense } from '../audit/trail.ts'
 import { revoke } from './revocation.ts'
 import type { Principal } from './signed-in.ts'
@@ -67,7 +69,7 @@ export async function endSession(ctx: Ctx, principal: Principal, sessionId: stri
 }
 
 /**
- * Ends every session of the principal, the current one included.
+ * Ends every session of the principal, the current one included, and the trust in every device.
  *
  * @throws {AppError} `invalid_token` when the current session ended meanwhile
  */
@@ -76,7 +78,8 @@ export async function endAllSessions(ctx: Ctx, principal: Principal): Promise<vo
 }
 
 /**
- * Ends every session of the principal except the current one. Without any other, nothing happens.
+ * Ends every session of the principal except the current one, and the trust in every device: a lost one may have no session
+ * any more. Without either, nothing happens.
  *
  * @throws {AppError} `invalid_token` when the current session ended meanwhile
  */
@@ -93,10 +96,12 @@ async function endSessions(ctx: Ctx, principal: Principal, which: 'all' | 'other
   const event = newEndEvent(ctx, principal, { sessions: which })
   const ifDone = happened(event.id)
   const keptId = which === 'others' ? session.id : undefined
-  const mayEnd = allOf(isSignedIn(session.id, user.id, event.at), hasLiveSession(user.id, event.at, keptId))
+  const hasAny = anyOf(hasLiveSession(user.id, event.at, keptId), hasFactors(user.id))
+  const mayEnd = allOf(isSignedIn(session.id, user.id, event.at), hasAny)
   const { acting, ended } = await batch(ctx.db, {
     decided: insertAuditEvent(ctx.db, event, mayEnd),
     acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
+    distrusted: updateUser(ctx.db, user.id, withoutTrust, allOf(ifDone, hasFactors(user.id))),
     ended: keptId ? deleteOtherSessionsOf(ctx.db, user.id, keptId, ifDone) : deleteSessionsOf(ctx.db, user.id, ifDone),
     ...condense(ctx, [event]),
   })

@@ -14,7 +14,7 @@ import { auditEvent } from '../audit/trail.ts'
 import { passkeyRequest, readPasskeyChallenge } from '../factors/passkey-options.ts'
 import { type PasskeyResponse, provePasskey, spendPasskey } from '../factors/passkey-proof.ts'
 import { refusalPlace } from '../protection/ceilings.ts'
-import { type SignInOutcome, beginSession, prepareSession } from '../sessions/begin.ts'
+import { type SignedIn, beginSession, prepareSession } from '../sessions/begin.ts'
 import { prepareSignInNotice } from './notice.ts'
 
 /** Nobody is known yet. */
@@ -32,7 +32,7 @@ export function passkeySignInOptions(ctx: Ctx) {
  *
  * @throws {AppError} `invalid_passkey`; after a right assertion `account_suspended`
  */
-export async function signInWithPasskey(ctx: Ctx, response: PasskeyResponse): Promise<SignInOutcome> {
+export async function signInWithPasskey(ctx: Ctx, response: PasskeyResponse): Promise<SignedIn> {
   const { credential } = response
   const challenge = await readPasskeyChallenge(ctx, use, response.challengeToken)
   if (!challenge) throw invalidPasskey('expired')

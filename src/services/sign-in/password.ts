@@ -9,7 +9,7 @@ import { recordRefusal } from '../../store/condensed-events.ts'
 import { always } from '../../store/db.ts'
 import type { User } from '../../store/schema/users.ts'
 import { canSignIn, passwordIdOf } from '../../store/user-conditions.ts'
-import { selectUserToSignIn } from '../../store/users.ts'
+import { selectUserToSignIn, updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { verifyAttempt } from '../passwords/hashing.ts'
 import { type ClaimStatements, assertClaimed, claimOfSignIn, claimPasswordAttempt } from '../protection/attempts.ts'
@@ -17,7 +17,9 @@ import { refusalPlace } from '../protection/ceilings.ts'
 import { type Device, readDevice } from '../protection/devices.ts'
 import { checkHuman } from '../protection/human-check.ts'
 import { prepareSeriesWarning } from '../protection/series-warning.ts'
-import { type SignInOutcome, beginSession, prepareSession } from '../sessions/begin.ts'
+import { type SignInOutcome, askForFactor } from '../factors/second-step.ts'
+import { beginSession, prepareSession } from '../sessions/begin.ts'
+import { findPasswordOnly } from '../sessions/trust.ts'
 import { prepareSignInNotice } from './notice.ts'
 import type { Reason } from '../../reasons.ts'
 
@@ -26,6 +28,8 @@ export interface Credentials {
   password: string
   /** From an earlier sign-in on this device. */
   deviceToken?: string | undefined
+  /** From an earlier sign-in with a second factor on this device. */
+  trustToken?: string | undefined
   /** Required after a few wrong passwords from an unknown device, where the operator asks for it. */
   turnstileToken?: string | undefined
 }
@@ -39,7 +43,7 @@ export interface Credentials {
  *   `account_pending` or `account_suspended`
  */
 export async function signIn(ctx: Ctx, credentials: Credentials): Promise<SignInOutcome> {
-  const { email, password, deviceToken, turnstileToken } = credentials
+  const { email, password, deviceToken, trustToken, turnstileToken } = credentials
   const device = await readDevice(ctx, email, deviceToken)
   const check = await checkHuman(ctx, turnstileToken, 'login')
   const run = (claim: ClaimStatements) => batch(ctx.db, claim, { found: selectUserToSignIn(ctx.db, email) })
@@ -66,7 +70,7 @@ export async function signIn(ctx: Ctx, credentials: Credentials): Promise<SignIn
   }
   const { user } = found
   if (user.status !== 'active') return refuse(ctx, attempt, explainStatus(user), user.status)
-  return begin(ctx, attempt, user, verdict.newHash)
+  return enter(ctx, attempt, user, verdict.newHash, trustToken)
 }
 
 interface PasswordAttempt {
@@ -80,14 +84,27 @@ interface PasswordAttempt {
   isStandIn: boolean
 }
 
-async function begin(
+/** After the right password: starts a session, or asks for the second factor. */
+async function enter(
   ctx: Ctx,
   attempt: PasswordAttempt,
   user: User,
   newHash: StoredHash | undefined,
+  trustToken: string | undefined,
 ): Promise<SignInOutcome> {
   const { device, counted } = attempt
   const passwordId = passwordIdOf(user)
+  const changes = newHash === undefined ? {} : { passwordHash: newHash }
+  const isEnough = await findPasswordOnly(ctx, user, trustToken)
+  if (!isEnough) {
+    const detail = { reason: 'second_factor_required' }
+    const event = auditEvent(ctx, 'user.sign_in_refused', { userId: user.id, detail })
+    return askForFactor(ctx, user, { passwordId, deviceId: device?.id }, event, {
+      series: deleteAttempts(ctx.db, counted.budget, always),
+      // Now, because the next step does not have the password. Never over a new one, which has another id.
+      rehashed: newHash && updateUser(ctx.db, user.id, changes, canSignIn(user.id, passwordId, always)),
+    })
+  }
   const { session, event } = await prepareSession(ctx, user.id, 'user.signed_in')
   const isKnownDevice = device !== undefined
   const ifDone = happened(event.id)
@@ -97,15 +114,19 @@ async function begin(
     event,
     session,
     // Not the hash that was verified: another sign-in may just have rehashed the same password.
-    guard: canSignIn(user.id, passwordId),
+    guard: canSignIn(user.id, passwordId, isEnough),
     proof: { method: 'password', passwordId, device, budget: counted.budget },
-    changes: newHash === undefined ? {} : { passwordHash: newHash },
+    changes,
     email: { row: notice, insert: insertNotice },
   })
   if (begun.kind === 'signed_in') return begun
-  // The password or the account was changed while the password was verified.
+  // The account was changed while the password was verified.
   const { current } = begun
   const isSamePassword = current && passwordIdOf(current) === passwordId
+  if (isSamePassword && current.status === 'active' && current.passwordHash !== null) {
+    // Only its factors, or the trust in this device.
+    return enter(ctx, attempt, current, newHash, trustToken)
+  }
   const code = isSamePassword && current.status !== 'active' ? explainStatus(current) : 'invalid_credentials'
   return refuse(ctx, { ...attempt, userId: current?.id ?? null }, code, 'changed_meanwhile')
 }

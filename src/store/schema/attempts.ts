@@ -1,9 +1,12 @@
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { instant } from './columns.ts'
 
-/** Consecutive passwords that were wrong or are being verified. */
+/** Consecutive passwords or second factors that were wrong or are being verified. */
 export const attemptCounters = sqliteTable('attempt_counters', {
-  /** The budget: `account:` and an address that has one, `device:`, the address and the id of a device, or `slot:` and a number. */
+  /**
+   * The budget: `account:` and an address that has one, `device:`, the address and the id of a device, `slot:` and a number, or
+   * `factor:` and the id of a user.
+   */
   key: text('key').primaryKey(),
   count: integer('count').notNull(),
   /** From the last attempt without a pause on: no password is verified before this time. */
@@ -14,4 +17,6 @@ export const attemptCounters = sqliteTable('attempt_counters', {
   inFlight: integer('in_flight').notNull().default(0),
   /** A random name of the series, so that an attempt of an ended series changes nothing in the next one. */
   series: text('series').notNull().default(''),
+  /** Of a `factor:` budget: the ids of the factor tokens that signed in within the last five minutes, newest first. */
+  usedTokens: text('used_tokens', { mode: 'json' }).$type<string[]>(),
 })

@@ -1,4 +1,4 @@
-import { index, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 import type { Role } from '../../permissions.ts'
 import { bytes, coded, instant, uuid } from './columns.ts'
 import { emailProblemCodes } from './emails.ts'
@@ -32,6 +32,8 @@ export const users = sqliteTable(
     suspendedByRole: coded('suspended_by_role', roleCodes),
     /** New at every change of the second factors. Null: there are none. */
     factorsId: uuid('factors_id'),
+    /** Raised when all devices, or all others, are signed out: trust tokens name the number of their time. Null is 0. */
+    trustNumber: integer('trust_number'),
     /** Why the address gets no more mail. */
     emailProblem: coded('email_problem', emailProblemCodes),
     /** The last change of the address. Nobody becomes the first ADMIN by an address that was not registered. */

@@ -21,10 +21,10 @@ export const accountOperations: Operations = {
     tag: 'Accounts',
     summary: 'Activate an account and sign in',
     description:
-      'Needs the token of an activation link and the password of that registration. Activation is the first sign-in. A link works once, within 24 hours; a wrong password does not use it up. With `transport: cookie` the refresh token is set as a cookie.',
+      'Needs the token of an activation link and the password of that registration. Activation is the first sign-in. A link works once, within 24 hours; a wrong password does not use it up, nor does the right one of an account that asks for a second factor: `POST /auth/second-factor` completes the activation. With `transport: cookie` the refresh token is set as a cookie.',
 
     answers: { 200: { description: 'The account is active, and the user is signed in.', schema: 'SignInAnswer' } },
-    problems: ['invalid_link', 'invalid_credentials', 'origin_not_allowed', 'rate_limited'],
+    problems: ['invalid_link', 'invalid_credentials', 'second_factor_required', 'origin_not_allowed', 'rate_limited'],
   },
   'POST /auth/resend-activation': {
     operationId: 'resendActivation',

@@ -6,12 +6,30 @@ export const tokenOperations: Operations = {
     tag: 'Tokens',
     summary: 'Sign in',
     description:
-      'An unknown address and a wrong password get the same answer after the same time. Only the right password reveals that the account is pending or suspended. After five consecutive wrong passwords, each further attempt has to wait: 1 second, then doubling up to 15 minutes. After a hundred, password sign-in is off until a reset by email. Until then the answer is 429. Sign-ins at the same moment wait for each other, at most 2 seconds. Attempts from a device that sends the `device_token` of an earlier sign-in are counted separately. If the operator has turned on Turnstile, an unknown device needs a `turnstile_token` after three wrong passwords: request one when the answer is `turnstile_required` at that field. A user has at most 50 sessions; another sign-in ends the oldest. A sign-in from a new device and a new place is reported to the user by email. With `transport: cookie` the refresh token is set as a cookie.',
+      'An unknown address and a wrong password get the same answer after the same time. Only the right password reveals that the account is pending or suspended. After five consecutive wrong passwords, each further attempt has to wait: 1 second, then doubling up to 15 minutes. After a hundred, password sign-in is off until a reset by email. Until then the answer is 429. Sign-ins at the same moment wait for each other, at most 2 seconds. Attempts from a device that sends the `device_token` of an earlier sign-in are counted separately. If the operator has turned on Turnstile, an unknown device needs a `turnstile_token` after three wrong passwords: request one when the answer is `turnstile_required` at that field. A user has at most 50 sessions; another sign-in ends the oldest. A sign-in from a new device and a new place is reported to the user by email. An account with second factors gets `second_factor_required`: the password was right, and `POST /auth/second-factor` goes on. With `transport: cookie` the refresh token is set as a cookie.',
 
     answers: {
       200: { description: 'The user is signed in.', schema: 'SignInAnswer' },
     },
-    problems: ['invalid_credentials', 'account_pending', 'account_suspended', 'origin_not_allowed', 'rate_limited'],
+    problems: [
+      'invalid_credentials',
+      'second_factor_required',
+      'account_pending',
+      'account_suspended',
+      'origin_not_allowed',
+      'rate_limited',
+    ],
+  },
+  'POST /auth/second-factor': {
+    operationId: 'secondFactor',
+    tag: 'Tokens',
+    summary: 'Sign in with a second factor',
+    description:
+      'The second step of a sign-in or an activation that answered `second_factor_required`. Send its `factor_token` with exactly one of `totp`, `passkey` and `recovery_code`. Everything counts once: the factor token, each code of the app, each recovery code, each challenge. After five consecutive wrong codes, each further one has to wait: 1 second, then doubling up to 15 minutes; a hundred are the last. Only a right factor starts that count anew, and a right recovery code or a passkey passes at any time. The owner is told of five wrong codes, and of a used recovery code, by email. With `trust_device` the answer has a `trust_token`: for 30 days, a sign-in that sends it needs no second factor. It is void after any change of the password or the factors and after a sign-out everywhere or of all others, and it is not accepted of staff. `invalid_factor_token` means: start the sign-in again. With `transport: cookie` the refresh token and the trust token are set as cookies.',
+    answers: {
+      200: { description: 'The user is signed in.', schema: 'SignInAnswer' },
+    },
+    problems: ['invalid_factor_token', 'wrong_second_factor', 'origin_not_allowed', 'rate_limited'],
   },
   'POST /auth/refresh': {
     operationId: 'refresh',
