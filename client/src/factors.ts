@@ -3,40 +3,8 @@ import type { Call } from './call.ts'
 import { type FactorKind, type FactorProof, type PasskeyChallenge, shown } from './entrance.ts'
 import { type PosternError, untilAborted } from './problem.ts'
 import type { StepUpHook } from './step-up.ts'
-import type { Acceptance, CallOptions } from './types.ts'
+import type { Acceptance, CallOptions, Enrolled, FactorList, Passkey, RecoveryCodes, TotpSetup } from './types.ts'
 import { canListAccepted, disown, listAccepted, passkeyError, runCeremony } from './webauthn.ts'
-
-export interface Passkey {
-  id: string
-  name: string
-  created_at: string
-  last_used_at: string | null
-  /** Whether a password manager keeps it, and so also on other devices. */
-  backed_up: boolean
-  /** The kind of authenticator (WebAuthn §6.5.1); zeros when it does not say. */
-  aaguid: string | null
-  transports: string[]
-}
-
-export interface FactorList {
-  passkeys: Passkey[]
-  totp: { created_at: string; last_used_at: string | null } | null
-  /** How many are left. */
-  recovery_codes: number
-}
-
-/** They are shown once: with the first factor, and when they are renewed. */
-export interface RecoveryCodes {
-  recovery_codes: string[]
-}
-
-export interface TotpSetup {
-  setup_token: string
-  /** For typing, in Base32. */
-  secret: string
-  /** For a QR code. Draw it in the page: whoever sees the address has the secret. */
-  uri: string
-}
 
 export interface StepUpOptions extends PasskeyChallenge {
   /** What the account has. `password` only when it has no factor. */
@@ -65,18 +33,13 @@ export interface Factors {
   /** Mails the code that `mailCode` takes. */
   sendFactorCode: (options?: CallOptions) => Promise<Acceptance>
   /** Lets the browser make a passkey, and adds it. Recovery codes come with the first factor. */
-  registerPasskey: (options?: NewPasskey) => Promise<Passkey & Partial<RecoveryCodes>>
+  registerPasskey: (options?: NewPasskey) => Promise<Passkey & Enrolled>
   renamePasskey: (id: string, name: string, options?: CallOptions) => Promise<Passkey>
   removePasskey: (id: string, options?: CallOptions) => Promise<void>
   /** Begins to add an authenticator app, or to replace it. Nothing changes until `confirmTotp`. */
   startTotp: (options?: CallOptions) => Promise<TotpSetup>
   /** @param code what the app shows. Recovery codes come with the first factor. */
-  confirmTotp: (
-    setupToken: string,
-    code: string,
-    mailCode?: string,
-    options?: CallOptions,
-  ) => Promise<Partial<RecoveryCodes>>
+  confirmTotp: (setupToken: string, code: string, mailCode?: string, options?: CallOptions) => Promise<Enrolled>
   removeTotp: (options?: CallOptions) => Promise<void>
   /** The old ones stop working. */
   renewRecoveryCodes: (options?: CallOptions) => Promise<RecoveryCodes>
@@ -112,7 +75,7 @@ export function openFactors({ call, prove, renew, onStepUpRequired }: Means): Fa
     if (!credential) throw passkeyError('passkey_cancelled')
     const body = { challenge_token, credential, name, mail_code: mailCode }
     try {
-      const added = await call<Passkey & Partial<RecoveryCodes>>('post', '/users/me/passkeys', { body, signal })
+      const added = await call<Passkey & Enrolled>('post', '/users/me/passkeys', { body, signal })
       await renew()
       return added
     } catch (error) {
@@ -140,7 +103,7 @@ export function openFactors({ call, prove, renew, onStepUpRequired }: Means): Fa
     startTotp: ({ signal } = {}) => call('post', '/users/me/totp', { signal }),
     async confirmTotp(setupToken, code, mailCode, { signal } = {}) {
       const body = { setup_token: setupToken, code, mail_code: mailCode }
-      const answer = await call<Partial<RecoveryCodes>>('post', '/users/me/totp/confirm', { body, signal })
+      const answer = await call<Enrolled>('post', '/users/me/totp/confirm', { body, signal })
       await renew()
       return answer
     },

@@ -10,16 +10,7 @@ export type {
   SignInOutcome,
   SignedIn,
 } from './entrance.ts'
-export type {
-  FactorList,
-  NewPasskey,
-  Passkey,
-  RecoveryCodes,
-  StepUp,
-  StepUpOptions,
-  StepUpProof,
-  TotpSetup,
-} from './factors.ts'
+export type { NewPasskey, StepUp, StepUpOptions, StepUpProof } from './factors.ts'
 export type { ClientOptions } from './options.ts'
 export type { ClientStorage } from './platform.ts'
 export { type ErrorCode, type FieldError, PosternError } from './problem.ts'
@@ -32,11 +23,16 @@ export type {
   AuditEvent,
   Body,
   CallOptions,
+  Enrolled,
+  FactorList,
   OutboxEmail,
+  Passkey,
   Permission,
   Query,
+  RecoveryCodes,
   Role,
   Session,
+  TotpSetup,
   User,
 } from './types.ts'
 export { type PasskeySupport, passkeySupport } from './webauthn.ts'

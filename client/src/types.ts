@@ -10,6 +10,14 @@ export type Session = Schemas['Session']
 export type Activity = Schemas['Activity']
 export type AuditEvent = Schemas['AuditEvent']
 export type OutboxEmail = Schemas['OutboxEmail']
+export type FactorList = Schemas['Factors']
+export type Passkey = Schemas['Passkey']
+/** For an authenticator app. Draw the QR code of `uri` in the page: whoever sees it has the secret. */
+export type TotpSetup = Schemas['TotpSetup']
+/** They are shown once: with the first factor, and when they are renewed. */
+export type RecoveryCodes = Schemas['RecoveryCodes']
+/** The answer to a new factor. The recovery codes come with the first one. */
+export type Enrolled = Schemas['Enrolled']
 export type Role = User['role']
 export type Permission = Schemas['RoleList']['roles'][number]['permissions'][number]
 export type Acceptance = Schemas['Acceptance']

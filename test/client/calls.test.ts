@@ -1,9 +1,11 @@
 /** Every method of the client against the real service: its requests, results and errors. */
+import { decodeJwt } from 'jose'
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import type { Client } from '../../client/src/client.ts'
 import { PosternError } from '../../client/src/problem.ts'
 import type { AdministeredUser, AuditEvent } from '../../client/src/types.ts'
 import { description } from '../support/description.ts'
+import { App, giveFactors } from '../support/factors.ts'
 import { inboxOf } from '../support/inbox.ts'
 import { goodPassword, otherPassword } from '../support/person.ts'
 import { peopleOf } from '../support/population.ts'
@@ -35,20 +37,20 @@ const methods: Record<string, ((client: Client) => unknown) | string> = {
   getMe: ({ me }) => me,
   updateMe: ({ updateMe }) => updateMe,
   deleteMe: ({ deleteMe }) => deleteMe,
-  changeEmail: "the client's turn",
-  confirmEmail: "the client's turn",
-  revertEmail: "the client's turn",
-  exportMe: "the client's turn",
+  changeEmail: ({ changeEmail }) => changeEmail,
+  confirmEmail: ({ confirmEmail }) => confirmEmail,
+  revertEmail: ({ revertEmail }) => revertEmail,
+  exportMe: ({ exportAccount }) => exportAccount,
   listMyActivity: ({ activity }) => activity,
   listMySessions: ({ sessions }) => sessions,
   endMySession: ({ endSession }) => endSession,
   endMyOtherSessions: ({ endOtherSessions }) => endOtherSessions,
-  getMyFactors: "the client's turn",
-  sendFactorCode: "the client's turn",
-  startTotp: "the client's turn",
-  confirmTotp: "the client's turn",
-  removeTotp: "the client's turn",
-  renewRecoveryCodes: "the client's turn",
+  getMyFactors: ({ factors }) => factors,
+  sendFactorCode: ({ sendFactorCode }) => sendFactorCode,
+  startTotp: ({ startTotp }) => startTotp,
+  confirmTotp: ({ confirmTotp }) => confirmTotp,
+  removeTotp: ({ removeTotp }) => removeTotp,
+  renewRecoveryCodes: ({ renewRecoveryCodes }) => renewRecoveryCodes,
   listUsers: ({ admin }) => admin.users,
   getUser: ({ admin }) => admin.user,
   moderateProfile: ({ admin }) => admin.updateProfile,
@@ -57,7 +59,7 @@ const methods: Record<string, ((client: Client) => unknown) | string> = {
   suspendUser: ({ admin }) => admin.suspend,
   reinstateUser: ({ admin }) => admin.reinstate,
   startPasswordReset: ({ admin }) => admin.startPasswordReset,
-  resetFactors: "the client's turn",
+  resetFactors: ({ admin }) => admin.resetFactors,
   listSessionsOfUser: ({ admin }) => admin.sessions,
   endSessionsOfUser: ({ admin }) => admin.endSessions,
   deleteUser: ({ admin }) => admin.deleteUser,
@@ -122,6 +124,55 @@ describe('the calls of a user', () => {
   })
 })
 
+describe('the calls of a user about factors, address and data', () => {
+  it('cover an authenticator app from its setup to its removal', async () => {
+    const { browser, client } = await signedIn()
+    expect(await client.factors()).toEqual({ passkeys: [], totp: null, recovery_codes: 0 })
+    expect(await client.sendFactorCode()).toEqual({ message: expect.any(String) })
+    const { setup_token: setup, secret } = await client.startTotp()
+    const app = new App(secret, browser.service.clock)
+    expect((await failureOf(client.confirmTotp(setup, app.wrongCode()))).code).toBe('wrong_second_factor')
+    const { recovery_codes: codes } = await client.confirmTotp(setup, app.code())
+    expect(codes).toHaveLength(8)
+    expect(await client.factors()).toMatchObject({ totp: { last_used_at: null }, recovery_codes: 8 })
+    const renewed = await client.renewRecoveryCodes()
+    expect(renewed.recovery_codes).toHaveLength(8)
+    expect(renewed.recovery_codes).not.toEqual(codes)
+    expect(await client.removeTotp()).toBeUndefined()
+    expect(await client.factors()).toMatchObject({ totp: null, recovery_codes: 0 })
+  })
+
+  it('get a new access token with a new factor, which says that there are two now', async () => {
+    const { browser, client } = await signedIn()
+    const { setup_token: setup, secret } = await client.startTotp()
+    await client.confirmTotp(setup, new App(secret, browser.service.clock).code())
+    expect(decodeJwt(await client.accessToken())['acr']).toBe('urn:postern:2')
+  })
+
+  it('cover a change of address and its way back, and the export', async () => {
+    const { client, service } = await signedIn()
+    const inbox = inboxOf(service)
+    expect(await client.changeEmail('ada@example.org')).toEqual({ message: expect.any(String) })
+    await service.deliver()
+    const [confirm, revert] = ['ada@example.org', email].map((address) => inbox.linkToken(address)) as [string, string]
+    expect(await client.confirmEmail(confirm)).toMatchObject({ email: 'ada@example.org' })
+    expect(client.user).toMatchObject({ email: 'ada@example.org' })
+
+    const file = await client.exportAccount()
+    expect(JSON.parse(await file.text())).toMatchObject({ user: { email: 'ada@example.org' } })
+    expect(await failureOf(client.exportAccount())).toMatchObject({ code: 'rate_limited', status: 429 })
+
+    expect(await client.revertEmail(revert)).toBeUndefined()
+    expect((await failureOf(client.revertEmail(revert))).code).toBe('invalid_link')
+  })
+
+  it('send no password where none is given, and let the service decide', async () => {
+    const { browser, client } = await signedIn()
+    expect((await failureOf(client.deleteMe())).code).toMatch(/^(wrong_password|validation_failed)$/)
+    expect(browser.asked('/users/me')[0]!.body).toEqual({})
+  })
+})
+
 describe('the calls of an administrator', () => {
   it('cover every list and every action on a user', async () => {
     const browser = new Browser()
@@ -147,6 +198,8 @@ describe('the calls of an administrator', () => {
     await write("update users set email_problem = 'bounced' where id = ?", id)
     expect(await admin.liftEmailSuppression(id)).toBeUndefined()
     expect((await admin.roles()).map(({ role }) => role)).toEqual(['USER', 'MODERATOR', 'ADMIN'])
+    await giveFactors(id, browser.service.clock)
+    expect(await admin.resetFactors(id, 'Lost the phone.')).toBeUndefined()
     const { events } = await admin.auditEvents({ user_id: id, type: 'user.suspended' })
     expect(events).toMatchObject([{ detail: { reason: 'Sent spam.' } }])
     expect(await admin.deleteUser(id)).toBeUndefined()
