@@ -1,6 +1,6 @@
 /** The rows that belong to users, for deletions. Foreign keys never cascade, so whoever deletes users deletes these before. */
 import { type SQL, and, eq, inArray, sql } from 'drizzle-orm'
-import { type Db, always } from './db.ts'
+import { type Db, always, idParam } from './db.ts'
 import { deleteRegistrationsOf } from './registrations.ts'
 import { emailChanges } from './schema/email-changes.ts'
 import { oneTimeLinks } from './schema/links.ts'
@@ -18,6 +18,10 @@ export const rowsOfUsersStatements = tables.length
 /** @param userIds a query of one column */
 export function deleteRowsOf(db: Db, userIds: SQL, guard: SQL = always) {
   return tables.map((table) => db.delete(table).where(and(inArray(table.userId, userIds), guard)))
+}
+
+export function deleteRowsOfUser(db: Db, id: string, guard: SQL) {
+  return deleteRowsOf(db, sql`(${idParam(id)})`, guard)
 }
 
 /** The id of the pending account with an address, looked up at the moment of writing. */

@@ -1,15 +1,14 @@
 import type { Ctx } from '../../context.ts'
 import { AppError, invalidToken } from '../../errors.ts'
-import { accountBudget, deleteAttempts, deleteAttemptsFor } from '../../store/attempts.ts'
+import { accountBudget, deleteAttempts, deleteAttemptsFor, deleteFactorAttempts } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
-import { deleteEmailChange } from '../../store/email-changes.ts'
 import { allOf, always, type Db } from '../../store/db.ts'
 import { type NewEmail, deleteEmailsAbout, deleteEmailsTo, insertEmail } from '../../store/emails.ts'
-import { deleteLinksOf } from '../../store/links.ts'
 import { deleteRegistrationsOf } from '../../store/registrations.ts'
 import { deleteSessionsOf, isSignedInWithPassword, selectSignedInUser } from '../../store/sessions.ts'
 import { selectStale } from '../../store/session-strength.ts'
+import { deleteRowsOfUser } from '../../store/user-rows.ts'
 import { deleteUser } from '../../store/users.ts'
 import { emailOf, leavesAnActiveAdmin, passwordIdOf, takesMail, wasActivated } from '../../store/user-conditions.ts'
 import { auditEvent } from '../audit/trail.ts'
@@ -68,13 +67,13 @@ export function eraseUser(db: Db, id: string, farewell: NewEmail, eventId: strin
   const ifDone = happened(eventId)
   return {
     ended: deleteSessionsOf(db, id, ifDone),
-    links: deleteLinksOf(db, id, ifDone),
+    rows: deleteRowsOfUser(db, id, ifDone),
     registrations: deleteRegistrationsOf(db, emailOf(id), ifDone),
     emails: deleteEmailsTo(db, emailOf(id), ifDone),
     // Also those to a former address and to one that was never confirmed.
     emailsAbout: deleteEmailsAbout(db, id, ifDone),
-    emailChange: deleteEmailChange(db, id, ifDone),
     attempts: deleteAttemptsFor(db, emailOf(id), ifDone),
+    factorAttempts: deleteFactorAttempts(db, id, ifDone),
     farewell: insertEmail(db, farewell, allOf(ifDone, wasActivated(id), takesMail(id))),
     user: deleteUser(db, id, ifDone),
   } as const
