@@ -10,9 +10,11 @@ import { serveBreachList } from '../support/breach-list.ts'
 import { day, minute } from '../support/clock.ts'
 import { description } from '../support/description.ts'
 import { type Fault, type Target, faultyBindings, modesOf } from '../support/faults.ts'
+import { giveFactors } from '../support/factors.ts'
 import { it } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { consume } from '../support/mail-consumer.ts'
+import { givePasskey } from '../support/passkeys.ts'
 import { peopleOf } from '../support/population.ts'
 import { insertEmailChanges, insertEmails, insertUserAgents } from '../support/rows.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
@@ -383,6 +385,9 @@ describe('one failing call in a job', () => {
   }) => {
     captureLog()
     await people.register('late@example.com')
+    const late = { id: String((await rowOf('users'))['id']), email: 'late@example.com' }
+    await giveFactors(late.id, service.clock)
+    await givePasskey(late)
     await people.signUp(email)
     await people.admin()
     await insertEmailChanges([

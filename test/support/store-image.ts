@@ -37,8 +37,8 @@ function textOfBytes(bytes: readonly number[]): string {
   return bytes.length === 16 ? digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') : digits
 }
 
-/** An id, or the bytes of a password hash. */
-const randomText = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64,}/g
+/** An id, the bytes of a password hash, or what is sealed or has a MAC under `DATA_KEYS`. */
+const randomText = /test-data\.[\w.-]{43,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64,}/g
 const instant = /(?<=":)\d{13}(?=[,}])/g
 
 /** The name under which it stands beside the tables. */
