@@ -1,8 +1,10 @@
 /** What a request may cost before its answer: round trips to D1, rows written, KV operations and messages to the queue. */
 import { env } from 'cloudflare:workers'
 import { describe, expect } from 'vitest'
-import { day } from './support/clock.ts'
+import type { components } from '../client/src/api.ts'
+import { day, minute } from './support/clock.ts'
 import { type Cost, countCosts } from './support/counting.ts'
+import { giveFactors } from './support/factors.ts'
 import { it as base } from './support/fixtures.ts'
 import { givePasskey } from './support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from './support/person.ts'
@@ -17,6 +19,8 @@ interface Budget {
   kvWrites?: number
   queueSends?: number
 }
+
+type FactorQuestion = components['schemas']['SecondFactorProblem']
 
 const email = 'ada@example.com'
 const right = { email, password: goodPassword }
@@ -88,6 +92,48 @@ describe('a request', () => {
     expectWithin(meter.take(), { roundTrips: 1, rowsWritten: 0 })
     await stranger.signInWithPasskey({ challenge_token: 'x', credential }).refused(401, 'invalid_passkey')
     expectWithin(meter.take(), { roundTrips: 0, rowsWritten: 0 })
+  })
+
+  it('to be asked for a second factor costs 2 round trips and 6 written rows, however often', async ({
+    clock,
+    ada,
+    metered,
+    meter,
+  }) => {
+    await giveFactors(ada.id, clock)
+    for (let round = 0; round < 3; round++) {
+      await ada.at(metered).login(right).refused(403, 'second_factor_required')
+      expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 6 })
+    }
+  })
+
+  it('to sign in with a second factor costs 2 round trips and 9 written rows, granted or refused', async ({
+    clock,
+    ada,
+    metered,
+    meter,
+  }) => {
+    const { app } = await giveFactors(ada.id, clock)
+    const { authenticator } = await givePasskey(ada)
+    for (const factor of ['totp', 'totp', 'passkey', 'wrong'] as const) {
+      clock.advance(minute)
+      const asked = await ada.login(right).refused(403, 'second_factor_required')
+      const { factor_token, passkey } = asked as FactorQuestion
+      meter.take()
+      const answer = await ada.at(metered).secondFactor({
+        factor_token,
+        ...(factor === 'passkey'
+          ? {
+              passkey: {
+                challenge_token: passkey!.challenge_token,
+                credential: await authenticator.get(passkey!.public_key),
+              },
+            }
+          : { totp: factor === 'wrong' ? app.wrongCode() : app.code() }),
+      }).answer
+      expect(answer.status, answer.text).toBe(factor === 'wrong' ? 403 : 200)
+      expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 9 })
+    }
   })
 
   it('to refresh costs 1 round trip of 3 statements, 1 written row and 1 KV read', async ({ ada, metered, meter }) => {

@@ -1,12 +1,14 @@
 /** Sign-in with a second factor: what is asked after the right password, and what the answer to it does. */
-import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { base64url, decodeJwt, decodeProtectedHeader } from 'jose'
 import { describe, expect } from 'vitest'
+import type { components } from '../../client/src/api.ts'
 import { expectInvalid, expectOk, expectProblem, sessionOf, signInAnswer, userObject } from '../support/answers.ts'
 import type { Caller } from '../support/caller.ts'
 import { minute, second } from '../support/clock.ts'
 import { type GivenFactors, giveFactors } from '../support/factors.ts'
 import { it as plainIt } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
+import { givePasskey } from '../support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import { setFactorAttempts } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
@@ -397,6 +399,56 @@ describe('POST /auth/second-factor', () => {
     const answer = await home.secondFactor(body).answer
     expect(expectOk(answer)).not.toHaveProperty('refresh_token')
     expect(answer.headers.getSetCookie()).toEqual([expect.stringMatching(/^__Host-postern-refresh=ey/)])
+  })
+})
+
+describe('a passkey as the second factor', () => {
+  type Question = components['schemas']['SecondFactorProblem']
+
+  const askForPasskey = async (caller: Caller): Promise<Question> =>
+    (await caller.login(credentials).refused(403, 'second_factor_required')) as Question
+
+  it('is asked for by name, and signs in with and without PIN or biometrics', async ({ anonymous, ada }) => {
+    for (const [isVerified, amr] of [
+      [true, ['pwd', 'pop', 'user', 'mfa']],
+      [false, ['pwd', 'pop', 'mfa']],
+    ] as const) {
+      const { authenticator, passkey } = await givePasskey(ada)
+      const { factor_token, factors, passkey: options } = await askForPasskey(anonymous)
+      expect(factors).toEqual(['passkey'])
+      expect(options!.public_key).toMatchObject({
+        userVerification: 'preferred',
+        rpId: 'accounts.example.com',
+        allowCredentials: expect.arrayContaining([
+          expect.objectContaining({ id: base64url.encode(passkey.credentialId) }),
+        ]),
+      })
+      const credential = await authenticator.get(options!.public_key, isVerified ? {} : { flags: 0x19 })
+      const answer = { challenge_token: options!.challenge_token, credential }
+      const tokens = await anonymous.secondFactor({ factor_token, passkey: answer })
+      const session = await rowOf('sessions', 'id = ?', sessionOf(tokens.access_token))
+      expect(JSON.parse(String(session['amr']))).toEqual(amr)
+      await anonymous.secondFactor({ factor_token, passkey: answer }).refused(401, 'invalid_factor_token')
+    }
+  })
+
+  it('answers its own factor token alone, and draws on no budget', async ({ anonymous, ada }) => {
+    captureLog()
+    const { authenticator } = await givePasskey(ada)
+    await setFactorAttempts(ada.id, 100, new Date(4_000_000_000_000))
+    const [first, other] = [await askForPasskey(anonymous), await askForPasskey(anonymous)]
+    const answerTo = async ({ passkey }: Question) => ({
+      challenge_token: passkey!.challenge_token,
+      credential: await authenticator.get(passkey!.public_key),
+    })
+    const { factor_token } = first
+    for (let round = 0; round < 6; round++) {
+      const wrong = { factor_token, passkey: await answerTo(other) }
+      await anonymous.secondFactor(wrong).refused(403, 'wrong_second_factor')
+    }
+    expect(await counter(ada.id)).toMatchObject([{ count: 100 }])
+    await anonymous.secondFactor({ factor_token, passkey: await answerTo(first) })
+    expect(await counter(ada.id)).toMatchObject([{ count: 0 }])
   })
 })
 

@@ -9,6 +9,7 @@ import { bytesOf } from '../support/answers.ts'
 import { type OperationId, callOperation } from '../support/api.ts'
 import { minute } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
+import { giveFactors } from '../support/factors.ts'
 import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { hashesDuring } from '../support/password-work.ts'
@@ -18,7 +19,16 @@ import { type Answer, startService } from '../support/service.ts'
 import { write } from '../support/state.ts'
 
 /** The kinds of addresses. Each may be locked, too. */
-const kinds = ['unknown', 'pending', 'active', 'suspended', 'deleted', 'administrator', 'without-password'] as const
+const kinds = [
+  'unknown',
+  'pending',
+  'active',
+  'factored',
+  'suspended',
+  'deleted',
+  'administrator',
+  'without-password',
+] as const
 
 interface Observation {
   answer: ReturnType<typeof bytesOf>
@@ -38,6 +48,8 @@ const it = base.extend('world', async ({ service, people, admin }) => {
   const suspended = await people.signUp(addressOf('suspended'))
   const deleted = await people.signUp(addressOf('deleted'))
   await people.signUpAs('ADMIN', addressOf('administrator'))
+  const factored = await people.signUp(addressOf('factored'))
+  await giveFactors(factored.id, service.clock)
   // After a second registration nobody can tell whose password is right, so the account is activated without one.
   await people.register(addressOf('without-password'))
   const withoutPassword = await people.pending(addressOf('without-password'))

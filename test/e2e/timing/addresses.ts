@@ -11,7 +11,8 @@ import { readDevVars } from '../../../tools/dev/dev-vars.ts'
 import { projectRoot } from '../../../tools/wrangler.ts'
 import type { LocalDatabase, Row } from '../support/local-database.ts'
 
-export const kinds = ['unknown', 'pending', 'active', 'suspended'] as const
+/** `factored` is active, and has a second factor that nobody can show. */
+export const kinds = ['unknown', 'pending', 'active', 'factored', 'suspended'] as const
 export type Kind = (typeof kinds)[number]
 
 /** Two accounts, whose rows are copied for all others. */
@@ -66,7 +67,13 @@ export async function makeAddresses(
       })),
     )
   }
-  if (kind !== 'unknown') copies('users', () => ({ status: users.status.mapToDriverValue(kind) as number }))
+  const isFactored = kind === 'factored'
+  if (kind !== 'unknown') {
+    copies('users', () => ({
+      status: users.status.mapToDriverValue(isFactored ? 'active' : kind) as number,
+      factors_id: isFactored ? bytesOfUuid(uuidv7(new Date())) : null,
+    }))
+  }
   if (kind === 'pending') copies('registrations', () => ({}))
   const until = Date.now() + 12 * 60 * 60 * 1000
   if (isLocked) {

@@ -1,0 +1,159 @@
+/** Twenty callers at once at the second step of a sign-in: each factor and each factor token counts once. */
+import { env } from 'cloudflare:workers'
+import { expect } from 'vitest'
+import { codeOf } from '../support/answers.ts'
+import type { Caller } from '../support/caller.ts'
+import { minute, second } from '../support/clock.ts'
+import { factorTokenIn, giveFactors } from '../support/factors.ts'
+import { it } from '../support/fixtures.ts'
+import { afterAttempt } from '../support/hooked-d1.ts'
+import { captureLog } from '../support/log-lines.ts'
+import { type Person, goodPassword, otherPassword } from '../support/person.ts'
+import type { People } from '../support/population.ts'
+import { type Answer, type Service, startService } from '../support/service.ts'
+import { rowOf, rowsOf } from '../support/state.ts'
+
+const callers = 20
+
+/** Runs a race per round, each with a person of its own who has second factors. */
+async function race(
+  { service, people }: { service: Service; people: People },
+  run: (person: Person, factors: Awaited<ReturnType<typeof giveFactors>>) => Promise<void>,
+): Promise<void> {
+  captureLog()
+  for (let round = 0; round < env.RACE_ROUNDS; round++) {
+    const person = await people.signUp(`racer-${round}@example.com`)
+    await run(person, await giveFactors(person.id, service.clock))
+  }
+}
+
+async function ask(caller: Caller, { email }: Person): Promise<string> {
+  const asked = await caller.login({ email, password: goodPassword }).refused(403, 'second_factor_required')
+  return factorTokenIn(asked)
+}
+
+async function askOften(caller: Caller, person: Person): Promise<string[]> {
+  const tokens: string[] = []
+  for (let index = 0; index < callers; index++) tokens.push(await ask(caller, person))
+  return tokens
+}
+
+const atOnce = (send: (index: number) => Promise<Answer>) =>
+  Promise.all(Array.from({ length: callers }, (_, index) => send(index)))
+
+/** How often each status or code was answered. */
+function tally(answers: readonly Answer[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const answer of answers) {
+    const outcome = codeOf(answer) ?? String(answer.status)
+    counts[outcome] = (counts[outcome] ?? 0) + 1
+  }
+  return counts
+}
+
+/** The session of the sign-up, and those of the race. */
+async function expectSessions({ id }: Person, ofRace: number): Promise<void> {
+  expect(await rowsOf('sessions', 'user_id = ?', id)).toHaveLength(1 + ofRace)
+  expect(await rowsOf('audit_events', "user_id = ? and type = 'user.signed_in'", id)).toHaveLength(ofRace)
+}
+
+it('lets one of twenty callers in with one factor token and one code', async ({ service, people, anonymous }) => {
+  await race({ service, people }, async (person, { app }) => {
+    const body = { factor_token: await ask(anonymous, person), totp: app.code() }
+    const answers = await atOnce(() => anonymous.secondFactor(body).answer)
+    const { 200: signedIn, ...others } = tally(answers)
+    expect(signedIn, JSON.stringify(tally(answers))).toBe(1)
+    // Whoever comes later, or comes with the token that was used meanwhile.
+    for (const outcome of Object.keys(others)) {
+      expect(['invalid_factor_token', 'wrong_second_factor', 'rate_limited']).toContain(outcome)
+    }
+    await expectSessions(person, 1)
+  })
+})
+
+it('lets one of twenty callers in with one code and twenty factor tokens', async ({ service, people, anonymous }) => {
+  await race({ service, people }, async (person, { app }) => {
+    const tokens = await askOften(anonymous, person)
+    const totp = app.code()
+    const answers = await atOnce((index) => anonymous.secondFactor({ factor_token: tokens[index]!, totp }).answer)
+    expect(tally(answers)['200'], JSON.stringify(tally(answers))).toBe(1)
+    await expectSessions(person, 1)
+  })
+})
+
+it('lets one of twenty callers in with one recovery code and twenty factor tokens', async ({
+  service,
+  inbox,
+  people,
+  anonymous,
+}) => {
+  await race({ service, people }, async (person, { recoveryCodes: [code] }) => {
+    const tokens = await askOften(anonymous, person)
+    const answers = await atOnce(
+      (index) => anonymous.secondFactor({ factor_token: tokens[index]!, recovery_code: code! }).answer,
+    )
+    expect(tally(answers)['200'], JSON.stringify(tally(answers))).toBe(1)
+    await expectSessions(person, 1)
+    expect(await rowsOf('recovery_codes', 'user_id = ?', person.id)).toHaveLength(7)
+    await service.deliver()
+    const mails = inbox.all(person.email).filter(({ subject }) => subject.startsWith('A recovery code'))
+    expect(mails).toHaveLength(1)
+  })
+})
+
+it('lets one of eight recovery codes in with one factor token', async ({ service, people, anonymous }) => {
+  await race({ service, people }, async (person, { recoveryCodes }) => {
+    const factorToken = await ask(anonymous, person)
+    const answers = await Promise.all(
+      recoveryCodes.map((code) => anonymous.secondFactor({ factor_token: factorToken, recovery_code: code }).answer),
+    )
+    expect(tally(answers)).toEqual({ 200: 1, invalid_factor_token: 7 })
+    await expectSessions(person, 1)
+    expect(await rowsOf('recovery_codes', 'user_id = ?', person.id)).toHaveLength(7)
+  })
+})
+
+it('looks at five of fifty codes at once', async ({ service, people, anonymous }) => {
+  await race({ service, people }, async (person, { app }) => {
+    const tokens = [...(await askOften(anonymous, person)), await ask(anonymous, person)]
+    const answers = await Promise.all(
+      Array.from(
+        { length: 50 },
+        (_, index) =>
+          anonymous.secondFactor({ factor_token: tokens[index % tokens.length]!, totp: app.wrongCode() }).answer,
+      ),
+    )
+    expect(tally(answers)).toEqual({ wrong_second_factor: 5, rate_limited: 45 })
+    expect(await rowOf('attempt_counters', 'key = ?', `factor:${person.id}`)).toMatchObject({ count: 5, in_flight: 0 })
+    await expectSessions(person, 0)
+  })
+})
+
+it('starts no session when the factor is removed, or the password changed, while the code is verified', async ({
+  service,
+  people,
+  anonymous,
+  clock,
+}) => {
+  const changes: ((person: Person) => Promise<unknown>)[] = [
+    (person) => person.removeTotp(),
+    (person) => person.changePassword({ old_password: goodPassword, new_password: otherPassword }),
+  ]
+  captureLog()
+  for (const [index, change] of changes.entries()) {
+    const person = await people.signUp(`owner-${index}@example.com`)
+    const { app } = await giveFactors(person.id, clock)
+    const asked = await ask(anonymous, person)
+    const body = { factor_token: asked, totp: app.code() }
+    const strong = person.holding(await anonymous.secondFactor(body))
+    clock.advance(30 * second)
+    const factorToken = await ask(anonymous, person)
+    const sessions = (await rowsOf('sessions', 'user_id = ?', person.id)).length
+    const DB = afterAttempt(async () => void (await change(strong)))
+    const hooked = startService({ beside: service, env: { DB } })
+    const late = { factor_token: factorToken, totp: app.code() }
+    await anonymous.at(hooked).secondFactor(late).refused(401, 'invalid_factor_token')
+    expect((await rowsOf('sessions', 'user_id = ?', person.id)).length).toBeLessThanOrEqual(sessions)
+    clock.advance(minute)
+  }
+})
