@@ -10,7 +10,15 @@ import { Firefox } from './support/firefox.ts'
 import { iteratorHelpers, newerFeatures, takeAway } from './support/newer-features.ts'
 import { ada, admin, runService } from './support/running-service.ts'
 
-const pages = ['/sign-in', '/sign-up', '/activate', '/forgot-password', '/reset-password']
+const pages = [
+  '/sign-in',
+  '/sign-up',
+  '/activate',
+  '/forgot-password',
+  '/reset-password',
+  '/confirm-email',
+  '/revert-email',
+]
 const cookiesNeeded = 'This page needs cookies. Please allow them for this site and reload the page.'
 
 describe('an old browser', { timeout: 300_000 }, () => {

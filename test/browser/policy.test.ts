@@ -7,7 +7,7 @@ describe('the pages that mail links land on', () => {
   const opened = openSite()
   const { site } = opened
 
-  for (const path of ['/activate', '/reset-password']) {
+  for (const path of ['/activate', '/reset-password', '/confirm-email', '/revert-email']) {
     it(`${path} runs no script, takes no style and calls no server but its own`, async () => {
       const page = await opened.browser.newPage()
       const violations = new Set<string>()

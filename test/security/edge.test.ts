@@ -204,6 +204,8 @@ describe('security headers', () => {
     '/',
     '/activate',
     '/reset-password',
+    '/confirm-email',
+    '/revert-email',
     '/docs',
     '/problems/not_found',
     '/openapi.json',

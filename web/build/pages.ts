@@ -28,6 +28,18 @@ export const pages: Readonly<Record<string, Page>> = {
     from: '/pages/account.tsx',
     texts: '/account/texts/words.ts',
   },
+  'confirm-email': {
+    title: 'Confirm your new address',
+    component: 'ConfirmEmail',
+    from: '/pages/confirm-email.tsx',
+    texts: '/links/texts/words.ts',
+  },
+  'revert-email': {
+    title: 'Keep your old address',
+    component: 'RevertEmail',
+    from: '/pages/revert-email.tsx',
+    texts: '/links/texts/words.ts',
+  },
   console: {
     title: 'Console',
     component: 'Console',
