@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ada, admin, runService } from './support/running-service.ts'
+import { assertTrue } from './support/truth.ts'
+import { VirtualAuthenticator } from './support/virtual-authenticator.ts'
 import type { Visitor } from './support/visitor.ts'
 
 describe('the console', { timeout: 300_000 }, () => {
@@ -128,6 +130,34 @@ describe('the console', { timeout: 300_000 }, () => {
     })
   })
 
+  it('shows which kinds of factor a user has, and takes them away for a reason', async () => {
+    const loser = await person('loser')
+    await visit(async (visitor) => {
+      await visitor.signIn(loser, '/account?view=security')
+      await VirtualAuthenticator.add(visitor.page)
+      await visitor.press('Add a passkey…')
+      await visitor.confirm('Continue')
+      await visitor.confirm('I have saved them')
+    })
+    await visit(async (visitor) => {
+      const factors = visitor.page.locator('.facts div', { hasText: 'Second factors' })
+      await visitor.signIn(admin, '/console?email=loser')
+      await visitor.link(loser.email).click()
+      await factors.getByText('Passkey', { exact: true }).waitFor()
+      await visitor.press('Reset factors…')
+      await visitor.confirm('Reset factors')
+      await visitor.dialog.getByText('Enter a reason.').waitFor()
+      await visitor.dialog.getByLabel('Reason').fill('lost the phone')
+      await visitor.confirm('Reset factors')
+      await visitor.sees('The factors have been removed.')
+      await factors.getByText('None', { exact: true }).waitFor()
+      assert.equal(await visitor.button('Reset factors…').count(), 0)
+      await visitor.sees('reason: lost the phone')
+      await assertTrue(visitor.page, 'resetting factors')
+    })
+    await visit((visitor) => visitor.signIn(loser))
+  })
+
   it('is closed to a USER', async () => {
     await visit(async (visitor) => {
       await visitor.signIn(ada, '/console')
@@ -228,6 +258,33 @@ describe('the console', { timeout: 300_000 }, () => {
         asked.filter((url) => url.endsWith('/readyz')),
         [],
       )
+    })
+  })
+
+  it('asks an ADMIN with a factor who is there before a dangerous act, and goes on by itself', async () => {
+    const target = await person('stepped')
+    await visit(async (visitor) => {
+      await visitor.signIn(admin, '/console?email=stepped')
+      let code = ''
+      await visit(async (other) => {
+        await other.signIn(admin, '/account?view=security')
+        await VirtualAuthenticator.add(other.page)
+        await other.press('Add a passkey…')
+        await other.confirm('Continue')
+        code = (await other.dialog.getByRole('listitem').first().textContent())!
+        await other.confirm('I have saved them')
+        await visitor.link(target.email).click()
+        await visitor.press('Delete account…')
+        await visitor.confirm('Delete account')
+        await visitor.seesHeading('Confirm that it is you')
+        await visitor.press('Use a recovery code')
+        await visitor.fill('Recovery code', code)
+        await visitor.page.keyboard.press('Enter')
+        await visitor.sees('The account has been deleted.')
+        await other.page.getByRole('button', { name: /^Remove / }).click()
+        await other.confirm('Remove passkey')
+        await other.sees('The passkey has been removed.')
+      })
     })
   })
 })

@@ -29,7 +29,7 @@ const names = ['reason', ...profileNames] as const
 
 export function ActDialog({ act: { name, isDangerous }, user, onClose, onEnd }: ActDialogProps) {
   const { action, warning } = words.acts[name]
-  const needsReason = name === 'suspend'
+  const needsReason = name === 'suspend' || name === 'resetFactors'
   const [role, setRole] = useState<Role>(rolesFor(user)[0] ?? user.role)
   const form = useForm(names, async ({ reason }) => {
     if (needsReason && reason.trim() === '') return { reason: words.reasonMissing }
@@ -107,6 +107,7 @@ async function perform(name: ActName, id: string, { reason, role, profile }: Giv
     role: () => admin.assignRole(id, role),
     reset: () => admin.startPasswordReset(id),
     endSessions: () => admin.endSessions(id),
+    resetFactors: () => admin.resetFactors(id, reason),
     lift: () => admin.liftEmailSuppression(id),
     remove: () => admin.deleteUser(id),
   }

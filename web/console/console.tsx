@@ -3,6 +3,7 @@ import './console.css'
 import type { User } from '../../client/src/index.ts'
 import { Card, Shell } from '../parts/shell.tsx'
 import { SignOut } from '../parts/sign-out.tsx'
+import { StepUp } from '../parts/step-up.tsx'
 import { Toasts } from '../parts/toasts.tsx'
 import { useSignedIn } from '../session.ts'
 import { setTitle } from '../start.tsx'
@@ -39,6 +40,7 @@ export function Console() {
         </div>
       )}
       {signedIn.state === 'ready' && <Views own={signedIn.user} />}
+      <StepUp />
       <Toasts />
     </Shell>
   )

@@ -28,6 +28,12 @@ export function actsOn(user: AdministeredUser, may: May): Act[] {
     { name: 'reinstate', permission: 'users:suspend', isPossible: isSuspended && may.reinstates(suspendedBy) },
     { name: 'role', permission: 'users:assign-role', isPossible: isOthers && rolesFor(user).length > 0 },
     { name: 'reset', permission: 'users:reset-password', isPossible: !isSuspended && takesMail },
+    {
+      name: 'resetFactors',
+      permission: 'users:reset-factors',
+      isPossible: isOthers && user.factors.length > 0,
+      isDangerous: true,
+    },
     { name: 'lift', permission: 'emails:manage', isPossible: !takesMail },
     { name: 'suspend', permission: 'users:suspend', isPossible: isOthers && !isSuspended, isDangerous: true },
     { name: 'remove', permission: 'users:delete', isPossible: isOthers, isDangerous: true },

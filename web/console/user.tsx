@@ -86,6 +86,7 @@ function Facts({ user }: { user: AdministeredUser }) {
   const facts: [title: string, fact: ComponentChildren][] = [
     [words.role, words.roles[user.role]],
     [words.status, <span class={`badge ${user.status}`}>{words.statuses[user.status]}</span>],
+    [words.factors, user.factors.map((kind) => words.factorKinds[kind]).join(', ') || words.none],
     [words.deliverable, user.email_deliverable ? words.yes : words.no],
     [words.name, name || '–'],
     [words.bio, <span class="lines">{user.bio ?? '–'}</span>],

@@ -38,6 +38,9 @@ export const de: Words = {
   locale: 'Sprache',
   id: 'ID',
   activated: 'Aktiviert',
+  factors: 'Zweite Faktoren',
+  factorKinds: { passkey: 'Passkey', totp: 'Authenticator-App' },
+  none: 'Keine',
   deliverable: 'E-Mails zustellbar',
   yes: 'Ja',
   no: 'Nein. Eine E-Mail kam zurück oder wurde als Spam gemeldet.',
@@ -140,6 +143,12 @@ export const de: Words = {
       action: 'Überall abmelden',
       warning: 'Alle Sitzungen dieses Kontos werden sofort beendet.',
       done: 'Die Person wurde überall abgemeldet.',
+    },
+    resetFactors: {
+      action: 'Faktoren zurücksetzen …',
+      warning:
+        'Passkeys, Authenticator-App und Wiederherstellungscodes werden entfernt. Die Person wird überall abgemeldet und per E-Mail informiert. Vergewissern Sie sich zuerst, dass der Person, die darum bittet, das Konto gehört.',
+      done: 'Die Faktoren wurden entfernt.',
     },
     lift: {
       action: 'E-Mails wieder zulassen',

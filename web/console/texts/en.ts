@@ -35,6 +35,9 @@ export const en = {
   locale: 'Language',
   id: 'ID',
   activated: 'Activated',
+  factors: 'Second factors',
+  factorKinds: { passkey: 'Passkey', totp: 'Authenticator app' },
+  none: 'None',
   deliverable: 'Receives email',
   yes: 'Yes',
   no: 'No. An email bounced or was reported as spam.',
@@ -137,6 +140,12 @@ export const en = {
       action: 'Sign out everywhere',
       warning: 'All sessions of this user will end immediately.',
       done: 'The user has been signed out everywhere.',
+    },
+    resetFactors: {
+      action: 'Reset factors…',
+      warning:
+        'Passkeys, the authenticator app and recovery codes will be removed, and the user will be signed out everywhere and told by email. First make sure that the person who asks owns the account.',
+      done: 'The factors have been removed.',
     },
     lift: {
       action: 'Allow emails again',
