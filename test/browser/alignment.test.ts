@@ -50,6 +50,7 @@ describe('on the pages', { timeout: 120_000 }, () => {
       async (visitor) => {
         await visitor.signIn(ada, '/account?view=security')
         await visitor.seesHeading('Where you are signed in')
+        await visitor.seesHeading('Passkeys')
         const cards = await visitor.page.locator('.columns .card').all()
         const boxes = await Promise.all(cards.map(boxOf))
         const columns = Map.groupBy(boxes, ({ x }) => x)

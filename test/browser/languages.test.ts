@@ -20,6 +20,9 @@ export const fr: Texts = {
 const accountTexts = `import { type Words, en } from './en.ts'
 export const fr: Words = { ...en, copied: 'Copié.' }
 `
+const linkTexts = `import { type Words, en } from './en.ts'
+export const fr: Words = { ...en, voidTitle: 'Ce lien ne marche plus' }
+`
 const consoleTexts = `import { type Words, en } from './en.ts'
 export const fr: Words = { ...en, nobody: 'Aucun compte.' }
 `
@@ -51,6 +54,7 @@ describe('the pages', { timeout: 120_000 }, () => {
       writeFileSync(join(folder, 'web/texts/fr.ts'), pageTexts)
       writeFileSync(join(folder, 'web/console/texts/fr.ts'), consoleTexts)
       writeFileSync(join(folder, 'web/account/texts/fr.ts'), accountTexts)
+      writeFileSync(join(folder, 'web/links/texts/fr.ts'), linkTexts)
       const list = join(folder, 'web/texts/language.ts')
       const before = readFileSync(list, 'utf8')
       writeFileSync(list, before.replace("  de: 'Deutsch',\n", "  de: 'Deutsch',\n  fr: 'Français',\n"))

@@ -12,6 +12,7 @@ import { launchBrowser } from './support/browser.ts'
 import { type Case, allCases, languages, pairwiseCases } from './support/cases.ts'
 import { faultsWithTextSpacing, keyboardFaults, layoutFaults } from './support/layout.ts'
 import { GuardedService } from './support/guarded-service.ts'
+import { refuseAsStale, stubFactors, stubStepUp } from './support/stubs.ts'
 import { ada, admin, runService } from './support/running-service.ts'
 
 interface Look {
@@ -19,6 +20,8 @@ interface Look {
   isSignedIn?: true
   /** Whether it shows the widget when the service asks for challenges. */
   isGuarded?: true
+  /** What is done before the page is opened. */
+  prepare?: (page: Page) => Promise<void>
   /** What is done before the page is looked at. */
   open?: (page: Page) => Promise<void>
 }
@@ -27,6 +30,26 @@ interface Look {
 async function openUser(page: Page): Promise<void> {
   await page.locator('td a').first().click()
   await page.locator('.acts').first().waitFor()
+}
+
+const pressed = (name: RegExp) => (page: Page) => page.getByRole('button', { name }).click()
+
+async function openStepUp(page: Page): Promise<void> {
+  await stubStepUp(page)
+  await refuseAsStale(page, '**/users/me/totp')
+  await page.getByRole('button', { name: /^(Replace|Ersetzen)/ }).click()
+  await page.locator('dialog .ways button').first().waitFor()
+}
+
+async function openNewCodes(page: Page): Promise<void> {
+  await page.getByRole('button', { name: /^(Make new codes|Neue Codes)/ }).click()
+  await page.locator('dialog [type=submit]').click()
+  await page.locator('.codes').waitFor()
+}
+
+async function openSetup(page: Page): Promise<void> {
+  await page.getByRole('button', { name: /^(Replace|Ersetzen)/ }).click()
+  await page.locator('.qr path[d^=M]').waitFor()
 }
 
 const stranger = { email: 'stranger@example.com', password: 'four wrong guesses' }
@@ -52,7 +75,29 @@ const pages: Readonly<Record<string, Look>> = {
   profile: { path: '/account', isSignedIn: true },
   security: { path: '/account?view=security', isSignedIn: true },
   activity: { path: '/account?view=activity', isSignedIn: true },
+  'every factor': { path: '/account?view=security', isSignedIn: true, prepare: stubFactors },
+  'a new passkey': {
+    path: '/account?view=security',
+    isSignedIn: true,
+    open: pressed(/^(Add a passkey|Passkey hinzufügen)/),
+  },
+  'an authenticator app': {
+    path: '/account?view=security',
+    isSignedIn: true,
+    prepare: stubFactors,
+    open: openSetup,
+  },
+  'new recovery codes': {
+    path: '/account?view=security',
+    isSignedIn: true,
+    prepare: stubFactors,
+    open: openNewCodes,
+  },
+  'step-up': { path: '/account?view=security', isSignedIn: true, prepare: stubFactors, open: openStepUp },
   deletion: { path: '/account?view=security', isSignedIn: true, open: (page) => page.locator('.danger').click() },
+  'new address': { path: '/confirm-email#token=a.b.c', isSignedIn: true },
+  'new address without a session': { path: '/confirm-email#token=a.b.c' },
+  'old address': { path: '/revert-email#token=a.b.c' },
   users: { path: '/console', isSignedIn: true },
   user: { path: '/console', isSignedIn: true, open: openUser },
   'profile of a user': {
@@ -111,7 +156,7 @@ describe('accessible, whole and usable with the keyboard is the page', { timeout
     await guardedService?.stop()
   })
 
-  for (const [name, { path, isSignedIn = false, open }] of Object.entries(pages)) {
+  for (const [name, { path, isSignedIn = false, prepare, open }] of Object.entries(pages)) {
     it(name, async () => {
       const faults: string[] = []
       const mine = Map.groupBy(
@@ -126,6 +171,8 @@ describe('accessible, whole and usable with the keyboard is the page', { timeout
           if (n === 0) {
             // Without a page in between, another fragment would not load the page again.
             await page.goto('/robots.txt')
+            await page.unrouteAll()
+            await prepare?.(page)
             await page.goto(path)
             await loaded(page)
             await open?.(page)

@@ -7,13 +7,14 @@ import { Show, useLoaded } from '../parts/load.tsx'
 import { useOneAtATime } from '../parts/one-at-a-time.ts'
 import { toast } from '../parts/toasts.tsx'
 import { texts } from '../texts/language.ts'
+import { words } from './texts/words.ts'
 
 const pageSize = 10
 /** What the service answers at most. */
 const maxPageSize = 100
 
 export function ActivityList() {
-  const { activity: words } = texts
+  const { activity } = texts
   /** How many events are shown, so that as many are fetched again. */
   const shown = useRef(pageSize)
   const loaded = useLoaded('activity', () => client.activity({ limit: Math.min(shown.current, maxPageSize) }))
@@ -32,7 +33,7 @@ export function ActivityList() {
 
   return (
     <>
-      <h2>{words.title}</h2>
+      <h2>{activity.title}</h2>
       <Show loaded={loaded}>
         {(page) => (
           <>
@@ -40,8 +41,9 @@ export function ActivityList() {
               {page.events.map((event) => (
                 <li key={event.id}>
                   <div>
-                    <strong>{words.types[event.type]}</strong>
-                    {event.actor === 'administrator' && <span class="badge">{words.byAdministrator}</span>}
+                    <strong>{activity.types[event.type]}</strong>
+                    <Kind detail={event.detail} />
+                    {event.actor === 'administrator' && <span class="badge">{activity.byAdministrator}</span>}
                     <p class="soft">
                       <time dateTime={event.at} title={moment(event.at)}>
                         {ago(event.at)}
@@ -56,7 +58,7 @@ export function ActivityList() {
             </ul>
             {page.next_cursor !== null && (
               <button type="button" class="quiet" aria-disabled={isBusy} onClick={() => void run(() => more(page))}>
-                {words.more}
+                {activity.more}
               </button>
             )}
           </>
@@ -64,4 +66,10 @@ export function ActivityList() {
       </Show>
     </>
   )
+}
+
+/** The kind of factor that an event is about, if it says so. */
+function Kind({ detail }: Pick<Activity, 'detail'>) {
+  const kind = new Map(Object.entries<string>(words.kinds)).get(String(detail?.['kind']))
+  return kind === undefined ? null : <span class="badge">{kind}</span>
 }

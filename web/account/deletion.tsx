@@ -1,22 +1,31 @@
 import { useState } from 'preact/hooks'
 import { client } from '../client.ts'
-import { hasCode } from '../failures.ts'
+import { complaintAbout, hasCode } from '../failures.ts'
 import { Dialog } from '../parts/dialog.tsx'
 import { PasswordField } from '../parts/fields.tsx'
 import { Submit, useForm } from '../parts/form.tsx'
 import { refreshViews } from '../parts/views.ts'
 import { texts } from '../texts/language.ts'
+import { words } from './texts/words.ts'
 
-export function Deletion() {
+/**
+ * @param hasFactor whether the account has a passkey or an app: then it is asked for, and the password only where the
+ *   service wants it, too. The page does not know whether there is a password.
+ */
+export function Deletion({ hasFactor }: { hasFactor: boolean }) {
   const { deletion, fields, common, account } = texts
   const [isAsking, setIsAsking] = useState(false)
+  const [isPasswordWanted, setIsPasswordWanted] = useState(false)
+  const hasPasswordField = !hasFactor || isPasswordWanted
   const form = useForm(['password'], async ({ password }) => {
-    if (password === '') return { password: fields.passwordMissing }
     try {
-      await client.deleteMe(password)
+      await client.deleteMe(password === '' ? undefined : password)
     } catch (error) {
       refreshViews()
-      if (hasCode(error, 'wrong_password')) return { password: account.wrongPassword }
+      if (hasCode(error, 'wrong_password') || complaintAbout(error, 'password') !== undefined) {
+        setIsPasswordWanted(true)
+        return { password: password === '' ? fields.passwordMissing : account.wrongPassword }
+      }
       if (hasCode(error, 'last_admin')) return { form: deletion.lastAdmin }
       throw error
     }
@@ -32,14 +41,16 @@ export function Deletion() {
       </button>
       {isAsking && (
         <Dialog title={deletion.title} onClose={close}>
-          <p>{deletion.warning}</p>
+          <p>{hasPasswordField ? deletion.warning : words.deletion.without}</p>
           <form {...form.props}>
-            <PasswordField
-              label={common.password}
-              name="password"
-              autoComplete="current-password"
-              error={form.errorOf('password')}
-            />
+            {hasPasswordField && (
+              <PasswordField
+                label={common.password}
+                name="password"
+                autoComplete="current-password"
+                error={form.errorOf('password')}
+              />
+            )}
             <Submit form={form} busy={deletion.busy} isDangerous onCancel={close}>
               {deletion.submit}
             </Submit>

@@ -1,27 +1,62 @@
 /** Everything that decides who gets into the account. */
+import { useState } from 'preact/hooks'
 import type { Session, User } from '../../client/src/index.ts'
-import type { Loaded } from '../parts/load.tsx'
+import { client } from '../client.ts'
+import { type Loaded, Show, useLoaded } from '../parts/load.tsx'
 import { Card } from '../parts/shell.tsx'
 import { Deletion } from './deletion.tsx'
 import { PasswordChange } from './password.tsx'
+import { Passkeys } from './passkeys.tsx'
+import { NewCodes, RecoveryCodes } from './recovery-codes.tsx'
 import { Sessions } from './sessions.tsx'
+import { Totp } from './totp.tsx'
 
-export function Security({ user, sessions }: { user: User; sessions: Loaded<Session[]> }) {
+interface SecurityProps {
+  user: User
+  sessions: Loaded<Session[]>
+  /** Whether the service permits nothing else before a factor is added. */
+  mustEnrol: boolean
+}
+
+export function Security({ user, sessions, mustEnrol }: SecurityProps) {
+  const loaded = useLoaded('factors', () => client.factors())
+  const [codes, setCodes] = useState<string[]>()
+  const hasFactor = loaded.value !== undefined && (loaded.value.passkeys.length > 0 || loaded.value.totp !== null)
   return (
     <div class="columns">
       <div class="column">
-        <Card>
-          <PasswordChange user={user} />
-        </Card>
+        <Show loaded={loaded}>
+          {({ passkeys, totp, recovery_codes: count }) => (
+            <div class="column">
+              <Card>
+                <Passkeys passkeys={passkeys} mustEnrol={mustEnrol} onCodes={setCodes} />
+              </Card>
+              <Card>
+                <Totp totp={totp} mustEnrol={mustEnrol} onCodes={setCodes} />
+              </Card>
+              {hasFactor && (
+                <Card>
+                  <RecoveryCodes count={count} onCodes={setCodes} />
+                </Card>
+              )}
+            </div>
+          )}
+        </Show>
       </div>
-      <div class="column">
-        <Card>
-          <Sessions loaded={sessions} />
-        </Card>
-        <Card>
-          <Deletion />
-        </Card>
-      </div>
+      {!mustEnrol && (
+        <div class="column">
+          <Card>
+            <PasswordChange user={user} />
+          </Card>
+          <Card>
+            <Sessions loaded={sessions} />
+          </Card>
+          <Card>
+            <Deletion hasFactor={hasFactor} />
+          </Card>
+        </div>
+      )}
+      {codes && <NewCodes codes={codes} onClose={() => setCodes(undefined)} />}
     </div>
   )
 }

@@ -2,6 +2,8 @@ import { useEffect, useRef } from 'preact/hooks'
 import '../account/account.css'
 import type { User } from '../../client/src/index.ts'
 import { ActivityList } from '../account/activity.tsx'
+import { Data } from '../account/data.tsx'
+import { EmailChange } from '../account/email.tsx'
 import { Person } from '../account/person.tsx'
 import { Profile } from '../account/profile.tsx'
 import { Security } from '../account/security.tsx'
@@ -13,6 +15,7 @@ import { useLoaded } from '../parts/load.tsx'
 import { type Route, go, useRoute } from '../parts/route.ts'
 import { Card, Shell } from '../parts/shell.tsx'
 import { SignOut } from '../parts/sign-out.tsx'
+import { StepUp } from '../parts/step-up.tsx'
 import { Toasts } from '../parts/toasts.tsx'
 import { useSignedIn } from '../session.ts'
 import { setTitle } from '../start.tsx'
@@ -47,6 +50,7 @@ export function Account() {
         </div>
       )}
       {isReady && <Views user={signedIn.user} />}
+      <StepUp />
       <Toasts />
     </Shell>
   )
@@ -97,9 +101,17 @@ function Views({ user }: { user: User }) {
             <Card>
               <Profile user={user} />
             </Card>
+            <div class="column">
+              <Card>
+                <EmailChange user={user} />
+              </Card>
+              <Card>
+                <Data />
+              </Card>
+            </div>
           </div>
         )}
-        {view === 'security' && <Security user={user} sessions={sessions} />}
+        {view === 'security' && <Security user={user} sessions={sessions} mustEnrol={mustEnrol} />}
         {view === 'activity' && (
           <Card>
             <ActivityList />

@@ -84,12 +84,25 @@ export class DevServer {
     return this.#send('GET', '/users/me', { token })
   }
 
+  /** Waits for the newest email to an address that contains `pattern`. Returns its first group. */
+  async mailed(email: string, pattern: RegExp): Promise<string> {
+    let found: string | undefined
+    await until(async () => {
+      found = pattern.exec((await this.#newestText(email)) ?? '')?.[1]
+      return found !== undefined
+    }, `an email to ${email} with ${pattern}`)
+    return found ?? ''
+  }
+
   async #newestToken(email: string): Promise<string | undefined> {
+    return /#token=([\w.-]+)/.exec((await this.#newestText(email)) ?? '')?.[1]
+  }
+
+  async #newestText(email: string): Promise<string | undefined> {
     const { data } = await this.#read<{ data: { id: string; to: string[] }[] }>(this.#mailbox)
     const mail = data.find(({ to }) => to.includes(email))
     if (!mail) return undefined
-    const { text } = await this.#read<{ text: string }>(`${this.#mailbox}/${mail.id}`)
-    return /#token=([\w.-]+)/.exec(text)?.[1]
+    return (await this.#read<{ text: string }>(`${this.#mailbox}/${mail.id}`)).text
   }
 
   async #read<T>(url: string): Promise<T> {

@@ -2,6 +2,7 @@ import type { Words } from './en.ts'
 
 export const de: Words = {
   views: { profile: 'Profil', security: 'Sicherheit', activity: 'Aktivität' },
+  kinds: { passkey: 'Passkey', totp: 'Authenticator-App', recovery_code: 'Wiederherstellungscode' },
   enrol:
     'Ihr Konto braucht einen zweiten Faktor. Fügen Sie einen Passkey oder eine Authenticator-App hinzu, um fortzufahren. Dazu brauchen Sie auch einen Code, den wir Ihnen per E-Mail schicken.',
   email: {

@@ -1,0 +1,68 @@
+import type { TotpSetup as Setup } from '../../client/src/index.ts'
+import { client } from '../client.ts'
+import { explain, hasCode } from '../failures.ts'
+import { CodeField, digitsOf } from '../parts/code-fields.tsx'
+import { Dialog } from '../parts/dialog.tsx'
+import { Submit, useForm } from '../parts/form.tsx'
+import { toast } from '../parts/toasts.tsx'
+import { refreshViews } from '../parts/views.ts'
+import { texts } from '../texts/language.ts'
+import { CopyButton } from './copy-button.tsx'
+import { MailCode } from './mail-code.tsx'
+import { QrCode } from './qr-code.tsx'
+import { words } from './texts/words.ts'
+
+interface TotpSetupProps {
+  setup: Setup
+  mustEnrol: boolean
+  onCodes: (codes: string[]) => void
+  onClose: () => void
+}
+
+/** Nothing is stored until the first code is right: whoever stops here is not locked out. */
+export function TotpSetup({ setup, mustEnrol, onCodes, onClose }: TotpSetupProps) {
+  const { totp: its, mailCode } = words
+  const form = useForm(['mail_code', 'code'], async ({ mail_code: mailed, code }) => {
+    if (mustEnrol && mailed.trim() === '') return { mail_code: mailCode.missing }
+    if (code.trim() === '') return { code: texts.factor.codeMissing }
+    try {
+      const { recovery_codes: codes } = await client.confirmTotp(
+        setup.setup_token,
+        digitsOf(code),
+        mustEnrol ? digitsOf(mailed) : undefined,
+      )
+      onClose()
+      if (codes) onCodes(codes)
+      else toast(its.added)
+    } catch (error) {
+      if (hasCode(error, 'wrong_mail_code')) return { mail_code: explain(error) }
+      if (hasCode(error, 'wrong_second_factor')) return { code: texts.factor.wrongCode }
+      throw error
+    } finally {
+      refreshViews()
+    }
+    return undefined
+  })
+  return (
+    <Dialog title={its.setUpTitle} onClose={onClose}>
+      <p>{its.scan}</p>
+      <QrCode text={setup.uri} label={its.qr} />
+      <p class="key">
+        <span id="totp-key">{its.key}</span>
+        <code aria-labelledby="totp-key" translate={false}>
+          {setup.secret.replace(/(.{4})(?=.)/g, '$1 ')}
+        </code>
+      </p>
+      <div class="choice">
+        <CopyButton text={setup.secret}>{its.copy}</CopyButton>
+      </div>
+      <form {...form.props}>
+        {mustEnrol && <MailCode error={form.errorOf('mail_code')} />}
+        <CodeField name="code" error={form.errorOf('code')} />
+        <Submit form={form} busy={its.busy} onCancel={onClose}>
+          {its.submit}
+        </Submit>
+      </form>
+    </Dialog>
+  )
+}
