@@ -18,7 +18,7 @@ import { factorRoutes } from './routes/factors.ts'
 import { exportRoutes } from './routes/export.ts'
 import { healthRoutes, readinessRoutes } from './routes/health.ts'
 import { meRoutes } from './routes/me.ts'
-import { passkeySignInRoutes } from './routes/passkeys.ts'
+import { ownPasskeyRoutes, passkeySignInRoutes } from './routes/passkeys.ts'
 import { passwordRoutes } from './routes/passwords.ts'
 import { registrationRoutes } from './routes/registration.ts'
 import { roleRoutes } from './routes/roles.ts'
@@ -49,6 +49,7 @@ export function createApp(platform: Platform) {
   app.route('/auth', passwordRoutes)
   app.route('/auth', sessionRoutes)
   app.route('/auth', emailRevertRoutes)
+  app.route('/users/me/passkeys', ownPasskeyRoutes)
   app.route('/users/me', meRoutes)
   app.route('/users/me', factorRoutes)
   app.route('/users/me', emailChangeRoutes)

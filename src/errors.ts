@@ -41,6 +41,8 @@ export interface FieldError {
 interface AppErrorOptions {
   /** For the log only. */
   reason?: Reason
+  /** Where it is another one than that of the catalogue. */
+  status?: 400
   errors?: FieldError[]
   /** When waiting helps: how long. */
   retryAfterSeconds?: number
@@ -58,6 +60,7 @@ export class AppError extends Error {
   override name = 'AppError'
   readonly code: ProblemCode
   readonly reason: Reason | undefined
+  readonly status: number | undefined
   readonly errors: FieldError[] | undefined
   readonly retryAfterSeconds: number | undefined
   readonly permission: Permission | undefined
@@ -65,10 +68,11 @@ export class AppError extends Error {
   readonly members: object | undefined
 
   constructor(code: ProblemCode, options: AppErrorOptions = {}) {
-    const { reason, errors, retryAfterSeconds, permission, acceptedAcr, members, cause } = options
+    const { reason, status, errors, retryAfterSeconds, permission, acceptedAcr, members, cause } = options
     super(reason ? `${code}: ${reason}` : code, { cause })
     this.code = code
     this.reason = reason
+    this.status = status
     this.errors = errors
     this.retryAfterSeconds = retryAfterSeconds
     this.permission = permission

@@ -722,6 +722,88 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/users/me/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to add a passkey
+         * @description Options for `navigator.credentials.create()`. They exclude the passkeys that the account has. Nothing is stored. They are good for this session and five minutes. The session has to have stepped up within ten minutes.
+         */
+        post: operations["passkeyEnrolmentOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/me/passkeys": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add a passkey
+         * @description Takes the `challenge_token` of the options, and what `PublicKeyCredential.toJSON()` gives. The authenticator has to verify its user, by PIN or biometrics; its attestation is not judged. An account has at most 20 passkeys. The session counts as stepped up. `recovery_codes` come with the first factor of the account, and are not shown again; whoever lost the answer makes new ones. The owner is told by email. In a session that may do nothing else, every other session ends. The session has to have stepped up within ten minutes.
+         */
+        post: operations["addPasskey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/me/passkeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a passkey
+         * @description With the last factor the recovery codes go, too. An account that must have a factor keeps the last one. The owner is told by email. The session has to have stepped up within ten minutes.
+         */
+        delete: operations["removePasskey"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename a passkey
+         * @description Only the owner sees the name. The session has to have stepped up within ten minutes.
+         */
+        patch: operations["renamePasskey"];
+        trace?: never;
+    };
     "/users": {
         parameters: {
             query?: never;
@@ -1436,6 +1518,78 @@ export interface components {
                     transports: string[];
                 }[];
             };
+        };
+        /** @description Options with which a browser makes a passkey. */
+        PasskeyCreation: {
+            /** @description Send it back with the response of the browser, within five minutes. */
+            challenge_token: string;
+            /** @description For `PublicKeyCredential.parseCreationOptionsFromJSON()`. */
+            public_key: {
+                challenge: string;
+                rp: {
+                    id: string;
+                    name: string;
+                };
+                user: {
+                    id: string;
+                    name: string;
+                    displayName: string;
+                };
+                pubKeyCredParams: {
+                    /** @constant */
+                    type: "public-key";
+                    /** @enum {number} */
+                    alg: -7 | -8 | -257;
+                }[];
+                /**
+                 * @description Milliseconds.
+                 * @constant
+                 */
+                timeout: 300000;
+                excludeCredentials: {
+                    /** @constant */
+                    type: "public-key";
+                    id: string;
+                    transports: string[];
+                }[];
+                authenticatorSelection: {
+                    /** @constant */
+                    residentKey: "required";
+                    requireResidentKey: boolean;
+                    /** @constant */
+                    userVerification: "required";
+                };
+                /** @constant */
+                attestation: "none";
+                extensions: {
+                    credProps: boolean;
+                };
+            };
+        };
+        /** @description A passkey that was just added. */
+        NewPasskey: {
+            /**
+             * Format: uuid
+             * @description A UUIDv7.
+             */
+            id: string;
+            name: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, in UTC with milliseconds.
+             */
+            created_at: string;
+            last_used_at: string | null;
+            /** @description Whether it is on more than one device. */
+            backed_up: boolean;
+            /**
+             * Format: uuid
+             * @description The model of the authenticator, as it says.
+             */
+            aaguid: string;
+            transports: string[];
+            /** @description With the first factor of the account, this once. */
+            recovery_codes?: string[];
         };
         /** @description A device that is signed in. */
         Session: {
@@ -2368,6 +2522,26 @@ export interface components {
         /**
          * @description `malformed_json`: The request body is not well-formed JSON.
          *
+         *     `invalid_passkey`: The passkey was not accepted. Try again, or use another way to sign in.
+         */
+        MalformedJsonOrInvalidPasskey400: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "malformed_json" | "invalid_passkey";
+                };
+            };
+        };
+        /**
+         * @description `malformed_json`: The request body is not well-formed JSON.
+         *
          *     `invalid_setup`: This setup of an authenticator app has expired. Begin it anew.
          */
         MalformedJsonOrInvalidSetup: {
@@ -2462,6 +2636,26 @@ export interface components {
                     status?: 409;
                     /** @enum {unknown} */
                     code?: "own_account";
+                };
+            };
+        };
+        /**
+         * @description `passkey_exists`: This passkey belongs to an account already.
+         *
+         *     `too_many`: There are as many as there can be. Remove one first.
+         */
+        PasskeyExistsOrTooMany: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "passkey_exists" | "too_many";
                 };
             };
         };
@@ -2608,6 +2802,22 @@ export interface components {
                     status?: 422;
                     /** @enum {unknown} */
                     code?: "validation_failed" | "weak_password";
+                };
+            };
+        };
+        /** @description `wrong_mail_code`: The code from the email is wrong or has expired. */
+        WrongMailCode: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "wrong_mail_code";
                 };
             };
         };
@@ -2968,7 +3178,7 @@ export interface operations {
                  * @example {
                  *       "old_password": "nine quiet lanterns drift",
                  *       "new_password": "seven copper kettles hum",
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODgwLCJleHAiOjE3OTc5NDA4ODB9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4OTA5LCJleHAiOjE3OTc5NDA5MDl9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -2994,10 +3204,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiOGE4MDQyYmUtOGE3Mi00MjI2LWEyN2EtNGNiZWFkODEwYTRlIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0ODk0NiwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDg5NzUsImV4cCI6MTc5NTM0OTU3NX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiMWE3Mzg5ZjctMWE2MS00MmNiLWEwMDUtMTZmN2UxOGUyNmZmIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0ODk3NSwiYW1yIjpbInB3ZCIsInBvcCIsInVzZXIiLCJtZmEiLCJvdHAiXSwiYWNyIjoicGhyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkwMDQsImV4cCI6MTc5NTM0OTYwNH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjMsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4OTc1LCJleHAiOjE3OTc5NDA5NzV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjMsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MDA0LCJleHAiOjE3OTc5NDEwMDR9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
                      *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
@@ -3010,9 +3220,9 @@ export interface operations {
                      *         "bio": "Notes on engines.",
                      *         "locale": "en-GB",
                      *         "created_at": "2026-11-22T12:00:36.560Z",
-                     *         "updated_at": "2026-11-22T12:02:55.488Z",
+                     *         "updated_at": "2026-11-22T12:03:24.736Z",
                      *         "activated_at": "2026-11-22T12:00:51.184Z",
-                     *         "last_login_at": "2026-11-22T12:01:13.120Z"
+                     *         "last_login_at": "2026-11-22T12:01:27.744Z"
                      *       }
                      *     }
                      */
@@ -3114,7 +3324,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNS1hNzUwLTc1NWYtYTYzMS0zZmRjYjFjMjk5YzQiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTEyOSwiZXhwIjoxNzk1MzUyNzI5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNi0xOTkwLTc2M2ItYWQ5NS1mODI4ZjcyOTZhYjAiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE1OCwiZXhwIjoxNzk1MzUyNzU4fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                  *       "new_password": "nine quiet lanterns drift"
                  *     }
                  */
@@ -3164,7 +3374,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLXJldmVydCtqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS0zNTEwLTc4MGUtYTIxMi03MjQ2ZGJjNTk1OTYiLCJzdWIiOiIwMWEyMDMyMS0zMGQwLTc1N2EtYWJlNi00OTYyMGI5MTIyZDIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTA5OSwiZXhwIjoxNzk1NjA4Mjk5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLXJldmVydCtqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS1hNzUwLTc4YjMtYWY5ZC0zYzgwMGZkMmIyNDciLCJzdWIiOiIwMWEyMDMyMS0zMGQwLTc1N2EtYWJlNi00OTYyMGI5MTIyZDIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTEyOSwiZXhwIjoxNzk1NjA4MzI5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -3289,10 +3499,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtYmZhMC03YjYyLWFiN2UtNmVlYTM5ZDVhZTFhIiwianRpIjoiY2M2MjNhOWItY2M1ZC00NjFmLWE5NzEtMTM5YjNmOWUzZjgzIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0ODg3MywiYW1yIjpbInBvcCIsInVzZXIiLCJtZmEiXSwiYWNyIjoicGhyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDg4NzMsImV4cCI6MTc5NTM0OTQ3M30.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtZjhjMC03YzA3LWE5MDktMzkyMzZkZTJjYWNiIiwianRpIjoiNWM1NTgxZDQtNWM0Yy00NmM0LWE2ZmMtZGRkNDczYWI1YzM0Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0ODg4NywiYW1yIjpbInBvcCIsInVzZXIiLCJtZmEiXSwiYWNyIjoicGhyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDg4ODcsImV4cCI6MTc5NTM0OTQ4N30.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS1iZmEwLTdiNjItYWI3ZS02ZWVhMzlkNWFlMWEiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODczLCJleHAiOjE3OTc5NDA4NzN9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS1mOGMwLTdjMDctYTkwOS0zOTIzNmRlMmNhY2IiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODg3LCJleHAiOjE3OTc5NDA4ODd9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
                      *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
@@ -3307,9 +3517,9 @@ export interface operations {
                      *         "created_at": "2026-11-22T12:00:36.560Z",
                      *         "updated_at": "2026-11-22T12:00:51.184Z",
                      *         "activated_at": "2026-11-22T12:00:51.184Z",
-                     *         "last_login_at": "2026-11-22T12:01:13.120Z"
+                     *         "last_login_at": "2026-11-22T12:01:27.744Z"
                      *       },
-                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiI2YTk5YjQ0Yy02YTk0LTQwZGMtYTc2NC1iODRjNDU2NmQwZWMiLCJlbWFpbF9zaGEyNTYiOiJ0ZnlGNVZkVi1lRFFNS0VLdEVLYmF5bEVoVi1hRFdBSGYtZ3l2c3ZFSFhJIiwicGFzc3dvcmRfaWQiOiIwMWEyMDMyMS02OWYwLTcwNmUtYTNiMi1kYzI2MjJiMzY4NzYiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0ODg3MywiZXhwIjoxODEwOTAwODczfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiJmYThjZmI4NS1mYTgzLTQxODEtYTRlZi04Mjg1Nzk3M2VkOWQiLCJlbWFpbF9zaGEyNTYiOiJ0ZnlGNVZkVi1lRFFNS0VLdEVLYmF5bEVoVi1hRFdBSGYtZ3l2c3ZFSFhJIiwicGFzc3dvcmRfaWQiOiIwMWEyMDMyMS02OWYwLTcwNmUtYTNiMi1kYzI2MjJiMzY4NzYiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0ODg4NywiZXhwIjoxODEwOTAwODg3fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                      *     }
                      */
                     "application/json": components["schemas"]["SignInAnswer"];
@@ -3427,8 +3637,8 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "factor_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImZhY3Rvcitqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNi0zNjIwLTc1OTYtYTAwYS0yZGVmYzMxYzRkZmUiLCJzdWIiOiIwMWEyMDMyNi0zNjIwLTcwNTMtYWRmZC1kMmEwYzhlNGRmNjgiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LTM2MjAtN2IxMC1hYmYwLTc3NTFjZWFkNzBkMCIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi0zNjIwLTc1Y2QtYTllMy0xYzAyZDQ3NjAyMzgiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE2NSwiZXhwIjoxNzk1MzQ5NDY1fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
-                 *       "totp": "143577",
+                 *       "factor_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImZhY3Rvcitqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNi1jNGYwLTc2NzItYTc2ZS1lNjNjMDg4MzFlZWEiLCJzdWIiOiIwMWEyMDMyNi1jNGYwLTcxMmYtYTU2MS04YWVkMGU0YmIwNTQiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LWM0ZjAtN2JlYy1hMzU0LTJmOWUxNDE0NDFiYyIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi1jNGYwLTc2YTktYTE0Ny1kNDRmMTlkY2QzMjQiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTIwMiwiZXhwIjoxNzk1MzQ5NTAyfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "totp": "463711",
                  *       "trust_device": true
                  *     }
                  */
@@ -3464,13 +3674,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjYtMzYyMC03MDUzLWFkZmQtZDJhMGM4ZTRkZjY4Iiwic2lkIjoiMDFhMjAzMjYtNTJiMC03MDhhLWE3ZDYtYzBiM2RhM2U5M2EyIiwianRpIjoiNGJmYzc0NjMtNGJkNS00YjQ3LWE1YzktNjU2NGUwMDcyNTBjIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0OTE3MiwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkxNzIsImV4cCI6MTc5NTM0OTc3Mn0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjYtYzRmMC03MTJmLWE1NjEtOGFlZDBlNGJiMDU0Iiwic2lkIjoiMDFhMjAzMjYtZTE4MC03MTY2LWFmM2EtNzkwMDFmYTU2NDhlIiwianRpIjoiYjY5NjI4YWYtYjY2OS00YzIzLWFkMmQtMWRiMTI1NmRmNWY4Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0OTIwOSwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkyMDksImV4cCI6MTc5NTM0OTgwOX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi01MmIwLTcwOGEtYTdkNi1jMGIzZGEzZTkzYTIiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MTcyLCJleHAiOjE3OTc5NDExNzJ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi1lMTgwLTcxNjYtYWYzYS03OTAwMWZhNTY0OGUiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MjA5LCJleHAiOjE3OTc5NDEyMDl9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
-                     *         "id": "01a20326-3620-7053-adfd-d2a0c8e4df68",
+                     *         "id": "01a20326-c4f0-712f-a561-8aed0e4bb054",
                      *         "email": "lin@example.com",
                      *         "role": "USER",
                      *         "status": "active",
@@ -3479,13 +3689,13 @@ export interface operations {
                      *         "avatar_url": null,
                      *         "bio": null,
                      *         "locale": null,
-                     *         "created_at": "2026-11-22T12:06:05.600Z",
-                     *         "updated_at": "2026-11-22T12:06:05.600Z",
-                     *         "activated_at": "2026-11-22T12:06:05.600Z",
-                     *         "last_login_at": "2026-11-22T12:06:12.912Z"
+                     *         "created_at": "2026-11-22T12:06:42.160Z",
+                     *         "updated_at": "2026-11-22T12:06:42.160Z",
+                     *         "activated_at": "2026-11-22T12:06:42.160Z",
+                     *         "last_login_at": "2026-11-22T12:06:49.472Z"
                      *       },
-                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiJlYTMzZWUxNC1lYTBjLTQ2MDQtYTNiYy0wYTE1ZTVjZmI2NzQiLCJlbWFpbF9zaGEyNTYiOiJ3UTNVanNBYUpKa3B1TlVXdENGX3FaazBnaE9uekdTNWZYUVkzYWxJR0Z3IiwicGFzc3dvcmRfaWQiOiIwMWEyMDMyNi0zNjIwLTdiMTAtYWJmMC03NzUxY2VhZDcwZDAiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE3MiwiZXhwIjoxODEwOTAxMTcyfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
-                     *       "trust_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InRydXN0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzdWIiOiIwMWEyMDMyNi0zNjIwLTcwNTMtYWRmZC1kMmEwYzhlNGRmNjgiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LTM2MjAtN2IxMC1hYmYwLTc3NTFjZWFkNzBkMCIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi0zNjIwLTc1Y2QtYTllMy0xYzAyZDQ3NjAyMzgiLCJ0cnVzdCI6MCwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNDkxNzIsImV4cCI6MTc5Nzk0MTE3Mn0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiI1NGNkYTI2MC01NGEwLTQ2ZTAtYWIyMC1jMjYyMmIzNjg3NjAiLCJlbWFpbF9zaGEyNTYiOiJ3UTNVanNBYUpKa3B1TlVXdENGX3FaazBnaE9uekdTNWZYUVkzYWxJR0Z3IiwicGFzc3dvcmRfaWQiOiIwMWEyMDMyNi1jNGYwLTdiZWMtYTM1NC0yZjllMTQxNDQxYmMiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTIwOSwiZXhwIjoxODEwOTAxMjA5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "trust_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InRydXN0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzdWIiOiIwMWEyMDMyNi1jNGYwLTcxMmYtYTU2MS04YWVkMGU0YmIwNTQiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LWM0ZjAtN2JlYy1hMzU0LTJmOWUxNDE0NDFiYyIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi1jNGYwLTc2YTktYTE0Ny1kNDRmMTlkY2QzMjQiLCJ0cnVzdCI6MCwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNDkyMDksImV4cCI6MTc5Nzk0MTIwOX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                      *     }
                      */
                     "application/json": components["schemas"]["SignInAnswer"];
@@ -3539,10 +3749,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiMDhkMTJkZmQtMDhjYi00Yjk5LWE1NTctNWNmZDRiMmY2MjU1Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0ODg1OCwiYW1yIjpbInB3ZCJdLCJhY3IiOiJ1cm46cG9zdGVybjoxIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDg4ODAsImV4cCI6MTc5NTM0OTQ4MH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjEtMzBkMC03NTdhLWFiZTYtNDk2MjBiOTEyMmQyIiwic2lkIjoiMDFhMjAzMjEtODY4MC03YjJiLWExYTUtODBkNzI4N2JmOWRmIiwianRpIjoiOThjNDc1MzYtOThiYS00YzNlLWEyZTItMjczNjdmM2M3ZjA2Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0ODg3MywiYW1yIjpbInB3ZCIsInBvcCIsInVzZXIiLCJtZmEiXSwiYWNyIjoicGhyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDg5MDksImV4cCI6MTc5NTM0OTUwOX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4ODgwLCJleHAiOjE3OTc5NDA4ODB9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyMS04NjgwLTdiMmItYTFhNS04MGQ3Mjg3YmY5ZGYiLCJnZW4iOjIsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ4OTA5LCJleHAiOjE3OTc5NDA5MDl9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
                      *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
@@ -3557,7 +3767,7 @@ export interface operations {
                      *         "created_at": "2026-11-22T12:00:36.560Z",
                      *         "updated_at": "2026-11-22T12:00:51.184Z",
                      *         "activated_at": "2026-11-22T12:00:51.184Z",
-                     *         "last_login_at": "2026-11-22T12:01:13.120Z"
+                     *         "last_login_at": "2026-11-22T12:01:27.744Z"
                      *       }
                      *     }
                      */
@@ -3592,7 +3802,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNS1jM2UwLTcwMWMtYTQyNC1lNDhkYjc4YjJiMmMiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MTM2LCJleHAiOjE3OTc5NDExMzZ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi0zNjIwLTcwZjgtYWI4OC05Y2Q5ZmNmMWZjMTgiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MTY1LCJleHAiOjE3OTc5NDExNjV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -3721,9 +3931,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:01:35.056Z",
+                     *       "updated_at": "2026-11-22T12:02:04.304Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:01:13.120Z"
+                     *       "last_login_at": "2026-11-22T12:01:27.744Z"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -3832,9 +4042,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:01:35.056Z",
+                     *       "updated_at": "2026-11-22T12:02:04.304Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:01:13.120Z"
+                     *       "last_login_at": "2026-11-22T12:01:27.744Z"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -3926,7 +4136,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLWNoYW5nZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS0zNTEwLTc4MGUtYTIxMi03MjQ2ZGJjNTk1OTYiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTA5OSwiZXhwIjoxNzk1MzUyNjk5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLWNoYW5nZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS1hNzUwLTc4YjMtYWY5ZC0zYzgwMGZkMmIyNDciLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTEyOSwiZXhwIjoxNzk1MzUyNzI5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -3955,9 +4165,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:05:07.104Z",
+                     *       "updated_at": "2026-11-22T12:05:36.352Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:04:52.480Z"
+                     *       "last_login_at": "2026-11-22T12:05:21.728Z"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -3999,7 +4209,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "exported_at": "2026-11-22T12:05:14.416Z",
+                     *       "exported_at": "2026-11-22T12:05:43.664Z",
                      *       "user": {
                      *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *         "email": "ada.lovelace@example.com",
@@ -4011,12 +4221,12 @@ export interface operations {
                      *         "bio": "Notes on engines.",
                      *         "locale": "en-GB",
                      *         "created_at": "2026-11-22T12:00:36.560Z",
-                     *         "updated_at": "2026-11-22T12:05:07.104Z",
+                     *         "updated_at": "2026-11-22T12:05:36.352Z",
                      *         "activated_at": "2026-11-22T12:00:51.184Z",
-                     *         "last_login_at": "2026-11-22T12:04:52.480Z",
+                     *         "last_login_at": "2026-11-22T12:05:21.728Z",
                      *         "email_deliverable": true,
-                     *         "email_changed_at": "2026-11-22T12:05:07.104Z",
-                     *         "password_set_at": "2026-11-22T12:02:55.488Z"
+                     *         "email_changed_at": "2026-11-22T12:05:36.352Z",
+                     *         "password_set_at": "2026-11-22T12:03:24.736Z"
                      *       },
                      *       "factors": {
                      *         "passkeys": [],
@@ -4025,10 +4235,10 @@ export interface operations {
                      *       },
                      *       "sessions": [
                      *         {
-                     *           "id": "01a20325-1880-72cb-a005-16f7e18e26ff",
-                     *           "created_at": "2026-11-22T12:04:52.480Z",
-                     *           "last_used_at": "2026-11-22T12:04:52.480Z",
-                     *           "expires_at": "2026-12-22T12:04:52.480Z",
+                     *           "id": "01a20325-8ac0-7370-ad90-e131159b43b0",
+                     *           "created_at": "2026-11-22T12:05:21.728Z",
+                     *           "last_used_at": "2026-11-22T12:05:21.728Z",
+                     *           "expires_at": "2026-12-22T12:05:21.728Z",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
@@ -4038,127 +4248,143 @@ export interface operations {
                      *       "email_change": {
                      *         "old_email": "ada@example.com",
                      *         "new_email": "ada.lovelace@example.com",
-                     *         "requested_at": "2026-11-22T12:04:59.792Z",
-                     *         "changed_at": "2026-11-22T12:05:07.104Z",
-                     *         "revertible_until": "2026-11-25T12:05:07.104Z"
+                     *         "requested_at": "2026-11-22T12:05:29.040Z",
+                     *         "changed_at": "2026-11-22T12:05:36.352Z",
+                     *         "revertible_until": "2026-11-25T12:05:36.352Z"
                      *       },
                      *       "links": [],
                      *       "wrong_tries": [],
                      *       "emails": [
                      *         {
-                     *           "id": "01a20325-6e30-7d88-adf8-bba8e756b868",
+                     *           "id": "01a20325-e070-7e2d-ab83-85e21b63d519",
                      *           "template": "export_made",
-                     *           "created_at": "2026-11-22T12:05:14.416Z",
+                     *           "created_at": "2026-11-22T12:05:43.664Z",
                      *           "recipient": "ada.lovelace@example.com",
                      *           "status": "queued",
                      *           "finished_at": null
                      *         },
                      *         {
-                     *           "id": "01a20325-51a0-7845-abeb-6059ed1f49d1",
+                     *           "id": "01a20325-c3e0-78ea-a976-2a93212c6682",
                      *           "template": "email_changed",
-                     *           "created_at": "2026-11-22T12:05:07.104Z",
+                     *           "created_at": "2026-11-22T12:05:36.352Z",
                      *           "recipient": "ada.lovelace@example.com",
                      *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:05:07.104Z"
+                     *           "finished_at": "2026-11-22T12:05:36.352Z"
                      *         },
                      *         {
-                     *           "id": "01a20325-51a0-7302-a9de-050af2e7db3a",
+                     *           "id": "01a20325-c3e0-73a7-a769-cf4426f4f7ec",
                      *           "template": "email_changed",
-                     *           "created_at": "2026-11-22T12:05:07.104Z",
+                     *           "created_at": "2026-11-22T12:05:36.352Z",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:05:07.104Z"
+                     *           "finished_at": "2026-11-22T12:05:36.352Z"
                      *         },
                      *         {
-                     *           "id": "01a20325-3510-7dbf-a7d1-a9bbf8b06ca3",
-                     *           "template": "email_change_notice",
-                     *           "created_at": "2026-11-22T12:04:59.792Z",
-                     *           "recipient": "ada@example.com",
-                     *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:04:59.792Z"
-                     *         },
-                     *         {
-                     *           "id": "01a20325-3510-780e-a212-7246dbc59596",
+                     *           "id": "01a20325-a750-78b3-af9d-3c800fd2b247",
                      *           "template": "email_change",
-                     *           "created_at": "2026-11-22T12:04:59.792Z",
+                     *           "created_at": "2026-11-22T12:05:29.040Z",
                      *           "recipient": "ada.lovelace@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:05:29.040Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20325-a750-7e64-a55c-73f52cbd8954",
+                     *           "template": "email_change_notice",
+                     *           "created_at": "2026-11-22T12:05:29.040Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:05:29.040Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20325-3510-7df6-a1aa-97cf0a0a20de",
+                     *           "template": "account_reinstated",
+                     *           "created_at": "2026-11-22T12:04:59.792Z",
+                     *           "recipient": "ada@example.com",
                      *           "status": "sent",
                      *           "finished_at": "2026-11-22T12:04:59.792Z"
                      *         },
                      *         {
-                     *           "id": "01a20324-c2d0-7d51-a41f-cd95d5fd042d",
-                     *           "template": "account_reinstated",
-                     *           "created_at": "2026-11-22T12:04:30.544Z",
-                     *           "recipient": "ada@example.com",
-                     *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:04:30.544Z"
-                     *         },
-                     *         {
-                     *           "id": "01a20324-89b0-787c-a5c4-4e6cfe78fe0c",
+                     *           "id": "01a20324-fbf0-7921-a34f-18a632861abc",
                      *           "template": "account_suspended",
-                     *           "created_at": "2026-11-22T12:04:15.920Z",
+                     *           "created_at": "2026-11-22T12:04:45.168Z",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:04:15.920Z"
+                     *           "finished_at": "2026-11-22T12:04:45.168Z"
                      *         },
                      *         {
-                     *           "id": "01a20324-6d20-7339-a3b7-f31e04418f75",
+                     *           "id": "01a20324-df60-73de-a142-bd57384eac26",
                      *           "template": "role_changed",
-                     *           "created_at": "2026-11-22T12:04:08.608Z",
+                     *           "created_at": "2026-11-22T12:04:37.856Z",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:04:08.608Z"
+                     *           "finished_at": "2026-11-22T12:04:37.856Z"
                      *         },
                      *         {
-                     *           "id": "01a20324-3400-7df6-a1aa-97cf0a0a20de",
+                     *           "id": "01a20324-a640-7e9b-af35-62083e173d90",
                      *           "template": "password_reset",
-                     *           "created_at": "2026-11-22T12:03:53.984Z",
+                     *           "created_at": "2026-11-22T12:04:23.232Z",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:03:53.984Z"
+                     *           "finished_at": "2026-11-22T12:04:23.232Z"
                      *         },
                      *         {
-                     *           "id": "01a20323-4f80-78b3-af9d-3c800fd2b247",
+                     *           "id": "01a20323-c1c0-7958-ad28-06b943dfcef8",
                      *           "template": "password_changed",
+                     *           "created_at": "2026-11-22T12:03:24.736Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:03:24.736Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20323-a530-7415-ab1b-ab6a49a86060",
+                     *           "template": "factor_removed",
+                     *           "created_at": "2026-11-22T12:03:17.424Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:03:17.424Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20323-88a0-7ed2-a90e-501b4f70f1ca",
+                     *           "template": "recovery_codes_renewed",
+                     *           "created_at": "2026-11-22T12:03:10.112Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:03:10.112Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20323-4f80-798f-a701-f4cc55398334",
+                     *           "template": "factor_added",
                      *           "created_at": "2026-11-22T12:02:55.488Z",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
                      *           "finished_at": "2026-11-22T12:02:55.488Z"
                      *         },
                      *         {
-                     *           "id": "01a20323-32f0-7370-ad90-e131159b43b0",
-                     *           "template": "factor_removed",
-                     *           "created_at": "2026-11-22T12:02:48.176Z",
-                     *           "recipient": "ada@example.com",
-                     *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:02:48.176Z"
-                     *         },
-                     *         {
-                     *           "id": "01a20323-1660-7e2d-ab83-85e21b63d519",
-                     *           "template": "recovery_codes_renewed",
+                     *           "id": "01a20323-1660-744c-a4f4-997d5b02149c",
+                     *           "template": "factor_code",
                      *           "created_at": "2026-11-22T12:02:40.864Z",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
                      *           "finished_at": "2026-11-22T12:02:40.864Z"
                      *         },
                      *         {
-                     *           "id": "01a20322-dd40-78ea-a976-2a93212c6682",
+                     *           "id": "01a20322-31e0-7f09-a2e7-3e2e60caa604",
+                     *           "template": "factor_removed",
+                     *           "created_at": "2026-11-22T12:01:42.368Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:01:42.368Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20321-bfa0-79c6-a0da-e2df6693376e",
                      *           "template": "factor_added",
-                     *           "created_at": "2026-11-22T12:02:26.240Z",
+                     *           "created_at": "2026-11-22T12:01:13.120Z",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:02:26.240Z"
+                     *           "finished_at": "2026-11-22T12:01:13.120Z"
                      *         },
                      *         {
-                     *           "id": "01a20322-a420-73a7-a769-cf4426f4f7ec",
-                     *           "template": "factor_code",
-                     *           "created_at": "2026-11-22T12:02:11.616Z",
-                     *           "recipient": "ada@example.com",
-                     *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:02:11.616Z"
-                     *         },
-                     *         {
-                     *           "id": "01a20321-69f0-7e64-a55c-73f52cbd8954",
+                     *           "id": "01a20321-69f0-7483-aecd-87906c5bc8d8",
                      *           "template": "account_activated",
                      *           "created_at": "2026-11-22T12:00:51.184Z",
                      *           "recipient": "ada@example.com",
@@ -4174,7 +4400,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:00:43.872Z"
                      *         },
                      *         {
-                     *           "id": "01a20321-30d0-7921-a34f-18a632861abc",
+                     *           "id": "01a20321-30d0-7f40-acc0-2c4172245a40",
                      *           "template": "registration",
                      *           "created_at": "2026-11-22T12:00:36.560Z",
                      *           "recipient": "ada@example.com",
@@ -4184,8 +4410,8 @@ export interface operations {
                      *       ],
                      *       "activity": [
                      *         {
-                     *           "id": "01a20325-6e30-73de-a142-bd57384eac26",
-                     *           "at": "2026-11-22T12:05:14.416Z",
+                     *           "id": "01a20325-e070-79fd-aab3-d0f277eceba8",
+                     *           "at": "2026-11-22T12:05:43.664Z",
                      *           "type": "user.exported",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4195,8 +4421,8 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20325-51a0-7e9b-af35-62083e173d90",
-                     *           "at": "2026-11-22T12:05:07.104Z",
+                     *           "id": "01a20325-c3e0-74ba-a8a6-75a37db57d12",
+                     *           "at": "2026-11-22T12:05:36.352Z",
                      *           "type": "user.email_changed",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4206,8 +4432,8 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20325-3510-7958-ad28-06b943dfcef8",
-                     *           "at": "2026-11-22T12:04:59.792Z",
+                     *           "id": "01a20325-a750-7f77-a699-1a54837e0e7c",
+                     *           "at": "2026-11-22T12:05:29.040Z",
                      *           "type": "user.email_change_requested",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4217,8 +4443,8 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20325-1880-7415-ab1b-ab6a49a86060",
-                     *           "at": "2026-11-22T12:04:52.480Z",
+                     *           "id": "01a20325-8ac0-7a34-a48c-bf0589469fe4",
+                     *           "at": "2026-11-22T12:05:21.728Z",
                      *           "type": "user.signed_in",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4226,12 +4452,12 @@ export interface operations {
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
                      *           "request_id": "checkout-7f3a",
                      *           "detail": {
-                     *             "session_id": "01a20325-1880-72cb-a005-16f7e18e26ff"
+                     *             "session_id": "01a20325-8ac0-7370-ad90-e131159b43b0"
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20325-1880-7ed2-a90e-501b4f70f1ca",
-                     *           "at": "2026-11-22T12:04:52.480Z",
+                     *           "id": "01a20325-8ac0-74f1-a27f-63b68f0f314c",
+                     *           "at": "2026-11-22T12:05:21.728Z",
                      *           "type": "email.suppression_lifted",
                      *           "actor": "administrator",
                      *           "ip": null,
@@ -4241,8 +4467,8 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20324-df60-798f-a701-f4cc55398334",
-                     *           "at": "2026-11-22T12:04:37.856Z",
+                     *           "id": "01a20325-51a0-7fae-a072-086794d7c2b6",
+                     *           "at": "2026-11-22T12:05:07.104Z",
                      *           "type": "email.undeliverable",
                      *           "actor": null,
                      *           "ip": null,
@@ -4250,14 +4476,14 @@ export interface operations {
                      *           "user_agent": null,
                      *           "request_id": "checkout-7f3a",
                      *           "detail": {
-                     *             "email_id": "01a20324-c2d0-7d51-a41f-cd95d5fd042d",
+                     *             "email_id": "01a20325-3510-7df6-a1aa-97cf0a0a20de",
                      *             "template": "account_reinstated",
                      *             "reason": "bounced"
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-c2d0-744c-a4f4-997d5b02149c",
-                     *           "at": "2026-11-22T12:04:30.544Z",
+                     *           "id": "01a20325-3510-7a6b-ae65-ad189aa05420",
+                     *           "at": "2026-11-22T12:04:59.792Z",
                      *           "type": "user.reinstated",
                      *           "actor": "administrator",
                      *           "ip": null,
@@ -4267,8 +4493,8 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20324-89b0-7d1a-aa46-df82c4a34ff2",
-                     *           "at": "2026-11-22T12:04:15.920Z",
+                     *           "id": "01a20324-fbf0-7dbf-a7d1-a9bbf8b06ca3",
+                     *           "at": "2026-11-22T12:04:45.168Z",
                      *           "type": "user.suspended",
                      *           "actor": "administrator",
                      *           "ip": null,
@@ -4280,8 +4506,8 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-6d20-7f09-a2e7-3e2e60caa604",
-                     *           "at": "2026-11-22T12:04:08.608Z",
+                     *           "id": "01a20324-df60-7528-ac58-51c9a068e588",
+                     *           "at": "2026-11-22T12:04:37.856Z",
                      *           "type": "user.role_changed",
                      *           "actor": "administrator",
                      *           "ip": null,
@@ -4293,8 +4519,8 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-5090-79c6-a0da-e2df6693376e",
-                     *           "at": "2026-11-22T12:04:01.296Z",
+                     *           "id": "01a20324-c2d0-7fe5-aa4b-f67aa63176f0",
+                     *           "at": "2026-11-22T12:04:30.544Z",
                      *           "type": "session.ended",
                      *           "actor": "administrator",
                      *           "ip": null,
@@ -4306,8 +4532,8 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-3400-7483-aecd-87906c5bc8d8",
-                     *           "at": "2026-11-22T12:03:53.984Z",
+                     *           "id": "01a20324-a640-7aa2-a83e-9b2babfa085a",
+                     *           "at": "2026-11-22T12:04:23.232Z",
                      *           "type": "user.password_reset_requested",
                      *           "actor": "administrator",
                      *           "ip": null,
@@ -4317,8 +4543,8 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20323-de50-7f40-acc0-2c4172245a40",
-                     *           "at": "2026-11-22T12:03:32.048Z",
+                     *           "id": "01a20324-5090-755f-a631-3fdcb1c299c4",
+                     *           "at": "2026-11-22T12:04:01.296Z",
                      *           "type": "user.profile_updated",
                      *           "actor": "administrator",
                      *           "ip": null,
@@ -4330,8 +4556,8 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20323-4f80-77a0-ae60-9620b9122d20",
-                     *           "at": "2026-11-22T12:02:55.488Z",
+                     *           "id": "01a20323-c1c0-7845-abeb-6059ed1f49d1",
+                     *           "at": "2026-11-22T12:03:24.736Z",
                      *           "type": "user.password_changed",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4341,8 +4567,8 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20323-32f0-725d-ac53-3ad1bedabe89",
-                     *           "at": "2026-11-22T12:02:48.176Z",
+                     *           "id": "01a20323-a530-7302-a9de-050af2e7db3a",
+                     *           "at": "2026-11-22T12:03:17.424Z",
                      *           "type": "user.factor_removed",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4354,8 +4580,8 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20323-1660-7ce3-a06d-f16fb3499bb7",
-                     *           "at": "2026-11-22T12:02:40.864Z",
+                     *           "id": "01a20323-88a0-7d88-adf8-bba8e756b868",
+                     *           "at": "2026-11-22T12:03:10.112Z",
                      *           "type": "user.recovery_codes_renewed",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4365,8 +4591,8 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20322-dd40-79fd-aab3-d0f277eceba8",
-                     *           "at": "2026-11-22T12:02:26.240Z",
+                     *           "id": "01a20323-4f80-701c-a424-e48db78b2b2c",
+                     *           "at": "2026-11-22T12:02:55.488Z",
                      *           "type": "user.factor_added",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4378,8 +4604,8 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20322-8790-74ba-a8a6-75a37db57d12",
-                     *           "at": "2026-11-22T12:02:04.304Z",
+                     *           "id": "01a20322-f9d0-7ad9-a217-893ebd53bc94",
+                     *           "at": "2026-11-22T12:02:33.552Z",
                      *           "type": "session.ended",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4391,8 +4617,8 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20322-6b00-7f77-a699-1a54837e0e7c",
-                     *           "at": "2026-11-22T12:01:56.992Z",
+                     *           "id": "01a20322-dd40-7596-a00a-2defc31c4dfe",
+                     *           "at": "2026-11-22T12:02:26.240Z",
                      *           "type": "session.ended",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4404,8 +4630,8 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20322-1550-7a34-a48c-bf0589469fe4",
-                     *           "at": "2026-11-22T12:01:35.056Z",
+                     *           "id": "01a20322-8790-7053-adfd-d2a0c8e4df68",
+                     *           "at": "2026-11-22T12:02:04.304Z",
                      *           "type": "user.profile_updated",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4417,8 +4643,21 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20321-bfa0-74f1-a27f-63b68f0f314c",
-                     *           "at": "2026-11-22T12:01:13.120Z",
+                     *           "id": "01a20322-31e0-7b10-abf0-7751cead70d0",
+                     *           "at": "2026-11-22T12:01:42.368Z",
+                     *           "type": "user.factor_removed",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "kind": "passkey"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20321-f8c0-75cd-a9e3-1c02d4760238",
+                     *           "at": "2026-11-22T12:01:27.744Z",
                      *           "type": "user.signed_in",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4426,12 +4665,25 @@ export interface operations {
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
                      *           "request_id": "checkout-7f3a",
                      *           "detail": {
-                     *             "session_id": "01a20321-bfa0-7b62-ab7e-6eea39d5ae1a",
-                     *             "passkey_id": "01a20320-a200-7fae-a072-086794d7c2b6"
+                     *             "session_id": "01a20321-f8c0-7c07-a909-39236de2cacb",
+                     *             "passkey_id": "01a20321-bfa0-714a-ab16-9472681a3962"
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20321-8680-7a6b-ae65-ad189aa05420",
+                     *           "id": "01a20321-bfa0-708a-a7d6-c0b3da3e93a2",
+                     *           "at": "2026-11-22T12:01:13.120Z",
+                     *           "type": "user.factor_added",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "kind": "passkey"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20321-8680-7b47-a5c9-6564e007250c",
                      *           "at": "2026-11-22T12:00:58.496Z",
                      *           "type": "user.signed_in",
                      *           "actor": "you",
@@ -4444,7 +4696,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20321-69f0-7528-ac58-51c9a068e588",
+                     *           "id": "01a20321-69f0-7604-a3bc-0a15e5cfb674",
                      *           "at": "2026-11-22T12:00:51.184Z",
                      *           "type": "user.activated",
                      *           "actor": "you",
@@ -4457,7 +4709,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20321-4d60-7fe5-aa4b-f67aa63176f0",
+                     *           "id": "01a20321-4d60-70c1-a1af-aec6eb9847dc",
                      *           "at": "2026-11-22T12:00:43.872Z",
                      *           "type": "user.activation_requested",
                      *           "actor": null,
@@ -4468,7 +4720,7 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20321-30d0-7aa2-a83e-9b2babfa085a",
+                     *           "id": "01a20321-30d0-7b7e-afa2-5377f160d946",
                      *           "at": "2026-11-22T12:00:36.560Z",
                      *           "type": "user.registered",
                      *           "actor": null,
@@ -4524,8 +4776,8 @@ export interface operations {
                      * @example {
                      *       "events": [
                      *         {
-                     *           "id": "01a20323-4f80-77a0-ae60-9620b9122d20",
-                     *           "at": "2026-11-22T12:02:55.488Z",
+                     *           "id": "01a20323-c1c0-7845-abeb-6059ed1f49d1",
+                     *           "at": "2026-11-22T12:03:24.736Z",
                      *           "type": "user.password_changed",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4535,8 +4787,8 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20323-32f0-725d-ac53-3ad1bedabe89",
-                     *           "at": "2026-11-22T12:02:48.176Z",
+                     *           "id": "01a20323-a530-7302-a9de-050af2e7db3a",
+                     *           "at": "2026-11-22T12:03:17.424Z",
                      *           "type": "user.factor_removed",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4548,8 +4800,8 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20323-1660-7ce3-a06d-f16fb3499bb7",
-                     *           "at": "2026-11-22T12:02:40.864Z",
+                     *           "id": "01a20323-88a0-7d88-adf8-bba8e756b868",
+                     *           "at": "2026-11-22T12:03:10.112Z",
                      *           "type": "user.recovery_codes_renewed",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4559,7 +4811,7 @@ export interface operations {
                      *           "detail": null
                      *         }
                      *       ],
-                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMy0xNjYwLTdjZTMtYTA2ZC1mMTZmYjM0OTliYjc"
+                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyMy04OGEwLTdkODgtYWRmOC1iYmE4ZTc1NmI4Njg"
                      *     }
                      */
                     "application/json": components["schemas"]["ActivityPage"];
@@ -4599,10 +4851,10 @@ export interface operations {
                      * @example {
                      *       "sessions": [
                      *         {
-                     *           "id": "01a20321-bfa0-7b62-ab7e-6eea39d5ae1a",
-                     *           "created_at": "2026-11-22T12:01:13.120Z",
-                     *           "last_used_at": "2026-11-22T12:01:13.120Z",
-                     *           "expires_at": "2026-12-22T12:01:13.120Z",
+                     *           "id": "01a20321-f8c0-7c07-a909-39236de2cacb",
+                     *           "created_at": "2026-11-22T12:01:27.744Z",
+                     *           "last_used_at": "2026-11-22T12:01:27.744Z",
+                     *           "expires_at": "2026-12-22T12:01:27.744Z",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
@@ -4611,8 +4863,8 @@ export interface operations {
                      *         {
                      *           "id": "01a20321-8680-7b2b-a1a5-80d7287bf9df",
                      *           "created_at": "2026-11-22T12:00:58.496Z",
-                     *           "last_used_at": "2026-11-22T12:01:20.432Z",
-                     *           "expires_at": "2026-12-22T12:01:20.432Z",
+                     *           "last_used_at": "2026-11-22T12:01:49.680Z",
+                     *           "expires_at": "2026-12-22T12:01:49.680Z",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
@@ -4737,7 +4989,7 @@ export interface operations {
                      * @example {
                      *       "passkeys": [],
                      *       "totp": {
-                     *         "created_at": "2026-11-22T12:02:26.240Z",
+                     *         "created_at": "2026-11-22T12:02:55.488Z",
                      *         "last_used_at": null
                      *       },
                      *       "recovery_codes": 8
@@ -4903,14 +5155,14 @@ export interface operations {
                     /**
                      * @example {
                      *       "recovery_codes": [
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN2",
                      *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN3",
                      *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN4",
                      *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN5",
                      *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN6",
                      *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN7",
                      *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN8",
-                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN9",
-                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN0"
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN9"
                      *       ]
                      *     }
                      */
@@ -4954,14 +5206,14 @@ export interface operations {
                     /**
                      * @example {
                      *       "recovery_codes": [
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN0",
                      *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN1",
                      *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN2",
                      *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN3",
                      *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN4",
                      *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN5",
                      *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN6",
-                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN7",
-                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN8"
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN7"
                      *       ]
                      *     }
                      */
@@ -4972,6 +5224,279 @@ export interface operations {
             403: components["responses"]["FactorEnrolmentRequired"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    passkeyEnrolmentOptions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The options. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "challenge_token": "example-example-example-example-example-exa",
+                     *       "public_key": {
+                     *         "challenge": "example-example-example-example-example-exa",
+                     *         "rp": {
+                     *           "id": "accounts.example.com",
+                     *           "name": "Postern"
+                     *         },
+                     *         "user": {
+                     *           "id": "credential-credential-",
+                     *           "name": "ada@example.com",
+                     *           "displayName": "ada@example.com"
+                     *         },
+                     *         "pubKeyCredParams": [
+                     *           {
+                     *             "type": "public-key",
+                     *             "alg": -7
+                     *           },
+                     *           {
+                     *             "type": "public-key",
+                     *             "alg": -8
+                     *           },
+                     *           {
+                     *             "type": "public-key",
+                     *             "alg": -257
+                     *           }
+                     *         ],
+                     *         "timeout": 300000,
+                     *         "excludeCredentials": [],
+                     *         "authenticatorSelection": {
+                     *           "residentKey": "required",
+                     *           "requireResidentKey": true,
+                     *           "userVerification": "required"
+                     *         },
+                     *         "attestation": "none",
+                     *         "extensions": {
+                     *           "credProps": true
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PasskeyCreation"];
+                };
+            };
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    addPasskey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "challenge_token": "example-example-example-example-example-exa",
+                 *       "credential": {
+                 *         "id": "credential-credential-credential-credential",
+                 *         "response": {
+                 *           "clientDataJSON": "example-example-example-example-example-exa",
+                 *           "attestationObject": "example-example-example-example-example-exa",
+                 *           "transports": [
+                 *             "internal"
+                 *           ]
+                 *         }
+                 *       },
+                 *       "name": "Laptop"
+                 *     }
+                 */
+                "application/json": {
+                    challenge_token: string;
+                    credential: {
+                        id: string;
+                        response: {
+                            clientDataJSON: string;
+                            attestationObject: string;
+                            transports?: string[] | null;
+                        };
+                        clientExtensionResults?: {
+                            credProps?: {
+                                rk?: boolean | null;
+                            } | null;
+                        } | null;
+                    };
+                    name?: string | null;
+                    mail_code?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description The passkey is added. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "01a20321-bfa0-714a-ab16-9472681a3962",
+                     *       "name": "Laptop",
+                     *       "created_at": "2026-11-22T12:01:13.120Z",
+                     *       "last_used_at": null,
+                     *       "backed_up": true,
+                     *       "aaguid": "00000000-0000-0000-0000-000000000000",
+                     *       "transports": [
+                     *         "internal"
+                     *       ],
+                     *       "recovery_codes": [
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN9",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN0",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN1",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN2",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN3",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN4",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN5",
+                     *         "7GQ2-M4ZX-9KTB-0DWR-5HVC-8JN6"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NewPasskey"];
+                };
+            };
+            400: components["responses"]["MalformedJsonOrInvalidPasskey400"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            403: components["responses"]["WrongMailCode"];
+            409: components["responses"]["PasskeyExistsOrTooMany"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    removePasskey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The id of the passkey, not that of its credential. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The passkey is removed. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["LastFactor"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    renamePasskey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path: {
+                /** @description The id of the passkey, not that of its credential. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Old laptop"
+                 *     }
+                 */
+                "application/json": {
+                    name: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The passkey. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "01a20321-bfa0-714a-ab16-9472681a3962",
+                     *       "name": "Old laptop",
+                     *       "created_at": "2026-11-22T12:01:13.120Z",
+                     *       "last_used_at": "2026-11-22T12:01:27.744Z",
+                     *       "backed_up": true,
+                     *       "aaguid": "00000000-0000-0000-0000-000000000000",
+                     *       "transports": [
+                     *         "internal"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            400: components["responses"]["MalformedJson"];
+            401: components["responses"]["InvalidTokenOrInsufficientUserAuthentication"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -5025,9 +5550,9 @@ export interface operations {
                      *           "bio": "Notes on engines.",
                      *           "locale": "en-GB",
                      *           "created_at": "2026-11-22T12:00:36.560Z",
-                     *           "updated_at": "2026-11-22T12:02:55.488Z",
+                     *           "updated_at": "2026-11-22T12:03:24.736Z",
                      *           "activated_at": "2026-11-22T12:00:51.184Z",
-                     *           "last_login_at": "2026-11-22T12:01:13.120Z",
+                     *           "last_login_at": "2026-11-22T12:01:27.744Z",
                      *           "email_deliverable": true,
                      *           "suspended_by_role": null,
                      *           "factors": []
@@ -5084,9 +5609,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:02:55.488Z",
+                     *       "updated_at": "2026-11-22T12:03:24.736Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:01:13.120Z",
+                     *       "last_login_at": "2026-11-22T12:01:27.744Z",
                      *       "email_deliverable": true,
                      *       "suspended_by_role": null,
                      *       "factors": []
@@ -5191,9 +5716,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:03:32.048Z",
+                     *       "updated_at": "2026-11-22T12:04:01.296Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:01:13.120Z",
+                     *       "last_login_at": "2026-11-22T12:01:27.744Z",
                      *       "email_deliverable": true,
                      *       "suspended_by_role": null,
                      *       "factors": []
@@ -5242,7 +5767,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a20326-1990-7ad9-a217-893ebd53bc94",
+                     *       "id": "01a20326-8bd0-7bb5-a97b-418b02ba8d80",
                      *       "email": "grace@example.com",
                      *       "role": "USER",
                      *       "status": "active",
@@ -5251,9 +5776,9 @@ export interface operations {
                      *       "avatar_url": null,
                      *       "bio": null,
                      *       "locale": null,
-                     *       "created_at": "2026-11-22T12:05:58.288Z",
-                     *       "updated_at": "2026-11-22T12:06:05.600Z",
-                     *       "activated_at": "2026-11-22T12:06:05.600Z",
+                     *       "created_at": "2026-11-22T12:06:27.536Z",
+                     *       "updated_at": "2026-11-22T12:06:34.848Z",
+                     *       "activated_at": "2026-11-22T12:06:34.848Z",
                      *       "last_login_at": null,
                      *       "email_deliverable": true,
                      *       "suspended_by_role": null,
@@ -5323,9 +5848,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:04:08.608Z",
+                     *       "updated_at": "2026-11-22T12:04:37.856Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:01:13.120Z",
+                     *       "last_login_at": "2026-11-22T12:01:27.744Z",
                      *       "email_deliverable": true,
                      *       "suspended_by_role": null,
                      *       "factors": []
@@ -5396,9 +5921,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:04:15.920Z",
+                     *       "updated_at": "2026-11-22T12:04:45.168Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:01:13.120Z",
+                     *       "last_login_at": "2026-11-22T12:01:27.744Z",
                      *       "email_deliverable": true,
                      *       "suspended_by_role": "ADMIN",
                      *       "factors": []
@@ -5458,9 +5983,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:04:30.544Z",
+                     *       "updated_at": "2026-11-22T12:04:59.792Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:01:13.120Z",
+                     *       "last_login_at": "2026-11-22T12:01:27.744Z",
                      *       "email_deliverable": true,
                      *       "suspended_by_role": null,
                      *       "factors": []
@@ -5606,8 +6131,8 @@ export interface operations {
                      *         {
                      *           "id": "01a20321-8680-7b2b-a1a5-80d7287bf9df",
                      *           "created_at": "2026-11-22T12:00:58.496Z",
-                     *           "last_used_at": "2026-11-22T12:02:55.488Z",
-                     *           "expires_at": "2026-12-22T12:02:55.488Z",
+                     *           "last_used_at": "2026-11-22T12:03:24.736Z",
+                     *           "expires_at": "2026-12-22T12:03:24.736Z",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
@@ -5700,10 +6225,10 @@ export interface operations {
                      * @example {
                      *       "events": [
                      *         {
-                     *           "id": "01a20324-89b0-7d1a-aa46-df82c4a34ff2",
-                     *           "at": "2026-11-22T12:04:15.920Z",
+                     *           "id": "01a20324-fbf0-7dbf-a7d1-a9bbf8b06ca3",
+                     *           "at": "2026-11-22T12:04:45.168Z",
                      *           "type": "user.suspended",
-                     *           "actor_id": "01a20320-a200-77d7-a839-8433ca6be15b",
+                     *           "actor_id": "01a20320-a200-787c-a5c4-4e6cfe78fe0c",
                      *           "user_id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
@@ -5770,7 +6295,7 @@ export interface operations {
                      *           "name": "audit/2026/11/22/12-00000001.ndjson.gz",
                      *           "digest": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
                      *           "seal": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF1ZGl0LXNlYWwrand0Iiwia2lkIjoidGVzdC1zaWduaW5nIn0.eyJudW1iZXIiOjEsImhvdXIiOjQ5ODcwOCwiZmlyc3QiOjEsInNoYTI1NiI6IjQ3REVRcGo4SEJTYS1fVEltVy01SkNldVFlUmttNU5NcEpXWkczaFN1RlUiLCJwcmV2aW91cyI6bnVsbH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
-                     *           "lines": "{\"id\":\"01a20326-1990-7596-a00a-2defc31c4dfe\",\"at\":\"2026-11-22T12:05:58.288Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20326-1990-7ad9-a217-893ebd53bc94\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-3620-7053-adfd-d2a0c8e4df68\",\"at\":\"2026-11-22T12:06:05.600Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-77d7-a839-8433ca6be15b\",\"user_id\":\"01a20326-1990-7ad9-a217-893ebd53bc94\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-52b0-7b10-abf0-7751cead70d0\",\"at\":\"2026-11-22T12:06:12.912Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-77d7-a839-8433ca6be15b\",\"user_id\":\"01a20326-1990-7ad9-a217-893ebd53bc94\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
+                     *           "lines": "{\"id\":\"01a20326-8bd0-719d-a913-671330ff18c8\",\"at\":\"2026-11-22T12:06:27.536Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20326-8bd0-7bb5-a97b-418b02ba8d80\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-a860-7c5a-a706-0bc436c7aa32\",\"at\":\"2026-11-22T12:06:34.848Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-787c-a5c4-4e6cfe78fe0c\",\"user_id\":\"01a20326-8bd0-7bb5-a97b-418b02ba8d80\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-c4f0-7717-a4f9-b0753c903b9c\",\"at\":\"2026-11-22T12:06:42.160Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-787c-a5c4-4e6cfe78fe0c\",\"user_id\":\"01a20326-8bd0-7bb5-a97b-418b02ba8d80\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
                      *         }
                      *       ],
                      *       "next_cursor": null
@@ -5892,22 +6417,22 @@ export interface operations {
                      * @example {
                      *       "emails": [
                      *         {
-                     *           "id": "01a20324-c2d0-7d51-a41f-cd95d5fd042d",
+                     *           "id": "01a20325-3510-7df6-a1aa-97cf0a0a20de",
                      *           "template": "account_reinstated",
                      *           "user_id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *           "recipient": "ada@example.com",
                      *           "status": "sent",
                      *           "attempts": 1,
-                     *           "provider_id": "3fcd1ce4-3fbc-4294-a62c-28e4d03472c4",
+                     *           "provider_id": "cfc0641d-cfab-4339-a3b7-f31e04418f75",
                      *           "fate": "bounced",
                      *           "last_error": null,
-                     *           "created_at": "2026-11-22T12:04:30.544Z",
+                     *           "created_at": "2026-11-22T12:04:59.792Z",
                      *           "due_at": null,
-                     *           "finished_at": "2026-11-22T12:04:30.544Z",
+                     *           "finished_at": "2026-11-22T12:04:59.792Z",
                      *           "delivered_at": null
                      *         }
                      *       ],
-                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyNC1jMmQwLTdkNTEtYTQxZi1jZDk1ZDVmZDA0MmQ"
+                     *       "next_cursor": "OGxldHRlcnMwMWEyMDMyNS0zNTEwLTdkZjYtYTFhYS05N2NmMGEwYTIwZGU"
                      *     }
                      */
                     "application/json": components["schemas"]["OutboxPage"];

@@ -13,7 +13,8 @@ import { pageInstead } from './page-for-people.ts'
 
 export function answerProblem(c: Context<HttpEnv>, error: AppError) {
   const { code } = error
-  const { status, title, detail } = problems[code]
+  const { title, detail } = problems[code]
+  const status = error.status ?? problems[code].status
   c.set('outcome', code)
   if (error.retryAfterSeconds !== undefined) c.header('Retry-After', String(error.retryAfterSeconds))
   const challenge = challengeFor(error)

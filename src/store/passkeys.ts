@@ -1,7 +1,7 @@
-import { type SQL, and, eq, getTableColumns, sql } from 'drizzle-orm'
+import { type SQL, and, asc, eq, getTableColumns, sql } from 'drizzle-orm'
 import { challengeMs, maxUsedChallenges } from '../config/policy.ts'
 import { timeOf, uuidv7Floor } from '../crypto/random.ts'
-import type { Db } from './db.ts'
+import { type Db, insertWhere } from './db.ts'
 import { type Passkey, passkeys } from './schema/passkeys.ts'
 import { users } from './schema/users.ts'
 
@@ -14,6 +14,48 @@ export function selectPasskeyAndUser(db: Db, credentialId: Uint8Array<ArrayBuffe
     .from(passkeys)
     .innerJoin(users, eq(users.id, passkeys.userId))
     .where(eq(passkeys.credentialId, credentialId))
+}
+
+/** The passkeys of a user, oldest first. */
+export function selectPasskeysOf(db: Db, userId: string) {
+  return db.select().from(passkeys).where(eq(passkeys.userId, userId)).orderBy(asc(passkeys.id))
+}
+
+/** No account has a passkey with this credential id. */
+export function isNewCredential(credentialId: Uint8Array<ArrayBuffer>): SQL {
+  return sql`not exists (select 1 from ${passkeys} where ${eq(passkeys.credentialId, credentialId)})`
+}
+
+export function hasFewerPasskeys(userId: string, max: number): SQL {
+  return sql`(select count(*) from ${passkeys} where ${eq(passkeys.userId, userId)}) < ${max}`
+}
+
+export function insertPasskey(db: Db, passkey: Passkey, guard: SQL) {
+  return insertWhere(db, passkeys, passkey, guard)
+}
+
+/** A passkey of a user. Ids alone are not enough: somebody may send that of another user's. */
+export type OwnPasskey = Pick<Passkey, 'id' | 'userId'>
+
+export function hasPasskey(own: OwnPasskey): SQL {
+  return sql`exists (select 1 from ${passkeys} where ${isOwn(own)})`
+}
+
+/** Renames a passkey if `guard` holds, and returns the row afterwards. */
+export function renamePasskeyOf(db: Db, own: OwnPasskey, name: string, guard: SQL) {
+  return db
+    .update(passkeys)
+    .set({ name })
+    .where(and(isOwn(own), guard))
+    .returning()
+}
+
+export function deletePasskey(db: Db, own: OwnPasskey, guard: SQL) {
+  return db.delete(passkeys).where(and(isOwn(own), guard))
+}
+
+function isOwn({ id, userId }: OwnPasskey) {
+  return and(eq(passkeys.id, id), eq(passkeys.userId, userId))
 }
 
 /** An assertion that was verified: once, a passkey may answer the challenge. */

@@ -2,7 +2,7 @@
 import { SignJWT, base64url, importJWK } from 'jose'
 import { describe, expect, vi } from 'vitest'
 import { expectInvalid, expectNoContent, expectProblem } from '../support/answers.ts'
-import { type ContractCall, calls, jsonCalls, protectedCalls } from '../support/calls.ts'
+import { type ContractCall, calls, jsonCalls, protectedCalls, unknownId } from '../support/calls.ts'
 import { day, minute } from '../support/clock.ts'
 import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
@@ -18,6 +18,11 @@ const it = base
   .extend('token', async ({ admin }) => admin.accessToken)
 
 const nameOf = ({ method, path }: ContractCall) => `${method} ${path}`
+
+/** The calls for which a path without an id is one with an id that nothing has: `/users/me/passkeys/options`. */
+function withIdLike(path: string): ContractCall[] {
+  return calls.filter((call) => new RegExp(`^${call.path.replace(unknownId, '[^/]+')}$`).test(path))
+}
 
 function make(service: Service, { method, path, body }: ContractCall, more: Call = {}) {
   return service.call(method, path, { ...(body && !more.raw && { body }), ...more })
@@ -94,7 +99,7 @@ describe('a known path', () => {
   it('answers 405 with Allow to every method that it does not take', async ({ service, token }) => {
     const { effects } = await observe(service, async () => {
       for (const [path, group] of Object.entries(Object.groupBy(calls, (call) => call.path))) {
-        const methods = group!.map(({ method }) => method)
+        const methods = [...new Set([...group!, ...withIdLike(path)].map(({ method }) => method))]
         const allowed = methods.includes('GET') ? [...methods, 'HEAD'] : methods
         for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
           if (methods.includes(method)) continue

@@ -1,14 +1,14 @@
 /** One story in which every operation of the document succeeds once. */
 import type { Success } from '../support/api.ts'
+import { type Authenticator, createAuthenticator } from '../support/authenticator.ts'
 import { day } from '../support/clock.ts'
 import { Caller } from '../support/caller.ts'
 import { App, factorTokenIn, giveFactors } from '../support/factors.ts'
 import { inboxOf } from '../support/inbox.ts'
 import { goodPassword as password, otherPassword as newPassword } from '../support/person.ts'
-import { givePasskey } from '../support/passkeys.ts'
 import { peopleOf } from '../support/population.ts'
 import type { Answer, Service } from '../support/service.ts'
-import { rowOf, write } from '../support/state.ts'
+import { rowOf } from '../support/state.ts'
 import { eventOf, svixHeaders } from '../support/webhooks.ts'
 import type { Request } from './curl.ts'
 
@@ -62,7 +62,7 @@ export async function tellStory(service: Service, variables: Variables, perform:
   const proofs = { token: '$ACTIVATION_TOKEN', password }
   keepTokensOf(await step('activate', 200, 'POST', '/auth/activate', { body: proofs }))
   keepTokensOf(await step('login', 200, 'POST', '/auth/login', { body: { email, password } }))
-  await signInWithPasskey(variables, step)
+  await useAPasskey(variables, step)
   const { sessions } = await anonymous.from({ token: variables['ACCESS_TOKEN']! }).sessions()
   // Newest first: the session of the activation, which the story ends.
   variables['SESSION_ID'] = sessions.at(-1)!.id
@@ -147,15 +147,40 @@ type Told = (
   rest?: Partial<Request>,
 ) => Promise<Answer>
 
-/** With a passkey that ada has. */
-async function signInWithPasskey(variables: Variables, step: Told): Promise<void> {
-  const { authenticator } = await givePasskey({ id: variables['USER_ID']!, email })
-  const options = await step('passkeySignInOptions', 200, 'POST', '/auth/passkey/options')
-  const { challenge_token: token, public_key: request } = options.json as Success<'passkeySignInOptions'>
-  const { id, response } = await authenticator.get(request)
+/** Adds a passkey, signs in with it, and removes it. */
+async function useAPasskey(variables: Variables, step: Told): Promise<void> {
+  const mine = { token: '$ACCESS_TOKEN' }
+  const authenticator = createAuthenticator()
+  const own = '/users/me/passkeys'
+  const creation = (await step('passkeyEnrolmentOptions', 200, 'POST', `${own}/options`, mine)).json
+  const { challenge_token: token, public_key: options } = creation as Success<'passkeyEnrolmentOptions'>
+  const created = await authenticator.create(options)
   Object.assign(variables, {
     CHALLENGE_TOKEN: token,
-    CREDENTIAL_ID: id,
+    CREDENTIAL_ID: created.id,
+    CLIENT_DATA: created.response.clientDataJSON,
+    ATTESTATION_OBJECT: created.response.attestationObject,
+  })
+  const response = {
+    clientDataJSON: '$CLIENT_DATA',
+    attestationObject: '$ATTESTATION_OBJECT',
+    transports: ['internal'],
+  }
+  const credential = { id: '$CREDENTIAL_ID', response }
+  const body = { challenge_token: '$CHALLENGE_TOKEN', credential, name: 'Laptop' }
+  const added = await step('addPasskey', 201, 'POST', own, { ...mine, body })
+  variables['PASSKEY_ID'] = (added.json as Success<'addPasskey'>).id
+  await signInWithPasskey(variables, authenticator, step)
+  await step('renamePasskey', 200, 'PATCH', `${own}/$PASSKEY_ID`, { ...mine, body: { name: 'Old laptop' } })
+  await step('removePasskey', 204, 'DELETE', `${own}/$PASSKEY_ID`, mine)
+}
+
+async function signInWithPasskey(variables: Variables, authenticator: Authenticator, step: Told): Promise<void> {
+  const options = await step('passkeySignInOptions', 200, 'POST', '/auth/passkey/options')
+  const { challenge_token: token, public_key: request } = options.json as Success<'passkeySignInOptions'>
+  const { response } = await authenticator.get(request)
+  Object.assign(variables, {
+    CHALLENGE_TOKEN: token,
     CLIENT_DATA: response.clientDataJSON,
     AUTHENTICATOR_DATA: response.authenticatorData,
     PASSKEY_SIGNATURE: response.signature,
@@ -172,8 +197,6 @@ async function signInWithPasskey(variables: Variables, step: Told): Promise<void
   }
   const body = { challenge_token: '$CHALLENGE_TOKEN', credential }
   await step('signInWithPasskey', 200, 'POST', '/auth/passkey', { body })
-  await write('delete from passkeys')
-  await write('update users set factors_id = null')
 }
 
 /** Adds an authenticator app, makes new recovery codes, and removes it again. */

@@ -57,6 +57,10 @@ const matrix = `
   endMyOtherSessions      401        401      204   204    204        204    401        401    401
   getMyFactors            401        401      200   200    200        200    401        401    401
   sendFactorCode          401        401      202   202    202        202    401        401    401
+  passkeyEnrolmentOptions 401        401      200   200    200        200    401        401    401
+  addPasskey              401        401      400   400    400        400    401        401    401
+  renamePasskey           401        401      404   404    404        404    401        401    401
+  removePasskey           401        401      404   404    404        404    401        401    401
   startTotp               401        401      200   200    200        200    401        401    401
   confirmTotp             401        401      400   400    400        400    401        401    401
   removeTotp              401        401      404   404    404        404    401        401    401
@@ -86,7 +90,8 @@ const matrix = `
   receiveResendWebhook    404        404      404   404    404        404    404        404    404
 `
 // `verify` and `listRoles` check the token and the revocation list alone. `getDescription` is a public file.
-// `signInWithPasskey` goes by the passkey alone, and here is none: see test/routes/passkeys.test.ts.
+// `signInWithPasskey` goes by the passkey alone. Here is none, and none for the acts on passkeys: see
+// test/routes/passkeys.test.ts.
 // Nobody here has a second factor: see test/routes/factors.test.ts.
 // `receiveResendWebhook` exists only with its secret, and checks its signature alone: see test/routes/webhooks.test.ts.
 
@@ -176,6 +181,11 @@ function requestOf(world: World, operation: (typeof operations)[number], role: R
     completePasswordReset: { token: reset, new_password: otherPassword },
     updateMe: { bio: 'x' },
     deleteMe: { password },
+    addPasskey: {
+      challenge_token: 'x',
+      credential: { id: 'x', response: { clientDataJSON: 'x', attestationObject: 'x' } },
+    },
+    renamePasskey: { name: 'Laptop' },
     confirmTotp: { setup_token: 'x', code: '492039' },
     changeEmail: { email: 'another@example.com' },
     confirmEmail: { token: confirm },

@@ -2,11 +2,13 @@
 import type { ProblemCode } from '../../src/problems.ts'
 import type { EmailFate } from '../../src/store/schema/emails.ts'
 import type { Input, OperationId } from '../support/api.ts'
+import { type Authenticator, createAuthenticator } from '../support/authenticator.ts'
 import { breachListUrl } from '../support/breach-list.ts'
 import type { Caller } from '../support/caller.ts'
 import { minute } from '../support/clock.ts'
 import { App, enrolApp, factorTokenIn, giveFactors } from '../support/factors.ts'
 import { inboxOf } from '../support/inbox.ts'
+import { enrolPasskey, givePasskey } from '../support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import { type People, peopleOf } from '../support/population.ts'
 import { insertSessions, setAttempts, setFactorAttempts } from '../support/rows.ts'
@@ -122,6 +124,20 @@ async function confirmation(person: Person, isWrong = false): Promise<Request> {
   const app = new App(secret, person.service.clock)
   const code = isWrong ? app.wrongCode() : app.code()
   return ['confirmTotp', { token: person.accessToken, body: { setup_token, code } }]
+}
+
+/** What an authenticator makes for a person. */
+async function registration(person: Person, authenticator = createAuthenticator()): Promise<Request> {
+  const { challenge_token, public_key } = await person.passkeyEnrolmentOptions()
+  const credential = await authenticator.create(public_key)
+  return ['addPasskey', { token: person.accessToken, body: { challenge_token, credential } }]
+}
+
+/** What an authenticator says for a sign-in. */
+async function assertion({ anonymous }: World, authenticator: Authenticator): Promise<Request> {
+  const { challenge_token, public_key } = await anonymous.passkeySignInOptions()
+  const credential = await authenticator.get(public_key)
+  return ['signInWithPasskey', { body: { challenge_token, credential } }]
 }
 
 export const flows: Flow[] = [
@@ -639,6 +655,58 @@ export const flows: Flow[] = [
     again: 204,
   },
   {
+    name: 'a sign-in with a passkey',
+    async prepare(world) {
+      const ada = await world.people.signUp(email)
+      return assertion(world, (await givePasskey(ada)).authenticator)
+    },
+    answer: 200,
+    again: 'invalid_passkey',
+  },
+  {
+    name: 'a sign-in with the passkey of a suspended account',
+    async prepare(world) {
+      const ada = await world.people.signUp(email)
+      const request = await assertion(world, (await givePasskey(ada)).authenticator)
+      await (await world.people.admin()).suspend(ada)
+      return request
+    },
+    answer: 'account_suspended',
+    again: 'account_suspended',
+  },
+  {
+    name: 'options for a new passkey',
+    prepare: async ({ people }) => ['passkeyEnrolmentOptions', { token: (await people.signUp(email)).accessToken }],
+    answer: 200,
+    again: 200,
+  },
+  {
+    name: 'a first passkey',
+    prepare: async ({ people }) => registration(await people.signUp(email)),
+    answer: 201,
+    again: 'passkey_exists',
+  },
+  {
+    name: 'another name of a passkey',
+    async prepare({ people }) {
+      const ada = await people.signUp(email)
+      const { id } = await enrolPasskey(ada)
+      return ['renamePasskey', { id, token: ada.accessToken, body: { name: 'Laptop' } }]
+    },
+    answer: 200,
+    again: 200,
+  },
+  {
+    name: 'the end of a passkey',
+    async prepare({ people }) {
+      const ada = await people.signUp(email)
+      const { id } = await enrolPasskey(ada)
+      return ['removePasskey', { id, token: ada.accessToken }]
+    },
+    answer: 204,
+    again: 'not_found',
+  },
+  {
     name: 'a list of the own second factors',
     prepare: async ({ people }) => ['getMyFactors', { token: (await people.signUp(email)).accessToken }],
     answer: 200,
@@ -912,6 +980,7 @@ export const flows: Flow[] = [
 export const withoutFlow: Record<string, string> = {
   getHealth: 'it calls no store and no service',
   getKeys: 'it calls no store and no service',
+  passkeySignInOptions: 'it calls no store and no service',
   findChangePasswordPage: 'it calls no store and no service',
   getDescription: 'it is a static file, which never reaches the service',
   getReadiness: 'it reports the failure of a store: test/http/failures.test.ts',

@@ -77,6 +77,8 @@ export interface AuthenticatorOptions {
   aaguid?: string
   /** Bytes of a credential id. */
   idLength?: number
+  /** The id of every credential, in base64url. Real ones never make one twice. */
+  keptId?: string
 }
 
 interface Held {
@@ -119,6 +121,7 @@ export function createAuthenticator({
   verifiesUser = true,
   aaguid = '00'.repeat(16),
   idLength = 32,
+  keptId,
 }: AuthenticatorOptions = {}): Authenticator {
   const held: Held[] = []
   const authenticatorAttachment = isSynced ? 'platform' : 'cross-platform'
@@ -137,7 +140,7 @@ export function createAuthenticator({
       const chosen = algorithm ?? known.find((name) => offered.includes(coseIds[name]))
       if (!chosen || !offered.includes(coseIds[chosen])) throw domError('NotSupportedError')
       const pair = (await crypto.subtle.generateKey(keyParams[chosen], true, ['sign', 'verify'])) as CryptoKeyPair
-      const id = crypto.getRandomValues(new Uint8Array(idLength))
+      const id = keptId ? base64url.decode(keptId) : crypto.getRandomValues(new Uint8Array(idLength))
       const credential: Held = {
         id: base64url.encode(id),
         rpId: options.rp.id,

@@ -133,6 +133,18 @@ export class Caller {
   sendFactorCode() {
     return this.call('sendFactorCode')
   }
+  passkeyEnrolmentOptions() {
+    return this.call('passkeyEnrolmentOptions')
+  }
+  addPasskey(body: BodyOf<'addPasskey'>) {
+    return this.call('addPasskey', { body })
+  }
+  renamePasskey(id: string, name: string) {
+    return this.call('renamePasskey', { id, body: { name } })
+  }
+  removePasskey(id: string) {
+    return this.call('removePasskey', { id })
+  }
   startTotp() {
     return this.call('startTotp')
   }

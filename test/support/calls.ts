@@ -20,6 +20,7 @@ export const unknownId = '01936f6e-0000-7000-8000-000000000000'
 const email = 'ada@example.com'
 const token = 'eyJhbGciOiJIUzI1NiJ9.e30.x'
 const assertion = { id: 'AAAA', response: { clientDataJSON: 'e30', authenticatorData: 'AAAA', signature: 'AAAA' } }
+const registration = { id: 'AAAA', response: { clientDataJSON: 'e30', attestationObject: 'AAAA' } }
 const profile = { first_name: 'Ada', last_name: 'Lovelace', avatar_url: 'https://a.example/x.png', bio: 'Hello' }
 
 type OperationWithBody = {
@@ -43,6 +44,8 @@ const bodies = {
   confirmEmail: { token },
   revertEmail: { token },
   deleteMe: { password },
+  addPasskey: { challenge_token: token, credential: registration, name: 'Laptop', mail_code: '01234567' },
+  renamePasskey: { name: 'Laptop' },
   confirmTotp: { setup_token: token, code: '492039', mail_code: '01234567' },
   moderateProfile: profile,
   assignRole: { role: 'USER' },

@@ -26,6 +26,8 @@ export const limitedCalls: { operation: OperationId; method: string; path: strin
   { operation: 'passkeySignInOptions', method: 'POST', path: '/auth/passkey/options', limit: 'passkey' },
   { operation: 'signInWithPasskey', method: 'POST', path: '/auth/passkey', limit: 'passkey' },
   { operation: 'secondFactor', method: 'POST', path: '/auth/second-factor', limit: 'secondFactor' },
+  { operation: 'passkeyEnrolmentOptions', method: 'POST', path: '/users/me/passkeys/options', limit: 'passkey' },
+  { operation: 'addPasskey', method: 'POST', path: '/users/me/passkeys', limit: 'passkey' },
   { operation: 'refresh', method: 'POST', path: '/auth/refresh', limit: 'refresh' },
   { operation: 'resendActivation', method: 'POST', path: '/auth/resend-activation', limit: 'resendActivation' },
   { operation: 'requestPasswordReset', method: 'POST', path: '/auth/password-reset/request', limit: 'requestReset' },

@@ -8,6 +8,7 @@ import { verifyRegistration } from '../../src/crypto/webauthn/registration.ts'
 import { type Passkey, passkeys } from '../../src/store/schema/passkeys.ts'
 import { type Authenticator, type AuthenticatorOptions, createAuthenticator } from './authenticator.ts'
 import { Clock } from './clock.ts'
+import type { Person } from './person.ts'
 import { insertRows } from './rows.ts'
 
 const start = new Clock().now()
@@ -16,6 +17,20 @@ const rpId = 'accounts.example.com'
 export interface Given {
   authenticator: Authenticator
   passkey: Passkey
+}
+
+/** Adds a passkey by the API. The recovery codes come with the first factor. */
+export async function enrolPasskey(
+  person: Person,
+  options: AuthenticatorOptions & { authenticator?: Authenticator; name?: string; mailCode?: string } = {},
+) {
+  const authenticator = options.authenticator ?? createAuthenticator(options)
+  const { challenge_token, public_key } = await person.passkeyEnrolmentOptions()
+  const credential = await authenticator.create(public_key)
+  const { name, mailCode: mail_code } = options
+  const body = { challenge_token, credential, ...(name !== undefined && { name }) }
+  const added = await person.addPasskey({ ...body, ...(mail_code !== undefined && { mail_code }) })
+  return { authenticator, ...added }
 }
 
 /**

@@ -26,7 +26,7 @@ import { country, email, id, ip, jwt, nextCursor, time, userAgent } from './fiel
 import { enrolled, factors, passkey, recoveryCodes, totpSetup } from './factor-answers.ts'
 import type { Json } from './json.ts'
 import { outboxEmail, outboxPage, webhookReceipt } from './mail-answers.ts'
-import { passkeyRequest } from './passkey-answers.ts'
+import { newPasskey, passkeyCreation, passkeyRequest } from './passkey-answers.ts'
 import { type Output, exactly } from './wire.ts'
 
 const role = z.enum(roles)
@@ -179,6 +179,8 @@ const answers = {
   TokenAnswer: token,
   SignInAnswer: signIn,
   PasskeyRequest: passkeyRequest,
+  PasskeyCreation: passkeyCreation,
+  NewPasskey: newPasskey,
   Session: session,
   SessionList: sessionList,
   UserPage: userPage,

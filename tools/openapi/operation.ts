@@ -25,7 +25,7 @@ export function describeOperation(route: Route, prose: Prose, problemResponses: 
       ...mapValues(answers, (answer, status) =>
         describeAnswer(answer, route, status === String(recording?.status) ? recording?.answer : undefined),
       ),
-      ...problemResponses.refer([...problemsOf(route), ...(prose.problems ?? [])]),
+      ...problemResponses.refer([...problemsOf(route), ...(prose.problems ?? [])], prose.statuses),
     },
     ...(recording && { 'x-codeSamples': [{ lang: 'Shell', label: 'curl', source: recording.curl }] }),
   }

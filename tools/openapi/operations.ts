@@ -4,7 +4,7 @@ import { administrationOperations } from './operations/administration.ts'
 import { factorOperations } from './operations/factors.ts'
 import { mailOperations } from './operations/mail.ts'
 import { meOperations } from './operations/me.ts'
-import { passkeySignInOperations } from './operations/passkeys.ts'
+import { ownPasskeyOperations, passkeySignInOperations } from './operations/passkeys.ts'
 import { serviceOperations } from './operations/service.ts'
 import { tokenOperations } from './operations/tokens.ts'
 import type { Operations } from './prose.ts'
@@ -15,6 +15,7 @@ export const operations: Operations = {
   ...tokenOperations,
   ...meOperations,
   ...factorOperations,
+  ...ownPasskeyOperations,
   ...administrationOperations,
   ...mailOperations,
   ...serviceOperations,

@@ -9,6 +9,7 @@ import { requestId } from './examples.ts'
 import { type HeaderName, describeHeaders } from './headers.ts'
 import type { Json } from './json.ts'
 import { passkeyRequest } from './passkey-answers.ts'
+import type { Statuses } from './prose.ts'
 import { exactly } from './wire.ts'
 
 const codes = Object.keys(problems) as ProblemCode[]
@@ -48,7 +49,7 @@ const problem = z
   })
   .meta({
     description: 'The reason why a request was refused (RFC 9457).',
-    examples: [problemOf('method_not_allowed')],
+    examples: [problemOf('method_not_allowed', problems.method_not_allowed.status)],
   })
 
 const fieldError = exactly<FieldError>()(
@@ -104,12 +105,12 @@ export class ProblemResponses {
   readonly #components = new Map<string, Json>()
 
   /** References to the responses of one operation, by status. */
-  refer(possible: Iterable<ProblemCode>): Record<number, Json> {
+  refer(possible: Iterable<ProblemCode>, statuses: Statuses = {}): Record<number, Json> {
     const asked = new Set(possible)
     const groups = Map.groupBy(
       // In the order of the catalogue, so that the same set has the same name everywhere.
       codes.filter((code) => asked.has(code)),
-      (code) => problems[code].status,
+      (code) => statuses[code] ?? problems[code].status,
     )
     return Object.fromEntries([...groups].map(([status, group]) => [status, this.#refer(status, group)]))
   }
@@ -119,7 +120,8 @@ export class ProblemResponses {
   }
 
   #refer(status: number, group: readonly ProblemCode[]): Json {
-    const name = group.map(pascalCase).join('Or')
+    const isUsual = (code: ProblemCode) => problems[code].status === status
+    const name = group.map((code) => `${pascalCase(code)}${isUsual(code) ? '' : status}`).join('Or')
     if (!this.#components.has(name)) this.#components.set(name, describe(status, group))
     return { $ref: `#/components/responses/${name}` }
   }
@@ -138,7 +140,7 @@ function describe(status: number, group: readonly ProblemCode[]): Json {
             { type: 'object', properties: { status: { const: status }, code: { enum: group } } },
           ],
         },
-        examples: Object.fromEntries(group.flatMap(examplesOf)),
+        examples: Object.fromEntries(group.flatMap((code) => examplesOf(code, status))),
       },
     },
   }
@@ -158,20 +160,20 @@ function headersOfAll([first, ...others]: readonly ProblemCode[]): HeaderName[] 
   return names.filter((name) => others.every((code) => headersOf[code]?.includes(name)))
 }
 
-function examplesOf(code: ProblemCode): [name: string, example: Json][] {
+function examplesOf(code: ProblemCode, status: number): [name: string, example: Json][] {
   const summary = problems[code].title
   const [first, ...others] = errorsOf[code] ?? []
   return [
-    [code, { summary, value: problemOf(code, first) }],
+    [code, { summary, value: problemOf(code, status, first) }],
     ...others.map((error): [string, Json] => [
       `${code}_${error.code}`,
-      { summary: `${summary} (${error.code})`, value: problemOf(code, error) },
+      { summary: `${summary} (${error.code})`, value: problemOf(code, status, error) },
     ]),
   ]
 }
 
-function problemOf(code: ProblemCode, error?: FieldError) {
-  const { status, title, detail } = problems[code]
+function problemOf(code: ProblemCode, status: number, error?: FieldError) {
+  const { title, detail } = problems[code]
   const body = {
     type: `/problems/${code}`,
     title,

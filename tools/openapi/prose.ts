@@ -4,6 +4,8 @@ import type { AnswerExample, AnswerName } from './answers.ts'
 import type { HeaderName } from './headers.ts'
 import type { TagName } from './introduction.ts'
 
+export type Statuses = Partial<Record<ProblemCode, number>>
+
 export interface Prose {
   operationId: string
   tag: TagName
@@ -15,6 +17,8 @@ export interface Prose {
   answers: Record<number, Answer>
   /** The problems of this operation, except those of its middleware. */
   problems?: readonly ProblemCode[]
+  /** Of problems that have another status here than in the catalogue. */
+  statuses?: Statuses
   isStaticFile?: true
 }
 

@@ -1,5 +1,53 @@
 import type { Operations } from '../prose.ts'
 
+const fresh = 'The session has to have stepped up within ten minutes.'
+
+export const ownPasskeyOperations: Operations = {
+  'POST /users/me/passkeys/options': {
+    operationId: 'passkeyEnrolmentOptions',
+    tag: 'Me',
+    summary: 'Begin to add a passkey',
+    description: `Options for \`navigator.credentials.create()\`. They exclude the passkeys that the account has. Nothing is stored. They are good for this session and five minutes. ${fresh}`,
+    answers: { 200: { description: 'The options.', schema: 'PasskeyCreation' } },
+    problems: ['insufficient_user_authentication'],
+  },
+  'POST /users/me/passkeys': {
+    operationId: 'addPasskey',
+    tag: 'Me',
+    summary: 'Add a passkey',
+    description: `Takes the \`challenge_token\` of the options, and what \`PublicKeyCredential.toJSON()\` gives. The authenticator has to verify its user, by PIN or biometrics; its attestation is not judged. An account has at most 20 passkeys. The session counts as stepped up. \`recovery_codes\` come with the first factor of the account, and are not shown again; whoever lost the answer makes new ones. The owner is told by email. In a session that may do nothing else, every other session ends. ${fresh}`,
+    answers: { 201: { description: 'The passkey is added.', schema: 'NewPasskey' } },
+    problems: [
+      'invalid_passkey',
+      'insufficient_user_authentication',
+      'wrong_mail_code',
+      'passkey_exists',
+      'too_many',
+      'rate_limited',
+    ],
+    // 401 is for sign-in: here a client must not sign out.
+    statuses: { invalid_passkey: 400 },
+  },
+  'PATCH /users/me/passkeys/{id}': {
+    operationId: 'renamePasskey',
+    tag: 'Me',
+    summary: 'Rename a passkey',
+    description: `Only the owner sees the name. ${fresh}`,
+    parameters: { id: 'The id of the passkey, not that of its credential.' },
+    answers: { 200: { description: 'The passkey.', schema: 'Passkey' } },
+    problems: ['insufficient_user_authentication'],
+  },
+  'DELETE /users/me/passkeys/{id}': {
+    operationId: 'removePasskey',
+    tag: 'Me',
+    summary: 'Remove a passkey',
+    description: `With the last factor the recovery codes go, too. An account that must have a factor keeps the last one. The owner is told by email. ${fresh}`,
+    parameters: { id: 'The id of the passkey, not that of its credential.' },
+    answers: { 204: { description: 'The passkey is removed.' } },
+    problems: ['insufficient_user_authentication', 'last_factor'],
+  },
+}
+
 export const passkeySignInOperations: Operations = {
   'POST /auth/passkey/options': {
     operationId: 'passkeySignInOptions',
