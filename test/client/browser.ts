@@ -27,6 +27,8 @@ export class Browser {
   /** The codes of the service's 401 answers. */
   readonly refusals: string[] = []
   cookie: string | undefined
+  /** With its name. */
+  trustCookie: string | undefined
   /** By path: what happens to the next requests, in this order. */
   readonly incidents = new Map<string, Incident[]>()
   readonly service: Service
@@ -44,7 +46,8 @@ export class Browser {
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
     const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
     headers.set('Origin', url)
-    if (this.cookie !== undefined) headers.set('Cookie', `__Host-postern-refresh=${this.cookie}`)
+    const cookies = [this.cookie && `__Host-postern-refresh=${this.cookie}`, this.trustCookie].filter(Boolean)
+    if (cookies.length > 0) headers.set('Cookie', cookies.join('; '))
     const request = new Request(input, { ...init, headers })
     const path = new URL(request.url).pathname
     const text = await request.clone().text()
@@ -57,8 +60,11 @@ export class Browser {
     const go = async () => {
       const { method } = request
       const response = await this.service.fetch(request.url, { method, headers, ...(text && { body: text }) })
-      const set = /^__Host-postern-refresh=([^;]*); Max-Age=(\d+)/.exec(response.headers.get('Set-Cookie') ?? '')
-      if (set) this.cookie = set[2] === '0' ? undefined : set[1]
+      for (const line of response.headers.getSetCookie()) {
+        const set = /^__Host-postern-refresh=([^;]*); Max-Age=(\d+)/.exec(line)
+        if (set) this.cookie = set[2] === '0' ? undefined : set[1]
+        if (line.startsWith('__Host-postern-trust=')) this.trustCookie = line.split(';')[0]
+      }
       if (response.status === 401) this.refusals.push((await response.clone().json<{ code: string }>()).code)
       return response
     }

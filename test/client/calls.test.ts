@@ -26,7 +26,7 @@ const methods: Record<string, ((client: Client) => unknown) | string> = {
   login: ({ signIn }) => signIn,
   passkeySignInOptions: 'part of `signInWithPasskey`',
   signInWithPasskey: ({ signInWithPasskey }) => signInWithPasskey,
-  secondFactor: "the client's turn",
+  secondFactor: ({ secondFactor }) => secondFactor,
   refresh: 'happens by itself',
   logout: ({ signOut }) => signOut,
   logoutAll: ({ signOutEverywhere }) => signOutEverywhere,

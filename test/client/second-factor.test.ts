@@ -1,6 +1,7 @@
 /** A sign-in that needs more than a password: the outcome, the second step, and the device that is trusted. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { PosternError } from '../../client/src/problem.ts'
+import { giveFactors } from '../support/factors.ts'
 import { peopleOf } from '../support/population.ts'
 import { goodPassword } from '../support/person.ts'
 import { Browser, type Incident, answering, email, url } from './browser.ts'
@@ -148,6 +149,36 @@ describe('a trusted device', () => {
     await client.secondFactor(step, { totp: '123456' }, { trustDevice: false })
     expect(sentTo(browser, '/auth/second-factor')).not.toHaveProperty('trust_device')
     expect(browser.items.has(`postern:${url}:trust`)).toBe(false)
+  })
+})
+
+describe.each(['bearer', 'cookie'] as const)('the service itself, with the transport %s', (transport) => {
+  it('asks for a code, trusts the device from then on, and asks every other one', async () => {
+    const browser = new Browser()
+    const { id } = await peopleOf(browser.service).signUp(email)
+    const { app, recoveryCodes } = await giveFactors(id, browser.service.clock)
+    const { client } = browser.open({ transport })
+    const step = await client.signIn({ email, password: goodPassword })
+    if (step.kind !== 'second_factor_required') throw new Error('There is a session')
+    expect(step).toMatchObject({ factors: ['totp', 'recovery_code'], passkey: null, expires_in: 300 })
+    const wrong = await client.secondFactor(step, { totp: app.wrongCode() }).catch((thrown: unknown) => thrown)
+    expect(wrong).toMatchObject({ code: 'wrong_second_factor' })
+    await client.secondFactor(step, { totp: app.code() }, { trustDevice: true })
+    expect((await client.factors()).totp).not.toBeNull()
+    await client.signOut()
+
+    expect(await browser.open({ transport }).client.signIn({ email, password: goodPassword })).toMatchObject({
+      kind: 'signed_in',
+      user: { email },
+    })
+    const stranger = new Browser(browser.service).open({ transport }).client
+    const again = await stranger.signIn({ email, password: goodPassword })
+    if (again.kind !== 'second_factor_required') throw new Error('A stranger is trusted')
+    expect(await stranger.secondFactor(again, { recovery_code: recoveryCodes[0]! })).toMatchObject({ email })
+    const used = await stranger
+      .secondFactor(again, { recovery_code: recoveryCodes[1]! })
+      .catch((error: unknown) => error)
+    expect(used).toMatchObject({ code: 'invalid_factor_token' })
   })
 })
 
