@@ -2,6 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect, vi } from 'vitest'
 import worker from '../../examples/notes/src/index.ts'
+import { minute } from '../support/clock.ts'
 import { it as plainIt } from '../support/fixtures.ts'
 import type { Service } from '../support/service.ts'
 
@@ -83,6 +84,19 @@ describe('notes', () => {
     expect([refused.status, refused.json.code]).toEqual([403, 'insufficient_permission'])
     expect((await call(moderator, 'DELETE', `/authors/${ada.id}/notes`)).json).toEqual({ deleted: 2 })
     expect((await call(bob, 'GET', '/notes')).json.notes).toMatchObject([{ text: 'mine' }])
+  })
+
+  it('of one author are deleted only after a recent sign-in, which a refresh does not replace', async ({
+    moderator,
+  }) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 11 * minute })
+    const later = await moderator.renewed()
+    const refused = await call(later, 'DELETE', `/authors/${moderator.id}/notes`)
+    vi.useRealTimers()
+    expect([refused.status, refused.json.code]).toEqual([401, 'insufficient_user_authentication'])
+    expect(refused.headers.get('WWW-Authenticate')).toMatch(
+      /acr_values="urn:postern:1 urn:postern:2 phr", max_age="600"$/,
+    )
   })
 
   it('are protected from a demoted MODERATOR, whose next token lacks the permission', async ({ admin, moderator }) => {

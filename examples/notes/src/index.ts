@@ -2,7 +2,7 @@
  * An example of a Worker behind Postern. Signed-in users write and read notes and delete their own. Deleting the notes of
  * others needs the permission `content:manage`, which MODERATORs and ADMINs have.
  */
-import { type PosternEnv, postern } from '@postern/client/hono'
+import { type PosternEnv, postern, requireAcr } from '@postern/client/hono'
 import { Hono } from 'hono'
 
 interface Bindings {
@@ -19,6 +19,9 @@ interface Note {
 }
 
 const maxTextLength = 280
+
+/** For what cannot be undone: the user signed in, or confirmed it, within the last ten minutes (RFC 9470). */
+const isRecent = requireAcr('urn:postern:1', { maxAgeSeconds: 600 })
 
 const notes = new Hono<PosternEnv & { Bindings: Bindings }>()
   .get('/notes', postern(), async (c) => {
@@ -46,7 +49,7 @@ const notes = new Hono<PosternEnv & { Bindings: Bindings }>()
     await c.env.NOTES.delete(key)
     return c.body(null, 204)
   })
-  .delete('/authors/:author/notes', postern({ permission: 'content:manage' }), async (c) => {
+  .delete('/authors/:author/notes', postern({ permission: 'content:manage' }), isRecent, async (c) => {
     const { keys } = await c.env.NOTES.list<Note>({ prefix: 'note:' })
     const theirs = keys.filter(({ metadata }) => metadata?.author === c.req.param('author'))
     await Promise.all(theirs.map(({ name }) => c.env.NOTES.delete(name)))
