@@ -26,7 +26,8 @@ const rows = `
     (${old}, ${somebody}, x'ff', x'ff', -7, 'example.com', 0, 1, 1, '[]', ${old}, 'Passkey', 'k.mac', '[]', NULL);
   INSERT INTO totps VALUES (${somebody}, 'k.iv.seed', 1, 1, NULL);
   INSERT INTO recovery_codes VALUES (${somebody}, 'k.mac');
-  INSERT INTO email_changes VALUES (${somebody}, ${old}, 'new@example.com', 'ada@example.com', NULL, 1, NULL, 1);
+  INSERT INTO email_changes (user_id, link_id, new_email, old_email, expires_at, revert_until)
+        VALUES (${somebody}, ${old}, 'new@example.com', 'ada@example.com', 1, 1);
   INSERT INTO registrations (id, email, password_hash)
     VALUES (${old}, 'ada@example.com', CAST(x'0000000000' || char(3) || 'OLD' || x'ff' AS BLOB));
   INSERT INTO sessions (id, user_id, device_id, generation, last_used_at, expires_at)

@@ -49,12 +49,12 @@ function migrated(): FakeDatabase {
   return database
 }
 
-const people = ['deleted', 'suspended', 'promoted', 'changed', 'untouched'] as const
+const people = ['deleted', 'suspended', 'promoted', 'changed', 'recovered', 'untouched'] as const
 type Person = (typeof people)[number]
 /** The id of a person as SQL spells it. */
 const idOf = (person: Person) => `x'${people.indexOf(person).toString(16).padStart(32, '0')}'`
 
-/** Everybody is active, has a session, a link, an email that waits, and a registration that was not used. */
+/** Everybody is active, has a session, a link, an email that waits, a registration that was not used, and second factors. */
 function populate(database: FakeDatabase): void {
   for (const person of people) {
     const [id, email] = [idOf(person), `'${person}@example.com'`]
@@ -67,7 +67,12 @@ function populate(database: FakeDatabase): void {
         VALUES (${id}, 2, ${id}, 1, 1);
       INSERT INTO registrations (id, email, password_hash) VALUES (${id}, ${email}, x'ff');
       INSERT INTO emails (id, template, recipient, budget, params, status, attempts, due_at, announce_at)
-        VALUES (${id}, 'x', ${email}, 'x', '{}', 0, 0, 1, 1)`)
+        VALUES (${id}, 'x', ${email}, 'x', '{}', 0, 0, 1, 1);
+      INSERT INTO passkeys VALUES (${id}, ${id}, ${id}, x'00', -7, 'x', 0, 1, 1, '[]', ${id}, 'x', 'k.mac', '[]', NULL);
+      INSERT INTO totps VALUES (${id}, 'k.iv.seed', 1, 1, NULL);
+      INSERT INTO recovery_codes VALUES (${id}, 'k.mac');
+      INSERT INTO email_changes (user_id, link_id, new_email, old_email, expires_at, revert_until)
+        VALUES (${id}, ${id}, 'new@example.com', ${email}, 1, 1)`)
   }
 }
 
@@ -125,11 +130,17 @@ test('the restore into a new database, from an export, with everything that is r
     [
       { ...active, email: 'changed@example.com', hash: '' },
       { ...active, email: 'promoted@example.com', role: 2 },
+      { ...active, email: 'recovered@example.com' },
       { ...active, email: 'suspended@example.com', status: 2, suspended_by_role: 2 },
       { ...active, email: 'untouched@example.com' },
     ],
   )
   assert.deepEqual(restored.run(`SELECT id FROM registrations WHERE email LIKE 'deleted@%'`), [])
+  const withCode = restored.run('SELECT email FROM users JOIN recovery_codes ON user_id = id ORDER BY email')
+  assert.deepEqual(
+    withCode.map(({ email }) => String(email).split('@')[0]),
+    ['changed', 'promoted', 'suspended', 'untouched'],
+  )
 })
 
 function redo(database: FakeDatabase | undefined): void {
@@ -139,6 +150,7 @@ function redo(database: FakeDatabase | undefined): void {
     'user.suspended': 'suspended',
     'user.role_changed': 'promoted',
     'user.password_changed': 'changed',
+    'user.recovery_code_used': 'recovered',
   }
   const items = redoing()
   for (const [event, person] of Object.entries(concerned)) {
@@ -150,6 +162,6 @@ function redo(database: FakeDatabase | undefined): void {
   }
   assert.deepEqual(
     items.flatMap(({ events }) => events).filter((event) => !(event in concerned)),
-    ['user.password_reset'],
+    ['user.password_reset', 'user.factor_removed', 'user.factors_reset', 'user.recovery_codes_renewed'],
   )
 }
