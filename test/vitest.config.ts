@@ -23,6 +23,7 @@ export default defineConfig(async () => ({
           // Everybody in the tests has one address; what is about limits turns them on.
           RATE_LIMITS: 'off',
           SECOND_FACTOR: 'optional',
+          SECURITY_CONTACT: 'security@example.com',
           PWNED_PASSWORDS_URL: '',
           ...testSecrets,
           READ_REPLICAS: process.env['READ_REPLICAS'] ?? 'false',

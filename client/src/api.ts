@@ -1286,6 +1286,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/.well-known/security.txt": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find out where to report a vulnerability
+         * @description A security.txt (RFC 9116), when the deployment names a contact.
+         */
+        get: operations["getSecurityContact"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/.well-known/change-password": {
         parameters: {
             query?: never;
@@ -2902,7 +2928,7 @@ export interface components {
          */
         NoStore: "no-store";
         /**
-         * @description Any cache may store the keys for five minutes.
+         * @description Any cache may store the answer for five minutes.
          * @example public, max-age=300
          */
         FiveMinutes: "public, max-age=300";
@@ -6561,6 +6587,42 @@ export interface operations {
                     "application/json": components["schemas"]["JsonWebKeySet"];
                 };
             };
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getSecurityContact: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The contact. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["FiveMinutes"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example Contact: mailto:security@example.com
+                     *     Expires: 2027-05-31T00:00:00.000Z
+                     *     Canonical: https://accounts.example.com/.well-known/security.txt
+                     */
+                    "text/plain": string;
+                };
+            };
+            404: components["responses"]["NotFound"];
             500: components["responses"]["InternalError"];
             503: components["responses"]["ServiceUnavailable"];
         };

@@ -41,6 +41,8 @@ export interface Config {
   mailFrom: string
   /** Where people reach whoever runs the service: `mailto:` or `https:`. `null` when emails name no contact. */
   supportUrl: string | null
+  /** Whom `security.txt` names. `null`: there is none. */
+  securityContact: string | null
   audience: string
   bootstrapAdminEmail: string | null
   passwordMinLength: number
@@ -134,6 +136,7 @@ function variables(isDevelopment: boolean, hasArchive: boolean) {
       PWNED_PASSWORDS_REQUIRED: variable('must be "true" or "false"', flag),
       MAIL_FROM: required('must be an address, or "Name <address>"', mailbox),
       SUPPORT_CONTACT: variable('must be an e-mail address, an https URL, or empty', orNull(supportUrl)),
+      SECURITY_CONTACT: variable('must be an e-mail address, an https URL, or empty', orNull(supportUrl)),
       BOOTSTRAP_ADMIN_EMAIL: variable('must be an e-mail address or empty', orNull(normalizeEmailAddress)),
       PASSWORD_MIN_LENGTH: variable('must be a whole number from 8 to 64', minLength),
       CORS_ORIGINS: variable(
@@ -209,6 +212,7 @@ async function interpret(env: Env): Promise<Settings> {
       productName: data.PRODUCT_NAME,
       mailFrom: data.MAIL_FROM,
       supportUrl: data.SUPPORT_CONTACT,
+      securityContact: data.SECURITY_CONTACT,
       audience: data.AUDIENCE,
       bootstrapAdminEmail: data.BOOTSTRAP_ADMIN_EMAIL,
       passwordMinLength: data.PASSWORD_MIN_LENGTH,

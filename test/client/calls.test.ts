@@ -74,6 +74,7 @@ const methods: Record<string, ((client: Client) => unknown) | string> = {
   listRoles: ({ admin }) => admin.roles,
   receiveResendWebhook: 'for Resend',
   getKeys: 'for the verifier',
+  getSecurityContact: 'a file for people',
   findChangePasswordPage: 'a redirect for password managers',
   getHealth: 'for operators',
   getReadiness: 'for operators',

@@ -137,6 +137,7 @@ export async function tellStory(service: Service, variables: Variables, perform:
   await service.runCron('30 * * * *')
   variables['ADMIN_TOKEN'] = (await peopleOf(service).signIn('admin@example.com')).accessToken
   await step('readAuditArchive', 200, 'GET', '/audit-archive?user_id=$USER_ID&from=2026-11-22T12:00:00Z', asAdmin)
+  await step('getSecurityContact', 200, 'GET', '/.well-known/security.txt')
 }
 
 type Told = (

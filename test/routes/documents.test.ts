@@ -1,6 +1,7 @@
 /** The documents and the health checks. */
 import { describe, expect } from 'vitest'
 import { expectOk, expectProblem } from '../support/answers.ts'
+import { day } from '../support/clock.ts'
 import { description } from '../support/description.ts'
 import { it } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
@@ -65,6 +66,32 @@ describe('GET /openapi.json', () => {
     const answer = await service.call('GET', '/openapi.json', { headers: { Origin: site } })
     expect(answer.status).toBe(200)
     expect(answer.headers.get('Access-Control-Allow-Origin')).toBeNull()
+  })
+})
+
+describe('GET /.well-known/security.txt', () => {
+  const path = '/.well-known/security.txt'
+
+  it('names a contact, expires in the future, and says where it is (RFC 9116)', async ({ service, clock }) => {
+    const answer = await service.call('GET', path)
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('Content-Type')?.toLowerCase()).toBe('text/plain; charset=utf-8')
+    expect(answer.headers.get('Cache-Control')).toBe('public, max-age=300')
+    const fields = answer.text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(': '))
+    expect(fields.map(([name]) => name)).toEqual(['Contact', 'Expires', 'Canonical'])
+    const { Contact, Expires, Canonical } = Object.fromEntries(fields)
+    expect([Contact, Canonical]).toEqual(['mailto:security@example.com', `https://accounts.example.com${path}`])
+    const days = (Date.parse(Expires) - clock.now().getTime()) / day
+    expect(days).toBeGreaterThan(180)
+    expect(days).toBeLessThan(182)
+  })
+
+  it('is a 404 without a contact', async ({ service }) => {
+    const silent = startService({ beside: service, env: { SECURITY_CONTACT: '' } })
+    expectProblem(await silent.call('GET', path), 404, 'not_found')
   })
 })
 

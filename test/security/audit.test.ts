@@ -571,6 +571,7 @@ const table: Case[] = [
     '/auth/verify',
     '/roles',
     '/.well-known/jwks.json',
+    '/.well-known/security.txt',
     '/healthz',
     '/readyz',
   ].flatMap((path) => [

@@ -83,6 +83,7 @@ const matrix = `
   readAuditArchive        401        401      403   403    403        200    401        401    401
   listRoles               401        200      200   200    200        200    401        401    401
   getKeys                 200        200      200   200    200        200    200        200    200
+  getSecurityContact      200        200      200   200    200        200    200        200    200
   findChangePasswordPage  302        302      302   302    302        302    302        302    302
   getHealth               200        200      200   200    200        200    200        200    200
   getReadiness            200        200      200   200    200        200    200        200    200

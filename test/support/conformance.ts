@@ -78,7 +78,8 @@ function mistakesInAnswer({ headers = {}, content = {} }: Response, answer: Answ
   const body = mediaType === undefined ? undefined : content[mediaType]
   if (body) {
     if (mediaType === 'text/html') return mistakes
-    if (answer.text !== '') mistakes.push(...mistakesIn(body.schema, answer.json))
+    if (answer.text !== '')
+      mistakes.push(...mistakesIn(body.schema, mediaType === 'text/plain' ? answer.text : answer.json))
     else if (method !== 'HEAD') mistakes.push('the documented body is missing')
   } else {
     if (mediaType !== undefined || Object.keys(content).length > 0) {

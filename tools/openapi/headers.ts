@@ -25,7 +25,7 @@ const headers = {
   },
   FiveMinutes: {
     name: 'Cache-Control',
-    description: 'Any cache may store the keys for five minutes.',
+    description: 'Any cache may store the answer for five minutes.',
     schema: { const: 'public, max-age=300' },
     example: 'public, max-age=300',
   },

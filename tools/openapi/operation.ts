@@ -72,6 +72,9 @@ function describeAnswer(answer: Answer, { isStaticFile }: Route, recorded: Json 
   return {
     description: answer.description,
     ...(!isStaticFile && { headers: describeHeaders(answer.headers) }),
+    ...(answer.text !== undefined && {
+      content: { 'text/plain': { schema: { type: 'string' }, example: answer.text } },
+    }),
     ...(answer.schema && {
       content: {
         'application/json': {

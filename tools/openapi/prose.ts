@@ -22,18 +22,29 @@ export interface Prose {
   isStaticFile?: true
 }
 
-export type Answer = EmptyAnswer | { [Name in AnswerName]: JsonAnswer<Name> }[AnswerName]
+export type Answer = EmptyAnswer | TextAnswer | { [Name in AnswerName]: JsonAnswer<Name> }[AnswerName]
 
 interface EmptyAnswer {
   description: string
   headers?: readonly HeaderName[]
   schema?: undefined
+  text?: undefined
+}
+
+/** A body that is plain text. */
+interface TextAnswer {
+  description: string
+  headers?: readonly HeaderName[]
+  schema?: undefined
+  /** An example. */
+  text: string
 }
 
 interface JsonAnswer<Name extends AnswerName> {
   description: string
   headers?: readonly HeaderName[]
   schema: Name
+  text?: undefined
   /** Only if none is recorded (recorded.ts). */
   example?: AnswerExample<Name>
 }

@@ -16,6 +16,20 @@ export const serviceOperations: Operations = {
       },
     },
   },
+  'GET /.well-known/security.txt': {
+    operationId: 'getSecurityContact',
+    tag: 'Service',
+    summary: 'Find out where to report a vulnerability',
+    description: 'A security.txt (RFC 9116), when the deployment names a contact.',
+    answers: {
+      200: {
+        description: 'The contact.',
+        headers: ['FiveMinutes'],
+        text: 'Contact: mailto:security@example.com\nExpires: 2027-05-31T00:00:00.000Z\nCanonical: https://accounts.example.com/.well-known/security.txt\n',
+      },
+    },
+    problems: ['not_found'],
+  },
   'GET /.well-known/change-password': {
     operationId: 'findChangePasswordPage',
     tag: 'Service',
