@@ -123,6 +123,7 @@ describe('the account', { timeout: 300_000 }, () => {
       await visitor.dialog.getByLabel('Password', { exact: true }).fill(leaver.password)
       await visitor.confirm('Delete my account')
       await visitor.isLedToSignIn()
+      await visitor.sees('Your account has been deleted.')
     })
   })
 

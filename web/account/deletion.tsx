@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { client } from '../client.ts'
 import { complaintAbout, hasCode } from '../failures.ts'
+import { leaveFor } from '../navigation.ts'
 import { Dialog } from '../parts/dialog.tsx'
 import { PasswordField } from '../parts/fields.tsx'
 import { Submit, useForm } from '../parts/form.tsx'
@@ -29,7 +30,7 @@ export function Deletion({ hasFactor }: { hasFactor: boolean }) {
       if (hasCode(error, 'last_admin')) return { form: deletion.lastAdmin }
       throw error
     }
-    return undefined
+    return leaveFor('/sign-in?deleted')
   })
   const close = () => setIsAsking(false)
   return (

@@ -16,7 +16,9 @@ import { returnTarget, withReturn } from '../return-to.ts'
 import { texts } from '../texts/language.ts'
 import { withTypedAddress } from '../typed-address.ts'
 
-const hasEnded = new URLSearchParams(location.search).has('ended')
+const parameters = new URLSearchParams(location.search)
+const hasEnded = parameters.has('ended')
+const isDeleted = parameters.has('deleted')
 
 const goOn = () => leaveFor(returnTarget())
 
@@ -79,6 +81,11 @@ export function SignIn() {
           </p>
         )}
         {view.isLate === undefined && hasEnded && <p class="note">{words.ended}</p>}
+        {isDeleted && (
+          <p class="note" role="status">
+            {words.deleted}
+          </p>
+        )}
         <PasswordForm
           onStep={(step) => setView({ name: 'step', step })}
           onDone={(user) => goOnAfterPassword(user, false)}

@@ -78,6 +78,7 @@ export const de: Texts = {
     resend: 'Neuen Link anfordern',
     suspended: 'Ihr Konto ist gesperrt. Den Grund finden Sie in der E-Mail, die wir Ihnen geschickt haben.',
     ended: 'Sie wurden abgemeldet. Bitte melden Sie sich wieder an.',
+    deleted: 'Ihr Konto wurde gelöscht.',
     tooLate: 'Das hat zu lange gedauert. Bitte melden Sie sich noch einmal an.',
     or: 'oder',
     usePasskey: 'Mit einem Passkey anmelden',

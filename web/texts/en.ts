@@ -77,6 +77,7 @@ export const en = {
     resend: 'Send me a new link',
     suspended: 'Your account is suspended. The email we sent you says why.',
     ended: 'You have been signed out. Please sign in again.',
+    deleted: 'Your account has been deleted.',
     tooLate: 'That took too long. Please sign in again.',
     or: 'or',
     usePasskey: 'Sign in with a passkey',
