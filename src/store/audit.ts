@@ -1,4 +1,4 @@
-import { type SQL, and, asc, desc, eq, getTableColumns, gte, lt, sql } from 'drizzle-orm'
+import { type SQL, and, asc, desc, eq, getTableColumns, gt, gte, inArray, lt, sql } from 'drizzle-orm'
 import { timeOf, uuidv7Floor } from '../crypto/random.ts'
 import { type NewAuditEvent, eventOf, rowOf } from './audit-rows.ts'
 import { type Db, insertWhere, unindexed } from './db.ts'
@@ -23,6 +23,16 @@ export function wasBegunByActivation(sessionId: string, userId: string): SQL {
   const of = and(eq(auditEvents.userId, userId), gte(auditEvents.id, uuidv7Floor(timeOf(sessionId))))
   const type = sql`+${auditEvents.type} = ${sql.param('user.activated', auditEvents.type)}`
   return sql`exists (select 1 from ${auditEvents} where ${of} and ${type} and ${eq(auditEvents.subjectId, sessionId)})`
+}
+
+/** The user has had an event of one of these types after this id. */
+export function hadEventSince(userId: string, sinceId: string, types: readonly AuditType[]): SQL {
+  const isMeant = inArray(
+    unindexed(auditEvents.type),
+    types.map((type) => sql.param(type, auditEvents.type)),
+  )
+  return sql`exists (select 1 from ${auditEvents}
+    where ${and(eq(auditEvents.userId, userId), gt(auditEvents.id, sinceId), isMeant)})`
 }
 
 export interface AuditFilter {

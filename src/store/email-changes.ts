@@ -1,5 +1,6 @@
 /** Requests for another address, and changes that can still be undone. An account has one row at most. */
 import { type SQL, and, eq, gt, isNotNull, isNull, ne, or, sql } from 'drizzle-orm'
+import { hadEventSince } from './audit.ts'
 import { type Db, allOf, anyOf, idParam, insertWhere, noneOf } from './db.ts'
 import { type EmailChange, emailChanges } from './schema/email-changes.ts'
 import { users } from './schema/users.ts'
@@ -40,6 +41,9 @@ export function selectEmailChanges(db: Db, userIds: readonly string[]) {
     .where(sql`${emailChanges.userId} in (select unhex(value, '-') from json_each(${JSON.stringify(userIds)}))`)
 }
 
+/** After these, a request is void. An account that gets its first factor and loses it again has the old `factorsId`. */
+const voiding = ['user.factor_added', 'user.factor_removed', 'user.factors_reset'] as const
+
 /** The request is the account's newest, is not applied, and address, password and factors are as they were. */
 export function isPendingChange({ userId, linkId }: Pick<EmailChange, 'userId' | 'linkId'>, now: Date): SQL {
   const isSame = and(
@@ -55,7 +59,10 @@ export function isPendingChange({ userId, linkId }: Pick<EmailChange, 'userId' |
     isNull(emailChanges.appliedAt),
     gt(emailChanges.expiresAt, now),
   )
-  return sql`exists (select 1 from ${emailChanges} inner join ${users} on ${isSame} where ${isPending})`
+  return allOf(
+    sql`exists (select 1 from ${emailChanges} inner join ${users} on ${isSame} where ${isPending})`,
+    noneOf(hadEventSince(userId, linkId, voiding)),
+  )
 }
 
 /** The account's last change is applied and can still be undone, so there is no further one. */

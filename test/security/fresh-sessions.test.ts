@@ -29,6 +29,12 @@ const changes = { old_password: goodPassword, new_password: otherPassword }
 /** Every call that needs a step-up. A new one is a new row. */
 const calls: Freshness[] = [
   {
+    name: 'a request for another address',
+    run: (actor) => actor.changeEmail('actor.new@example.com').answer,
+    withoutFactor: 'fresh',
+  },
+  { name: 'an export of the own account', run: (actor) => actor.exportMe().answer, withoutFactor: 'fresh' },
+  {
     name: 'a new role for somebody',
     run: (actor, target) => actor.assignRole(target, 'MODERATOR').answer,
     withoutFactor: 'as before',

@@ -15,7 +15,8 @@ import {
   oldEmailOf,
 } from '../../store/email-changes.ts'
 import { insertEmail } from '../../store/emails.ts'
-import { deleteFactorsSince, factorsIdNow } from '../../store/late-factors.ts'
+import { factorsIdUnlessLost } from '../../store/factors.ts'
+import { deleteFactorsSince } from '../../store/late-factors.ts'
 import { deleteLinksOf } from '../../store/links.ts'
 import { deleteSessionsOf } from '../../store/sessions.ts'
 import { emailOf } from '../../store/user-conditions.ts'
@@ -48,7 +49,7 @@ export async function revertEmailChange(ctx: Ctx, token: string): Promise<void> 
     emailProblem: null,
     passwordHash: null,
     passwordId: uuidv7(at),
-    factorsId: factorsIdNow(id, uuidv7(at)),
+    factorsId: factorsIdUnlessLost(id, uuidv7(at)),
     updatedAt: at,
   }
   const { decided, ended } = await batch(

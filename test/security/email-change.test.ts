@@ -1,0 +1,305 @@
+/** A change of address against everything that may happen at the same moment, and the factors that undoing it ends. */
+import { env } from 'cloudflare:workers'
+import { describe, expect } from 'vitest'
+import { mailBudget } from '../../src/config/policy.ts'
+import { uuidv7 } from '../../src/crypto/random.ts'
+import { day, hour, second } from '../support/clock.ts'
+import { enrolApp, giveFactors } from '../support/factors.ts'
+import { it } from '../support/fixtures.ts'
+import type { Inbox } from '../support/inbox.ts'
+import { givePasskey } from '../support/passkeys.ts'
+import { type Person, goodPassword, otherPassword } from '../support/person.ts'
+import { insertAuditEvents } from '../support/rows.ts'
+import type { Answer, Service } from '../support/service.ts'
+import { rowOf, rowsOf } from '../support/state.ts'
+import { proveIn, strengths } from '../support/strength.ts'
+
+type Send = () => Promise<Answer>
+
+const callers = 20
+
+/** Runs a race per round, each with addresses of its own. */
+async function race(run: (name: (local: string) => string) => Promise<void>): Promise<void> {
+  for (let round = 0; round < env.RACE_ROUNDS; round++) await run((local) => `${local}-${round}@example.com`)
+}
+
+/** Twenty callers, who take turns with these acts. Each starts one D1 query later than the one before, or all at once. */
+async function collide(...acts: Send[]): Promise<Answer[][]> {
+  const sent = acts.map(() => [] as Promise<Answer>[])
+  for (let caller = 0; caller < callers; caller++) {
+    const act = acts[caller % acts.length]!
+    const later = async () => {
+      for (let queries = 0; queries < caller / 4; queries++) await env.DB.prepare('select 1').run()
+      return act()
+    }
+    sent[caller % acts.length]!.push(later())
+  }
+  return Promise.all(sent.map((each) => Promise.all(each)))
+}
+
+const count = (answers: Answer[], status: number) => answers.filter((answer) => answer.status === status).length
+
+async function ask(service: Service, inbox: Inbox, person: Person, email: string) {
+  await person.changeEmail(email)
+  await service.deliver()
+  return { confirm: inbox.linkToken(email), revert: inbox.linkToken(person) }
+}
+
+const emailOf = async (id: string) => (await rowOf('users', 'id = ?', id))['email']
+const at = (email: string) => rowsOf('users', 'email = ?', email)
+
+describe('at the same moment', () => {
+  it('one of two users gets an address', async ({ service, inbox, people }) => {
+    await race(async (name) => {
+      const [ada, eve] = [await people.signUp(name('ada')), await people.signUp(name('eve'))]
+      const wanted = name('wanted')
+      const mine = await ask(service, inbox, ada, wanted)
+      const theirs = await ask(service, inbox, eve, wanted)
+      const answers = await collide(
+        () => ada.confirmEmail(mine.confirm).answer,
+        () => eve.confirmEmail(theirs.confirm).answer,
+      )
+      expect(count(answers.flat(), 200)).toBe(1)
+      expect(count(answers.flat(), 400)).toBe(callers - 1)
+      expect(await at(wanted)).toHaveLength(1)
+      expect([await emailOf(ada.id), await emailOf(eve.id)].toSorted()).toEqual(
+        [wanted, count(answers[0]!, 200) === 1 ? eve.email : ada.email].toSorted(),
+      )
+    })
+  })
+
+  it('a link changes the address once', async ({ service, inbox, people }) => {
+    await race(async (name) => {
+      const ada = await people.signUp(name('ada'))
+      const { confirm } = await ask(service, inbox, ada, name('new'))
+      const [answers] = await collide(() => ada.confirmEmail(confirm).answer)
+      expect([count(answers!, 200), count(answers!, 400)]).toEqual([1, callers - 1])
+      expect(await rowsOf('emails', "template = 'email_changed' and user_id = ?", ada.id)).toHaveLength(2)
+    })
+  })
+
+  it('the owner of the old address wins against the change', async ({ service, inbox, people, anonymous }) => {
+    await race(async (name) => {
+      const ada = await people.signUp(name('ada'))
+      const { confirm, revert } = await ask(service, inbox, ada, name('new'))
+      const [changed, undone] = await collide(
+        () => ada.confirmEmail(confirm).answer,
+        () => anonymous.revertEmail(revert).answer,
+      )
+      expect(count(undone!, 204)).toBe(1)
+      expect(count(changed!, 200)).toBeLessThanOrEqual(1)
+      expect(await rowOf('users', 'id = ?', ada.id)).toMatchObject({ email: ada.email, password_hash: null })
+      for (const table of ['sessions', 'email_changes', 'one_time_links']) {
+        expect(await rowsOf(table, 'user_id = ?', ada.id), table).toEqual([])
+      }
+    })
+  })
+
+  it('a deletion leaves nothing of a change', async ({ service, inbox, people }) => {
+    await race(async (name) => {
+      const ada = await people.signUp(name('ada'))
+      const { confirm } = await ask(service, inbox, ada, name('new'))
+      await collide(
+        () => ada.confirmEmail(confirm).answer,
+        () => ada.changeEmail(name('third')).answer,
+        () => ada.deleteMe().answer,
+      )
+      for (const table of ['users', 'email_changes', 'one_time_links', 'sessions']) {
+        expect(await rowsOf(table, `${table === 'users' ? 'id' : 'user_id'} = ?`, ada.id), table).toEqual([])
+      }
+      const farewells = await rowsOf('emails', 'user_id = ?', ada.id)
+      expect(farewells.map(({ template }) => template)).toEqual(['account_deleted'])
+    })
+  })
+
+  it('either the change or the activation of the new address wins', async ({ service, inbox, people, anonymous }) => {
+    await race(async (name) => {
+      const [ada, wanted] = [await people.signUp(name('ada')), name('wanted')]
+      const { confirm } = await ask(service, inbox, ada, wanted)
+      const { id, link: token } = await people.pending(wanted)
+      const [changed, activated] = await collide(
+        () => ada.confirmEmail(confirm).answer,
+        () => anonymous.activate({ token, password: goodPassword }).answer,
+      )
+      expect(count(changed!, 200) + count(activated!, 200)).toBe(1)
+      const isChanged = count(changed!, 200) === 1
+      expect(await at(wanted)).toMatchObject([{ id: isChanged ? ada.id : id, status: 'active' }])
+      expect(await rowsOf('registrations', 'email = ?', wanted)).toEqual([])
+      expect(await emailOf(ada.id)).toBe(isChanged ? wanted : ada.email)
+    })
+  })
+
+  it('registrations of the new address leave no second account, and no link that opens this one', async ({
+    service,
+    inbox,
+    people,
+    anonymous,
+  }) => {
+    await race(async (name) => {
+      const [ada, wanted] = [await people.signUp(name('ada')), name('wanted')]
+      const { confirm } = await ask(service, inbox, ada, wanted)
+      const [changed] = await collide(
+        () => ada.confirmEmail(confirm).answer,
+        () => anonymous.register({ email: wanted, password: otherPassword }).answer,
+      )
+      expect(count(changed!, 200)).toBe(1)
+      expect(await at(wanted)).toMatchObject([{ id: ada.id }])
+      await service.deliver()
+      expect(await rowsOf('registrations', 'email = ?', wanted)).toEqual([])
+      expect(await rowsOf('one_time_links', 'user_id = ?', ada.id)).toEqual([])
+    })
+  })
+
+  it('either the change or a new password wins', async ({ service, inbox, people }) => {
+    await race(async (name) => {
+      const ada = await people.signUp(name('ada'))
+      const { confirm } = await ask(service, inbox, ada, name('new'))
+      const passwords = { old_password: goodPassword, new_password: otherPassword }
+      const [changed] = await collide(
+        () => ada.confirmEmail(confirm).answer,
+        () => ada.changePassword(passwords).answer,
+      )
+      expect(await emailOf(ada.id)).toBe(count(changed!, 200) === 1 ? name('new') : ada.email)
+      const [change] = await rowsOf('email_changes', 'user_id = ?', ada.id)
+      expect(change!['applied_at'] === null).toBe(count(changed!, 200) === 0)
+    })
+  })
+
+  it('a request against the change leaves one of them', async ({ service, inbox, people }) => {
+    await race(async (name) => {
+      const ada = await people.signUp(name('ada'))
+      const { confirm } = await ask(service, inbox, ada, name('new'))
+      const [changed, asked] = await collide(
+        () => ada.confirmEmail(confirm).answer,
+        () => ada.changeEmail(name('third')).answer,
+      )
+      const isChanged = count(changed!, 200) === 1
+      if (isChanged) expect(count(asked!, 202)).toBe(0)
+      const [change] = await rowsOf('email_changes', 'user_id = ?', ada.id)
+      expect(change).toMatchObject({ new_email: isChanged ? name('new') : name('third'), old_email: ada.email })
+    })
+  })
+
+  it('twenty requests send five notices, and one link counts', async ({ service, inbox, people }) => {
+    await race(async (name) => {
+      const ada = await people.signUp(name('ada'))
+      let next = 0
+      const [answers] = await collide(() => ada.changeEmail(name(`new-${next++}`)).answer)
+      expect(count(answers!, 202)).toBe(mailBudget.perHour)
+      expect(count(answers!, 429)).toBe(callers - mailBudget.perHour)
+      await service.deliver()
+      const sent = Array.from({ length: callers }, (_, index) => inbox.all(name(`new-${index}`))).flat()
+      expect(sent).toHaveLength(1)
+    })
+  })
+
+  it('an account is exported once', async ({ people }) => {
+    await race(async (name) => {
+      const ada = await people.signUp(name('ada'))
+      const [answers] = await collide(() => ada.exportMe().answer)
+      expect([count(answers!, 200), count(answers!, 429)]).toEqual([1, callers - 1])
+      expect(await rowsOf('emails', "template = 'export_made' and user_id = ?", ada.id)).toHaveLength(1)
+    })
+  })
+})
+
+describe('the end of a change', () => {
+  const codesOf = ({ id }: Person) => rowsOf('recovery_codes', 'user_id = ?', id)
+  const factorsIdOf = async ({ id }: Person) => (await rowOf('users', 'id = ?', id))['factors_id']
+
+  /** Asks in a session that has shown a factor. */
+  async function askWithFactor(service: Service, inbox: Inbox, person: Person) {
+    await proveIn(person, strengths.code)
+    return ask(service, inbox, person, 'ada.new@example.com')
+  }
+
+  it('takes the factors of the last day before the request, and leaves older ones, so the account still asks for them', async ({
+    service,
+    inbox,
+    clock,
+    anonymous,
+    ada,
+  }) => {
+    await giveFactors(ada.id, clock)
+    clock.advance(day + hour)
+    const back = await ada.renewed()
+    await givePasskey(ada, {}, { id: uuidv7(clock.now()) })
+    const { revert } = await askWithFactor(service, inbox, back)
+    const before = await factorsIdOf(ada)
+    await anonymous.revertEmail(revert)
+    expect(await rowsOf('passkeys')).toEqual([])
+    expect(await rowsOf('totps')).toHaveLength(1)
+    expect(await codesOf(ada)).toHaveLength(8)
+    expect(await factorsIdOf(ada)).not.toBe(before)
+    expect(await factorsIdOf(ada)).not.toBeNull()
+  })
+
+  it('takes codes that were made since, because whoever made them has them', async ({
+    service,
+    inbox,
+    clock,
+    anonymous,
+    ada,
+  }) => {
+    await giveFactors(ada.id, clock)
+    clock.advance(2 * day)
+    await insertAuditEvents([
+      { id: uuidv7(clock.now()), type: 'user.recovery_codes_renewed', userId: ada.id, actorId: ada.id },
+    ])
+    const back = await ada.renewed()
+    const { revert } = await askWithFactor(service, inbox, back)
+    await anonymous.revertEmail(revert)
+    expect(await rowsOf('totps')).toHaveLength(1)
+    expect(await codesOf(ada)).toEqual([])
+  })
+
+  it('leaves an account without factors when all are new, and no codes', async ({
+    service,
+    inbox,
+    clock,
+    anonymous,
+    ada,
+  }) => {
+    await giveFactors(ada.id, clock)
+    const { revert } = await askWithFactor(service, inbox, ada)
+    await anonymous.revertEmail(revert)
+    expect([await rowsOf('totps'), await codesOf(ada), await factorsIdOf(ada)]).toEqual([[], [], null])
+  })
+
+  it('counts from the first of several requests, so that nobody can ask until it is too late', async ({
+    service,
+    inbox,
+    clock,
+    anonymous,
+    ada,
+  }) => {
+    await giveFactors(ada.id, clock)
+    await askWithFactor(service, inbox, ada)
+    clock.advance(2 * day)
+    const back = await ada.renewed()
+    const { revert } = await askWithFactor(service, inbox, back)
+    await anonymous.revertEmail(revert)
+    expect(await rowsOf('totps')).toEqual([])
+  })
+
+  it('touches nobody else', async ({ service, inbox, clock, anonymous, ada, eve }) => {
+    await giveFactors(eve.id, clock)
+    const { revert } = await ask(service, inbox, ada, 'ada.new@example.com')
+    await anonymous.revertEmail(revert)
+    expect(await rowsOf('totps')).toHaveLength(1)
+    expect(await codesOf(eve)).toHaveLength(8)
+    await eve.me()
+  })
+})
+
+describe('a request for another address', () => {
+  it('is void with another factor, also when that is gone again', async ({ service, inbox, clock, ada }) => {
+    const { confirm } = await ask(service, inbox, ada, 'ada.new@example.com')
+    clock.advance(second)
+    await enrolApp(ada)
+    await ada.confirmEmail(confirm).refused(400, 'invalid_link')
+    await ada.call('removeTotp')
+    expect(await rowOf('users', 'id = ?', ada.id)).toMatchObject({ factors_id: null })
+    await ada.confirmEmail(confirm).refused(400, 'invalid_link')
+  })
+})
