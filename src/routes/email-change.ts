@@ -4,7 +4,7 @@ import { authenticate } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
-import { limitRate, limitWrites } from '../http/limit-rate.ts'
+import { limitOwnWrites, limitRate } from '../http/limit-rate.ts'
 import { valid } from '../http/validate.ts'
 import { confirmEmailChange, requestEmailChange } from '../services/accounts/email-change.ts'
 import { revertEmailChange } from '../services/accounts/email-revert.ts'
@@ -13,13 +13,11 @@ import { email, token } from './fields.ts'
 
 /** In a session. */
 export const emailChangeRoutes = new Hono<HttpEnv>()
-  .post('/email', authenticate, readJson, valid('json', z.object({ email })), async (c) => {
-    const { user } = c.get('actor')
-    await limitWrites(c, user.id)
+  .post('/email', authenticate, limitOwnWrites, readJson, valid('json', z.object({ email })), async (c) => {
     await requestEmailChange(c.get('ctx'), c.get('actor'), c.req.valid('json').email)
     return c.json(accepted.emailChange, 202)
   })
-  .post('/email/confirm', authenticate, readJson, valid('json', z.object({ token })), async (c) => {
+  .post('/email/confirm', authenticate, limitOwnWrites, readJson, valid('json', z.object({ token })), async (c) => {
     const user = await confirmEmailChange(c.get('ctx'), c.get('actor'), c.req.valid('json').token)
     return c.json(userAnswer(user))
   })

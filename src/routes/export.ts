@@ -4,7 +4,7 @@ import { timeOf } from '../crypto/random.ts'
 import { authenticate } from '../http/authenticate.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
-import { limitWrites } from '../http/limit-rate.ts'
+import { limitOwnWrites } from '../http/limit-rate.ts'
 import { valid } from '../http/validate.ts'
 import { describeError, log } from '../log.ts'
 import { type Export, beginExport } from '../services/accounts/export.ts'
@@ -73,7 +73,6 @@ export const exportRoutes = new Hono<HttpEnv>().get(
   valid('query', noParameters),
   async (c) => {
     const ctx = c.get('ctx')
-    await limitWrites(c, c.get('actor').user.id)
     const copy = await beginExport(ctx, c.get('actor'))
     return c.body(streamOf(ctx, writeCopy(copy)), 200, {
       'Content-Type': 'application/json',

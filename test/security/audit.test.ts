@@ -10,6 +10,7 @@ import { day, minute } from '../support/clock.ts'
 import { description } from '../support/description.ts'
 import { factorTokenIn, giveFactors } from '../support/factors.ts'
 import { it as base } from '../support/fixtures.ts'
+import { inboxOf } from '../support/inbox.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { refuse, scriptResend } from '../support/mail-consumer.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
@@ -46,6 +47,13 @@ beforeEach(async () => void (await insertUserAgents([from['User-Agent']])))
 
 type Party = 'ada' | 'admin' | 'newcomer' | null
 type Request = Call & { path?: Record<string, string> }
+
+/** The token of the link to another address for ada. */
+async function changeLink({ service, ada }: World, address: string): Promise<string> {
+  await ada.changeEmail(address)
+  await service.deliver()
+  return inboxOf(service).linkToken(address)
+}
 
 interface Case {
   /** `METHOD /path`, as the OpenAPI document has it. */
@@ -391,6 +399,55 @@ const table: Case[] = [
     'PATCH /users/me',
     { when: 'a field changes', request: asAda({ bio: 'x' }), status: 200, event: by('ada', 'user.profile_updated') },
     { when: 'no field changes', request: asAda({}), status: 200 },
+  ),
+  ...cases(
+    'POST /users/me/email',
+    {
+      when: 'the address is free',
+      request: asAda({ email: newcomer }),
+      status: 202,
+      event: by('ada', 'user.email_change_requested'),
+    },
+    {
+      when: 'there were too many',
+      request: async (world) => {
+        for (let time = 0; time < 5; time++) await world.ada.changeEmail(newcomer)
+        return asAda({ email: newcomer })(world)
+      },
+      status: 429,
+    },
+  ),
+  ...cases(
+    'POST /users/me/email/confirm',
+    {
+      when: 'the link is good',
+      request: async (world) => asAda({ token: await changeLink(world, newcomer) })(world),
+      status: 200,
+      event: by('ada', 'user.email_changed'),
+    },
+    { when: 'the link is none', request: asAda({ token: 'x' }), status: 400 },
+  ),
+  ...cases(
+    'POST /auth/email/revert',
+    {
+      when: 'the link is good',
+      request: async (world) => {
+        await changeLink(world, newcomer)
+        return { body: { token: inboxOf(world.service).linkToken(email) } }
+      },
+      status: 204,
+      event: by(null, 'user.email_change_reverted'),
+    },
+    { when: 'the link is none', request: () => ({ body: { token: 'x' } }), status: 400 },
+  ),
+  ...cases(
+    'GET /users/me/export',
+    { when: 'it is the first of the day', request: asAda(), status: 200, event: by('ada', 'user.exported') },
+    {
+      when: 'it is the second',
+      request: async (world) => (await world.ada.exportMe(), asAda()(world)),
+      status: 429,
+    },
   ),
   ...cases(
     'DELETE /users/me',

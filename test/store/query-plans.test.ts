@@ -126,6 +126,16 @@ it('scans no table in any request, delivery or five-minute job', async () => {
   await during('password reset by an ADMIN', () => admin.startPasswordReset(bob))
   await during('end of the sessions of another user', () => admin.endSessionsOf(bob))
   await during('deletion by an ADMIN', () => admin.deleteUser(bob))
+  const moved = 'moved@example.com'
+  const mover = await people.signIn(email)
+  await during('request for another address', () => mover.changeEmail(moved))
+  await during('delivery about another address', () => service.deliver())
+  const [confirm, revert] = [inbox.linkToken(moved), inbox.linkToken(email)]
+  await during('change of address', () => mover.confirmEmail(confirm))
+  await during('registration of a reserved address', () => anonymous.register({ email, password }))
+  await during('export', () => mover.exportMe())
+  await during('end of a change of address', () => anonymous.revertEmail(revert))
+  await anonymous.completePasswordReset({ token: await people.resetToken(email), new_password: password })
   await during('deletion of the own account', async () => (await people.signIn(email)).deleteMe())
   await during('delivery of emails', () => service.deliver())
   await during('five-minute job', () => service.runCron('*/5 * * * *'))

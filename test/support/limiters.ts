@@ -34,5 +34,6 @@ export const limitedCalls: { operation: OperationId; method: string; path: strin
   { operation: 'completePasswordReset', method: 'POST', path: '/auth/password-reset/complete', limit: 'completeReset' },
   { operation: 'changePassword', method: 'POST', path: '/auth/change-password', limit: 'ownPassword' },
   { operation: 'deleteMe', method: 'DELETE', path: '/users/me', limit: 'ownPassword' },
+  { operation: 'revertEmail', method: 'POST', path: '/auth/email/revert', limit: 'emailRevert' },
   { operation: 'readAuditArchive', method: 'GET', path: '/audit-archive', limit: 'auditArchive' },
 ]

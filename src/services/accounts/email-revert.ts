@@ -41,7 +41,7 @@ export async function revertEmailChange(ctx: Ctx, token: string): Promise<void> 
   const since = new Date(timeOf(firstLinkId).getTime() - emailChange.factorsMs)
   const atOld = newEmail(ctx, 'email_reverted', oldEmailOf(id), id)
   const atNew = newEmail(ctx, 'email_reverted', newEmailOf(id), id)
-  const reset = newEmail(ctx, 'password_reset', oldEmailOf(id), id)
+  const reset = newEmail(ctx, 'password_reset', oldEmailOf(id), id, { isOnRecord: true })
   // Apart from the emails that a stranger can ask for: who undoes a change has no password.
   reset.budget = 'password_reset:email_reverted'
   const restored = {

@@ -78,7 +78,7 @@ function storeOnce(ctx: Ctx, { email, need: { guard, ...need } }: LinkRequest<Li
   const { id, template, params } = email
   const { ip = null, country = null, userAgent = null, requestId = null } = params
   const isFirst = allOf(emailHasNoLink(id), guard)
-  const isOnRecord = findKind(template)?.isOnRecord ?? params.byAdministrator ?? false
+  const isOnRecord = findKind(template)?.isOnRecord ?? params.isOnRecord ?? params.byAdministrator ?? false
   const event = auditEvent(ctx, linkKinds[need.purpose].event, { userId: need.userId })
   return [
     insertAuditEvent(ctx.db, { ...event, ip, country, userAgent, requestId }, isOnRecord ? never : isFirst),

@@ -47,6 +47,8 @@ export interface EmailParams {
   sessionId?: string
   /** An ADMIN asked for it. The audit trail has their origin; the email must not. */
   byAdministrator?: true
+  /** What caused it is in the audit trail already, so making its link is no event of its own. */
+  isOnRecord?: true
   ip?: string | null
   country?: string | null
   userAgent?: string | null
