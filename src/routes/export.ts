@@ -70,6 +70,7 @@ type EmailOf<Copy extends Export> = Copy['emails'] extends AsyncGenerator<readon
 export const exportRoutes = new Hono<HttpEnv>().get(
   '/export',
   authenticate,
+  limitOwnWrites,
   valid('query', noParameters),
   async (c) => {
     const ctx = c.get('ctx')
