@@ -8,10 +8,12 @@ export interface AdministeredUser extends User {
   factors: FactorKind[]
 }
 
+const has = (table: 'passkeys' | 'totps') => sql.raw(`exists (select 1 from ${table} where user_id = users.id)`)
+
 /** One bit for each kind. A user without factors costs no look at their tables. */
-const factors = sql<FactorKind[]>`case when users.factors_id is null then 0 else
-    exists (select 1 from passkeys where passkeys.user_id = users.id)
-    + 2 * exists (select 1 from totps where totps.user_id = users.id) end`
+const factors = sql<
+  FactorKind[]
+>`case when users.factors_id is null then 0 else ${has('passkeys')} + 2 * ${has('totps')} end`
   .mapWith((bits: number) => [...(bits & 1 ? ['passkey'] : []), ...(bits & 2 ? ['totp'] : [])] as FactorKind[])
   .as('factors')
 
