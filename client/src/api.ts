@@ -3350,7 +3350,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNi0xOTkwLTc2M2ItYWQ5NS1mODI4ZjcyOTZhYjAiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE1OCwiZXhwIjoxNzk1MzUyNzU4fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNi0xOTkwLTcwOGEtYTdkNi1jMGIzZGEzZTkzYTIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE1OCwiZXhwIjoxNzk1MzUyNzU4fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                  *       "new_password": "nine quiet lanterns drift"
                  *     }
                  */
@@ -3400,7 +3400,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLXJldmVydCtqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS1hNzUwLTc4YjMtYWY5ZC0zYzgwMGZkMmIyNDciLCJzdWIiOiIwMWEyMDMyMS0zMGQwLTc1N2EtYWJlNi00OTYyMGI5MTIyZDIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTEyOSwiZXhwIjoxNzk1NjA4MzI5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLXJldmVydCtqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS1jM2UwLTc1Y2QtYTllMy0xYzAyZDQ3NjAyMzgiLCJzdWIiOiIwMWEyMDMyMS0zMGQwLTc1N2EtYWJlNi00OTYyMGI5MTIyZDIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTEzNiwiZXhwIjoxNzk1NjA4MzM2fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -3663,7 +3663,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "factor_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImZhY3Rvcitqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNi1jNGYwLTc2NzItYTc2ZS1lNjNjMDg4MzFlZWEiLCJzdWIiOiIwMWEyMDMyNi1jNGYwLTcxMmYtYTU2MS04YWVkMGU0YmIwNTQiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LWM0ZjAtN2JlYy1hMzU0LTJmOWUxNDE0NDFiYyIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi1jNGYwLTc2YTktYTE0Ny1kNDRmMTlkY2QzMjQiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTIwMiwiZXhwIjoxNzk1MzQ5NTAyfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "factor_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImZhY3Rvcitqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNi1jNGYwLTcwYzEtYTFhZi1hZWM2ZWI5ODQ3ZGMiLCJzdWIiOiIwMWEyMDMyNi1jNGYwLTdiN2UtYWZhMi01Mzc3ZjE2MGQ5NDYiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LWM0ZjAtNzYzYi1hZDk1LWY4MjhmNzI5NmFiMCIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi1jNGYwLTcwZjgtYWI4OC05Y2Q5ZmNmMWZjMTgiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTIwMiwiZXhwIjoxNzk1MzQ5NTAyfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                  *       "totp": "463711",
                  *       "trust_device": true
                  *     }
@@ -3700,13 +3700,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjYtYzRmMC03MTJmLWE1NjEtOGFlZDBlNGJiMDU0Iiwic2lkIjoiMDFhMjAzMjYtZTE4MC03MTY2LWFmM2EtNzkwMDFmYTU2NDhlIiwianRpIjoiYjY5NjI4YWYtYjY2OS00YzIzLWFkMmQtMWRiMTI1NmRmNWY4Iiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0OTIwOSwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkyMDksImV4cCI6MTc5NTM0OTgwOX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjYtYzRmMC03YjdlLWFmYTItNTM3N2YxNjBkOTQ2Iiwic2lkIjoiMDFhMjAzMjYtZTE4MC03YmI1LWE5N2ItNDE4YjAyYmE4ZDgwIiwianRpIjoiOWY4MGM4M2EtOWY1Ni00NjcyLWE3NmUtZTYzYzA4ODMxZWVhIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0OTIwOSwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkyMDksImV4cCI6MTc5NTM0OTgwOX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi1lMTgwLTcxNjYtYWYzYS03OTAwMWZhNTY0OGUiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MjA5LCJleHAiOjE3OTc5NDEyMDl9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi1lMTgwLTdiYjUtYTk3Yi00MThiMDJiYThkODAiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MjA5LCJleHAiOjE3OTc5NDEyMDl9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
-                     *         "id": "01a20326-c4f0-712f-a561-8aed0e4bb054",
+                     *         "id": "01a20326-c4f0-7b7e-afa2-5377f160d946",
                      *         "email": "lin@example.com",
                      *         "role": "USER",
                      *         "status": "active",
@@ -3720,8 +3720,8 @@ export interface operations {
                      *         "activated_at": "2026-11-22T12:06:42.160Z",
                      *         "last_login_at": "2026-11-22T12:06:49.472Z"
                      *       },
-                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiI1NGNkYTI2MC01NGEwLTQ2ZTAtYWIyMC1jMjYyMmIzNjg3NjAiLCJlbWFpbF9zaGEyNTYiOiJ3UTNVanNBYUpKa3B1TlVXdENGX3FaazBnaE9uekdTNWZYUVkzYWxJR0Z3IiwicGFzc3dvcmRfaWQiOiIwMWEyMDMyNi1jNGYwLTdiZWMtYTM1NC0yZjllMTQxNDQxYmMiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTIwOSwiZXhwIjoxODEwOTAxMjA5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
-                     *       "trust_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InRydXN0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzdWIiOiIwMWEyMDMyNi1jNGYwLTcxMmYtYTU2MS04YWVkMGU0YmIwNTQiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LWM0ZjAtN2JlYy1hMzU0LTJmOWUxNDE0NDFiYyIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi1jNGYwLTc2YTktYTE0Ny1kNDRmMTlkY2QzMjQiLCJ0cnVzdCI6MCwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNDkyMDksImV4cCI6MTc5Nzk0MTIwOX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIzZGI4NDFlYi0zZDhkLTQxMmYtYTU2MS04YWVkMGU0YmIwNTQiLCJlbWFpbF9zaGEyNTYiOiJ3UTNVanNBYUpKa3B1TlVXdENGX3FaazBnaE9uekdTNWZYUVkzYWxJR0Z3IiwicGFzc3dvcmRfaWQiOiIwMWEyMDMyNi1jNGYwLTc2M2ItYWQ5NS1mODI4ZjcyOTZhYjAiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTIwOSwiZXhwIjoxODEwOTAxMjA5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "trust_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InRydXN0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzdWIiOiIwMWEyMDMyNi1jNGYwLTdiN2UtYWZhMi01Mzc3ZjE2MGQ5NDYiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LWM0ZjAtNzYzYi1hZDk1LWY4MjhmNzI5NmFiMCIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi1jNGYwLTcwZjgtYWI4OC05Y2Q5ZmNmMWZjMTgiLCJ0cnVzdCI6MCwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNDkyMDksImV4cCI6MTc5Nzk0MTIwOX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                      *     }
                      */
                     "application/json": components["schemas"]["SignInAnswer"];
@@ -3828,7 +3828,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi0zNjIwLTcwZjgtYWI4OC05Y2Q5ZmNmMWZjMTgiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MTY1LCJleHAiOjE3OTc5NDExNjV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi0zNjIwLTdiNDctYTVjOS02NTY0ZTAwNzI1MGMiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MTY1LCJleHAiOjE3OTc5NDExNjV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -4162,7 +4162,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLWNoYW5nZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS1hNzUwLTc4YjMtYWY5ZC0zYzgwMGZkMmIyNDciLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTEyOSwiZXhwIjoxNzk1MzUyNzI5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLWNoYW5nZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS1jM2UwLTc1Y2QtYTllMy0xYzAyZDQ3NjAyMzgiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTEzNiwiZXhwIjoxNzk1MzUyNzM2fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -4191,7 +4191,7 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:05:36.352Z",
+                     *       "updated_at": "2026-11-22T12:05:43.664Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
                      *       "last_login_at": "2026-11-22T12:05:21.728Z"
                      *     }
@@ -4235,10 +4235,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "exported_at": "2026-11-22T12:05:43.664Z",
+                     *       "exported_at": "2026-11-22T12:05:29.040Z",
                      *       "user": {
                      *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
-                     *         "email": "ada.lovelace@example.com",
+                     *         "email": "ada@example.com",
                      *         "role": "MODERATOR",
                      *         "status": "active",
                      *         "first_name": "Ada",
@@ -4247,11 +4247,11 @@ export interface operations {
                      *         "bio": "Notes on engines.",
                      *         "locale": "en-GB",
                      *         "created_at": "2026-11-22T12:00:36.560Z",
-                     *         "updated_at": "2026-11-22T12:05:36.352Z",
+                     *         "updated_at": "2026-11-22T12:04:59.792Z",
                      *         "activated_at": "2026-11-22T12:00:51.184Z",
                      *         "last_login_at": "2026-11-22T12:05:21.728Z",
                      *         "email_deliverable": true,
-                     *         "email_changed_at": "2026-11-22T12:05:36.352Z",
+                     *         "email_changed_at": null,
                      *         "password_set_at": "2026-11-22T12:03:24.736Z"
                      *       },
                      *       "factors": {
@@ -4261,7 +4261,7 @@ export interface operations {
                      *       },
                      *       "sessions": [
                      *         {
-                     *           "id": "01a20325-8ac0-7370-ad90-e131159b43b0",
+                     *           "id": "01a20325-8ac0-78b3-af9d-3c800fd2b247",
                      *           "created_at": "2026-11-22T12:05:21.728Z",
                      *           "last_used_at": "2026-11-22T12:05:21.728Z",
                      *           "expires_at": "2026-12-22T12:05:21.728Z",
@@ -4271,55 +4271,23 @@ export interface operations {
                      *           "current": true
                      *         }
                      *       ],
-                     *       "email_change": {
-                     *         "old_email": "ada@example.com",
-                     *         "new_email": "ada.lovelace@example.com",
-                     *         "requested_at": "2026-11-22T12:05:29.040Z",
-                     *         "changed_at": "2026-11-22T12:05:36.352Z",
-                     *         "revertible_until": "2026-11-25T12:05:36.352Z"
-                     *       },
-                     *       "links": [],
+                     *       "email_change": null,
+                     *       "links": [
+                     *         {
+                     *           "purpose": "reset",
+                     *           "created_at": "2026-11-22T12:04:23.232Z",
+                     *           "expires_at": "2026-11-22T13:04:23.232Z"
+                     *         }
+                     *       ],
                      *       "wrong_tries": [],
                      *       "emails": [
                      *         {
-                     *           "id": "01a20325-e070-7e2d-ab83-85e21b63d519",
+                     *           "id": "01a20325-a750-7370-ad90-e131159b43b0",
                      *           "template": "export_made",
-                     *           "created_at": "2026-11-22T12:05:43.664Z",
-                     *           "recipient": "ada.lovelace@example.com",
+                     *           "created_at": "2026-11-22T12:05:29.040Z",
+                     *           "recipient": "ada@example.com",
                      *           "status": "queued",
                      *           "finished_at": null
-                     *         },
-                     *         {
-                     *           "id": "01a20325-c3e0-78ea-a976-2a93212c6682",
-                     *           "template": "email_changed",
-                     *           "created_at": "2026-11-22T12:05:36.352Z",
-                     *           "recipient": "ada.lovelace@example.com",
-                     *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:05:36.352Z"
-                     *         },
-                     *         {
-                     *           "id": "01a20325-c3e0-73a7-a769-cf4426f4f7ec",
-                     *           "template": "email_changed",
-                     *           "created_at": "2026-11-22T12:05:36.352Z",
-                     *           "recipient": "ada@example.com",
-                     *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:05:36.352Z"
-                     *         },
-                     *         {
-                     *           "id": "01a20325-a750-78b3-af9d-3c800fd2b247",
-                     *           "template": "email_change",
-                     *           "created_at": "2026-11-22T12:05:29.040Z",
-                     *           "recipient": "ada.lovelace@example.com",
-                     *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:05:29.040Z"
-                     *         },
-                     *         {
-                     *           "id": "01a20325-a750-7e64-a55c-73f52cbd8954",
-                     *           "template": "email_change_notice",
-                     *           "created_at": "2026-11-22T12:05:29.040Z",
-                     *           "recipient": "ada@example.com",
-                     *           "status": "sent",
-                     *           "finished_at": "2026-11-22T12:05:29.040Z"
                      *         },
                      *         {
                      *           "id": "01a20325-3510-7df6-a1aa-97cf0a0a20de",
@@ -4330,7 +4298,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:04:59.792Z"
                      *         },
                      *         {
-                     *           "id": "01a20324-fbf0-7921-a34f-18a632861abc",
+                     *           "id": "01a20324-fbf0-7e2d-ab83-85e21b63d519",
                      *           "template": "account_suspended",
                      *           "created_at": "2026-11-22T12:04:45.168Z",
                      *           "recipient": "ada@example.com",
@@ -4338,7 +4306,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:04:45.168Z"
                      *         },
                      *         {
-                     *           "id": "01a20324-df60-73de-a142-bd57384eac26",
+                     *           "id": "01a20324-df60-78ea-a976-2a93212c6682",
                      *           "template": "role_changed",
                      *           "created_at": "2026-11-22T12:04:37.856Z",
                      *           "recipient": "ada@example.com",
@@ -4346,7 +4314,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:04:37.856Z"
                      *         },
                      *         {
-                     *           "id": "01a20324-a640-7e9b-af35-62083e173d90",
+                     *           "id": "01a20324-a640-73a7-a769-cf4426f4f7ec",
                      *           "template": "password_reset",
                      *           "created_at": "2026-11-22T12:04:23.232Z",
                      *           "recipient": "ada@example.com",
@@ -4354,7 +4322,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:04:23.232Z"
                      *         },
                      *         {
-                     *           "id": "01a20323-c1c0-7958-ad28-06b943dfcef8",
+                     *           "id": "01a20323-c1c0-7e64-a55c-73f52cbd8954",
                      *           "template": "password_changed",
                      *           "created_at": "2026-11-22T12:03:24.736Z",
                      *           "recipient": "ada@example.com",
@@ -4362,7 +4330,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:03:24.736Z"
                      *         },
                      *         {
-                     *           "id": "01a20323-a530-7415-ab1b-ab6a49a86060",
+                     *           "id": "01a20323-a530-7921-a34f-18a632861abc",
                      *           "template": "factor_removed",
                      *           "created_at": "2026-11-22T12:03:17.424Z",
                      *           "recipient": "ada@example.com",
@@ -4370,7 +4338,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:03:17.424Z"
                      *         },
                      *         {
-                     *           "id": "01a20323-88a0-7ed2-a90e-501b4f70f1ca",
+                     *           "id": "01a20323-88a0-73de-a142-bd57384eac26",
                      *           "template": "recovery_codes_renewed",
                      *           "created_at": "2026-11-22T12:03:10.112Z",
                      *           "recipient": "ada@example.com",
@@ -4378,7 +4346,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:03:10.112Z"
                      *         },
                      *         {
-                     *           "id": "01a20323-4f80-798f-a701-f4cc55398334",
+                     *           "id": "01a20323-4f80-7e9b-af35-62083e173d90",
                      *           "template": "factor_added",
                      *           "created_at": "2026-11-22T12:02:55.488Z",
                      *           "recipient": "ada@example.com",
@@ -4386,7 +4354,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:02:55.488Z"
                      *         },
                      *         {
-                     *           "id": "01a20323-1660-744c-a4f4-997d5b02149c",
+                     *           "id": "01a20323-1660-7958-ad28-06b943dfcef8",
                      *           "template": "factor_code",
                      *           "created_at": "2026-11-22T12:02:40.864Z",
                      *           "recipient": "ada@example.com",
@@ -4394,7 +4362,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:02:40.864Z"
                      *         },
                      *         {
-                     *           "id": "01a20322-31e0-7f09-a2e7-3e2e60caa604",
+                     *           "id": "01a20322-31e0-7415-ab1b-ab6a49a86060",
                      *           "template": "factor_removed",
                      *           "created_at": "2026-11-22T12:01:42.368Z",
                      *           "recipient": "ada@example.com",
@@ -4402,7 +4370,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:01:42.368Z"
                      *         },
                      *         {
-                     *           "id": "01a20321-bfa0-79c6-a0da-e2df6693376e",
+                     *           "id": "01a20321-bfa0-7ed2-a90e-501b4f70f1ca",
                      *           "template": "factor_added",
                      *           "created_at": "2026-11-22T12:01:13.120Z",
                      *           "recipient": "ada@example.com",
@@ -4410,7 +4378,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:01:13.120Z"
                      *         },
                      *         {
-                     *           "id": "01a20321-69f0-7483-aecd-87906c5bc8d8",
+                     *           "id": "01a20321-69f0-798f-a701-f4cc55398334",
                      *           "template": "account_activated",
                      *           "created_at": "2026-11-22T12:00:51.184Z",
                      *           "recipient": "ada@example.com",
@@ -4426,7 +4394,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:00:43.872Z"
                      *         },
                      *         {
-                     *           "id": "01a20321-30d0-7f40-acc0-2c4172245a40",
+                     *           "id": "01a20321-30d0-744c-a4f4-997d5b02149c",
                      *           "template": "registration",
                      *           "created_at": "2026-11-22T12:00:36.560Z",
                      *           "recipient": "ada@example.com",
@@ -4436,8 +4404,8 @@ export interface operations {
                      *       ],
                      *       "activity": [
                      *         {
-                     *           "id": "01a20325-e070-79fd-aab3-d0f277eceba8",
-                     *           "at": "2026-11-22T12:05:43.664Z",
+                     *           "id": "01a20325-a750-7f09-a2e7-3e2e60caa604",
+                     *           "at": "2026-11-22T12:05:29.040Z",
                      *           "type": "user.exported",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4447,42 +4415,7 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20325-c3e0-74ba-a8a6-75a37db57d12",
-                     *           "at": "2026-11-22T12:05:36.352Z",
-                     *           "type": "user.email_changed",
-                     *           "actor": "you",
-                     *           "ip": "203.0.113.7",
-                     *           "country": "GB",
-                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
-                     *           "request_id": "checkout-7f3a",
-                     *           "detail": null
-                     *         },
-                     *         {
-                     *           "id": "01a20325-a750-7f77-a699-1a54837e0e7c",
-                     *           "at": "2026-11-22T12:05:29.040Z",
-                     *           "type": "user.email_change_requested",
-                     *           "actor": "you",
-                     *           "ip": "203.0.113.7",
-                     *           "country": "GB",
-                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
-                     *           "request_id": "checkout-7f3a",
-                     *           "detail": null
-                     *         },
-                     *         {
-                     *           "id": "01a20325-8ac0-7a34-a48c-bf0589469fe4",
-                     *           "at": "2026-11-22T12:05:21.728Z",
-                     *           "type": "user.signed_in",
-                     *           "actor": "you",
-                     *           "ip": "203.0.113.7",
-                     *           "country": "GB",
-                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
-                     *           "request_id": "checkout-7f3a",
-                     *           "detail": {
-                     *             "session_id": "01a20325-8ac0-7370-ad90-e131159b43b0"
-                     *           }
-                     *         },
-                     *         {
-                     *           "id": "01a20325-8ac0-74f1-a27f-63b68f0f314c",
+                     *           "id": "01a20325-8ac0-79c6-a0da-e2df6693376e",
                      *           "at": "2026-11-22T12:05:21.728Z",
                      *           "type": "email.suppression_lifted",
                      *           "actor": "administrator",
@@ -4493,7 +4426,20 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20325-51a0-7fae-a072-086794d7c2b6",
+                     *           "id": "01a20325-8ac0-7483-aecd-87906c5bc8d8",
+                     *           "at": "2026-11-22T12:05:21.728Z",
+                     *           "type": "user.signed_in",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "session_id": "01a20325-8ac0-78b3-af9d-3c800fd2b247"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20325-51a0-7f40-acc0-2c4172245a40",
                      *           "at": "2026-11-22T12:05:07.104Z",
                      *           "type": "email.undeliverable",
                      *           "actor": null,
@@ -4508,7 +4454,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20325-3510-7a6b-ae65-ad189aa05420",
+                     *           "id": "01a20325-3510-79fd-aab3-d0f277eceba8",
                      *           "at": "2026-11-22T12:04:59.792Z",
                      *           "type": "user.reinstated",
                      *           "actor": "administrator",
@@ -4532,7 +4478,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-df60-7528-ac58-51c9a068e588",
+                     *           "id": "01a20324-df60-74ba-a8a6-75a37db57d12",
                      *           "at": "2026-11-22T12:04:37.856Z",
                      *           "type": "user.role_changed",
                      *           "actor": "administrator",
@@ -4545,7 +4491,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-c2d0-7fe5-aa4b-f67aa63176f0",
+                     *           "id": "01a20324-c2d0-7f77-a699-1a54837e0e7c",
                      *           "at": "2026-11-22T12:04:30.544Z",
                      *           "type": "session.ended",
                      *           "actor": "administrator",
@@ -4558,7 +4504,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-a640-7aa2-a83e-9b2babfa085a",
+                     *           "id": "01a20324-a640-7a34-a48c-bf0589469fe4",
                      *           "at": "2026-11-22T12:04:23.232Z",
                      *           "type": "user.password_reset_requested",
                      *           "actor": "administrator",
@@ -4569,7 +4515,7 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20324-5090-755f-a631-3fdcb1c299c4",
+                     *           "id": "01a20324-5090-74f1-a27f-63b68f0f314c",
                      *           "at": "2026-11-22T12:04:01.296Z",
                      *           "type": "user.profile_updated",
                      *           "actor": "administrator",
@@ -4617,7 +4563,7 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20323-4f80-701c-a424-e48db78b2b2c",
+                     *           "id": "01a20323-4f80-7fae-a072-086794d7c2b6",
                      *           "at": "2026-11-22T12:02:55.488Z",
                      *           "type": "user.factor_added",
                      *           "actor": "you",
@@ -4630,7 +4576,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20322-f9d0-7ad9-a217-893ebd53bc94",
+                     *           "id": "01a20322-f9d0-7a6b-ae65-ad189aa05420",
                      *           "at": "2026-11-22T12:02:33.552Z",
                      *           "type": "session.ended",
                      *           "actor": "you",
@@ -4643,7 +4589,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20322-dd40-7596-a00a-2defc31c4dfe",
+                     *           "id": "01a20322-dd40-7528-ac58-51c9a068e588",
                      *           "at": "2026-11-22T12:02:26.240Z",
                      *           "type": "session.ended",
                      *           "actor": "you",
@@ -4656,7 +4602,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20322-8790-7053-adfd-d2a0c8e4df68",
+                     *           "id": "01a20322-8790-7fe5-aa4b-f67aa63176f0",
                      *           "at": "2026-11-22T12:02:04.304Z",
                      *           "type": "user.profile_updated",
                      *           "actor": "you",
@@ -4669,7 +4615,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20322-31e0-7b10-abf0-7751cead70d0",
+                     *           "id": "01a20322-31e0-7aa2-a83e-9b2babfa085a",
                      *           "at": "2026-11-22T12:01:42.368Z",
                      *           "type": "user.factor_removed",
                      *           "actor": "you",
@@ -4682,7 +4628,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20321-f8c0-75cd-a9e3-1c02d4760238",
+                     *           "id": "01a20321-f8c0-755f-a631-3fdcb1c299c4",
                      *           "at": "2026-11-22T12:01:27.744Z",
                      *           "type": "user.signed_in",
                      *           "actor": "you",
@@ -4696,7 +4642,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20321-bfa0-708a-a7d6-c0b3da3e93a2",
+                     *           "id": "01a20321-bfa0-701c-a424-e48db78b2b2c",
                      *           "at": "2026-11-22T12:01:13.120Z",
                      *           "type": "user.factor_added",
                      *           "actor": "you",
@@ -4709,7 +4655,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20321-8680-7b47-a5c9-6564e007250c",
+                     *           "id": "01a20321-8680-7ad9-a217-893ebd53bc94",
                      *           "at": "2026-11-22T12:00:58.496Z",
                      *           "type": "user.signed_in",
                      *           "actor": "you",
@@ -4722,7 +4668,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20321-69f0-7604-a3bc-0a15e5cfb674",
+                     *           "id": "01a20321-69f0-7596-a00a-2defc31c4dfe",
                      *           "at": "2026-11-22T12:00:51.184Z",
                      *           "type": "user.activated",
                      *           "actor": "you",
@@ -4735,7 +4681,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20321-4d60-70c1-a1af-aec6eb9847dc",
+                     *           "id": "01a20321-4d60-7053-adfd-d2a0c8e4df68",
                      *           "at": "2026-11-22T12:00:43.872Z",
                      *           "type": "user.activation_requested",
                      *           "actor": null,
@@ -4746,7 +4692,7 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20321-30d0-7b7e-afa2-5377f160d946",
+                     *           "id": "01a20321-30d0-7b10-abf0-7751cead70d0",
                      *           "at": "2026-11-22T12:00:36.560Z",
                      *           "type": "user.registered",
                      *           "actor": null,
@@ -5793,7 +5739,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a20326-8bd0-7bb5-a97b-418b02ba8d80",
+                     *       "id": "01a20326-8bd0-7604-a3bc-0a15e5cfb674",
                      *       "email": "grace@example.com",
                      *       "role": "USER",
                      *       "status": "active",
@@ -6321,7 +6267,7 @@ export interface operations {
                      *           "name": "audit/2026/11/22/12-00000001.ndjson.gz",
                      *           "digest": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
                      *           "seal": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF1ZGl0LXNlYWwrand0Iiwia2lkIjoidGVzdC1zaWduaW5nIn0.eyJudW1iZXIiOjEsImhvdXIiOjQ5ODcwOCwiZmlyc3QiOjEsInNoYTI1NiI6IjQ3REVRcGo4SEJTYS1fVEltVy01SkNldVFlUmttNU5NcEpXWkczaFN1RlUiLCJwcmV2aW91cyI6bnVsbH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
-                     *           "lines": "{\"id\":\"01a20326-8bd0-719d-a913-671330ff18c8\",\"at\":\"2026-11-22T12:06:27.536Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20326-8bd0-7bb5-a97b-418b02ba8d80\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-a860-7c5a-a706-0bc436c7aa32\",\"at\":\"2026-11-22T12:06:34.848Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-787c-a5c4-4e6cfe78fe0c\",\"user_id\":\"01a20326-8bd0-7bb5-a97b-418b02ba8d80\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-c4f0-7717-a4f9-b0753c903b9c\",\"at\":\"2026-11-22T12:06:42.160Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-787c-a5c4-4e6cfe78fe0c\",\"user_id\":\"01a20326-8bd0-7bb5-a97b-418b02ba8d80\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
+                     *           "lines": "{\"id\":\"01a20326-8bd0-7bec-a354-2f9e141441bc\",\"at\":\"2026-11-22T12:06:27.536Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20326-8bd0-7604-a3bc-0a15e5cfb674\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-a860-76a9-a147-d44f19dcd324\",\"at\":\"2026-11-22T12:06:34.848Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-787c-a5c4-4e6cfe78fe0c\",\"user_id\":\"01a20326-8bd0-7604-a3bc-0a15e5cfb674\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-c4f0-7166-af3a-79001fa5648e\",\"at\":\"2026-11-22T12:06:42.160Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-787c-a5c4-4e6cfe78fe0c\",\"user_id\":\"01a20326-8bd0-7604-a3bc-0a15e5cfb674\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
                      *         }
                      *       ],
                      *       "next_cursor": null

@@ -36,7 +36,7 @@ describe('every answer', () => {
       for (const more of [{ token }, {}]) {
         const answer = await make(service, call, { ...more, headers: { 'X-Request-Id': 'trace.me_1-A' } })
         const shown = Object.fromEntries(answer.headers)
-        const isPublic = call.path.endsWith('jwks.json')
+        const isPublic = /(jwks\.json|security\.txt)$/.test(call.path)
         expect(shown, nameOf(call)).toMatchObject({
           'x-request-id': 'trace.me_1-A',
           'cache-control': isPublic ? 'public, max-age=300' : 'no-store',
