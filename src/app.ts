@@ -25,6 +25,7 @@ import { roleRoutes } from './routes/roles.ts'
 import { secondFactorRoutes } from './routes/second-factor.ts'
 import { sessionRoutes } from './routes/sessions.ts'
 import { signInRoutes } from './routes/sign-in.ts'
+import { stepUpRoutes } from './routes/step-up.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { wellKnownRoutes } from './routes/well-known.ts'
 
@@ -47,6 +48,7 @@ export function createApp(platform: Platform) {
   app.route('/auth', passkeySignInRoutes)
   app.route('/auth', secondFactorRoutes)
   app.route('/auth', passwordRoutes)
+  app.route('/auth', stepUpRoutes)
   app.route('/auth', sessionRoutes)
   app.route('/auth', emailRevertRoutes)
   app.route('/users/me/passkeys', ownPasskeyRoutes)

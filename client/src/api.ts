@@ -316,6 +316,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/step-up/options": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Learn how to step up
+         * @description Answers the methods that `POST /auth/step-up` takes of this account, and a challenge for a passkey, which is good for five minutes in this session.
+         */
+        post: operations["stepUpOptions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/step-up": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show a factor once more
+         * @description Lifts this session for calls that ask for a recent proof (RFC 9470): for ten minutes none of them is `insufficient_user_authentication`. Send exactly one of `passkey`, `totp` and `recovery_code`, or, for an account without factors, `password`. A method that the account does not have is `wrong_second_factor`. Each code and each challenge counts once. Codes draw on the budget of second factors, the password on its own. The answer has a new access token; the refresh token stays. No other session is lifted.
+         */
+        post: operations["stepUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/logout": {
         parameters: {
             query?: never;
@@ -1617,6 +1669,48 @@ export interface components {
             /** @description With the first factor of the account, this once. */
             recovery_codes?: string[];
         };
+        /** @description How to step up, and options with which a browser asks for a passkey. */
+        StepUpOptions: {
+            /** @description Send it back with the response of the browser, within five minutes. */
+            challenge_token: string;
+            /** @description For `PublicKeyCredential.parseRequestOptionsFromJSON()`. */
+            public_key: {
+                challenge: string;
+                rpId: string;
+                /**
+                 * @description Milliseconds.
+                 * @constant
+                 */
+                timeout: 300000;
+                /** @enum {string} */
+                userVerification: "required" | "preferred";
+                /** @description Absent before a first factor. */
+                allowCredentials?: {
+                    /** @constant */
+                    type: "public-key";
+                    id: string;
+                    transports: string[];
+                }[];
+            };
+            /** @description The kinds of factor that the account has; `password` only when it has none. */
+            methods: ("passkey" | "totp" | "recovery_code" | "password")[];
+        };
+        /** @description A new access token of the same session. The refresh token stays. */
+        StepUpAnswer: {
+            /** @description A JWT. */
+            access_token: string;
+            /** @constant */
+            token_type: "Bearer";
+            /** @description Seconds. */
+            expires_in: number;
+            /** @description When the user has stepped up, in seconds since 1970. */
+            auth_time: number;
+            /**
+             * @description `phr` after a passkey, `urn:postern:2` after a code, `urn:postern:1` after a password.
+             * @enum {string}
+             */
+            acr: "urn:postern:1" | "urn:postern:2" | "phr";
+        };
         /** @description A device that is signed in. */
         Session: {
             /**
@@ -2907,6 +3001,26 @@ export interface components {
                 };
             };
         };
+        /**
+         * @description `wrong_second_factor`: The code or passkey is wrong.
+         *
+         *     `wrong_password`: The password is wrong.
+         */
+        WrongSecondFactorOrWrongPassword: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                "Cache-Control": components["headers"]["NoStore"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "wrong_second_factor" | "wrong_password";
+                };
+            };
+        };
     };
     parameters: {
         /**
@@ -3803,6 +3917,126 @@ export interface operations {
             400: components["responses"]["MalformedJson"];
             401: components["responses"]["InvalidRefreshTokenOrRefreshTokenReused"];
             403: components["responses"]["OriginNotAllowed"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["ValidationFailed"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    stepUpOptions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The methods and the options. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "challenge_token": "example-example-example-example-example-exa",
+                     *       "public_key": {
+                     *         "challenge": "example-example-example-example-example-exa",
+                     *         "rpId": "accounts.example.com",
+                     *         "timeout": 300000,
+                     *         "userVerification": "required",
+                     *         "allowCredentials": []
+                     *       },
+                     *       "methods": [
+                     *         "totp",
+                     *         "recovery_code"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StepUpOptions"];
+                };
+            };
+            401: components["responses"]["InvalidToken"];
+            413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["InternalError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    stepUp: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description An id that identifies the request in the answer and in the logs. An id that does not match the pattern is replaced.
+                 * @example checkout-7f3a
+                 */
+                "X-Request-Id"?: components["parameters"]["RequestId"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "totp": "168247"
+                 *     }
+                 */
+                "application/json": {
+                    totp?: string | null;
+                    passkey?: {
+                        challenge_token: string;
+                        credential: {
+                            id: string;
+                            response: {
+                                clientDataJSON: string;
+                                authenticatorData: string;
+                                signature: string;
+                                userHandle?: string | null;
+                            };
+                        };
+                    } | null;
+                    recovery_code?: string | null;
+                    password?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description The session is lifted. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjYtNTJiMC03MDUzLWFkZmQtZDJhMGM4ZTRkZjY4Iiwic2lkIjoiMDFhMjAzMjYtNmY0MC03MDhhLWE3ZDYtYzBiM2RhM2U5M2EyIiwianRpIjoiODg2YjY3YzUtODg0My00MGMxLWExYWYtYWVjNmViOTg0N2RjIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0OTIyNCwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkyMjQsImV4cCI6MTc5NTM0OTgyNH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "token_type": "Bearer",
+                     *       "expires_in": 600,
+                     *       "auth_time": 1795349224,
+                     *       "acr": "urn:postern:2"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StepUpAnswer"];
+                };
+            };
+            400: components["responses"]["MalformedJson"];
+            401: components["responses"]["InvalidToken"];
+            403: components["responses"]["WrongSecondFactorOrWrongPassword"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["ValidationFailed"];

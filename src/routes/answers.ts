@@ -1,11 +1,14 @@
 /** Users, sessions, tokens and events on the wire. Written by hand, so that a new column cannot leak. */
+import { accessTokenSeconds } from '../config/policy.ts'
 import { timeOf } from '../crypto/random.ts'
+import { epochSeconds } from '../crypto/tokens.ts'
 import { AppError } from '../errors.ts'
 import { ipOfBytes } from '../ip-address.ts'
 import type { getUser } from '../services/administration/users.ts'
 import type { Activity } from '../services/audit/activity.ts'
 import type { EmailPage } from '../services/mail/outbox.ts'
 import type { SecondFactorRequired, SignInOutcome } from '../services/factors/second-step.ts'
+import type { StepUpOffer, SteppedUp } from '../services/factors/step-up.ts'
 import type { Tokens } from '../services/sessions/tokens.ts'
 import type { AuditEvent } from '../store/schema/audit.ts'
 import type { ListedSession } from '../store/schema/sessions.ts'
@@ -85,6 +88,21 @@ export function passkeyOptionsAnswer<Options>({
   publicKey: Options
 }) {
   return { challenge_token: challengeToken, public_key: publicKey }
+}
+
+export function stepUpOptionsAnswer({ methods, ...options }: StepUpOffer) {
+  return { ...passkeyOptionsAnswer(options), methods }
+}
+
+/** The refresh token stays as it is. */
+export function stepUpAnswer({ accessToken, authenticatedAt, acr }: SteppedUp) {
+  return {
+    access_token: accessToken,
+    token_type: 'Bearer' as const,
+    expires_in: accessTokenSeconds,
+    auth_time: epochSeconds(authenticatedAt),
+    acr,
+  }
 }
 
 export function sessionAnswer(session: ListedSession, currentId: string) {

@@ -1,4 +1,4 @@
-import { type SQL, and, eq, gte, lt, lte, or, sql } from 'drizzle-orm'
+import { type SQL, and, eq, gt, gte, lt, lte, or, sql } from 'drizzle-orm'
 import { type Db, always, insertWhere } from './db.ts'
 import { attemptCounters } from './schema/attempts.ts'
 
@@ -62,6 +62,14 @@ export function claimAttempt(
       setWhere: sql`${and(mayStart, lt(attemptCounters.count, max), goesOn)}`,
     })
     .returning({ key: attemptCounters.key, count: attemptCounters.count, series: attemptCounters.series })
+}
+
+/** Another attempt would be granted now. Counts none. */
+export function mayAttempt(key: SQL, now: Date, { free, max }: Pick<AttemptPolicy, 'free' | 'max'>): SQL {
+  const isOver = gte(attemptCounters.count, max)
+  const isPausing = and(gte(attemptCounters.count, free), gt(attemptCounters.allowedAt, now))
+  return sql`not exists (select 1 from ${attemptCounters}
+    where ${and(eq(attemptCounters.key, key), or(isOver, isPausing))})`
 }
 
 /** The state of a budget, to tell how long to wait. */

@@ -17,6 +17,7 @@ import { type AuditEvent, type AuditType, auditEvents } from './schema/audit.ts'
  */
 const condensed: ReadonlySet<AuditType> = new Set<AuditType>([
   'user.signed_in',
+  'user.stepped_up',
   'user.profile_updated',
   'session.ended',
   'session.refresh_repeated',

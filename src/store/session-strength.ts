@@ -11,6 +11,9 @@ import { isSignedIn } from './sessions.ts'
 /** Of the row: the user has shown two factors, or a passkey with user verification. */
 export const hasTwoFactors: SQL = sql`coalesce(instr(${sessions.amr}, '"mfa"'), 0) > 0`
 
+/** Of the row: the account has no factors. */
+export const hasNoFactors: SQL = isNull(users.factorsId)
+
 /** Of the row: the user proved who they are within ten minutes. A null means at the sign-in, when the id was made. */
 function isRecent(now: Date): SQL {
   const since = new Date(now.getTime() - freshSeconds * 1000)
@@ -23,12 +26,12 @@ function isRecent(now: Date): SQL {
  * factors has.
  */
 export function isFreshSession(now: Date): SQL {
-  return sql`(${and(isRecent(now), or(isNull(users.factorsId), hasTwoFactors))})`
+  return sql`(${and(isRecent(now), or(hasNoFactors, hasTwoFactors))})`
 }
 
 /** The same, but an account without factors needs nothing: for a call that asks for the password or a role besides. */
 export function isFreshIfFactored(now: Date): SQL {
-  return sql`(${or(isNull(users.factorsId), and(isRecent(now), hasTwoFactors))})`
+  return sql`(${or(hasNoFactors, and(isRecent(now), hasTwoFactors))})`
 }
 
 /** Of a session joined with its user: either the role needs no second factor, or the user has shown one here. */

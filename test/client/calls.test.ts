@@ -27,6 +27,8 @@ const methods: Record<string, ((client: Client) => unknown) | string> = {
   passkeySignInOptions: 'part of `signInWithPasskey`',
   signInWithPasskey: ({ signInWithPasskey }) => signInWithPasskey,
   secondFactor: ({ secondFactor }) => secondFactor,
+  stepUpOptions: ({ stepUpOptions }) => stepUpOptions,
+  stepUp: ({ stepUp }) => stepUp,
   refresh: 'happens by itself',
   logout: ({ signOut }) => signOut,
   logoutAll: ({ signOutEverywhere }) => signOutEverywhere,

@@ -132,7 +132,12 @@ export async function tellStory(service: Service, variables: Variables, perform:
   service.clock.advance(7_312)
   const shown = { factor_token: '$FACTOR_TOKEN', totp: app.code(), trust_device: true }
   service.clock.advance(-7_312)
-  await step('secondFactor', 200, 'POST', '/auth/second-factor', { body: shown })
+  keepTokensOf(await step('secondFactor', 200, 'POST', '/auth/second-factor', { body: shown }))
+  await step('stepUpOptions', 200, 'POST', '/auth/step-up/options', mine)
+  service.clock.advance(30_000 + 7_312)
+  const next = { totp: app.code() }
+  service.clock.advance(-7_312)
+  await step('stepUp', 200, 'POST', '/auth/step-up', { ...mine, body: next })
 
   service.clock.advance(120 * day)
   await service.runCron('30 * * * *')

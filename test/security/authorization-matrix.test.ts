@@ -37,6 +37,8 @@ const matrix = `
   passkeySignInOptions    200        200      200   200    200        200    200        200    200
   signInWithPasskey       401        401      401   401    401        401    401        401    401
   secondFactor            401        401      401   401    401        401    401        401    401
+  stepUpOptions           401        401      200   200    200        200    401        401    401
+  stepUp                  401        401      200   200    200        200    401        401    401
   refresh                 401        401      200   200    200        200    401        401    401
   logout                  204        204      204   204    204        204    204        204    204
   logoutAll               401        401      204   204    204        204    401        401    401
@@ -175,6 +177,7 @@ function requestOf(world: World, operation: (typeof operations)[number], role: R
       credential: { id: 'x', response: { clientDataJSON: 'x', authenticatorData: 'x', signature: 'x' } },
     },
     secondFactor: { factor_token: 'x', totp: '492039' },
+    stepUp: { password },
     refresh: { refresh_token: refreshToken },
     logout: { refresh_token: refreshToken },
     changePassword: { old_password: password, new_password: otherPassword },

@@ -91,6 +91,12 @@ export class Caller {
   logoutAll() {
     return this.call('logoutAll')
   }
+  stepUpOptions() {
+    return this.call('stepUpOptions')
+  }
+  stepUp(body: BodyOf<'stepUp'>) {
+    return this.call('stepUp', { body })
+  }
   verify() {
     return this.call('verify')
   }

@@ -34,6 +34,7 @@ const bodies = {
   login: { email, password },
   signInWithPasskey: { challenge_token: token, credential: assertion },
   secondFactor: { factor_token: token, totp: '492039' },
+  stepUp: { password },
   refresh: { refresh_token: token },
   logout: { refresh_token: token },
   changePassword: { old_password: password, new_password: password },

@@ -25,6 +25,8 @@ export const limitedCalls: { operation: OperationId; method: string; path: strin
   { operation: 'login', method: 'POST', path: '/auth/login', limit: 'login' },
   { operation: 'passkeySignInOptions', method: 'POST', path: '/auth/passkey/options', limit: 'passkey' },
   { operation: 'signInWithPasskey', method: 'POST', path: '/auth/passkey', limit: 'passkey' },
+  { operation: 'stepUpOptions', method: 'POST', path: '/auth/step-up/options', limit: 'passkey' },
+  { operation: 'stepUp', method: 'POST', path: '/auth/step-up', limit: 'secondFactor' },
   { operation: 'secondFactor', method: 'POST', path: '/auth/second-factor', limit: 'secondFactor' },
   { operation: 'passkeyEnrolmentOptions', method: 'POST', path: '/users/me/passkeys/options', limit: 'passkey' },
   { operation: 'addPasskey', method: 'POST', path: '/users/me/passkeys', limit: 'passkey' },

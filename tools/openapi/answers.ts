@@ -27,6 +27,7 @@ import { enrolled, factors, passkey, recoveryCodes, totpSetup } from './factor-a
 import type { Json } from './json.ts'
 import { outboxEmail, outboxPage, webhookReceipt } from './mail-answers.ts'
 import { newPasskey, passkeyCreation, passkeyRequest } from './passkey-answers.ts'
+import { stepUp, stepUpOptions } from './step-up-answers.ts'
 import { type Output, exactly } from './wire.ts'
 
 const role = z.enum(roles)
@@ -181,6 +182,8 @@ const answers = {
   PasskeyRequest: passkeyRequest,
   PasskeyCreation: passkeyCreation,
   NewPasskey: newPasskey,
+  StepUpOptions: stepUpOptions,
+  StepUpAnswer: stepUp,
   Session: session,
   SessionList: sessionList,
   UserPage: userPage,

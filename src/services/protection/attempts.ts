@@ -117,6 +117,17 @@ export async function claimOfSignIn(
   return { budget, conditions: { goesOn } }
 }
 
+/**
+ * Refuses while no further attempt would be granted. Counts none.
+ *
+ * @throws {AppError} `rate_limited`
+ */
+export function assertGranted(ctx: Ctx, counter: readonly Counter[]): void {
+  const [found] = counter
+  if (!found || found.count < passwordAttempts.free) return
+  if (found.count >= passwordAttempts.max || found.allowedAt > ctx.now()) assertClaimed(ctx, { claimed: [], counter })
+}
+
 /** @throws {AppError} `rate_limited`, with the seconds to wait; as `notHuman`, when only the challenge is missing */
 export function assertClaimed(ctx: Ctx, { claimed, counter }: ClaimRows, check: HumanCheck = 'human'): CountedAttempt {
   if (claimed[0]) return { budget: claimed[0].key, series: claimed[0].series, inARow: claimed[0].count }

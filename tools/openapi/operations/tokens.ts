@@ -41,6 +41,23 @@ export const tokenOperations: Operations = {
     answers: { 200: { description: 'Both tokens are renewed.', schema: 'TokenAnswer' } },
     problems: ['invalid_refresh_token', 'refresh_token_reused', 'origin_not_allowed'],
   },
+  'POST /auth/step-up/options': {
+    operationId: 'stepUpOptions',
+    tag: 'Tokens',
+    summary: 'Learn how to step up',
+    description:
+      'Answers the methods that `POST /auth/step-up` takes of this account, and a challenge for a passkey, which is good for five minutes in this session.',
+    answers: { 200: { description: 'The methods and the options.', schema: 'StepUpOptions' } },
+  },
+  'POST /auth/step-up': {
+    operationId: 'stepUp',
+    tag: 'Tokens',
+    summary: 'Show a factor once more',
+    description:
+      'Lifts this session for calls that ask for a recent proof (RFC 9470): for ten minutes none of them is `insufficient_user_authentication`. Send exactly one of `passkey`, `totp` and `recovery_code`, or, for an account without factors, `password`. A method that the account does not have is `wrong_second_factor`. Each code and each challenge counts once. Codes draw on the budget of second factors, the password on its own. The answer has a new access token; the refresh token stays. No other session is lifted.',
+    answers: { 200: { description: 'The session is lifted.', schema: 'StepUpAnswer' } },
+    problems: ['wrong_password', 'wrong_second_factor', 'rate_limited'],
+  },
   'POST /auth/logout': {
     operationId: 'logout',
     tag: 'Tokens',

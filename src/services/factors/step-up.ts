@@ -1,0 +1,197 @@
+/** Step-up: the user shows a factor once more in a session that is there already (RFC 9470). */
+import { passwordAttempts } from '../../config/policy.ts'
+import type { Ctx } from '../../context.ts'
+import { AppError, invalidToken } from '../../errors.ts'
+import { accountBudget, deleteAttempts, mayAttempt, selectAttempts } from '../../store/attempts.ts'
+import { happened, insertAuditEvent } from '../../store/audit.ts'
+import { batch } from '../../store/batch.ts'
+import { allOf, always } from '../../store/db.ts'
+import { factorBudget, restartFactorBudget } from '../../store/factor-tokens.ts'
+import { type Factors, factorsIn, findFactors, selectFactors } from '../../store/factors.ts'
+import type { User } from '../../store/schema/users.ts'
+import { hasNoFactors, liftSession } from '../../store/session-strength.ts'
+import {
+  type PrincipalSession,
+  isSignedIn,
+  isSignedInWithPassword,
+  selectSession,
+  selectSignedInUser,
+} from '../../store/sessions.ts'
+import { emailOf, isFactorsId, passwordIdOf } from '../../store/user-conditions.ts'
+import { auditEvent, condense } from '../audit/trail.ts'
+import { assertOwnPassword } from '../passwords/own-password.ts'
+import { type ClaimStatements, assertClaimed, assertGranted, claimPasswordAttempt } from '../protection/attempts.ts'
+import { recordWrongFactor } from '../protection/series-warning.ts'
+import type { Principal } from '../sessions/signed-in.ts'
+import { type Acr, acrOf, amrOf, authenticatedAt } from '../sessions/strength.ts'
+import { issueAccessToken } from '../sessions/tokens.ts'
+import { passkeyRequest } from './passkey-options.ts'
+import { type FactorProof, type FactorResponse, proveFactor } from './proof.ts'
+
+type StepUpMethod = 'passkey' | 'totp' | 'recovery_code' | 'password'
+
+/** What the user shows: a factor, or the password of an account without factors. */
+export type StepUpResponse = FactorResponse | { password: string }
+
+/** What the session has come to, and a token that says so. */
+export interface SteppedUp {
+  accessToken: string
+  authenticatedAt: Date
+  acr: Acr
+}
+
+export type StepUpOffer = Awaited<ReturnType<typeof offerStepUp>>
+
+/** How the principal can step up, and a challenge for a passkey. Writes nothing. */
+export async function offerStepUp(ctx: Ctx, { user, session }: Principal) {
+  const factors = await findFactors(ctx.db, user.id)
+  return {
+    ...(await passkeyRequest(ctx, useIn(session.id), 'required', factors.passkeys)),
+    methods: methodsOf(factors),
+  }
+}
+
+/** Recovery codes only stand in for a factor, so there are none without one. */
+function methodsOf({ passkeys, totp, recoveryDigests }: Factors): StepUpMethod[] {
+  const methods: StepUpMethod[] = []
+  if (passkeys.length > 0) methods.push('passkey')
+  if (totp) methods.push('totp')
+  if (recoveryDigests.length > 0) methods.push('recovery_code')
+  return methods.length > 0 ? methods : ['password']
+}
+
+function useIn(sessionId: string) {
+  return { purpose: 'step_up', subject: sessionId } as const
+}
+
+/**
+ * Lifts one session. Its refresh token stays.
+ *
+ * @throws {AppError} `invalid_token`; `wrong_password`; `wrong_second_factor`, also for a method that the account does not
+ *   have, and for the password of an account with factors; `rate_limited`
+ */
+export function stepUp(ctx: Ctx, sessionId: string, userId: string, response: StepUpResponse): Promise<SteppedUp> {
+  return 'password' in response
+    ? stepUpByPassword(ctx, sessionId, userId, response.password)
+    : stepUpByFactor(ctx, sessionId, userId, response)
+}
+
+/** Leaves no event: the count of the password and the session are all that is written. */
+async function stepUpByPassword(ctx: Ctx, sessionId: string, userId: string, password: string): Promise<SteppedUp> {
+  const now = ctx.now()
+  const guard = isSignedIn(sessionId, userId, now, hasNoFactors)
+  const run = (claim: ClaimStatements) => batch(ctx.db, claim, readSession(ctx, sessionId, userId, now))
+  const rows = await claimPasswordAttempt(
+    ctx,
+    { budget: accountBudget(emailOf(userId)), conditions: { guard } },
+    run,
+    ({ user: [found] }) => found?.factorsId !== null,
+  )
+  const { user, session } = signedInAs(rows)
+  if (user.factorsId !== null) throw new AppError('wrong_second_factor', { reason: 'wrong_second_factor' })
+  const attempt = assertClaimed(ctx, rows)
+  await assertOwnPassword(ctx, { user, session, attempt }, password, 'user.step_up_refused')
+  const strength = { amr: ['pwd'], at: ctx.now() }
+  const mayLift = isSignedInWithPassword(sessionId, userId, passwordIdOf(user), strength.at, hasNoFactors)
+  const { lifted } = await batch(ctx.db, {
+    lifted: liftSession(ctx.db, sessionId, strength, mayLift),
+    series: deleteAttempts(ctx.db, attempt.budget, always),
+  })
+  if (!lifted[0]) throw invalidToken('changed_meanwhile')
+  return steppedUp(ctx, user, lifted[0])
+}
+
+async function stepUpByFactor(
+  ctx: Ctx,
+  sessionId: string,
+  userId: string,
+  response: FactorResponse,
+): Promise<SteppedUp> {
+  const rows = await batch(ctx.db, readSession(ctx, sessionId, userId, ctx.now()), selectFactors(ctx.db, userId), {
+    counter: selectAttempts(ctx.db, factorBudget(userId)),
+  })
+  const principal = signedInAs(rows)
+  // Nothing can be guessed, so nothing is counted.
+  if (principal.user.factorsId === null) {
+    throw new AppError('wrong_second_factor', { reason: 'wrong_second_factor' })
+  }
+  // A code is not even looked at during a pause. Nobody can guess a recovery code, so the right one always counts.
+  if ('totp' in response) assertGranted(ctx, rows.counter)
+  const proof = await proveFactor(ctx, principal.user, factorsIn(rows), response, useIn(sessionId))
+  if (!proof) return refuse(ctx, principal, response)
+  return lift(ctx, principal, proof)
+}
+
+/**
+ * Uses the factor up and lifts the session, in one batch. A right code is not counted first: the guard asks whether it would
+ * be granted, so it draws on the budget like a wrong one, and the step-up writes less.
+ */
+async function lift(ctx: Ctx, { user, session }: Principal, proof: FactorProof): Promise<SteppedUp> {
+  const detail = { session_id: session.id, kind: proof.kind }
+  const event = auditEvent(ctx, 'user.stepped_up', { actorId: user.id, userId: user.id, detail })
+  const ifDone = happened(event.id)
+  const amr = [...amrOf(session).filter((way) => way === 'pwd'), ...proof.amr]
+  const budget = factorBudget(user.id)
+  const isGranted = proof.kind === 'totp' ? mayAttempt(budget, event.at, passwordAttempts) : undefined
+  const guard = allOf(isSignedIn(session.id, user.id, event.at, isFactorsId(user.factorsId)), proof.guard, isGranted)
+  const rows = await batch(
+    ctx.db,
+    { decided: insertAuditEvent(ctx.db, event, guard) },
+    proof.consume(ifDone),
+    {
+      lifted: liftSession(ctx.db, session.id, { amr, at: event.at }, ifDone),
+      series: restartFactorBudget(ctx.db, user.id, event.at, ifDone),
+      acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
+      counter: selectAttempts(ctx.db, budget),
+    },
+    condense(ctx, [event]),
+  )
+  const [[lifted], [acting]] = [rows.lifted, rows.acting]
+  if (lifted && acting) {
+    proof.announce()
+    return steppedUp(ctx, acting, lifted)
+  }
+  if (!acting) throw invalidToken('ended_meanwhile')
+  if (isGranted) assertGranted(ctx, rows.counter)
+  throw new AppError('wrong_second_factor', { reason: 'used_meanwhile' })
+}
+
+async function steppedUp(ctx: Ctx, user: User, session: PrincipalSession): Promise<SteppedUp> {
+  const accessToken = await issueAccessToken(ctx, user, session)
+  return { accessToken, authenticatedAt: authenticatedAt(session), acr: acrOf(amrOf(session)) }
+}
+
+/** Counts a wrong code. A passkey cannot be guessed, so a wrong one is only recorded. */
+async function refuse(ctx: Ctx, { user, session }: Principal, response: FactorResponse): Promise<never> {
+  const detail = { session_id: session.id }
+  const event = auditEvent(ctx, 'user.step_up_refused', { actorId: user.id, userId: user.id, detail })
+  const attempt = 'passkey' in response ? undefined : await countCode()
+  await recordWrongFactor(ctx, event, user, attempt)
+  throw new AppError('wrong_second_factor', { reason: 'wrong_second_factor' })
+
+  async function countCode() {
+    const claim = { budget: factorBudget(user.id) }
+    // Its verdict is known, so it waits for no other.
+    const isMoot = () => true
+    const rows = await claimPasswordAttempt(ctx, claim, (statements) => batch(ctx.db, statements), isMoot)
+    return assertClaimed(ctx, rows)
+  }
+}
+
+function readSession(ctx: Ctx, sessionId: string, userId: string, now: Date) {
+  return {
+    user: selectSignedInUser(ctx.db, sessionId, userId, now),
+    session: selectSession(ctx.db, sessionId),
+  } as const
+}
+
+function signedInAs<U extends User>({
+  user: [user],
+  session: [session],
+}: {
+  user: readonly U[]
+  session: readonly PrincipalSession[]
+}) {
+  if (!user || !session) throw invalidToken('ended')
+  return { user, session }
+}
