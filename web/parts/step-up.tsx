@@ -1,5 +1,5 @@
 /** The dialog in which a person shows again who they are: by any of their factors, or by the password without one. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
 import type { StepUpOptions } from '../../client/src/index.ts'
 import { client } from '../client.ts'
 import { hasCode } from '../failures.ts'
@@ -76,7 +76,7 @@ function Proof({ options, renew, onEnd }: ProofProps) {
     return method === 'password' ? { password: values.password } : { recovery_code: values.recovery_code }
   }
   const { ref } = form.props
-  useEffect(() => ref.current?.querySelector<HTMLElement>('input, [type=submit]')?.focus(), [method])
+  useLayoutEffect(() => ref.current?.querySelector<HTMLElement>('input, [type=submit]')?.focus(), [method])
   const change = {
     passkey: factor.usePasskey,
     totp: factor.useTotp,
