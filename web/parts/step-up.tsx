@@ -9,6 +9,7 @@ import { PasswordField } from './fields.tsx'
 import { CodeField, RecoveryCodeField, digitsOf } from './code-fields.tsx'
 import { Submit, useForm } from './form.tsx'
 import { Show, useLoaded } from './load.tsx'
+import { refreshViews } from './views.ts'
 
 /** Mounted once per page. The client makes the calls that wait for it again when it closes. */
 export function StepUp() {
@@ -67,6 +68,8 @@ function Proof({ options, renew, onEnd }: ProofProps) {
       if (hasCode(error, 'wrong_password')) return { password: texts.account.wrongPassword }
       throw error
     }
+    // It is in the activity of the account, and a recovery code is used up.
+    refreshViews()
     onEnd()
     return undefined
   })
