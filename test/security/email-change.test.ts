@@ -217,6 +217,7 @@ describe('the end of a change', () => {
     service,
     inbox,
     clock,
+    people,
     anonymous,
     ada,
   }) => {
@@ -232,6 +233,9 @@ describe('the end of a change', () => {
     expect(await codesOf(ada)).toHaveLength(8)
     expect(await factorsIdOf(ada)).not.toBe(before)
     expect(await factorsIdOf(ada)).not.toBeNull()
+    const token = await people.resetToken(ada.email)
+    await anonymous.completePasswordReset({ token, new_password: otherPassword })
+    await anonymous.login({ email: ada.email, password: otherPassword }).refused(403, 'second_factor_required')
   })
 
   it('takes codes that were made since, because whoever made them has them', async ({
