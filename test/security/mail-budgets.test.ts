@@ -79,7 +79,7 @@ const causes: Record<EmailTemplate, ((scene: Scene) => Promise<unknown>) | null>
   // Their causes take minutes each: shown in abuse.test.ts and new-sign-in.test.ts.
   sign_in_attempts: null,
   new_sign_in: null,
-  // Shown where their causes are: test/routes/factors.test.ts and second-factor.test.ts.
+  // Their causes need factors: shown in factors.test.ts, factor-reset.test.ts and second-factor.test.ts in test/routes.
   factor_added: null,
   factor_removed: null,
   recovery_codes_renewed: null,
