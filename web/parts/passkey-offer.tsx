@@ -35,7 +35,7 @@ export function PasskeyOffer({ created: createdBefore, onDone }: OfferProps) {
         {codes.length > 0 && (
           <>
             <p>{words.codes}</p>
-            <ul class="codes">
+            <ul class="codes" aria-label={words.list} translate={false}>
               {codes.map((code) => (
                 <li key={code}>
                   <code>{code}</code>

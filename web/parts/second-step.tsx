@@ -5,7 +5,7 @@ import type { FactorKind, FactorProof, SecondFactorRequired, User } from '../../
 import { client } from '../client.ts'
 import { explain, hasCode } from '../failures.ts'
 import { texts } from '../texts/language.ts'
-import { TextField } from './fields.tsx'
+import { CodeField, RecoveryCodeField, digitsOf } from './code-fields.tsx'
 import { Submit, focusField, useForm } from './form.tsx'
 import { useOneAtATime } from './one-at-a-time.ts'
 import { Outcome } from './outcome.tsx'
@@ -59,10 +59,10 @@ export function SecondStep({ step, onDone, onVoid }: SecondStepProps) {
       {kind === 'totp' && (
         <CodeStep
           key={kind}
-          label={factor.code}
+          name="totp"
           missing={factor.codeMissing}
-          prove={(totp) => send({ totp })}
-          attributes={{ inputMode: 'numeric', autoComplete: 'one-time-code', maxLength: 12 }}
+          prove={(typed) => send({ totp: digitsOf(typed) })}
+          field={(error) => <CodeField name="totp" error={error} />}
         >
           {trust}
         </CodeStep>
@@ -70,10 +70,10 @@ export function SecondStep({ step, onDone, onVoid }: SecondStepProps) {
       {kind === 'recovery_code' && (
         <CodeStep
           key={kind}
-          label={factor.recoveryCode}
+          name="recovery_code"
           missing={factor.recoveryCodeMissing}
-          prove={(code) => send({ recovery_code: code })}
-          attributes={{ autoComplete: 'off', autoCapitalize: 'characters', maxLength: 60 }}
+          prove={(typed) => send({ recovery_code: typed.trim() })}
+          field={(error) => <RecoveryCodeField error={error} />}
         >
           {trust}
         </CodeStep>
@@ -143,39 +143,30 @@ function PasskeyStep({ prove, startsByItself, children }: PasskeyStepProps) {
 }
 
 interface CodeStepProps {
-  label: string
+  /** Of the field, as the API calls it. */
+  name: string
   missing: string
-  prove: (code: string) => Promise<undefined>
-  attributes: Partial<Parameters<typeof TextField>[0]>
+  prove: (typed: string) => Promise<undefined>
+  field: (error: string | undefined) => ComponentChildren
   children: ComponentChildren
 }
 
-function CodeStep({ label, missing, prove, attributes, children }: CodeStepProps) {
+function CodeStep({ name, missing, prove, field, children }: CodeStepProps) {
   const { secondStep: words, factor } = texts
-  const form = useForm(['code'], async ({ code }) => {
-    // Apps show codes in groups.
-    const typed = code.replaceAll(/\s/g, '')
-    if (typed === '') return { code: missing }
+  const form = useForm([name], async ({ [name]: typed = '' }) => {
+    if (typed.trim() === '') return { [name]: missing }
     try {
       return await prove(typed)
     } catch (error) {
       if (hasCode(error, 'wrong_second_factor') || hasCode(error, 'validation_failed'))
-        return { code: factor.wrongCode }
+        return { [name]: factor.wrongCode }
       throw error
     }
   })
-  useLayoutEffect(() => focusField(form, 'code'), [])
+  useLayoutEffect(() => focusField(form, name), [])
   return (
     <form {...form.props}>
-      <TextField
-        label={label}
-        name="code"
-        error={form.errorOf('code')}
-        autoCapitalize="none"
-        spellcheck={false}
-        required
-        {...attributes}
-      />
+      {field(form.errorOf(name))}
       {children}
       <Submit form={form} busy={words.busy}>
         {words.submit}

@@ -38,6 +38,12 @@ export class VirtualAuthenticator {
     return new VirtualAuthenticator(cdp, authenticatorId)
   }
 
+  /** Whether the person touches it as soon as they are asked. A ceremony that is open already does not see the change. */
+  async answers(isPresent: boolean): Promise<void> {
+    const setting = { authenticatorId: this.#id, enabled: isPresent }
+    await this.#cdp.send('WebAuthn.setAutomaticPresenceSimulation', setting)
+  }
+
   async passkeys(): Promise<number> {
     const { credentials } = await this.#cdp.send('WebAuthn.getCredentials', { authenticatorId: this.#id })
     return credentials.length

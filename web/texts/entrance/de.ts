@@ -23,6 +23,7 @@ export const entrance: typeof english = {
       'Ihr Browser hat ihn erstellt. Ab jetzt können Sie sich damit anmelden. Ihr Passwort gilt weiter, reicht allein aber nicht mehr aus. In Ihrem Konto können Sie den Passkey entfernen.',
     codes:
       'Bewahren Sie diese Wiederherstellungscodes für den Fall auf, dass Sie den Passkey verlieren. Jeder gilt einmal. Sie werden nur jetzt angezeigt.',
+    list: 'Wiederherstellungscodes',
     saved: 'Ich habe sie gesichert',
     goOn: 'Weiter',
   },

@@ -20,6 +20,7 @@ export const entrance = {
     createdByBrowser:
       'Your browser has created it. From now on you can sign in with it. Your password works, too, but is no longer enough by itself. You can remove the passkey in your account.',
     codes: 'Keep these recovery codes for when you have lost your passkey. Each works once. They are shown only now.',
+    list: 'Recovery codes',
     saved: 'I have saved them',
     goOn: 'Continue',
   },
