@@ -3464,7 +3464,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNi0xOTkwLTcwOGEtYTdkNi1jMGIzZGEzZTkzYTIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE1OCwiZXhwIjoxNzk1MzUyNzU4fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNi0zNjIwLTcwOGEtYTdkNi1jMGIzZGEzZTkzYTIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE2NSwiZXhwIjoxNzk1MzUyNzY1fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                  *       "new_password": "nine quiet lanterns drift"
                  *     }
                  */
@@ -3514,7 +3514,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLXJldmVydCtqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS1jM2UwLTc1Y2QtYTllMy0xYzAyZDQ3NjAyMzgiLCJzdWIiOiIwMWEyMDMyMS0zMGQwLTc1N2EtYWJlNi00OTYyMGI5MTIyZDIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTEzNiwiZXhwIjoxNzk1NjA4MzM2fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLXJldmVydCtqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS1lMDcwLTc1Y2QtYTllMy0xYzAyZDQ3NjAyMzgiLCJzdWIiOiIwMWEyMDMyMS0zMGQwLTc1N2EtYWJlNi00OTYyMGI5MTIyZDIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE0MywiZXhwIjoxNzk1NjA4MzQzfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -3777,7 +3777,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "factor_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImZhY3Rvcitqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNi1jNGYwLTcwYzEtYTFhZi1hZWM2ZWI5ODQ3ZGMiLCJzdWIiOiIwMWEyMDMyNi1jNGYwLTdiN2UtYWZhMi01Mzc3ZjE2MGQ5NDYiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LWM0ZjAtNzYzYi1hZDk1LWY4MjhmNzI5NmFiMCIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi1jNGYwLTcwZjgtYWI4OC05Y2Q5ZmNmMWZjMTgiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTIwMiwiZXhwIjoxNzk1MzQ5NTAyfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "factor_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImZhY3Rvcitqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNi1lMTgwLTcwYzEtYTFhZi1hZWM2ZWI5ODQ3ZGMiLCJzdWIiOiIwMWEyMDMyNi1lMTgwLTdiN2UtYWZhMi01Mzc3ZjE2MGQ5NDYiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LWUxODAtNzYzYi1hZDk1LWY4MjhmNzI5NmFiMCIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi1lMTgwLTcwZjgtYWI4OC05Y2Q5ZmNmMWZjMTgiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTIwOSwiZXhwIjoxNzk1MzQ5NTA5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                  *       "totp": "463711",
                  *       "trust_device": true
                  *     }
@@ -3814,13 +3814,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjYtYzRmMC03YjdlLWFmYTItNTM3N2YxNjBkOTQ2Iiwic2lkIjoiMDFhMjAzMjYtZTE4MC03YmI1LWE5N2ItNDE4YjAyYmE4ZDgwIiwianRpIjoiOWY4MGM4M2EtOWY1Ni00NjcyLWE3NmUtZTYzYzA4ODMxZWVhIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0OTIwOSwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkyMDksImV4cCI6MTc5NTM0OTgwOX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjYtZTE4MC03YjdlLWFmYTItNTM3N2YxNjBkOTQ2Iiwic2lkIjoiMDFhMjAzMjYtZmUxMC03YmI1LWE5N2ItNDE4YjAyYmE4ZDgwIiwianRpIjoiOWY4MGM4M2EtOWY1Ni00NjcyLWE3NmUtZTYzYzA4ODMxZWVhIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0OTIxNiwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkyMTYsImV4cCI6MTc5NTM0OTgxNn0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi1lMTgwLTdiYjUtYTk3Yi00MThiMDJiYThkODAiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MjA5LCJleHAiOjE3OTc5NDEyMDl9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi1mZTEwLTdiYjUtYTk3Yi00MThiMDJiYThkODAiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MjE2LCJleHAiOjE3OTc5NDEyMTZ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
-                     *         "id": "01a20326-c4f0-7b7e-afa2-5377f160d946",
+                     *         "id": "01a20326-e180-7b7e-afa2-5377f160d946",
                      *         "email": "lin@example.com",
                      *         "role": "USER",
                      *         "status": "active",
@@ -3829,13 +3829,13 @@ export interface operations {
                      *         "avatar_url": null,
                      *         "bio": null,
                      *         "locale": null,
-                     *         "created_at": "2026-11-22T12:06:42.160Z",
-                     *         "updated_at": "2026-11-22T12:06:42.160Z",
-                     *         "activated_at": "2026-11-22T12:06:42.160Z",
-                     *         "last_login_at": "2026-11-22T12:06:49.472Z"
+                     *         "created_at": "2026-11-22T12:06:49.472Z",
+                     *         "updated_at": "2026-11-22T12:06:49.472Z",
+                     *         "activated_at": "2026-11-22T12:06:49.472Z",
+                     *         "last_login_at": "2026-11-22T12:06:56.784Z"
                      *       },
-                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIzZGI4NDFlYi0zZDhkLTQxMmYtYTU2MS04YWVkMGU0YmIwNTQiLCJlbWFpbF9zaGEyNTYiOiJ3UTNVanNBYUpKa3B1TlVXdENGX3FaazBnaE9uekdTNWZYUVkzYWxJR0Z3IiwicGFzc3dvcmRfaWQiOiIwMWEyMDMyNi1jNGYwLTc2M2ItYWQ5NS1mODI4ZjcyOTZhYjAiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTIwOSwiZXhwIjoxODEwOTAxMjA5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
-                     *       "trust_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InRydXN0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzdWIiOiIwMWEyMDMyNi1jNGYwLTdiN2UtYWZhMi01Mzc3ZjE2MGQ5NDYiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LWM0ZjAtNzYzYi1hZDk1LWY4MjhmNzI5NmFiMCIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi1jNGYwLTcwZjgtYWI4OC05Y2Q5ZmNmMWZjMTgiLCJ0cnVzdCI6MCwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNDkyMDksImV4cCI6MTc5Nzk0MTIwOX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIzZGI4NDFlYi0zZDhkLTQxMmYtYTU2MS04YWVkMGU0YmIwNTQiLCJlbWFpbF9zaGEyNTYiOiJ3UTNVanNBYUpKa3B1TlVXdENGX3FaazBnaE9uekdTNWZYUVkzYWxJR0Z3IiwicGFzc3dvcmRfaWQiOiIwMWEyMDMyNi1lMTgwLTc2M2ItYWQ5NS1mODI4ZjcyOTZhYjAiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTIxNiwiZXhwIjoxODEwOTAxMjE2fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "trust_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InRydXN0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzdWIiOiIwMWEyMDMyNi1lMTgwLTdiN2UtYWZhMi01Mzc3ZjE2MGQ5NDYiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LWUxODAtNzYzYi1hZDk1LWY4MjhmNzI5NmFiMCIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi1lMTgwLTcwZjgtYWI4OC05Y2Q5ZmNmMWZjMTgiLCJ0cnVzdCI6MCwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNDkyMTYsImV4cCI6MTc5Nzk0MTIxNn0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                      *     }
                      */
                     "application/json": components["schemas"]["SignInAnswer"];
@@ -3991,7 +3991,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "totp": "168247"
+                 *       "totp": "398867"
                  *     }
                  */
                 "application/json": {
@@ -4024,10 +4024,10 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjYtNTJiMC03MDUzLWFkZmQtZDJhMGM4ZTRkZjY4Iiwic2lkIjoiMDFhMjAzMjYtNmY0MC03MDhhLWE3ZDYtYzBiM2RhM2U5M2EyIiwianRpIjoiODg2YjY3YzUtODg0My00MGMxLWExYWYtYWVjNmViOTg0N2RjIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0OTIyNCwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkyMjQsImV4cCI6MTc5NTM0OTgyNH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjYtZTE4MC03YjdlLWFmYTItNTM3N2YxNjBkOTQ2Iiwic2lkIjoiMDFhMjAzMjYtZmUxMC03YmI1LWE5N2ItNDE4YjAyYmE4ZDgwIiwianRpIjoiZGJlZmJiOWMtZGJjNC00YmVjLWEzNTQtMmY5ZTE0MTQ0MWJjIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0OTI2MSwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkyNjEsImV4cCI6MTc5NTM0OTg2MX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "auth_time": 1795349224,
+                     *       "auth_time": 1795349261,
                      *       "acr": "urn:postern:2"
                      *     }
                      */
@@ -4062,7 +4062,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi0zNjIwLTdiNDctYTVjOS02NTY0ZTAwNzI1MGMiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MTY1LCJleHAiOjE3OTc5NDExNjV9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi01MmIwLTdiNDctYTVjOS02NTY0ZTAwNzI1MGMiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MTcyLCJleHAiOjE3OTc5NDExNzJ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -4396,7 +4396,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLWNoYW5nZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS1jM2UwLTc1Y2QtYTllMy0xYzAyZDQ3NjAyMzgiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTEzNiwiZXhwIjoxNzk1MzUyNzM2fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLWNoYW5nZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS1lMDcwLTc1Y2QtYTllMy0xYzAyZDQ3NjAyMzgiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE0MywiZXhwIjoxNzk1MzUyNzQzfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -4425,9 +4425,9 @@ export interface operations {
                      *       "bio": "Notes on engines.",
                      *       "locale": "en-GB",
                      *       "created_at": "2026-11-22T12:00:36.560Z",
-                     *       "updated_at": "2026-11-22T12:05:43.664Z",
+                     *       "updated_at": "2026-11-22T12:05:50.976Z",
                      *       "activated_at": "2026-11-22T12:00:51.184Z",
-                     *       "last_login_at": "2026-11-22T12:05:21.728Z"
+                     *       "last_login_at": "2026-11-22T12:05:29.040Z"
                      *     }
                      */
                     "application/json": components["schemas"]["User"];
@@ -4469,7 +4469,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "exported_at": "2026-11-22T12:05:29.040Z",
+                     *       "exported_at": "2026-11-22T12:05:36.352Z",
                      *       "user": {
                      *         "id": "01a20321-30d0-757a-abe6-49620b9122d2",
                      *         "email": "ada@example.com",
@@ -4483,7 +4483,7 @@ export interface operations {
                      *         "created_at": "2026-11-22T12:00:36.560Z",
                      *         "updated_at": "2026-11-22T12:04:59.792Z",
                      *         "activated_at": "2026-11-22T12:00:51.184Z",
-                     *         "last_login_at": "2026-11-22T12:05:21.728Z",
+                     *         "last_login_at": "2026-11-22T12:05:29.040Z",
                      *         "email_deliverable": true,
                      *         "email_changed_at": null,
                      *         "password_set_at": "2026-11-22T12:03:24.736Z"
@@ -4495,10 +4495,10 @@ export interface operations {
                      *       },
                      *       "sessions": [
                      *         {
-                     *           "id": "01a20325-8ac0-78b3-af9d-3c800fd2b247",
-                     *           "created_at": "2026-11-22T12:05:21.728Z",
-                     *           "last_used_at": "2026-11-22T12:05:21.728Z",
-                     *           "expires_at": "2026-12-22T12:05:21.728Z",
+                     *           "id": "01a20325-a750-78b3-af9d-3c800fd2b247",
+                     *           "created_at": "2026-11-22T12:05:29.040Z",
+                     *           "last_used_at": "2026-11-22T12:05:29.040Z",
+                     *           "expires_at": "2026-12-22T12:05:29.040Z",
                      *           "ip": "203.0.113.7",
                      *           "country": "GB",
                      *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
@@ -4516,9 +4516,9 @@ export interface operations {
                      *       "wrong_tries": [],
                      *       "emails": [
                      *         {
-                     *           "id": "01a20325-a750-7370-ad90-e131159b43b0",
+                     *           "id": "01a20325-c3e0-7370-ad90-e131159b43b0",
                      *           "template": "export_made",
-                     *           "created_at": "2026-11-22T12:05:29.040Z",
+                     *           "created_at": "2026-11-22T12:05:36.352Z",
                      *           "recipient": "ada@example.com",
                      *           "status": "queued",
                      *           "finished_at": null
@@ -4638,8 +4638,8 @@ export interface operations {
                      *       ],
                      *       "activity": [
                      *         {
-                     *           "id": "01a20325-a750-7f09-a2e7-3e2e60caa604",
-                     *           "at": "2026-11-22T12:05:29.040Z",
+                     *           "id": "01a20325-c3e0-7f09-a2e7-3e2e60caa604",
+                     *           "at": "2026-11-22T12:05:36.352Z",
                      *           "type": "user.exported",
                      *           "actor": "you",
                      *           "ip": "203.0.113.7",
@@ -4649,7 +4649,20 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20325-8ac0-79c6-a0da-e2df6693376e",
+                     *           "id": "01a20325-a750-79c6-a0da-e2df6693376e",
+                     *           "at": "2026-11-22T12:05:29.040Z",
+                     *           "type": "user.signed_in",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "session_id": "01a20325-a750-78b3-af9d-3c800fd2b247"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20325-8ac0-7483-aecd-87906c5bc8d8",
                      *           "at": "2026-11-22T12:05:21.728Z",
                      *           "type": "email.suppression_lifted",
                      *           "actor": "administrator",
@@ -4658,19 +4671,6 @@ export interface operations {
                      *           "user_agent": null,
                      *           "request_id": null,
                      *           "detail": null
-                     *         },
-                     *         {
-                     *           "id": "01a20325-8ac0-7483-aecd-87906c5bc8d8",
-                     *           "at": "2026-11-22T12:05:21.728Z",
-                     *           "type": "user.signed_in",
-                     *           "actor": "you",
-                     *           "ip": "203.0.113.7",
-                     *           "country": "GB",
-                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
-                     *           "request_id": "checkout-7f3a",
-                     *           "detail": {
-                     *             "session_id": "01a20325-8ac0-78b3-af9d-3c800fd2b247"
-                     *           }
                      *         },
                      *         {
                      *           "id": "01a20325-51a0-7f40-acc0-2c4172245a40",
@@ -5973,7 +5973,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a20326-8bd0-7604-a3bc-0a15e5cfb674",
+                     *       "id": "01a20326-a860-7604-a3bc-0a15e5cfb674",
                      *       "email": "grace@example.com",
                      *       "role": "USER",
                      *       "status": "active",
@@ -5982,9 +5982,9 @@ export interface operations {
                      *       "avatar_url": null,
                      *       "bio": null,
                      *       "locale": null,
-                     *       "created_at": "2026-11-22T12:06:27.536Z",
-                     *       "updated_at": "2026-11-22T12:06:34.848Z",
-                     *       "activated_at": "2026-11-22T12:06:34.848Z",
+                     *       "created_at": "2026-11-22T12:06:34.848Z",
+                     *       "updated_at": "2026-11-22T12:06:42.160Z",
+                     *       "activated_at": "2026-11-22T12:06:42.160Z",
                      *       "last_login_at": null,
                      *       "email_deliverable": true,
                      *       "suspended_by_role": null,
@@ -6501,7 +6501,7 @@ export interface operations {
                      *           "name": "audit/2026/11/22/12-00000001.ndjson.gz",
                      *           "digest": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
                      *           "seal": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF1ZGl0LXNlYWwrand0Iiwia2lkIjoidGVzdC1zaWduaW5nIn0.eyJudW1iZXIiOjEsImhvdXIiOjQ5ODcwOCwiZmlyc3QiOjEsInNoYTI1NiI6IjQ3REVRcGo4SEJTYS1fVEltVy01SkNldVFlUmttNU5NcEpXWkczaFN1RlUiLCJwcmV2aW91cyI6bnVsbH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
-                     *           "lines": "{\"id\":\"01a20326-8bd0-7bec-a354-2f9e141441bc\",\"at\":\"2026-11-22T12:06:27.536Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20326-8bd0-7604-a3bc-0a15e5cfb674\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-a860-76a9-a147-d44f19dcd324\",\"at\":\"2026-11-22T12:06:34.848Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-787c-a5c4-4e6cfe78fe0c\",\"user_id\":\"01a20326-8bd0-7604-a3bc-0a15e5cfb674\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-c4f0-7166-af3a-79001fa5648e\",\"at\":\"2026-11-22T12:06:42.160Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-787c-a5c4-4e6cfe78fe0c\",\"user_id\":\"01a20326-8bd0-7604-a3bc-0a15e5cfb674\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
+                     *           "lines": "{\"id\":\"01a20326-a860-76a9-a147-d44f19dcd324\",\"at\":\"2026-11-22T12:06:34.848Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20326-a860-7604-a3bc-0a15e5cfb674\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-c4f0-7166-af3a-79001fa5648e\",\"at\":\"2026-11-22T12:06:42.160Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-787c-a5c4-4e6cfe78fe0c\",\"user_id\":\"01a20326-a860-7604-a3bc-0a15e5cfb674\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-e180-7c23-ad2d-1db1256df5f8\",\"at\":\"2026-11-22T12:06:49.472Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-787c-a5c4-4e6cfe78fe0c\",\"user_id\":\"01a20326-a860-7604-a3bc-0a15e5cfb674\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
                      *         }
                      *       ],
                      *       "next_cursor": null
