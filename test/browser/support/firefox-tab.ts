@@ -108,7 +108,7 @@ export class Tab {
       const { nodes } = await this.#send<{ nodes: Node[] }>('browsingContext.locateNodes', params, searchTimeoutMs)
       return nodes[0]
     } catch (error) {
-      if (error instanceof NoAnswerError) return undefined
+      if (error instanceof NoAnswerError || isBetweenPages(error)) return undefined
       throw error
     }
   }
@@ -127,4 +127,9 @@ export class Tab {
     await this.#send('input.performActions', { context: this.#context, actions })
     await this.#send('input.releaseActions', { context: this.#context })
   }
+}
+
+/** Firefox searches in a document that has no element yet, and fails. */
+function isBetweenPages(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('property "nodeType"')
 }
