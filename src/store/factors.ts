@@ -4,6 +4,7 @@ import { type BatchRows, batch } from './batch.ts'
 import { type Db, idParam } from './db.ts'
 import { deleteRecoveryCodes } from './recovery-codes.ts'
 import { type Passkey, passkeys } from './schema/passkeys.ts'
+import { recoveryCodes } from './schema/recovery-codes.ts'
 import { type Totp, totps } from './schema/totps.ts'
 import { type User, users } from './schema/users.ts'
 import { deleteTotp } from './totps.ts'
@@ -19,24 +20,16 @@ export interface Factors {
 
 /** Reads the factors of a user in a batch, see `factorsIn`. */
 export function selectFactors(db: Db, userId: string) {
-  const recoveryDigests = sql<string>`(select json_group_array(digest) from recovery_codes where user_id = ${idParam(userId)})`
   return {
     passkeys: db.select().from(passkeys).where(eq(passkeys.userId, userId)).orderBy(asc(passkeys.id)),
-    codes: db
-      .select({ totp: totps, recoveryDigests: recoveryDigests.as('recovery_digests') })
-      .from(users)
-      .leftJoin(totps, eq(totps.userId, users.id))
-      .where(eq(users.id, userId)),
+    totp: db.select().from(totps).where(eq(totps.userId, userId)),
+    digests: db.select({ digest: recoveryCodes.digest }).from(recoveryCodes).where(eq(recoveryCodes.userId, userId)),
   } as const
 }
 
 /** What `selectFactors` found. A user who does not exist has none. */
-export function factorsIn({ passkeys, codes: [found] }: BatchRows<[ReturnType<typeof selectFactors>]>): Factors {
-  return {
-    passkeys,
-    totp: found?.totp ?? null,
-    recoveryDigests: JSON.parse(found?.recoveryDigests ?? '[]') as string[],
-  }
+export function factorsIn({ passkeys, totp, digests }: BatchRows<[ReturnType<typeof selectFactors>]>): Factors {
+  return { passkeys, totp: totp[0] ?? null, recoveryDigests: digests.map(({ digest }) => digest) }
 }
 
 export async function findFactors(db: Db, userId: string): Promise<Factors> {
