@@ -48,8 +48,8 @@ export function log(level: LogLevel, event: LogEvent, fields: LogFields = {}): v
 }
 
 /**
- * Describes an error without leaking. A message may hold bound parameters (drizzle's does) or what a client sent, so the
- * line has the class of each error in the chain of causes, and the message only of the first one made by the platform.
+ * Describes an error without leaking. A message may hold what a client sent, so the line has the class of each error in the
+ * chain of causes, and the message only of the first one made by the platform.
  */
 export function describeError(error: unknown): LogFields {
   const chain = causesOf(error)

@@ -73,10 +73,8 @@ function logLimit(c: Context<HttpEnv>, { reason, retryAfterSeconds }: AppError):
   }
 }
 
-/** Drizzle wraps the errors of its driver, so those of the store are one level down. */
 function knownError(error: Error): AppError | undefined {
   if (error instanceof AppError) return error
-  if (error.cause instanceof AppError) return error.cause
   // Hono throws these itself only for a request that it cannot read.
   return error instanceof HTTPException && error.status < 500 ? new AppError('malformed_json') : undefined
 }

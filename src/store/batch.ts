@@ -34,8 +34,8 @@ export async function batch<const G extends readonly Statements[]>(db: Db, ...gr
   const names = slots.map(([name]) => name)
   const repeated = names.find((name, place) => names.indexOf(name) !== place)
   if (repeated !== undefined) throw new Error(`two statements of a batch are called ${repeated}`)
-  const [first, ...others] = slots.flatMap(([, slot]) => listOf(slot))
-  const results: unknown[] = first ? await db.batch([first, ...others]) : []
+  const statements = slots.flatMap(([, slot]) => listOf(slot))
+  const results = statements.length > 0 ? await db.batch(statements) : []
   const rows = slots.map(([name, slot]) => {
     const own = results.splice(0, listOf(slot).length)
     // A list of statements gives one list of rows, and so does a statement that was left out.

@@ -1,27 +1,27 @@
 import { SQL, and, getTableColumns, is, not, or, sql } from 'drizzle-orm'
-import { type DrizzleD1Database, drizzle } from 'drizzle-orm/d1'
 import type { SQLiteColumn, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { bytesOfUuid } from '../crypto/random.ts'
 import { unavailable } from '../errors.ts'
 import { log } from '../log.ts'
 import { noteSize } from './capacity.ts'
+import { type Connection, connectionTo } from './connection.ts'
 import { isFull } from './room.ts'
 import { findSchemaGap } from './migrations.ts'
 import { type Pacing, isOverload, pacingOf, retrying } from './retry.ts'
 
-export type Db = DrizzleD1Database & { $client: D1Database }
+export type Db = Connection
 
 /** Who answers queries: a database, or a session of it (see replicas.ts). */
 export type Asked = Pick<D1Database, 'prepare' | 'batch'>
 
 /**
  * Connects to the database behind a binding. A read with a transient error is repeated. Every other failure becomes
- * a `service_unavailable`, as the cause of drizzle's error. Without a pacing nothing is repeated.
+ * a `service_unavailable`. Without a pacing nothing is repeated.
  *
  * @param asked who answers for the database, the primary by default
  */
 export function connect(binding: D1Database, pacing?: Pacing, tally?: Tally, asked: Asked = binding): Db {
-  const db = drizzle(translateFailures(binding, asked, pacing, tally))
+  const db = connectionTo(translateFailures(binding, asked, pacing, tally))
   if (pacing) pacingOf.set(db, pacing)
   return db
 }
@@ -129,10 +129,9 @@ function translateFailures(binding: D1Database, asked: Asked, pacing?: Pacing, t
   return database as D1Database
 
   function wrap({ statement, isRead }: Wrapped): D1PreparedStatement {
-    const wrapped: Pick<D1PreparedStatement, 'bind' | 'run' | 'all' | 'raw'> = {
+    const wrapped: Pick<D1PreparedStatement, 'bind' | 'run' | 'raw'> = {
       bind: (...values) => wrap({ statement: statement.bind(...values), isRead }),
       run: () => ask(isRead, () => statement.run()),
-      all: () => ask(isRead, () => statement.all()),
       raw: ((options?: { columnNames?: false }) =>
         ask(isRead, () => statement.raw(options))) as D1PreparedStatement['raw'],
     }

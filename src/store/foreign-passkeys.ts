@@ -10,8 +10,8 @@ export function foreignPasskeys(rpId: string): SQL<number> {
 
 /** Reads two entries of an index at most. */
 export async function hasForeignPasskeys(db: Db, rpId: string): Promise<boolean> {
-  const [row] = await db.all<{ found: number }>(sql`select ${foreignPasskeys(rpId)} as found`)
-  return row?.found === 1
+  const { results } = await db.run<{ found: number }>(sql`select ${foreignPasskeys(rpId)} as found`)
+  return results[0]?.found === 1
 }
 
 const told = new WeakSet<Config>()

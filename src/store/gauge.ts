@@ -31,7 +31,7 @@ export async function readGauge(
   sinceId: string,
   rpId: string,
 ): Promise<Gauge & { bytes: number }> {
-  const { results, meta } = (await db.run(sql`select
+  const { results, meta } = await db.run<Gauge>(sql`select
     count(*) filter (where status = ${statusNumber('queued')}) as queued,
     count(*) filter (where status = ${statusNumber('sending')}) as sending,
     count(*) filter (where due_at < ${overdueBefore.getTime()}) as overdue,
@@ -39,7 +39,7 @@ export async function readGauge(
     ${countSince('unknown', sinceId)} as unknown,
     ${foreignPasskeys(rpId)} as foreign_passkeys
     from (select status, due_at from emails indexed by emails_open where ${isOpen}
-      order by announce_at limit ${countedRows})`)) as D1Result<Gauge>
+      order by announce_at limit ${countedRows})`)
   return { ...results[0]!, bytes: meta.size_after }
 }
 

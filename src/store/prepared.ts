@@ -5,8 +5,8 @@
 import { type GetColumnData, Param, type Placeholder, QueryPromise, type SQL, is, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import type { Prepared } from './connection.ts'
 import type { Db } from './db.ts'
-import { type Selected, rowReader } from './row-reader.ts'
 
 /** What a statement is given, by name. The column of a value says how it is stored. */
 type Columns = Readonly<Record<string, SQLiteColumn>>
@@ -28,29 +28,13 @@ type Unprepared = BatchItem<'sqlite'> & { prepare: () => object }
 export function prepared<C extends Columns, S extends Unprepared>(columns: C, make: (db: Db, terms: Terms<C>) => S) {
   let made: Prepared | undefined
   return (db: Db, values: Values<C>) => {
-    made ??= prepare(make(db, placeholdersFor(columns)))
+    made ??= make(db, placeholdersFor(columns)).prepare() as Prepared
     return new BoundStatement<S['_']['result']>(made, db, new Map(Object.entries(values)))
   }
 }
 
-function prepare(statement: Unprepared): Prepared {
-  const made = statement.prepare() as Prepared
-  if (made.fields) made.customResultMapper = rowReader(made.fields)
-  return made
-}
-
 function placeholdersFor<C extends Columns>(columns: C): Terms<C> {
   return mapColumns(columns, (name, column) => sql`${sql.param(sql.placeholder(name), column)}`)
-}
-
-/** drizzle's prepared query, as far as it is used here. */
-interface Prepared {
-  query: { sql: string; params: unknown[] }
-  stmt: D1PreparedStatement
-  fields: readonly Selected[] | undefined
-  /** In place of drizzle's own reading of rows. */
-  customResultMapper?: (rows: readonly (readonly unknown[])[]) => unknown
-  execute: () => Promise<unknown>
 }
 
 /** A prepared statement with the values and the connection of one request, to be awaited or put in a batch. */
@@ -60,17 +44,12 @@ class BoundStatement<Result> extends QueryPromise<Result> implements BatchItem<'
 
   constructor(made: Prepared, db: Db, values: ReadonlyMap<string, unknown>) {
     super()
-    const { sql: text } = made.query
     const params = made.query.params.map((param) => (is(param, Param) ? storedValue(param, values) : param))
-    // It inherits from drizzle's query how rows are read.
-    this.#bound = Object.assign(Object.create(made) as Prepared, {
-      stmt: db.$client.prepare(text),
-      query: { sql: text, params },
-    })
+    this.#bound = made.rebind(db.$client, params)
   }
 
-  /** drizzle's batch asks for this. */
-  _prepare(): Prepared {
+  /** A batch asks for this. */
+  prepare(): Prepared {
     return this.#bound
   }
 

@@ -46,7 +46,6 @@ describe('what is thrown', () => {
 
   it.each([
     ['a refusal', new AppError('not_found', { reason: canary as Reason }), 404, 'not_found'],
-    ['a refusal below the driver', new Error(canary, { cause: new AppError('not_found') }), 404, 'not_found'],
     ['what the framework could not read', new HTTPException(400, { message: canary }), 400, 'malformed_json'],
   ])('is answered and not logged: %s', async (_, thrown, status, code) => {
     expect(await answerTo(thrown)).toEqual({ status, code, logged: [] })

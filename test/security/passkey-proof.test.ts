@@ -83,7 +83,7 @@ describe('a passkey as a second factor', () => {
 
   it('counts once', async ({ ctx, ada }) => {
     const proof = await prove(ctx, ada, await givePasskey(ada), { asked: login })
-    const counts = async () => (await ctx.db.all(sql`select 1 where ${proof!.guard}`)).length > 0
+    const counts = async () => (await ctx.db.run(sql`select 1 where ${proof!.guard}`)).results.length > 0
     expect(await counts()).toBe(true)
     await batch(ctx.db, proof!.consume(always))
     expect(await counts()).toBe(false)
