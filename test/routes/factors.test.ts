@@ -93,6 +93,12 @@ describe('the setup of an authenticator app', () => {
     expect(await ofSession(other)).toMatchObject({ amr: null, authenticated_at: null })
   })
 
+  it('leaves a session no stronger than a step-up with a code would', async ({ ada }) => {
+    await proveIn(ada, strengths.passkey)
+    await enrolApp(ada)
+    expect(await ofSession(ada)).toMatchObject({ amr: '["otp","mfa"]' })
+  })
+
   it.for([
     { what: 'after ten minutes', wait: 10 * minute + second },
     { what: 'ten minutes later, in a session that stepped up since', wait: 10 * minute + second, stepsUp: true },

@@ -91,6 +91,12 @@ describe('POST /users/me/passkeys', () => {
     expect(await ofSession(other)).toMatchObject({ amr: null })
   })
 
+  it('leaves of a code that the session has shown nothing but the password', async ({ ada }) => {
+    await proveIn(ada, strengths.code)
+    await enrolPasskey(ada)
+    expect(await ofSession(ada)).toMatchObject({ amr: '["pwd","pop","user","mfa"]' })
+  })
+
   it('shows in the list of factors, with its name, and can sign in', async ({ anonymous, clock, ada }) => {
     const { authenticator, id } = await enrolPasskey(ada, { name: ' Laptop ', algorithm: 'EdDSA', isSynced: false })
     const listed = {

@@ -1,4 +1,4 @@
-/** What is the same for passkeys and authenticator apps: an account gets one, or loses one. */
+/** Adding and removing a second factor: the part that passkeys and authenticator apps share. */
 import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { AppError } from '../../errors.ts'
@@ -18,7 +18,7 @@ import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { userPlace } from '../protection/ceilings.ts'
 import { revoke } from '../sessions/revocation.ts'
 import type { Principal } from '../sessions/signed-in.ts'
-import { amrOf, isConfined, mustHaveFactor } from '../sessions/strength.ts'
+import { amrAfter, isConfined, mustHaveFactor } from '../sessions/strength.ts'
 import { provesMailbox } from './mail-code.ts'
 import { newRecoveryCodes } from './recovery-codes.ts'
 import { explainRefusal } from './refusal.ts'
@@ -41,9 +41,9 @@ export interface Enrolled {
 }
 
 /**
- * Adds a factor to the principal's account. That lifts the session, as showing the factor would, voids trust in devices, and
- * is mailed. In a session that may do nothing else it ends all others, since whoever has them has shown the password alone.
- * Whether it is the first factor, the statement decides that stores the recovery codes.
+ * Adds a factor to the principal's account, and mails a notice. The session is lifted as by a step-up with the factor, and
+ * trust in devices is void. A confined session also ends all other sessions, because each of them has shown the password
+ * alone. The statement that stores the recovery codes decides whether the factor is the first one.
  *
  * @returns `undefined` when `guard` did not hold
  * @throws {AppError} `wrong_mail_code`; `insufficient_user_authentication`; `invalid_token` when the session ended
@@ -79,7 +79,7 @@ export async function enrolFactor(
     {
       codes: insertRecoveryCodes(ctx.db, user.id, codes.digests, allOf(ifDone, hasNoFactors(user.id))),
       user: updateUser(ctx.db, user.id, { factorsId: uuidv7(at) }, ifDone),
-      lifted: liftSession(ctx.db, session.id, { amr: [...new Set([...amrOf(session), ...amr])], at }, ifDone),
+      lifted: liftSession(ctx.db, session.id, { amr: amrAfter(amr, session), at }, ifDone),
       ended: isConfined(user, session, ctx.config)
         ? deleteOtherSessionsOf(ctx.db, user.id, session.id, ifDone)
         : undefined,

@@ -23,7 +23,7 @@ import { assertOwnPassword } from '../passwords/own-password.ts'
 import { type ClaimStatements, assertClaimed, assertGranted, claimPasswordAttempt } from '../protection/attempts.ts'
 import { recordWrongFactor } from '../protection/series-warning.ts'
 import type { Principal } from '../sessions/signed-in.ts'
-import { type Acr, acrOf, amrOf, authenticatedAt } from '../sessions/strength.ts'
+import { type Acr, acrOf, amrAfter, amrOf, authenticatedAt } from '../sessions/strength.ts'
 import { issueAccessToken } from '../sessions/tokens.ts'
 import { passkeyRequest } from './passkey-options.ts'
 import { type FactorProof, type FactorResponse, proveFactor } from './proof.ts'
@@ -130,7 +130,6 @@ async function lift(ctx: Ctx, { user, session }: Principal, proof: FactorProof):
   const detail = { session_id: session.id, kind: proof.kind }
   const event = auditEvent(ctx, 'user.stepped_up', { actorId: user.id, userId: user.id, detail })
   const ifDone = happened(event.id)
-  const amr = [...amrOf(session).filter((way) => way === 'pwd'), ...proof.amr]
   const budget = factorBudget(user.id)
   const isGranted = proof.kind === 'totp' ? mayAttempt(budget, event.at, passwordAttempts) : undefined
   const guard = allOf(isSignedIn(session.id, user.id, event.at, isFactorsId(user.factorsId)), proof.guard, isGranted)
@@ -139,7 +138,7 @@ async function lift(ctx: Ctx, { user, session }: Principal, proof: FactorProof):
     { decided: insertAuditEvent(ctx.db, event, guard) },
     proof.consume(ifDone),
     {
-      lifted: liftSession(ctx.db, session.id, { amr, at: event.at }, ifDone),
+      lifted: liftSession(ctx.db, session.id, { amr: amrAfter(proof.amr, session), at: event.at }, ifDone),
       series: restartFactorBudget(ctx.db, user.id, event.at, ifDone),
       acting: selectSignedInUser(ctx.db, session.id, user.id, event.at),
       counter: selectAttempts(ctx.db, budget),

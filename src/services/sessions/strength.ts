@@ -24,6 +24,11 @@ export function amrOf({ amr }: Pick<PrincipalSession, 'amr'>): string[] {
   return amr ?? ['pwd']
 }
 
+/** What a session has shown once its user shows a factor in it. Of what it showed before, only the password remains. */
+export function amrAfter(factor: readonly string[], session: Pick<PrincipalSession, 'amr'>): string[] {
+  return [...amrOf(session).filter((way) => way === 'pwd'), ...factor]
+}
+
 /** When the user of a session last proved who they are in it. A refresh does not change it. */
 export function authenticatedAt({ id, authenticatedAt: at }: PrincipalSession): Date {
   return at ?? timeOf(id)
