@@ -24,8 +24,8 @@ export const parts: Record<string, Part> = {
       'src/http/{authenticate,body,client-address,cors,limit-rate,origin,problem,router,validate,with-context}.ts',
     ],
     tests: [
-      ...tests('http', 'problem', 'validate', 'router', 'conventions', 'failures', 'hostile-input'),
-      ...tests('security', 'edge', 'rate-limits', 'new-sign-in'),
+      ...tests('http', 'problem', 'validate', 'router', 'conventions', 'failures', 'hostile-input', 'client-input'),
+      ...tests('security', 'edge', 'rate-limits', 'new-sign-in', 'replicas', 'ceilings'),
       ...tests('routes', 'administration'),
       'test/openapi.test.ts',
       'test/log.test.ts',
