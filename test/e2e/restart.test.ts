@@ -9,7 +9,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { type TestContext, after, before, test } from 'node:test'
 import type { Tokens } from '../../tools/demo/api.ts'
-import { bytesOfUuid, newUserShard, uuidv7 } from '../../src/crypto/random.ts'
+import { bytesOfUuid } from '../../src/crypto/random.ts'
 import { auditCodes } from '../../src/store/schema/audit.ts'
 import { newPassword } from '../../tools/demo/person.ts'
 import { CommandProcess, until } from './support/command-process.ts'
@@ -68,8 +68,9 @@ test('a refresh token used before a restart is detected as replayed after it', {
   )
   await stopCleanly(again, 'SIGTERM')
 
-  for (const round of momentsOfWrites.keys()) for (const person of crowd(`reset.${round}`)) cloneAda(person.email)
-  for (const round of places.keys()) for (const person of crowd(`mail.${round}`)) cloneAda(person.email)
+  for (const round of momentsOfWrites.keys())
+    for (const person of crowd(`reset.${round}`)) service.clone(email, person.email)
+  for (const round of places.keys()) for (const person of crowd(`mail.${round}`)) service.clone(email, person.email)
   // From here on only the Worker is killed.
   await service.startMailbox()
 })
@@ -217,17 +218,6 @@ function dev(t: TestContext): CommandProcess {
     await command.exitCode()
   })
   return command
-}
-
-/** Inserts a user with Ada's password and a session, which is faster than a registration. */
-function cloneAda(address: string): void {
-  const [ada] = service.database.rows('select * from users where email = ?', email)
-  const newId = () => bytesOfUuid(uuidv7(new Date(), newUserShard))
-  const id = newId()
-  service.database.insert('users', [{ ...ada, id, email: address }])
-  const now = Date.now()
-  const times = { last_used_at: now, expires_at: now + 60_000 }
-  service.database.insert('sessions', [{ id: newId(), user_id: id, device_id: newId(), generation: 0, ...times }])
 }
 
 function crowd(name: string): { email: string; password: string }[] {
