@@ -1,6 +1,7 @@
 import { accountChapter } from './demo/account-chapter.ts'
 import { adminChapter } from './demo/admin-chapter.ts'
 import { Api } from './demo/api.ts'
+import { factorChapter } from './demo/factor-chapter.ts'
 import { printedSteps } from './demo/steps.ts'
 import { Surprise } from './demo/surprise.ts'
 import { readLocalServer } from './dev/settings.ts'
@@ -16,6 +17,7 @@ await command(async () => {
   try {
     await step('the service is up', () => api.call('GET', '/healthz', { expect: 200 }))
     const person = await accountChapter(demo)
+    await factorChapter(demo)
     await adminChapter(demo, person)
     console.log(`\nAll ${count()} steps as expected.`)
   } catch (error) {

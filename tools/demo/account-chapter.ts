@@ -16,7 +16,8 @@ export async function accountChapter(demo: Demo): Promise<Person> {
   return reset
 }
 
-async function becomeUser({ api, step }: Demo, { email, password }: Person, inbox: Inbox): Promise<Tokens> {
+/** Registers, opens the link and signs in. */
+export async function becomeUser({ api, step }: Demo, { email, password }: Person, inbox: Inbox): Promise<Tokens> {
   await step(`register ${email}`, () =>
     api.call('POST', '/auth/register', { body: { email, password, first_name: 'Ada' }, expect: 202 }),
   )
