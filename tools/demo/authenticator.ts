@@ -32,10 +32,8 @@ export class Authenticator {
     const length = Buffer.alloc(2)
     length.writeUInt16BE(this.#id.length)
     const aaguid = Buffer.alloc(16)
-    const data = Buffer.concat([
-      authenticatorData(rp.id, flags | withCredential),
-      ...[aaguid, length, this.#id, this.#coseKey()],
-    ])
+    const head = authenticatorData(rp.id, flags | withCredential)
+    const data = Buffer.concat([head, aaguid, length, this.#id, this.#coseKey()])
     return this.#credential({
       clientDataJSON: this.#clientData('webauthn.create', challenge).toString('base64url'),
       attestationObject: attestationObject(data).toString('base64url'),
