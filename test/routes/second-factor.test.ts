@@ -5,7 +5,7 @@ import type { components } from '../../client/src/api.ts'
 import { expectInvalid, expectOk, expectProblem, sessionOf, signInAnswer, userObject } from '../support/answers.ts'
 import type { Caller } from '../support/caller.ts'
 import { minute, second } from '../support/clock.ts'
-import { type GivenFactors, giveFactors } from '../support/factors.ts'
+import { type GivenFactors, enrolApp, giveFactors } from '../support/factors.ts'
 import { it as plainIt } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { givePasskey } from '../support/passkeys.ts'
@@ -301,6 +301,20 @@ describe('POST /auth/second-factor', () => {
     await anonymous.secondFactor({ factor_token: await ask(anonymous), recovery_code: code! })
     expect(await counter(ada.id)).toMatchObject([{ count: 0 }])
     await anonymous.secondFactor({ factor_token: await ask(anonymous), totp: factors.app.code() })
+  })
+
+  it('takes the first code of a new app after a hundred wrong ones of the old app', async ({
+    anonymous,
+    clock,
+    ada,
+    factors,
+  }) => {
+    const body = { factor_token: await ask(anonymous), recovery_code: factors.recoveryCodes[0]! }
+    const strong = ada.holding(await anonymous.secondFactor(body))
+    await setFactorAttempts(ada.id, 100, new Date(4_000_000_000_000))
+    const { app } = await enrolApp(strong)
+    clock.advance(30 * second)
+    await anonymous.secondFactor({ factor_token: await ask(anonymous), totp: app.code() })
   })
 
   it('gives one answer to every factor token that is not good, and counts nothing', async ({

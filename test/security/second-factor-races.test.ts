@@ -129,6 +129,23 @@ it('looks at five of fifty codes at once', async ({ service, people, anonymous }
   })
 })
 
+it('asks for the factor when the trust in the device ends while the password is verified', async ({
+  service,
+  people,
+  anonymous,
+}) => {
+  await race({ service, people }, async (person, { app }) => {
+    const body = { factor_token: await ask(anonymous, person), totp: app.code(), trust_device: true }
+    const { trust_token } = await anonymous.secondFactor(body)
+    const DB = afterAttempt(async () => {
+      await person.endOtherSessions()
+    })
+    const hooked = anonymous.at(startService({ beside: service, env: { DB } }))
+    const login = { email: person.email, password: goodPassword, trust_token: trust_token ?? null }
+    await hooked.login(login).refused(403, 'second_factor_required')
+  })
+})
+
 it('starts no session when the factor is removed, or the password changed, while the code is verified', async ({
   service,
   people,

@@ -7,6 +7,7 @@ import { type Statements, batch } from '../../store/batch.ts'
 import { hasPlace, selectSpent, takePlace } from '../../store/ceilings.ts'
 import { type Expression, allOf, selectIf } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
+import { restartFactorBudget } from '../../store/factor-tokens.ts'
 import { factorsIdUnlessLost, hasFactors, hasLostAll, hasNoFactors, hasSeveralFactors } from '../../store/factors.ts'
 import { deleteRecoveryCodes, insertRecoveryCodes } from '../../store/recovery-codes.ts'
 import type { FactorKind } from '../../store/schema/emails.ts'
@@ -80,6 +81,8 @@ export async function enrolFactor(
       codes: insertRecoveryCodes(ctx.db, user.id, codes.digests, allOf(ifDone, hasNoFactors(user.id))),
       user: updateUser(ctx.db, user.id, { factorsId: uuidv7(at) }, ifDone),
       lifted: liftSession(ctx.db, session.id, { amr: amrAfter(amr, session), at }, ifDone),
+      // As after a right factor: nobody must find the new one locked by tries at the old one.
+      tries: restartFactorBudget(ctx.db, user.id, at, ifDone),
       ended: isConfined(user, session, ctx.config)
         ? deleteOtherSessionsOf(ctx.db, user.id, session.id, ifDone)
         : undefined,
