@@ -1,4 +1,4 @@
-import { SignJWT, decodeProtectedHeader, jwtVerify } from 'jose'
+import { CompactSign, decodeProtectedHeader, jwtVerify } from 'jose'
 import type { KeyRing, SigningKey } from './keys.ts'
 
 /**
@@ -23,7 +23,7 @@ export interface SealClaims {
 }
 
 export function signSeal([key]: KeyRing<SigningKey>, claims: SealClaims): Promise<string> {
-  return new SignJWT({ ...claims })
+  return new CompactSign(new TextEncoder().encode(JSON.stringify(claims)))
     .setProtectedHeader({ alg: key.alg, typ: sealType, kid: key.kid })
     .sign(key.privateKey)
 }
