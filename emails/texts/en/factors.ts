@@ -104,7 +104,7 @@ export const factorLetters = {
     preheader: `It works until ${formatTime(expiresAt)}.`,
     heading: 'Your code',
     blocks: [
-      paragraph(`Enter this code to add the first second factor to your ${productName} account.`),
+      paragraph(`Enter this code to add a second factor to your ${productName} account.`),
       facts([['Code', code]]),
       paragraph(`It works until ${formatTime(expiresAt)}, and only where you asked for it.`),
       note(

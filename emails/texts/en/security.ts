@@ -36,7 +36,7 @@ export const securityLetters = {
         note(
           isByAdministrator
             ? 'Your password stays the same until you use the link. No administrator can see this email or the password you choose. Please do not forward it: the link opens your account.'
-            : 'If it was not you, ignore this email: your password stays the same. Please do not forward it: the link opens your account.',
+            : 'If it was not you, ignore this email: nothing changes. Please do not forward it: the link opens your account.',
         ),
       ],
     }
