@@ -41,8 +41,7 @@ export function ActivityList() {
               {page.events.map((event) => (
                 <li key={event.id}>
                   <div>
-                    <strong>{activity.types[event.type]}</strong>
-                    <Kind detail={event.detail} />
+                    <strong>{activity.types[event.type]}</strong> <Kind detail={event.detail} />{' '}
                     {event.actor === 'administrator' && <span class="badge">{activity.byAdministrator}</span>}
                     <p class="soft">
                       <time dateTime={event.at} title={moment(event.at)}>

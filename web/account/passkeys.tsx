@@ -81,8 +81,7 @@ function Description({
   const { passkeys: its } = words
   return (
     <div>
-      <strong class="long">{name}</strong>
-      {isSynced && <span class="badge">{its.synced}</span>}
+      <strong class="long">{name}</strong> {isSynced && <span class="badge">{its.synced}</span>}
       <p class="soft">
         <time dateTime={created} title={moment(created)}>
           {its.since(ago(created))}

@@ -72,8 +72,7 @@ function Description({ session }: { session: Session }) {
   const { session: words } = texts
   return (
     <div>
-      <strong>{device(session.user_agent)}</strong>
-      {session.current && <span class="badge">{words.current}</span>}
+      <strong>{device(session.user_agent)}</strong> {session.current && <span class="badge">{words.current}</span>}
       <p class="soft">
         {[country(session.country), session.ip].filter(Boolean).join(' · ')}
         {' · '}

@@ -28,7 +28,7 @@ export const de: Words = {
     unsupported: 'Dieser Browser kann keine Passkeys erstellen.',
     add: 'Passkey hinzufügen …',
     addTitle: 'Passkey hinzufügen',
-    next: 'Ihr Gerät bittet Sie um eine Bestätigung.',
+    next: 'Ihr Gerät bittet Sie dann um eine Bestätigung.',
     name: 'Name (optional)',
     nameHint: 'Damit Sie ihn später erkennen, zum Beispiel „Handy“.',
     newName: 'Name',

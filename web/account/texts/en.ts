@@ -26,7 +26,7 @@ export const en = {
     unsupported: 'This browser cannot create passkeys.',
     add: 'Add a passkey…',
     addTitle: 'Add a passkey',
-    next: 'Your device asks you to confirm.',
+    next: 'Your device will then ask you to confirm.',
     name: 'Name (optional)',
     nameHint: 'So that you recognize it later, such as “Phone”.',
     newName: 'Name',

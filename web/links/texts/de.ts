@@ -16,7 +16,7 @@ export const de: Words = {
   revert: {
     title: 'Alte Adresse behalten',
     intro:
-      'Hat jemand anders Ihre Adresse geändert? Dann stellen Sie hier die alte wieder her. Dabei werden alle abgemeldet, und das Passwort wird gelöscht. Danach schicken wir Ihnen einen Link für ein neues.',
+      'Hat jemand anders Ihre Adresse geändert? Dann stellen Sie hier die alte wieder her. Dabei werden alle abgemeldet. Das Passwort wird gelöscht, ebenso jeder Passkey und jede App, die seit dem Vortag hinzugefügt wurden. Danach schicken wir Ihnen einen Link für ein neues Passwort.',
     submit: 'Alte Adresse wiederherstellen',
     missing: 'Öffnen Sie den Link in der E-Mail, die wir an Ihre alte Adresse geschickt haben.',
     void: 'Der Link ist abgelaufen oder wurde schon verwendet.',

@@ -13,7 +13,7 @@ export const en = {
   revert: {
     title: 'Keep your old address',
     intro:
-      'Did somebody else change your address? This restores your old one, signs everybody out and removes the password. We then send you a link to set a new one.',
+      'Did somebody else change your address? This restores your old one and signs everybody out. The password is removed, and so is every passkey or app that was added since the day before. We then send you a link to set a new password.',
     submit: 'Restore my old address',
     missing: 'Open the link in the email that we sent to your old address.',
     void: 'This link has expired or was already used.',
