@@ -83,7 +83,8 @@ export const de: Words = {
         : count === 1
           ? 'Sie haben noch einen Code.'
           : `Sie haben noch ${count} Codes.`,
-    renew: 'Neue Codes erstellen …',
+    // An ellipsis alone would be the second line.
+    renew: 'Neue Codes erstellen\u00A0…',
     renewTitle: 'Neue Codes erstellen?',
     renewWarning: 'Ihre bisherigen Codes gelten dann nicht mehr.',
     renewSubmit: 'Neue Codes erstellen',

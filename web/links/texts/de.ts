@@ -3,7 +3,7 @@ import type { Words } from './en.ts'
 export const de: Words = {
   confirm: {
     title: 'Neue Adresse bestätigen',
-    intro: (email) => `Sie sind als ${email} angemeldet. Ab jetzt melden Sie sich mit Ihrer neuen Adresse an.`,
+    intro: (email) => `Sie sind als ${email} angemeldet. Danach melden Sie sich mit Ihrer neuen Adresse an.`,
     submit: 'Neue Adresse verwenden',
     signInTitle: 'Bitte zuerst anmelden',
     signIn:

@@ -1,7 +1,7 @@
 export const en = {
   confirm: {
     title: 'Confirm your new address',
-    intro: (email: string) => `You are signed in as ${email}. From now on you sign in with your new address instead.`,
+    intro: (email: string) => `You are signed in as ${email}. After this you sign in with your new address.`,
     submit: 'Use the new address',
     signInTitle: 'Sign in first',
     signIn: 'Sign in to the account whose address you are changing. Then open the link in the email again.',
