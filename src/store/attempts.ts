@@ -64,6 +64,24 @@ export function claimAttempt(
     .returning({ key: attemptCounters.key, count: attemptCounters.count, series: attemptCounters.series })
 }
 
+/** A series without attempts. */
+export function newSeries(now: Date) {
+  return { count: 0, allowedAt: now, updatedAt: now, inFlight: 0, series: sql`lower(hex(randomblob(8)))` }
+}
+
+/** Starts a budget anew, for attempts that need one to be there: see `hasBudget`. */
+export function startBudget(db: Db, key: SQL, now: Date, guard: SQL) {
+  const anew = newSeries(now)
+  return insertWhere(db, attemptCounters, { key, ...anew }, guard).onConflictDoUpdate({
+    target: attemptCounters.key,
+    set: anew,
+  })
+}
+
+export function hasBudget(key: SQL): SQL {
+  return sql`exists (select 1 from ${attemptCounters} where ${eq(attemptCounters.key, key)})`
+}
+
 /** Another attempt would be granted now. Counts none. */
 export function mayAttempt(key: SQL, now: Date, { free, max }: Pick<AttemptPolicy, 'free' | 'max'>): SQL {
   const isOver = gte(attemptCounters.count, max)

@@ -3,6 +3,7 @@ import { type SQL, and, eq, sql } from 'drizzle-orm'
 import { factorTokenSeconds } from '../config/policy.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
 import { type Db, insertWhere } from './db.ts'
+import { newSeries } from './attempts.ts'
 import { attemptCounters } from './schema/attempts.ts'
 
 /** More sign-ins than one account has in five minutes. */
@@ -32,7 +33,7 @@ export function isUnusedFactorToken(userId: string, tokenId: string): SQL {
  */
 export function restartFactorBudget(db: Db, userId: string, now: Date, guard: SQL, tokenId?: string) {
   const { key, usedTokens } = attemptCounters
-  const anew = { count: 0, allowedAt: now, updatedAt: now, inFlight: 0, series: sql`lower(hex(randomblob(8)))` }
+  const anew = newSeries(now)
   if (tokenId === undefined) {
     return db
       .update(attemptCounters)

@@ -1,4 +1,6 @@
 import { describe, expect } from 'vitest'
+import { parseSecretKeys } from '../../src/crypto/keys.ts'
+import { mailCode } from '../../src/crypto/mail-code.ts'
 import { codeOf, expectProblem, instant } from '../support/answers.ts'
 import { day, hour, minute, second } from '../support/clock.ts'
 import { App, enrolApp, giveFactors } from '../support/factors.ts'
@@ -8,6 +10,7 @@ import { insertSessions } from '../support/rows.ts'
 import type { Service } from '../support/service.ts'
 import { nothing, observe, rowOf, rowsOf, write } from '../support/state.ts'
 import { proveIn, strengths } from '../support/strength.ts'
+import { testSecrets } from '../support/test-secrets.ts'
 
 const ofSession = (person: Person) => rowOf('sessions', 'id = ?', person.sessionId)
 const factorsIdOf = async (person: Person) => (await rowOf('users', 'id = ?', person.id))['factors_id']
@@ -307,7 +310,7 @@ describe('where every account must have a factor', () => {
     expect(sent.answer.status).toBe(202)
     expect(sent.effects).toEqual({
       ...nothing,
-      rows: { emails: '+1' },
+      rows: { emails: '+1', attempt_counters: '+1' },
       mails: [`${returning.email}: Your code for Postern`],
     })
     const code = mailedCode(service, returning)
@@ -352,6 +355,21 @@ describe('where every account must have a factor', () => {
     await returning.sendFactorCode()
     await confirm(code)
   })
+
+  strict(
+    'no code counts in a session that none was mailed to, so more sessions give no more tries',
+    async ({ service, returning, clock }) => {
+      for (const session of [returning, await returning.signIn()]) {
+        const { token, app } = await setUp(session)
+        const owner = { userId: session.id, sessionId: session.sessionId }
+        const mail_code = await mailCode(parseSecretKeys(testSecrets.DATA_KEYS), owner, clock.now())
+        const confirm = () => session.confirmTotp({ setup_token: token, code: app.code(), mail_code })
+        const { answer, effects } = await observe(service, confirm)
+        expectProblem(answer, 403, 'wrong_mail_code')
+        expect(effects).toEqual(nothing)
+      }
+    },
+  )
 
   strict('five codes an hour are mailed, then it is a 429', async ({ service, returning }) => {
     for (let time = 0; time < 5; time++) await returning.sendFactorCode()

@@ -4,7 +4,7 @@ import { isMailCode } from '../../crypto/mail-code.ts'
 import { timeOf } from '../../crypto/random.ts'
 import { hourMs } from '../../durations.ts'
 import { AppError, invalidToken } from '../../errors.ts'
-import { claimAttempt, deleteAttempts, mailCodeBudget } from '../../store/attempts.ts'
+import { claimAttempt, hasBudget, mailCodeBudget, startBudget } from '../../store/attempts.ts'
 import { wasBegunByActivation } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf, selectIf } from '../../store/db.ts'
@@ -28,7 +28,7 @@ export async function sendMailCode(ctx: Ctx, { user, session }: Principal): Prom
   const email = newEmail(ctx, 'factor_code', user.email, user.id, { sessionId: session.id })
   const rows = await batch(ctx.db, {
     email: insertEmail(ctx.db, email, allOf(isSignedIn(session.id, user.id, now), hasNoFactors(user.id))),
-    tries: deleteAttempts(ctx.db, mailCodeBudget(user.id, session.id), emailIsStored(email.id)),
+    tries: startBudget(ctx.db, mailCodeBudget(user.id, session.id), now, emailIsStored(email.id)),
     acting: selectSignedInUser(ctx.db, session.id, user.id, now),
   })
   if (rows.email.length > 0) return announceEmail(ctx, email)
@@ -42,7 +42,8 @@ export async function sendMailCode(ctx: Ctx, { user, session }: Principal): Prom
 /**
  * Requires that the principal has the mailbox of the account: whoever only knows the password of an account that must have
  * a factor must not give it one. A session that began with an activation less than ten minutes ago has shown it; any other
- * needs a code. Each try is counted before the code is compared.
+ * needs a code. Each try is counted before the code is compared. A session that none was mailed to has no try: whoever knows
+ * the password can begin any number of sessions, but not have any number of codes mailed.
  *
  * @returns true
  * @throws {AppError} `wrong_mail_code`, also for a missing code and after too many tries
@@ -51,9 +52,10 @@ export async function provesMailbox(ctx: Ctx, { user, session }: Principal, code
   const now = ctx.now()
   const owner = { userId: user.id, sessionId: session.id }
   const isYoung = now.getTime() - timeOf(session.id).getTime() <= mailCodeMs
+  const budget = mailCodeBudget(user.id, session.id)
   const { begun, claimed } = await batch(ctx.db, {
     begun: isYoung ? selectIf(ctx.db, wasBegunByActivation(session.id, user.id)) : undefined,
-    claimed: code === undefined ? undefined : claimAttempt(ctx.db, mailCodeBudget(user.id, session.id), now, attempts),
+    claimed: code === undefined ? undefined : claimAttempt(ctx.db, budget, now, attempts, { guard: hasBudget(budget) }),
   })
   const isRight = code !== undefined && claimed.length > 0 && (await isMailCode(ctx.secrets.dataKeys, owner, code, now))
   if (!isRight && begun.length === 0) throw new AppError('wrong_mail_code')
