@@ -20,6 +20,11 @@ export function emailOf(id: string): SQL {
   return sql`(select owner.email from users as owner where owner.id = ${idParam(id)})`
 }
 
+/** The user still has this address. */
+export function hasEmail(id: string, email: string): SQL {
+  return userExists(id, eq(users.email, email))
+}
+
 /** The mailbox was proven at some time, so it may get email about the account. */
 export function wasActivated(id: string): SQL {
   return userExists(id, isNotNull(users.activatedAt))

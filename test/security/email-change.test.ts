@@ -6,11 +6,12 @@ import { uuidv7 } from '../../src/crypto/random.ts'
 import { day, hour, second } from '../support/clock.ts'
 import { enrolApp, giveFactors } from '../support/factors.ts'
 import { it } from '../support/fixtures.ts'
+import { hookedD1 } from '../support/hooked-d1.ts'
 import type { Inbox } from '../support/inbox.ts'
 import { givePasskey } from '../support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import { insertAuditEvents } from '../support/rows.ts'
-import type { Answer, Service } from '../support/service.ts'
+import { type Answer, type Service, startService } from '../support/service.ts'
 import { rowOf, rowsOf } from '../support/state.ts'
 import { proveIn, strengths } from '../support/strength.ts'
 
@@ -305,5 +306,43 @@ describe('a request for another address', () => {
     await ada.call('removeTotp')
     expect(await rowOf('users', 'id = ?', ada.id)).toMatchObject({ factors_id: null })
     await ada.confirmEmail(confirm).refused(400, 'invalid_link')
+  })
+})
+
+describe('a link for a new password, on its way while the address changes', () => {
+  /** Delivers what waits, and does something when the account was looked up and the link is not stored yet. */
+  async function deliverLate(service: Service, ask: (late: Service) => Promise<unknown>, meanwhile: Send) {
+    let isDone = false
+    const db = hookedD1(service.env.DB, async (statements) => {
+      if (isDone || !statements.some((sql) => /^insert into "one_time_links"/i.test(sql))) return
+      isDone = true
+      expect((await meanwhile()).status).toBeLessThan(300)
+    })
+    const late = startService({ env: { DB: db }, beside: service })
+    await ask(late)
+    await late.deliver()
+    expect(isDone, 'the delivery came to its link').toBe(true)
+  }
+
+  it('is not made for the old address after the change', async ({ service, inbox, anonymous, ada }) => {
+    const { confirm } = await ask(service, inbox, ada, 'new@example.com')
+    await deliverLate(
+      service,
+      (late) => anonymous.at(late).requestPasswordReset({ email: ada.email }).answer,
+      () => ada.confirmEmail(confirm).answer,
+    )
+    expect(await rowsOf('one_time_links', 'user_id = ?', ada.id)).toEqual([])
+  })
+
+  it('is not made for the new address after the change was undone', async ({ service, inbox, anonymous, ada }) => {
+    const { confirm, revert } = await ask(service, inbox, ada, 'new@example.com')
+    await ada.confirmEmail(confirm)
+    await service.deliver()
+    await deliverLate(
+      service,
+      (late) => anonymous.at(late).requestPasswordReset({ email: 'new@example.com' }).answer,
+      () => anonymous.revertEmail(revert).answer,
+    )
+    expect(await rowsOf('one_time_links', 'user_id = ?', ada.id)).toEqual([])
   })
 })

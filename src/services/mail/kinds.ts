@@ -6,7 +6,7 @@ import type { Message } from '../../../emails/render.ts'
 import { mailCodeMs } from '../../config/policy.ts'
 import { timeOf } from '../../crypto/random.ts'
 import type { Email } from '../../store/schema/emails.ts'
-import { hasStatus, userExists } from '../../store/user-conditions.ts'
+import { hasEmail, hasStatus } from '../../store/user-conditions.ts'
 import { planChangeNotice, planChanged, planEmailChange } from './email-change-plans.ts'
 import { type Facts, type IssuedLink, type Plan, readWhereabouts, say } from './plan.ts'
 
@@ -190,8 +190,9 @@ function planActivation({ user, registration }: Facts): Plan | undefined {
   }
 }
 
+/** Not when the account gets another address meanwhile: this mailbox must not open it any more. */
 function planReset({ user }: Facts, message: (link: IssuedLink) => Message): Plan | undefined {
   if (!user) return undefined
-  const { id: userId } = user
-  return { userId, link: { purpose: 'reset', userId, registrationId: null, guard: userExists(userId) }, message }
+  const { id: userId, email } = user
+  return { userId, link: { purpose: 'reset', userId, registrationId: null, guard: hasEmail(userId, email) }, message }
 }
