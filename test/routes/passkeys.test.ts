@@ -1,6 +1,8 @@
 /** Passkeys: what the API answers, what it stores, and what it refuses. */
 import { decodeJwt } from 'jose'
 import { describe, expect } from 'vitest'
+import { ceilings } from '../../src/config/policy.ts'
+import { uuidv7 } from '../../src/crypto/random.ts'
 import { expectOk, expectProblem, signInAnswer, userObject } from '../support/answers.ts'
 import type { BodyOf } from '../support/api.ts'
 import type { Authenticator, Forgery } from '../support/authenticator.ts'
@@ -8,6 +10,7 @@ import type { Caller } from '../support/caller.ts'
 import { hour, minute, second } from '../support/clock.ts'
 import { it } from '../support/fixtures.ts'
 import { givePasskey } from '../support/passkeys.ts'
+import { insertAuditEvents } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
 import { nothing, observe, rowOf, rowsOf, write } from '../support/state.ts'
 
@@ -314,6 +317,20 @@ describe('the counter of signatures', () => {
       expect(inbox.all(ada.email)).toHaveLength(mails + Number(isDoubted))
     }
     expect(await rowOf('passkeys')).toMatchObject({ sign_count: 8 })
+  })
+
+  it('that always goes back fills no table: two hundred of a day are recorded', async ({ service, anonymous, ada }) => {
+    const { authenticator } = await givePasskey(ada, { isSynced: false })
+    await anonymous.signInWithPasskey(await answerTo(anonymous, authenticator, { signCount: 7 }))
+    const doubt = { type: 'user.passkey_doubted', actorId: ada.id, userId: ada.id } as const
+    await insertAuditEvents(
+      Array.from({ length: ceilings.userEventsPerDay - 1 }, () => ({ ...doubt, id: uuidv7(service.clock.now()) })),
+    )
+    for (const recorded of [['user.passkey_doubted', 'user.signed_in'], ['user.signed_in']]) {
+      const body = await answerTo(anonymous, authenticator, { signCount: 7 })
+      const { audit } = await observe(service, () => anonymous.signInWithPasskey(body).answer)
+      expect(new Set(audit.map(({ type }) => type))).toEqual(new Set(recorded))
+    }
   })
 
   it('of a synced passkey means nothing', async ({ service, anonymous, ada }) => {

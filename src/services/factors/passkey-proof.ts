@@ -1,10 +1,12 @@
+import { ceilings } from '../../config/policy.ts'
 import type { Ctx } from '../../context.ts'
 import { isBoundPasskey } from '../../crypto/passkey-binding.ts'
 import { type AssertionResponse, verifyAssertion } from '../../crypto/webauthn/assertion.ts'
 import type { Challenge } from '../../crypto/webauthn/challenge.ts'
 import { insertAuditEvent } from '../../store/audit.ts'
 import type { Statements } from '../../store/batch.ts'
-import type { Expression } from '../../store/db.ts'
+import { hasManyOthers } from '../../store/condensed-events.ts'
+import { type Expression, allOf, noneOf } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import { type PasskeyUse, isUnused, recordUse } from '../../store/passkeys.ts'
 import type { Passkey } from '../../store/schema/passkeys.ts'
@@ -77,7 +79,12 @@ export function spendPasskey(
       ({
         passkey: recordUse(ctx.db, use, ifDone),
         ...(isCountRepeated && {
-          doubt: insertAuditEvent(ctx.db, doubt, ifDone),
+          // Whoever makes their own authenticator can cause any number.
+          doubt: insertAuditEvent(
+            ctx.db,
+            doubt,
+            allOf(ifDone, noneOf(hasManyOthers(doubt, ceilings.userEventsPerDay))),
+          ),
           doubtNotice: insertEmail(ctx.db, notice, ifDone),
         }),
       }) satisfies Statements,
