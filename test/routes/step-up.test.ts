@@ -308,6 +308,25 @@ describe('a step-up', () => {
     },
   )
 
+  it('counts and mails nothing when the account was deleted meanwhile', async ({
+    service,
+    admin,
+    ada,
+    factors: { app },
+  }) => {
+    await ada.stepUp({ totp: app.wrongCode() }).refused(403, 'wrong_second_factor')
+    let isDone = false
+    const db = hookedD1(service.env.DB, async (statements) => {
+      if (isDone || !statements.some((sql) => /^insert into "attempt_counters"/i.test(sql))) return
+      isDone = true
+      await admin.deleteUser(ada)
+    })
+    const late = startService({ env: { DB: db }, beside: service })
+    expectProblem(await ada.at(late).stepUp({ totp: app.wrongCode() }).answer, 401, 'invalid_token')
+    expect(isDone).toBe(true)
+    expect(await rowsOf('attempt_counters')).toEqual([])
+  })
+
   it('by password is refused when a factor was added meanwhile', async ({ service, clock, ada }) => {
     let isDone = false
     const db = hookedD1(service.env.DB, async (statements) => {

@@ -169,10 +169,13 @@ async function refuse(ctx: Ctx, { user, session }: Principal, response: FactorRe
   throw new AppError('wrong_second_factor', { reason: 'wrong_second_factor' })
 
   async function countCode() {
-    const claim = { budget: factorBudget(user.id) }
+    const now = ctx.now()
+    const conditions = { guard: isSignedIn(session.id, user.id, now) }
+    const run = (claim: ClaimStatements) => batch(ctx.db, claim, readSession(ctx, session.id, user.id, now))
     // Its verdict is known, so it waits for no other.
     const isMoot = () => true
-    const rows = await claimPasswordAttempt(ctx, claim, (statements) => batch(ctx.db, statements), isMoot)
+    const rows = await claimPasswordAttempt(ctx, { budget: factorBudget(user.id), conditions }, run, isMoot)
+    signedInAs(rows)
     return assertClaimed(ctx, rows)
   }
 }

@@ -7,6 +7,7 @@ import { always, never } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
 import type { User } from '../../store/schema/users.ts'
+import { userExists } from '../../store/user-conditions.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { refusalPlace } from './ceilings.ts'
 
@@ -47,7 +48,7 @@ export async function recordWrongFactor(
   const warning = newEmail(ctx, 'second_factor_attempts', email, id)
   const isDue = attempt !== undefined && warnedFactorAttempts.includes(attempt.inARow)
   await batch(ctx.db, recordRefusal(ctx.db, event, refusalPlace(ctx, event)), {
-    warning: isDue ? insertEmail(ctx.db, warning, always) : undefined,
+    warning: isDue ? insertEmail(ctx.db, warning, userExists(id)) : undefined,
     settled: attempt && settleAttempt(ctx.db, attempt, { isGivenBack: false, now: event.at }),
   })
   if (isDue) announceEmail(ctx, warning)
