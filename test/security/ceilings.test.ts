@@ -7,6 +7,7 @@ import { bytesOf, expectProblem } from '../support/answers.ts'
 import { type OperationId, documented, takesToken } from '../support/api.ts'
 import { Caller } from '../support/caller.ts'
 import { day, hour, minute } from '../support/clock.ts'
+import { enrolApp } from '../support/factors.ts'
 import { it as base } from '../support/fixtures.ts'
 import { limitersThat } from '../support/limiters.ts'
 import { captureLog } from '../support/log-lines.ts'
@@ -27,6 +28,7 @@ const network = [203, 0, 113]
 const resets = [...network, 0]
 const all = [1]
 const userWrites = (id: string) => [...bytesOfUuid(id)]
+const factorChanges = (id: string) => [...bytesOfUuid(id), 5]
 const passwordChanges = (id: string) => [...bytesOfUuid(id), 1]
 
 /** Sets what is counted for a subject in the period of this length. */
@@ -273,6 +275,20 @@ describe('a signed-in user', () => {
     await setCount(clock.now(), day, passwordChanges(ada.id), ceilings.userWritesPerDay)
     const back = { old_password: otherPassword, new_password: goodPassword }
     await ada.at(limited).changePassword(back).refused(429, 'rate_limited')
+  })
+
+  it('has a ceiling of its own for second factors, which a stolen access token cannot use up', async ({
+    ada,
+    limited,
+    clock,
+  }) => {
+    captureLog()
+    await setCount(clock.now(), day, userWrites(ada.id), ceilings.userWritesPerDay)
+    const here = ada.at(limited)
+    await enrolApp(here)
+    await here.renewRecoveryCodes()
+    await setCount(clock.now(), day, factorChanges(ada.id), ceilings.userWritesPerDay)
+    await here.renewRecoveryCodes().refused(429, 'rate_limited')
   })
 
   it('calls no more than 60 times a minute to write, from whatever address, and may read', async ({ ada, service }) => {

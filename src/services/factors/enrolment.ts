@@ -16,7 +16,7 @@ import { deleteOtherSessionsOf, isSignedInAs, selectSignedInUser } from '../../s
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
-import { userPlace } from '../protection/ceilings.ts'
+import { factorPlace } from '../protection/ceilings.ts'
 import { revoke } from '../sessions/revocation.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { amrAfter, isConfined, mustHaveFactor } from '../sessions/strength.ts'
@@ -62,7 +62,7 @@ export async function enrolFactor(
   const event = auditEvent(ctx, 'user.factor_added', { actorId: user.id, userId: user.id, detail: { kind } })
   const { at } = event
   const notice = newEmail(ctx, 'factor_added', user.email, user.id, { kind })
-  const place = userPlace(ctx, user.id, event.id)
+  const place = factorPlace(ctx, user.id, event.id)
   const isFresh = isFreshSession(at)
   const isActing = isSignedInAs(session.id, user.id, user.role, at, isFresh)
   const isNotFirst = needsMailbox && !isProven ? hasFactors(user.id) : undefined

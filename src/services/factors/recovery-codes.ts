@@ -15,7 +15,7 @@ import { isSignedInAs, selectSignedInUser } from '../../store/sessions.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
-import { userPlace } from '../protection/ceilings.ts'
+import { factorPlace } from '../protection/ceilings.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { explainRefusal } from './refusal.ts'
 
@@ -39,7 +39,7 @@ export async function renewRecoveryCodes(ctx: Ctx, principal: Principal): Promis
   const event = auditEvent(ctx, 'user.recovery_codes_renewed', { actorId: user.id, userId: user.id })
   const { at } = event
   const notice = newEmail(ctx, 'recovery_codes_renewed', user.email, user.id)
-  const place = userPlace(ctx, user.id, event.id)
+  const place = factorPlace(ctx, user.id, event.id)
   const isFresh = isFreshSession(at)
   const isActing = isSignedInAs(session.id, user.id, user.role, at, isFresh)
   const ifDone = happened(event.id)

@@ -23,6 +23,7 @@ import { assertRoomForStrangers } from './room.ts'
 //   user agents           user, 2
 //   changes of address    user, 3
 //   exports               user, 4
+//   second factors        user, 5
 //   refusals              user if there is one, network or 1, type, reason
 // No two of them are equal: where lengths are the same, the last byte differs, or the first is 0 as in no network.
 
@@ -61,6 +62,11 @@ export function userPlace(ctx: Ctx, userId: string, act: string): Place {
 /** For a change of the password: apart from other writes, which a stolen token can make without the old password. */
 export function passwordPlace(ctx: Ctx, userId: string, act: string): Place {
   return { ...userPlace(ctx, userId, act), subject: Uint8Array.of(...bytesOfUuid(userId), 1) }
+}
+
+/** For a change of the second factors: apart from other writes, which a stolen token can make without showing a factor. */
+export function factorPlace(ctx: Ctx, userId: string, act: string): Place {
+  return { ...userPlace(ctx, userId, act), subject: Uint8Array.of(...bytesOfUuid(userId), 5) }
 }
 
 /**
