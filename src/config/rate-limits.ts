@@ -49,6 +49,6 @@ export type RateLimitName = keyof typeof rateLimits
 
 /**
  * Counted by user and not by address: every call with an access token that may write, but for those with which an owner gets
- * rid of a thief. A page never needs that many.
+ * rid of a thief, those about factors included. A page never needs that many.
  */
 export const userLimit = { binding: 'LIMIT_USER_WRITES', perMinute: 60 } as const satisfies Limit
