@@ -767,6 +767,38 @@ export const flows: Flow[] = [
     again: 200,
   },
   {
+    name: 'options for a step-up',
+    prepare: async ({ people }) => ['stepUpOptions', { token: (await people.signUp(email)).accessToken }],
+    answer: 200,
+    again: 200,
+  },
+  {
+    name: 'a step-up by password',
+    prepare: async ({ people }) => ['stepUp', { token: (await people.signUp(email)).accessToken, body: { password } }],
+    answer: 200,
+    again: 200,
+  },
+  {
+    name: 'a step-up by a code',
+    async prepare({ service, people }) {
+      const { id, accessToken: token } = await people.signUp(email)
+      const { app } = await giveFactors(id, service.clock)
+      return ['stepUp', { token, body: { totp: app.code() } }]
+    },
+    answer: 200,
+    again: 'wrong_second_factor',
+  },
+  {
+    name: 'a step-up by a wrong code',
+    async prepare({ service, people }) {
+      const { id, accessToken: token } = await people.signUp(email)
+      const { app } = await giveFactors(id, service.clock)
+      return ['stepUp', { token, body: { totp: app.wrongCode() } }]
+    },
+    answer: 'wrong_second_factor',
+    again: 'wrong_second_factor',
+  },
+  {
     name: 'a verification at the edge',
     prepare: async ({ people }) => ['verify', { token: (await people.signUp(email)).accessToken }],
     answer: 204,
