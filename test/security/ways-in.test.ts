@@ -4,15 +4,17 @@
  */
 import { beforeEach, describe, expect } from 'vitest'
 import { expectProblem, sessionOf } from '../support/answers.ts'
-import { minute } from '../support/clock.ts'
+import { day, minute } from '../support/clock.ts'
 import { type GivenFactors, giveFactors } from '../support/factors.ts'
 import { it as base } from '../support/fixtures.ts'
+import { inboxOf } from '../support/inbox.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { givePasskey } from '../support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import type { People } from '../support/population.ts'
 import type { Answer } from '../support/service.ts'
 import { rowOf, write } from '../support/state.ts'
+import { proveIn, strengths } from '../support/strength.ts'
 
 /** Where the answer puts the refresh token, and what a page of ours sends along. */
 const transports = [
@@ -90,6 +92,28 @@ const ways: Way[] = [
     leadsTo: 'question',
   },
   {
+    way: 'the password after a change of the address',
+    async go(cast, by) {
+      await moveTo(cast, 'guarded.new@example.com')
+      return login(cast, by, { email: 'guarded.new@example.com' })
+    },
+    leadsTo: 'question',
+  },
+  {
+    way: 'a new password after an undone change of the address',
+    async go(cast, by) {
+      // The factor is older than those that the undoing takes away.
+      await write('update totps set created_at = created_at - ?', 2 * day)
+      const undo = await moveTo(cast, 'guarded.new@example.com')
+      await cast.old.revertEmail(undo)
+      await cast.old.service.deliver()
+      const token = inboxOf(cast.old.service).linkToken(cast.old.email)
+      await cast.old.completePasswordReset({ token, new_password: otherPassword })
+      return login(cast, by, { password: otherPassword })
+    },
+    leadsTo: 'question',
+  },
+  {
     way: 'the password on a device that was trusted, as staff',
     async go(cast, by) {
       const trusted = await showCode(cast, by, await login(cast, by), { trust_device: true })
@@ -140,6 +164,17 @@ const ways: Way[] = [
     leadsTo: 'factor',
   },
 ]
+
+/** The owner, who has shown the factor, moves the account to another address. Gives the link that undoes it. */
+async function moveTo({ old }: Cast, address: string): Promise<string> {
+  await proveIn(old, strengths.code)
+  await old.changeEmail(address)
+  await old.service.deliver()
+  const inbox = inboxOf(old.service)
+  const undo = inbox.linkToken(old)
+  await old.confirmEmail(inbox.linkToken(address))
+  return undo
+}
 
 function signInTrusted(cast: Cast, by: Transport, trusted: Answer): Promise<Answer> {
   const { trust_token } = trusted.json as { trust_token?: string }
