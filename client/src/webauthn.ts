@@ -141,7 +141,7 @@ function read({ challenge, user, allowCredentials, excludeCredentials, ...more }
 }
 
 function written({ id, rawId, type, authenticatorAttachment, response, ...more }: Credential): CredentialJson {
-  const names = ['clientDataJSON', 'attestationObject', 'authenticatorData', 'signature', 'userHandle']
+  const names = ['clientDataJSON', 'attestationObject', 'authenticatorData', 'signature', 'userHandle'] as const
   const given = names.filter((name) => response[name] instanceof ArrayBuffer)
   const buffers = given.map((name) => [name, textOf(response[name] as ArrayBuffer)])
   const transports = tryTo(() => response.getTransports?.())

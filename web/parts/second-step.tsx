@@ -144,7 +144,7 @@ function PasskeyStep({ prove, startsByItself, children }: PasskeyStepProps) {
 
 interface CodeStepProps {
   /** Of the field, as the API calls it. */
-  name: string
+  name: 'totp' | 'recovery_code'
   missing: string
   prove: (typed: string) => Promise<undefined>
   field: (error: string | undefined) => ComponentChildren
