@@ -44,8 +44,12 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }))
 
-async function keys(line: string, wrangler: Wrangler = fakeWrangler(account).wrangler) {
-  const asked = readKeysArguments([...line.split(' '), '--file', file], '/nowhere/.dev.vars')
+async function keys(
+  line: string,
+  wrangler: Wrangler = fakeWrangler(account).wrangler,
+  localFile = '/nowhere/.dev.vars',
+) {
+  const asked = readKeysArguments([...line.split(' '), '--file', file], localFile)
   assert.ok(asked !== 'help')
   await manageKeys(
     {
@@ -53,7 +57,7 @@ async function keys(line: string, wrangler: Wrangler = fakeWrangler(account).wra
         commands.push(args.join(' '))
         return wrangler(args, options)
       },
-      env: {},
+      env: { STATE_DIR: directory },
       asker: null,
       say: (text) => said.push(text),
       now: () => new Date(now),
@@ -239,6 +243,16 @@ test('a key that was replaced just now is kept, because some locations use it st
     await keys(`retire ${name} ${old} --yes --force`)
     assert.equal(kids(name).length, 1)
   }
+})
+
+test('a developer waits for no other locations', async () => {
+  const local = (line: string) => keys(line, undefined, file)
+  await local('rotate DATA_KEYS')
+  assert.doesNotMatch(said.join('\n'), /Cloudflare/)
+  await assert.rejects(local('rewrap --yes'), /There is no database on this machine yet/)
+  const [active, old] = kids('DATA_KEYS')
+  await local(`retire DATA_KEYS ${old} --yes`)
+  assert.deepEqual(kids('DATA_KEYS'), [active])
 })
 
 test('an id that begins like another one counts nothing of it', async () => {

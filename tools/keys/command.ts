@@ -97,7 +97,10 @@ async function decide(
       const key = newKey(action, keys, now)
       const caches = action.set === 'SIGNING_KEYS' ? ', and services that have cached the JWKS for five minutes' : ''
       const note = `Cloudflare's locations for some seconds${caches} refuse what this key signs, because they do not know it yet. To avoid this, announce a key and promote it later.`
-      return { after: rotate(keys, key, now), notes: [`The new key ${key.kid} is active at once. ${note}`] }
+      return {
+        after: rotate(keys, key, now),
+        notes: [`The new key ${key.kid} is active at once.${options.isLocal ? '' : ` ${note}`}`],
+      }
     }
     case 'promote':
       return { after: promote(keys, action.kid, now), notes: [`The key ${action.kid} becomes the active one.`] }

@@ -23,7 +23,7 @@ export async function requireUnused(
 ): Promise<string[]> {
   if (!isStoredSet(set) || key.announced !== undefined) return []
   const since = unusedSince(key)
-  if (since !== undefined && since > around.now().getTime() && !options.isForced) {
+  if (since !== undefined && since > around.now().getTime() && !options.isForced && !options.isLocal) {
     throw new Stop(
       `The key ${key.kid} was replaced at ${minuteOf(key.replaced)}: some of Cloudflare's locations may use it until ${minuteOf(since)}. After a leak, use --force.`,
     )
