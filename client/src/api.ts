@@ -1990,7 +1990,7 @@ export interface components {
             /** @description Wrong passwords and codes in a row. */
             wrong_tries: {
                 /** @enum {string} */
-                kind: "account" | "device" | "factor";
+                kind: "account" | "device" | "factor" | "mail_code";
                 count: number;
                 /**
                  * Format: date-time

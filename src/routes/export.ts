@@ -39,7 +39,7 @@ export function exportHead({ at, user, sessionId, ...copy }: Export) {
       expires_at: expiresAt.toISOString(),
     })),
     wrong_tries: copy.attempts.map(({ key, count, updatedAt }) => ({
-      kind: key.slice(0, key.indexOf(':')) as 'account' | 'device' | 'factor',
+      kind: key.slice(0, key.indexOf(':')).replace('-', '_') as 'account' | 'device' | 'factor' | 'mail_code',
       count,
       last_at: updatedAt.toISOString(),
     })),

@@ -155,18 +155,27 @@ export function deviceBudget(email: string, deviceId: string): SQL {
   return sql`('device:' || ${email} || ':' || ${deviceId})`
 }
 
+/** The budget that all second factors of a user share. */
+export function factorBudget(userId: string): SQL {
+  return sql`${`factor:${userId}`}`
+}
+
 /** The budget of the codes that were mailed to a session. */
 export function mailCodeBudget(userId: string, sessionId: string): SQL {
   return sql`${`mail-code:${userId}:${sessionId}`}`
 }
 
-/** Ends the series of every budget of a user's second factors. */
-export function deleteFactorAttempts(db: Db, userId: string, guard: SQL) {
+/** The counter of a user's second factors, or of a code that was mailed to one of their sessions. */
+export function isOfFactors(userId: string): SQL {
   const { key } = attemptCounters
-  const isOfFactor = eq(key, `factor:${userId}`)
   // No id has a semicolon, the character after the colon.
   const isOfMailCode = and(gte(key, `mail-code:${userId}:`), lt(key, `mail-code:${userId};`))
-  return db.delete(attemptCounters).where(and(or(isOfFactor, isOfMailCode), guard))
+  return sql`(${or(eq(key, factorBudget(userId)), isOfMailCode)})`
+}
+
+/** Ends the series of every budget of a user's second factors. */
+export function deleteFactorAttempts(db: Db, userId: string, guard: SQL) {
+  return db.delete(attemptCounters).where(and(isOfFactors(userId), guard))
 }
 
 /** Ends the series of every budget of an address. */

@@ -1,7 +1,8 @@
-/** Which factor tokens have signed in: each does so once. The counter of the budget of second factors remembers them. */
+/** Single use of factor tokens: the counter of a user's second factors keeps the ids of those that have signed in. */
 import { type SQL, and, eq, sql } from 'drizzle-orm'
 import { factorTokenSeconds } from '../config/policy.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
+import { factorBudget } from './attempts.ts'
 import { type Db, insertWhere } from './db.ts'
 import { newSeries } from './attempts.ts'
 import { attemptCounters } from './schema/attempts.ts'
@@ -9,14 +10,9 @@ import { attemptCounters } from './schema/attempts.ts'
 /** More sign-ins than one account has in five minutes. */
 const maxRemembered = 16
 
-/** The budget that all second factors of a user share. */
-export function factorBudget(userId: string): SQL {
-  return sql`${`factor:${userId}`}`
-}
-
 /**
- * The factor token has not signed in. One that is older than all that are remembered counts as used: ids are in the order
- * of time, so only one of many tokens at once can be wronged by that.
+ * The factor token has not signed in. A token that is older than all of a full list counts as used, because nobody can
+ * tell any more. That refuses an unused token only after 16 later ones have signed in.
  */
 export function isUnusedFactorToken(userId: string, tokenId: string): SQL {
   const { key, usedTokens } = attemptCounters

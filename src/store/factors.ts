@@ -1,14 +1,13 @@
 /** The second factors of an account. Passkeys and an authenticator app are factors; recovery codes only stand in for one. */
-import { type SQL, asc, eq, isNotNull, isNull, sql } from 'drizzle-orm'
+import { type SQL, eq, sql } from 'drizzle-orm'
 import { type BatchRows, batch } from './batch.ts'
 import { type Db, idParam } from './db.ts'
+import { selectPasskeysOf } from './passkeys.ts'
 import { deleteRecoveryCodes } from './recovery-codes.ts'
 import { type Passkey, passkeys } from './schema/passkeys.ts'
 import { recoveryCodes } from './schema/recovery-codes.ts'
 import { type Totp, totps } from './schema/totps.ts'
-import { type User, users } from './schema/users.ts'
 import { deleteTotp } from './totps.ts'
-import { userExists } from './user-conditions.ts'
 
 export interface Factors {
   /** Oldest first. */
@@ -21,7 +20,7 @@ export interface Factors {
 /** Reads the factors of a user in a batch, see `factorsIn`. */
 export function selectFactors(db: Db, userId: string) {
   return {
-    passkeys: db.select().from(passkeys).where(eq(passkeys.userId, userId)).orderBy(asc(passkeys.id)),
+    passkeys: selectPasskeysOf(db, userId),
     totp: db.select().from(totps).where(eq(totps.userId, userId)),
     digests: db.select({ digest: recoveryCodes.digest }).from(recoveryCodes).where(eq(recoveryCodes.userId, userId)),
   } as const
@@ -42,7 +41,7 @@ function countFactors(userId: string): SQL {
   return sql`((select count(*) from passkeys ${own}) + (select count(*) from totps ${own}))`
 }
 
-/** One factor may go, and there is another one. */
+/** The account has more than one factor, so one of them may be removed. */
 export function hasSeveralFactors(userId: string): SQL {
   return sql`${countFactors(userId)} > 1`
 }
@@ -57,20 +56,7 @@ export function factorsIdUnlessLost(userId: string, factorsId: string): SQL {
   return sql`case when ${countFactors(userId)} > 0 then ${idParam(factorsId)} end`
 }
 
-export function hasFactors(userId: string): SQL {
-  return userExists(userId, isNotNull(users.factorsId))
-}
-
-export function hasNoFactors(userId: string): SQL {
-  return userExists(userId, isNull(users.factorsId))
-}
-
-/** The factors are those that `factorsId` named: none was added, replaced or removed since. */
-export function hasSameFactors({ id, factorsId }: Pick<User, 'id' | 'factorsId'>): SQL {
-  return factorsId === null ? hasNoFactors(id) : userExists(id, eq(users.factorsId, factorsId))
-}
-
-/** Deletes everything that the account has besides its password. */
+/** Deletes all second factors of an account, with the recovery codes. */
 export function deleteFactors(db: Db, userId: string, guard: SQL) {
   return {
     passkeys: db.delete(passkeys).where(sql`${eq(passkeys.userId, userId)} and ${guard}`),

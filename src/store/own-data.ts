@@ -1,6 +1,6 @@
 /** What the tables keep about one user, for an export. Never a secret, a hash or a key. */
 import { desc, eq, or } from 'drizzle-orm'
-import { accountBudget, isOfDevice } from './attempts.ts'
+import { accountBudget, isOfDevice, isOfFactors } from './attempts.ts'
 import type { Db } from './db.ts'
 import { attemptCounters } from './schema/attempts.ts'
 import { oneTimeLinks } from './schema/links.ts'
@@ -14,11 +14,11 @@ export function selectLinksOf(db: Db, userId: string) {
     .orderBy(desc(oneTimeLinks.id))
 }
 
-/** The counts of wrong passwords and codes. The key of a device names the device: only its kind is given. */
+/** The counts of wrong passwords and codes. Keys name devices and sessions, so a copy has only their kind. */
 export function selectAttemptsOf(db: Db, { id, email }: { id: string; email: string }) {
   const { key, count, updatedAt } = attemptCounters
   return db
     .select({ key, count, updatedAt })
     .from(attemptCounters)
-    .where(or(eq(key, accountBudget(email)), eq(key, `factor:${id}`), isOfDevice(email)))
+    .where(or(eq(key, accountBudget(email)), isOfFactors(id), isOfDevice(email)))
 }

@@ -60,7 +60,7 @@ function isOwn({ id, userId }: OwnPasskey) {
 
 /** An assertion that was verified: once, a passkey may answer the challenge. */
 export interface PasskeyUse {
-  passkey: Pick<Passkey, 'id' | 'userId' | 'publicKey' | 'signCount' | 'isBackupEligible' | 'name'>
+  passkey: Pick<Passkey, 'id' | 'userId' | 'publicKey'>
   challengeId: string
   signCount: number
   isBackedUp: boolean

@@ -1,5 +1,5 @@
 /** How the user of a session proved who they are, and when: the conditions and statements of step-up authentication. */
-import { type SQL, and, eq, inArray, isNull, or, sql } from 'drizzle-orm'
+import { type SQL, and, eq, inArray, or, sql } from 'drizzle-orm'
 import { freshSeconds } from '../config/policy.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
 import type { Role } from '../permissions.ts'
@@ -7,12 +7,10 @@ import { type Db, noneOf } from './db.ts'
 import { sessions } from './schema/sessions.ts'
 import { users } from './schema/users.ts'
 import { isSignedIn } from './sessions.ts'
+import { isFactorsId } from './user-conditions.ts'
 
 /** Of the row: the user has shown two factors, or a passkey with user verification. */
 export const hasTwoFactors: SQL = sql`coalesce(instr(${sessions.amr}, '"mfa"'), 0) > 0`
-
-/** Of the row: the account has no factors. */
-export const hasNoFactors: SQL = isNull(users.factorsId)
 
 /** Of the row: the user proved who they are within ten minutes. A null means at the sign-in, when the id was made. */
 function isRecent(now: Date): SQL {
@@ -26,12 +24,12 @@ function isRecent(now: Date): SQL {
  * factors has.
  */
 export function isFreshSession(now: Date): SQL {
-  return sql`(${and(isRecent(now), or(hasNoFactors, hasTwoFactors))})`
+  return sql`(${and(isRecent(now), or(isFactorsId(null), hasTwoFactors))})`
 }
 
 /** The same, but an account without factors needs nothing: for a call that asks for the password or a role besides. */
 export function isFreshIfFactored(now: Date): SQL {
-  return sql`(${or(hasNoFactors, and(isRecent(now), hasTwoFactors))})`
+  return sql`(${or(isFactorsId(null), and(isRecent(now), hasTwoFactors))})`
 }
 
 /** Of a session joined with its user: either the role needs no second factor, or the user has shown one here. */

@@ -155,6 +155,11 @@ export function hasFactors(id: string): SQL {
   return userExists(id, isNotNull(users.factorsId))
 }
 
+/** The user exists, and has no second factor. */
+export function hasNoFactors(id: string): SQL {
+  return userExists(id, isFactorsId(null))
+}
+
 /** Of a row of `users`: the trust token of a device still counts, and its user is not staff. */
 export function isTrusted(factorsId: string, trustNumber: number): SQL {
   return allOf(isFactorsId(factorsId), eq(users.role, 'USER'), sql`${trustNumberOrZero} = ${trustNumber}`)

@@ -2,14 +2,14 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect } from 'vitest'
 import { expectOk, expectProblem, userObject } from '../support/answers.ts'
-import { day, minute } from '../support/clock.ts'
+import { day, minute, second } from '../support/clock.ts'
 import { it } from '../support/fixtures.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { subjects } from '../support/mails.ts'
 import { otherPassword } from '../support/person.ts'
 import { tableNames } from '../support/raw-tables.ts'
-import { insertAuditEvents, insertEmails } from '../support/rows.ts'
+import { insertAttempts, insertAuditEvents, insertEmails } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
 import { nothing, observe, write } from '../support/state.ts'
 
@@ -60,7 +60,10 @@ describe('GET /users/me/export', () => {
 
   it('says what it is about, and when', async ({ service, clock, anonymous, ada }) => {
     await ada.updateMe({ first_name: 'Ada', bio: 'Notes on engines.' })
+    const begun = clock.now().toISOString()
     await anonymous.requestPasswordReset({ email: ada.email })
+    // Otherwise chance would decide which of the two links is the newer one.
+    clock.advance(second)
     await ada.changeEmail('ada.new@example.com')
     await service.deliver()
     await anonymous.login({ email: ada.email, password: otherPassword }).answer
@@ -74,7 +77,7 @@ describe('GET /users/me/export', () => {
         bio: 'Notes on engines.',
         email_deliverable: true,
         email_changed_at: null,
-        password_set_at: now,
+        password_set_at: begun,
       }),
       sessions: [{ id: ada.sessionId, current: true }],
       email_change: { old_email: ada.email, new_email: 'ada.new@example.com', requested_at: now, changed_at: null },
@@ -84,6 +87,19 @@ describe('GET /users/me/export', () => {
     const { emails, activity } = copy as { emails: { template: string }[]; activity: { type: string }[] }
     expect(emails.map(({ template }) => template)).toContain('account_activated')
     expect(activity.map(({ type }) => type)).toEqual(expect.arrayContaining(['user.exported', 'user.activated']))
+  })
+
+  it('counts the wrong codes of every kind, and those of nobody else', async ({ clock, ada, eve }) => {
+    for (const { id, sessionId } of [ada, eve]) {
+      const keys = [`factor:${id}`, `mail-code:${id}:${sessionId}`]
+      await insertAttempts(keys.map((key) => ({ key, count: 2, updatedAt: clock.now() })))
+    }
+    const last_at = clock.now().toISOString()
+    const { wrong_tries: tries } = expectOk(await ada.exportMe().answer) as { wrong_tries: { kind: string }[] }
+    expect(tries.toSorted((a, b) => (a.kind < b.kind ? -1 : 1))).toEqual([
+      { kind: 'factor', count: 2, last_at },
+      { kind: 'mail_code', count: 2, last_at },
+    ])
   })
 
   it('has no secret, nobody else, and nothing that tells whether an address has an account', async ({

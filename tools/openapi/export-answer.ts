@@ -58,7 +58,13 @@ export const exportMembers = {
     }),
   ),
   wrong_tries: z
-    .array(z.strictObject({ kind: z.enum(['account', 'device', 'factor']), count: z.int().min(0), last_at: time }))
+    .array(
+      z.strictObject({
+        kind: z.enum(['account', 'device', 'factor', 'mail_code']),
+        count: z.int().min(0),
+        last_at: time,
+      }),
+    )
     .meta({ description: 'Wrong passwords and codes in a row.' }),
   emails: z.array(exported).meta({ description: 'Those of the last 30 days about the account, newest first.' }),
   activity: z.array(activity),

@@ -2,14 +2,14 @@
 import { passwordAttempts } from '../../config/policy.ts'
 import type { Ctx } from '../../context.ts'
 import { AppError, invalidToken } from '../../errors.ts'
-import { accountBudget, deleteAttempts, mayAttempt, selectAttempts } from '../../store/attempts.ts'
+import { accountBudget, deleteAttempts, factorBudget, mayAttempt, selectAttempts } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf, always } from '../../store/db.ts'
-import { factorBudget, restartFactorBudget } from '../../store/factor-tokens.ts'
+import { restartFactorBudget } from '../../store/factor-tokens.ts'
 import { type Factors, factorsIn, findFactors, selectFactors } from '../../store/factors.ts'
 import type { User } from '../../store/schema/users.ts'
-import { hasNoFactors, liftSession } from '../../store/session-strength.ts'
+import { liftSession } from '../../store/session-strength.ts'
 import {
   type PrincipalSession,
   isSignedIn,
@@ -79,7 +79,7 @@ export function stepUp(ctx: Ctx, sessionId: string, userId: string, response: St
 /** Leaves no event: the count of the password and the session are all that is written. */
 async function stepUpByPassword(ctx: Ctx, sessionId: string, userId: string, password: string): Promise<SteppedUp> {
   const now = ctx.now()
-  const guard = isSignedIn(sessionId, userId, now, hasNoFactors)
+  const guard = isSignedIn(sessionId, userId, now, isFactorsId(null))
   const run = (claim: ClaimStatements) => batch(ctx.db, claim, readSession(ctx, sessionId, userId, now))
   const rows = await claimPasswordAttempt(
     ctx,
@@ -92,7 +92,7 @@ async function stepUpByPassword(ctx: Ctx, sessionId: string, userId: string, pas
   const attempt = assertClaimed(ctx, rows)
   await assertOwnPassword(ctx, { user, session, attempt }, password, 'user.step_up_refused')
   const strength = { amr: ['pwd'], at: ctx.now() }
-  const mayLift = isSignedInWithPassword(sessionId, userId, passwordIdOf(user), strength.at, hasNoFactors)
+  const mayLift = isSignedInWithPassword(sessionId, userId, passwordIdOf(user), strength.at, isFactorsId(null))
   const { lifted } = await batch(ctx.db, {
     lifted: liftSession(ctx.db, sessionId, strength, mayLift),
     series: deleteAttempts(ctx.db, attempt.budget, always),

@@ -3,8 +3,8 @@ import type { Ctx } from '../../context.ts'
 import { openData, sealData } from '../../crypto/data-keys.ts'
 import { findStep, newSeed, seedText, totpUri } from '../../crypto/totp.ts'
 import { AppError } from '../../errors.ts'
-import { hasSameFactors } from '../../store/factors.ts'
 import { deleteTotp, hasTotp, putTotp } from '../../store/totps.ts'
+import { isFactorsId, userExists } from '../../store/user-conditions.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { assertFresh } from '../sessions/strength.ts'
 import { type Enrolled, enrolFactor, removeFactor } from './enrolment.ts'
@@ -68,7 +68,7 @@ export async function confirmTotp(
     kind: 'totp',
     amr: ['otp', 'mfa'],
     mailCode,
-    guard: hasSameFactors(user),
+    guard: userExists(user.id, isFactorsId(user.factorsId)),
     store: (ifDone) => ({ totp: putTotp(ctx.db, totp, ifDone) }),
   })
   if (!enrolled) throw new AppError('invalid_setup')
