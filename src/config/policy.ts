@@ -39,7 +39,7 @@ export const deviceTokenSeconds = 180 * daySeconds
 /** After the password, people may have to look for their phone. */
 export const factorTokenSeconds = 5 * minuteSeconds
 
-/** So long a device that its user trusts signs in with the password alone. */
+/** How long a device that its user trusts signs in with the password alone. */
 export const trustTokenSeconds = 30 * daySeconds
 
 /** A refresh token may be presented again for this long after its rotation: an answer got lost, or two tabs refreshed. */
@@ -62,10 +62,10 @@ export const maxUserAgents = 5_000
 /** How long the challenge for a passkey may be answered. Authenticators give people five minutes at most. */
 export const challengeMs = 5 * minuteSeconds * 1000
 
-/** So many challenges of five minutes may be answered with one passkey. Nobody signs in as often. */
+/** How many challenges one passkey may answer in the time of a challenge. Nobody signs in as often. */
 export const maxUsedChallenges = 16
 
-/** An account has no more passkeys: every device of a person, and then some. */
+/** How many passkeys an account may have: more than a person has devices. */
 export const maxPasskeys = 20
 
 // Links
@@ -137,7 +137,10 @@ export const recoveryCodeCount = 8
 /** The setup of an authenticator app: install the app, scan the code, type six digits. */
 export const totpSetupMs = 10 * minuteSeconds * 1000
 
-/** How long a code that was mailed is good, and for how many tries: five in 10⁸. Another email allows five more. */
+/**
+ * How long a mailed code is good, and for how many tries; another email allows as many again. Those of 11 minutes are right
+ * at a time (see `isMailCode`), so five guesses are right with a probability of 55 in 10⁸ for each key of the ring.
+ */
 export const mailCodeMs = 10 * minuteSeconds * 1000
 export const mailCodeAttempts = 5
 

@@ -1,4 +1,8 @@
-/** Writes bytes five bits at a time, in the characters of an alphabet. Without padding, so for whole groups of five bytes. */
+/**
+ * Encodes bytes in base 32 (RFC 4648 §6) with the characters of an alphabet, and without padding.
+ *
+ * @param bytes a multiple of five, which needs no padding
+ */
 export function base32(bytes: Uint8Array, alphabet: string): string {
   let text = ''
   for (let bit = 0; bit < bytes.length * 8; bit += 5) {

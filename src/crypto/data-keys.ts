@@ -1,8 +1,8 @@
 /**
- * What Postern must be able to read again, and what binds a row to its account, under `DATA_KEYS`. These keys are not in the
- * database: write access to D1 alone neither reads a sealed value nor moves one to another row or account.
+ * Encryption of values that Postern has to read again, and MACs that bind a row to its account, under `DATA_KEYS`. These
+ * keys are not in the database, so access to D1 alone neither reads a sealed value nor moves it to another row or account.
  *
- * Each purpose has a subkey of its own (HKDF-SHA-256, RFC 5869), so that a value made for one purpose is none for another.
+ * Each purpose has its own subkey (HKDF-SHA-256, RFC 5869), so a value of one purpose is refused for every other.
  */
 import { base64url } from 'jose'
 import type { KeyRing, SecretKey } from './keys.ts'
@@ -27,7 +27,7 @@ const subkeyAlgorithms = {
   HMAC: { algorithm: { name: 'HMAC', hash: 'SHA-256', length: 256 }, uses: binding },
 }
 
-/** Holds keys, not promises: no request waits for the work of another one. */
+/** Holds keys, not promises: a Worker must not wait for a promise that another request made. */
 const subkeys = new WeakMap<SecretKey, Map<string, CryptoKey>>()
 
 async function subkeyOf(key: SecretKey, name: keyof typeof subkeyAlgorithms, purpose: string): Promise<CryptoKey> {
@@ -48,7 +48,7 @@ async function derive({ key }: SecretKey, name: keyof typeof subkeyAlgorithms, p
 /**
  * Encrypts a value under the first key.
  *
- * @param context where the value belongs, such as table and user: nothing is stored of it, and only the same list opens it
+ * @param context where the value belongs, such as the user. It is not stored, and only the same list opens the value
  * @returns `kid.iv.ciphertext`
  */
 export async function sealData(

@@ -20,7 +20,10 @@ export async function mailCode(keys: KeyRing<SecretKey>, owner: Owner, at: Date)
   return code!
 }
 
-/** Whether this is a code of the session that was asked for within ten minutes, and as much more as the last minute takes. */
+/**
+ * Whether this is the code of the session for the current minute or one of the ten before it. It need not have been mailed:
+ * nothing is stored, so nothing could tell.
+ */
 export async function isMailCode(keys: KeyRing<SecretKey>, owner: Owner, code: string, now: Date): Promise<boolean> {
   const first = Math.floor((now.getTime() - mailCodeMs) / minuteMs)
   const codes = await Promise.all(keys.map((key) => codesOf(key, owner, first, mailCodeMs / minuteMs + 1)))

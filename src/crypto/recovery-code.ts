@@ -18,8 +18,9 @@ export function newRecoveryCode(): string {
 }
 
 /**
- * What may be stored of a code that somebody typed: the id of a key and the HMAC, for each key. The first one is what is
- * stored of a new code. Empty for a text that is no code.
+ * The digests of a typed code: for each key its id and the HMAC under it. A new code is stored as the first of them.
+ *
+ * @returns an empty list for a text that has not the form of a code
  */
 export async function digestsOfCode(keys: KeyRing<SecretKey>, userId: string, typed: string): Promise<string[]> {
   const code = readCode(typed)

@@ -53,8 +53,8 @@ export const requireToken = createMiddleware<HttpEnv>(async function requireToke
 })
 
 /**
- * Like `authenticate`, for a call that takes the account's password, if it has one, and a step-up besides, if it has a
- * factor. Takes one try from the budget of the password. Comes after `requireToken` and the validation of the body.
+ * Like `authenticate`, for a call that takes the password of the account, if it has one, and also needs a step-up, if it
+ * has a factor. Takes one try from the budget of the password. Comes after `requireToken` and the validation of the body.
  *
  * @param field where the body has the password
  * @throws {AppError} `invalid_token`; as `assertUnconfined`; as `findSignedInForPassword`

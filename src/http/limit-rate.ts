@@ -35,7 +35,8 @@ export async function limitWrites(c: Context<HttpEnv>, userId: string): Promise<
 }
 
 /**
- * Counts a call as a write of its user. Comes after `authenticate`, for a route that nobody needs to get rid of a thief.
+ * Counts a call as a write of its user. Comes after `authenticate`. Not for a route by which an owner gets rid of a thief,
+ * who could use the limit up first.
  *
  * @throws {AppError} `rate_limited`
  */

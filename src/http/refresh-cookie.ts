@@ -1,6 +1,6 @@
 /**
- * The refresh token and the trust token of a browser, in cookies that no script can read. Only pages of our own origin get or use one: the
- * second defense against cross-site request forgery, after `SameSite` (OWASP ASVS 3.5.1).
+ * The refresh token and the trust token of a browser, in cookies that no script can read. Only pages of our own origin get
+ * or use one: the second defense against cross-site request forgery, after `SameSite` (OWASP ASVS 3.5.1).
  */
 import type { Context } from 'hono'
 import { trustTokenSeconds } from '../config/policy.ts'

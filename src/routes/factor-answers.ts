@@ -32,7 +32,7 @@ export function totpSetupAnswer({ setupToken, secret, uri }: TotpSetup) {
   return { setup_token: setupToken, secret, uri }
 }
 
-/** The codes only with the first factor: there is no other answer that shows them. */
+/** Has recovery codes only after the first factor of an account. Nothing shows the same codes again. */
 export function enrolledAnswer({ recoveryCodes }: Enrolled): { recovery_codes?: string[] | undefined } {
   return recoveryCodes ? { recovery_codes: recoveryCodes } : {}
 }

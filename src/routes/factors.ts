@@ -1,4 +1,4 @@
-/** The signed-in user's own second factors, but for passkeys. */
+/** The signed-in user's own second factors. Passkeys have routes of their own. */
 import * as z from 'zod/mini'
 import { authenticate, authenticateForReading } from '../http/authenticate.ts'
 import { readJson } from '../http/body.ts'

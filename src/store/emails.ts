@@ -5,7 +5,7 @@ import { dayMs, hourMs } from '../durations.ts'
 import { type Db, type Expression, allOf, always, idList, insertWhere } from './db.ts'
 import { type Email, type EmailParams, type EmailStatus, emails } from './schema/emails.ts'
 
-/** A row that is not stored yet. Its recipient, its budget and its parameters may be computed by the database. Every email has a budget. */
+/** A row that is not stored yet. The database may compute recipient, budget and parameters. Every email has a budget. */
 export type NewEmail = Omit<Email, 'recipient' | 'budget' | 'params'> & {
   params: EmailParams | Expression
   recipient: string | Expression

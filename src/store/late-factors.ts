@@ -1,4 +1,4 @@
-/** The second factors that were added since a moment: those of somebody who took an account over. */
+/** The second factors that were added since a moment, for an owner who gets an account back from somebody else. */
 import { type SQL, and, eq, gte } from 'drizzle-orm'
 import { uuidv7Floor } from '../crypto/random.ts'
 import { hadEventSince } from './audit.ts'
@@ -9,8 +9,8 @@ import { recoveryCodes } from './schema/recovery-codes.ts'
 import { totps } from './schema/totps.ts'
 
 /**
- * Deletes passkeys and authenticator apps that are newer, and the recovery codes if some were made since, because a row does
- * not say when. Without a factor there are no codes, either.
+ * Deletes the passkeys and authenticator apps that were added since. All recovery codes go if any were made since, because
+ * a row does not say when it was made, and also if no factor is left.
  */
 export function deleteFactorsSince(db: Db, userId: string, since: Date, guard: SQL) {
   const madeCodes = hadEventSince(userId, uuidv7Floor(since), ['user.factor_added', 'user.recovery_codes_renewed'])

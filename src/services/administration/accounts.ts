@@ -83,7 +83,8 @@ export async function activateUser(ctx: Ctx, actor: Principal, id: string): Prom
  * administrator sees neither the link nor the password (OWASP ASVS 6.4.6); the audit trail, not the answer, tells that
  * the link was used. Over the budget of such emails nothing happens, and the links already sent stay valid.
  *
- * @throws {AppError} `insufficient_user_authentication` as for `deleteOtherAccount`; `not_found`, `insufficient_permission`, `email_suppressed`
+ * @throws {AppError} `insufficient_user_authentication` as for `deleteOtherAccount`; `not_found`, `insufficient_permission`,
+ *   `email_suppressed`
  */
 export async function startPasswordReset(ctx: Ctx, actor: Principal, id: string): Promise<void> {
   assertFreshIfFactored(actor, ctx.now())

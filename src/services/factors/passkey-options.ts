@@ -13,8 +13,8 @@ type Listed = Pick<Passkey, 'credentialId' | 'transports'>
 /**
  * Options for `navigator.credentials.get`.
  *
- * @param listed the passkeys that may answer. Without a list the browser offers what it has for this RP ID. Only after a
- *   first factor: a list would tell anybody who has an account, and who of them has passkeys (§14.6.2).
+ * @param listed the passkeys that may answer. Without a list the browser offers every passkey of this RP ID. Give a list
+ *   only after a first factor: to anybody else it would tell which addresses have an account with passkeys (§14.6.2).
  */
 export async function passkeyRequest(
   ctx: Ctx,

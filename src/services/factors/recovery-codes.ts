@@ -27,7 +27,7 @@ export async function newRecoveryCodes({ secrets: { dataKeys } }: Ctx, userId: s
 }
 
 /**
- * Gives the principal new recovery codes. The old ones count no more. Whoever lost the answer with the codes can make new
+ * Gives the principal new recovery codes, in place of the old ones. A client that lost the answer with the codes makes new
  * ones in the same way.
  *
  * @throws {AppError} `not_found` for an account without a factor; `insufficient_user_authentication`; `invalid_token` when

@@ -26,7 +26,7 @@ export interface SecondFactorRequired {
 /** How a sign-in went when it was not refused. */
 export type SignInOutcome = SignedIn | SecondFactorRequired
 
-/** The right password of which account, and how it was shown. */
+/** The password that was right, and the circumstances that the next step has to know. */
 interface PasswordShown {
   passwordId: string
   /** The device, if it is known. */

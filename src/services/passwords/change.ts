@@ -45,7 +45,8 @@ export interface PasswordChange {
  *
  * @returns the new tokens if a refresh token was presented
  * @throws {AppError} `wrong_password`, `weak_password`; `invalid_token` when the session or the password ended meanwhile;
- *   `insufficient_user_authentication` when the session is not fresh any more; `invalid_refresh_token` when the session does not know the refresh token or has closed it; as `inTurn`
+ *   `insufficient_user_authentication` when the session is not fresh any more; `invalid_refresh_token` when the session does
+ *   not know the refresh token or has closed it; as `inTurn`
  */
 export async function changePassword(
   ctx: Ctx,

@@ -119,7 +119,7 @@ export class MortalService {
     return (body) => done.get(body) ?? false
   }
 
-  /** Starts the Worker, unless it runs, with the data that it left. Open deliveries are dated back ten minutes, so that they are due. */
+  /** Starts the Worker, unless it runs, with the data that it left. Open deliveries are dated back, so that they are due. */
   async restart(): Promise<void> {
     if (this.worker.isRunning) return
     const tenMinutes = 10 * 60_000
