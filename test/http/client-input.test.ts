@@ -9,7 +9,10 @@ import { type OperationId, documented } from '../support/api.ts'
 import { type ContractCall, calls, unknownId } from '../support/calls.ts'
 import { resolve } from '../support/description.ts'
 import { it } from '../support/fixtures.ts'
+import { givePasskey } from '../support/passkeys.ts'
+import type { Person } from '../support/person.ts'
 import { nothing, observe } from '../support/state.ts'
+import { proveIn, strengths } from '../support/strength.ts'
 
 type Fields = Record<string, z.ZodMiniType>
 
@@ -23,6 +26,16 @@ const fields = createApp(production).routes.flatMap(({ method, path, handler }) 
 const formatOf = (schema: z.ZodMiniType) => JSON.stringify(z.toJSONSchema(schema, { io: 'input' }))
 const idFields = fields.filter(({ schema }) => formatOf(schema).includes('"format":"uuid"'))
 const optionalFields = fields.filter(({ target, schema }) => target === 'json' && schema.safeParse(undefined).success)
+
+/** An id that the path may have, and a token of somebody who may call it. */
+async function placeOf(path: string, target: Person, admin: Person): Promise<{ id: string; token: string }> {
+  if (!path.startsWith('/users/me/')) return { id: target.id, token: admin.accessToken }
+  const caller = await target.signIn()
+  if (path.startsWith('/users/me/sessions/')) return { id: target.sessionId, token: caller.accessToken }
+  const { passkey } = await givePasskey(target)
+  await proveIn(caller, strengths.passkey)
+  return { id: passkey.id, token: caller.accessToken }
+}
 
 describe('an id', () => {
   it.each(idFields)('is read in any case: $name in the $target of $method $path', ({ schema }) => {
@@ -45,9 +58,7 @@ describe('an id', () => {
   }) => {
     for (const { operationId, method, path, body } of calls.filter((call) => call.path.includes(unknownId))) {
       const target = await people.signUp(`${operationId.toLowerCase()}@example.com`)
-      const isOwn = path.startsWith('/users/me/')
-      const id = isOwn ? target.sessionId : target.id
-      const { accessToken: token } = isOwn ? await target.signIn() : admin
+      const { id, token } = await placeOf(path, target, admin)
       const answer = await service.call(method, path.replace(unknownId, id.toUpperCase()), {
         token,
         ...(body && { body }),
@@ -132,8 +143,17 @@ const lineFields = shownFields.filter(({ name }) => /name|reason/.test(name))
 describe('a text that is shown to people', () => {
   it('is each of these', () => {
     const names = new Set(shownFields.map(({ name }) => name))
-    expect([...names].toSorted()).toEqual(['avatar_url', 'bio', 'email', 'first_name', 'last_name', 'locale', 'reason'])
-    expect(lineFields).toHaveLength(8)
+    expect([...names].toSorted()).toEqual([
+      'avatar_url',
+      'bio',
+      'email',
+      'first_name',
+      'last_name',
+      'locale',
+      'name',
+      'reason',
+    ])
+    expect(lineFields).toHaveLength(10)
   })
 
   it.each(shownFields)('does not turn its direction: $name of $method $path', ({ schema }) => {

@@ -6,7 +6,15 @@ import { refusals as german } from '../../web/texts/refusals/de.ts'
 import { refusals as english } from '../../web/texts/refusals/en.ts'
 
 /** Of the client itself, without an answer of the service. */
-const clientCodes = ['network_error', 'unexpected_answer', 'invalid_request', 'origin_not_listed', 'client_in_use']
+const clientCodes = [
+  'network_error',
+  'unexpected_answer',
+  'invalid_request',
+  'origin_not_listed',
+  'client_in_use',
+  'passkey_cancelled',
+  'passkey_unavailable',
+]
 
 describe('the texts for refusals', () => {
   it('are there for every problem and every broken rule, in both languages, and for no other', () => {
