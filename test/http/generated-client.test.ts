@@ -2,10 +2,11 @@
 import { expect } from 'vitest'
 import { codeOf, sessionOf } from '../support/answers.ts'
 import { type Input, type OperationId, type Success, callOperation, documented, takesToken } from '../support/api.ts'
+import { createAuthenticator } from '../support/authenticator.ts'
 import { minute } from '../support/clock.ts'
 import { mistakesForClients } from '../support/conformance.ts'
 import { type Schema, resolve } from '../support/description.ts'
-import { factorTokenIn, giveFactors } from '../support/factors.ts'
+import { App, factorTokenIn } from '../support/factors.ts'
 import { it } from '../support/fixtures.ts'
 import { goodPassword, otherPassword } from '../support/passwords.ts'
 import type { Service } from '../support/service.ts'
@@ -183,13 +184,34 @@ it.for(dialects)(
     expect(await admin.call('activateUser', { id: bob.id })).toMatchObject({ id: bob.id, status: 'active' })
     await admin.call('deleteUser', { id: bob.id })
 
-    const cora = await people.signUp('cora@example.com')
-    const { app, recoveryCodes } = await giveFactors(cora.id, service.clock)
-    for (const factor of [{ totp: app.code() }, { recovery_code: recoveryCodes[0] }]) {
-      const credentials = { email: cora.email, password: goodPassword }
+    const cora = new GeneratedClient(service, dialect)
+    const { id: coraId, email: coraEmail, accessToken } = await people.signUp('cora@example.com')
+    cora.token = accessToken
+    const { setup_token, secret } = await cora.call('startTotp')
+    const app = new App(secret, service.clock)
+    const confirmed = await cora.call('confirmTotp', { body: { setup_token, code: app.code() } })
+    const device = createAuthenticator()
+    const { challenge_token, public_key } = await cora.call('passkeyEnrolmentOptions')
+    const credential = await device.create(public_key)
+    const passkey = await cora.call('addPasskey', { body: { challenge_token, credential } })
+    expect(await cora.call('renamePasskey', { id: passkey.id, body: { name: 'Phone' } })).toMatchObject({
+      name: 'Phone',
+    })
+    const [first, second] = confirmed.recovery_codes!
+    service.clock.advance(minute)
+    for (const factor of [{ totp: app.code() }, { recovery_code: first }]) {
+      const credentials = { email: coraEmail, password: goodPassword }
       const asked = await anonymous.login(credentials).refused(403, 'second_factor_required')
-      await ada.call('secondFactor', { body: { factor_token: factorTokenIn(asked), ...factor } })
+      await cora.call('secondFactor', { body: { factor_token: factorTokenIn(asked), ...factor } })
     }
+    const options = await cora.call('passkeySignInOptions')
+    const assertion = await device.get(options.public_key)
+    const body = { challenge_token: options.challenge_token, credential: assertion }
+    cora.token = (await cora.call('signInWithPasskey', { body })).access_token
+    service.clock.advance(minute)
+    for (const factor of [{ totp: app.code() }, { recovery_code: second }]) await cora.call('stepUp', { body: factor })
+    await cora.call('removePasskey', { id: passkey.id })
+    await admin.call('resetFactors', { id: coraId, body: { reason: 'Lost the phone' } })
 
     const again = await ada.call('login', { body: { email, password: goodPassword } })
     await ada.call('logout', { body: { refresh_token: again.refresh_token } })
@@ -207,7 +229,7 @@ it.for(dialects)(
     expect((await admin.call('listUsers')).users).toHaveLength(2)
 
     // Nothing in which these clients differ was left out, and each optional member was null once.
-    const called = new Set([...ada.called, ...admin.called])
+    const called = new Set([...ada.called, ...admin.called, ...cora.called])
     expect(different.filter((operation) => !called.has(operation))).toEqual([])
     const given = [
       'changePassword old_password',
@@ -217,7 +239,7 @@ it.for(dialects)(
       'logout refresh_token',
     ]
     const optional = different.flatMap((name) => optionalMembersOf(name).map((member) => `${name} ${member}`))
-    const nulls = new Set([...ada.nulls, ...admin.nulls])
+    const nulls = new Set([...ada.nulls, ...admin.nulls, ...cora.nulls])
     expect(optional.filter((member) => !nulls.has(member)).toSorted()).toEqual(given.toSorted())
   },
 )
