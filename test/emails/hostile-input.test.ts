@@ -4,17 +4,15 @@ import { brand, firefox, samples } from './samples.ts'
 
 const markup = `<img src=x onerror=1>"'&</td></table><script>alert(1)</script>`
 
-function suspension(reason: string) {
-  return renderEmail({ template: 'account_suspended', reason }, brand)
-}
-
 function resetFrom(from: Partial<Whereabouts>) {
   return renderEmail({ ...samples.password_reset, from: { ...firefox, ...from } }, brand)
 }
 
-describe('the reason of a suspension', () => {
+describe.each(['account_suspended', 'factors_reset'] as const)('the reason in %s', (template) => {
+  const withReason = (reason: string) => renderEmail({ template, reason }, brand)
+
   it('is escaped in HTML and unchanged in text', () => {
-    const { html, text } = suspension(markup)
+    const { html, text } = withReason(markup)
     expect(html).not.toMatch(/<img|<script/)
     expect(html).toContain(
       '&lt;img src=x onerror=1&gt;&quot;&#39;&amp;&lt;/td&gt;&lt;/table&gt;&lt;script&gt;alert(1)&lt;/script&gt;',
@@ -25,25 +23,25 @@ describe('the reason of a suspension', () => {
   it('stays on one line, whatever line breaks it contains', () => {
     const breaks = ['\r\n', '\n\n', '\u2028', '\u2029', '\u0085', '\v', '\f', '\0']
     for (const lineBreak of breaks) {
-      expect(suspension(`Spam${lineBreak}Bcc: x@example.net`).text).toContain('\nReason: Spam Bcc: x@example.net\n')
+      expect(withReason(`Spam${lineBreak}Bcc: x@example.net`).text).toContain('\nReason: Spam Bcc: x@example.net\n')
     }
   })
 
   it('loses characters that reverse or hide text or break the encoding', () => {
     const tricks = '\u202e\u2066\u200f\u200b\ufeff\u{e0041}\ud800'
-    const { html, text } = suspension(`a${tricks}b`)
+    const { html, text } = withReason(`a${tricks}b`)
     expect(text).toContain('Reason: ab\n')
     expect(html).toContain('>ab</td>')
   })
 
   it('keeps non-Latin scripts, combining marks and emoji', () => {
     for (const reason of ['नमस्ते', 'می\u200cخواهم', 'cafe\u0301', '👩\u200d💻 ok']) {
-      expect(suspension(reason).text).toContain(`Reason: ${reason}\n`)
+      expect(withReason(reason).text).toContain(`Reason: ${reason}\n`)
     }
   })
 
   it('is cut after 999 characters, never inside one', () => {
-    const { text } = suspension('😀'.repeat(5000))
+    const { text } = withReason('😀'.repeat(5000))
     expect(text).toContain(`Reason: ${'😀'.repeat(999)}…\n`)
   })
 })

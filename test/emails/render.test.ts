@@ -12,6 +12,7 @@ function unescapeHtml(html: string): string {
 }
 
 const templates: Message[] = Object.values(samples)
+const withLink = templates.filter((message) => JSON.stringify(message).includes(link))
 
 describe.each(templates)('the email $template', (message) => {
   const { subject, html, text } = renderEmail(message, brand)
@@ -67,15 +68,12 @@ describe.each(templates)('the email $template', (message) => {
 })
 
 describe('an email with a one-time link', () => {
-  it.each([samples.activation, samples.password_reset, samples.set_password])(
-    'shows it unchanged, as a button and as text to copy: $template',
-    (message) => {
-      const { html, text } = renderEmail(message, brand)
-      expect(text.split('\n')).toContain(link)
-      expect(html.split(`href="${link}"`)).toHaveLength(3)
-      expect(html).toContain(`>${link}</a>`)
-    },
-  )
+  it.each(withLink)('shows it unchanged, as a button and as text to copy: $template', (message) => {
+    const { html, text } = renderEmail(message, brand)
+    expect(text.split('\n')).toContain(link)
+    expect(html.split(`href="${link}"`)).toHaveLength(3)
+    expect(html).toContain(`>${link}</a>`)
+  })
 
   it('says in UTC when the link expires', () => {
     const { html, text } = renderEmail({ ...samples.activation, expiresAt: new Date('2027-01-02T03:04:05Z') }, brand)
@@ -87,13 +85,28 @@ describe('an email with a one-time link', () => {
   })
 })
 
-describe('a notice that may be about an attacker', () => {
-  it.each([samples.account_exists, samples.account_activated, samples.password_changed, samples.session_reuse])(
-    'links to the page that resets the password: $template',
-    (message) => {
-      const { html, text } = renderEmail(message, brand)
-      expect(html).toContain('href="https://accounts.example.com/reset-password"')
-      expect(text).toContain('https://accounts.example.com/reset-password')
-    },
-  )
+const alarms = [
+  samples.account_exists,
+  samples.account_activated,
+  samples.password_changed,
+  samples.role_changed,
+  samples.session_reuse,
+  samples.sign_in_attempts,
+  samples.new_sign_in,
+  samples.factor_added,
+  samples.factor_removed,
+  samples.recovery_codes_renewed,
+  samples.recovery_code_used,
+  samples.passkey_doubted,
+  samples.second_factor_attempts,
+  samples.factors_reset,
+  samples.export_made,
+]
+
+describe.each(alarms)('the notice $template, which may be about an attacker', (message) => {
+  it('links to the page that resets the password', () => {
+    const { html, text } = renderEmail(message, brand)
+    expect(html).toContain('href="https://accounts.example.com/reset-password"')
+    expect(text).toContain('https://accounts.example.com/reset-password')
+  })
 })
