@@ -113,27 +113,77 @@ describe('a request', () => {
     metered,
     meter,
   }) => {
-    const { app } = await giveFactors(ada.id, clock)
+    const { app, recoveryCodes } = await giveFactors(ada.id, clock)
     const { authenticator } = await givePasskey(ada)
-    for (const factor of ['totp', 'totp', 'passkey', 'wrong'] as const) {
+    async function costOf(status: number, show: (asked: FactorQuestion) => Promise<object> | object): Promise<Cost> {
       clock.advance(minute)
-      const asked = await ada.login(right).refused(403, 'second_factor_required')
-      const { factor_token, passkey } = asked as FactorQuestion
+      const asked = (await ada.login(right).refused(403, 'second_factor_required')) as FactorQuestion
+      const body = { factor_token: asked.factor_token, ...(await show(asked)) }
       meter.take()
-      const answer = await ada.at(metered).secondFactor({
-        factor_token,
-        ...(factor === 'passkey'
-          ? {
-              passkey: {
-                challenge_token: passkey!.challenge_token,
-                credential: await authenticator.get(passkey!.public_key),
-              },
-            }
-          : { totp: factor === 'wrong' ? app.wrongCode() : app.code() }),
-      }).answer
-      expect(answer.status, answer.text).toBe(factor === 'wrong' ? 403 : 200)
-      expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 9 })
+      const answer = await ada.at(metered).secondFactor(body).answer
+      expect(answer.status, answer.text).toBe(status)
+      return meter.take()
     }
+    const passkey = async ({ passkey: options }: FactorQuestion) => {
+      const { challenge_token, public_key } = options!
+      return { passkey: { challenge_token, credential: await authenticator.get(public_key) } }
+    }
+    for (const show of [() => ({ totp: app.code() }), () => ({ totp: app.code() }), passkey, passkey]) {
+      expectWithin(await costOf(200, show), { roundTrips: 2, rowsWritten: 9 })
+    }
+    expectWithin(await costOf(403, () => ({ totp: app.wrongCode() })), { roundTrips: 2, rowsWritten: 9 })
+    // Its use is an event of its own, and mailed.
+    const recovery = await costOf(200, () => ({ recovery_code: recoveryCodes[0]! }))
+    expectWithin(recovery, { roundTrips: 2, rowsWritten: 16, queueSends: 1 })
+    const wrongRecovery = await costOf(403, () => ({ recovery_code: '0'.repeat(24) }))
+    expectWithin(wrongRecovery, { roundTrips: 2, rowsWritten: 9 })
+  })
+
+  it('to ask how to step up costs 2 round trips and writes nothing', async ({ clock, ada, metered, meter }) => {
+    await giveFactors(ada.id, clock)
+    await ada.at(metered).stepUpOptions()
+    expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 0 })
+  })
+
+  it('to step up with a password costs 2 round trips and 5 written rows, refused 6', async ({
+    ada,
+    metered,
+    meter,
+  }) => {
+    const session = ada.at(metered)
+    for (let round = 0; round < 3; round++) {
+      await session.stepUp({ password: goodPassword })
+      expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 5 })
+    }
+    await session.stepUp({ password: otherPassword }).refused(403, 'wrong_password')
+    expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 6 })
+  })
+
+  it('to step up with a factor costs 2 round trips and 5 written rows, refused 3 and 6', async ({
+    clock,
+    ada,
+    metered,
+    meter,
+  }) => {
+    const { app, recoveryCodes } = await giveFactors(ada.id, clock)
+    const { authenticator } = await givePasskey(ada)
+    const session = ada.at(metered)
+    for (let round = 0; round < 3; round++) {
+      clock.advance(minute)
+      await session.stepUp({ totp: app.code() })
+      expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 5 })
+    }
+    for (let round = 0; round < 3; round++) {
+      const { challenge_token, public_key } = await ada.stepUpOptions()
+      const credential = await authenticator.get(public_key)
+      await session.stepUp({ passkey: { challenge_token, credential } })
+      expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 5 })
+    }
+    // Its use is an event of its own, and mailed.
+    await session.stepUp({ recovery_code: recoveryCodes[0]! })
+    expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 12, queueSends: 1 })
+    await session.stepUp({ totp: app.wrongCode() }).refused(403, 'wrong_second_factor')
+    expectWithin(meter.take(), { roundTrips: 3, rowsWritten: 6 })
   })
 
   it('to refresh costs 1 round trip of 3 statements, 1 written row and 1 KV read', async ({ ada, metered, meter }) => {
