@@ -175,6 +175,7 @@ describe('one failing call', () => {
   it.for([
     { operation: 'getHealth' },
     { operation: 'getKeys' },
+    { operation: 'getSecurityContact' },
     { operation: 'passkeySignInOptions' },
     { operation: 'findChangePasswordPage' },
   ] as const)('cannot happen in $operation, which makes no call', async ({ operation }, { service }) => {

@@ -1012,6 +1012,7 @@ export const flows: Flow[] = [
 export const withoutFlow: Record<string, string> = {
   getHealth: 'it calls no store and no service',
   getKeys: 'it calls no store and no service',
+  getSecurityContact: 'it calls no store and no service',
   passkeySignInOptions: 'it calls no store and no service',
   findChangePasswordPage: 'it calls no store and no service',
   getDescription: 'it is a static file, which never reaches the service',
