@@ -5,19 +5,22 @@
 import { afterEach, beforeEach, describe, expect, vi } from 'vitest'
 import { auditTypes } from '../../src/store/schema/audit.ts'
 import { uuidv7 } from '../support/answers.ts'
+import { createAuthenticator } from '../support/authenticator.ts'
 import type { Caller } from '../support/caller.ts'
 import { day, minute } from '../support/clock.ts'
 import { description } from '../support/description.ts'
-import { factorTokenIn, giveFactors } from '../support/factors.ts'
+import { App, factorTokenIn, giveFactors } from '../support/factors.ts'
 import { it as base } from '../support/fixtures.ts'
 import { inboxOf } from '../support/inbox.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { refuse, scriptResend } from '../support/mail-consumer.ts'
+import { givePasskey } from '../support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import type { People } from '../support/population.ts'
 import { insertUserAgents, setAttempts, setFactorAttempts } from '../support/rows.ts'
 import { type Answer, type Call, type Service, startService } from '../support/service.ts'
 import { type Row, rowsOf, write } from '../support/state.ts'
+import { proveIn, strengths } from '../support/strength.ts'
 import { eventOf, tell, webhookSecret } from '../support/webhooks.ts'
 
 const email = 'ada@example.com'
@@ -112,6 +115,34 @@ async function askedForFactor({ service, anonymous, ada }: World) {
   const asked = await anonymous.login(credentials(email, goodPassword).body).refused(403, 'second_factor_required')
   return { ...factors, factorToken: factorTokenIn(asked) }
 }
+
+/** Ada has an authenticator app and recovery codes, and has just shown one of them in her session. */
+async function withFactors({ service, ada }: World) {
+  const factors = await giveFactors(ada.id, service.clock)
+  await proveIn(ada, strengths.code)
+  return factors
+}
+
+/** A request of ada, in a session that has just shown a passkey of hers, about that passkey. */
+const onOwnPasskey =
+  (body?: unknown) =>
+  async ({ ada }: World) => {
+    const { passkey } = await givePasskey(ada)
+    await proveIn(ada, strengths.passkey)
+    return { token: ada.accessToken, body, path: { id: passkey.id } }
+  }
+
+type Options = Parameters<typeof givePasskey>[1]
+type Columns = Parameters<typeof givePasskey>[2]
+
+/** What ada's authenticator says for a sign-in, as the body of the request. */
+async function assertion({ anonymous, ada }: World, ...given: [Options?, Columns?]) {
+  const { authenticator } = await givePasskey(ada, ...given)
+  const { challenge_token, public_key } = await anonymous.passkeySignInOptions()
+  return { challenge_token, credential: await authenticator.get(public_key) }
+}
+
+const nobodysId = { path: { id: '01a20320-0000-7000-8000-000000000000' } }
 
 const newPassword = (old: string, next: string) => ({ old_password: old, new_password: next })
 const reason = { reason: 'spam' }
@@ -255,6 +286,63 @@ const table: Case[] = [
       when: 'the factor token is invalid',
       request: () => ({ body: { factor_token: 'x', totp: '492039' } }),
       status: 401,
+    },
+  ),
+  ...cases('POST /auth/passkey/options', { when: 'anybody asks', request: () => ({}), status: 200 }),
+  ...cases(
+    'POST /auth/passkey',
+    {
+      when: 'the passkey is right',
+      request: async (world) => ({ body: await assertion(world) }),
+      status: 200,
+      event: by('ada', 'user.signed_in'),
+    },
+    {
+      when: 'the challenge is none',
+      request: async (world) => ({ body: { ...(await assertion(world)), challenge_token: 'x' } }),
+      status: 401,
+    },
+    {
+      when: 'the account is suspended',
+      request: async (world) => {
+        const body = await assertion(world)
+        await world.admin.suspend(world.ada)
+        return { body }
+      },
+      status: 403,
+      event: by(null, 'user.sign_in_refused'),
+    },
+  ),
+  ...cases('POST /auth/step-up/options', { when: 'the caller is signed in', request: asAda(), status: 200 }),
+  ...cases(
+    'POST /auth/step-up',
+    {
+      when: 'the code is right',
+      request: async (world) => asAda({ totp: (await withFactors(world)).app.code() })(world),
+      status: 200,
+      event: by('ada', 'user.stepped_up'),
+    },
+    {
+      when: 'the password of an account without factors is right',
+      request: asAda({ password: goodPassword }),
+      status: 200,
+    },
+    {
+      when: 'the code is wrong',
+      request: async (world) => asAda({ totp: (await withFactors(world)).app.wrongCode() })(world),
+      status: 403,
+      event: by('ada', 'user.step_up_refused'),
+    },
+    {
+      when: 'the password is wrong',
+      request: asAda({ password: wrong }),
+      status: 403,
+      event: by('ada', 'user.step_up_refused'),
+    },
+    {
+      when: 'the account has no factor',
+      request: asAda({ totp: '492039' }),
+      status: 403,
     },
   ),
   ...cases(
@@ -449,6 +537,81 @@ const table: Case[] = [
       status: 429,
     },
   ),
+  ...cases('POST /users/me/factors/code', { when: 'the account has no factor', request: asAda(), status: 202 }),
+  ...cases('POST /users/me/passkeys/options', { when: 'the session is fresh', request: asAda(), status: 200 }),
+  ...cases(
+    'POST /users/me/passkeys',
+    {
+      when: 'the passkey is good',
+      request: async (world) => {
+        const { challenge_token, public_key } = await world.ada.passkeyEnrolmentOptions()
+        const credential = await createAuthenticator().create(public_key)
+        return asAda({ challenge_token, credential })(world)
+      },
+      status: 201,
+      event: by('ada', 'user.factor_added'),
+    },
+    {
+      when: 'the challenge is none',
+      request: async (world) => {
+        const { public_key } = await world.ada.passkeyEnrolmentOptions()
+        const credential = await createAuthenticator().create(public_key)
+        return asAda({ challenge_token: 'x', credential })(world)
+      },
+      status: 400,
+    },
+  ),
+  ...cases('PATCH /users/me/passkeys/{id}', {
+    when: 'the name changes',
+    request: onOwnPasskey({ name: 'Laptop' }),
+    status: 200,
+  }),
+  ...cases(
+    'DELETE /users/me/passkeys/{id}',
+    { when: 'it is there', request: onOwnPasskey(), status: 204, event: by('ada', 'user.factor_removed') },
+    { when: 'it is not there', request: (world) => ({ ...asAda()(world), ...nobodysId }), status: 404 },
+  ),
+  ...cases('POST /users/me/totp', { when: 'the session is fresh', request: asAda(), status: 200 }),
+  ...cases(
+    'POST /users/me/totp/confirm',
+    {
+      when: 'the code is right',
+      request: async (world) => {
+        const { setup_token, secret } = await world.ada.startTotp()
+        return asAda({ setup_token, code: new App(secret, world.service.clock).code() })(world)
+      },
+      status: 201,
+      event: by('ada', 'user.factor_added'),
+    },
+    {
+      when: 'the code is wrong',
+      request: async (world) => {
+        const { setup_token, secret } = await world.ada.startTotp()
+        return asAda({ setup_token, code: new App(secret, world.service.clock).wrongCode() })(world)
+      },
+      status: 403,
+    },
+  ),
+  ...cases(
+    'DELETE /users/me/totp',
+    {
+      when: 'it is there',
+      request: async (world) => (await withFactors(world), asAda()(world)),
+      status: 204,
+      event: by('ada', 'user.factor_removed'),
+    },
+    { when: 'it is not there', request: asAda(), status: 404 },
+  ),
+  ...cases(
+    'POST /users/me/recovery-codes',
+    {
+      when: 'the account has a factor',
+      request: async (world) => (await withFactors(world), asAda()(world)),
+      status: 200,
+      event: by('ada', 'user.recovery_codes_renewed'),
+    },
+    { when: 'the account has no factor', request: asAda(), status: 404 },
+  ),
   ...cases(
     'DELETE /users/me',
     {
@@ -589,6 +752,17 @@ const table: Case[] = [
     { when: 'the caller lacks the permission', request: asAdaOnAdmin(), status: 403 },
   ),
   ...cases(
+    'DELETE /users/{id}/factors',
+    {
+      when: 'the user has factors',
+      request: async (world) => (await withFactors(world), asAdmin({ reason: 'Lost phone' })(world)),
+      status: 204,
+      event: by('admin', 'user.factors_reset'),
+    },
+    { when: 'the account is the caller’s own', request: asAdminOnSelf({ reason: 'Lost phone' }), status: 409 },
+    { when: 'the caller lacks the permission', request: asAdaOnAdmin({ reason: 'Lost phone' }), status: 403 },
+  ),
+  ...cases(
     'DELETE /users/{id}/sessions',
     { when: 'the caller has the permission', request: asAdmin(), status: 204, event: by('admin', 'session.ended') },
     { when: 'the caller lacks the permission', request: asAdaOnAdmin(), status: 403 },
@@ -619,6 +793,7 @@ const table: Case[] = [
     '/users/me',
     '/users/me/sessions',
     '/users/me/activity',
+    '/users/me/factors',
     '/users',
     '/users/{id}',
     '/users/{id}/sessions',
@@ -640,6 +815,9 @@ const table: Case[] = [
   ]),
   ...cases('GET /.well-known/change-password', { when: 'nobody is signed in', request: () => ({}), status: 302 }),
 ]
+
+/** Events that come with the event of a sign-in or a step-up. */
+const factorTypes = ['user.recovery_code_used', 'user.passkey_doubted'] as const
 
 /** Events of jobs and webhooks. */
 const jobTypes = ['user.expired', 'email.failed', 'email.undeliverable'] as const
@@ -710,13 +888,21 @@ describe('the audit trail', () => {
     expect([...covered, 'GET /openapi.json'].toSorted()).toEqual(operations.toSorted())
     const writes = [...covered].filter((operation) => !operation.startsWith('GET '))
     const withEvent = new Set(table.filter(({ event }) => event).map(({ operation }) => operation))
-    // A webhook is an event, and has a test of its own.
-    const others = ['POST /webhooks/resend']
+    // A webhook is an event, and has a test of its own. The others change no account and no way into one.
+    const others = [
+      'POST /webhooks/resend',
+      'POST /auth/passkey/options',
+      'POST /auth/step-up/options',
+      'POST /users/me/factors/code',
+      'POST /users/me/passkeys/options',
+      'PATCH /users/me/passkeys/{id}',
+      'POST /users/me/totp',
+    ]
     expect(writes.filter((operation) => !others.includes(operation) && !withEvent.has(operation))).toEqual([])
   })
 
   it('has events of every type, and of no other', () => {
-    const seen = [...jobTypes, ...table.flatMap(({ event }) => event?.type ?? [])]
+    const seen = [...jobTypes, ...factorTypes, ...table.flatMap(({ event }) => event?.type ?? [])]
     expect([...new Set(seen)].toSorted()).toEqual(auditTypes.toSorted())
   })
 
@@ -728,6 +914,21 @@ describe('the audit trail', () => {
     expect(events.map(({ type }) => String(type)).toSorted()).toEqual(['user.activated', 'user.role_changed'])
     const again = await eventsOf(service, () => people.signIn('admin@example.com'))
     expect(again.map(({ type }) => type)).toEqual(['user.signed_in'])
+  })
+
+  it('records the use of a recovery code beside the sign-in', async ({ world }) => {
+    const { recoveryCodes, factorToken } = await askedForFactor(world)
+    const body = { factor_token: factorToken, recovery_code: recoveryCodes[0]! }
+    const events = await eventsOf(world.service, () => world.anonymous.secondFactor(body))
+    expect(events.map(({ type }) => String(type)).toSorted()).toEqual(['user.recovery_code_used', 'user.signed_in'])
+    expect(events.map(({ actor_id }) => actor_id)).toEqual([world.ada.id, world.ada.id])
+  })
+
+  it('records the doubt about a passkey beside the sign-in', async ({ world }) => {
+    const body = await assertion(world, { isSynced: false }, { signCount: 1000 })
+    const events = await eventsOf(world.service, () => world.anonymous.signInWithPasskey(body))
+    expect(events.map(({ type }) => String(type)).toSorted()).toEqual(['user.passkey_doubted', 'user.signed_in'])
+    expect(events.map(({ actor_id }) => actor_id)).toEqual([world.ada.id, world.ada.id])
   })
 
   it('records one event without an actor for an account that expires', async ({ service, people, clock }) => {
