@@ -5,6 +5,7 @@ import { until } from '../e2e/support/command-process.ts'
 import { type Credentials, DevServer } from '../e2e/support/dev-server.ts'
 import { goodPassword, otherPassword } from '../support/passwords.ts'
 import { spellingsAgainst } from '../support/spellings.ts'
+import { codeOf } from './support/authenticator-app.ts'
 import { Firefox } from './support/firefox.ts'
 import type { Tab } from './support/firefox-tab.ts'
 
@@ -12,6 +13,7 @@ const admin = { email: 'admin@example.com', password: goodPassword }
 const ada = { email: 'ada@example.com', password: goodPassword }
 const bob = { email: 'bob@example.com', password: goodPassword }
 const grace = { email: 'grace@example.com', password: otherPassword }
+const hedy = { email: 'hedy@example.com', password: goodPassword }
 
 describe('in Firefox', { timeout: 300_000 }, () => {
   let server: DevServer
@@ -19,7 +21,7 @@ describe('in Firefox', { timeout: 300_000 }, () => {
 
   before(async () => {
     server = await DevServer.start()
-    for (const who of [admin, ada]) await server.signUp(who)
+    for (const who of [admin, ada, hedy]) await server.signUp(who)
     firefox = await Firefox.launch()
   })
   after(async () => {
@@ -97,6 +99,36 @@ describe('in Firefox', { timeout: 300_000 }, () => {
       await tab.seesText('The email address or the password is wrong.')
       await enter(tab, { ...bob, password: newPassword })
       await tab.seesHeading('Your account')
+    })
+  })
+
+  it('an authenticator app is added, and its code is asked for at the next sign-in', async () => {
+    await visit(async (tab) => {
+      await tab.goto('/sign-in')
+      await enter(tab, hedy)
+      await tab.seesHeading('Your account')
+      await tab.goto('/account?view=security')
+      await tab.press('button', 'Set up…')
+      await tab.seesHeading('Set up an authenticator app')
+      const key = String(await tab.evaluate('document.querySelector(".key code").textContent')).replaceAll(' ', '')
+      await tab.fill('Code from your authenticator app', codeOf(key))
+      await tab.press('button', 'Confirm')
+      await tab.seesHeading('Save your recovery codes')
+      await tab.press('button', 'I have saved them')
+      await tab.press('button', 'Sign out')
+      await tab.seesHeading('Sign in')
+
+      await enter(tab, hedy)
+      await tab.seesHeading('One more step')
+      await tab.fill('Code from your authenticator app', '000000')
+      await tab.press('button', 'Continue')
+      await tab.seesText('This code is wrong or was used already.')
+      await tab.fill('Code from your authenticator app', codeOf(key, 1))
+      await tab.press('button', 'Continue')
+      await tab.seesHeading('Your account')
+      await tab.goto('/account?view=security')
+      await tab.seesHeading('Authenticator app')
+      await tab.seesText('You have 8 codes left.')
     })
   })
 
