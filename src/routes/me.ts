@@ -16,7 +16,7 @@ import { idParam, locale, noParameters, ownPassword } from './fields.ts'
 import { cursor, encodeCursor, limit, readCursor } from './pagination.ts'
 import { profile, profileChanges } from './profile.ts'
 
-const ownProfile = z.extend(profile, { locale: z.optional(z.nullable(locale)) })
+const ownProfile = z.object({ ...profile.shape, locale: z.optional(z.nullable(locale)) })
 
 export const meRoutes = new Hono<HttpEnv>()
   .get('/', authenticateForReading, (c) => c.json(userAnswer(c.get('actor').user)))

@@ -7,13 +7,17 @@ import { AppError } from '../errors.ts'
 const maxLimit = 100
 const defaultLimit = 20
 
-const limitRule = { error: `must be a whole number from 1 to ${maxLimit}` }
-const wholeNumber = z.pipe(z.string().check(z.regex(/^\d{1,3}$/, limitRule)), z.transform(Number))
-
 /** `limit` of a list, from the query. */
 export const limit = z
-  .prefault(wholeNumber.check(z.refine((value) => value >= 1 && value <= maxLimit, limitRule)), String(defaultLimit))
+  .pipe(
+    z.optional(z.string().check(z.refine(isLimit, { error: `must be a whole number from 1 to ${maxLimit}` }))),
+    z.transform((text) => (text === undefined ? defaultLimit : Number(text))),
+  )
   .register(z.globalRegistry, { type: 'integer', minimum: 1, maximum: maxLimit, default: defaultLimit })
+
+function isLimit(text: string): boolean {
+  return /^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= maxLimit
+}
 
 /** `cursor` of a list, from the query, still encoded: `readCursor` needs the filters beside it. */
 export const cursor = z.optional(z.string().check(z.maxLength(400))).register(z.globalRegistry, {
