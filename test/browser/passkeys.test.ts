@@ -68,6 +68,30 @@ describe('a passkey', { timeout: 300_000 }, () => {
     })
   })
 
+  it('of a deleted account is sent once by itself, and then once for each act of the person', async () => {
+    await visit(async (visitor) => {
+      const { page } = visitor
+      const authenticator = await VirtualAuthenticator.add(page)
+      await authenticator.keepStray()
+      let calls = 0
+      page.on('request', (request) => (calls += Number(new URL(request.url()).pathname === '/auth/passkey')))
+      const settle = async () => {
+        await page.getByRole('alert').getByText('passkey').waitFor()
+        // Ten calls were sent in this time.
+        await page.waitForTimeout(1_000)
+        return calls
+      }
+      await visitor.goto('/sign-in')
+      assert.equal(await settle(), 1)
+      await visitor.field('Password').focus()
+      assert.equal(await settle(), 1)
+      await visitor.field('Email address').focus()
+      assert.equal(await settle(), 2)
+      await visitor.press('Sign in with a passkey')
+      assert.equal(await settle(), 3)
+    })
+  })
+
   it('that is lost leaves the recovery codes, each of which is good once', async () => {
     const who = await service.person('lost')
     await visit(async (visitor) => {

@@ -6,15 +6,39 @@ import { explain, hasCode } from '../failures.ts'
 import { texts } from '../texts/language.ts'
 import { useOneAtATime } from './one-at-a-time.ts'
 
+const isRefusal = (error: unknown) => hasCode(error, 'invalid_passkey') || hasCode(error, 'account_suspended')
+
 export function PasskeyEntrance({ onDone }: { onDone: () => Promise<never> }) {
   const { signIn: words } = texts
   const [problem, setProblem] = useState<string>()
   const [round, setRound] = useState(0)
+  const [isRefused, setIsRefused] = useState(false)
   const { isBusy, run } = useOneAtATime()
   const show = (error: unknown) => setProblem(hasCode(error, 'invalid_passkey') ? words.passkeyRefused : explain(error))
 
+  /** A refused passkey is not asked for again before the person acts: an authenticator may answer by itself, each time. */
+  const fail = (error: unknown) => {
+    show(error)
+    setIsRefused(isRefusal(error))
+    setRound((count) => count + 1)
+  }
+
+  useEffect(() => {
+    if (!isRefused) return undefined
+    const leaving = new AbortController()
+    const { signal } = leaving
+    const goOn = () => setIsRefused(false)
+    const enter = ({ target }: FocusEvent) => {
+      if (target instanceof Element && target.matches('[autocomplete~=webauthn]')) goOn()
+    }
+    document.addEventListener('submit', goOn, { signal })
+    document.addEventListener('focusin', enter, { signal })
+    return () => leaving.abort()
+  }, [isRefused])
+
   // The suggestions wait for as long as the form is shown, and again after each attempt.
   useEffect(() => {
+    if (isRefused) return undefined
     const leaving = new AbortController()
     const { signal } = leaving
     const suggest = async () => {
@@ -23,16 +47,14 @@ export function PasskeyEntrance({ onDone }: { onDone: () => Promise<never> }) {
         await client.signInWithPasskey({ mediation: 'conditional', signal })
       } catch (error) {
         // Nobody has asked for the suggestions, so nobody is told that there are none.
-        if (signal.aborted || !(hasCode(error, 'invalid_passkey') || hasCode(error, 'account_suspended'))) return
-        show(error)
-        setRound((count) => count + 1)
+        if (!signal.aborted && isRefusal(error)) fail(error)
         return
       }
       await onDone()
     }
     void suggest()
     return () => leaving.abort()
-  }, [round])
+  }, [round, isRefused])
 
   const start = () =>
     run(async () => {
@@ -40,8 +62,7 @@ export function PasskeyEntrance({ onDone }: { onDone: () => Promise<never> }) {
       try {
         await client.signInWithPasskey()
       } catch (error) {
-        show(error)
-        setRound((count) => count + 1)
+        fail(error)
         return
       }
       await onDone()

@@ -2,6 +2,7 @@
  * Authenticators of Chromium's debugging protocol, which answer as a person with a passkey would. They are gone as soon
  * as any other session of that protocol ends, such as that of `accessibilityFaults`.
  */
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { CDPSession, Page } from 'playwright-core'
 
 interface Kind {
@@ -42,6 +43,20 @@ export class VirtualAuthenticator {
   async answers(isPresent: boolean): Promise<void> {
     const setting = { authenticatorId: this.#id, enabled: isPresent }
     await this.#cdp.send('WebAuthn.setAutomaticPresenceSimulation', setting)
+  }
+
+  /** Gives it a passkey whose account is gone. */
+  async keepStray(): Promise<void> {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const credential = {
+      credentialId: randomBytes(32).toString('base64'),
+      isResidentCredential: true,
+      rpId: 'localhost',
+      privateKey: privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64'),
+      userHandle: randomBytes(16).toString('base64'),
+      signCount: 0,
+    }
+    await this.#cdp.send('WebAuthn.addCredential', { authenticatorId: this.#id, credential })
   }
 
   async passkeys(): Promise<number> {
