@@ -50,12 +50,13 @@ export interface Entrance {
    * `invalid_factor_token` the sign-in begins anew.
    *
    * @param step the outcome of `signIn` or `activate`
-   * @param trustDevice whether this device needs no second factor for 30 days; staff needs it all the same
+   * @param trustDevice whether this device needs no second factor for 30 days; staff needs it all the same. A function is asked
+   *   after the browser has answered: the person may decide while its dialog waits.
    */
   secondFactor: (
     step: Pick<SecondFactorRequired, 'factor_token'>,
     proof: FactorProof,
-    options?: CallOptions & { trustDevice?: boolean },
+    options?: CallOptions & { trustDevice?: boolean | (() => boolean) },
   ) => Promise<User>
   /**
    * Signs in with a passkey alone: no address, no password, no second factor. With `mediation: 'conditional'` it waits until
@@ -119,9 +120,12 @@ export function openEntrance(
       return untilAborted(signal, enter('/auth/login', { ...known, ...credentials }, signal))
     },
     secondFactor: ({ factor_token }, proof, { trustDevice, signal } = {}) => {
-      const trust = trustDevice ? { trust_device: true } : {}
-      const enterWith = async () =>
-        enterAtOnce('/auth/second-factor', { factor_token, ...trust, ...(await shown(proof, signal)) }, signal)
+      const enterWith = async () => {
+        const answer = await shown(proof, signal)
+        const isTrusted = typeof trustDevice === 'function' ? trustDevice() : trustDevice
+        const trust = isTrusted ? { trust_device: true } : {}
+        return enterAtOnce('/auth/second-factor', { factor_token, ...trust, ...answer }, signal)
+      }
       return untilAborted(signal, enterWith())
     },
     signInWithPasskey: ({ mediation, signal } = {}) => {

@@ -114,6 +114,26 @@ describe('the second step of a sign-in', { timeout: 300_000 }, () => {
     })
   })
 
+  it('sends the trust that was given while the dialog for a passkey was open', async () => {
+    await visit(async (visitor) => {
+      const { page } = visitor
+      await page.addInitScript(() => {
+        const answer = { toJSON: () => ({ id: 'x' }) }
+        const touched = new Promise((resolve) => addEventListener('touched', resolve))
+        const get = async (options?: { mediation?: string }) =>
+          options?.mediation === 'conditional' ? new Promise<never>(() => {}) : touched.then(() => answer)
+        Object.assign(navigator.credentials, { get })
+      })
+      await reachStep(visitor, ['passkey'], challenge)
+      const sent = await scriptStep(page, problem(403, 'wrong_second_factor'))
+      await visitor.enter(ada)
+      await visitor.field('Do not ask again on this device for 30 days').check()
+      await page.evaluate(() => dispatchEvent(new Event('touched')))
+      await page.getByRole('alert').getByText('not accepted').waitFor()
+      assert.equal(sent[0]?.['trust_device'], true)
+    })
+  })
+
   it('is asked for after an activation as well, whose link stays', async () => {
     await visit(async (visitor) => {
       const { page } = visitor

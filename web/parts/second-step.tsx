@@ -27,11 +27,13 @@ export function SecondStep({ step, onDone, onVoid }: SecondStepProps) {
   /** Whether the person has chosen the way, and so is at its field already. */
   const [isChosen, setIsChosen] = useState(false)
   const [isTrusted, setIsTrusted] = useState(false)
+  /** The dialog of the browser is open already when the person decides. */
+  const latestTrust = useRef(false)
 
   async function send(proof: FactorProof): Promise<undefined> {
     let user: User
     try {
-      user = await client.secondFactor(step, proof, { trustDevice: isTrusted })
+      user = await client.secondFactor(step, proof, { trustDevice: () => latestTrust.current })
     } catch (error) {
       if (!hasCode(error, 'invalid_factor_token')) throw error
       onVoid(true)
@@ -44,7 +46,14 @@ export function SecondStep({ step, onDone, onVoid }: SecondStepProps) {
   const trust = (
     <label class="check">
       {/* Not on change: between the two events the form is drawn again, with the old value. */}
-      <input type="checkbox" checked={isTrusted} onInput={({ currentTarget }) => setIsTrusted(currentTarget.checked)} />
+      <input
+        type="checkbox"
+        checked={isTrusted}
+        onInput={({ currentTarget }) => {
+          latestTrust.current = currentTarget.checked
+          setIsTrusted(currentTarget.checked)
+        }}
+      />
       <span>{words.trust}</span>
     </label>
   )
