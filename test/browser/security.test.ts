@@ -270,6 +270,23 @@ describe('the security of an account', { timeout: 300_000 }, () => {
     })
   })
 
+  it('asks at once for the password that a deletion needs, and says when there may be none', async () => {
+    const who = await person('leaver-with-factor')
+    await visit(async (visitor) => {
+      await visitor.signIn(who, security)
+      await addApp(visitor)
+      await takeCodes(visitor)
+      await visitor.press('Delete account…')
+      await visitor.dialog.getByText('If your account has no password, leave the field empty.').waitFor()
+      await visitor.confirm('Delete my account')
+      await visitor.dialog.getByText('Enter your password.').waitFor()
+      await visitor.dialog.getByLabel('Password', { exact: true }).fill(who.password)
+      await visitor.confirm('Delete my account')
+      await visitor.isLedToSignIn()
+      await visitor.sees('Your account has been deleted.')
+    })
+  })
+
   it('signs out everywhere', async () => {
     const who = await person('everywhere')
     await visit(async (visitor) => {

@@ -9,22 +9,16 @@ import { refreshViews } from '../parts/views.ts'
 import { texts } from '../texts/language.ts'
 import { words } from './texts/words.ts'
 
-/**
- * @param hasFactor whether the account has a passkey or an app: then it is asked for, and the password only where the
- *   service wants it, too. The page does not know whether there is a password.
- */
+/** @param hasFactor whether the account has a passkey or an app. Only then it may have no password, and no page knows that. */
 export function Deletion({ hasFactor }: { hasFactor: boolean }) {
   const { deletion, fields, common, account } = texts
   const [isAsking, setIsAsking] = useState(false)
-  const [isPasswordWanted, setIsPasswordWanted] = useState(false)
-  const hasPasswordField = !hasFactor || isPasswordWanted
   const form = useForm(['password'], async ({ password }) => {
     try {
       await client.deleteMe(password === '' ? undefined : password)
     } catch (error) {
       refreshViews()
       if (hasCode(error, 'wrong_password') || complaintAbout(error, 'password') !== undefined) {
-        setIsPasswordWanted(true)
         return { password: password === '' ? fields.passwordMissing : account.wrongPassword }
       }
       if (hasCode(error, 'last_admin')) return { form: deletion.lastAdmin }
@@ -42,16 +36,15 @@ export function Deletion({ hasFactor }: { hasFactor: boolean }) {
       </button>
       {isAsking && (
         <Dialog title={deletion.title} onClose={close}>
-          <p>{hasPasswordField ? deletion.warning : words.deletion.without}</p>
+          <p>{deletion.warning}</p>
+          {hasFactor && <p class="soft">{words.deletion.without}</p>}
           <form {...form.props}>
-            {hasPasswordField && (
-              <PasswordField
-                label={common.password}
-                name="password"
-                autoComplete="current-password"
-                error={form.errorOf('password')}
-              />
-            )}
+            <PasswordField
+              label={common.password}
+              name="password"
+              autoComplete="current-password"
+              error={form.errorOf('password')}
+            />
             <Submit form={form} busy={deletion.busy} isDangerous onCancel={close}>
               {deletion.submit}
             </Submit>

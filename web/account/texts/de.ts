@@ -116,5 +116,5 @@ export const de: Words = {
   },
   noPassword: 'Kein Passwort, oder vergessen?',
   setPassword: 'Per E-Mail festlegen',
-  deletion: { without: 'Das kann nicht rückgängig gemacht werden.' },
+  deletion: { without: 'Hat Ihr Konto kein Passwort, lassen Sie das Feld leer.' },
 }

@@ -111,7 +111,7 @@ export const en = {
   },
   noPassword: 'No password, or forgotten?',
   setPassword: 'Set one by email',
-  deletion: { without: 'This cannot be undone.' },
+  deletion: { without: 'If your account has no password, leave the field empty.' },
 }
 
 export type Words = typeof en
