@@ -111,7 +111,7 @@ describe('the data of an account', { timeout: 300_000 }, () => {
       const data = JSON.parse(readFileSync(await (await download).path(), 'utf8')) as object
       assert.match(JSON.stringify(data), new RegExp(who.email))
       await visitor.press('Download my data')
-      await visitor.sees('Too many attempts.')
+      await visitor.sees('You can download your data only once a day.')
     })
   })
 })

@@ -1,3 +1,4 @@
+import { PosternError } from '../../client/src/index.ts'
 import { client } from '../client.ts'
 import { saveFile } from '../navigation.ts'
 import { Submit, useForm } from '../parts/form.tsx'
@@ -9,6 +10,9 @@ export function Data() {
   const form = useForm([], async () => {
     try {
       saveFile(words.data.file, await client.exportAccount())
+    } catch (error) {
+      if (isOfTheDay(error)) return { form: words.data.again }
+      throw error
     } finally {
       refreshViews()
     }
@@ -25,4 +29,9 @@ export function Data() {
       </form>
     </>
   )
+}
+
+/** Whether the copy of this day is gone. The other limits ask for a minute at most. */
+function isOfTheDay(error: unknown): boolean {
+  return error instanceof PosternError && error.code === 'rate_limited' && (error.retryAfterSeconds ?? 0) > 60
 }

@@ -20,6 +20,7 @@ export const de: Words = {
     submit: 'Meine Daten herunterladen',
     busy: 'Wird vorbereitet …',
     file: 'meine-daten.json',
+    again: 'Sie können Ihre Daten nur einmal am Tag herunterladen. Bitte versuchen Sie es morgen noch einmal.',
   },
   passkeys: {
     title: 'Passkeys',

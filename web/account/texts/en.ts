@@ -18,6 +18,7 @@ export const en = {
     submit: 'Download my data',
     busy: 'Preparing…',
     file: 'my-data.json',
+    again: 'You can download your data only once a day. Please try again tomorrow.',
   },
   passkeys: {
     title: 'Passkeys',
