@@ -14,6 +14,11 @@ describe('an account that must have a second factor', { timeout: 300_000 }, () =
 
   it('is led to Security from everywhere, and told why', async () => {
     await visit(async (visitor) => {
+      const refused: string[] = []
+      visitor.page.on('request', (request) => {
+        const { pathname } = new URL(request.url())
+        if (pathname === '/users/me/activity') refused.push(pathname)
+      })
       await visitor.goto('/sign-in')
       await visitor.enter(admin)
       await visitor.sees(why)
@@ -23,6 +28,7 @@ describe('an account that must have a second factor', { timeout: 300_000 }, () =
         await visitor.sees(why)
       }
       assert.equal(await visitor.link('Activity').count(), 0)
+      assert.deepEqual(refused, [])
       assert.deepEqual(await accessibilityFaults(visitor.page), [])
       await visitor.page.setViewportSize({ width: 320, height: 800 })
       await assertNoSidewaysScroll(visitor.page)

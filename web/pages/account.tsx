@@ -67,6 +67,7 @@ function Views({ user }: { user: User }) {
   const sessions = useLoaded('sessions', () => client.sessions())
   /** Where the service says that a factor comes first, nothing else can be done. */
   const mustEnrol = hasCode(sessions.error, 'factor_enrolment_required')
+  const isKnown = sessions.value !== undefined || sessions.error !== undefined
   const place = useRef<HTMLElement>(null)
   const isFirst = useRef(true)
   useEffect(() => {
@@ -112,7 +113,7 @@ function Views({ user }: { user: User }) {
           </div>
         )}
         {view === 'security' && <Security user={user} sessions={sessions} mustEnrol={mustEnrol} />}
-        {view === 'activity' && (
+        {view === 'activity' && isKnown && !mustEnrol && (
           <Card>
             <ActivityList />
           </Card>
