@@ -4513,7 +4513,13 @@ export interface operations {
                      *           "expires_at": "2026-11-22T13:04:23.232Z"
                      *         }
                      *       ],
-                     *       "wrong_tries": [],
+                     *       "wrong_tries": [
+                     *         {
+                     *           "kind": "mail_code",
+                     *           "count": 0,
+                     *           "last_at": "2026-11-22T12:02:40.864Z"
+                     *         }
+                     *       ],
                      *       "emails": [
                      *         {
                      *           "id": "01a20325-c3e0-7370-ad90-e131159b43b0",
