@@ -25,6 +25,12 @@ async function takeUpOffer(visitor: Visitor, authenticator: VirtualAuthenticator
   return codes
 }
 
+/** They would be answered like the button, and sign in before it is pressed. */
+const withoutSuggestions = `{
+  const known = PublicKeyCredential.getClientCapabilities.bind(PublicKeyCredential)
+  PublicKeyCredential.getClientCapabilities = async () => ({ ...(await known()), conditionalGet: false })
+}`
+
 describe('a passkey', { timeout: 300_000 }, () => {
   const service = runService()
   const { visit } = service
@@ -35,6 +41,7 @@ describe('a passkey', { timeout: 300_000 }, () => {
       const who = await service.person(kind)
       await visit(async (visitor) => {
         const { page } = visitor
+        await page.addInitScript(withoutSuggestions)
         const authenticator = await VirtualAuthenticator.add(page, { isSynced })
         const codes = await takeUpOffer(visitor, authenticator, who)
         assert.equal(codes.length, 8)

@@ -152,9 +152,12 @@ describe('with Turnstile', { timeout: 300_000 }, () => {
           await button.waitFor()
           await assertNoSidewaysScroll(page)
           assert.deepEqual(await accessibilityFaults(page), [])
+          // The frame tells the page in a message, which may arrive after the next key.
+          const told = page.evaluate(`new Promise((resolve) => addEventListener('message', () => resolve()))`)
           await page.getByLabel(label).fill(ada.email)
           await page.keyboard.press('Tab')
           await page.keyboard.press('Enter')
+          await told
           await page.keyboard.press('Tab')
           await page.keyboard.press('Enter')
           await page.getByRole('heading', { name: heading }).waitFor()
