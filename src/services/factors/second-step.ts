@@ -10,6 +10,7 @@ import type { AuditEvent } from '../../store/schema/audit.ts'
 import type { User } from '../../store/schema/users.ts'
 import { refusalPlace } from '../protection/ceilings.ts'
 import type { SignedIn } from '../sessions/begin.ts'
+import { offeredFactors } from './offered.ts'
 import { passkeyRequest } from './passkey-options.ts'
 
 /** There is no session yet. */
@@ -17,7 +18,7 @@ export interface SecondFactorRequired {
   kind: 'second_factor_required'
   factorToken: string
   /** The kinds that the account has. */
-  factors: ('passkey' | 'totp' | 'recovery_code')[]
+  factors: ReturnType<typeof offeredFactors>
   /** How to ask the browser for a passkey, if the account has one. */
   passkey: Awaited<ReturnType<typeof passkeyRequest>> | null
   expiresInSeconds: number
@@ -62,19 +63,14 @@ export async function askForFactor(
   }
   const end = new Date(now.getTime() + factorTokenSeconds * 1000)
   const refusal = recordRefusal(ctx.db, event, refusalPlace(ctx, event))
-  const { passkeys, totp, recoveryDigests } = factorsIn(
-    await batch(ctx.db, refusal, statements, selectFactors(ctx.db, userId)),
-  )
+  const owned = factorsIn(await batch(ctx.db, refusal, statements, selectFactors(ctx.db, userId)))
+  const factors = offeredFactors(owned)
   const use = { purpose: 'second_factor', subject: jti } as const
   return {
     kind: 'second_factor_required',
     factorToken: await signToken(ctx.tokens, 'factor+jwt', claims, now, end),
-    factors: [
-      ...(passkeys.length > 0 ? (['passkey'] as const) : []),
-      ...(totp ? (['totp'] as const) : []),
-      ...(recoveryDigests.length > 0 ? (['recovery_code'] as const) : []),
-    ],
-    passkey: passkeys.length > 0 ? await passkeyRequest(ctx, use, 'preferred', passkeys) : null,
+    factors,
+    passkey: factors.includes('passkey') ? await passkeyRequest(ctx, use, 'preferred', owned.passkeys) : null,
     expiresInSeconds: factorTokenSeconds,
   }
 }

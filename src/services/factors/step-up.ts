@@ -7,7 +7,7 @@ import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf, always } from '../../store/db.ts'
 import { restartFactorBudget } from '../../store/factor-tokens.ts'
-import { type Factors, factorsIn, findFactors, selectFactors } from '../../store/factors.ts'
+import { factorsIn, findFactors, selectFactors } from '../../store/factors.ts'
 import type { User } from '../../store/schema/users.ts'
 import { liftSession } from '../../store/session-strength.ts'
 import {
@@ -25,10 +25,9 @@ import { recordWrongFactor } from '../protection/series-warning.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { type Acr, acrOf, amrAfter, amrOf, authenticatedAt } from '../sessions/strength.ts'
 import { issueAccessToken } from '../sessions/tokens.ts'
+import { offeredFactors } from './offered.ts'
 import { passkeyRequest } from './passkey-options.ts'
 import { type FactorProof, type FactorResponse, proveFactor } from './proof.ts'
-
-type StepUpMethod = 'passkey' | 'totp' | 'recovery_code' | 'password'
 
 /** What the user shows: a factor, or the password of an account without factors. */
 export type StepUpResponse = FactorResponse | { password: string }
@@ -45,19 +44,11 @@ export type StepUpOffer = Awaited<ReturnType<typeof offerStepUp>>
 /** How the principal can step up, and a challenge for a passkey. Writes nothing. */
 export async function offerStepUp(ctx: Ctx, { user, session }: Principal) {
   const factors = await findFactors(ctx.db, user.id)
+  const offered = offeredFactors(factors)
   return {
     ...(await passkeyRequest(ctx, useIn(session.id), 'required', factors.passkeys)),
-    methods: methodsOf(factors),
+    methods: offered.length > 0 ? offered : (['password'] as const),
   }
-}
-
-/** Recovery codes only stand in for a factor, so there are none without one. */
-function methodsOf({ passkeys, totp, recoveryDigests }: Factors): StepUpMethod[] {
-  const methods: StepUpMethod[] = []
-  if (passkeys.length > 0) methods.push('passkey')
-  if (totp) methods.push('totp')
-  if (recoveryDigests.length > 0) methods.push('recovery_code')
-  return methods.length > 0 ? methods : ['password']
 }
 
 function useIn(sessionId: string) {
