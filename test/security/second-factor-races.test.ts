@@ -11,7 +11,7 @@ import { captureLog } from '../support/log-lines.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import type { People } from '../support/population.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
-import { rowOf, rowsOf } from '../support/state.ts'
+import { rowOf, rowsOf, write } from '../support/state.ts'
 
 const callers = 20
 
@@ -129,22 +129,27 @@ it('looks at five of fifty codes at once', async ({ service, people, anonymous }
   })
 })
 
-it('asks for the factor when the trust in the device ends while the password is verified', async ({
-  service,
-  people,
-  anonymous,
-}) => {
-  await race({ service, people }, async (person, { app }) => {
-    const body = { factor_token: await ask(anonymous, person), totp: app.code(), trust_device: true }
-    const { trust_token } = await anonymous.secondFactor(body)
-    const DB = afterAttempt(async () => {
-      await person.endOtherSessions()
+it.for<{ meanwhile: string; act: (person: Person) => Promise<unknown> }>([
+  { meanwhile: 'the trust in the device ends', act: (person) => person.endOtherSessions() },
+  {
+    meanwhile: 'the user becomes staff',
+    act: ({ id }) => write(`update users set role = 'MODERATOR' where id = ?`, id),
+  },
+])(
+  'asks for the factor when $meanwhile while the password is verified',
+  async ({ act }, { service, people, anonymous }) => {
+    await race({ service, people }, async (person, { app }) => {
+      const body = { factor_token: await ask(anonymous, person), totp: app.code(), trust_device: true }
+      const { trust_token } = await anonymous.secondFactor(body)
+      const DB = afterAttempt(async () => {
+        await act(person)
+      })
+      const hooked = anonymous.at(startService({ beside: service, env: { DB } }))
+      const login = { email: person.email, password: goodPassword, trust_token: trust_token ?? null }
+      await hooked.login(login).refused(403, 'second_factor_required')
     })
-    const hooked = anonymous.at(startService({ beside: service, env: { DB } }))
-    const login = { email: person.email, password: goodPassword, trust_token: trust_token ?? null }
-    await hooked.login(login).refused(403, 'second_factor_required')
-  })
-})
+  },
+)
 
 it('starts no session when the factor is removed, or the password changed, while the code is verified', async ({
   service,
