@@ -1,6 +1,6 @@
 import type { Factors } from '../../store/factors.ts'
 
-type OfferedFactor = 'passkey' | 'totp' | 'recovery_code'
+export type OfferedFactor = 'passkey' | 'totp' | 'recovery_code'
 
 /** With what an account can answer when a second factor is asked for, the strongest first. */
 export function offeredFactors({ passkeys, totp, recoveryDigests }: Factors): OfferedFactor[] {

@@ -25,7 +25,7 @@ import { recordWrongFactor } from '../protection/series-warning.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { type Acr, acrOf, amrAfter, amrOf, authenticatedAt } from '../sessions/strength.ts'
 import { issueAccessToken } from '../sessions/tokens.ts'
-import { offeredFactors } from './offered.ts'
+import { type OfferedFactor, offeredFactors } from './offered.ts'
 import { passkeyRequest } from './passkey-options.ts'
 import { type FactorProof, type FactorResponse, proveFactor } from './proof.ts'
 
@@ -45,9 +45,10 @@ export type StepUpOffer = Awaited<ReturnType<typeof offerStepUp>>
 export async function offerStepUp(ctx: Ctx, { user, session }: Principal) {
   const factors = await findFactors(ctx.db, user.id)
   const offered = offeredFactors(factors)
+  const methods: (OfferedFactor | 'password')[] = offered.length > 0 ? offered : ['password']
   return {
     ...(await passkeyRequest(ctx, useIn(session.id), 'required', factors.passkeys)),
-    methods: offered.length > 0 ? offered : (['password'] as const),
+    methods,
   }
 }
 
