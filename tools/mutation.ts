@@ -18,6 +18,8 @@ for (const [name, { mutate, tests }] of Object.entries(parts)) {
     concurrency: 1,
     // A dry run is a single job: all tests.
     dryRunTimeoutMinutes: 20,
+    // A slow test is not an endless one: on a busy machine the default of five seconds counts mutants as detected.
+    timeoutMS: 20_000,
     ignorePatterns: ['.wrangler', '.state', 'docs', 'reports'],
     reporters: ['clear-text', 'json', 'html', 'dots'],
     jsonReporter: { fileName: `reports/mutation/${name}.json` },

@@ -10,23 +10,26 @@ interface Part {
 export const parts: Record<string, Part> = {
   crypto: {
     // strength-words.ts is prose.
-    mutate: ['src/crypto/!(strength-words).ts'],
+    mutate: ['src/crypto/!(strength-words).ts', 'src/crypto/webauthn/*.ts'],
     tests: [
-      ...tests('crypto', 'digest', 'random', 'tokens', 'password', 'strength'),
+      ...tests('crypto', 'digest', 'random', 'tokens', 'password', 'strength', 'totp', 'data-keys', 'mail-code'),
+      ...tests('crypto', 'recovery-code', 'address-slot', 'password-vectors'),
+      ...tests('crypto/webauthn', 'cbor', 'ceremonies', 'challenge', 'vectors', 'judge'),
       'test/config.test.ts',
-      ...tests('routes', 'sessions', 'webhooks'),
-      ...tests('security', 'breach', 'abuse'),
+      ...tests('routes', 'sessions', 'webhooks', 'passkeys', 'audit-archive'),
+      ...tests('security', 'breach', 'abuse', 'data-keys', 'passkey-proof', 'factor-proof'),
     ],
   },
   http: {
     // Access, limits, refusals and routes. The other files of the folder only add headers and texts to answers and the log.
     mutate: [
-      'src/http/{authenticate,body,client-address,cors,limit-rate,origin,problem,router,validate,with-context}.ts',
+      'src/http/{authenticate,body,client-address,confinement,cors,limit-rate,origin,problem,router,validate,with-context}.ts',
     ],
     tests: [
       ...tests('http', 'problem', 'validate', 'router', 'conventions', 'failures', 'hostile-input', 'client-input'),
-      ...tests('security', 'edge', 'rate-limits', 'new-sign-in', 'replicas', 'ceilings'),
-      ...tests('routes', 'administration'),
+      ...tests('security', 'edge', 'rate-limits', 'new-sign-in', 'replicas', 'ceilings', 'confinement'),
+      ...tests('security', 'fresh-sessions', 'authorization-matrix', 'accepted-tokens'),
+      ...tests('routes', 'administration', 'refresh-cookie'),
       'test/openapi.test.ts',
       'test/log.test.ts',
     ],
@@ -37,9 +40,12 @@ export const parts: Record<string, Part> = {
       'src/services/{accounts/{registration,activation},sign-in/password,passwords/{change,reset}}.ts',
     ],
     tests: [
-      ...tests('routes', 'registration', 'sign-in', 'sessions', 'passwords'),
+      ...tests('routes', 'registration', 'sign-in', 'sessions', 'passwords', 'second-factor', 'step-up'),
       ...tests(
         'security',
+        'ways-in',
+        'fresh-sessions',
+        'confinement',
         'repetition',
         'password-change-tokens',
         'audit',
@@ -60,6 +66,10 @@ export const parts: Record<string, Part> = {
         'user-agents',
         'accepted-tokens',
         'replicas',
+        'pre-hijacking',
+        'full',
+        'rate-limits',
+        'tokens-matrix',
       ),
       'test/http/failures.test.ts',
     ],
@@ -74,14 +84,15 @@ export const parts: Record<string, Part> = {
   },
   administration: {
     mutate: [
-      'src/services/administration/!(email-suppression).ts',
+      'src/services/administration/!(email-suppression|factors).ts',
       'src/services/audit/!(archive*).ts',
       'src/services/accounts/{profile,deletion}.ts',
       'src/permissions.ts',
     ],
     tests: [
-      ...tests('routes', 'administration', 'me', 'lists', 'activity', 'started-reset'),
-      ...tests('security', 'audit', 'condensed-events', 'meanwhile', 'ceilings', 'audit-archive'),
+      ...tests('routes', 'administration', 'me', 'lists', 'activity', 'started-reset', 'factor-reset'),
+      ...tests('security', 'audit', 'condensed-events', 'meanwhile', 'ceilings', 'audit-archive', 'deletions'),
+      ...tests('security', 'authorization-matrix', 'replicas'),
       'test/permissions.test.ts',
     ],
   },
@@ -94,10 +105,13 @@ export const parts: Record<string, Part> = {
     ],
   },
   passwords: {
-    mutate: ['src/services/passwords/{policy,breach-check,hashing,hash-queue}.ts', 'src/http/readiness.ts'],
+    mutate: [
+      'src/services/passwords/{policy,breach-check,hashing,hash-queue,own-password}.ts',
+      'src/http/readiness.ts',
+    ],
     tests: [
       ...tests('routes', 'passwords', 'documents'),
-      ...tests('security', 'breach', 'hash-queue', 'hash-queue-at-work', 'nearly-full'),
+      ...tests('security', 'breach', 'hash-queue', 'hash-queue-at-work', 'nearly-full', 'abuse', 'attempts-at-once'),
       ...tests('http', 'failures', 'conventions', 'readiness'),
       'test/config.test.ts',
       ...tests('crypto', 'strength'),
@@ -111,8 +125,22 @@ export const parts: Record<string, Part> = {
     ],
     tests: [
       ...tests('jobs', 'mail', 'mail-batches', 'mail-due', 'mail-costs', 'requeue', 'cleanup'),
-      ...tests('routes', 'webhooks', 'emails', 'started-reset'),
-      ...tests('security', 'new-sign-in', 'abuse', 'mail-budgets', 'mail-origin', 'return-to'),
+      ...tests('routes', 'webhooks', 'emails', 'started-reset', 'email-change'),
+      ...tests('security', 'new-sign-in', 'abuse', 'mail-budgets', 'mail-origin', 'return-to', 'email-change'),
+    ],
+  },
+  factors: {
+    mutate: [
+      'src/services/factors/*.ts',
+      'src/services/sign-in/{passkey,second-factor}.ts',
+      'src/services/accounts/{email-change,email-revert,export}.ts',
+      'src/services/administration/factors.ts',
+    ],
+    tests: [
+      ...tests('routes', 'factors', 'second-factor', 'passkeys', 'own-passkeys', 'step-up', 'factor-reset'),
+      ...tests('routes', 'email-change', 'export'),
+      ...tests('security', 'factor-proof', 'passkey-proof', 'email-change', 'ways-in', 'fresh-sessions', 'confinement'),
+      ...tests('security', 'data-keys', 'deletions', 'enumeration', 'ceilings', 'replicas'),
     ],
   },
 }
