@@ -31,6 +31,9 @@ export default class Loop extends TestRunner {
   /** Whether the job in hand was not begun yet. */
   #isNew = false
   #done: TestReport[] = []
+  /** Tests that skip themselves (`it.skipIf`). The mode alone cannot tell them from those that a job left out. */
+  #neverRun = new WeakSet<RunnerTestCase>()
+  #chosenBefore = new WeakSet<RunnerTestCase>()
 
   /** Before anything is loaded, so that a mutant can be on while it loads. */
   async onBeforeCollect(): Promise<void> {
@@ -100,7 +103,11 @@ export default class Loop extends TestRunner {
 
   #choose(suite: RunnerTestSuite): void {
     const chosen = this.#job?.tests && new Set(this.#job.tests)
-    for (const test of testsOf(suite)) test.mode = !chosen || chosen.has(test.id) ? 'run' : 'skip'
+    for (const test of testsOf(suite)) {
+      if (test.mode !== 'run' && !this.#chosenBefore.has(test)) this.#neverRun.add(test)
+      this.#chosenBefore.add(test)
+      test.mode = !this.#neverRun.has(test) && (!chosen || chosen.has(test.id)) ? 'run' : 'skip'
+    }
   }
 }
 
