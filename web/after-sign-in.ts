@@ -7,13 +7,10 @@ export type Next =
   | { kind: 'nothing' }
   /** The account must have a second factor first. */
   | { kind: 'enrolment' }
-  /** A passkey is offered, or has been created by the browser itself. */
-  | { kind: 'offer'; created: { recovery_codes?: string[] } | undefined }
+  /** A passkey is offered. */
+  | { kind: 'offer' }
 
 const nothing: Next = { kind: 'nothing' }
-
-/** A browser that creates a passkey by itself asks nobody, so it is fast, or will not do it. */
-const upgradeLimitMs = 2_000
 
 /** @param isProven whether a second factor was shown at this sign-in, which adding another one needs */
 export async function findNext(user: User, isProven: boolean): Promise<Next> {
@@ -30,17 +27,12 @@ export async function needsFactor(): Promise<boolean> {
 }
 
 async function findOffer(user: User, isProven: boolean): Promise<Next> {
-  const { builtIn, upgrade } = await passkeySupport()
+  const { builtIn } = await passkeySupport()
   if (!builtIn || wasOffered(user)) return nothing
   const { passkeys, totp } = await client.factors()
   if (passkeys.length > 0 || (totp && !isProven)) return nothing
   noteOffer(user)
-  if (upgrade) {
-    const signal = AbortSignal.timeout(upgradeLimitMs)
-    const created = await client.registerPasskey({ mediation: 'conditional', signal }).catch(() => undefined)
-    if (created) return { kind: 'offer', created }
-  }
-  return { kind: 'offer', created: undefined }
+  return { kind: 'offer' }
 }
 
 const storageKey = 'postern:passkey-offered'

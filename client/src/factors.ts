@@ -24,8 +24,6 @@ export interface NewPasskey extends CallOptions {
   name?: string
   /** From `sendFactorCode`: for the first factor of an account that must have one. */
   mailCode?: string
-  /** `conditional`: the browser may create one without a question, right after a sign-in with a saved password. */
-  mediation?: 'conditional'
 }
 
 export interface Factors {
@@ -69,9 +67,9 @@ export function openFactors({ call, prove, renew, onStepUpRequired }: Means): Fa
   const options = (signal: AbortSignal | undefined) =>
     call<PasskeyChallenge>('post', '/users/me/passkeys/options', { signal })
 
-  async function registerPasskey({ name, mailCode, mediation, signal }: NewPasskey = {}) {
+  async function registerPasskey({ name, mailCode, signal }: NewPasskey = {}) {
     const { challenge_token, public_key } = await options(signal)
-    const credential = await runCeremony('create', public_key, { mediation, signal })
+    const credential = await runCeremony('create', public_key, { signal })
     if (!credential) throw passkeyError('passkey_cancelled')
     const body = { challenge_token, credential, name, mail_code: mailCode }
     try {

@@ -23,8 +23,6 @@ export interface PasskeySupport {
   autofill: boolean
   /** This device can keep a passkey and verify its user, by a fingerprint for instance. */
   builtIn: boolean
-  /** It may create a passkey by itself after a password: `registerPasskey({ mediation: 'conditional' })`. */
-  upgrade: boolean
 }
 
 export async function passkeySupport(): Promise<PasskeySupport> {
@@ -36,7 +34,6 @@ export async function passkeySupport(): Promise<PasskeySupport> {
     passkeys: hasPasskeys(),
     autofill: autofill === true,
     builtIn: (can['userVerifyingPlatformAuthenticator'] ?? (await tried(isBuiltIn))) === true,
-    upgrade: can['conditionalCreate'] === true,
   }
 }
 

@@ -210,6 +210,28 @@ describe('the offer of a passkey', { timeout: 300_000 }, () => {
     return added
   }
 
+  it('asks the browser for none before the press, even where it could make one unasked', async () => {
+    await visit(async (visitor) => {
+      const { page } = visitor
+      await VirtualAuthenticator.add(page)
+      // Such a browser may not verify the user, and the service refuses what it makes (WebAuthn Level 3 §5.1.3).
+      await page.addInitScript(() => {
+        const can = { conditionalCreate: true, userVerifyingPlatformAuthenticator: true }
+        Object.assign(PublicKeyCredential, { getClientCapabilities: async () => can })
+        const create = async () => {
+          Object.assign(globalThis, { wasAsked: true })
+          throw new DOMException('x', 'NotAllowedError')
+        }
+        Object.assign(navigator.credentials, { create })
+      })
+      await scriptFactors(page)
+      await visitor.goto('/sign-in')
+      await visitor.enter(ada)
+      await visitor.seesHeading('Sign in faster next time')
+      assert.equal(await page.evaluate(() => 'wasAsked' in globalThis), false)
+    })
+  })
+
   it('comes once after a password, and is never repeated by itself', async () => {
     await visit(async (visitor) => {
       const { page } = visitor

@@ -84,7 +84,7 @@ describe('a ceremony', () => {
 
   it('needs a browser that has WebAuthn', async () => {
     expect(await codeOf(runCeremony('get', options))).toBe('passkey_unavailable')
-    expect(await passkeySupport()).toEqual({ passkeys: false, autofill: false, builtIn: false, upgrade: false })
+    expect(await passkeySupport()).toEqual({ passkeys: false, autofill: false, builtIn: false })
   })
 
   it('ends the one before it, which a browser would refuse it for', async () => {
@@ -133,17 +133,17 @@ describe('a ceremony', () => {
 
 describe('the support of a browser', () => {
   it('is what it says of its capabilities', async () => {
-    const can = { conditionalGet: true, userVerifyingPlatformAuthenticator: false, conditionalCreate: true }
+    const can = { conditionalGet: true, userVerifyingPlatformAuthenticator: false }
     giveCredentials({ getClientCapabilities: async () => can })
-    expect(await passkeySupport()).toEqual({ passkeys: true, autofill: true, builtIn: false, upgrade: true })
+    expect(await passkeySupport()).toEqual({ passkeys: true, autofill: true, builtIn: false })
   })
 
   it('is asked for in the older ways where it says nothing', async () => {
     const yes = async () => true
     giveCredentials({ isConditionalMediationAvailable: yes, isUserVerifyingPlatformAuthenticatorAvailable: yes })
-    expect(await passkeySupport()).toEqual({ passkeys: true, autofill: true, builtIn: true, upgrade: false })
+    expect(await passkeySupport()).toEqual({ passkeys: true, autofill: true, builtIn: true })
     const no = failing('NotAllowedError')
     giveCredentials({ getClientCapabilities: no, isConditionalMediationAvailable: no })
-    expect(await passkeySupport()).toEqual({ passkeys: true, autofill: false, builtIn: false, upgrade: false })
+    expect(await passkeySupport()).toEqual({ passkeys: true, autofill: false, builtIn: false })
   })
 })

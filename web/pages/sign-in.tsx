@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
 import type { SecondFactorRequired, User } from '../../client/src/index.ts'
-import { type Next, findNext } from '../after-sign-in.ts'
+import { findNext } from '../after-sign-in.ts'
 import { client } from '../client.ts'
 import { hasCode } from '../failures.ts'
 import { enrolment, home, hrefTo, leaveFor } from '../navigation.ts'
@@ -26,7 +26,7 @@ type OfferPage = typeof PasskeyOffer
 type View =
   | { name: 'form'; isLate?: boolean }
   | { name: 'step'; step: SecondFactorRequired }
-  | { name: 'offer'; Offer: OfferPage; created: (Next & { kind: 'offer' })['created'] }
+  | { name: 'offer'; Offer: OfferPage }
   /** The host that a visitor came from who is signed in here already. */
   | { name: 'elsewhere'; host: string }
 
@@ -50,7 +50,7 @@ export function SignIn() {
     if (next.kind === 'enrolment') return leaveFor(enrolment)
     if (next.kind === 'nothing') return goOn()
     const offer = await import('../parts/passkey-offer.tsx').catch(goOn)
-    setView({ name: 'offer', Offer: offer.PasskeyOffer, created: next.created })
+    setView({ name: 'offer', Offer: offer.PasskeyOffer })
     return undefined
   }
 
@@ -59,7 +59,7 @@ export function SignIn() {
     return (
       <Shell title={words.title}>
         <Card>
-          {view.name === 'offer' && <view.Offer created={view.created} onDone={() => void goOn()} />}
+          {view.name === 'offer' && <view.Offer onDone={() => void goOn()} />}
           {view.name === 'step' && (
             <SecondStep
               step={view.step}

@@ -6,15 +6,9 @@ import { texts } from '../texts/language.ts'
 import { useOneAtATime } from './one-at-a-time.ts'
 import { Outcome } from './outcome.tsx'
 
-interface OfferProps {
-  /** The passkey that the browser has created by itself, if it has. */
-  created: { recovery_codes?: string[] } | undefined
-  onDone: () => void
-}
-
-export function PasskeyOffer({ created: createdBefore, onDone }: OfferProps) {
+export function PasskeyOffer({ onDone }: { onDone: () => void }) {
   const { offer: words } = texts
-  const [created, setCreated] = useState(createdBefore)
+  const [created, setCreated] = useState<{ recovery_codes?: string[] }>()
   const [problem, setProblem] = useState<string>()
   const { isBusy, run } = useOneAtATime()
   const create = () =>
@@ -31,7 +25,7 @@ export function PasskeyOffer({ created: createdBefore, onDone }: OfferProps) {
     const { recovery_codes: codes = [] } = created
     return (
       <Outcome key="created" title={words.createdTitle}>
-        <p>{createdBefore ? words.createdByBrowser : words.created}</p>
+        <p>{words.created}</p>
         {codes.length > 0 && (
           <>
             <p>{words.codes}</p>

@@ -19,8 +19,6 @@ export const entrance: typeof english = {
     notNow: 'Jetzt nicht',
     createdTitle: 'Sie haben jetzt einen Passkey',
     created: 'Ab jetzt können Sie sich damit anmelden. Ihr Passwort gilt weiter, reicht allein aber nicht mehr aus.',
-    createdByBrowser:
-      'Ihr Browser hat ihn erstellt. Ab jetzt können Sie sich damit anmelden. Ihr Passwort gilt weiter, reicht allein aber nicht mehr aus. In Ihrem Konto können Sie den Passkey entfernen.',
     codes:
       'Bewahren Sie diese Wiederherstellungscodes für den Fall auf, dass Sie den Passkey verlieren. Jeder gilt einmal. Sie werden nur jetzt angezeigt.',
     list: 'Wiederherstellungscodes',

@@ -17,8 +17,6 @@ export const entrance = {
     notNow: 'Not now',
     createdTitle: 'You have a passkey now',
     created: 'From now on you can sign in with it. Your password works, too, but is no longer enough by itself.',
-    createdByBrowser:
-      'Your browser has created it. From now on you can sign in with it. Your password works, too, but is no longer enough by itself. You can remove the passkey in your account.',
     codes: 'Keep these recovery codes for when you have lost your passkey. Each works once. They are shown only now.',
     list: 'Recovery codes',
     saved: 'I have saved them',
