@@ -92,7 +92,7 @@ export const parts: Record<string, Part> = {
     tests: [
       ...tests('routes', 'administration', 'me', 'lists', 'activity', 'started-reset', 'factor-reset'),
       ...tests('security', 'audit', 'condensed-events', 'meanwhile', 'ceilings', 'audit-archive', 'deletions'),
-      ...tests('security', 'authorization-matrix', 'replicas'),
+      ...tests('security', 'authorization-matrix', 'fresh-sessions', 'replicas'),
       'test/permissions.test.ts',
     ],
   },
