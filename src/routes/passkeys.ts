@@ -59,7 +59,7 @@ export const ownPasskeyRoutes = new Hono<HttpEnv>()
     const passkey = await renamePasskey(c.get('ctx'), c.get('actor'), id, c.req.valid('json').name)
     return c.json(passkeyAnswer(passkey))
   })
-  .delete('/:id', authenticate, valid('param', idParam), async (c) => {
+  .delete('/:id', limitRate('passkey'), authenticate, valid('param', idParam), async (c) => {
     await removePasskey(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
     return c.body(null, 204)
   })

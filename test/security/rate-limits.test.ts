@@ -22,6 +22,8 @@ import { type Call, type Service, startService } from '../support/service.ts'
 import { select } from '../support/state.ts'
 
 const email = 'ada@example.com'
+/** In the paths that name something. */
+const id = 'x'
 
 function login(service: Service, headers: Record<string, string>) {
   return new Caller(service).from({ headers }).login({ email, password: goodPassword }).answer
@@ -30,7 +32,8 @@ function login(service: Service, headers: Record<string, string>) {
 describe('a client that calls too often', () => {
   it.for(limitedCalls)('is told to wait a minute by $method $path', async ({ operation, method, limit }) => {
     const { env, asked } = limitersThat(() => false)
-    const answer = await new Caller(startService({ env })).call(operation, method === 'GET' ? {} : { body: {} }).answer
+    const answer = await new Caller(startService({ env })).call(operation, method === 'GET' ? {} : { id, body: {} })
+      .answer
     expectProblem(answer, 429, 'rate_limited')
     expect(answer.headers.get('Retry-After')).toBe('60')
     expect(asked).toEqual([{ binding: rateLimits[limit].binding, key: '203.0.113.7' }])
@@ -48,7 +51,7 @@ describe('a client that calls too often', () => {
     const hashes = await hashesDuring(async () => {
       // A GET has no body.
       for (const call of method === 'GET' ? calls.slice(-1) : calls)
-        expect((await caller.call(operation, call).answer).status).toBe(429)
+        expect((await caller.call(operation, { id, ...call }).answer).status).toBe(429)
     })
     expect(hashes).toBe(0)
     expect(meter.take()).toEqual({
@@ -65,7 +68,11 @@ describe('a client that calls too often', () => {
   it('is limited at exactly the routes that are marked', () => {
     const marked = createApp(production)
       .routes.filter(({ handler }) => limits in handler)
-      .map(({ method, path, handler }) => [method, path, (handler as { [limits]?: string })[limits]])
+      .map(({ method, path, handler }) => [
+        method,
+        path.replace(':id', '{id}'),
+        (handler as { [limits]?: string })[limits],
+      ])
     expect(new Set(marked.map(String))).toEqual(
       new Set(limitedCalls.map(({ method, path, limit }) => `${method},${path},${limit}`)),
     )
