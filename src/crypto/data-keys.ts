@@ -5,6 +5,7 @@
  * Each purpose has its own subkey (HKDF-SHA-256, RFC 5869), so a value of one purpose is refused for every other.
  */
 import { base64url } from 'jose'
+import { decodeBase64url } from './base64url.ts'
 import type { KeyRing, SecretKey } from './keys.ts'
 
 /** AES-256-GCM, for what has to be read back. */
@@ -130,10 +131,6 @@ function parsed(keys: KeyRing<SecretKey>, text: string) {
 
 /** `undefined` for any spelling but the one that we write: base64 has several for most values. */
 function decode(text: string): Uint8Array<ArrayBuffer> | undefined {
-  try {
-    const bytes = new Uint8Array(base64url.decode(text))
-    return base64url.encode(bytes) === text ? bytes : undefined
-  } catch {
-    return undefined
-  }
+  const bytes = decodeBase64url(text)
+  return bytes && base64url.encode(bytes) === text ? bytes : undefined
 }

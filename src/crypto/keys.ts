@@ -1,4 +1,4 @@
-import { base64url } from 'jose'
+import { decodeBase64url } from './base64url.ts'
 
 /** A symmetric key. Tokens and hashes carry its id, so a key can be replaced while the old one still verifies. */
 export interface SecretKey {
@@ -110,9 +110,7 @@ function jwksMembers(text: string): unknown[] {
 }
 
 function decode(text: string): Uint8Array {
-  try {
-    return base64url.decode(text)
-  } catch {
-    throw new KeyError('holds a key that is not base64url')
-  }
+  const bytes = decodeBase64url(text)
+  if (!bytes) throw new KeyError('holds a key that is not base64url')
+  return bytes
 }

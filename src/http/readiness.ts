@@ -1,8 +1,9 @@
 import { type Config, ConfigError, type Settings, readSettings } from '../config/settings.ts'
 import { describeError, log } from '../log.ts'
+import { reportForeignPasskeys } from '../services/factors/foreign-passkeys.ts'
 import { probeRoom } from '../store/capacity.ts'
 import { connect } from '../store/db.ts'
-import { hasForeignPasskeys, sayForeignPasskeys } from '../store/foreign-passkeys.ts'
+import { hasForeignPasskeys } from '../store/foreign-passkeys.ts'
 import { readSchemaState } from '../store/migrations.ts'
 import { type Fullness, fullnessOf } from '../store/room.ts'
 
@@ -58,7 +59,7 @@ async function checkPasskeys(database: D1Database, config: Config): Promise<Chec
   let isForeign = false
   const checked = await check('d1', async () => (isForeign = await hasForeignPasskeys(connect(database), config.rpId)))
   if (!isForeign) return checked
-  sayForeignPasskeys(config)
+  reportForeignPasskeys(config)
   return 'foreign'
 }
 

@@ -3,8 +3,8 @@ import type { Ctx } from '../context.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
 import { dayMs } from '../durations.ts'
 import { log } from '../log.ts'
+import { reportForeignPasskeys } from '../services/factors/foreign-passkeys.ts'
 import { fullnessOf, maxDatabaseBytes } from '../store/room.ts'
-import { sayForeignPasskeys } from '../store/foreign-passkeys.ts'
 import { readGauge } from '../store/gauge.ts'
 
 /** Logs how full the database is, and how the outbox stands. It warns when somebody should look. */
@@ -12,7 +12,7 @@ export async function gauge(ctx: Ctx): Promise<void> {
   const nowMs = ctx.now().getTime()
   const since = uuidv7Floor(new Date(nowMs - dayMs))
   const found = await readGauge(ctx.db, new Date(nowMs - strandedMs), since, ctx.config.rpId)
-  if (found.foreign_passkeys === 1) sayForeignPasskeys(ctx.config)
+  if (found.foreign_passkeys === 1) reportForeignPasskeys(ctx.config)
   const percent = Math.round((found.bytes / maxDatabaseBytes) * 1000) / 10
   const numbers = {
     database_bytes: found.bytes,

@@ -1,6 +1,4 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { Config } from '../config/settings.ts'
-import { log } from '../log.ts'
 import type { Db } from './db.ts'
 
 /** Whether there are passkeys of another RP ID. No browser offers them here: their owners cannot sign in with them. */
@@ -12,13 +10,4 @@ export function foreignPasskeys(rpId: string): SQL<number> {
 export async function hasForeignPasskeys(db: Db, rpId: string): Promise<boolean> {
   const { results } = await db.run<{ found: number }>(sql`select ${foreignPasskeys(rpId)} as found`)
   return results[0]?.found === 1
-}
-
-const told = new WeakSet<Config>()
-
-/** Says it in the log, once for each start of the Worker. */
-export function sayForeignPasskeys(config: Config): void {
-  if (told.has(config)) return
-  told.add(config)
-  log('warn', 'passkeys.unusable', { rp_id: config.rpId })
 }

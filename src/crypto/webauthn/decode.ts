@@ -1,7 +1,9 @@
-import { base64url } from 'jose'
-import type { Bytes } from './malformed.ts'
+import { decodeBase64url } from '../base64url.ts'
+import { type Bytes, demand } from './malformed.ts'
 
-/** @throws {TypeError} for a text that is not base64url */
+/** @throws {Malformed} for a text that is not base64url */
 export function decode(text: string): Bytes {
-  return new Uint8Array(base64url.decode(text))
+  const bytes = decodeBase64url(text)
+  demand(bytes !== undefined)
+  return bytes
 }

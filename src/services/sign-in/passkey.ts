@@ -1,5 +1,5 @@
-import { base64url } from 'jose'
 import type { Ctx } from '../../context.ts'
+import { decodeBase64url } from '../../crypto/base64url.ts'
 import { AppError } from '../../errors.ts'
 import type { ProblemCode } from '../../problems.ts'
 import type { Reason } from '../../reasons.ts'
@@ -36,7 +36,7 @@ export async function signInWithPasskey(ctx: Ctx, response: PasskeyResponse): Pr
   const { credential } = response
   const challenge = await readPasskeyChallenge(ctx, use, response.challengeToken)
   if (!challenge) throw invalidPasskey('expired')
-  const credentialId = decodeId(credential.id)
+  const credentialId = decodeBase64url(credential.id)
   const [found] = credentialId ? await selectPasskeyAndUser(ctx.db, credentialId) : []
   if (!found) throw invalidPasskey('unknown_passkey')
   const { passkey, user } = found
@@ -77,14 +77,6 @@ async function refuse(ctx: Ctx, { id: userId, status }: Pick<User, 'id' | 'statu
   await batch(ctx.db, recordRefusal(ctx.db, event, refusalPlace(ctx, event)))
   const code: ProblemCode = status === 'suspended' ? 'account_suspended' : 'invalid_passkey'
   throw new AppError(code, { reason })
-}
-
-function decodeId(text: string): Uint8Array<ArrayBuffer> | undefined {
-  try {
-    return new Uint8Array(base64url.decode(text))
-  } catch {
-    return undefined
-  }
 }
 
 function invalidPasskey(reason: Reason): AppError {

@@ -13,7 +13,10 @@ export const passkeys = sqliteTable(
     credentialId: bytes('credential_id').notNull(),
     /** A COSE_Key (RFC 9052 §7), as the authenticator gave it. */
     publicKey: bytes('public_key').notNull(),
-    /** A COSE algorithm: -7 (ES256), -8 (EdDSA), -257 (RS256). */
+    /**
+     * A COSE algorithm: -7 (ES256), -8 (EdDSA), -257 (RS256). For counting, before one of them is no longer accepted.
+     * Nothing decides by it: verification reads the algorithm in `publicKey`, which `binding` covers.
+     */
     algorithm: integer('algorithm').notNull(),
     /** Browsers offer the credential only for this RP ID. */
     rpId: text('rp_id').notNull(),
