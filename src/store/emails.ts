@@ -1,4 +1,4 @@
-import { type SQL, and, eq, isNull, ne, sql } from 'drizzle-orm'
+import { type SQL, and, eq, gte, isNull, ne, sql } from 'drizzle-orm'
 import { mailBudget, strandedMs } from '../config/policy.ts'
 import { timeOf, uuidv7Floor } from '../crypto/random.ts'
 import { dayMs, hourMs } from '../durations.ts'
@@ -43,6 +43,14 @@ type EmailChanges = {
 /** The outbox has this email. */
 export function emailIsStored(id: string): SQL {
   return sql`exists (select 1 from ${emails} where ${eq(emails.id, id)})`
+}
+
+/** The emails of a kind about a user since a moment, for a batch. */
+export function selectEmailsSince(db: Db, userId: string, template: string, since: Date) {
+  return db
+    .select({ id: emails.id })
+    .from(emails)
+    .where(and(eq(emails.userId, userId), gte(emails.id, uuidv7Floor(since)), eq(emails.template, template)))
 }
 
 /** The link of this email has not been made yet. */

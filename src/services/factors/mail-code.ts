@@ -8,7 +8,7 @@ import { claimAttempt, hasBudget, mailCodeBudget, startBudget } from '../../stor
 import { wasBegunByActivation } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf, selectIf } from '../../store/db.ts'
-import { emailIsStored, insertEmail } from '../../store/emails.ts'
+import { emailIsStored, insertEmail, selectEmailsSince } from '../../store/emails.ts'
 import { isSignedIn, selectSignedInUser } from '../../store/sessions.ts'
 import { hasNoFactors } from '../../store/user-conditions.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
@@ -51,13 +51,16 @@ export async function sendMailCode(ctx: Ctx, { user, session }: Principal): Prom
 export async function provesMailbox(ctx: Ctx, { user, session }: Principal, code: string | undefined): Promise<true> {
   const now = ctx.now()
   const owner = { userId: user.id, sessionId: session.id }
-  const isYoung = now.getTime() - timeOf(session.id).getTime() <= mailCodeMs
+  const since = new Date(now.getTime() - mailCodeMs)
+  const isYoung = timeOf(session.id) >= since
   const budget = mailCodeBudget(user.id, session.id)
-  const { begun, claimed } = await batch(ctx.db, {
+  const { begun, claimed, mailed } = await batch(ctx.db, {
     begun: isYoung ? selectIf(ctx.db, wasBegunByActivation(session.id, user.id)) : undefined,
     claimed: code === undefined ? undefined : claimAttempt(ctx.db, budget, now, attempts, { guard: hasBudget(budget) }),
+    mailed: code === undefined ? undefined : selectEmailsSince(ctx.db, user.id, 'factor_code', since),
   })
-  const isRight = code !== undefined && claimed.length > 0 && (await isMailCode(ctx.secrets.dataKeys, owner, code, now))
+  const ids = mailed.map(({ id }) => id)
+  const isRight = code !== undefined && claimed.length > 0 && (await isMailCode(ctx.secrets.dataKeys, owner, code, ids))
   if (!isRight && begun.length === 0) throw new AppError('wrong_mail_code')
   return true
 }

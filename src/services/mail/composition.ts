@@ -71,8 +71,8 @@ function computeCode(
   each: Planned | Dropped | Unreadable,
 ): Promise<[string, string]>[] {
   if (each.stage !== 'planned' || !each.plan.code) return []
-  const { userId, sessionId, at } = each.plan.code
-  return [mailCode(dataKeys, { userId, sessionId }, at).then((code) => [each.row.id, code])]
+  const { id } = each.row
+  return [mailCode(dataKeys, each.plan.code, id).then((code) => [id, code])]
 }
 
 function compose(

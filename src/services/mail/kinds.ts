@@ -109,11 +109,10 @@ const table = {
     budget: 'factor_code',
     plan: ({ id, userId, params: { sessionId } }) => {
       if (!userId || !sessionId) return undefined
-      const at = timeOf(id)
-      const expiresAt = new Date(at.getTime() + mailCodeMs)
+      const expiresAt = new Date(timeOf(id).getTime() + mailCodeMs)
       return {
         userId,
-        code: { userId, sessionId, at },
+        code: { userId, sessionId },
         write: (code) => ({ template: 'factor_code', code, expiresAt }),
       }
     },

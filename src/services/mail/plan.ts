@@ -46,7 +46,6 @@ export interface IssuedLink {
 export interface CodeNeed {
   userId: string
   sessionId: string
-  at: Date
 }
 
 /** What an email has to say: a message, or one that is written around a link or a code. */
