@@ -3,8 +3,8 @@ import { env } from 'cloudflare:workers'
 import { describe, expect } from 'vitest'
 import { type Ctx, createContext } from '../../src/context.ts'
 import { parseSecretKeys } from '../../src/crypto/keys.ts'
-import { passkeyRequest } from '../../src/services/factors/passkey-options.ts'
-import { type FactorResponse, proveFactor } from '../../src/services/factors/proof.ts'
+import { passkeyRequestOptions } from '../../src/services/factors/passkey-options.ts'
+import { type FactorResponse, verifyFactor } from '../../src/services/factors/proof.ts'
 import { findFactors } from '../../src/store/factors.ts'
 import { readSet } from '../../tools/keys/key-set.ts'
 import { rewrap } from '../../tools/keys/rewrap.ts'
@@ -44,13 +44,13 @@ const challenge = { purpose: 'second_factor', subject: '01934b2c-0000-7000-8000-
 /** Which kinds of factor prove something at this stage. Uses none of them up. */
 async function proven(ctx: Ctx, person: Person, { app, recoveryCodes, passkey }: GivenFactors & { passkey: Given }) {
   const factors = await findFactors(ctx.db, person.id)
-  const { challengeToken, publicKey } = await passkeyRequest(ctx, challenge, 'preferred', factors.passkeys)
+  const { challengeToken, publicKey } = await passkeyRequestOptions(ctx, challenge, 'preferred', factors.passkeys)
   const responses: FactorResponse[] = [
     { totp: app.code() },
     { recoveryCode: recoveryCodes[0]! },
     { passkey: { challengeToken, credential: await passkey.authenticator.get(publicKey) } },
   ]
-  const proofs = await Promise.all(responses.map((response) => proveFactor(ctx, person, factors, response, challenge)))
+  const proofs = await Promise.all(responses.map((response) => verifyFactor(ctx, person, factors, response, challenge)))
   return proofs.flatMap((proof) => proof?.kind ?? [])
 }
 

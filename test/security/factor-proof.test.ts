@@ -2,7 +2,7 @@
 import { env } from 'cloudflare:workers'
 import { describe, expect } from 'vitest'
 import { type Ctx, createContext } from '../../src/context.ts'
-import { type FactorResponse, proveFactor } from '../../src/services/factors/proof.ts'
+import { type FactorResponse, verifyFactor } from '../../src/services/factors/proof.ts'
 import { auditEvent } from '../../src/services/audit/trail.ts'
 import { happened, insertAuditEvent } from '../../src/store/audit.ts'
 import { batch } from '../../src/store/batch.ts'
@@ -30,7 +30,7 @@ const contextOf = (service: Service, given: Partial<Env> = {}): Promise<Ctx> =>
 const challenge = { purpose: 'second_factor', subject: 'x' } as const
 
 async function prove(ctx: Ctx, person: Person, response: FactorResponse) {
-  return proveFactor(ctx, person, await findFactors(ctx.db, person.id), response, challenge)
+  return verifyFactor(ctx, person, await findFactors(ctx.db, person.id), response, challenge)
 }
 
 /** Proves a factor and uses it up, as a sign-in or a step-up does. Whether it counted. */

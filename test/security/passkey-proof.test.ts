@@ -2,8 +2,8 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
 import { createContext } from '../../src/context.ts'
-import { passkeyRequest } from '../../src/services/factors/passkey-options.ts'
-import { type ChallengeBinding, proveFactor } from '../../src/services/factors/proof.ts'
+import { passkeyRequestOptions } from '../../src/services/factors/passkey-options.ts'
+import { type ChallengeBinding, verifyFactor } from '../../src/services/factors/proof.ts'
 import { findFactors } from '../../src/store/factors.ts'
 import { batch } from '../../src/store/batch.ts'
 import { always } from '../../src/store/db.ts'
@@ -40,9 +40,9 @@ async function prove(
   { asked, shown = asked, forgery }: { asked: ChallengeBinding; shown?: ChallengeBinding; forgery?: Forgery },
 ) {
   const factors = await findFactors(ctx.db, person.id)
-  const { challengeToken, publicKey } = await passkeyRequest(ctx, asked, 'preferred', factors.passkeys)
+  const { challengeToken, publicKey } = await passkeyRequestOptions(ctx, asked, 'preferred', factors.passkeys)
   const credential = await given.authenticator.get(publicKey, forgery)
-  return proveFactor(ctx, person, factors, { passkey: { challengeToken, credential } }, shown)
+  return verifyFactor(ctx, person, factors, { passkey: { challengeToken, credential } }, shown)
 }
 
 describe('a passkey as a second factor', () => {
@@ -73,11 +73,11 @@ describe('a passkey as a second factor', () => {
   it('is one of the account', async ({ ctx, ada, eve }) => {
     const [own, foreign] = [await givePasskey(ada), await givePasskey(eve)]
     const factors = await findFactors(ctx.db, ada.id)
-    const { challengeToken, publicKey } = await passkeyRequest(ctx, login, 'preferred')
+    const { challengeToken, publicKey } = await passkeyRequestOptions(ctx, login, 'preferred')
     const credential = await foreign.authenticator.get(publicKey)
     for (const id of [credential.id, own.authenticator.held[0]!.id]) {
       const response = { passkey: { challengeToken, credential: { ...credential, id } } }
-      expect(await proveFactor(ctx, ada, factors, response, login)).toBeUndefined()
+      expect(await verifyFactor(ctx, ada, factors, response, login)).toBeUndefined()
     }
   })
 

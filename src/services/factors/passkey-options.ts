@@ -16,7 +16,7 @@ type Listed = Pick<Passkey, 'credentialId' | 'transports'>
  * @param listed the passkeys that may answer. Without a list the browser offers every passkey of this RP ID. Give a list
  *   only after a first factor: to anybody else it would tell which addresses have an account with passkeys (§14.6.2).
  */
-export async function passkeyRequest(
+export async function passkeyRequestOptions(
   ctx: Ctx,
   use: ChallengeUse,
   userVerification: 'required' | 'preferred',
@@ -36,7 +36,7 @@ export async function passkeyRequest(
 }
 
 /** Options for `navigator.credentials.create`: a discoverable credential, behind PIN or biometrics, that is not there yet. */
-export async function passkeyCreation(
+export async function passkeyCreationOptions(
   ctx: Ctx,
   use: ChallengeUse,
   { id, email }: Pick<User, 'id' | 'email'>,

@@ -25,10 +25,10 @@ export interface VerifiedPasskey {
   use: PasskeyUse
   isUserVerified: boolean
   /**
-   * The authenticator counts signatures, and this one came no later than one before. It may have been copied, or have lost
-   * its memory (WebAuthn Level 3 §6.1.1): a signal, and no reason to refuse. Synced passkeys do not count.
+   * The signature counter has not grown (WebAuthn Level 3 §6.1.1). The authenticator may have been cloned, or have lost its
+   * memory: a signal, and no reason to refuse. Synced passkeys do not count.
    */
-  isCountRepeated: boolean
+  mayBeCloned: boolean
 }
 
 /**
@@ -37,7 +37,7 @@ export interface VerifiedPasskey {
  *
  * @returns `undefined` for a response that is refused, and for a passkey that Postern did not bind to its account
  */
-export async function provePasskey(
+export async function verifyPasskey(
   ctx: Ctx,
   passkey: Passkey,
   challenge: Challenge,
@@ -57,18 +57,18 @@ export async function provePasskey(
   return {
     use: { passkey, challengeId: challenge.id, signCount, isBackedUp, at: ctx.now() },
     isUserVerified,
-    isCountRepeated: !passkey.isBackupEligible && passkey.signCount > 0 && signCount <= passkey.signCount,
+    mayBeCloned: !passkey.isBackupEligible && passkey.signCount > 0 && signCount <= passkey.signCount,
   }
 }
 
 /**
- * The guard and the statements by which a verified assertion counts once. A repeated count of signatures is recorded and
- * mailed.
+ * The guard and the statements by which a verified assertion counts once. A signature counter that has not grown is
+ * recorded and mailed.
  */
 export function spendPasskey(
   ctx: Ctx,
   { id: userId, email }: Pick<User, 'id' | 'email'>,
-  { use, isCountRepeated }: VerifiedPasskey,
+  { use, mayBeCloned }: VerifiedPasskey,
 ) {
   const detail = { passkey_id: use.passkey.id }
   const doubt = auditEvent(ctx, 'user.passkey_doubted', { actorId: userId, userId, detail })
@@ -78,7 +78,7 @@ export function spendPasskey(
     spend: (ifDone: Expression) =>
       ({
         passkey: recordUse(ctx.db, use, ifDone),
-        ...(isCountRepeated && {
+        ...(mayBeCloned && {
           // Whoever makes their own authenticator can cause any number.
           doubt: insertAuditEvent(
             ctx.db,
@@ -89,7 +89,7 @@ export function spendPasskey(
         }),
       }) satisfies Statements,
     announce: () => {
-      if (isCountRepeated) announceEmail(ctx, notice)
+      if (mayBeCloned) announceEmail(ctx, notice)
     },
   }
 }

@@ -23,7 +23,7 @@ import { isSignedIn, selectSignedInUser } from '../../store/sessions.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { assertFresh } from '../sessions/strength.ts'
 import { type Enrolled, enrolFactor, removeFactor } from './enrolment.ts'
-import { passkeyCreation, readPasskeyChallenge } from './passkey-options.ts'
+import { passkeyCreationOptions, readPasskeyChallenge } from './passkey-options.ts'
 import { explainRefusal } from './refusal.ts'
 
 const defaultName = 'Passkey'
@@ -41,7 +41,7 @@ function useOf({ session }: Principal) {
 export async function passkeyEnrolmentOptions(ctx: Ctx, principal: Principal) {
   assertFresh(principal, ctx.now())
   const existing = await selectPasskeysOf(ctx.db, principal.user.id)
-  return passkeyCreation(ctx, useOf(principal), principal.user, existing)
+  return passkeyCreationOptions(ctx, useOf(principal), principal.user, existing)
 }
 
 export interface NewPasskey {

@@ -16,7 +16,7 @@ import { consumeStep, hasUnusedStep } from '../../store/totps.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { readPasskeyChallenge } from './passkey-options.ts'
-import { type PasskeyResponse, provePasskey, spendPasskey } from './passkey-proof.ts'
+import { type PasskeyResponse, verifyPasskey, spendPasskey } from './passkey-proof.ts'
 
 /** What a client shows besides a password: one of these. */
 export type FactorResponse = { totp: string } | { recoveryCode: string } | { passkey: PasskeyResponse }
@@ -29,7 +29,7 @@ export interface ChallengeBinding {
 }
 
 /** A factor that was shown and is right. Whether it still counts, the batch of the caller decides, once. */
-export interface FactorProof {
+export interface VerifiedFactor {
   kind: 'totp' | 'recovery_code' | 'passkey'
   /** What it adds to a session (RFC 8176). None is registered for recovery codes, so they say `otp`. */
   amr: readonly string[]
@@ -47,31 +47,31 @@ export interface FactorProof {
  * @param factors as they were read
  * @returns `undefined` for a wrong one, and for one that the account does not have
  */
-export async function proveFactor(
+export async function verifyFactor(
   ctx: Ctx,
   user: Pick<User, 'id' | 'email'>,
   factors: Factors,
   response: FactorResponse,
   challenge: ChallengeBinding,
-): Promise<FactorProof | undefined> {
-  if ('totp' in response) return factors.totp ? proveTotp(ctx, factors.totp, response.totp) : undefined
-  if ('recoveryCode' in response) return proveRecoveryCode(ctx, user, factors, response.recoveryCode)
-  return proveOwnPasskey(ctx, user, factors.passkeys, response.passkey, challenge)
+): Promise<VerifiedFactor | undefined> {
+  if ('totp' in response) return factors.totp ? verifyTotp(ctx, factors.totp, response.totp) : undefined
+  if ('recoveryCode' in response) return verifyRecoveryCode(ctx, user, factors, response.recoveryCode)
+  return verifyOwnPasskey(ctx, user, factors.passkeys, response.passkey, challenge)
 }
 
 /** Beside a password, that the user was present is enough. A step-up stands alone and also needs PIN or biometrics. */
-async function proveOwnPasskey(
+async function verifyOwnPasskey(
   ctx: Ctx,
   user: Pick<User, 'id' | 'email'>,
   passkeys: readonly Passkey[],
   { challengeToken, credential }: PasskeyResponse,
   binding: ChallengeBinding,
-): Promise<FactorProof | undefined> {
+): Promise<VerifiedFactor | undefined> {
   const challenge = await readPasskeyChallenge(ctx, binding, challengeToken)
   const passkey = passkeys.find(({ credentialId }) => base64url.encode(credentialId) === credential.id)
   if (!challenge || !passkey) return undefined
   const userVerification = binding.purpose === 'step_up' ? 'required' : 'preferred'
-  const verified = await provePasskey(ctx, passkey, challenge, credential, userVerification)
+  const verified = await verifyPasskey(ctx, passkey, challenge, credential, userVerification)
   if (!verified) return undefined
   const { guard, spend, announce } = spendPasskey(ctx, user, verified)
   return {
@@ -83,7 +83,7 @@ async function proveOwnPasskey(
   }
 }
 
-async function proveTotp(ctx: Ctx, totp: Totp, code: string): Promise<FactorProof | undefined> {
+async function verifyTotp(ctx: Ctx, totp: Totp, code: string): Promise<VerifiedFactor | undefined> {
   const { userId, secret } = totp
   const seed = await openData(ctx.secrets.dataKeys, 'totp-seed', [userId], secret)
   const now = ctx.now()
@@ -100,12 +100,12 @@ async function proveTotp(ctx: Ctx, totp: Totp, code: string): Promise<FactorProo
 }
 
 /** The use of a code is recorded, and mailed with how many are left. */
-async function proveRecoveryCode(
+async function verifyRecoveryCode(
   ctx: Ctx,
   { id, email }: Pick<User, 'id' | 'email'>,
   { recoveryDigests }: Factors,
   code: string,
-): Promise<FactorProof | undefined> {
+): Promise<VerifiedFactor | undefined> {
   const digests = await digestsOfCode(ctx.secrets.dataKeys, id, code)
   const digest = digests.find((each) => recoveryDigests.includes(each))
   if (digest === undefined) return undefined

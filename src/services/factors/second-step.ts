@@ -11,7 +11,7 @@ import type { User } from '../../store/schema/users.ts'
 import { refusalPlace } from '../protection/ceilings.ts'
 import type { SignedIn } from '../sessions/begin.ts'
 import { offeredFactors } from './offered.ts'
-import { passkeyRequest } from './passkey-options.ts'
+import { passkeyRequestOptions } from './passkey-options.ts'
 
 /** There is no session yet. */
 export interface SecondFactorRequired {
@@ -20,7 +20,7 @@ export interface SecondFactorRequired {
   /** The kinds that the account has. */
   factors: ReturnType<typeof offeredFactors>
   /** How to ask the browser for a passkey, if the account has one. */
-  passkey: Awaited<ReturnType<typeof passkeyRequest>> | null
+  passkey: Awaited<ReturnType<typeof passkeyRequestOptions>> | null
   expiresInSeconds: number
 }
 
@@ -70,7 +70,7 @@ export async function askForFactor(
     kind: 'second_factor_required',
     factorToken: await signToken(ctx.tokens, 'factor+jwt', claims, now, end),
     factors,
-    passkey: factors.includes('passkey') ? await passkeyRequest(ctx, use, 'preferred', owned.passkeys) : null,
+    passkey: factors.includes('passkey') ? await passkeyRequestOptions(ctx, use, 'preferred', owned.passkeys) : null,
     expiresInSeconds: factorTokenSeconds,
   }
 }

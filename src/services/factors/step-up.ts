@@ -26,8 +26,8 @@ import type { Principal } from '../sessions/signed-in.ts'
 import { type Acr, acrOf, amrAfter, amrOf, authenticatedAt } from '../sessions/strength.ts'
 import { issueAccessToken } from '../sessions/tokens.ts'
 import { type OfferedFactor, offeredFactors } from './offered.ts'
-import { passkeyRequest } from './passkey-options.ts'
-import { type FactorProof, type FactorResponse, proveFactor } from './proof.ts'
+import { passkeyRequestOptions } from './passkey-options.ts'
+import { type VerifiedFactor, type FactorResponse, verifyFactor } from './proof.ts'
 
 /** What the user shows: a factor, or the password of an account without factors. */
 export type StepUpResponse = FactorResponse | { password: string }
@@ -47,7 +47,7 @@ export async function offerStepUp(ctx: Ctx, { user, session }: Principal) {
   const offered = offeredFactors(factors)
   const methods: (OfferedFactor | 'password')[] = offered.length > 0 ? offered : ['password']
   return {
-    ...(await passkeyRequest(ctx, useIn(session.id), 'required', factors.passkeys)),
+    ...(await passkeyRequestOptions(ctx, useIn(session.id), 'required', factors.passkeys)),
     methods,
   }
 }
@@ -109,7 +109,7 @@ async function stepUpByFactor(
   }
   // A code is not even looked at during a pause. Nobody can guess a recovery code, so the right one always counts.
   if ('totp' in response) assertGranted(ctx, rows.counter)
-  const proof = await proveFactor(ctx, principal.user, factorsIn(rows), response, useIn(sessionId))
+  const proof = await verifyFactor(ctx, principal.user, factorsIn(rows), response, useIn(sessionId))
   if (!proof) return refuse(ctx, principal, response)
   return lift(ctx, principal, proof)
 }
@@ -118,7 +118,7 @@ async function stepUpByFactor(
  * Uses the factor up and lifts the session, in one batch. A right code is not counted first: the guard asks whether it would
  * be granted, so it draws on the budget like a wrong one, and the step-up writes less.
  */
-async function lift(ctx: Ctx, { user, session }: Principal, proof: FactorProof): Promise<SteppedUp> {
+async function lift(ctx: Ctx, { user, session }: Principal, proof: VerifiedFactor): Promise<SteppedUp> {
   const detail = { session_id: session.id, kind: proof.kind }
   const event = auditEvent(ctx, 'user.stepped_up', { actorId: user.id, userId: user.id, detail })
   const ifDone = happened(event.id)

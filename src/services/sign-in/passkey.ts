@@ -11,8 +11,8 @@ import { selectPasskeyAndUser } from '../../store/passkeys.ts'
 import type { User } from '../../store/schema/users.ts'
 import { hasStatus } from '../../store/user-conditions.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { passkeyRequest, readPasskeyChallenge } from '../factors/passkey-options.ts'
-import { type PasskeyResponse, provePasskey, spendPasskey } from '../factors/passkey-proof.ts'
+import { passkeyRequestOptions, readPasskeyChallenge } from '../factors/passkey-options.ts'
+import { type PasskeyResponse, verifyPasskey, spendPasskey } from '../factors/passkey-proof.ts'
 import { refusalPlace } from '../protection/ceilings.ts'
 import { type SignedIn, beginSession, prepareSession } from '../sessions/begin.ts'
 import { prepareSignInNotice } from './notice.ts'
@@ -22,7 +22,7 @@ const use = { purpose: 'sign_in', subject: '' } as const
 
 /** Options for a sign-in. Asks and writes nothing, because every view of the sign-in page wants some. */
 export function passkeySignInOptions(ctx: Ctx) {
-  return passkeyRequest(ctx, use, 'required')
+  return passkeyRequestOptions(ctx, use, 'required')
 }
 
 /**
@@ -42,7 +42,7 @@ export async function signInWithPasskey(ctx: Ctx, response: PasskeyResponse): Pr
   const { passkey, user } = found
   // Without a list of credentials every authenticator sends a handle (WebAuthn Level 3 §7.2, step 6).
   const proof = credential.response.userHandle
-    ? await provePasskey(ctx, passkey, challenge, credential, 'required')
+    ? await verifyPasskey(ctx, passkey, challenge, credential, 'required')
     : undefined
   if (!proof) throw invalidPasskey('wrong_passkey')
   if (user.status !== 'active') return refuse(ctx, user, user.status)

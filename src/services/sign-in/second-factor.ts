@@ -15,7 +15,7 @@ import { canSignIn, isFactorsId, userExists } from '../../store/user-conditions.
 import { selectUserIf } from '../../store/users.ts'
 import { beginActivated } from '../accounts/activation.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { type FactorProof, type FactorResponse, proveFactor } from '../factors/proof.ts'
+import { type VerifiedFactor, type FactorResponse, verifyFactor } from '../factors/proof.ts'
 import { type ClaimStatements, assertClaimed, claimPasswordAttempt } from '../protection/attempts.ts'
 import { refusalPlace } from '../protection/ceilings.ts'
 import { recordWrongFactor } from '../protection/series-warning.ts'
@@ -77,7 +77,7 @@ export async function passSecondFactor(
   const isGranted = isPasskey || rows.claimed.length > 0
   const attempt = 'totp' in response || rows.claimed.length > 0 ? assertClaimed(ctx, rows) : undefined
   const use = { purpose: 'second_factor', subject: jti } as const
-  const proof = await proveFactor(ctx, user, factorsIn(rows), response, use)
+  const proof = await verifyFactor(ctx, user, factorsIn(rows), response, use)
   if (!proof) {
     if (!isGranted) assertClaimed(ctx, rows)
     const detail = { reason: 'wrong_second_factor' }
@@ -100,7 +100,7 @@ function mayBegin(ctx: Ctx, claims: Claims<'factor+jwt'>): Expression {
 }
 
 /** Uses up the factor token and the factor in the batch that starts the session. */
-async function begin(ctx: Ctx, step: Step, proof: FactorProof): Promise<SignedIn> {
+async function begin(ctx: Ctx, step: Step, proof: VerifiedFactor): Promise<SignedIn> {
   const { claims, user, registration, isOpen, attempt } = step
   const { jti, password_id: passwordId, link_id: linkId, device_id: deviceId } = claims
   const guard = allOf(isOpen, proof.guard)
