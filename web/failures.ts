@@ -43,7 +43,7 @@ export function hasCode(error: unknown, code: PosternError['code']): boolean {
   return error instanceof PosternError && error.code === code
 }
 
-function waitingTime(seconds: number | undefined): string {
+export function waitingTime(seconds: number | undefined): string {
   const { failure } = texts
   if (!seconds) return failure.aMoment
   if (seconds < 90) return failure.seconds(Math.ceil(seconds))

@@ -1,6 +1,6 @@
 /**
- * The address that somebody has typed on the sign-in page, for the page that resets a password. It travels in the fragment,
- * which browsers never send to a server, and leaves the address bar at once.
+ * The address that somebody has typed on one page, for another page that needs it. It travels in the fragment, which
+ * browsers never send to a server, and leaves the address bar at once.
  */
 import { showAddress } from './navigation.ts'
 

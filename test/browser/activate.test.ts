@@ -85,19 +85,39 @@ describe('/activate', () => {
       await submit(page)
       await heading(page, 'This link no longer works').waitFor()
       assert.equal(await focused(page), 'h1 This link no longer works')
+      assert.equal(await page.getByRole('link', { name: 'Sign in' }).getAttribute('href'), `${site.origin}/sign-in`)
       await page.getByLabel('Email address').fill('ada@example.com')
       await page.getByRole('button', { name: 'Send me a link' }).click()
       await heading(page, 'Check your inbox').waitFor()
-      await page.getByText('you will receive an email').waitFor()
+      await page.getByText('If ada@example.com is the right address, you will receive an email').waitFor()
       assert.equal(await focused(page), 'h1 Check your inbox')
     })
     assert.deepEqual(site.calls.at(-1)?.body, { email: 'ada@example.com' })
+  })
+
+  it('takes the address along from the sign-in page, and out of the address bar', async () => {
+    const pending = { status: 403, body: { status: 403, code: 'account_pending' } }
+    site.willAnswer('/auth/login', pending)
+    await visit(async (page) => {
+      await page.goto('/sign-in')
+      await page.getByLabel('Email address').fill('ada+x@example.com')
+      await page.getByLabel('Password', { exact: true }).fill(password)
+      await page.keyboard.press('Enter')
+      await page.getByRole('link', { name: 'Send me a new link' }).click()
+      await page.getByText('Open the link in the email').waitFor()
+      assert.equal(await page.getByLabel('Email address').inputValue(), 'ada+x@example.com')
+      assert.equal(await focused(page), 'input Email address')
+      assert.equal(page.url(), `${site.origin}/activate`)
+    })
+    assert.doesNotMatch(site.requestLines.join(), /ada/)
   })
 
   it('offers a new email to a visitor without a link', async () => {
     await visit(async (page) => {
       await page.goto('/activate')
       await page.getByText('Open the link in the email').waitFor()
+      assert.equal(await focused(page), 'input Email address')
+      await page.getByRole('link', { name: 'Sign in' }).waitFor()
       await page.getByRole('button', { name: 'Send me a link' }).click()
       await page.getByRole('textbox', { name: 'Email address', description: /Enter your email address/ }).waitFor()
       assert.equal(await focused(page), 'input Email address')

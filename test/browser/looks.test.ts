@@ -52,6 +52,23 @@ async function openSetup(page: Page): Promise<void> {
   await page.locator('.qr path[d^=M]').waitFor()
 }
 
+async function stubSignUp(page: Page): Promise<void> {
+  await page.route('**/auth/register', (route) => route.fulfill({ status: 202, json: {} }))
+}
+
+async function signUp(page: Page): Promise<void> {
+  await page.locator('[name=email]').fill('maximiliane.mustermann-von-und-zu-hohenstein@verwaltung.example.com')
+  await page.locator('[name=password]').fill('four unrelated words here')
+  await page.locator('form [type=submit]').click()
+  await page.locator('.ways').waitFor()
+}
+
+async function useLink(page: Page): Promise<void> {
+  await page.locator('[name=password]').fill('x')
+  await page.locator('form [type=submit]').click()
+  await page.locator('[name=email]').waitFor()
+}
+
 const stranger = { email: 'stranger@example.com', password: 'four wrong guesses' }
 
 /** Where the service asks for challenges it does so here, because of the guesses before. */
@@ -69,6 +86,8 @@ const pages: Readonly<Record<string, Look>> = {
   'sign-up': { path: '/sign-up', isGuarded: true },
   activation: { path: '/activate#token=a.b.c' },
   'request for a link': { path: '/activate' },
+  'signed up': { path: '/sign-up', prepare: stubSignUp, open: signUp },
+  'used link': { path: '/activate#token=a.b.c', open: useLink },
   'forgotten password': { path: '/forgot-password', isGuarded: true },
   'new password': { path: '/reset-password#token=a.b.c' },
   'request for another link': { path: '/reset-password', isGuarded: true },

@@ -321,6 +321,7 @@ describe('the sign-in page', { timeout: 300_000 }, () => {
       await visitor.link('Forgot your password?').click()
       await visitor.seesHeading('Forgot your password?')
       assert.equal(await visitor.field('Email address').inputValue(), 'grace+x@example.com')
+      assert.equal(await focused(page), 'input Email address')
       assert.equal(new URL(page.url()).hash, '')
       assert.doesNotMatch(urls.join(), /grace/)
     })

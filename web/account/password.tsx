@@ -9,6 +9,7 @@ import { toast } from '../parts/toasts.tsx'
 import { refreshViews } from '../parts/views.ts'
 import { hrefTo } from '../navigation.ts'
 import { texts } from '../texts/language.ts'
+import { withTypedAddress } from '../typed-address.ts'
 import { words } from './texts/words.ts'
 
 export function PasswordChange({ user }: { user: User }) {
@@ -52,7 +53,7 @@ export function PasswordChange({ user }: { user: User }) {
         </Submit>
       </form>
       <p class="last">
-        {words.noPassword} <a href={hrefTo('/forgot-password')}>{words.setPassword}</a>
+        {words.noPassword} <a href={hrefTo(withTypedAddress('/forgot-password', user.email))}>{words.setPassword}</a>
       </p>
     </>
   )

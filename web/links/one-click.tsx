@@ -2,8 +2,10 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { complaintAbout, hasCode } from '../failures.ts'
+import { hrefTo } from '../navigation.ts'
 import { Submit, useForm } from '../parts/form.tsx'
 import { Outcome } from '../parts/outcome.tsx'
+import { texts } from '../texts/language.ts'
 import { takeToken } from '../token.ts'
 import { words } from './texts/words.ts'
 
@@ -15,6 +17,7 @@ interface OneClickProps {
   intro: ComponentChildren
   /** Uses the link. Returns what to say afterwards. */
   redeem: (token: string) => Promise<string>
+  /** Where to go from a link that is used, if not to the sign-in page. */
   next: ComponentChildren
 }
 
@@ -43,7 +46,11 @@ export function OneClick({ words: its, intro, redeem, next }: OneClickProps) {
     return (
       <Outcome title={words.voidTitle}>
         <p>{its.void}</p>
-        {next}
+        {next ?? (
+          <p>
+            <a href={hrefTo('/sign-in')}>{texts.signIn.title}</a>
+          </p>
+        )}
       </Outcome>
     )
   }

@@ -121,7 +121,7 @@ function PasswordForm({ onStep, onDone }: PasswordFormProps) {
       onStep(outcome)
       return undefined
     } catch (error) {
-      const refusals = refusalsOf(error)
+      const refusals = refusalsOf(error, email)
       if (refusals) return refusals
       throw error
     }
@@ -175,7 +175,7 @@ function Elsewhere({ host }: { host: string }) {
   )
 }
 
-function refusalsOf(error: unknown): Refusals | undefined {
+function refusalsOf(error: unknown, email: string): Refusals | undefined {
   const { signIn: words } = texts
   if (hasCode(error, 'invalid_credentials')) return { password: words.refused }
   if (hasCode(error, 'account_suspended')) return { form: words.suspended }
@@ -183,7 +183,7 @@ function refusalsOf(error: unknown): Refusals | undefined {
     return {
       form: (
         <>
-          {words.pending} <a href={hrefTo(withReturn('/activate'))}>{words.resend}</a>
+          {words.pending} <a href={hrefTo(withTypedAddress(withReturn('/activate'), email))}>{words.resend}</a>
         </>
       ),
     }

@@ -1,11 +1,12 @@
-import { useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { client } from '../client.ts'
 import { hrefTo } from '../navigation.ts'
 import { CheckInbox } from '../parts/ask-for-mail.tsx'
 import { useChallenge } from '../parts/challenge.tsx'
 import { EmailField, TextField } from '../parts/fields.tsx'
-import { Submit, useForm } from '../parts/form.tsx'
+import { Submit, focusField, useForm } from '../parts/form.tsx'
 import { NewPasswordField } from '../parts/new-password.tsx'
+import { Resend } from '../parts/resend.tsx'
 import { Card, Shell } from '../parts/shell.tsx'
 import { returnToByMail, withReturn } from '../return-to.ts'
 import { language, texts } from '../texts/language.ts'
@@ -14,7 +15,8 @@ const names = ['email', 'first_name', 'last_name', 'password'] as const
 
 export function SignUp() {
   const { signUp: words, fields } = texts
-  const [isDone, setIsDone] = useState(false)
+  /** What was sent, for when the form is shown again. */
+  const [sent, setSent] = useState({ email: '', first_name: '', last_name: '', isDone: false })
   const typed = useRef<{ [Name in (typeof names)[number]]?: string }>({})
   const note = (name: (typeof names)[number]) => ({
     onInput: ({ currentTarget }: { currentTarget: HTMLInputElement }) =>
@@ -28,9 +30,13 @@ export function SignUp() {
     const optional = { ...(first_name.trim() && { first_name }), ...(last_name.trim() && { last_name }) }
     const account = { email, password, locale: language, ...optional, ...returnToByMail() }
     await challenge.send((proof) => client.signUp({ ...account, ...proof }))
-    setIsDone(true)
+    setSent({ email, first_name, last_name, isDone: true })
     return undefined
   })
+
+  useLayoutEffect(() => {
+    if (sent.email !== '') focusField(form, 'email')
+  }, [sent.isDone])
 
   const knownAs = () => {
     const { email = '', first_name: firstName, last_name: lastName } = typed.current
@@ -39,22 +45,21 @@ export function SignUp() {
   return (
     <Shell title={words.title}>
       <Card>
-        {isDone ? (
-          <CheckInbox>
-            <p>
-              <a href={hrefTo(withReturn('/activate'))}>{words.nothingCame}</a>
-            </p>
+        {sent.isDone ? (
+          <CheckInbox email={sent.email} onWrongAddress={() => setSent({ ...sent, isDone: false })}>
+            <Resend ask={() => client.resendActivation(sent.email, returnToByMail().return_to)} />
           </CheckInbox>
         ) : (
           <>
             <h1>{words.title}</h1>
             <form {...form.props}>
-              <EmailField error={form.errorOf('email')} autoFocus {...note('email')} />
+              <EmailField error={form.errorOf('email')} autoFocus defaultValue={sent.email} {...note('email')} />
               <TextField
                 label={fields.firstName}
                 name="first_name"
                 autoComplete="given-name"
                 maxLength={100}
+                defaultValue={sent.first_name}
                 error={form.errorOf('first_name')}
                 {...note('first_name')}
               />
@@ -63,6 +68,7 @@ export function SignUp() {
                 name="last_name"
                 autoComplete="family-name"
                 maxLength={100}
+                defaultValue={sent.last_name}
                 error={form.errorOf('last_name')}
                 {...note('last_name')}
               />

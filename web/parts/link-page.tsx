@@ -3,14 +3,18 @@ import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { complaintAbout, hasCode } from '../failures.ts'
 import { hrefTo } from '../navigation.ts'
+import { withReturn } from '../return-to.ts'
+import { texts } from '../texts/language.ts'
 import { takeToken } from '../token.ts'
+import { takeTypedAddress } from '../typed-address.ts'
 import type { Proof } from './challenge.tsx'
 import { AskForMail } from './ask-for-mail.tsx'
 import { type Refusals, Submit, useForm } from './form.tsx'
 import { Outcome } from './outcome.tsx'
 import { Card, Shell } from './shell.tsx'
 
-/** Taken when the script starts: nothing may be drawn while the token is in the address bar. */
+/** Taken when the script starts: nothing may be drawn while they are in the address bar. */
+const typed = takeTypedAddress()
 const token = takeToken()
 
 interface LinkPageProps<Name extends string> {
@@ -53,7 +57,9 @@ export function LinkPage<Name extends string>(props: LinkPageProps<Name>) {
   return (
     <Shell title={words.title}>
       <Card>
-        {view === 'ask' && <AskForMail title={askTitle} why={words.askWhy} ask={ask} isGuarded={isGuarded} />}
+        {view === 'ask' && (
+          <AskForMail title={askTitle} why={words.askWhy} ask={ask} isGuarded={isGuarded} typed={typed} />
+        )}
         {view === 'void' && (
           <AskForMail title={words.voidTitle} why={words.voidWhy} ask={ask} isGuarded={isGuarded} isOutcome />
         )}
@@ -80,6 +86,11 @@ export function LinkPage<Name extends string>(props: LinkPageProps<Name>) {
           </Outcome>
         )}
       </Card>
+      {(view === 'ask' || view === 'void') && (
+        <p class="aside">
+          <a href={hrefTo(withReturn('/sign-in'))}>{texts.signIn.title}</a>
+        </p>
+      )}
     </Shell>
   )
 }

@@ -62,8 +62,14 @@ export const de: Texts = {
     submit: 'Link anfordern',
     busy: 'Wird gesendet …',
     sentTitle: 'Prüfen Sie Ihren Posteingang',
-    sent: 'Wenn die Adresse stimmt, erhalten Sie in Kürze eine E-Mail. Öffnen Sie den Link darin, um fortzufahren.',
+    sent: (email) =>
+      `Wenn ${email} die richtige Adresse ist, erhalten Sie dort in Kürze eine E-Mail. Öffnen Sie den Link darin, um fortzufahren.`,
     nothingThere: 'Nach ein paar Minuten noch keine E-Mail? Sehen Sie auch im Spam-Ordner nach.',
+    wrongAddress: 'Falsche Adresse?',
+    again: 'E-Mail noch einmal senden',
+    againIn: (wait) => `In ${wait} können Sie noch eine E-Mail anfordern.`,
+    againNow: 'Sie können jetzt noch eine E-Mail anfordern.',
+    sentAgain: 'Eine weitere E-Mail ist unterwegs.',
   },
   signIn: {
     title: 'Anmelden',
@@ -94,7 +100,6 @@ export const de: Texts = {
     submit: 'Konto erstellen',
     busy: 'Konto wird erstellt …',
     hasAccount: 'Sie haben schon ein Konto?',
-    nothingCame: 'Neuen Link anfordern',
   },
   activation: {
     title: 'Konto aktivieren',

@@ -62,8 +62,14 @@ export const en = {
     submit: 'Send me a link',
     busy: 'Sending…',
     sentTitle: 'Check your inbox',
-    sent: 'If the address is correct, you will receive an email shortly. Follow the link in it to continue.',
+    sent: (email: string) =>
+      `If ${email} is the right address, you will receive an email there shortly. Follow the link in it to continue.`,
     nothingThere: 'No email after a few minutes? Check your spam folder.',
+    wrongAddress: 'Wrong address?',
+    again: 'Send the email again',
+    againIn: (wait: string) => `You can ask for another email in ${wait}.`,
+    againNow: 'You can ask for another email now.',
+    sentAgain: 'Another email is on its way.',
   },
   signIn: {
     title: 'Sign in',
@@ -92,7 +98,6 @@ export const en = {
     submit: 'Create account',
     busy: 'Creating account…',
     hasAccount: 'Already have an account?',
-    nothingCame: 'Send me another link',
   },
   activation: {
     title: 'Activate your account',
