@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { otherPassword } from '../support/passwords.ts'
+import { accessibilityFaults } from './support/accessibility.ts'
+import { focused } from './support/browser.ts'
 import { ada, admin, runService } from './support/running-service.ts'
 
 describe('the account', { timeout: 300_000 }, () => {
@@ -118,12 +120,18 @@ describe('the account', { timeout: 300_000 }, () => {
   it('is deleted with the password', async () => {
     const leaver = await person('leaver')
     await visit(async (visitor) => {
+      const { page } = visitor
       await visitor.signIn(leaver, '/account?view=security')
       await visitor.press('Delete account…')
       await visitor.dialog.getByLabel('Password', { exact: true }).fill(leaver.password)
       await visitor.confirm('Delete my account')
-      await visitor.isLedToSignIn()
-      await visitor.sees('Your account has been deleted.')
+      await visitor.seesHeading('Your account has been deleted')
+      assert.equal(await focused(page), 'h1 Your account has been deleted')
+      assert.equal(await visitor.button('Sign in').count(), 0)
+      assert.deepEqual(await accessibilityFaults(page), [])
+      await visitor.link('Sign in').click()
+      await visitor.enter(leaver)
+      await visitor.sees('The email address or the password is wrong.')
     })
   })
 

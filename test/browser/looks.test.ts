@@ -88,6 +88,7 @@ const pages: Readonly<Record<string, Look>> = {
   'request for a link': { path: '/activate' },
   'signed up': { path: '/sign-up', prepare: stubSignUp, open: signUp },
   'used link': { path: '/activate#token=a.b.c', open: useLink },
+  'deleted account': { path: '/sign-in?deleted' },
   'forgotten password': { path: '/forgot-password', isGuarded: true },
   'new password': { path: '/reset-password#token=a.b.c' },
   'request for another link': { path: '/reset-password', isGuarded: true },

@@ -29,12 +29,14 @@ type View =
   | { name: 'offer'; Offer: OfferPage }
   /** The host that a visitor came from who is signed in here already. */
   | { name: 'elsewhere'; host: string }
+  | { name: 'deleted' }
 
 export function SignIn() {
   const { signIn: words } = texts
-  const [view, setView] = useState<View>({ name: 'form' })
+  const [view, setView] = useState<View>(isDeleted ? { name: 'deleted' } : { name: 'form' })
   // Skips the form for a visitor who is signed in. A failure needs no message here: signing in would show it.
   useEffect(() => {
+    if (isDeleted) return
     void (async () => {
       const user = await client.restore().catch(() => null)
       const { origin, host } = new URL(returnTarget(), location.origin)
@@ -54,6 +56,7 @@ export function SignIn() {
     return undefined
   }
 
+  if (view.name === 'deleted') return <Deleted />
   if (view.name === 'elsewhere') return <Elsewhere host={view.host} />
   if (view.name !== 'form') {
     return (
@@ -81,11 +84,6 @@ export function SignIn() {
           </p>
         )}
         {view.isLate === undefined && hasEnded && <p class="note">{words.ended}</p>}
-        {isDeleted && (
-          <p class="note" role="status">
-            {words.deleted}
-          </p>
-        )}
         <PasswordForm
           onStep={(step) => setView({ name: 'step', step })}
           onDone={(user) => goOnAfterPassword(user, false)}
@@ -171,6 +169,25 @@ function Elsewhere({ host }: { host: string }) {
           </p>
         </Outcome>
       </Card>
+    </Shell>
+  )
+}
+
+function Deleted() {
+  const { signIn: words } = texts
+  return (
+    <Shell title={words.deletedTitle}>
+      <Card>
+        <Outcome title={words.deletedTitle}>
+          <p>{words.deleted}</p>
+          <p>
+            <a href={hrefTo('/sign-up')}>{words.signUp}</a>
+          </p>
+        </Outcome>
+      </Card>
+      <p class="aside">
+        <a href={hrefTo('/sign-in')}>{words.title}</a>
+      </p>
     </Shell>
   )
 }
