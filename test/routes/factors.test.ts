@@ -289,7 +289,7 @@ describe('where every account must have a factor', () => {
     expect(recoveryCodes).toHaveLength(8)
   })
 
-  strict('but not ten minutes later', async ({ ada, clock }) => {
+  strict('the session of an activation needs a code ten minutes later', async ({ ada, clock }) => {
     clock.advance(10 * minute)
     await proveIn(ada, strengths.password)
     clock.advance(second)

@@ -1,6 +1,7 @@
 /** What a session may do whose user must have a second factor and has not shown one in it (SECOND_FACTOR). */
 import { decodeJwt } from 'jose'
 import { beforeEach, describe, expect } from 'vitest'
+import { isFreeCall } from '../../src/http/confinement.ts'
 import { expectProblem } from '../support/answers.ts'
 import { type ContractCall, calls } from '../support/calls.ts'
 import { it as base } from '../support/fixtures.ts'
@@ -73,18 +74,14 @@ describe('a session without the factor that its user must have', () => {
     await person.logoutAll()
   })
 
-  it('is spelled in no other way: a path that only begins like a free one', async ({ staff, admin }) => {
-    const { accessToken: token } = admin
-    for (const path of [
-      '/users/me/',
-      '/users/me/factorsx',
-      '/users/me/..%2f',
-      '/authx',
-      '/users/me/totp%2f..%2fsessions',
-    ]) {
-      expect([403, 404], path).toContain((await staff.call('GET', path, { token })).status)
-    }
-  })
+  it.for(['/users/me/', '/users/me/factorsx', '/users/me/..%2f', '/authx', '/users/me/totp%2f..%2fsessions'])(
+    'may not call a path that only begins like a free one: %s',
+    async (path, { staff, admin }) => {
+      // Most of them have no route today, so the status alone would prove nothing.
+      expect(isFreeCall('GET', path)).toBe(false)
+      expect([403, 404]).toContain((await staff.call('GET', path, { token: admin.accessToken })).status)
+    },
+  )
 
   it('uses up nothing of the password by what it is refused', async ({ staff, people, admin, ada, all }) => {
     for (const [person, service] of [
