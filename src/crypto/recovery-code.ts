@@ -20,7 +20,7 @@ export function newRecoveryCode(): string {
 /**
  * The digests of a typed code: for each key its id and the HMAC under it. A new code is stored as the first of them.
  *
- * @returns an empty list for a text that has not the form of a code
+ * @returns an empty list for a text that does not have the form of a code
  */
 export async function digestsOfCode(keys: KeyRing<SecretKey>, userId: string, typed: string): Promise<string[]> {
   const code = readCode(typed)

@@ -2,9 +2,8 @@
 import { type SQL, and, eq, sql } from 'drizzle-orm'
 import { factorTokenSeconds } from '../config/policy.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
-import { factorBudget } from './attempts.ts'
+import { factorBudget, newSeries } from './attempts.ts'
 import { type Db, insertWhere } from './db.ts'
-import { newSeries } from './attempts.ts'
 import { attemptCounters } from './schema/attempts.ts'
 
 /** More sign-ins than one account has in five minutes. */

@@ -34,7 +34,7 @@ export function insertPasskey(db: Db, passkey: Passkey, guard: SQL) {
   return insertWhere(db, passkeys, passkey, guard)
 }
 
-/** A passkey of a user. Ids alone are not enough: somebody may send that of another user's. */
+/** A passkey and its user: the id in a request may be that of somebody else's passkey. */
 export type OwnPasskey = Pick<Passkey, 'id' | 'userId'>
 
 export function hasPasskey(own: OwnPasskey): SQL {
@@ -58,7 +58,7 @@ function isOwn({ id, userId }: OwnPasskey) {
   return and(eq(passkeys.id, id), eq(passkeys.userId, userId))
 }
 
-/** An assertion that was verified: once, a passkey may answer the challenge. */
+/** A verified assertion. A passkey may answer each challenge once. */
 export interface PasskeyUse {
   passkey: Pick<Passkey, 'id' | 'userId' | 'publicKey'>
   challengeId: string

@@ -20,14 +20,14 @@ function isRecent(now: Date): SQL {
 }
 
 /**
- * Of a session joined with its user: within ten minutes the user has shown a factor here, or whatever an account without
- * factors has.
+ * Of a session joined with its user: within the last ten minutes the user has shown a factor in it; an account without
+ * factors, its password.
  */
 export function isFreshSession(now: Date): SQL {
   return sql`(${and(isRecent(now), or(isFactorsId(null), hasTwoFactors))})`
 }
 
-/** The same, but an account without factors needs nothing: for a call that asks for the password or a role besides. */
+/** The same, but an account without factors need not be fresh: for a call that also asks for the password or a role. */
 export function isFreshIfFactored(now: Date): SQL {
   return sql`(${or(isFactorsId(null), and(isRecent(now), hasTwoFactors))})`
 }

@@ -28,9 +28,10 @@ export interface AttestedCredential {
 }
 
 /**
- * Reads authenticator data (WebAuthn Level 3 §6.1). The user has to have been present.
+ * Reads authenticator data (WebAuthn Level 3 §6.1), and checks what both ceremonies ask of it (§7.1, §7.2).
  *
- * @throws {Malformed} for another RP ID, a user who was not verified, a backup of what cannot have one, and bytes left over
+ * @throws {Malformed} for the hash of another RP ID, a user who was not present or not verified, a backup state without
+ *   backup eligibility, and trailing bytes
  */
 export async function readAuthenticatorData(
   bytes: Bytes,

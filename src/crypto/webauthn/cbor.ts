@@ -84,11 +84,11 @@ export function decodeCborMap(bytes: Bytes): CborMap {
 }
 
 function readText(bytes: Bytes): string {
-  // Without `ignoreBOM` two spellings would make the same key.
+  // A decoder drops a byte order mark unless it is told not to: a key with one would equal the key without.
   return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
 }
 
-/** A length from outside must not become the size of an array before its items were there. */
+/** Allocates nothing: the length comes from outside, and may be far larger than the input. */
 function* countTo(size: number): Generator<number> {
   for (let place = 0; place < size; place++) yield place
 }

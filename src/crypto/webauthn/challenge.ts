@@ -12,7 +12,7 @@ export interface ChallengeUse {
 }
 
 export interface Challenge {
-  /** A UUIDv7. Whoever accepts a response to it keeps it for `challengeMs`, so that it counts once. */
+  /** A UUIDv7. The write that accepts a response stores it for `challengeMs`, so that the challenge is answered once. */
   id: string
   /** The challenge itself, in base64url, as client data names it. */
   text: string
@@ -43,7 +43,7 @@ export async function readChallenge(
   text: string,
   since: Date,
 ): Promise<Challenge | undefined> {
-  // Another spelling of the same bytes is not what client data names.
+  // Client data has 43 characters, compared as text. Any other spelling of the same bytes would fail there.
   if (!/^[\w-]{43}$/.test(text)) return undefined
   const bytes = decode(text)
   const id = uuidOfBytes(bytes.subarray(0, macStart))

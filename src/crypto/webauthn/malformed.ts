@@ -8,5 +8,5 @@ export function demand(condition: boolean): asserts condition {
   if (!condition) throw new Malformed()
 }
 
-/** What came from outside has to be bytes of its own, because WebCrypto takes no view of shared memory. */
+/** Bytes that are not in shared memory, of which WebCrypto takes none. */
 export type Bytes = Uint8Array<ArrayBuffer>

@@ -27,7 +27,7 @@ export interface SecondFactorRequired {
 /** How a sign-in went when it was not refused. */
 export type SignInOutcome = SignedIn | SecondFactorRequired
 
-/** The password that was right, and the circumstances that the next step has to know. */
+/** What the first step found, for the second one. */
 interface PasswordShown {
   passwordId: string
   /** The device, if it is known. */

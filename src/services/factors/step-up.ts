@@ -32,7 +32,7 @@ import { type VerifiedFactor, type FactorResponse, verifyFactor } from './proof.
 /** What the user shows: a factor, or the password of an account without factors. */
 export type StepUpResponse = FactorResponse | { password: string }
 
-/** What the session has come to, and a token that says so. */
+/** The session after a step-up, and an access token that says so. */
 export interface SteppedUp {
   accessToken: string
   authenticatedAt: Date
@@ -164,7 +164,7 @@ async function refuse(ctx: Ctx, { user, session }: Principal, response: FactorRe
     const now = ctx.now()
     const conditions = { guard: isSignedIn(session.id, user.id, now) }
     const run = (claim: ClaimStatements) => batch(ctx.db, claim, readSession(ctx, session.id, user.id, now))
-    // Its verdict is known, so it waits for no other.
+    // The code was verified already, so the claim need not wait for attempts in flight.
     const isMoot = () => true
     const rows = await claimPasswordAttempt(ctx, { budget: factorBudget(user.id), conditions }, run, isMoot)
     signedInAs(rows)
