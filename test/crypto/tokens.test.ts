@@ -68,12 +68,18 @@ const [user, session] = ['01a20320-a200-7000-8000-00000000000a', '01a20320-a200-
 const link = '01a20320-a200-7000-9abc-00000000000c'
 const device = '3f333df6-90a4-4fda-8dd3-9485d27cee36'
 const claims = { client_id: 'postern', sub: user, sid: session, jti: device, role: 'USER', scope: 'users:read' }
+/** Of every kind but the access token: a new kind is a new entry. */
 const internalClaims = {
   'rt+jwt': { sid: session, gen: 3 },
   'activation+jwt': { jti: link },
   'reset+jwt': { jti: link },
+  'email-change+jwt': { jti: link },
+  'email-revert+jwt': { jti: link, sub: user },
   'device+jwt': { jti: device, email_sha256: 'e', password_id: user },
-}
+  'factor+jwt': { jti: device, sub: user, password_id: user, factors_id: link },
+  'trust+jwt': { sub: user, password_id: user, factors_id: link, trust: 0 },
+} satisfies { [T in Exclude<TokenType, 'at+jwt'>]: Claims<T> }
+const inAMinute = new Date(now().getTime() + minute)
 const inTenMinutes = new Date(now().getTime() + 10 * minute)
 const inAnHour = new Date(now().getTime() + hour)
 
@@ -235,8 +241,9 @@ describe('a key set', () => {
 
 describe('the kinds of tokens', () => {
   /** The claims of every kind, so that nothing but the kind can be the reason of a refusal. */
-  const everything = { ...claims, gen: 1, email_sha256: 'e', password_id: user, iss: issuer, iat, exp: iat + 60 }
-  const kinds: TokenType[] = ['at+jwt', 'rt+jwt', 'activation+jwt', 'reset+jwt', 'device+jwt']
+  const everything = Object.assign({}, ...Object.values(internalClaims), claims, { iss: issuer, iat, exp: iat + 60 })
+  const internal = Object.keys(internalClaims) as TokenType[]
+  const kinds: TokenType[] = ['at+jwt', ...internal]
 
   it('are told apart by every verifier, whatever the claims and the signing key', async () => {
     const accepted: string[] = []
@@ -258,16 +265,13 @@ describe('the kinds of tokens', () => {
     expect(accepted).toEqual([
       `at+jwt takes at+jwt of EdDSA for ${audience}`,
       `at+jwt takes at+jwt of ES256 for ${audience}`,
-      `rt+jwt takes rt+jwt of HS256 for ${issuer}`,
-      `activation+jwt takes activation+jwt of HS256 for ${issuer}`,
-      `reset+jwt takes reset+jwt of HS256 for ${issuer}`,
-      `device+jwt takes device+jwt of HS256 for ${issuer}`,
+      ...internal.map((kind) => `${kind} takes ${kind} of HS256 for ${issuer}`),
     ])
   })
 
   it('are read back with the claims that they were signed with', async () => {
     for (const [typ, said] of Object.entries({ 'at+jwt': claims, ...internalClaims })) {
-      const token = await signToken(settings, typ as TokenType, said as never, now(), inTenMinutes)
+      const token = await signToken(settings, typ as TokenType, said as never, now(), inAMinute)
       const taken = await Promise.all(kinds.map(async (kind) => (await claimsIn(kind, token)) && kind))
       expect(taken.filter(Boolean)).toEqual([typ])
       expect(await claimsIn(typ as TokenType, token)).toEqual(said)
@@ -296,11 +300,36 @@ describe('the kinds of tokens', () => {
     expect(await refusalOf('at+jwt', await living(601))).toBe('lives_too_long')
   })
 
-  it('reject a device token with a longer lifetime than the service gives', async () => {
+  it.each([
+    { typ: 'device+jwt', longest: deviceTokenSeconds },
+    { typ: 'factor+jwt', longest: factorTokenSeconds },
+    { typ: 'trust+jwt', longest: trustTokenSeconds },
+  ] as const)('reject $typ with a longer lifetime than the service gives', async ({ typ, longest }) => {
     const living = (seconds: number) =>
-      signToken(settings, 'device+jwt', internalClaims['device+jwt'], now(), new Date(now().getTime() + seconds * 1000))
-    expect(await claimsIn('device+jwt', await living(deviceTokenSeconds))).toBeDefined()
-    expect(await refusalOf('device+jwt', await living(deviceTokenSeconds + 1))).toBe('lives_too_long')
+      signToken(settings, typ, internalClaims[typ], now(), new Date(now().getTime() + seconds * 1000))
+    expect(await claimsIn(typ, await living(longest))).toBeDefined()
+    expect(await refusalOf(typ, await living(longest + 1))).toBe('lives_too_long')
+  })
+
+  it.each([
+    { typ: 'email-revert+jwt', needed: ['jti', 'sub'] },
+    { typ: 'factor+jwt', needed: ['jti', 'sub', 'password_id', 'factors_id'] },
+    { typ: 'trust+jwt', needed: ['sub', 'password_id', 'factors_id', 'trust'] },
+  ] as const)('reject $typ without any of its claims, and with ids that are none', async ({ typ, needed }) => {
+    for (const name of needed) {
+      for (const value of [undefined, '', 'x', [], name === 'trust' ? '0' : 0]) {
+        const said = { ...internalClaims[typ], [name]: value } as never
+        expect(await refusalOf(typ, await signToken(settings, typ, said, now(), inAMinute)), name).toBe('bad_claims')
+      }
+    }
+  })
+
+  it('reject a factor token whose link or device is no id', async () => {
+    for (const name of ['link_id', 'device_id']) {
+      const said = { ...internalClaims['factor+jwt'], [name]: 'x' }
+      const token = await signToken(settings, 'factor+jwt', said, now(), inAMinute)
+      expect(await refusalOf('factor+jwt', token), name).toBe('bad_claims')
+    }
   })
 
   it('give the same internal token whenever it is made from the same row', async () => {

@@ -7,6 +7,7 @@ import type { OperationId } from '../support/api.ts'
 import type { Caller } from '../support/caller.ts'
 import { second } from '../support/clock.ts'
 import { description } from '../support/description.ts'
+import { factorTokenIn, giveFactors } from '../support/factors.ts'
 import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { goodPassword, otherPassword } from '../support/person.ts'
@@ -56,13 +57,28 @@ function present(anonymous: Caller, call: BearerCall, token: string): Promise<An
 const it = base
   .extend('options', async () => ({ env: { SIGNING_KEYS: signingKeys } }))
   /** One token of each kind. */
-  .extend('tokens', async ({ people, ada }) => ({
-    access: ada.accessToken,
-    refresh: ada.refreshToken,
-    activation: await people.register('pending@example.com'),
-    reset: await people.resetToken(ada.email),
-    device: (await ada.login({ email, password: goodPassword })).device_token,
-  }))
+  .extend('tokens', async ({ service, inbox, people, clock, anonymous, ada, eve }) => {
+    const reset = await people.resetToken(ada.email)
+    await ada.changeEmail('ada.new@example.com')
+    await service.deliver()
+    const { app } = await giveFactors(eve.id, clock)
+    const ask = async () =>
+      factorTokenIn(
+        await anonymous.login({ email: eve.email, password: goodPassword }).refused(403, 'second_factor_required'),
+      )
+    const trusting = { factor_token: await ask(), totp: app.code(), trust_device: true }
+    return {
+      access: ada.accessToken,
+      refresh: ada.refreshToken,
+      activation: await people.register('pending@example.com'),
+      reset,
+      change: inbox.linkToken('ada.new@example.com'),
+      revert: inbox.linkToken(ada),
+      device: (await ada.login({ email, password: goodPassword })).device_token,
+      trust: (await anonymous.secondFactor(trusting)).trust_token!,
+      factor: await ask(),
+    }
+  })
 
 function expectNoFetch(): void {
   expect(
@@ -182,7 +198,7 @@ describe('a token of another kind', () => {
     expectNoFetch()
   })
 
-  it('is accepted by no call that takes a token in its body', async ({ anonymous, tokens }) => {
+  it('is accepted by no call that takes a token in its body', async ({ anonymous, ada, eve, tokens }) => {
     const wrong = (except: keyof typeof tokens) => Object.entries(tokens).filter(([kind]) => kind !== except)
     const before = await takeImage()
 
@@ -196,7 +212,18 @@ describe('a token of another kind', () => {
     for (const [, token] of wrong('reset')) {
       await anonymous.completePasswordReset({ token, new_password: otherPassword }).refused(400, 'invalid_link')
     }
+    for (const [, token] of wrong('change')) await ada.confirmEmail(token).refused(400, 'invalid_link')
+    for (const [, token] of wrong('revert')) await anonymous.revertEmail(token).refused(400, 'invalid_link')
+    for (const [, factor_token] of wrong('factor')) {
+      await anonymous.secondFactor({ factor_token, totp: '492039' }).refused(401, 'invalid_factor_token')
+    }
     expect(await takeImage()).toEqual(before)
+
+    for (const [, trust_token] of wrong('trust')) {
+      const login = { email: eve.email, password: goodPassword, trust_token }
+      await anonymous.login(login).refused(403, 'second_factor_required')
+    }
+    await anonymous.login({ email: eve.email, password: goodPassword, trust_token: tokens.trust })
 
     // A device token is a budget and nothing else: without a good one, the budget is that of all unknown devices.
     for (const [kind, device_token] of wrong('device')) {
