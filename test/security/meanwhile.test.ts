@@ -6,9 +6,13 @@ import { decodeJwt } from 'jose'
 import { describe, expect } from 'vitest'
 import { expectNoContent, expectOk, expectProblem } from '../support/answers.ts'
 import { Caller } from '../support/caller.ts'
+import { createAuthenticator } from '../support/authenticator.ts'
+import { App, enrolApp, factorTokenIn, giveFactors } from '../support/factors.ts'
 import { it as base } from '../support/fixtures.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
+import { inboxOf } from '../support/inbox.ts'
 import { consume } from '../support/mail-consumer.ts'
+import { enrolPasskey, givePasskey } from '../support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import type { People } from '../support/population.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
@@ -32,11 +36,14 @@ async function deletedEvents(where: string): Promise<Row[]> {
 
 type Act = () => Promise<Answer>
 
+/** The statement that would record an act, or of an act without an event the one that would do it. */
+const recording = /^(insert into "(audit_events|emails)"|update "(sessions|passkeys)")/i
+
 /** A service that does something before the statement that would record an act, and the tables as they were then. */
 function interrupting(service: Service, meanwhile: Act) {
   let before: Awaited<ReturnType<typeof tables>> | undefined
   const db = hookedD1(service.env.DB, async (statements) => {
-    if (before || !statements.some((sql) => /^insert into "audit_events"/i.test(sql))) return
+    if (before || !statements.some((sql) => recording.test(sql))) return
     expect((await meanwhile()).status).toBeLessThan(300)
     before = await tables()
   })
@@ -83,6 +90,83 @@ const passwordActs: ActOf<Person>[] = [
   { act: 'a change of the password', run: (ada) => ada.changePassword(change).answer },
   { act: 'a deletion of the account', run: (ada) => ada.deleteMe(goodPassword).answer },
 ]
+
+/** What an act needs is made before the actor's request. */
+interface PreparedAct {
+  act: string
+  prepare: (actor: Person, cast: Cast) => Promise<(late: Person) => Promise<Answer>>
+}
+
+const factorActs: PreparedAct[] = [
+  {
+    act: 'a request for another address',
+    prepare: async () => (late) => late.changeEmail('ada.new@example.com').answer,
+  },
+  {
+    act: 'a change of the address',
+    async prepare(ada) {
+      await ada.changeEmail('ada.new@example.com')
+      await ada.service.deliver()
+      const token = inboxOf(ada.service).linkToken('ada.new@example.com')
+      return (late) => late.confirmEmail(token).answer
+    },
+  },
+  { act: 'an export', prepare: async () => (late) => late.exportMe().answer },
+  {
+    act: 'a first authenticator app',
+    async prepare(ada) {
+      const { setup_token, secret } = await ada.startTotp()
+      const code = new App(secret, ada.service.clock).code()
+      return (late) => late.confirmTotp({ setup_token, code }).answer
+    },
+  },
+  {
+    act: 'the end of an authenticator app',
+    prepare: async (ada) => (await enrolApp(ada), (late) => late.removeTotp().answer),
+  },
+  {
+    act: 'new recovery codes',
+    prepare: async (ada) => (await enrolApp(ada), (late) => late.renewRecoveryCodes().answer),
+  },
+  {
+    act: 'a first passkey',
+    async prepare(ada) {
+      const { challenge_token, public_key } = await ada.passkeyEnrolmentOptions()
+      const credential = await createAuthenticator().create(public_key)
+      return (late) => late.addPasskey({ challenge_token, credential }).answer
+    },
+  },
+  {
+    act: 'another name of a passkey',
+    async prepare(ada) {
+      const { id } = await enrolPasskey(ada)
+      return (late) => late.renamePasskey(id, 'late').answer
+    },
+  },
+  {
+    act: 'the end of a passkey',
+    async prepare(ada) {
+      const { id } = await enrolPasskey(ada)
+      return (late) => late.removePasskey(id).answer
+    },
+  },
+  {
+    act: 'a code for a first factor',
+    prepare: async () => (late) => late.sendFactorCode().answer,
+  },
+  {
+    act: 'a step-up by a code',
+    async prepare(ada) {
+      const { app } = await giveFactors(ada.id, ada.service.clock)
+      return (late) => late.stepUp({ totp: app.code() }).answer
+    },
+  },
+  {
+    act: 'a step-up by a password',
+    prepare: async () => (late) => late.stepUp({ password: goodPassword }).answer,
+  },
+]
+
 const ownActs: ActOf<Person>[] = [
   { act: 'a change of the profile', run: (ada) => ada.updateMe({ bio: 'late' }).answer },
   { act: 'the end of another session', run: (ada, { phone }) => ada.endSession(phone).answer },
@@ -111,7 +195,25 @@ describe('an act on the own account', () => {
     })
   }
 
-  it.for(passwordActs)(
+  for (const { act, prepare } of factorActs) {
+    it.for(ends)(`(${act}) is refused when $end meanwhile`, async ({ run: end }, { service, cast }) => {
+      const run = await prepare(cast.ada, cast)
+      await service.deliver()
+      const { answer, leavesNothing, queued } = await interrupted(
+        service,
+        (late) => run(cast.ada.at(late)),
+        () => end(cast),
+      )
+      expectProblem(answer, 401, 'invalid_token')
+      await leavesNothing()
+      expect(queued).toEqual([])
+    })
+  }
+
+  it.for([
+    ...passwordActs,
+    { act: 'a step-up by the password', run: (ada: Person) => ada.stepUp({ password: goodPassword }).answer },
+  ])(
     '($act) is refused when the same session has changed its password meanwhile',
     async ({ run }, { service, people, cast }) => {
       const { ada } = cast
@@ -189,12 +291,72 @@ describe('a sign-in with the right password', () => {
   })
 })
 
+describe('a proof besides the password', () => {
+  const proofs: { proof: string; prepare: (cast: Cast) => Promise<(late: Caller) => Promise<Answer>> }[] = [
+    {
+      proof: 'a passkey',
+      async prepare({ ada }) {
+        const { authenticator } = await givePasskey(ada)
+        const { challenge_token, public_key } = await ada.passkeySignInOptions()
+        const body = { challenge_token, credential: await authenticator.get(public_key) }
+        return (late) => late.signInWithPasskey(body).answer
+      },
+    },
+    {
+      proof: 'a code',
+      async prepare({ ada }) {
+        const { app } = await giveFactors(ada.id, ada.service.clock)
+        const body = { factor_token: await ask(ada), totp: app.code() }
+        return (late) => late.secondFactor(body).answer
+      },
+    },
+    {
+      proof: 'a recovery code',
+      async prepare({ ada }) {
+        const { recoveryCodes } = await giveFactors(ada.id, ada.service.clock)
+        const body = { factor_token: await ask(ada), recovery_code: recoveryCodes[0]! }
+        return (late) => late.secondFactor(body).answer
+      },
+    },
+  ]
+  const ask = async (ada: Person) =>
+    factorTokenIn(await ada.login({ email: ada.email, password: goodPassword }).refused(403, 'second_factor_required'))
+
+  const losses: { loss: string; lose: (cast: Cast) => Promise<Answer> }[] = [
+    { loss: 'its account was suspended', lose: ({ admin, ada }) => admin.suspend(ada).answer },
+    { loss: 'its account was deleted', lose: ({ admin, ada }) => admin.deleteUser(ada).answer },
+    { loss: 'its factors were reset', lose: ({ admin, ada }) => admin.resetFactors(ada).answer },
+  ]
+  for (const { proof, prepare } of proofs) {
+    it.for(losses)(
+      `(${proof}) starts no session when $loss meanwhile, and leaves a refusal at most`,
+      async ({ lose }, { service, anonymous, cast }) => {
+        const show = await prepare(cast)
+        await service.deliver()
+        const refusals = "type in ('user.sign_in_refused', 'user.second_factor_refused')"
+        // That of the password, which asked for the factor.
+        await deletedEvents(refusals)
+        const { answer, leavesNothing } = await interrupted(
+          service,
+          (late) => show(anonymous.at(late)),
+          () => lose(cast),
+        )
+        expect([401, 403]).toContain(answer.status)
+        expect(answer.json).not.toHaveProperty('access_token')
+        expect((await deletedEvents(refusals)).length).toBeLessThanOrEqual(1)
+        await leavesNothing()
+      },
+    )
+  }
+})
+
 const actsOnEve: ActOf<Person>[] = [
   { act: 'a change of a profile', run: (actor, { eve }) => actor.moderateProfile(eve, { bio: 'late' }).answer },
   { act: 'a change of a role', run: (actor, { eve }) => actor.assignRole(eve, 'ADMIN').answer },
   { act: 'a suspension', run: (actor, { eve }) => actor.suspend(eve, 'late').answer },
   { act: 'a reset for somebody', run: (actor, { eve }) => actor.startPasswordReset(eve).answer },
   { act: 'the end of somebody’s sessions', run: (actor, { eve }) => actor.endSessionsOf(eve).answer },
+  { act: 'a reset of somebody’s factors', run: (actor, { eve }) => actor.resetFactors(eve).answer },
   { act: 'a deletion', run: (actor, { eve }) => actor.deleteUser(eve).answer },
 ]
 
@@ -209,6 +371,7 @@ describe('an act on somebody else', () => {
       `(${act}) is refused when the ADMIN $loss meanwhile`,
       async ({ lose }, { service, people, cast }) => {
         const actor = await people.signUpAs('ADMIN', 'second@example.com')
+        await giveFactors(cast.eve.id, service.clock)
         await service.deliver()
         const { answer, leavesNothing, queued } = await interrupted(
           service,
