@@ -203,7 +203,14 @@ describe('a warning', () => {
     }
   })
 
-  it('names passkeys of another RP ID, in the log once for each start', async ({ service, ada }) => {
+  // The index of RP IDs is read from both ends.
+  it.for(['aaa.example', 'zzz.example'])('names passkeys of another RP ID: %s', async (rpId, { service, ada }) => {
+    captureLog()
+    await insertPasskeys([{ userId: ada.id }, { userId: ada.id, rpId }])
+    expect((await service.call('GET', '/readyz')).json).toMatchObject({ status: 'ok', warnings: ['foreign_passkeys'] })
+  })
+
+  it('names passkeys of another RP ID in the log, once for each start', async ({ service, ada }) => {
     const { entries } = captureLog()
     await insertPasskeys([{ userId: ada.id }])
     expect((await service.call('GET', '/readyz')).json).not.toHaveProperty('warnings')

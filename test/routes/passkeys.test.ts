@@ -1,6 +1,7 @@
 /** Passkeys: what the API answers, what it stores, and what it refuses. */
 import { decodeJwt } from 'jose'
 import { describe, expect } from 'vitest'
+import type { components } from '../../client/src/api.ts'
 import { ceilings } from '../../src/config/policy.ts'
 import { uuidv7 } from '../../src/crypto/random.ts'
 import { expectOk, expectProblem, signInAnswer, userObject } from '../support/answers.ts'
@@ -9,12 +10,14 @@ import type { Authenticator, Forgery } from '../support/authenticator.ts'
 import type { Caller } from '../support/caller.ts'
 import { hour, minute, second } from '../support/clock.ts'
 import { it } from '../support/fixtures.ts'
-import { givePasskey } from '../support/passkeys.ts'
+import { enrolPasskey, givePasskey } from '../support/passkeys.ts'
+import { goodPassword } from '../support/person.ts'
 import { insertAuditEvents } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
 import { nothing, observe, rowOf, rowsOf, write } from '../support/state.ts'
 
 type SignIn = BodyOf<'signInWithPasskey'>
+type Question = components['schemas']['SecondFactorProblem']
 
 /** A response to new options. */
 async function answerTo(caller: Caller, authenticator: Authenticator, forgery?: Forgery): Promise<SignIn> {
@@ -109,6 +112,30 @@ describe('POST /auth/passkey', () => {
     await stranger.signInWithPasskey(await answerTo(anonymous, authenticator))
     await service.deliver()
     expect(inbox.all(ada.email)).toHaveLength(before + 1)
+  })
+
+  it('takes the longest credential id that there may be, with the longest kind of key', async ({ anonymous, ada }) => {
+    const { authenticator } = await enrolPasskey(ada, { algorithm: 'RS256', idLength: 1023 })
+    await anonymous.signInWithPasskey(await answerTo(anonymous, authenticator))
+    const { challenge_token, public_key } = await ada.stepUpOptions()
+    await ada.stepUp({ passkey: { challenge_token, credential: await authenticator.get(public_key) } })
+    const login = { email: ada.email, password: goodPassword }
+    const asked = (await anonymous.login(login).refused(403, 'second_factor_required')) as Question
+    const { challenge_token: token, public_key: options } = asked.passkey!
+    const passkey = { challenge_token: token, credential: await authenticator.get(options) }
+    await anonymous.secondFactor({ factor_token: asked.factor_token, passkey })
+  })
+
+  it('keeps whether the passkey is backed up, as the authenticator says it at each sign-in', async ({
+    anonymous,
+    ada,
+  }) => {
+    const { authenticator } = await givePasskey(ada)
+    for (const isBackedUp of [false, true]) {
+      const flags = bit.UP | bit.UV | bit.BE | (isBackedUp ? bit.BS : 0)
+      await anonymous.signInWithPasskey(await answerTo(anonymous, authenticator, { flags }))
+      expect((await ada.factors()).passkeys).toMatchObject([{ backed_up: isBackedUp }])
+    }
   })
 
   it('works for an account without a password', async ({ anonymous, ada }) => {
@@ -330,6 +357,15 @@ describe('the counter of signatures', () => {
       const body = await answerTo(anonymous, authenticator, { signCount: 7 })
       const { audit } = await observe(service, () => anonymous.signInWithPasskey(body).answer)
       expect(new Set(audit.map(({ type }) => type))).toEqual(new Set(recorded))
+    }
+  })
+
+  it('of an authenticator that never counts means nothing', async ({ service, anonymous, ada }) => {
+    const { authenticator } = await givePasskey(ada, { isSynced: false })
+    for (let time = 0; time < 2; time++) {
+      const body = await answerTo(anonymous, authenticator, { signCount: 0 })
+      const { audit } = await observe(service, () => anonymous.signInWithPasskey(body).answer)
+      expect(audit.map(({ type }) => type)).toEqual(['user.signed_in'])
     }
   })
 
