@@ -5,9 +5,11 @@ import { day, hour, minute } from '../support/clock.ts'
 import { it as base } from '../support/fixtures.ts'
 import { type Inbox, linkTokenIn } from '../support/inbox.ts'
 import { subjects } from '../support/mails.ts'
+import { givePasskey } from '../support/passkeys.ts'
 import { type Person, expectEnded, goodPassword, otherPassword } from '../support/person.ts'
 import type { Service } from '../support/service.ts'
 import { nothing, observe, rowOf, rowsOf, write } from '../support/state.ts'
+import { proveIn, strengths, takePassword } from '../support/strength.ts'
 
 const old = 'ada@example.com'
 const address = 'ada.new@example.com'
@@ -79,6 +81,25 @@ describe('POST /users/me/email', () => {
     const second = await ask(service, inbox, ada, 'second@example.com')
     await ada.confirmEmail(first.confirm).refused(400, 'invalid_link')
     expect((await ada.confirmEmail(second.confirm)).email).toBe('second@example.com')
+  })
+
+  it('is changed, and changed back, for an account without a password, which gets one by that', async ({
+    service,
+    inbox,
+    anonymous,
+    ada,
+  }) => {
+    await givePasskey(ada, {}, { id: '01936f6e-0000-7000-8000-000000000000' })
+    await takePassword(ada)
+    await proveIn(ada, strengths.passkey)
+    const { confirm, revert } = await ask(service, inbox, ada)
+    expect((await ada.confirmEmail(confirm)).email).toBe(address)
+    await anonymous.revertEmail(revert)
+    await service.deliver()
+    const mail = inbox.all(old).find(({ subject }) => subject === subjects.passwordReset)!
+    await anonymous.completePasswordReset({ token: linkTokenIn(mail), new_password: otherPassword })
+    await anonymous.login({ email: old, password: otherPassword }).refused(403, 'second_factor_required')
+    expect(await rowsOf('passkeys')).toHaveLength(1)
   })
 
   it('needs a recent proof', async ({ service, clock, ada }) => {

@@ -14,7 +14,7 @@ import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import type { People } from '../support/population.ts'
 import type { Answer } from '../support/service.ts'
 import { rowOf, write } from '../support/state.ts'
-import { proveIn, strengths } from '../support/strength.ts'
+import { proveIn, strengths, takePassword } from '../support/strength.ts'
 
 /** Where the answer puts the refresh token, and what a page of ours sends along. */
 const transports = [
@@ -80,6 +80,33 @@ const ways: Way[] = [
       return login(cast, by, { password: otherPassword })
     },
     leadsTo: 'question',
+  },
+  {
+    way: 'a first password by email, for an account without one',
+    async go(cast, by) {
+      await takePassword(cast.old)
+      const token = await cast.people.resetToken(cast.old.email)
+      await cast.old.completePasswordReset({ token, new_password: otherPassword })
+      return login(cast, by, { password: otherPassword })
+    },
+    leadsTo: 'question',
+  },
+  {
+    way: 'an activation on a device that was trusted, as staff',
+    async go(cast, by) {
+      const trusted = await showCode(cast, by, await login(cast, by), { trust_device: true })
+      return activateTrusted(cast, by, trusted)
+    },
+    leadsTo: 'question',
+  },
+  {
+    way: 'an activation on a trusted device, as a USER',
+    async go(cast, by) {
+      await write("update users set role = 'USER' where id = ?", cast.old.id)
+      const trusted = await showCode(cast, by, await login(cast, by), { trust_device: true })
+      return activateTrusted(cast, by, trusted)
+    },
+    leadsTo: 'one factor',
   },
   {
     way: 'an activation of an account that is pending again',
@@ -177,9 +204,21 @@ async function moveTo({ old }: Cast, address: string): Promise<string> {
 }
 
 function signInTrusted(cast: Cast, by: Transport, trusted: Answer): Promise<Answer> {
-  const { trust_token } = trusted.json as { trust_token?: string }
-  const headers = { ...by.headers, ...(by.transport === 'cookie' && { Cookie: cookieOf(trusted) }) }
+  const { headers, trust_token } = trustOf(by, trusted)
   return login(cast, { ...by, headers } as Transport, { trust_token })
+}
+
+async function activateTrusted(cast: Cast, by: Transport, trusted: Answer): Promise<Answer> {
+  await write("update users set status = 'pending' where id = ?", cast.old.id)
+  const token = await cast.people.register(cast.old.email, otherPassword)
+  const { headers, trust_token } = trustOf(by, trusted)
+  const body = { token, password: otherPassword, transport: by.transport, trust_token: trust_token ?? null }
+  return cast.old.from({ headers }).call('activate', { body }).answer
+}
+
+function trustOf({ transport, headers }: Transport, trusted: Answer) {
+  const { trust_token } = trusted.json as { trust_token?: string }
+  return { headers: { ...headers, ...(transport === 'cookie' && { Cookie: cookieOf(trusted) }) }, trust_token }
 }
 
 const questions = ['second_factor_required', 'insufficient_user_authentication']
