@@ -172,7 +172,7 @@ export const securityLetters = {
     heading: 'New sign-in to your account',
     blocks: [
       paragraph(
-        `Somebody signed in to your ${brand.productName} account with the right password, from a device and a place we had not seen before.`,
+        `Somebody signed in to your ${brand.productName} account from a device and a place we had not seen before.`,
       ),
       facts([['When', formatTime(at)], ...formatWhereabouts(from)]),
       note(
