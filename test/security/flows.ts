@@ -1,4 +1,5 @@
 /** Every flow of the API: how to prepare its request, what it is answered, and what it is answered once it is done. */
+import type { components } from '../../client/src/api.ts'
 import type { ProblemCode } from '../../src/problems.ts'
 import type { EmailFate } from '../../src/store/schema/emails.ts'
 import type { Input, OperationId } from '../support/api.ts'
@@ -16,6 +17,8 @@ import { type Service, startService } from '../support/service.ts'
 import { rowOf, write } from '../support/state.ts'
 import { turnstileEnv } from '../support/turnstile.ts'
 import { eventOf, svixHeaders } from '../support/webhooks.ts'
+
+type Question = components['schemas']['SecondFactorProblem']
 
 /** A status, or the code of a problem. */
 export type Outcome = number | ProblemCode
@@ -355,6 +358,19 @@ export const flows: Flow[] = [
     async prepare(world) {
       const { recoveryCodes, factorToken } = await askedForFactor(world)
       return ['secondFactor', { body: { factor_token: factorToken, recovery_code: recoveryCodes[0] } }]
+    },
+    answer: 200,
+    again: 'invalid_factor_token',
+  },
+  {
+    name: 'a passkey as the second factor',
+    async prepare({ service, people, anonymous }) {
+      const { authenticator } = await givePasskey(await people.signUp(email))
+      await service.deliver()
+      const asked = await anonymous.login({ email, password }).refused(403, 'second_factor_required')
+      const { challenge_token, public_key } = (asked as Question).passkey!
+      const passkey = { challenge_token, credential: await authenticator.get(public_key) }
+      return ['secondFactor', { body: { factor_token: factorTokenIn(asked), passkey } }]
     },
     answer: 200,
     again: 'invalid_factor_token',
@@ -731,6 +747,21 @@ export const flows: Flow[] = [
     again: 'invalid_setup',
   },
   {
+    name: 'a first authenticator app of an account that must have a factor',
+    async prepare({ service, people }) {
+      await people.signUp(email)
+      const ada = await people.signIn(email)
+      await ada.sendFactorCode()
+      await service.deliver()
+      const [operation, { body, ...input } = {}] = await confirmation(ada)
+      const code = /^Code: (\d{8})$/m.exec(inboxOf(service).newest(email).text ?? '')?.[1]
+      return [operation, { ...input, body: { ...(body as object), mail_code: code } }]
+    },
+    outside: { env: { SECOND_FACTOR: 'all' }, offline: [] },
+    answer: 201,
+    again: 'invalid_setup',
+  },
+  {
     name: 'an authenticator app in place of another one',
     async prepare({ people }) {
       const ada = await people.signUp(email)
@@ -784,6 +815,28 @@ export const flows: Flow[] = [
       const { id, accessToken: token } = await people.signUp(email)
       const { app } = await giveFactors(id, service.clock)
       return ['stepUp', { token, body: { totp: app.code() } }]
+    },
+    answer: 200,
+    again: 'wrong_second_factor',
+  },
+  {
+    name: 'a step-up by a recovery code',
+    async prepare({ service, people }) {
+      const { id, accessToken: token } = await people.signUp(email)
+      const { recoveryCodes } = await giveFactors(id, service.clock)
+      return ['stepUp', { token, body: { recovery_code: recoveryCodes[0] } }]
+    },
+    answer: 200,
+    again: 'wrong_second_factor',
+  },
+  {
+    name: 'a step-up by a passkey',
+    async prepare({ people }) {
+      const ada = await people.signUp(email)
+      const { authenticator } = await givePasskey(ada)
+      const { challenge_token, public_key } = await ada.stepUpOptions()
+      const passkey = { challenge_token, credential: await authenticator.get(public_key) }
+      return ['stepUp', { token: ada.accessToken, body: { passkey } }]
     },
     answer: 200,
     again: 'wrong_second_factor',
