@@ -114,6 +114,26 @@ describe('the security of an account', { timeout: 300_000 }, () => {
     })
   })
 
+  it('prints the recovery codes, and nothing else of the page', async () => {
+    const who = await person('printer')
+    await visit(async (visitor) => {
+      const { page } = visitor
+      await page.addInitScript(() => {
+        globalThis.print = () => void (document.documentElement.dataset['printed'] = 'yes')
+      })
+      await visitor.signIn(who, security)
+      await addApp(visitor)
+      await visitor.seesHeading('Save your recovery codes')
+      await visitor.confirm('Print')
+      await page.locator('html[data-printed]').waitFor()
+      await page.emulateMedia({ media: 'print' })
+      const [heading, , ...codes] = (await page.locator('body').innerText()).split(/\n+/)
+      assert.equal(heading, 'Save your recovery codes')
+      assert.equal(codes.length, 8, codes.join())
+      for (const code of codes) assert.match(code, recoveryCode)
+    })
+  })
+
   it('takes no second passkey of one device, and none when its owner declines', async () => {
     const who = await person('passkey-twice')
     await visit(async (visitor) => {
