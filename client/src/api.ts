@@ -1975,7 +1975,7 @@ export interface components {
             } | null;
             links: {
                 /** @enum {string} */
-                purpose: "activation" | "reset" | "email_change";
+                purpose: "activation" | "reset";
                 /**
                  * Format: date-time
                  * @description RFC 3339, in UTC with milliseconds.

@@ -34,7 +34,7 @@ export function exportHead({ at, user, sessionId, ...copy }: Export) {
         }
       : null,
     links: copy.links.map(({ purpose, createdAt, expiresAt }) => ({
-      purpose,
+      purpose: purpose as Exclude<typeof purpose, 'email_change'>,
       created_at: createdAt.toISOString(),
       expires_at: expiresAt.toISOString(),
     })),

@@ -1,16 +1,17 @@
 /** What the tables keep about one user, for an export. Never a secret, a hash or a key. */
-import { desc, eq, or } from 'drizzle-orm'
+import { and, desc, eq, ne, or } from 'drizzle-orm'
 import { accountBudget, isOfDevice, isOfFactors } from './attempts.ts'
 import type { Db } from './db.ts'
 import { attemptCounters } from './schema/attempts.ts'
 import { oneTimeLinks } from './schema/links.ts'
 
+/** Not those to another address: there is none where that address has an account, which nobody may learn. */
 export function selectLinksOf(db: Db, userId: string) {
   const { purpose, createdAt, expiresAt } = oneTimeLinks
   return db
     .select({ purpose, createdAt, expiresAt })
     .from(oneTimeLinks)
-    .where(eq(oneTimeLinks.userId, userId))
+    .where(and(eq(oneTimeLinks.userId, userId), ne(purpose, 'email_change')))
     .orderBy(desc(oneTimeLinks.id))
 }
 

@@ -52,7 +52,7 @@ export const exportMembers = {
     .meta({ description: 'The last request for another address, as long as it can be undone.' }),
   links: z.array(
     z.strictObject({
-      purpose: z.enum(['activation', 'reset', 'email_change']),
+      purpose: z.enum(['activation', 'reset']),
       created_at: time,
       expires_at: time,
     }),
