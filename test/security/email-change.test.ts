@@ -4,13 +4,13 @@ import { describe, expect } from 'vitest'
 import { mailBudget } from '../../src/config/policy.ts'
 import { uuidv7 } from '../../src/crypto/random.ts'
 import { day, hour, second } from '../support/clock.ts'
-import { enrolApp, giveFactors } from '../support/factors.ts'
+import { enrolApp, factorTokenIn, giveFactors } from '../support/factors.ts'
 import { it } from '../support/fixtures.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
 import type { Inbox } from '../support/inbox.ts'
 import { givePasskey } from '../support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
-import { insertAuditEvents } from '../support/rows.ts'
+import { insertAuditEvents, setFactorAttempts } from '../support/rows.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
 import { rowOf, rowsOf } from '../support/state.ts'
 import { proveIn, strengths } from '../support/strength.ts'
@@ -256,6 +256,28 @@ describe('the end of a change', () => {
     await anonymous.revertEmail(revert)
     expect(await rowsOf('totps')).toHaveLength(1)
     expect(await codesOf(ada)).toEqual([])
+  })
+
+  it('leaves the owner no budget of wrong codes to wait for', async ({
+    service,
+    inbox,
+    clock,
+    people,
+    anonymous,
+    ada,
+  }) => {
+    const { app } = await giveFactors(ada.id, clock)
+    clock.advance(2 * day)
+    const back = await ada.renewed()
+    const { revert } = await askWithFactor(service, inbox, back)
+    await back.renewRecoveryCodes()
+    await setFactorAttempts(ada.id, 100)
+    await anonymous.revertEmail(revert)
+    const token = await people.resetToken(ada.email)
+    await anonymous.completePasswordReset({ token, new_password: otherPassword })
+    const login = { email: ada.email, password: otherPassword }
+    const asked = await anonymous.login(login).refused(403, 'second_factor_required')
+    await anonymous.secondFactor({ factor_token: factorTokenIn(asked), totp: app.code() })
   })
 
   it('leaves an account without factors when all are new, and no codes', async ({

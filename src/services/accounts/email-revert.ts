@@ -3,7 +3,7 @@ import { emailChange } from '../../config/policy.ts'
 import type { Ctx } from '../../context.ts'
 import { timeOf, uuidv7 } from '../../crypto/random.ts'
 import { AppError } from '../../errors.ts'
-import { deleteAttemptsFor } from '../../store/attempts.ts'
+import { deleteAttemptsFor, deleteFactorAttempts } from '../../store/attempts.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
 import { allOf } from '../../store/db.ts'
@@ -62,6 +62,8 @@ export async function revertEmailChange(ctx: Ctx, token: string): Promise<void> 
       ended: deleteSessionsOf(ctx.db, id, ifDone),
       links: deleteLinksOf(ctx.db, id, ifDone),
       attempts: deleteAttemptsFor(ctx.db, emailOf(id), ifDone),
+      // Otherwise wrong codes of whoever asked would keep the owner from a factor that stays, and maybe no recovery code does.
+      factorAttempts: deleteFactorAttempts(ctx.db, id, ifDone),
     },
     deleteFactorsSince(ctx.db, id, since, ifDone),
     {
