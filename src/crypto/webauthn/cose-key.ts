@@ -6,6 +6,12 @@ import { type Bytes, demand } from './malformed.ts'
 /** The COSE algorithms that we offer, the preferred one first: ES256, EdDSA, RS256 (RFC 9053 §2, RFC 8812 §2). */
 export const coseAlgorithms: readonly number[] = [-7, -8, -257]
 
+/**
+ * The longest of ours, of RSA with 4096 bits, takes half of it. Authenticators add no further members (WebAuthn Level 3
+ * §6.5.1), but one that lies could: up to ten kilobytes, which every sign-in of its account would read.
+ */
+const maxKeyBytes = 1024
+
 /** 2048 bits at least. At most 4096, because the key comes from outside, and a longer one is more work. */
 const rsaBytes = { min: 256, max: 512 }
 
@@ -24,6 +30,7 @@ export interface PublicKey {
  * @throws {Malformed} for any other key; a `DOMException` of WebCrypto for a point that is not on its curve
  */
 export async function importCoseKey(bytes: Bytes): Promise<PublicKey> {
+  demand(bytes.length <= maxKeyBytes)
   const key = decodeCborMap(bytes)
   const algorithm = key.get(3)
   if (algorithm === -7) return importP256(key)

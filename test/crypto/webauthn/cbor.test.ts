@@ -159,6 +159,18 @@ describe('a COSE key', () => {
       ),
     ],
     [
+      'with a member that makes it long',
+      encodeCbor(
+        new Map<number, Cbor>([
+          [1, 1],
+          [3, -8],
+          [-1, 6],
+          [-2, x],
+          [-70000, new Uint8Array(1000)],
+        ]),
+      ),
+    ],
+    [
       'without an algorithm',
       encodeCbor(
         new Map<number, Cbor>([
