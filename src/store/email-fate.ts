@@ -81,10 +81,14 @@ export function updateEmailProblem(db: Db, reference: EmailReference, emailProbl
     .where(and(sql`${users.email} = ${recipient}`, guard))
 }
 
-/** The account that the email was for, looked up at the moment of writing. */
+/**
+ * The account whose emails stop, or that the email was about, looked up at the moment of writing. Whoever asked for another
+ * address learns nothing of the email to it: none goes to one whose account has a problem already.
+ */
 export function userIdOfEmail(reference: EmailReference): SQL {
   const recipient = sql`(select owner.id from users as owner where owner.email = ${emails.recipient})`
-  return sql`(select coalesce(${emails.userId}, ${recipient}) from ${emails} where ${isMeant(reference)})`
+  const about = sql`case when ${emails.template} <> 'email_change' then ${emails.userId} end`
+  return sql`(select coalesce(${recipient}, ${about}) from ${emails} where ${isMeant(reference)})`
 }
 
 /** What the audit trail says about an email besides its id. */

@@ -14,6 +14,7 @@ import { insertAuditEvents, setFactorAttempts } from '../support/rows.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
 import { rowOf, rowsOf } from '../support/state.ts'
 import { proveIn, strengths } from '../support/strength.ts'
+import { eventOf, tell, webhookSecret } from '../support/webhooks.ts'
 
 type Send = () => Promise<Answer>
 
@@ -329,6 +330,26 @@ describe('a request for another address', () => {
     expect(await rowOf('users', 'id = ?', ada.id)).toMatchObject({ factors_id: null })
     await ada.confirmEmail(confirm).refused(400, 'invalid_link')
   })
+})
+
+describe('an email to a wanted address that bounces', () => {
+  const receiving = it.extend('options', async () => ({ env: { RESEND_WEBHOOK_SECRET: webhookSecret } }))
+
+  receiving(
+    'tells the trail of the account that gets no more emails, and not who asked',
+    async ({ service, inbox, ada, eve }) => {
+      for (const address of [eve.email, 'nobody@example.com']) {
+        await ada.changeEmail(address)
+        await service.deliver()
+        await tell(service, eventOf('bounced', inbox.newest(address)))
+      }
+      const events = await rowsOf('audit_events', "type = 'email.undeliverable'")
+      expect(new Set(events.map(({ user_id }) => user_id))).toEqual(new Set([eve.id, null]))
+      expect(events).toHaveLength(2)
+      const { text } = await ada.activity().answer
+      expect(text).not.toContain('undeliverable')
+    },
+  )
 })
 
 describe('a link for a new password, on its way while the address changes', () => {
