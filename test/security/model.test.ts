@@ -6,12 +6,21 @@ import * as fc from 'fast-check'
 import { env } from 'cloudflare:workers'
 import { beforeEach, expect, it, vi } from 'vitest'
 import { captureLog } from '../support/log-lines.ts'
+import { enrolPasskey } from '../support/passkeys.ts'
 import { peopleOf } from '../support/population.ts'
-import { startService } from '../support/service.ts'
 import { takeImage } from '../support/store-image.ts'
-import { commandNames, commands, tally } from './model/commands.ts'
-import { answered, start } from './model/real.ts'
-import { expectInvariants, expectRevocations, expectTables, expectTrail } from './model/tables.ts'
+import { tally } from './model/command.ts'
+import { commandNames, commands } from './model/commands.ts'
+import { answered, start, startStrictService } from './model/real.ts'
+import {
+  expectFactors,
+  expectInvariants,
+  expectNoPlaintext,
+  expectRevocations,
+  expectStrengths,
+  expectTables,
+  expectTrail,
+} from './model/tables.ts'
 
 const { commands: wanted, seed, path, replayPath } = env.MODEL
 const maxCommands = 120
@@ -34,6 +43,17 @@ const often = [
   'GET /users/me: 200',
   'GET /auth/verify: invalid_token',
   'DELETE /users/{id}: 204',
+  'POST /users/me/totp/confirm: 201',
+  'POST /users/me/passkeys: 201',
+  'POST /auth/login: second_factor_required',
+  'POST /auth/second-factor: 200',
+  'POST /auth/second-factor: wrong_second_factor',
+  'POST /auth/second-factor: invalid_factor_token',
+  'POST /auth/passkey: 200',
+  'POST /auth/step-up: 200',
+  'DELETE /users/{id}/factors: 204',
+  'POST /users/me/email/confirm: 200',
+  'POST /auth/email/revert: 204',
 ]
 /** Not in every run of CI. */
 const sometimes = [
@@ -48,6 +68,20 @@ const sometimes = [
   'DELETE /users/me: 204',
   'DELETE /users/me: wrong_password',
   'DELETE /users/me/sessions/{id}: not_found',
+  'POST /users/me/totp/confirm: wrong_mail_code',
+  'POST /users/me/totp/confirm: wrong_second_factor',
+  'POST /users/me/totp/confirm: invalid_setup',
+  'POST /users/me/totp: insufficient_user_authentication',
+  'DELETE /users/me/totp: 204',
+  'DELETE /users/me/passkeys/{id}: last_factor',
+  'POST /users/me/recovery-codes: 200',
+  'POST /auth/second-factor: rate_limited',
+  'POST /auth/passkey: account_suspended',
+  'POST /auth/step-up: wrong_password',
+  'POST /users/me/email: email_recently_changed',
+  'POST /users/me/email: insufficient_user_authentication',
+  'PATCH /users/me: insufficient_user_authentication',
+  'GET /users/me/sessions: factor_enrolment_required',
 ]
 const manyCommands = 20_000
 
@@ -56,16 +90,20 @@ const count = () => [...tally.values()].reduce((sum, each) => sum + each, 0)
 beforeEach(() => void captureLog())
 
 it(`holds for ${wanted} commands in any order, from seed ${seed}`, { timeout: 3_600_000 }, async () => {
-  const service = startService()
+  const service = startStrictService()
   const admin = await peopleOf(service).admin()
+  const { authenticator } = await enrolPasskey(admin)
   await service.deliver()
   const image = await takeImage()
   const property = fc.asyncProperty(
     fc.commands(commands, { maxCommands, size: 'max', ...(replayPath && { replayPath }) }),
     async (run) => {
-      const { model, real } = await start(image, admin)
+      const { model, real } = await start({ image, admin, authenticator })
       await fc.asyncModelRun(() => ({ model, real }), run)
       await expectTables(model)
+      await expectFactors(model)
+      await expectStrengths(model)
+      await expectNoPlaintext(model)
       await expectTrail(model)
       await expectRevocations(model)
       await expectInvariants()

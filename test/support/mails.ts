@@ -16,5 +16,12 @@ export const subjects = {
   emailChanged: 'Your Postern account has a new address',
   emailReverted: 'A change of address at Postern was undone',
   exportMade: 'The data of your Postern account was downloaded',
+  factorAdded: 'New second factor for your Postern account',
+  factorRemoved: 'Second factor removed from your Postern account',
+  recoveryCodesRenewed: 'New recovery codes for your Postern account',
+  recoveryCodeUsed: 'A recovery code of your Postern account was used',
+  factorAttempts: 'Wrong codes for your Postern account',
+  factorsReset: 'Second factors removed from your Postern account',
+  factorCode: 'Your code for Postern',
   sessionReuse: 'We ended a session of your Postern account',
 } as const

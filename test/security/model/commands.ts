@@ -5,95 +5,36 @@ import { expect } from 'vitest'
 import type { Role } from '../../../src/permissions.ts'
 import type { Success } from '../../support/api.ts'
 import { day, hour, minute, second } from '../../support/clock.ts'
-import { linkTokenIn } from '../../support/inbox.ts'
-import { goodPassword, otherPassword } from '../../support/person.ts'
-import type { Account, Device, Expected, Link, Model, Place, Session } from './model.ts'
-import { type Real, advance, compare, currentAdmin, expectSame, findUser, askingForNewest } from './real.ts'
-
-const addresses = ['ada@example.com', 'bob@example.com'] as const
-const passwords = [goodPassword, otherPassword, 'two brave otters sketch'] as const
-
-/** How often which command was run. */
-export const tally = new Map<string, number>()
-
-/** As much of the model as fast-check shows before a command is run. */
-type Glance = Readonly<Model>
-type Run = (model: Model, real: Real) => Promise<void>
-
-class Command implements fc.AsyncCommand<Model, Real> {
-  readonly #name: string
-  readonly #arguments: string
-  readonly #isPossible: (model: Glance) => boolean
-  readonly #run: Run
-
-  constructor(name: string, values: readonly unknown[], isPossible: (model: Glance) => boolean, run: Run) {
-    this.#name = name
-    this.#arguments = values.map((value) => JSON.stringify(value) ?? '-').join(', ')
-    this.#isPossible = isPossible
-    this.#run = run
-  }
-
-  check(model: Glance): boolean {
-    return this.#isPossible(model)
-  }
-
-  async run(model: Model, real: Real): Promise<void> {
-    tally.set(this.#name, (tally.get(this.#name) ?? 0) + 1)
-    // No two things happen in the same millisecond, so that ids are in their order.
-    advance(model, real, second)
-    await this.#run(model, real)
-  }
-
-  toString(): string {
-    return `${this.#name}(${this.#arguments})`
-  }
-}
-
-const always = () => true
-const hasSession = (model: Glance) => model.sessions.length > 0
-const hasLink = (model: Glance) => model.links.length > 0
-
-const address = fc.constantFrom(...addresses)
-const password = fc.constantFrom(...passwords)
-/** Which of what there is; the newest mostly, since that is what can still do something. */
-const which = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 2, arbitrary: fc.nat(40) })
-const generation = fc.oneof(
-  { weight: 4, arbitrary: fc.constant(0) },
-  { weight: 3, arbitrary: fc.constant(1) },
-  fc.nat(4),
-)
-const role = fc.constantFrom<Role>('USER', 'MODERATOR', 'ADMIN')
-
-/** Counted from the newest. */
-function pick<T>(list: readonly T[], index: number): T {
-  return list.at(-1 - (index % list.length))!
-}
-
-const pickSession = (model: Model, index: number): Session => pick(model.sessions, index)
-const pickGeneration = ({ refreshTokens }: Session, index: number): number => index % refreshTokens.length
-const tokenOf = (session: Session, index: number): string => session.refreshTokens.at(-1 - index)!.text
-
-const post = async (real: Real, path: string, body: object, expected: Expected) =>
-  void (await compare(real, expected, 'POST', path, { body }))
-
-const bearer = async (real: Real, method: string, path: string, session: Session, expected: Expected, body?: object) =>
-  compare(real, expected, method, path, { token: session.access.text, ...(body && { body }) })
-
-/** Of a path that reads, as it is now: no replica that lags answers. */
-const newest = async (real: Real, path: string, session: Session, expected: Expected) =>
-  compare(real, expected, 'GET', path, { token: session.access.text, ...askingForNewest })
-
-function command<T extends unknown[]>(
-  name: string,
-  arbitraries: { [K in keyof T]: fc.Arbitrary<T[K]> },
-  run: (...values: T) => Run,
-  isPossible: (model: Glance, ...values: T) => boolean = always,
-) {
-  const arbitrary = fc
-    .tuple<T>(...arbitraries)
-    .map((values) => new Command(name, values, (model) => isPossible(model, ...values), run(...values)))
-  return { name, arbitrary }
-}
+import { addressCommands } from './address-commands.ts'
+import {
+  address,
+  administrationOf,
+  bearer,
+  command,
+  deliverAll,
+  generation,
+  hasLink,
+  hasSession,
+  keepDevice,
+  newest,
+  password,
+  passwords,
+  pickDevice,
+  pickGeneration,
+  pickLink,
+  pickSession,
+  post,
+  role,
+  tokenOf,
+  which,
+} from './command.ts'
+import { factorCommands } from './factor-commands.ts'
+import type { Expected, Link, Place, Session } from './facts.ts'
+import type { Model } from './model.ts'
+import { type Real, advance, compare, expectSame } from './real.ts'
+import { logIn, signInCommands } from './sign-in-commands.ts'
+import { hasFactors } from './strength.ts'
+import { stepUpCommands } from './step-up-commands.ts'
 
 const people = [
   command<[string, string]>('sign up', [address, password], (email, password) => async (model, real) => {
@@ -128,11 +69,11 @@ const people = [
   command<[string, string]>(
     'log in',
     [address, password],
-    (email, password) => async (model, real) => logIn(model, real, email, password),
+    (email, password) => async (model, real) => void (await logIn(model, real, email, password)),
   ),
   command<[string, number]>('log in rightly', [address, which], (email, index) => async (model, real) => {
     const right = model.accountOf(email)?.password ?? passwords[0]
-    await logIn(model, real, email, right, pickDevice(model, index))
+    await logIn(model, real, email, right, { device: pickDevice(model, index) })
   }),
   // One more session than an account may have, with a little room for those that end meanwhile.
   command<[string]>(
@@ -146,7 +87,10 @@ const people = [
       }
     },
     // Once in a run: it takes as long as fifty others.
-    (model, email) => model.accountOf(email)?.status === 'active' && model.sessions.length < 50,
+    (model, email) => {
+      const account = model.accountOf(email)
+      return account?.status === 'active' && !hasFactors(account) && model.sessions.length < 50
+    },
   ),
   command<[string, number]>(
     'guess',
@@ -159,31 +103,6 @@ const people = [
     },
   ),
 ]
-
-function pickDevice({ devices }: Model, index: number | null): Device | undefined {
-  return index === null || devices.length === 0 ? undefined : pick(devices, index)
-}
-
-async function logIn(model: Model, real: Real, email: string, password: string, device?: Device): Promise<void> {
-  const expected = model.login(email, password, device)
-  const body = { email, password, ...(device && { device_token: device.text }) }
-  const { json } = await compare(real, expected, 'POST', '/auth/login', { body })
-  if (expected.session) keepDevice(model, expected.session, json as Success<'login'>)
-}
-
-function keepDevice(model: Model, session: Session, { device_token: text }: Success<'login'>): void {
-  const { account } = session
-  const { passwords } = account
-  const name = String(decodeJwt(text).jti)
-  session.device = name
-  model.devices.push({ account, passwords, name, text, madeAt: model.now })
-}
-
-/** Of the kind that the call is for, if there is one. Those too that nobody can use any more. */
-function pickLink(model: Model, purpose: Link['purpose'], index: number): Link {
-  const ofKind = model.links.filter((link) => link.purpose === purpose)
-  return pick(ofKind.length > 0 ? ofKind : model.links, index)
-}
 
 const links = [
   command<[number, string]>(
@@ -324,7 +243,7 @@ const sessions = [
       const me = await newest(real, '/users/me', session, model.me(session))
       if (me.status === 200) expectSame(session.account, me.json as Success<'getMe'>)
       await bearer(real, 'GET', '/auth/verify', session, model.verify(session))
-      const list = await newest(real, '/users/me/sessions', session, model.me(session))
+      const list = await newest(real, '/users/me/sessions', session, model.list(session))
       if (list.status !== 200) return
       const alive = model.sessions.filter((each) => each.account === session.account && model.isAlive(each))
       expect((list.json as Success<'listMySessions'>).sessions).toHaveLength(alive.length)
@@ -373,24 +292,6 @@ const own = [
   ),
 ]
 
-/** An act of the ADMIN on whoever has an address. */
-const administrationOf =
-  (
-    email: string,
-    method: string,
-    path: string,
-    expected: (model: Model, account: Account) => Expected,
-    body?: object,
-  ): Run =>
-  async (model, real) => {
-    const account = model.accountOf(email)
-    const user = await findUser(model, real, email)
-    expectSame(account, user)
-    if (!account) return
-    const { accessToken: token } = await currentAdmin(model, real)
-    await compare(real, expected(model, account), method, `/users/${user!.id}${path}`, { token, ...(body && { body }) })
-  }
-
 const administration = [
   command<[string]>('suspend', [address], (email) =>
     administrationOf(email, 'POST', '/suspend', (model, account) => model.suspend(account), { reason: 'model' }),
@@ -414,22 +315,6 @@ const administration = [
     administrationOf(email, 'DELETE', '', (model, account) => model.deleteAccount(account)),
   ),
 ]
-
-async function deliverAll(model: Model, real: Real): Promise<void> {
-  const { mailbox } = real.service
-  const before = mailbox.mails().length
-  const expected = model.deliver()
-  await real.service.deliver()
-  const mails = mailbox.mails().slice(0, mailbox.mails().length - before)
-  const nameOf = ({ to, subject }: { to: string | string[]; subject: string }) => `${String(to)}: ${subject}`
-  expect(mails.map(nameOf).toSorted()).toEqual(expected.map(nameOf).toSorted())
-  // A link is told from the others by the row it was made from.
-  const texts = mails.filter(({ text }) => text?.includes('#token=')).map(linkTokenIn)
-  for (const link of expected.flatMap(({ link }) => link ?? [])) {
-    link.text = texts.find((text) => decodeJwt(text).jti === link.row.id) ?? ''
-    expect(Number(decodeJwt(link.text).exp) * second).toBe(link.expiresAt)
-  }
-}
 
 const deliver = command<[]>('deliver', [], () => deliverAll)
 
@@ -479,9 +364,35 @@ const weights: Partial<Record<string, number>> = {
   wait: 5,
   'wait long': 2,
   'clean up': 2,
+  'enrol an app': 3,
+  'enrol a passkey': 3,
+  'try to enrol a passkey': 2,
+  'confirm an app': 2,
+  'sign in with a factor': 8,
+  'sign in as staff': 3,
+  'pass the second step': 2,
+  'sign in on a trusted device': 3,
+  'sign in with a passkey': 2,
+  'remove a passkey': 2,
+  'look at the factors': 2,
+  'step up': 5,
+  'change the address': 3,
+  'undo a change of address': 2,
 }
 
-const all = [...people, deliver, ...links, ...sessions, ...own, ...administration, ...time]
+const all = [
+  ...people,
+  deliver,
+  ...links,
+  ...sessions,
+  ...own,
+  ...administration,
+  ...time,
+  ...factorCommands,
+  ...signInCommands,
+  ...stepUpCommands,
+  ...addressCommands,
+]
 
 /** How many different ones there are. */
 export const commandNames = all.map(({ name }) => name)

@@ -1,13 +1,16 @@
 /** The real service, in the hands of the model's commands. */
-import { decodeJwt } from 'jose'
+import { type JWTPayload, decodeJwt } from 'jose'
 import { expect } from 'vitest'
 import { codeOf } from '../../support/answers.ts'
 import type { Success } from '../../support/api.ts'
+import type { Authenticator } from '../../support/authenticator.ts'
 import { minute, second } from '../../support/clock.ts'
 import type { Person } from '../../support/person.ts'
 import { type Answer, type Call, type Service, startService } from '../../support/service.ts'
 import { type StoreImage, putBack } from '../../support/store-image.ts'
-import { type Account, type Expected, Model, type Session } from './model.ts'
+import type { Account, Expected, Session } from './facts.ts'
+import { Model } from './model.ts'
+import { acrOf, isConfined } from './strength.ts'
 
 /** With this, no replica that lags answers. */
 export const askingForNewest = { headers: { 'Cache-Control': 'no-cache' } }
@@ -19,14 +22,21 @@ export interface Real {
   service: Service
   admin: Person
   adminSignedInAt: number
+  /** With the passkey of the ADMIN. */
+  authenticator: Authenticator
 }
 
+/** Staff must have a second factor there, and others may. */
+export const startStrictService = () => startService({ env: { SECOND_FACTOR: 'staff' } })
+
+export type Start = Pick<Real, 'admin' | 'authenticator'> & { image: StoreImage }
+
 /** A service whose stores hold one ADMIN and nothing else, and the model of it. */
-export async function start(image: StoreImage, admin: Person): Promise<{ model: Model; real: Real }> {
+export async function start({ image, admin, authenticator }: Start): Promise<{ model: Model; real: Real }> {
   await putBack(image)
-  const service = startService()
+  const service = startStrictService()
   const now = service.clock.now().getTime()
-  return { model: new Model(now), real: { service, admin: admin.at(service), adminSignedInAt: now } }
+  return { model: new Model(now), real: { service, admin: admin.at(service), adminSignedInAt: now, authenticator } }
 }
 
 /** Moves both clocks. */
@@ -38,7 +48,9 @@ export function advance(model: Model, { service }: Real, ms: number): void {
 /** The ADMIN with an access token that has not expired. */
 export async function currentAdmin(model: Model, real: Real): Promise<Person> {
   if (model.now - real.adminSignedInAt > 9 * minute) {
-    real.admin = await real.admin.signIn()
+    const { challenge_token, public_key } = await real.admin.passkeySignInOptions()
+    const credential = await real.authenticator.get(public_key)
+    real.admin = real.admin.holding(await real.admin.signInWithPasskey({ challenge_token, credential }))
     real.adminSignedInAt = model.now
   }
   return real.admin
@@ -55,16 +67,17 @@ export async function compare(
   const { service } = real
   const queuedBefore = service.queued.length
   const answer = await service.call(method, path, call)
-  const { outcome, retryAfter, session, row } = expected
+  const { outcome, retryAfter, session, lifted, row, rows = row ? [row] : undefined } = expected
   expect(codeOf(answer) ?? answer.status, `${method} ${path}`).toBe(outcome)
   const name = `${method} ${path.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '{id}')}: ${outcome}`
   answered.set(name, (answered.get(name) ?? 0) + 1)
   if (retryAfter !== undefined) expect(Number(answer.headers.get('Retry-After'))).toBe(retryAfter)
   const queued = service.queued.slice(queuedBefore)
-  if (row) {
-    expect(queued).toHaveLength(1)
-    row.id = queued[0]!.id
+  if (rows) {
+    expect(queued).toHaveLength(rows.length)
+    for (const [place, each] of rows.entries()) each.id = queued[place]!.id
   }
+  if (lifted) keepAccessToken(lifted, (answer.json as Success<'stepUp'>).access_token)
   if (session) keepTokens(session, answer.json as Success<'refresh'>)
   return answer
 }
@@ -72,13 +85,12 @@ export async function compare(
 /** Looks at the tokens of an answer and gives them to the model's session. */
 function keepTokens(session: Session, tokens: Success<'refresh'>): void {
   const refreshToken = tokens.refresh_token!
-  const access = decodeJwt(tokens.access_token)
   const refresh = decodeJwt(refreshToken)
   const { account } = session
   expect(tokens.user).toMatchObject({ email: account.address, role: account.role, status: 'active', bio: account.bio })
-  expect(access).toMatchObject({ sub: tokens.user.id, sid: refresh['sid'], role: account.role })
   expect(Number(refresh.exp) * second).toBe(session.expiresAt)
-  session.access = { text: tokens.access_token, expiresAt: Number(access.exp) * second }
+  const access = keepAccessToken(session, tokens.access_token)
+  expect(access).toMatchObject({ sub: tokens.user.id, sid: refresh['sid'] })
   const generation = Number(refresh['gen'])
   const askingForNewest = session.refreshTokens.length
   if (generation === askingForNewest) {
@@ -88,6 +100,19 @@ function keepTokens(session: Session, tokens: Success<'refresh'>): void {
   }
   expect(generation).toBe(askingForNewest + 1)
   session.refreshTokens.push({ text: refreshToken, expiresAt: session.expiresAt })
+}
+
+/** What it says of the session goes to whoever checks only the token. */
+function keepAccessToken(session: Session, text: string): JWTPayload {
+  const access = decodeJwt(text)
+  expect(access).toMatchObject({
+    role: isConfined(session) ? 'USER' : session.account.role,
+    amr: session.ways,
+    acr: acrOf(session),
+    auth_time: session.provenAt / second,
+  })
+  session.access = { text, expiresAt: Number(access.exp) * second }
+  return access
 }
 
 type AdministeredUser = Success<'listUsers'>['users'][number]
