@@ -5,6 +5,7 @@ import { type Db, allOf, anyOf, idParam, insertWhere, noneOf } from './db.ts'
 import { type EmailChange, emailChanges } from './schema/email-changes.ts'
 import { users } from './schema/users.ts'
 import { userExists } from './user-conditions.ts'
+import type { UserChanges } from './users.ts'
 
 type Request = Pick<EmailChange, 'userId' | 'linkId' | 'newEmail' | 'oldEmail' | 'passwordId' | 'factorsId'> &
   Pick<EmailChange, 'expiresAt' | 'revertUntil'>
@@ -110,6 +111,17 @@ export function applyEmailChange(db: Db, userId: string, times: { appliedAt: Dat
     .update(emailChanges)
     .set(times)
     .where(and(eq(emailChanges.userId, userId), guard))
+}
+
+/** The first change of the address is the one that counts: see `emailChangedAt`. */
+export function changedEmail(at: Date): UserChanges {
+  return { emailChangedAt: sql`coalesce(${users.emailChangedAt}, ${at.getTime()})` }
+}
+
+/** The last change is undone. If it was the first, the account has the address again that it was registered with. */
+export function unchangedEmail(userId: string): UserChanges {
+  const appliedAt = sql`(select applied_at from email_changes where user_id = ${idParam(userId)})`
+  return { emailChangedAt: sql`nullif(${users.emailChangedAt}, ${appliedAt})` }
 }
 
 /** The link to the new address ends. Those to the old one go on. */

@@ -10,6 +10,7 @@ import { hasPlace, selectSpent, takePlace } from '../../store/ceilings.ts'
 import { allOf, always, never, noneOf } from '../../store/db.ts'
 import {
   applyEmailChange,
+  changedEmail,
   hasRecentChange,
   isFree,
   isPendingChange,
@@ -121,7 +122,7 @@ export async function confirmEmailChange(ctx: Ctx, { user, session }: Principal,
     {
       links: deleteLinksOf(ctx.db, user.id, ifDone),
       attempts: moveAttempts(ctx.db, oldEmail, email, ifDone),
-      updated: updateUser(ctx.db, user.id, { email, emailProblem: null, emailChangedAt: at, updatedAt: at }, ifDone),
+      updated: updateUser(ctx.db, user.id, { ...changedEmail(at), email, emailProblem: null, updatedAt: at }, ifDone),
       change: applyEmailChange(
         ctx.db,
         user.id,

@@ -13,6 +13,7 @@ import {
   newEmailIsNobodyElses,
   newEmailOf,
   oldEmailOf,
+  unchangedEmail,
 } from '../../store/email-changes.ts'
 import { insertEmail } from '../../store/emails.ts'
 import { factorsIdUnlessLost } from '../../store/factors.ts'
@@ -47,6 +48,7 @@ export async function revertEmailChange(ctx: Ctx, token: string): Promise<void> 
   const restored = {
     email: oldEmailOf(id),
     emailProblem: null,
+    ...unchangedEmail(id),
     passwordHash: null,
     passwordId: uuidv7(at),
     factorsId: factorsIdUnlessLost(id, uuidv7(at)),

@@ -36,7 +36,10 @@ export const users = sqliteTable(
     trustNumber: integer('trust_number'),
     /** Why the address gets no more mail. */
     emailProblem: coded('email_problem', emailProblemCodes),
-    /** The last change of the address. Nobody becomes the first ADMIN by an address that was not registered. */
+    /**
+     * The first change of the address that was not undone. Null: the account has the address that it was registered with.
+     * Nobody becomes the first ADMIN by another one.
+     */
     emailChangedAt: instant('email_changed_at'),
   },
   (table) => [
