@@ -1,13 +1,15 @@
 /** A new address for an account: asked for, proven by a link, and undone by the owner of the old one. */
 import { describe, expect } from 'vitest'
 import { bytesOf, expectInvalid, expectNoContent, expectOk, expectProblem } from '../support/answers.ts'
+import type { Caller } from '../support/caller.ts'
 import { day, hour, minute } from '../support/clock.ts'
 import { it as base } from '../support/fixtures.ts'
 import { type Inbox, linkTokenIn } from '../support/inbox.ts'
 import { subjects } from '../support/mails.ts'
 import { givePasskey } from '../support/passkeys.ts'
 import { type Person, expectEnded, goodPassword, otherPassword } from '../support/person.ts'
-import type { Service } from '../support/service.ts'
+import { peopleOf } from '../support/population.ts'
+import { type Service, startService } from '../support/service.ts'
 import { nothing, observe, rowOf, rowsOf, write } from '../support/state.ts'
 import { proveIn, strengths, takePassword } from '../support/strength.ts'
 
@@ -436,6 +438,89 @@ describe('POST /auth/email/revert', () => {
     await service.deliver()
     expect(inbox.all(eve)).toHaveLength(before)
     await eve.me()
+  })
+})
+
+describe('a deletion of the account', () => {
+  const leave = {
+    'its owner': ({ ada }: { ada: Person }) => ada.deleteMe(),
+    'an ADMIN': ({ ada, admin }: { ada: Person; admin: Person }) => admin.deleteUser(ada),
+  }
+
+  it.for(Object.keys(leave) as (keyof typeof leave)[])(
+    'by %s is told to the old address too, while that could undo the change',
+    async (by, { service, ada, admin, anonymous, links }) => {
+      await ada.confirmEmail(links.confirm)
+      service.clock.advance(9 * minute)
+      const { effects } = await observe(service, () => leave[by]({ ada, admin }))
+      expect(effects.mails.toSorted()).toEqual(
+        [`${address}: ${subjects.accountDeleted}`, `${old}: ${subjects.accountDeleted}`].toSorted(),
+      )
+      const undone = await observe(service, () => anonymous.revertEmail(links.revert))
+      expectProblem(undone.answer, 400, 'invalid_link')
+      expect(undone.effects).toEqual(nothing)
+      // Sent, so no row knows an address any more.
+      expect(await rowsOf('emails', "user_id = ? and recipient <> ''", ada.id)).toEqual([])
+    },
+  )
+
+  it('is told to the address alone after that, and before the change', async ({
+    service,
+    clock,
+    people,
+    ada,
+    eve,
+    links,
+  }) => {
+    await ada.confirmEmail(links.confirm)
+    clock.advance(3 * day)
+    const back = await people.signIn(address)
+    expect((await observe(service, () => back.deleteMe())).effects.mails).toEqual([
+      `${address}: ${subjects.accountDeleted}`,
+    ])
+    const asking = await eve.signIn()
+    await asking.changeEmail('eve.new@example.com')
+    await service.deliver()
+    expect((await observe(service, () => asking.deleteMe())).effects.mails).toEqual([
+      `${eve.email}: ${subjects.accountDeleted}`,
+    ])
+  })
+})
+
+describe('the first ADMIN', () => {
+  /** A service whose bootstrap address is another one, and which has no ADMIN. */
+  const withBootstrap = (service: Service, BOOTSTRAP_ADMIN_EMAIL: string) =>
+    peopleOf(startService({ beside: service, env: { BOOTSTRAP_ADMIN_EMAIL } }))
+
+  async function undo(service: Service, inbox: Inbox, anonymous: Caller, revert: string) {
+    await anonymous.revertEmail(revert)
+    await service.deliver()
+    const mail = inbox.all(old).find(({ subject }) => subject === subjects.passwordReset)!
+    await anonymous.completePasswordReset({ token: linkTokenIn(mail), new_password: otherPassword })
+  }
+
+  it('can have an address that was changed and restored', async ({ service, inbox, anonymous, ada, links }) => {
+    await ada.confirmEmail(links.confirm)
+    await undo(service, inbox, anonymous, links.revert)
+    const back = await withBootstrap(service, old).signIn(old, otherPassword)
+    expect((await back.me()).role).toBe('ADMIN')
+  })
+
+  it('cannot have an address that a change gave, also when a later change was undone', async ({
+    service,
+    inbox,
+    people,
+    anonymous,
+  }) => {
+    const eve = await people.signUp('other@example.com')
+    await eve.confirmEmail((await ask(service, inbox, eve, old)).confirm)
+    service.clock.advance(4 * day)
+    const moved = await people.signIn(old)
+    const { confirm, revert } = await ask(service, inbox, moved)
+    await moved.confirmEmail(confirm)
+    await undo(service, inbox, anonymous, revert)
+    const back = await withBootstrap(service, old).signIn(old, otherPassword)
+    expect((await back.me()).role).toBe('USER')
   })
 })
 

@@ -108,16 +108,15 @@ export async function deleteOtherAccount(ctx: Ctx, actor: Principal, id: string)
   assertFreshIfFactored(actor, ctx.now())
   if (id === actor.user.id) throw new AppError('own_account')
   const event = auditEvent(ctx, 'user.deleted', { actorId: actor.user.id, userId: id })
-  const farewell = newEmail(ctx, 'account_deleted', emailOf(id), id)
   const rows = await batch(
     ctx.db,
     decideFreeAct(ctx, actor, id, event, leavesAnActiveAdmin(id), isFreshIfFactored(event.at)),
-    eraseUser(ctx.db, id, farewell, event.id),
+    eraseUser(ctx, id, event),
   )
   if (rows.decided.length === 0) {
     findUnchangedTarget(ctx, actor, rows)
     throw new AppError('last_admin')
   }
   revoke(ctx, rows.ended)
-  if (rows.farewell.length > 0) announceEmail(ctx, farewell)
+  for (const farewell of rows.farewells) announceEmail(ctx, farewell)
 }

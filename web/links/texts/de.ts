@@ -19,7 +19,7 @@ export const de: Words = {
       'Hat jemand anders Ihre Adresse geändert? Dann stellen Sie hier die alte wieder her. Dabei werden alle abgemeldet. Das Passwort wird gelöscht, ebenso jeder Passkey und jede App, die seit dem Vortag hinzugefügt wurden. Danach schicken wir Ihnen einen Link für ein neues Passwort.',
     submit: 'Alte Adresse wiederherstellen',
     missing: 'Öffnen Sie den Link in der E-Mail, die wir an Ihre alte Adresse geschickt haben.',
-    void: 'Der Link ist abgelaufen oder wurde schon verwendet.',
+    void: 'Der Link ist abgelaufen oder wurde schon verwendet, oder das Konto wurde gelöscht.',
     doneTitle: 'Ihre alte Adresse gilt wieder',
     done: 'Alle wurden abgemeldet, und das Passwort gilt nicht mehr. Öffnen Sie die E-Mail, die wir Ihnen gerade geschickt haben, und legen Sie ein neues fest.',
   },

@@ -16,7 +16,7 @@ export const en = {
       'Did somebody else change your address? This restores your old one and signs everybody out. The password is removed, and so is every passkey or app that was added since the day before. We then send you a link to set a new password.',
     submit: 'Restore my old address',
     missing: 'Open the link in the email that we sent to your old address.',
-    void: 'This link has expired or was already used.',
+    void: 'This link has expired or was already used, or the account was deleted.',
     doneTitle: 'Your old address is restored',
     done: 'Everybody has been signed out, and the password no longer works. Open the email that we have just sent you, and set a new one.',
   },
