@@ -12,6 +12,7 @@ import { countCosts } from '../support/counting.ts'
 import { giveFactors } from '../support/factors.ts'
 import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
+import { signUpPasskeyOnly } from '../support/passkey-only.ts'
 import { hashesDuring } from '../support/password-work.ts'
 import { goodPassword, otherPassword } from '../support/person.ts'
 import { setAttempts } from '../support/rows.ts'
@@ -28,6 +29,7 @@ const kinds = [
   'deleted',
   'administrator',
   'without-password',
+  'passkey-only',
 ] as const
 
 interface Observation {
@@ -42,7 +44,10 @@ interface Observation {
 
 const addressOf = (kind: string) => `${kind}@example.com`
 
-const it = base.extend('world', async ({ service, people, admin }) => {
+const it = base.extend('world', async ({ service, people }) => {
+  // Takes two days.
+  await signUpPasskeyOnly(service, addressOf('passkey-only'))
+  const admin = await people.admin()
   await people.register(addressOf('pending'))
   await people.signUp(addressOf('active'))
   const suspended = await people.signUp(addressOf('suspended'))
