@@ -65,14 +65,17 @@ export const factorLetters = {
 
   second_factor_attempts: (brand: Brand, { at, from }: IncidentDetails): Letter => ({
     subject: `Wrong codes for your ${brand.productName} account`,
-    preheader: 'Somebody knows your password. Nobody got in.',
+    preheader: 'Somebody knows your password, or uses one of your sessions.',
     heading: 'Somebody tried wrong codes',
     blocks: [
       paragraph(
         `Somebody entered several wrong codes for your ${brand.productName} account, after the right password or in one of your sessions. Every further try now has to wait.`,
       ),
       facts([['Last try', formatTime(at)], ...formatWhereabouts(from)]),
-      note('If it was not you, somebody else knows your password. Set a new one now.', newPassword(brand)),
+      note(
+        'If it was not you, somebody else knows your password or uses one of your sessions. Set a new password now: that signs everybody out.',
+        newPassword(brand),
+      ),
     ],
   }),
 
@@ -80,7 +83,7 @@ export const factorLetters = {
     report(brand, details, {
       subject: `A passkey of your ${brand.productName} account may have been copied`,
       heading: 'Check your security key',
-      text: `Somebody confirmed a sign-in to your ${brand.productName} account with a passkey that is kept on one device. Its count of uses was lower than before, so there may be a copy of it.`,
+      text: `Somebody used a passkey of your ${brand.productName} account that is kept on one device. It counts its uses, and the count has not grown, so there may be a copy of it.`,
       advice: 'Then remove the passkey, and add a new one.',
     }),
 

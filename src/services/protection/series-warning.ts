@@ -34,8 +34,8 @@ export function prepareSeriesWarning(ctx: Ctx, { email, attemptsInARow }: WrongP
 }
 
 /**
- * Records a wrong second factor from somebody who has shown the password. It stays counted, and the owner is told of five in
- * a row: the password is known to somebody.
+ * Records a wrong second factor from somebody who has shown the password, or who has a session. It stays counted, and the
+ * owner is told of five in a row.
  *
  * @param attempt `undefined` for a passkey, which nobody can guess
  */
