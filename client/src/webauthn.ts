@@ -8,10 +8,10 @@ import { platform, tryTo } from './platform.ts'
 import { PosternError, untilAborted } from './problem.ts'
 
 export interface Ceremony {
-  /** `conditional`: the browser asks nothing, and offers a passkey where the person is typing or signing in already. */
+  /** `conditional`: the browser opens no dialog, and suggests passkeys where the person types a user name. */
   mediation?: 'conditional' | undefined
   signal?: AbortSignal | undefined
-  /** Gives up after this time. */
+  /** Gives up after this time, in milliseconds. */
   limitMs?: number
 }
 
