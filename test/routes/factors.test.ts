@@ -5,6 +5,7 @@ import { codeOf, expectProblem, instant } from '../support/answers.ts'
 import { day, hour, minute, second } from '../support/clock.ts'
 import { App, enrolApp, giveFactors } from '../support/factors.ts'
 import { it } from '../support/fixtures.ts'
+import { inboxOf } from '../support/inbox.ts'
 import { type Person, expectAlive, expectEnded } from '../support/person.ts'
 import { insertSessions } from '../support/rows.ts'
 import type { Service } from '../support/service.ts'
@@ -315,7 +316,20 @@ describe('where every account must have a factor', () => {
     })
     const code = mailedCode(service, returning)
     expect(JSON.stringify([await rowsOf('emails'), service.queued])).not.toContain(code)
-    await confirm(code === '00000000' ? '00000001' : '00000000').refused(403, 'wrong_mail_code')
+    const guess = await observe(service, () => confirm(code === '00000000' ? '00000001' : '00000000'))
+    expectProblem(guess.answer, 403, 'wrong_mail_code')
+    expect(guess.effects).toEqual({
+      ...nothing,
+      rows: { audit_events: '+1', attempt_counters: '~1' },
+      events: [
+        {
+          type: 'user.step_up_refused',
+          actor: returning.id,
+          user: returning.id,
+          detail: { session_id: returning.sessionId },
+        },
+      ],
+    })
     // A wrong code of the app leaves both to be tried again.
     const wrong = { setup_token: token, code: app.wrongCode(), mail_code: code }
     await returning.confirmTotp(wrong).refused(403, 'wrong_second_factor')
@@ -382,6 +396,9 @@ describe('where every account must have a factor', () => {
       `${(Number(code) + index + 1) % 100_000_000}`.padStart(8, '0'),
     )
     await Promise.all(guesses.map((guess) => confirm(guess).refused(403, 'wrong_mail_code')))
+    // Whoever guesses knows the password.
+    await service.deliver()
+    expect(inboxOf(service).newest(returning).subject).toBe('Wrong codes for your Postern account')
     expect(await rowOf('attempt_counters', "key like 'mail-code:%'")).toMatchObject({ count: 5 })
     await confirm(code).refused(403, 'wrong_mail_code')
     await returning.sendFactorCode()

@@ -11,7 +11,9 @@ import { allOf, selectIf } from '../../store/db.ts'
 import { emailIsStored, insertEmail, selectEmailsSince } from '../../store/emails.ts'
 import { isSignedIn, selectSignedInUser } from '../../store/sessions.ts'
 import { hasNoFactors } from '../../store/user-conditions.ts'
+import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { recordWrongFactor } from '../protection/series-warning.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 
 /** Tries in a row, without a pause, and then none until another code is mailed. */
@@ -42,8 +44,9 @@ export async function sendMailCode(ctx: Ctx, { user, session }: Principal): Prom
 /**
  * Requires that the principal has the mailbox of the account: whoever only knows the password of an account that must have
  * a factor must not give it one. A session that began with an activation less than ten minutes ago has shown it; any other
- * needs a code. Each try is counted before the code is compared. A session that none was mailed to has no try: whoever knows
- * the password can begin any number of sessions, but not have any number of codes mailed.
+ * needs a code. Each try is counted before the code is compared, and a wrong one is recorded: whoever guesses knows the
+ * password. A session that none was mailed to has no try: anybody with the password can begin any number of sessions, but
+ * not have any number of codes mailed.
  *
  * @returns true
  * @throws {AppError} `wrong_mail_code`, also for a missing code and after too many tries
@@ -60,7 +63,13 @@ export async function provesMailbox(ctx: Ctx, { user, session }: Principal, code
     mailed: code === undefined ? undefined : selectEmailsSince(ctx.db, user.id, 'factor_code', since),
   })
   const ids = mailed.map(({ id }) => id)
-  const isRight = code !== undefined && claimed.length > 0 && (await isMailCode(ctx.secrets.dataKeys, owner, code, ids))
-  if (!isRight && begun.length === 0) throw new AppError('wrong_mail_code')
-  return true
+  const [attempt] = claimed
+  const isRight = code !== undefined && attempt && (await isMailCode(ctx.secrets.dataKeys, owner, code, ids))
+  if (isRight || begun.length > 0) return true
+  if (attempt) {
+    const detail = { session_id: session.id }
+    const event = auditEvent(ctx, 'user.step_up_refused', { actorId: user.id, userId: user.id, detail })
+    await recordWrongFactor(ctx, event, user, { ...attempt, budget: attempt.key, inARow: attempt.count })
+  }
+  throw new AppError('wrong_mail_code')
 }
