@@ -39,6 +39,7 @@ const rows = `
   INSERT INTO audit_events (id, type, user_id, by_user, actor_id) VALUES
     (${old}, 13, ${somebodyElse}, 0, ${somebody}),
     (${young}, 11, ${somebody}, 1, NULL),
+    (${young.replace(/00'/, "01'")}, 33, ${somebody}, 0, NULL),
     (${somebodyElse}, 11, ${somebodyElse}, 1, NULL);
   INSERT INTO audit_seals (number, hour, first, kid, digest) VALUES (1, 1, 1, 'k', 'x')`
 

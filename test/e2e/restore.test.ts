@@ -49,7 +49,7 @@ function migrated(): FakeDatabase {
   return database
 }
 
-const people = ['deleted', 'suspended', 'promoted', 'changed', 'recovered', 'untouched'] as const
+const people = ['deleted', 'suspended', 'promoted', 'changed', 'recovered', 'moved', 'reverted', 'untouched'] as const
 type Person = (typeof people)[number]
 /** The id of a person as SQL spells it. */
 const idOf = (person: Person) => `x'${people.indexOf(person).toString(16).padStart(32, '0')}'`
@@ -59,8 +59,8 @@ function populate(database: FakeDatabase): void {
   for (const person of people) {
     const [id, email] = [idOf(person), `'${person}@example.com'`]
     database.run(`
-      INSERT INTO users (id, email, password_hash, role, status, updated_at)
-        VALUES (${id}, ${email}, x'ff', 0, 1, 1);
+      INSERT INTO users (id, email, password_hash, role, status, updated_at, factors_id, trust_number)
+        VALUES (${id}, ${email}, x'ff', 0, 1, 1, ${id}, 1);
       INSERT INTO sessions (id, user_id, device_id, generation, last_used_at, expires_at)
         VALUES (${id}, ${id}, ${id}, 1, 1, 1);
       INSERT INTO one_time_links (id, purpose, user_id, created_at, expires_at)
@@ -129,8 +129,10 @@ test('the restore into a new database, from an export, with everything that is r
     usersOf(restored).map((row) => ({ ...row })),
     [
       { ...active, email: 'changed@example.com', hash: '' },
+      { ...active, email: 'moved.since@example.com' },
       { ...active, email: 'promoted@example.com', role: 2 },
       { ...active, email: 'recovered@example.com' },
+      { ...active, email: 'reverted.since@example.com', hash: '' },
       { ...active, email: 'suspended@example.com', status: 2, suspended_by_role: 2 },
       { ...active, email: 'untouched@example.com' },
     ],
@@ -139,8 +141,11 @@ test('the restore into a new database, from an export, with everything that is r
   const withCode = restored.run('SELECT email FROM users JOIN recovery_codes ON user_id = id ORDER BY email')
   assert.deepEqual(
     withCode.map(({ email }) => String(email).split('@')[0]),
-    ['changed', 'promoted', 'suspended', 'untouched'],
+    ['changed', 'moved.since', 'promoted', 'reverted.since', 'suspended', 'untouched'],
   )
+  const isVoid = 'SELECT count(*) AS count FROM users WHERE trust_number > 1000'
+  assert.equal(restored.run(isVoid)[0]?.['count'], people.length - 1, 'no device is trusted')
+  assert.deepEqual(restored.run(`SELECT user_id FROM email_changes WHERE user_id = ${idOf('reverted')}`), [])
 })
 
 function redo(database: FakeDatabase | undefined): void {
@@ -151,13 +156,16 @@ function redo(database: FakeDatabase | undefined): void {
     'user.role_changed': 'promoted',
     'user.password_changed': 'changed',
     'user.recovery_code_used': 'recovered',
+    'user.email_changed': 'moved',
+    'user.email_change_reverted': 'reverted',
   }
   const items = redoing()
   for (const [event, person] of Object.entries(concerned)) {
     const { statements } = items.find(({ events }) => events.includes(event)) ?? assert.fail(event)
     assert.ok(statements.length > 0, event)
     for (const sql of statements) {
-      database.run(sql.replace('role = …', 'role = 2').replace("x'…'", idOf(person)))
+      const address = `email = '${person}.since@example.com'`
+      database.run(sql.replace('role = …', 'role = 2').replace("email = '…'", address).replace("x'…'", idOf(person)))
     }
   }
   assert.deepEqual(
