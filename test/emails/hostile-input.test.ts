@@ -74,7 +74,7 @@ describe('the user agent', () => {
       userAgent: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/150.0.0.0 Safari/537.36',
     },
     { device: 'curl', userAgent: 'curl/8.14.1' },
-    { device: 'An app we do not know', userAgent: 'Notes/2.1' },
+    { device: 'Unknown browser or program', userAgent: 'Notes/2.1' },
   ])('is shown as $device', ({ device, userAgent }) => {
     expect(resetFrom({ userAgent }).text).toContain(`Device: ${device}\n`)
   })

@@ -92,7 +92,7 @@ export const accountLetters = {
       paragraph(`You are welcome to register again at any time. Thank you for using ${brand.productName}!`),
       note(
         [
-          'If you did not want this, somebody else may know your password. Change it wherever else you use it.',
+          'If you did not want this, somebody else may have got into your account. If you use its password anywhere else, change it there.',
           ...(support(brand) ? ['Then let us know.'] : []),
         ].join(' '),
         support(brand),

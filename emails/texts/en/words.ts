@@ -16,7 +16,7 @@ const months = 'January February March April May June July August September Octo
 
 const device = {
   label: 'Device',
-  unknown: 'An app we do not know',
+  unknown: 'Unknown browser or program',
   name: (browser: string, system: string) => `${browser} on ${system}`,
 }
 
