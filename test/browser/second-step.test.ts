@@ -1,5 +1,6 @@
 /** What the sign-in page does after the password, and with passkeys. The service's answers are scripted. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import type { Page } from 'playwright-core'
 import { accessibilityFaults } from './support/accessibility.ts'
@@ -252,8 +253,9 @@ describe('the offer of a passkey', { timeout: 300_000 }, () => {
     })
   })
 
-  it('makes one with a press, and shows the recovery codes of a first factor', async () => {
-    await visit(async (visitor) => {
+  it('makes one with a press, and shows the recovery codes of a first factor to copy, keep and print', async () => {
+    await visit(async (visitor, context) => {
+      await context.grantPermissions(['clipboard-read', 'clipboard-write'])
       const { page } = visitor
       const authenticator = await VirtualAuthenticator.add(page)
       const added = await scriptFactors(page)
@@ -264,6 +266,21 @@ describe('the offer of a passkey', { timeout: 300_000 }, () => {
       for (const code of codes) await visitor.sees(code)
       assert.equal(added.length, 1)
       assert.equal(await authenticator.passkeys(), 1)
+      await visitor.press('Copy')
+      await page.getByRole('status').filter({ hasText: 'Copied.' }).waitFor()
+      assert.equal(await page.evaluate(() => navigator.clipboard.readText()), `${codes.join('\n')}\n`)
+      const download = page.waitForEvent('download')
+      await visitor.press('Download')
+      const file = readFileSync(await (await download).path(), 'utf8')
+      for (const code of codes) assert.ok(file.includes(code))
+      await page.emulateMedia({ media: 'print' })
+      for (const code of codes) await visitor.sees(code)
+      for (const name of ['Copy', 'Print', 'I have saved them'])
+        assert.equal(await visitor.button(name).isVisible(), false)
+      assert.equal(await page.getByRole('combobox').isVisible(), false)
+      await page.emulateMedia({ media: 'screen' })
+      await page.setViewportSize({ width: 320, height: 800 })
+      await assertNoSidewaysScroll(page)
       assert.deepEqual(await accessibilityFaults(page), [])
       await visitor.press('I have saved them')
       await page.waitForURL('**/account')

@@ -7,7 +7,7 @@ import { Card } from '../parts/shell.tsx'
 import { Deletion } from './deletion.tsx'
 import { PasswordChange } from './password.tsx'
 import { Passkeys } from './passkeys.tsx'
-import { NewCodes, RecoveryCodes } from './recovery-codes.tsx'
+import { NewCodesDialog, RecoveryCodes } from './recovery-codes.tsx'
 import { Sessions } from './sessions.tsx'
 import { Totp } from './totp.tsx'
 
@@ -56,7 +56,7 @@ export function Security({ user, sessions, mustEnrol }: SecurityProps) {
           </Card>
         </div>
       )}
-      {codes && <NewCodes codes={codes} onClose={() => setCodes(undefined)} />}
+      {codes && <NewCodesDialog codes={codes} onClose={() => setCodes(undefined)} />}
     </div>
   )
 }

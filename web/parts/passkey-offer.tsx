@@ -5,6 +5,7 @@ import { explain } from '../failures.ts'
 import { texts } from '../texts/language.ts'
 import { useOneAtATime } from './one-at-a-time.ts'
 import { Outcome } from './outcome.tsx'
+import { NewCodes } from './recovery-codes.tsx'
 
 export function PasskeyOffer({ onDone }: { onDone: () => void }) {
   const { offer: words } = texts
@@ -26,23 +27,18 @@ export function PasskeyOffer({ onDone }: { onDone: () => void }) {
     return (
       <Outcome key="created" title={words.createdTitle}>
         <p>{words.created}</p>
-        {codes.length > 0 && (
+        {codes.length > 0 ? (
           <>
             <p>{words.codes}</p>
-            <ul class="codes" aria-label={words.list} translate={false}>
-              {codes.map((code) => (
-                <li key={code}>
-                  <code>{code}</code>
-                </li>
-              ))}
-            </ul>
+            <NewCodes codes={codes} onSaved={onDone} />
           </>
+        ) : (
+          <p>
+            <button type="button" class="primary" onClick={onDone}>
+              {words.goOn}
+            </button>
+          </p>
         )}
-        <p>
-          <button type="button" class="primary" onClick={onDone}>
-            {codes.length > 0 ? words.saved : words.goOn}
-          </button>
-        </p>
       </Outcome>
     )
   }

@@ -92,15 +92,7 @@ export const de: Words = {
     shownTitle: 'Codes jetzt sichern',
     shown:
       'Sie sehen diese Wiederherstellungscodes nur jetzt. Bewahren Sie sie dort auf, wo Sie sie auch ohne Ihr Handy finden.',
-    list: 'Wiederherstellungscodes',
-    copy: 'Kopieren',
-    download: 'Herunterladen',
-    print: 'Drucken',
-    file: 'wiederherstellungscodes.txt',
-    done: 'Ich habe sie gesichert',
   },
-  copied: 'Kopiert.',
-  notCopied: 'Dieser Browser erlaubt das Kopieren nicht. Bitte kopieren Sie von Hand.',
   mailCode: {
     label: 'Code aus der E-Mail',
     send: 'Code anfordern',

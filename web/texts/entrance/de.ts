@@ -21,8 +21,16 @@ export const entrance: typeof english = {
     created: 'Ab jetzt können Sie sich damit anmelden. Ihr Passwort gilt weiter, reicht allein aber nicht mehr aus.',
     codes:
       'Bewahren Sie diese Wiederherstellungscodes für den Fall auf, dass Sie den Passkey verlieren. Jeder gilt einmal. Sie werden nur jetzt angezeigt.',
-    list: 'Wiederherstellungscodes',
-    saved: 'Ich habe sie gesichert',
     goOn: 'Weiter',
+  },
+  codes: {
+    list: 'Wiederherstellungscodes',
+    copy: 'Kopieren',
+    copied: 'Kopiert.',
+    notCopied: 'Dieser Browser erlaubt das Kopieren nicht. Bitte kopieren Sie von Hand.',
+    download: 'Herunterladen',
+    print: 'Drucken',
+    file: 'wiederherstellungscodes.txt',
+    saved: 'Ich habe sie gesichert',
   },
 }

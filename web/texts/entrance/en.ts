@@ -18,8 +18,16 @@ export const entrance = {
     createdTitle: 'You have a passkey now',
     created: 'From now on you can sign in with it. Your password works, too, but is no longer enough by itself.',
     codes: 'Keep these recovery codes for when you have lost your passkey. Each works once. They are shown only now.',
-    list: 'Recovery codes',
-    saved: 'I have saved them',
     goOn: 'Continue',
+  },
+  codes: {
+    list: 'Recovery codes',
+    copy: 'Copy',
+    copied: 'Copied.',
+    notCopied: 'This browser does not allow copying. Please copy it by hand.',
+    download: 'Download',
+    print: 'Print',
+    file: 'recovery-codes.txt',
+    saved: 'I have saved them',
   },
 }

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { words } from './texts/words.ts'
+import { texts } from '../texts/language.ts'
 
 /** Copies a text. Says so beside the button, because a message outside of a dialog is not announced. */
 export function CopyButton({ text, children }: { text: string; children: string }) {
@@ -7,8 +7,8 @@ export function CopyButton({ text, children }: { text: string; children: string 
   const copy = () => {
     setAnswer('')
     navigator.clipboard.writeText(text).then(
-      () => setAnswer(words.copied),
-      () => setAnswer(words.notCopied),
+      () => setAnswer(texts.codes.copied),
+      () => setAnswer(texts.codes.notCopied),
     )
   }
   return (
