@@ -4,6 +4,7 @@ import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { complaintAbout, explain } from '../failures.ts'
 import { texts } from '../texts/language.ts'
 import { useOneAtATime } from './one-at-a-time.ts'
+import { Progress } from './progress.tsx'
 
 /** Why a submission was refused: by field, or under `form` when no field is to blame. */
 export type Refusals = Partial<Record<string, ComponentChildren>>
@@ -124,12 +125,7 @@ export function Submit({ form, busy, isDangerous, onCancel, children }: SubmitPr
       ) : (
         submit
       )}
-      <p class="unseen" role="status">
-        {form.isBusy ? busy : ''}
-      </p>
-      <div class="notice" role="alert">
-        {form.refusals['form']}
-      </div>
+      <Progress busy={form.isBusy && busy} problem={form.refusals['form']} />
     </>
   )
 }

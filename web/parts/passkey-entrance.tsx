@@ -4,24 +4,31 @@ import { passkeySupport } from '../../client/src/index.ts'
 import { client } from '../client.ts'
 import { explain, hasCode } from '../failures.ts'
 import { texts } from '../texts/language.ts'
-import { useOneAtATime } from './one-at-a-time.ts'
+import { PasskeyButton, useCeremony } from './passkey-button.tsx'
 
 const isRefusal = (error: unknown) => hasCode(error, 'invalid_passkey') || hasCode(error, 'account_suspended')
 
 export function PasskeyEntrance({ onDone }: { onDone: () => Promise<never> }) {
   const { signIn: words } = texts
-  const [problem, setProblem] = useState<string>()
   const [round, setRound] = useState(0)
   const [isRefused, setIsRefused] = useState(false)
-  const { isBusy, run } = useOneAtATime()
-  const show = (error: unknown) => setProblem(hasCode(error, 'invalid_passkey') ? words.passkeyRefused : explain(error))
-
   /** A refused passkey is not asked for again before the person acts: an authenticator may answer by itself, each time. */
-  const fail = (error: unknown) => {
-    show(error)
+  const startOver = (error: unknown) => {
     setIsRefused(isRefusal(error))
     setRound((count) => count + 1)
   }
+  const signIn = async () => {
+    try {
+      await client.signInWithPasskey()
+    } catch (error) {
+      startOver(error)
+      throw error
+    }
+    await onDone()
+  }
+  const ceremony = useCeremony(signIn, (error) =>
+    hasCode(error, 'invalid_passkey') ? words.passkeyRefused : explain(error),
+  )
 
   useEffect(() => {
     if (!isRefused) return undefined
@@ -47,7 +54,10 @@ export function PasskeyEntrance({ onDone }: { onDone: () => Promise<never> }) {
         await client.signInWithPasskey({ mediation: 'conditional', signal })
       } catch (error) {
         // Nobody has asked for the suggestions, so nobody is told that there are none.
-        if (!signal.aborted && isRefusal(error)) fail(error)
+        if (!signal.aborted && isRefusal(error)) {
+          ceremony.fail(error)
+          startOver(error)
+        }
         return
       }
       await onDone()
@@ -56,31 +66,13 @@ export function PasskeyEntrance({ onDone }: { onDone: () => Promise<never> }) {
     return () => leaving.abort()
   }, [round, isRefused])
 
-  const start = () =>
-    run(async () => {
-      setProblem(undefined)
-      try {
-        await client.signInWithPasskey()
-      } catch (error) {
-        fail(error)
-        return
-      }
-      await onDone()
-    })
-
   if (!('PublicKeyCredential' in globalThis)) return null
   return (
     <div class="stack">
       <p class="or">{words.or}</p>
-      <button type="button" class="quiet" aria-disabled={isBusy} onClick={() => void start()}>
-        {isBusy ? texts.secondStep.waiting : words.usePasskey}
-      </button>
-      <p class="unseen" role="status">
-        {isBusy ? texts.secondStep.waiting : ''}
-      </p>
-      <div class="notice" role="alert">
-        {problem}
-      </div>
+      <PasskeyButton ceremony={ceremony} class="quiet">
+        {words.usePasskey}
+      </PasskeyButton>
     </div>
   )
 }

@@ -1,26 +1,15 @@
 /** After a sign-in with a password: the offer of a passkey, and what comes with a first one. */
 import { useState } from 'preact/hooks'
 import { client } from '../client.ts'
-import { explain } from '../failures.ts'
 import { texts } from '../texts/language.ts'
-import { useOneAtATime } from './one-at-a-time.ts'
 import { Outcome } from './outcome.tsx'
+import { PasskeyButton, useCeremony } from './passkey-button.tsx'
 import { NewCodes } from './recovery-codes.tsx'
 
 export function PasskeyOffer({ onDone }: { onDone: () => void }) {
   const { offer: words } = texts
   const [created, setCreated] = useState<{ recovery_codes?: string[] }>()
-  const [problem, setProblem] = useState<string>()
-  const { isBusy, run } = useOneAtATime()
-  const create = () =>
-    run(async () => {
-      setProblem(undefined)
-      try {
-        setCreated(await client.registerPasskey())
-      } catch (error) {
-        setProblem(explain(error))
-      }
-    })
+  const ceremony = useCeremony(() => client.registerPasskey().then(setCreated))
 
   if (created) {
     const { recovery_codes: codes = [] } = created
@@ -46,15 +35,9 @@ export function PasskeyOffer({ onDone }: { onDone: () => void }) {
     <Outcome key="offer" title={words.title}>
       <p>{words.why}</p>
       <div class="stack">
-        <button type="button" class="primary" aria-disabled={isBusy} onClick={() => void create()}>
-          {isBusy ? texts.secondStep.waiting : words.create}
-        </button>
-        <p class="unseen" role="status">
-          {isBusy ? texts.secondStep.waiting : ''}
-        </p>
-        <div class="notice" role="alert">
-          {problem}
-        </div>
+        <PasskeyButton ceremony={ceremony} class="primary">
+          {words.create}
+        </PasskeyButton>
       </div>
       <div class="ways">
         <button type="button" class="quiet" onClick={onDone}>

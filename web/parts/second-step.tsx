@@ -7,8 +7,8 @@ import { explain, hasCode } from '../failures.ts'
 import { texts } from '../texts/language.ts'
 import { CodeField, RecoveryCodeField, digitsOf } from './code-fields.tsx'
 import { Submit, focusField, useForm } from './form.tsx'
-import { useOneAtATime } from './one-at-a-time.ts'
 import { Outcome } from './outcome.tsx'
+import { PasskeyButton, useCeremony } from './passkey-button.tsx'
 
 interface SecondStepProps {
   step: SecondFactorRequired
@@ -120,33 +120,21 @@ interface PasskeyStepProps {
 
 function PasskeyStep({ prove, startsByItself, children }: PasskeyStepProps) {
   const { secondStep: words, factor } = texts
-  const { isBusy, run } = useOneAtATime()
-  const [problem, setProblem] = useState<string>()
-  const start = () =>
-    run(async () => {
-      setProblem(undefined)
-      await prove().catch((error: unknown) =>
-        setProblem(hasCode(error, 'wrong_second_factor') ? words.passkeyRefused : explain(error)),
-      )
-    })
+  const ceremony = useCeremony(prove, (error) =>
+    hasCode(error, 'wrong_second_factor') ? words.passkeyRefused : explain(error),
+  )
   const button = useRef<HTMLButtonElement>(null)
   useEffect(() => {
-    if (startsByItself) void start()
+    if (startsByItself) void ceremony.start()
     else button.current?.focus()
   }, [])
   return (
     <div class="stack">
       <p>{words.passkey}</p>
       {children}
-      <button type="button" class="primary" ref={button} aria-disabled={isBusy} onClick={() => void start()}>
-        {isBusy ? words.waiting : factor.usePasskey}
-      </button>
-      <p class="unseen" role="status">
-        {isBusy ? words.waiting : ''}
-      </p>
-      <div class="notice" role="alert">
-        {problem}
-      </div>
+      <PasskeyButton ceremony={ceremony} class="primary" buttonRef={button}>
+        {factor.usePasskey}
+      </PasskeyButton>
     </div>
   )
 }
