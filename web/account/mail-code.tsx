@@ -1,9 +1,45 @@
 import { useState } from 'preact/hooks'
+import type { User } from '../../client/src/index.ts'
 import { client } from '../client.ts'
-import { explain } from '../failures.ts'
+import { explain, hasCode } from '../failures.ts'
 import { CodeField } from '../parts/code-fields.tsx'
+import type { Refusals } from '../parts/form.tsx'
 import { useOneAtATime } from '../parts/one-at-a-time.ts'
 import { words } from './texts/words.ts'
+
+/** How long the service takes an activation as the proof of the mailbox, in the session that it began. */
+const provenMs = 600_000
+
+/**
+ * Whether the first factor of a user surely needs a code from an email. Soon after the activation only the service knows
+ * whether this session has begun with it.
+ */
+export function surelyNeedsCode({ activated_at: activatedAt }: User): boolean {
+  return activatedAt === null || Date.now() - Date.parse(activatedAt) > provenMs
+}
+
+interface MailCodeNeed {
+  isNeeded: boolean
+  /** What is wrong with a code that was typed. */
+  missing: (typed: string) => Refusals | undefined
+  /** What to say about a refusal of the service, if it is about the code. From the first one on the code is asked for. */
+  refusal: (error: unknown) => Refusals | undefined
+}
+
+/** @param isNeededAtOnce before the service has said so */
+export function useMailCode(isNeededAtOnce: boolean): MailCodeNeed {
+  const [isNeeded, setIsNeeded] = useState(isNeededAtOnce)
+  const missing = { mail_code: words.mailCode.missing }
+  return {
+    isNeeded,
+    missing: (typed) => (isNeeded && typed.trim() === '' ? missing : undefined),
+    refusal(error) {
+      if (!hasCode(error, 'wrong_mail_code')) return undefined
+      setIsNeeded(true)
+      return isNeeded ? { mail_code: explain(error) } : missing
+    },
+  }
+}
 
 /** For the first factor of an account that must have one: a password alone must not be enough to add it. */
 export function MailCode({ error }: { error: string | undefined }) {

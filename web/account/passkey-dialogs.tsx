@@ -1,6 +1,5 @@
 import type { Passkey } from '../../client/src/index.ts'
 import { client } from '../client.ts'
-import { explain, hasCode } from '../failures.ts'
 import { digitsOf } from '../parts/code-fields.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { TextField } from '../parts/fields.tsx'
@@ -8,31 +7,34 @@ import { Submit, useForm } from '../parts/form.tsx'
 import { toast } from '../parts/toasts.tsx'
 import { refreshViews } from '../parts/views.ts'
 import { texts } from '../texts/language.ts'
-import { MailCode } from './mail-code.tsx'
+import { MailCode, useMailCode } from './mail-code.tsx'
 import { words } from './texts/words.ts'
 
 const nameMaxLength = 100
 
 interface AddPasskeyProps {
-  mustEnrol: boolean
+  needsCode: boolean
   onCodes: (codes: string[]) => void
   onClose: () => void
 }
 
-export function AddPasskey({ mustEnrol, onCodes, onClose }: AddPasskeyProps) {
-  const { passkeys: its, mailCode } = words
+export function AddPasskey({ needsCode, onCodes, onClose }: AddPasskeyProps) {
+  const { passkeys: its } = words
+  const mailCode = useMailCode(needsCode)
   const form = useForm(['mail_code', 'name'], async ({ mail_code: code, name }) => {
-    if (mustEnrol && code.trim() === '') return { mail_code: mailCode.missing }
+    const missing = mailCode.missing(code)
+    if (missing) return missing
     try {
       const { recovery_codes: codes } = await client.registerPasskey({
         ...(name.trim() !== '' && { name }),
-        ...(mustEnrol && { mailCode: digitsOf(code) }),
+        ...(mailCode.isNeeded && { mailCode: digitsOf(code) }),
       })
       onClose()
       if (codes) onCodes(codes)
       else toast(its.added)
     } catch (error) {
-      if (hasCode(error, 'wrong_mail_code')) return { mail_code: explain(error) }
+      const refusal = mailCode.refusal(error)
+      if (refusal) return refusal
       throw error
     } finally {
       refreshViews()
@@ -43,7 +45,7 @@ export function AddPasskey({ mustEnrol, onCodes, onClose }: AddPasskeyProps) {
     <Dialog title={its.addTitle} onClose={onClose}>
       <p>{its.next}</p>
       <form {...form.props}>
-        {mustEnrol && <MailCode error={form.errorOf('mail_code')} />}
+        {mailCode.isNeeded && <MailCode error={form.errorOf('mail_code')} />}
         <TextField
           label={its.name}
           hint={its.nameHint}

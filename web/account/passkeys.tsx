@@ -9,13 +9,14 @@ import { words } from './texts/words.ts'
 
 interface PasskeysProps {
   passkeys: readonly Passkey[]
-  mustEnrol: boolean
+  /** Whether the first factor needs a code from an email. The service may ask for one later, too. */
+  needsCode: boolean
   onCodes: (codes: string[]) => void
 }
 
 type Asked = { act: 'add' } | { act: 'rename' | 'remove'; passkey: Passkey }
 
-export function Passkeys({ passkeys, mustEnrol, onCodes }: PasskeysProps) {
+export function Passkeys({ passkeys, needsCode, onCodes }: PasskeysProps) {
   const { passkeys: its } = words
   const [asked, setAsked] = useState<Asked>()
   const close = () => setAsked(undefined)
@@ -56,7 +57,7 @@ export function Passkeys({ passkeys, mustEnrol, onCodes }: PasskeysProps) {
       ) : (
         <p>{its.unsupported}</p>
       )}
-      {asked?.act === 'add' && <AddPasskey mustEnrol={mustEnrol} onCodes={onCodes} onClose={close} />}
+      {asked?.act === 'add' && <AddPasskey needsCode={needsCode} onCodes={onCodes} onClose={close} />}
       {asked?.act === 'rename' && <RenamePasskey passkey={asked.passkey} onClose={close} />}
       {asked?.act === 'remove' && (
         <ConfirmDialog

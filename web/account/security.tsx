@@ -5,6 +5,7 @@ import { client } from '../client.ts'
 import { type Loaded, Show, useLoaded } from '../parts/load.tsx'
 import { Card } from '../parts/shell.tsx'
 import { Deletion } from './deletion.tsx'
+import { surelyNeedsCode } from './mail-code.tsx'
 import { PasswordChange } from './password.tsx'
 import { Passkeys } from './passkeys.tsx'
 import { NewCodesDialog, RecoveryCodes } from './recovery-codes.tsx'
@@ -19,6 +20,7 @@ interface SecurityProps {
 }
 
 export function Security({ user, sessions, mustEnrol }: SecurityProps) {
+  const needsCode = mustEnrol && surelyNeedsCode(user)
   const loaded = useLoaded('factors', () => client.factors())
   const [codes, setCodes] = useState<string[]>()
   const hasFactor = loaded.value !== undefined && (loaded.value.passkeys.length > 0 || loaded.value.totp !== null)
@@ -29,10 +31,10 @@ export function Security({ user, sessions, mustEnrol }: SecurityProps) {
           {({ passkeys, totp, recovery_codes: count }) => (
             <div class="column">
               <Card>
-                <Passkeys passkeys={passkeys} mustEnrol={mustEnrol} onCodes={setCodes} />
+                <Passkeys passkeys={passkeys} needsCode={needsCode} onCodes={setCodes} />
               </Card>
               <Card>
-                <Totp totp={totp} mustEnrol={mustEnrol} onCodes={setCodes} />
+                <Totp totp={totp} needsCode={needsCode} onCodes={setCodes} />
               </Card>
               {hasFactor && (
                 <Card>

@@ -1,6 +1,6 @@
 import type { TotpSetup as Setup } from '../../client/src/index.ts'
 import { client } from '../client.ts'
-import { explain, hasCode } from '../failures.ts'
+import { hasCode } from '../failures.ts'
 import { CodeField, digitsOf } from '../parts/code-fields.tsx'
 import { CopyButton } from '../parts/copy-button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
@@ -8,34 +8,37 @@ import { Submit, useForm } from '../parts/form.tsx'
 import { toast } from '../parts/toasts.tsx'
 import { refreshViews } from '../parts/views.ts'
 import { texts } from '../texts/language.ts'
-import { MailCode } from './mail-code.tsx'
+import { MailCode, useMailCode } from './mail-code.tsx'
 import { QrCode } from './qr-code.tsx'
 import { words } from './texts/words.ts'
 
 interface TotpSetupProps {
   setup: Setup
-  mustEnrol: boolean
+  needsCode: boolean
   onCodes: (codes: string[]) => void
   onClose: () => void
 }
 
 /** Nothing is stored until the first code is right: whoever stops here is not locked out. */
-export function TotpSetup({ setup, mustEnrol, onCodes, onClose }: TotpSetupProps) {
-  const { totp: its, mailCode } = words
+export function TotpSetup({ setup, needsCode, onCodes, onClose }: TotpSetupProps) {
+  const { totp: its } = words
+  const mailCode = useMailCode(needsCode)
   const form = useForm(['mail_code', 'code'], async ({ mail_code: mailed, code }) => {
-    if (mustEnrol && mailed.trim() === '') return { mail_code: mailCode.missing }
+    const missing = mailCode.missing(mailed)
+    if (missing) return missing
     if (code.trim() === '') return { code: texts.factor.codeMissing }
     try {
       const { recovery_codes: codes } = await client.confirmTotp(
         setup.setup_token,
         digitsOf(code),
-        mustEnrol ? digitsOf(mailed) : undefined,
+        mailCode.isNeeded ? digitsOf(mailed) : undefined,
       )
       onClose()
       if (codes) onCodes(codes)
       else toast(its.added)
     } catch (error) {
-      if (hasCode(error, 'wrong_mail_code')) return { mail_code: explain(error) }
+      const refusal = mailCode.refusal(error)
+      if (refusal) return refusal
       if (hasCode(error, 'wrong_second_factor')) return { code: texts.factor.wrongCode }
       throw error
     } finally {
@@ -57,7 +60,7 @@ export function TotpSetup({ setup, mustEnrol, onCodes, onClose }: TotpSetupProps
         <CopyButton text={setup.secret}>{its.copy}</CopyButton>
       </div>
       <form {...form.props}>
-        {mustEnrol && <MailCode error={form.errorOf('mail_code')} />}
+        {mailCode.isNeeded && <MailCode error={form.errorOf('mail_code')} />}
         <CodeField name="code" error={form.errorOf('code')} />
         <Submit form={form} busy={its.busy} onCancel={onClose}>
           {its.submit}

@@ -12,11 +12,12 @@ import { words } from './texts/words.ts'
 
 interface TotpProps {
   totp: FactorList['totp']
-  mustEnrol: boolean
+  /** Whether the first factor needs a code from an email. The service may ask for one later, too. */
+  needsCode: boolean
   onCodes: (codes: string[]) => void
 }
 
-export function Totp({ totp, mustEnrol, onCodes }: TotpProps) {
+export function Totp({ totp, needsCode, onCodes }: TotpProps) {
   const { totp: its } = words
   const [setup, setSetup] = useState<Setup>()
   const [isRemoving, setIsRemoving] = useState(false)
@@ -52,7 +53,7 @@ export function Totp({ totp, mustEnrol, onCodes }: TotpProps) {
           </button>
         )}
       </span>
-      {setup && <TotpSetup setup={setup} mustEnrol={mustEnrol} onCodes={onCodes} onClose={() => setSetup(undefined)} />}
+      {setup && <TotpSetup setup={setup} needsCode={needsCode} onCodes={onCodes} onClose={() => setSetup(undefined)} />}
       {isRemoving && (
         <ConfirmDialog
           title={its.removeTitle}

@@ -4,6 +4,7 @@ import type { User } from '../../client/src/index.ts'
 import { ActivityList } from '../account/activity.tsx'
 import { Data } from '../account/data.tsx'
 import { EmailChange } from '../account/email.tsx'
+import { surelyNeedsCode } from '../account/mail-code.tsx'
 import { Person } from '../account/person.tsx'
 import { Profile } from '../account/profile.tsx'
 import { Security } from '../account/security.tsx'
@@ -84,7 +85,7 @@ function Views({ user }: { user: User }) {
       <Person user={user} />
       {mustEnrol && (
         <p class="note" role="status">
-          {words.enrol}
+          {words.enrol} {surelyNeedsCode(user) && words.enrolCode}
         </p>
       )}
       {!mustEnrol && (

@@ -4,7 +4,8 @@ export const de: Words = {
   views: { profile: 'Profil', security: 'Sicherheit', activity: 'Aktivität' },
   kinds: { passkey: 'Passkey', totp: 'Authenticator-App', recovery_code: 'Wiederherstellungscode' },
   enrol:
-    'Ihr Konto braucht einen zweiten Faktor. Fügen Sie einen Passkey oder eine Authenticator-App hinzu, um fortzufahren. Dazu brauchen Sie auch einen Code, den wir Ihnen per E-Mail schicken.',
+    'Ihr Konto braucht einen zweiten Faktor. Fügen Sie einen Passkey oder eine Authenticator-App hinzu, um fortzufahren.',
+  enrolCode: 'Dazu brauchen Sie auch einen Code, den wir Ihnen per E-Mail schicken.',
   email: {
     title: 'E-Mail-Adresse',
     hint: 'Mit dieser Adresse melden Sie sich an, und an sie schreiben wir.',

@@ -2,8 +2,8 @@ export const en = {
   views: { profile: 'Profile', security: 'Security', activity: 'Activity' },
   /** What an event was about. */
   kinds: { passkey: 'Passkey', totp: 'Authenticator app', recovery_code: 'Recovery code' },
-  enrol:
-    'Your account needs a second factor. Add a passkey or an authenticator app to continue. You also need a code that we send to your email address.',
+  enrol: 'Your account needs a second factor. Add a passkey or an authenticator app to continue.',
+  enrolCode: 'You also need a code that we send to your email address.',
   email: {
     title: 'Email address',
     hint: 'You sign in with this address, and we write to it.',
