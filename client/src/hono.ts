@@ -66,7 +66,10 @@ export function postern(options: PosternOptions = {}): Middleware {
 }
 
 export interface AcrOptions {
-  /** How long ago the user may have shown who they are. Without it, any time in the session is enough. */
+  /**
+   * How long ago the user may have shown who they are. Without it, any time in the session is enough. With it, a token that
+   * does not say when is refused.
+   */
   maxAgeSeconds?: number
   /** The time, for tests. */
   now?: () => Date
@@ -84,8 +87,9 @@ export function requireAcr(acr: Acr, { maxAgeSeconds, now = () => new Date() }: 
   if (maxAgeSeconds !== undefined) parameters.push(`max_age="${maxAgeSeconds}"`)
   return async function requireAcr(c, next) {
     const { acr: shown, authenticatedAt } = c.get('postern')
-    const ageSeconds = (now().getTime() - authenticatedAt.getTime()) / 1000
-    if (!accepted.includes(shown) || ageSeconds > (maxAgeSeconds ?? Infinity)) {
+    const ageSeconds = (now().getTime() - (authenticatedAt?.getTime() ?? NaN)) / 1000
+    const isRecent = maxAgeSeconds === undefined || ageSeconds <= maxAgeSeconds
+    if (!accepted.includes(shown) || !isRecent) {
       return refuse(c, 401, 'insufficient_user_authentication', challenge(...parameters))
     }
     await next()

@@ -20,8 +20,11 @@ export interface AccessToken {
   role: Role
   permissions: Permission[]
   expiresAt: Date
-  /** When the user has last shown who they are, at a sign-in or a step-up. A refresh does not change it. */
-  authenticatedAt: Date
+  /**
+   * When the user has last shown who they are, at a sign-in or a step-up. A refresh does not change it. Undefined if the token
+   * does not say.
+   */
+  authenticatedAt: Date | undefined
   /** How, by the values of RFC 8176, such as `pwd`, `otp` or `pop`. */
   amr: string[]
   /** How well, see `requireAcr`. */
@@ -87,8 +90,8 @@ export function verifier({ issuer, audience = 'postern', fetch, now }: VerifierO
         role: role as Role,
         permissions: scope!.split(' ').filter(Boolean) as Permission[],
         expiresAt: new Date(exp * 1000),
-        // A token that does not say was given for a password, a long time ago.
-        authenticatedAt: new Date(typeof authTime === 'number' ? authTime * 1000 : 0),
+        authenticatedAt: typeof authTime === 'number' ? new Date(authTime * 1000) : undefined,
+        // A token that does not say was given for a password.
         amr: Array.isArray(amr) ? (amr as string[]) : ['pwd'],
         acr: acrValues.find((known) => known === acr) ?? 'urn:postern:1',
       }

@@ -182,11 +182,11 @@ describe('how well the user has shown who they are', () => {
       const header = { alg, kid, typ: 'at+jwt' }
       const token = await new SignJWT({ ...claims, ...more }).setProtectedHeader(header).sign(key)
       const { authenticatedAt, amr, acr } = await verify(token)
-      return { at: authenticatedAt.getTime(), amr, acr }
+      return { at: authenticatedAt?.getTime(), amr, acr }
     }
     const strong = { auth_time: 1_800_000_000, amr: ['pop', 'user', 'mfa'], acr: 'phr' }
     expect(await read(strong)).toEqual({ at: 1_800_000_000_000, amr: ['pop', 'user', 'mfa'], acr: 'phr' })
-    const least = { at: 0, amr: ['pwd'], acr: 'urn:postern:1' }
+    const least = { at: undefined, amr: ['pwd'], acr: 'urn:postern:1' }
     expect(await read({})).toEqual(least)
     expect(await read({ auth_time: '1', amr: 'mfa', acr: 'better' })).toEqual(least)
   })
@@ -217,6 +217,16 @@ describe('requireAcr() for Hono', () => {
 
   it('accepts any time of the session where no age is given', async () => {
     expect((await asking('urn:postern:1', {}, token('urn:postern:1', 9_000_000))).status).toBe(200)
+  })
+
+  it('refuses a token that does not say when, where an age is given, however long it is', async () => {
+    const silent = { acr: 'phr', authenticatedAt: undefined } as AccessToken
+    for (const maxAgeSeconds of [0, 600, 1e12]) {
+      const answer = await asking('urn:postern:1', { maxAgeSeconds }, silent)
+      expect(answer.status).toBe(401)
+      expect(answer.headers.get('WWW-Authenticate')).toContain('error="insufficient_user_authentication"')
+    }
+    expect((await asking('urn:postern:2', {}, silent)).status).toBe(200)
   })
 
   it('says what is missing as RFC 9470 does, so that clients ask the person', async () => {
