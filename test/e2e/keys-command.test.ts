@@ -224,6 +224,15 @@ test('the list shows id, type, day and state of every key, but no key', async ()
   assert.match(list, /verifies; replaced at .*, needed while passwords are hashed under it/)
 })
 
+test('the list can be of some sets', async () => {
+  for (const name of setNames) {
+    said = []
+    await keys(`list ${name}`)
+    const list = said.join('\n')
+    for (const each of setNames) for (const kid of kids(each)) assert.equal(list.includes(kid), each === name, kid)
+  }
+})
+
 test('no part of a key is printed, asked for or passed as an argument', async () => {
   const material = new Set<string>()
   const questions: string[] = []
@@ -240,6 +249,7 @@ test('no part of a key is printed, asked for or passed as an argument', async ()
     await assert.rejects(keys(`promote ${name} nobody`))
   }
   await keys('list')
+  for (const name of setNames) await keys(`list ${name}`)
   await keys('upload', { asker: agreeing(questions) })
   assert.ok(material.size >= 12)
   const seen = [...said, ...questions, ...commands].join('\n')
@@ -398,7 +408,8 @@ test('an invalid command line is answered with the usage', () => {
     'promote TOKEN_KEYS a b',
     'destroy TOKEN_KEYS',
     'upload FOO',
-    'list TOKEN_KEYS',
+    'list FOO',
+    'list TOKEN_KEYS kid',
     'rotate TOKEN_KEYS --algorithm ES256',
     'rotate SIGNING_KEYS --algorithm RS256',
     'list --force',

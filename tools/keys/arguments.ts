@@ -8,7 +8,7 @@ import type { KeysOptions } from './surroundings.ts'
 
 export const usage = `npm run keys -- COMMAND [--file FILE] [--upload] [--yes]
 
-  list                 show the keys: id, type, age and state
+  list [SET …]         show the keys: id, type, age and state
   announce SET         add a key that only verifies for now
   promote SET KID      make an announced key the active one
   rotate SET           add a key and make it active at once
@@ -66,10 +66,10 @@ const flags = {
 function readAction([verb = '', ...rest]: string[], algorithm: string | undefined): KeysAction {
   const [name = '', kid, ...more] = rest
   switch (verb) {
-    case 'list':
     case 'rewrap':
       if (rest.length > 0) break
       return { verb }
+    case 'list':
     case 'upload':
       return { verb, sets: rest.length > 0 ? rest.map(readSetName) : undefined }
     case 'announce':

@@ -32,16 +32,16 @@ type Change =
   | { verb: 'promote' | 'retire'; set: SetName; kid: string }
 
 export type KeysAction =
-  | { verb: 'list' }
-  | { verb: 'rewrap' }
+  | { verb: 'list'; sets: readonly SetName[] | undefined }
   | { verb: 'upload'; sets: readonly SetName[] | undefined }
+  | { verb: 'rewrap' }
   | Change
 
 /** Shows and changes key sets. Never prints any part of a key. */
 export async function manageKeys(around: KeysSurroundings, action: KeysAction, options: KeysOptions): Promise<void> {
   const file = readKeyFile(options.file)
   if (action.verb === 'list') {
-    for (const name of setNames) {
+    for (const name of action.sets ?? setNames) {
       if (file.secrets[name] === undefined) around.say(`${name} is not in ${file.path}`)
       else await show(around, file, name)
     }
