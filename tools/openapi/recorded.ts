@@ -9,9 +9,14 @@ interface Recording {
   answer?: Json
 }
 
-/** @throws {Error} for an operation without a recording. Static files have none: they never reach the service. */
-export function recordingOf(operationId: string): Recording {
+/**
+ * Undefined for a new operation: nothing can be recorded before the document and the types of its client have it. Until
+ * then it says what to do, and test/reference fails.
+ */
+export function recordingOf(operationId: string): Recording | undefined {
   const recording = (text as Record<string, Recording>)[operationId]
-  if (!recording) throw new Error(`Add ${operationId} to test/reference/story.ts and run \`npm run examples\`.`)
+  if (!recording) {
+    console.warn(`${operationId} has no example: add it to test/reference/story.ts and run \`npm run examples\`.`)
+  }
   return recording
 }
