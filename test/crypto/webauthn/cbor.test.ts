@@ -93,12 +93,52 @@ describe('a COSE key', () => {
     )
   const modulus = (bytes: number, first = 0xc1) => new Uint8Array(bytes).fill(0xab).fill(first, 0, 1)
 
+  /** A good key of each algorithm. */
+  async function goodKeys(): Promise<[string, Map<number, Cbor>][]> {
+    const raw = async (algorithm: { name: string; namedCurve?: string }) => {
+      const { publicKey } = (await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as CryptoKeyPair
+      return new Uint8Array((await crypto.subtle.exportKey('raw', publicKey)) as ArrayBuffer)
+    }
+    const point = await raw({ name: 'ECDSA', namedCurve: 'P-256' })
+    const ofPoint: [number, Cbor][] = [
+      [-2, point.slice(1, 33)],
+      [-3, point.slice(33)],
+    ]
+    const ofEdwards: [number, Cbor][] = [
+      [-1, 6],
+      [-2, await raw({ name: 'Ed25519' })],
+    ]
+    const ofRsa: [number, Cbor][] = [
+      [-1, modulus(256)],
+      [-2, fromHex('010001')],
+    ]
+    return [
+      ['ES256', new Map<number, Cbor>([[1, 2], [3, -7], [-1, 1], ...ofPoint])],
+      ['EdDSA', new Map<number, Cbor>([[1, 1], [3, -8], ...ofEdwards])],
+      ['RS256', new Map<number, Cbor>([[1, 3], [3, -257], ...ofRsa])],
+    ]
+  }
+
+  it('is refused without any of its members, and when one says something else', async () => {
+    for (const [name, key] of await goodKeys()) {
+      await importCoseKey(encodeCbor(key))
+      for (const [label, value] of key) {
+        const other = value instanceof Uint8Array ? value.slice(1) : Number(value) + 1
+        const without = new Map([...key].filter(([each]) => each !== label))
+        for (const changed of [without, new Map([...key, [label, other]])]) {
+          await expect(importCoseKey(encodeCbor(changed)), `${name}, ${label}`).rejects.toThrow()
+        }
+      }
+    }
+  })
+
   it.each<[string, Uint8Array<ArrayBuffer>]>([
     ['of RSA with 2,047 bits', rsa(modulus(256, 0x7f))],
     ['of RSA with 1,024 bits', rsa(modulus(128))],
     ['of RSA with 1,024 bits behind zeros', rsa(new Uint8Array([...new Uint8Array(129), ...modulus(128)]))],
     ['of RSA with 4,104 bits', rsa(modulus(513))],
     ['of RSA with the exponent 3', rsa(modulus(256), fromHex('03'))],
+    ['of RSA with the exponent 3 behind zeros', rsa(modulus(256), fromHex('000003'))],
     ['of RSA with a long exponent', rsa(modulus(256), fromHex('0100000001'))],
     [
       'of P-256 with a point that is not on the curve',
