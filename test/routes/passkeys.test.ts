@@ -12,6 +12,7 @@ import { hour, minute, second } from '../support/clock.ts'
 import { it } from '../support/fixtures.ts'
 import { enrolPasskey, givePasskey } from '../support/passkeys.ts'
 import { goodPassword } from '../support/person.ts'
+import { hookedD1 } from '../support/hooked-d1.ts'
 import { insertAuditEvents } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
 import { nothing, observe, rowOf, rowsOf, write } from '../support/state.ts'
@@ -331,6 +332,8 @@ describe('the counter of signatures', () => {
       [7, false],
       [7, true],
       [3, true],
+      // Compared with the highest one, so that a copy does not hide by going back.
+      [5, true],
       [0, true],
       [8, false],
     ] as const) {
@@ -408,6 +411,25 @@ describe('somebody who can write the database and has no secret', () => {
       ada.id,
     )
     await anonymous.signInWithPasskey(await answerTo(anonymous, own.authenticator))
+  })
+
+  it.for([
+    { what: 'exchange the key', column: 'public_key' },
+    { what: 'move the passkey', column: 'user_id' },
+  ])('cannot $what while a response is verified', async ({ column }, { service, anonymous, ada, eve }) => {
+    const { authenticator } = await givePasskey(ada)
+    await givePasskey(eve)
+    const theirs = await rowOf('passkeys', 'user_id = ?', eve.id)
+    let isDone = false
+    const DB = hookedD1(service.env.DB, async (statements) => {
+      if (isDone || !statements.some((sql) => /^insert into "audit_events"/i.test(sql))) return
+      isDone = true
+      await write(`update passkeys set ${column} = ? where user_id = ?`, theirs[column]!, ada.id)
+    })
+    const late = anonymous.at(startService({ beside: service, env: { DB } }))
+    await late.signInWithPasskey(await answerTo(anonymous, authenticator)).refused(401, 'invalid_passkey')
+    expect(isDone).toBe(true)
+    expect(await rowsOf('sessions', 'user_id = ?', ada.id)).toHaveLength(1)
   })
 
   it('cannot add a passkey of their own', async ({ anonymous, ada }) => {

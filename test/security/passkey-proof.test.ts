@@ -12,7 +12,7 @@ import { it as base } from '../support/fixtures.ts'
 import { givePasskey } from '../support/passkeys.ts'
 import type { Person } from '../support/person.ts'
 import type { Service } from '../support/service.ts'
-import { rowOf } from '../support/state.ts'
+import { rowOf, write } from '../support/state.ts'
 
 const subject = '01934b2c-0000-7000-8000-000000000001'
 const login: ChallengeBinding = { purpose: 'second_factor', subject }
@@ -78,6 +78,16 @@ describe('a passkey as a second factor', () => {
     for (const id of [credential.id, own.authenticator.held[0]!.id]) {
       const response = { passkey: { challengeToken, credential: { ...credential, id } } }
       expect(await verifyFactor(ctx, ada, factors, response, login)).toBeUndefined()
+    }
+  })
+
+  it('is one that was bound to its account with a key that is not in the database', async ({ ctx, ada, eve }) => {
+    const own = await givePasskey(ada, {}, { binding: `test-data.${'A'.repeat(43)}` })
+    const moved = await givePasskey(eve)
+    await write('update passkeys set user_id = ? where user_id = ?', ada.id, eve.id)
+    for (const asked of [login, stepUp]) {
+      expect(await prove(ctx, ada, own, { asked })).toBeUndefined()
+      expect(await prove(ctx, ada, moved, { asked, forgery: { userHandle: null } })).toBeUndefined()
     }
   })
 
