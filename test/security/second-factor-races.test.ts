@@ -151,6 +151,26 @@ it.for<{ meanwhile: string; act: (person: Person) => Promise<unknown> }>([
   },
 )
 
+it('leaves a password alone that is new when the old one is due for another hash', async ({
+  service,
+  people,
+  anonymous,
+  clock,
+}) => {
+  const person = await people.signUp('owner@example.com')
+  const { app } = await giveFactors(person.id, clock)
+  const body = { factor_token: await ask(anonymous, person), totp: app.code() }
+  const strong = person.holding(await anonymous.secondFactor(body))
+  const passwords = { old_password: goodPassword, new_password: otherPassword }
+  const DB = afterAttempt(async () => void (await strong.changePassword(passwords)))
+  const work = { rounds: 2, iterations: 1000 }
+  const costlier = anonymous.at(startService({ beside: service, env: { DB }, platform: { work } }))
+  const login = { email: person.email, password: goodPassword }
+  expect([401, 403]).toContain((await costlier.login(login).answer).status)
+  await anonymous.login(login).refused(401, 'invalid_credentials')
+  await anonymous.login({ ...login, password: otherPassword }).refused(403, 'second_factor_required')
+})
+
 it('starts no session when the factor is removed, or the password changed, while the code is verified', async ({
   service,
   people,
