@@ -368,6 +368,37 @@ describe('POST /auth/email/revert', () => {
     await people.signIn(old, otherPassword)
   })
 
+  it('lets mail go to the old address again, whatever became of the new one', async ({
+    service,
+    inbox,
+    anonymous,
+    ada,
+    links,
+  }) => {
+    await ada.confirmEmail(links.confirm)
+    await service.deliver()
+    await write("update users set email_problem = 'bounced' where id = ?", ada.id)
+    await anonymous.revertEmail(links.revert)
+    await service.deliver()
+    expect(inbox.subjects(old)).toContain(subjects.passwordReset)
+    expect(await rowOf('users', 'id = ?', ada.id)).toMatchObject({ email_problem: null })
+  })
+
+  it('sends the link for a new password, however many strangers asked for', async ({
+    service,
+    inbox,
+    anonymous,
+    links,
+  }) => {
+    for (let time = 0; time < 6; time++) await anonymous.requestPasswordReset({ email: old })
+    await service.deliver()
+    const before = inbox.subjects(old).filter((subject) => subject === subjects.passwordReset)
+    await anonymous.revertEmail(links.revert)
+    await service.deliver()
+    const after = inbox.subjects(old).filter((subject) => subject === subjects.passwordReset)
+    expect(after).toHaveLength(before.length + 1)
+  })
+
   it('works with the link in the email about the change, too, for as long as the address is reserved', async ({
     service,
     inbox,
