@@ -8,7 +8,7 @@ import { enrolApp, factorTokenIn, giveFactors } from '../support/factors.ts'
 import { it } from '../support/fixtures.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
 import type { Inbox } from '../support/inbox.ts'
-import { givePasskey } from '../support/passkeys.ts'
+import { enrolPasskey } from '../support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import { insertAuditEvents, setFactorAttempts } from '../support/rows.ts'
 import { type Answer, type Service, startService } from '../support/service.ts'
@@ -228,7 +228,8 @@ describe('the end of a change', () => {
     await giveFactors(ada.id, clock)
     clock.advance(day + hour)
     const back = await ada.renewed()
-    await givePasskey(ada, {}, { id: uuidv7(clock.now()) })
+    await proveIn(back, strengths.code)
+    await enrolPasskey(back)
     const { revert } = await askWithFactor(service, inbox, back)
     const before = await factorsIdOf(ada)
     await anonymous.revertEmail(revert)
@@ -294,6 +295,21 @@ describe('the end of a change', () => {
     const { revert } = await askWithFactor(service, inbox, ada)
     await anonymous.revertEmail(revert)
     expect([await rowsOf('totps'), await codesOf(ada), await factorsIdOf(ada)]).toEqual([[], [], null])
+  })
+
+  it.for([
+    { end: 'ran out', isApplied: false },
+    { end: 'became a change, and can no longer be undone', isApplied: true },
+  ])('counts anew after a request that $end', async ({ isApplied }, { service, inbox, clock, anonymous, ada }) => {
+    const first = await ask(service, inbox, ada, 'first@example.com')
+    if (isApplied) await ada.confirmEmail(first.confirm)
+    clock.advance(2 * hour)
+    await giveFactors(ada.id, clock)
+    clock.advance(3 * day)
+    const { revert } = await askWithFactor(service, inbox, await ada.renewed())
+    await anonymous.revertEmail(revert)
+    expect(await rowsOf('totps')).toHaveLength(1)
+    expect(await codesOf(ada)).toHaveLength(8)
   })
 
   it('counts from the first of several requests, so that nobody can ask until it is too late', async ({
