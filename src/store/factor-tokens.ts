@@ -1,5 +1,5 @@
 /** Single use of factor tokens: the counter of a user's second factors keeps the ids of those that have signed in. */
-import { type SQL, and, eq, sql } from 'drizzle-orm'
+import { type SQL, and, eq, gt, sql } from 'drizzle-orm'
 import { factorTokenSeconds } from '../config/policy.ts'
 import { uuidv7Floor } from '../crypto/random.ts'
 import { factorBudget, newSeries } from './attempts.ts'
@@ -27,13 +27,14 @@ export function isUnusedFactorToken(userId: string, tokenId: string): SQL {
  * @param tokenId the factor token that signs in; without one, the user was signed in
  */
 export function restartFactorBudget(db: Db, userId: string, now: Date, guard: SQL, tokenId?: string) {
-  const { key, usedTokens } = attemptCounters
+  const { key, count, usedTokens } = attemptCounters
   const anew = newSeries(now)
   if (tokenId === undefined) {
+    // A sign-in with a factor leaves a counter that has counted nothing since.
     return db
       .update(attemptCounters)
       .set(anew)
-      .where(and(eq(key, factorBudget(userId)), guard))
+      .where(and(eq(key, factorBudget(userId)), gt(count, 0), guard))
   }
   const since = uuidv7Floor(new Date(now.getTime() - factorTokenSeconds * 1000))
   const newest = sql`(select json_group_array(value) from (

@@ -96,7 +96,7 @@ function enrol(model: World, session: Session, code: MailCode, ways: readonly Wa
 /** Only where some were counted. */
 export function restartTries(model: World, { serial }: Account): void {
   const tries = model.tries.get(`factor:${serial}`)
-  if (tries) Object.assign(tries, { count: 0, allowedAt: model.now, updatedAt: model.now })
+  if (tries && tries.count > 0) Object.assign(tries, { count: 0, allowedAt: model.now, updatedAt: model.now })
 }
 
 export function removeApp(model: World, session: Session): Expected {
