@@ -4,14 +4,14 @@ import { demoAdmin } from '../demo/demo-admin.ts'
 import { Inbox, nextLink } from '../demo/inbox.ts'
 import { Stop } from '../command.ts'
 import type { Cost, Invocation } from './cost.ts'
+import { factorAskedFor, measureFactors } from './factor-calls.ts'
+import type { Measure } from './measure.ts'
 
 const password = demoAdmin.password
 const newPassword = 'lantern-41-copper-heron'
-/** An account of its own, so that every run does the same. */
+/** Accounts of their own, so that every run does the same. */
 const email = 'newcomer@example.com'
-
-/** Makes a call. Its cost is listed under the name; calls that only prepare others have an empty one. */
-type Measure = <T>(name: string, method: string, path: string, token?: string, body?: object) => Promise<T>
+const careful = { email: 'careful@example.com', password }
 
 /**
  * Makes every kind of call, one after the other, and gives the cost of each by its name.
@@ -19,8 +19,11 @@ type Measure = <T>(name: string, method: string, path: string, token?: string, b
  * @throws {Stop} when a call is refused
  */
 export async function measureCalls(url: string, mailboxUrl: string): Promise<Map<string, Cost>> {
-  const inbox = new Inbox(new Api(mailboxUrl), email)
-  const linkTo = async (page: string) => (await nextLink(inbox, 'the email', url, page)).token
+  const mailbox = new Api(mailboxUrl)
+  const linksTo = (address: string) => {
+    const inbox = new Inbox(mailbox, address)
+    return async (page: string) => (await nextLink(inbox, 'the email', url, page)).token
+  }
   const measure: Measure = async (name, method, path, token, body) => {
     const answer = await fetch(url + path, {
       method,
@@ -32,7 +35,8 @@ export async function measureCalls(url: string, mailboxUrl: string): Promise<Map
       ...(body && { body: JSON.stringify(body) }),
     })
     const text = await answer.text()
-    const isExpected = name === refusedSignIn ? answer.status === 401 : answer.ok
+    const refusal = refusals[name]
+    const isExpected = refusal === undefined ? answer.ok : answer.status === refusal
     if (!isExpected) throw new Stop(`${name}: ${answer.status} ${text}`)
     return text === '' ? undefined : JSON.parse(text)
   }
@@ -41,7 +45,11 @@ export async function measureCalls(url: string, mailboxUrl: string): Promise<Map
 
   // The first calls of a Worker also read its settings and the schema.
   const { access_token: admin } = await measure<Tokens>('', 'POST', '/auth/login', undefined, demoAdmin)
-  const device = await measureOwn(measure, signIn, linkTo)
+  const device = await measureOwn(measure, signIn, linksTo(email))
+  await measure('', 'POST', '/auth/register', undefined, careful)
+  const activation = { token: await linksTo(careful.email)('/activate'), password }
+  const { access_token: own } = await measure<Tokens>('', 'POST', '/auth/activate', undefined, activation)
+  await measureFactors(measure, url, own, careful)
   await settledInvocations(url)
   await tellOfDeliveries(mailboxUrl)
   const { user } = await signIn('', { password: newPassword, device_token: device })
@@ -57,6 +65,8 @@ const repetitions = 99
 const signIns = 29
 
 const refusedSignIn = 'refused sign-in'
+/** What is refused, with which status. */
+const refusals: Readonly<Record<string, number>> = { [refusedSignIn]: 401, [factorAskedFor]: 403 }
 
 /** The calls of a person, from the registration on. Returns the token of their device. */
 async function measureOwn(

@@ -43,6 +43,10 @@ const cpuMs: Record<string, number> = {
   'log out': 2,
   'request a reset': 2,
   'reset the password': 6 + hashMs,
+  'sign in, factor asked for': 6 + hashMs,
+  'second factor: app': 6,
+  'sign in with a passkey': 6,
+  'own factors': 1.5,
 }
 const otherCpuMs = 5.5
 
