@@ -47,6 +47,7 @@ const often = [
   'POST /users/me/passkeys: 201',
   'POST /auth/login: second_factor_required',
   'POST /auth/second-factor: 200',
+  'POST /auth/login: 200, on a trusted device',
   'POST /auth/second-factor: wrong_second_factor',
   'POST /auth/second-factor: invalid_factor_token',
   'POST /auth/passkey: 200',

@@ -92,6 +92,11 @@ async function needCode(model: Model, real: Real, session: Session): Promise<Sen
   return chooseCode(session, 'mailed')
 }
 
+export async function enrolApp(model: Model, real: Real, session: Session): Promise<void> {
+  const setup = await beginApp(model, real, session)
+  if (setup) await finishApp(model, real, session, setup, 0, await needCode(model, real, session))
+}
+
 async function enrolPasskey(model: Model, real: Real, session: Session, choose: () => Promise<Sent>): Promise<void> {
   const options = await bearer(real, 'POST', '/users/me/passkeys/options', session, startPasskey(model, session))
   if (options.status !== 200) return
@@ -134,11 +139,7 @@ export const factorCommands = [
   command<[number]>(
     'enrol an app',
     [which],
-    (index) => async (model, real) => {
-      const session = pickSignedIn(model, index)
-      const setup = await beginApp(model, real, session)
-      if (setup) await finishApp(model, real, session, setup, 0, await needCode(model, real, session))
-    },
+    (index) => async (model, real) => enrolApp(model, real, pickSignedIn(model, index)),
     hasSession,
   ),
   command<[number, string]>(

@@ -18,6 +18,8 @@ export const askingForNewest = { headers: { 'Cache-Control': 'no-cache' } }
 /** How often which call was answered how, so that a test can tell whether it got anywhere. */
 export const answered = new Map<string, number>()
 
+export const count = (name: string): void => void answered.set(name, (answered.get(name) ?? 0) + 1)
+
 export interface Real {
   service: Service
   admin: Person
@@ -70,7 +72,7 @@ export async function compare(
   const { outcome, retryAfter, session, lifted, row, rows = row ? [row] : undefined } = expected
   expect(codeOf(answer) ?? answer.status, `${method} ${path}`).toBe(outcome)
   const name = `${method} ${path.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, '{id}')}: ${outcome}`
-  answered.set(name, (answered.get(name) ?? 0) + 1)
+  count(name)
   if (retryAfter !== undefined) expect(Number(answer.headers.get('Retry-After'))).toBe(retryAfter)
   const queued = service.queued.slice(queuedBefore)
   if (rows) {

@@ -2,10 +2,22 @@
 import * as fc from 'fast-check'
 import { expect } from 'vitest'
 import type { Success } from '../../support/api.ts'
-import { address, administrationOf, command, keepDevice, passwords, pick, pickDevice, which } from './command.ts'
+import { minute } from '../../support/clock.ts'
+import {
+  address,
+  administrationOf,
+  bearer,
+  command,
+  keepDevice,
+  passwords,
+  pick,
+  pickDevice,
+  which,
+} from './command.ts'
 import type { Account, Device, SecondStep, TrustedDevice } from './facts.ts'
 import type { Model } from './model.ts'
-import { type Real, compare } from './real.ts'
+import { enrolApp } from './factor-commands.ts'
+import { type Real, advance, compare, count } from './real.ts'
 import { passSecondStep, signInWithPasskey } from './sign-in.ts'
 import { type Way, show, way } from './show.ts'
 
@@ -26,6 +38,7 @@ export async function logIn(
   const known = { ...(device && { device_token: device.text }), ...(trusted && { trust_token: trusted.text }) }
   const { json } = await compare(real, expected, 'POST', '/auth/login', { body: { email, password, ...known } })
   if (expected.session) keepDevice(model, expected.session, json as Success<'login'>)
+  if (expected.session?.isTrusted) count('POST /auth/login: 200, on a trusted device')
   if (expected.step) readStep(expected.step, json)
   return expected.step
 }
@@ -71,6 +84,17 @@ async function pass(model: Model, real: Real, step: SecondStep, way: Way, trusts
 }
 
 const rightPasswordOf = (model: Model, email: string) => model.accountOf(email)?.password ?? passwords[0]
+/** Of an account without factors, after it has got an app. */
+async function logInWithFactors(model: Model, real: Real, email: string): Promise<SecondStep | undefined> {
+  const step = await logIn(model, real, email, rightPasswordOf(model, email))
+  const session = model.sessions.at(-1)
+  if (step || session?.account.address !== email) return step
+  await enrolApp(model, real, session)
+  // The code of the enrolment counts no more.
+  advance(model, real, minute)
+  return logIn(model, real, email, rightPasswordOf(model, email))
+}
+
 const hasPasskey = ({ passkeys }: Readonly<Model>) => passkeys.length > 0
 
 export const signInCommands = [
@@ -105,6 +129,22 @@ export const signInCommands = [
       }
     },
     ({ steps }) => steps.length > 0,
+  ),
+  command<[string, Way, 'nothing' | 'all' | 'others']>(
+    'trust a device',
+    [address, way, fc.constantFrom('nothing', 'all', 'others')],
+    (email, way, ended) => async (model, real) => {
+      const step = await logInWithFactors(model, real, email)
+      if (!step) return
+      await pass(model, real, step, way, true)
+      const trusted = model.trusted.at(-1)
+      const session = model.sessions.at(-1)!
+      if (trusted?.account !== session.account) return
+      if (ended === 'all') await bearer(real, 'POST', '/auth/logout-all', session, model.logoutAll(session))
+      if (ended === 'others') await bearer(real, 'DELETE', '/users/me/sessions', session, model.endOthers(session))
+      const { address } = trusted.account
+      await logIn(model, real, address, rightPasswordOf(model, address), { trusted })
+    },
   ),
   command<[number, number | null]>(
     'sign in on a trusted device',
