@@ -26,16 +26,18 @@ function mailCodeBudget(model: World, session: Session): string {
   return `mail-code:${session.account.serial}:${model.sessions.indexOf(session)}`
 }
 
-/** Five tries for each mail, and each code for ten minutes. */
-function provesMailbox(model: World, session: Session, code: MailCode): boolean {
+/** Five tries for each mail, and each code for ten minutes. A wrong one is recorded, and the owner is told of the fifth. */
+function checkMailbox(model: World, session: Session, code: MailCode): Expected | undefined {
   const { now } = model
+  const { account } = session
   const tries = model.tries.get(mailCodeBudget(model, session))
-  let isRight = false
-  if (code !== undefined && tries && tries.count < 5) {
-    Object.assign(tries, { count: tries.count + 1, allowedAt: now, updatedAt: now })
-    isRight = code !== 'wrong' && now <= code.at + 10 * minute
-  }
-  return isRight || (session.isFirst && now <= session.createdAt + 10 * minute)
+  const isCounted = code !== undefined && tries !== undefined && tries.count < 5
+  if (isCounted) Object.assign(tries, { count: tries.count + 1, allowedAt: now, updatedAt: now })
+  const isRight = isCounted && code !== 'wrong' && now <= code.at + 10 * minute
+  if (isRight || (session.isFirst && now <= session.createdAt + 10 * minute)) return undefined
+  if (isCounted) model.noteRefusal('user.step_up_refused', 'self', account, 'step_up')
+  const isTold = isCounted && tries.count === 5
+  return told('wrong_mail_code', isTold ? model.tellOwner('factorAttempts', account) : undefined)
 }
 
 /** For every call that begins to add a factor or removes one. */
@@ -81,13 +83,12 @@ export function addPasskey(model: World, session: Session, authenticator: Authen
 function enrol(model: World, session: Session, code: MailCode, ways: readonly Way[], add: () => void): Expected {
   const { account } = session
   const isFirst = !hasFactors(account)
-  if (mustHaveFactor(account) && isFirst && !provesMailbox(model, session, code))
-    return told('wrong_mail_code', undefined)
+  const refused = mustHaveFactor(account) && isFirst ? checkMailbox(model, session, code) : undefined
+  if (refused) return refused
   model.note('user.factor_added', 'self')
   if (isConfined(session)) model.endSessions(account, session)
   add()
   account.factorChanges++
-  account.codesMadeAt = model.now
   lift(model, session, ways)
   restartTries(model, account)
   return told(201, model.tellOwner('factorAdded', account))
@@ -137,7 +138,7 @@ export function renewRecoveryCodes(model: World, session: Session): Expected {
   if (!hasFactors(account)) return { outcome: 'not_found' }
   model.note('user.recovery_codes_renewed', 'self')
   account.factorChanges++
-  account.codesMadeAt = model.now
+  account.codesRenewedAt = model.now
   return told(200, model.tellOwner('recoveryCodesRenewed', account))
 }
 
@@ -156,7 +157,7 @@ export function resetFactors(model: World, account: Account): Expected {
 export function removeLateFactors(account: Account, since: number): void {
   if (account.app && account.app.addedAt >= since) account.app = undefined
   account.passkeys = account.passkeys.filter(({ addedAt }) => addedAt < since)
-  if (account.codesMadeAt >= since) account.recoveryCodes = []
+  if (account.codesRenewedAt >= since) account.recoveryCodes = []
   changed(account)
 }
 

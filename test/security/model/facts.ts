@@ -28,8 +28,8 @@ export interface Account {
   passkeys: Passkey[]
   app: TotpApp | undefined
   recoveryCodes: string[]
-  /** Since then some may be left that are as new. */
-  codesMadeAt: number
+  /** When they were renewed last. */
+  codesRenewedAt: number
   /** How many changes of the factors there were. */
   factorChanges: number
   /** How often the trust in all devices ended. */

@@ -40,7 +40,7 @@ export class Model extends World {
         passkeys: [],
         app: undefined,
         recoveryCodes: [],
-        codesMadeAt: 0,
+        codesRenewedAt: 0,
         factorChanges: 0,
         distrusts: 0,
       }

@@ -161,7 +161,10 @@ export class World {
     this.attempts = this.attempts.filter((attempt) => attempt.address !== address)
   }
 
-  erase(account: Account): { row?: Row } {
+  /** The former address is told, too, while its owner could undo the change. */
+  erase(account: Account): { rows: Row[] } {
+    const change = account.addressChange
+    const former = change?.isApplied && change.revertUntil > this.now ? [change.from] : []
     this.endSessions(account)
     this.dropLinks(account)
     this.dropAttempts(account.address)
@@ -171,7 +174,8 @@ export class World {
     this.accounts = this.accounts.filter((each) => each !== account)
     account.passkeys = []
     account.addressChange = undefined
-    return account.wasActivated ? { row: this.tell('accountDeleted', account.address, '', account) } : {}
+    const addresses = [...(account.wasActivated ? [account.address] : []), ...former]
+    return { rows: addresses.map((address) => this.tell('accountDeleted', address, '', account)) }
   }
 
   note(type: AuditType, by: Doer): void {
