@@ -304,6 +304,21 @@ describe('a signed-in user', () => {
     await ada.at(limited).verify()
   })
 
+  it('is counted at no call to read, also where a permission is needed', async ({ admin, service }) => {
+    const { env: busy } = limitersThat((key) => key !== admin.id)
+    const limited = startService({ beside: service, env: busy })
+    const { accessToken: token } = admin
+    const reads = [...documented].filter(([name, { method }]) => method === 'GET' && takesToken(name as OperationId))
+    expect(reads.length).toBeGreaterThan(5)
+    const counted: string[] = []
+    for (const [operation, { method, template }] of reads) {
+      const { status } = await limited.call(method, template.replace('{id}', admin.id), { token })
+      if (status === 429) counted.push(operation)
+    }
+    // An export is mailed, so it is a write.
+    expect(counted).toEqual(['exportMe'])
+  })
+
   it('is counted at every call to write, but for those with which an owner gets rid of a thief', async ({
     ada,
     service,

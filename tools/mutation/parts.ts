@@ -27,6 +27,7 @@ export const parts: Record<string, Part> = {
     ],
     tests: [
       ...tests('http', 'problem', 'validate', 'router', 'conventions', 'failures', 'hostile-input', 'client-input'),
+      ...tests('http', 'readiness'),
       ...tests('security', 'edge', 'rate-limits', 'new-sign-in', 'replicas', 'ceilings', 'confinement'),
       ...tests('security', 'fresh-sessions', 'authorization-matrix', 'accepted-tokens'),
       ...tests('routes', 'administration', 'refresh-cookie'),
