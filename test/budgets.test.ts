@@ -10,6 +10,7 @@ import { givePasskey } from './support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from './support/person.ts'
 import { type Answer, startService } from './support/service.ts'
 import { write } from './support/state.ts'
+import { proveIn, strengths } from './support/strength.ts'
 
 /** What is awaited before the answer, at most. */
 interface Budget {
@@ -187,6 +188,20 @@ describe('a request', () => {
     expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 12, queueSends: 1 })
     await session.stepUp({ totp: app.wrongCode() }).refused(403, 'wrong_second_factor')
     expectWithin(meter.take(), { roundTrips: 3, rowsWritten: 6 })
+  })
+
+  it('to rename a passkey costs 2 round trips, 9 written rows and 1 queue send, to its own name no row', async ({
+    ada,
+    metered,
+    meter,
+  }) => {
+    const { id } = (await givePasskey(ada)).passkey
+    await proveIn(ada, strengths.passkey)
+    const session = ada.at(metered)
+    await session.renamePasskey(id, 'Laptop')
+    expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 9, queueSends: 1 })
+    await session.renamePasskey(id, 'Laptop')
+    expectWithin(meter.take(), { roundTrips: 2, rowsWritten: 0 })
   })
 
   it('to refresh costs 1 round trip of 3 statements, 1 written row and 1 KV read', async ({ ada, metered, meter }) => {

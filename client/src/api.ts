@@ -851,7 +851,7 @@ export interface paths {
         head?: never;
         /**
          * Rename a passkey
-         * @description Only the owner sees the name. The session has to have stepped up within ten minutes.
+         * @description Only the owner sees the name. The owner is told by email, without the name. A passkey that has the name already stays as it is, and nothing is mailed. The session has to have stepped up within ten minutes.
          */
         patch: operations["renamePasskey"];
         trace?: never;
@@ -1763,7 +1763,7 @@ export interface components {
              */
             at: string;
             /** @enum {string} */
-            type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted" | "user.second_factor_refused" | "user.stepped_up" | "user.step_up_refused" | "user.factor_added" | "user.factor_removed" | "user.recovery_code_used" | "user.recovery_codes_renewed" | "user.factors_reset" | "user.email_change_requested" | "user.email_changed" | "user.email_change_reverted" | "user.exported" | "user.passkey_doubted";
+            type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted" | "user.second_factor_refused" | "user.stepped_up" | "user.step_up_refused" | "user.factor_added" | "user.factor_removed" | "user.recovery_code_used" | "user.recovery_codes_renewed" | "user.factors_reset" | "user.email_change_requested" | "user.email_changed" | "user.email_change_reverted" | "user.exported" | "user.passkey_doubted" | "user.passkey_renamed";
             /** @description The user who acted, if known. */
             actor_id: string | null;
             /** @description The user who is affected, if known. */
@@ -1816,7 +1816,7 @@ export interface components {
              */
             at: string;
             /** @enum {string} */
-            type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted" | "user.second_factor_refused" | "user.stepped_up" | "user.step_up_refused" | "user.factor_added" | "user.factor_removed" | "user.recovery_code_used" | "user.recovery_codes_renewed" | "user.factors_reset" | "user.email_change_requested" | "user.email_changed" | "user.email_change_reverted" | "user.exported" | "user.passkey_doubted";
+            type: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted" | "user.second_factor_refused" | "user.stepped_up" | "user.step_up_refused" | "user.factor_added" | "user.factor_removed" | "user.recovery_code_used" | "user.recovery_codes_renewed" | "user.factors_reset" | "user.email_change_requested" | "user.email_changed" | "user.email_change_reverted" | "user.exported" | "user.passkey_doubted" | "user.passkey_renamed";
             /** @description The IPv4 address of the client, or its IPv6 address in the spelling of RFC 5952, if known. */
             ip: string | null;
             /** @description The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown. */
@@ -1844,7 +1844,7 @@ export interface components {
              */
             id: string;
             /** @enum {string} */
-            template: "registration" | "activation" | "account_activated" | "password_reset" | "set_password" | "password_changed" | "account_suspended" | "account_reinstated" | "account_deleted" | "role_changed" | "session_reuse" | "sign_in_attempts" | "new_sign_in" | "factor_added" | "factor_removed" | "recovery_codes_renewed" | "recovery_code_used" | "second_factor_attempts" | "passkey_doubted" | "factors_reset" | "factor_code" | "email_change" | "email_change_notice" | "email_changed" | "email_reverted" | "export_made";
+            template: "registration" | "activation" | "account_activated" | "password_reset" | "set_password" | "password_changed" | "account_suspended" | "account_reinstated" | "account_deleted" | "role_changed" | "session_reuse" | "sign_in_attempts" | "new_sign_in" | "factor_added" | "factor_removed" | "passkey_renamed" | "recovery_codes_renewed" | "recovery_code_used" | "second_factor_attempts" | "passkey_doubted" | "factors_reset" | "factor_code" | "email_change" | "email_change_notice" | "email_changed" | "email_reverted" | "export_made";
             /** @description The user who receives the email. Unknown until delivery for emails that anybody may request. `recipient: null` means that the user was deleted. */
             user_id: string | null;
             /** @description `null` once the last email to a deleted account is finished. */
@@ -2006,7 +2006,7 @@ export interface components {
                  */
                 id: string;
                 /** @enum {string} */
-                template: "registration" | "activation" | "account_activated" | "password_reset" | "set_password" | "password_changed" | "account_suspended" | "account_reinstated" | "account_deleted" | "role_changed" | "session_reuse" | "sign_in_attempts" | "new_sign_in" | "factor_added" | "factor_removed" | "recovery_codes_renewed" | "recovery_code_used" | "second_factor_attempts" | "passkey_doubted" | "factors_reset" | "factor_code" | "email_change" | "email_change_notice" | "email_changed" | "email_reverted" | "export_made";
+                template: "registration" | "activation" | "account_activated" | "password_reset" | "set_password" | "password_changed" | "account_suspended" | "account_reinstated" | "account_deleted" | "role_changed" | "session_reuse" | "sign_in_attempts" | "new_sign_in" | "factor_added" | "factor_removed" | "passkey_renamed" | "recovery_codes_renewed" | "recovery_code_used" | "second_factor_attempts" | "passkey_doubted" | "factors_reset" | "factor_code" | "email_change" | "email_change_notice" | "email_changed" | "email_reverted" | "export_made";
                 /**
                  * Format: date-time
                  * @description RFC 3339, in UTC with milliseconds.
@@ -3464,7 +3464,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNi0zNjIwLTcwOGEtYTdkNi1jMGIzZGEzZTkzYTIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE2NSwiZXhwIjoxNzk1MzUyNzY1fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJlc2V0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJqdGkiOiIwMWEyMDMyNi0zNjIwLTc2MDQtYTNiYy0wYTE1ZTVjZmI2NzQiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE2NSwiZXhwIjoxNzk1MzUyNzY1fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                  *       "new_password": "nine quiet lanterns drift"
                  *     }
                  */
@@ -3514,7 +3514,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLXJldmVydCtqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS1lMDcwLTc1Y2QtYTllMy0xYzAyZDQ3NjAyMzgiLCJzdWIiOiIwMWEyMDMyMS0zMGQwLTc1N2EtYWJlNi00OTYyMGI5MTIyZDIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE0MywiZXhwIjoxNzk1NjA4MzQzfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLXJldmVydCtqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS1lMDcwLTdiNDctYTVjOS02NTY0ZTAwNzI1MGMiLCJzdWIiOiIwMWEyMDMyMS0zMGQwLTc1N2EtYWJlNi00OTYyMGI5MTIyZDIiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE0MywiZXhwIjoxNzk1NjA4MzQzfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -3777,7 +3777,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "factor_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImZhY3Rvcitqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNi1lMTgwLTcwYzEtYTFhZi1hZWM2ZWI5ODQ3ZGMiLCJzdWIiOiIwMWEyMDMyNi1lMTgwLTdiN2UtYWZhMi01Mzc3ZjE2MGQ5NDYiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LWUxODAtNzYzYi1hZDk1LWY4MjhmNzI5NmFiMCIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi1lMTgwLTcwZjgtYWI4OC05Y2Q5ZmNmMWZjMTgiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTIwOSwiZXhwIjoxNzk1MzQ5NTA5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                 *       "factor_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImZhY3Rvcitqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNi1lMTgwLTc2M2ItYWQ5NS1mODI4ZjcyOTZhYjAiLCJzdWIiOiIwMWEyMDMyNi1lMTgwLTcwZjgtYWI4OC05Y2Q5ZmNmMWZjMTgiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LWUxODAtN2JiNS1hOTdiLTQxOGIwMmJhOGQ4MCIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi1lMTgwLTc2NzItYTc2ZS1lNjNjMDg4MzFlZWEiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTIwOSwiZXhwIjoxNzk1MzQ5NTA5fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                  *       "totp": "463711",
                  *       "trust_device": true
                  *     }
@@ -3814,13 +3814,13 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjYtZTE4MC03YjdlLWFmYTItNTM3N2YxNjBkOTQ2Iiwic2lkIjoiMDFhMjAzMjYtZmUxMC03YmI1LWE5N2ItNDE4YjAyYmE4ZDgwIiwianRpIjoiOWY4MGM4M2EtOWY1Ni00NjcyLWE3NmUtZTYzYzA4ODMxZWVhIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0OTIxNiwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkyMTYsImV4cCI6MTc5NTM0OTgxNn0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjYtZTE4MC03MGY4LWFiODgtOWNkOWZjZjFmYzE4Iiwic2lkIjoiMDFhMjAzMjYtZmUxMC03MTJmLWE1NjEtOGFlZDBlNGJiMDU0IiwianRpIjoiZGJlZmJiOWMtZGJjNC00YmVjLWEzNTQtMmY5ZTE0MTQ0MWJjIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0OTIxNiwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkyMTYsImV4cCI6MTc5NTM0OTgxNn0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
-                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi1mZTEwLTdiYjUtYTk3Yi00MThiMDJiYThkODAiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MjE2LCJleHAiOjE3OTc5NDEyMTZ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi1mZTEwLTcxMmYtYTU2MS04YWVkMGU0YmIwNTQiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MjE2LCJleHAiOjE3OTc5NDEyMTZ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "refresh_expires_in": 2592000,
                      *       "user": {
-                     *         "id": "01a20326-e180-7b7e-afa2-5377f160d946",
+                     *         "id": "01a20326-e180-70f8-ab88-9cd9fcf1fc18",
                      *         "email": "lin@example.com",
                      *         "role": "USER",
                      *         "status": "active",
@@ -3834,8 +3834,8 @@ export interface operations {
                      *         "activated_at": "2026-11-22T12:06:49.472Z",
                      *         "last_login_at": "2026-11-22T12:06:56.784Z"
                      *       },
-                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIzZGI4NDFlYi0zZDhkLTQxMmYtYTU2MS04YWVkMGU0YmIwNTQiLCJlbWFpbF9zaGEyNTYiOiJ3UTNVanNBYUpKa3B1TlVXdENGX3FaazBnaE9uekdTNWZYUVkzYWxJR0Z3IiwicGFzc3dvcmRfaWQiOiIwMWEyMDMyNi1lMTgwLTc2M2ItYWQ5NS1mODI4ZjcyOTZhYjAiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTIxNiwiZXhwIjoxODEwOTAxMjE2fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
-                     *       "trust_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InRydXN0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzdWIiOiIwMWEyMDMyNi1lMTgwLTdiN2UtYWZhMi01Mzc3ZjE2MGQ5NDYiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LWUxODAtNzYzYi1hZDk1LWY4MjhmNzI5NmFiMCIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi1lMTgwLTcwZjgtYWI4OC05Y2Q5ZmNmMWZjMTgiLCJ0cnVzdCI6MCwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNDkyMTYsImV4cCI6MTc5Nzk0MTIxNn0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                     *       "device_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImRldmljZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiI3YTI3MzU0ZC03OWZiLTQ2YTktYTE0Ny1kNDRmMTlkY2QzMjQiLCJlbWFpbF9zaGEyNTYiOiJ3UTNVanNBYUpKa3B1TlVXdENGX3FaazBnaE9uekdTNWZYUVkzYWxJR0Z3IiwicGFzc3dvcmRfaWQiOiIwMWEyMDMyNi1lMTgwLTdiYjUtYTk3Yi00MThiMDJiYThkODAiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTIxNiwiZXhwIjoxODEwOTAxMjE2fQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "trust_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InRydXN0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzdWIiOiIwMWEyMDMyNi1lMTgwLTcwZjgtYWI4OC05Y2Q5ZmNmMWZjMTgiLCJwYXNzd29yZF9pZCI6IjAxYTIwMzI2LWUxODAtN2JiNS1hOTdiLTQxOGIwMmJhOGQ4MCIsImZhY3RvcnNfaWQiOiIwMWEyMDMyNi1lMTgwLTc2NzItYTc2ZS1lNjNjMDg4MzFlZWEiLCJ0cnVzdCI6MCwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJpYXQiOjE3OTUzNDkyMTYsImV4cCI6MTc5Nzk0MTIxNn0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                      *     }
                      */
                     "application/json": components["schemas"]["SignInAnswer"];
@@ -4024,7 +4024,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjYtZTE4MC03YjdlLWFmYTItNTM3N2YxNjBkOTQ2Iiwic2lkIjoiMDFhMjAzMjYtZmUxMC03YmI1LWE5N2ItNDE4YjAyYmE4ZDgwIiwianRpIjoiZGJlZmJiOWMtZGJjNC00YmVjLWEzNTQtMmY5ZTE0MTQ0MWJjIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0OTI2MSwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkyNjEsImV4cCI6MTc5NTM0OTg2MX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
+                     *       "access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InRlc3Qtc2lnbmluZyJ9.eyJjbGllbnRfaWQiOiJwb3N0ZXJuIiwic3ViIjoiMDFhMjAzMjYtZTE4MC03MGY4LWFiODgtOWNkOWZjZjFmYzE4Iiwic2lkIjoiMDFhMjAzMjYtZmUxMC03MTJmLWE1NjEtOGFlZDBlNGJiMDU0IiwianRpIjoiMTg1ZWFlZmUtMTgzMi00MTY2LWFmM2EtNzkwMDFmYTU2NDhlIiwicm9sZSI6IlVTRVIiLCJzY29wZSI6IiIsImF1dGhfdGltZSI6MTc5NTM0OTI2MSwiYW1yIjpbInB3ZCIsIm90cCIsIm1mYSJdLCJhY3IiOiJ1cm46cG9zdGVybjoyIiwiaXNzIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImF1ZCI6InBvc3Rlcm4iLCJpYXQiOjE3OTUzNDkyNjEsImV4cCI6MTc5NTM0OTg2MX0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
                      *       "token_type": "Bearer",
                      *       "expires_in": 600,
                      *       "auth_time": 1795349261,
@@ -4062,7 +4062,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi01MmIwLTdiNDctYTVjOS02NTY0ZTAwNzI1MGMiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MTcyLCJleHAiOjE3OTc5NDExNzJ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6InJ0K2p3dCIsImtpZCI6InRlc3QtdG9rZW4ifQ.eyJzaWQiOiIwMWEyMDMyNi01MmIwLTcwYzEtYTFhZi1hZWM2ZWI5ODQ3ZGMiLCJnZW4iOjEsImlzcyI6Imh0dHBzOi8vYWNjb3VudHMuZXhhbXBsZS5jb20iLCJhdWQiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiaWF0IjoxNzk1MzQ5MTcyLCJleHAiOjE3OTc5NDExNzJ9.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -4396,7 +4396,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLWNoYW5nZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS1lMDcwLTc1Y2QtYTllMy0xYzAyZDQ3NjAyMzgiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE0MywiZXhwIjoxNzk1MzUyNzQzfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
+                 *       "token": "eyJhbGciOiJIUzI1NiIsInR5cCI6ImVtYWlsLWNoYW5nZStqd3QiLCJraWQiOiJ0ZXN0LXRva2VuIn0.eyJqdGkiOiIwMWEyMDMyNS1lMDcwLTdiNDctYTVjOS02NTY0ZTAwNzI1MGMiLCJpc3MiOiJodHRwczovL2FjY291bnRzLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9hY2NvdW50cy5leGFtcGxlLmNvbSIsImlhdCI6MTc5NTM0OTE0MywiZXhwIjoxNzk1MzUyNzQzfQ.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU"
                  *     }
                  */
                 "application/json": {
@@ -4610,7 +4610,15 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:01:42.368Z"
                      *         },
                      *         {
-                     *           "id": "01a20321-bfa0-7ed2-a90e-501b4f70f1ca",
+                     *           "id": "01a20322-1550-7ed2-a90e-501b4f70f1ca",
+                     *           "template": "passkey_renamed",
+                     *           "created_at": "2026-11-22T12:01:35.056Z",
+                     *           "recipient": "ada@example.com",
+                     *           "status": "sent",
+                     *           "finished_at": "2026-11-22T12:01:35.056Z"
+                     *         },
+                     *         {
+                     *           "id": "01a20321-bfa0-798f-a701-f4cc55398334",
                      *           "template": "factor_added",
                      *           "created_at": "2026-11-22T12:01:13.120Z",
                      *           "recipient": "ada@example.com",
@@ -4618,7 +4626,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:01:13.120Z"
                      *         },
                      *         {
-                     *           "id": "01a20321-69f0-798f-a701-f4cc55398334",
+                     *           "id": "01a20321-69f0-744c-a4f4-997d5b02149c",
                      *           "template": "account_activated",
                      *           "created_at": "2026-11-22T12:00:51.184Z",
                      *           "recipient": "ada@example.com",
@@ -4634,7 +4642,7 @@ export interface operations {
                      *           "finished_at": "2026-11-22T12:00:43.872Z"
                      *         },
                      *         {
-                     *           "id": "01a20321-30d0-744c-a4f4-997d5b02149c",
+                     *           "id": "01a20321-30d0-7f09-a2e7-3e2e60caa604",
                      *           "template": "registration",
                      *           "created_at": "2026-11-22T12:00:36.560Z",
                      *           "recipient": "ada@example.com",
@@ -4644,7 +4652,7 @@ export interface operations {
                      *       ],
                      *       "activity": [
                      *         {
-                     *           "id": "01a20325-c3e0-7f09-a2e7-3e2e60caa604",
+                     *           "id": "01a20325-c3e0-79c6-a0da-e2df6693376e",
                      *           "at": "2026-11-22T12:05:36.352Z",
                      *           "type": "user.exported",
                      *           "actor": "you",
@@ -4655,7 +4663,7 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20325-a750-79c6-a0da-e2df6693376e",
+                     *           "id": "01a20325-a750-7483-aecd-87906c5bc8d8",
                      *           "at": "2026-11-22T12:05:29.040Z",
                      *           "type": "user.signed_in",
                      *           "actor": "you",
@@ -4668,7 +4676,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20325-8ac0-7483-aecd-87906c5bc8d8",
+                     *           "id": "01a20325-8ac0-7f40-acc0-2c4172245a40",
                      *           "at": "2026-11-22T12:05:21.728Z",
                      *           "type": "email.suppression_lifted",
                      *           "actor": "administrator",
@@ -4679,7 +4687,7 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20325-51a0-7f40-acc0-2c4172245a40",
+                     *           "id": "01a20325-51a0-79fd-aab3-d0f277eceba8",
                      *           "at": "2026-11-22T12:05:07.104Z",
                      *           "type": "email.undeliverable",
                      *           "actor": null,
@@ -4694,7 +4702,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20325-3510-79fd-aab3-d0f277eceba8",
+                     *           "id": "01a20325-3510-74ba-a8a6-75a37db57d12",
                      *           "at": "2026-11-22T12:04:59.792Z",
                      *           "type": "user.reinstated",
                      *           "actor": "administrator",
@@ -4718,7 +4726,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-df60-74ba-a8a6-75a37db57d12",
+                     *           "id": "01a20324-df60-7f77-a699-1a54837e0e7c",
                      *           "at": "2026-11-22T12:04:37.856Z",
                      *           "type": "user.role_changed",
                      *           "actor": "administrator",
@@ -4731,7 +4739,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-c2d0-7f77-a699-1a54837e0e7c",
+                     *           "id": "01a20324-c2d0-7a34-a48c-bf0589469fe4",
                      *           "at": "2026-11-22T12:04:30.544Z",
                      *           "type": "session.ended",
                      *           "actor": "administrator",
@@ -4744,7 +4752,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20324-a640-7a34-a48c-bf0589469fe4",
+                     *           "id": "01a20324-a640-74f1-a27f-63b68f0f314c",
                      *           "at": "2026-11-22T12:04:23.232Z",
                      *           "type": "user.password_reset_requested",
                      *           "actor": "administrator",
@@ -4755,7 +4763,7 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20324-5090-74f1-a27f-63b68f0f314c",
+                     *           "id": "01a20324-5090-7fae-a072-086794d7c2b6",
                      *           "at": "2026-11-22T12:04:01.296Z",
                      *           "type": "user.profile_updated",
                      *           "actor": "administrator",
@@ -4803,7 +4811,7 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20323-4f80-7fae-a072-086794d7c2b6",
+                     *           "id": "01a20323-4f80-7a6b-ae65-ad189aa05420",
                      *           "at": "2026-11-22T12:02:55.488Z",
                      *           "type": "user.factor_added",
                      *           "actor": "you",
@@ -4816,7 +4824,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20322-f9d0-7a6b-ae65-ad189aa05420",
+                     *           "id": "01a20322-f9d0-7528-ac58-51c9a068e588",
                      *           "at": "2026-11-22T12:02:33.552Z",
                      *           "type": "session.ended",
                      *           "actor": "you",
@@ -4829,7 +4837,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20322-dd40-7528-ac58-51c9a068e588",
+                     *           "id": "01a20322-dd40-7fe5-aa4b-f67aa63176f0",
                      *           "at": "2026-11-22T12:02:26.240Z",
                      *           "type": "session.ended",
                      *           "actor": "you",
@@ -4842,7 +4850,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20322-8790-7fe5-aa4b-f67aa63176f0",
+                     *           "id": "01a20322-8790-7aa2-a83e-9b2babfa085a",
                      *           "at": "2026-11-22T12:02:04.304Z",
                      *           "type": "user.profile_updated",
                      *           "actor": "you",
@@ -4855,7 +4863,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20322-31e0-7aa2-a83e-9b2babfa085a",
+                     *           "id": "01a20322-31e0-755f-a631-3fdcb1c299c4",
                      *           "at": "2026-11-22T12:01:42.368Z",
                      *           "type": "user.factor_removed",
                      *           "actor": "you",
@@ -4868,7 +4876,20 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20321-f8c0-755f-a631-3fdcb1c299c4",
+                     *           "id": "01a20322-1550-701c-a424-e48db78b2b2c",
+                     *           "at": "2026-11-22T12:01:35.056Z",
+                     *           "type": "user.passkey_renamed",
+                     *           "actor": "you",
+                     *           "ip": "203.0.113.7",
+                     *           "country": "GB",
+                     *           "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                     *           "request_id": "checkout-7f3a",
+                     *           "detail": {
+                     *             "passkey_id": "01a20321-bfa0-714a-ab16-9472681a3962"
+                     *           }
+                     *         },
+                     *         {
+                     *           "id": "01a20321-f8c0-7ad9-a217-893ebd53bc94",
                      *           "at": "2026-11-22T12:01:27.744Z",
                      *           "type": "user.signed_in",
                      *           "actor": "you",
@@ -4882,7 +4903,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20321-bfa0-701c-a424-e48db78b2b2c",
+                     *           "id": "01a20321-bfa0-7596-a00a-2defc31c4dfe",
                      *           "at": "2026-11-22T12:01:13.120Z",
                      *           "type": "user.factor_added",
                      *           "actor": "you",
@@ -4895,7 +4916,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20321-8680-7ad9-a217-893ebd53bc94",
+                     *           "id": "01a20321-8680-7053-adfd-d2a0c8e4df68",
                      *           "at": "2026-11-22T12:00:58.496Z",
                      *           "type": "user.signed_in",
                      *           "actor": "you",
@@ -4908,7 +4929,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20321-69f0-7596-a00a-2defc31c4dfe",
+                     *           "id": "01a20321-69f0-7b10-abf0-7751cead70d0",
                      *           "at": "2026-11-22T12:00:51.184Z",
                      *           "type": "user.activated",
                      *           "actor": "you",
@@ -4921,7 +4942,7 @@ export interface operations {
                      *           }
                      *         },
                      *         {
-                     *           "id": "01a20321-4d60-7053-adfd-d2a0c8e4df68",
+                     *           "id": "01a20321-4d60-75cd-a9e3-1c02d4760238",
                      *           "at": "2026-11-22T12:00:43.872Z",
                      *           "type": "user.activation_requested",
                      *           "actor": null,
@@ -4932,7 +4953,7 @@ export interface operations {
                      *           "detail": null
                      *         },
                      *         {
-                     *           "id": "01a20321-30d0-7b10-abf0-7751cead70d0",
+                     *           "id": "01a20321-30d0-708a-a7d6-c0b3da3e93a2",
                      *           "at": "2026-11-22T12:00:36.560Z",
                      *           "type": "user.registered",
                      *           "actor": null,
@@ -5979,7 +6000,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "01a20326-a860-7604-a3bc-0a15e5cfb674",
+                     *       "id": "01a20326-a860-7b7e-afa2-5377f160d946",
                      *       "email": "grace@example.com",
                      *       "role": "USER",
                      *       "status": "active",
@@ -6407,7 +6428,7 @@ export interface operations {
                 /** @description Only events that affected this user. */
                 user_id?: string;
                 /** @description Only events of this type. */
-                type?: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted" | "user.second_factor_refused" | "user.stepped_up" | "user.step_up_refused" | "user.factor_added" | "user.factor_removed" | "user.recovery_code_used" | "user.recovery_codes_renewed" | "user.factors_reset" | "user.email_change_requested" | "user.email_changed" | "user.email_change_reverted" | "user.exported" | "user.passkey_doubted";
+                type?: "user.registered" | "user.activation_requested" | "user.activated" | "user.activation_refused" | "user.signed_in" | "user.sign_in_refused" | "user.password_changed" | "user.password_change_refused" | "user.password_reset_requested" | "user.password_reset" | "user.profile_updated" | "user.role_changed" | "user.suspended" | "user.reinstated" | "user.deleted" | "user.deletion_refused" | "user.expired" | "session.ended" | "session.refresh_repeated" | "session.reuse_detected" | "email.failed" | "email.undeliverable" | "email.suppression_lifted" | "user.second_factor_refused" | "user.stepped_up" | "user.step_up_refused" | "user.factor_added" | "user.factor_removed" | "user.recovery_code_used" | "user.recovery_codes_renewed" | "user.factors_reset" | "user.email_change_requested" | "user.email_changed" | "user.email_change_reverted" | "user.exported" | "user.passkey_doubted" | "user.passkey_renamed";
                 /** @description The maximum number of items on a page. */
                 limit?: number;
                 /** @description `next_cursor` of the previous page, which had the same filters. */
@@ -6507,7 +6528,7 @@ export interface operations {
                      *           "name": "audit/2026/11/22/12-00000001.ndjson.gz",
                      *           "digest": "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
                      *           "seal": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF1ZGl0LXNlYWwrand0Iiwia2lkIjoidGVzdC1zaWduaW5nIn0.eyJudW1iZXIiOjEsImhvdXIiOjQ5ODcwOCwiZmlyc3QiOjEsInNoYTI1NiI6IjQ3REVRcGo4SEJTYS1fVEltVy01SkNldVFlUmttNU5NcEpXWkczaFN1RlUiLCJwcmV2aW91cyI6bnVsbH0.bm90IGEgc2lnbmF0dXJlLCBvbmx5IGFuIGV4YW1wbGU",
-                     *           "lines": "{\"id\":\"01a20326-a860-76a9-a147-d44f19dcd324\",\"at\":\"2026-11-22T12:06:34.848Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20326-a860-7604-a3bc-0a15e5cfb674\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-c4f0-7166-af3a-79001fa5648e\",\"at\":\"2026-11-22T12:06:42.160Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-787c-a5c4-4e6cfe78fe0c\",\"user_id\":\"01a20326-a860-7604-a3bc-0a15e5cfb674\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-e180-7c23-ad2d-1db1256df5f8\",\"at\":\"2026-11-22T12:06:49.472Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-787c-a5c4-4e6cfe78fe0c\",\"user_id\":\"01a20326-a860-7604-a3bc-0a15e5cfb674\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
+                     *           "lines": "{\"id\":\"01a20326-a860-7c23-ad2d-1db1256df5f8\",\"at\":\"2026-11-22T12:06:34.848Z\",\"type\":\"user.registered\",\"actor_id\":null,\"user_id\":\"01a20326-a860-7b7e-afa2-5377f160d946\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-c4f0-76e0-ab20-c2622b368760\",\"at\":\"2026-11-22T12:06:42.160Z\",\"type\":\"user.activated\",\"actor_id\":\"01a20320-a200-787c-a5c4-4e6cfe78fe0c\",\"user_id\":\"01a20326-a860-7b7e-afa2-5377f160d946\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n{\"id\":\"01a20326-e180-719d-a913-671330ff18c8\",\"at\":\"2026-11-22T12:06:49.472Z\",\"type\":\"user.deleted\",\"actor_id\":\"01a20320-a200-787c-a5c4-4e6cfe78fe0c\",\"user_id\":\"01a20326-a860-7b7e-afa2-5377f160d946\",\"ip\":\"203.0.113.7\",\"country\":\"GB\",\"user_agent\":\"Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0\",\"request_id\":\"checkout-7f3a\",\"detail\":null}\n"
                      *         }
                      *       ],
                      *       "next_cursor": null

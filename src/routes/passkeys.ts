@@ -54,11 +54,19 @@ export const ownPasskeyRoutes = new Hono<HttpEnv>()
     const added = await addPasskey(c.get('ctx'), c.get('actor'), { ...rest, challengeToken, mailCode })
     return c.json({ ...passkeyAnswer(added.passkey), ...enrolledAnswer(added) }, 201)
   })
-  .patch('/:id', authenticate, valid('param', idParam), readJson, valid('json', z.object({ name })), async (c) => {
-    const { id } = c.req.valid('param')
-    const passkey = await renamePasskey(c.get('ctx'), c.get('actor'), id, c.req.valid('json').name)
-    return c.json(passkeyAnswer(passkey))
-  })
+  .patch(
+    '/:id',
+    limitRate('passkey'),
+    authenticate,
+    valid('param', idParam),
+    readJson,
+    valid('json', z.object({ name })),
+    async (c) => {
+      const { id } = c.req.valid('param')
+      const passkey = await renamePasskey(c.get('ctx'), c.get('actor'), id, c.req.valid('json').name)
+      return c.json(passkeyAnswer(passkey))
+    },
+  )
   .delete('/:id', limitRate('passkey'), authenticate, valid('param', idParam), async (c) => {
     await removePasskey(c.get('ctx'), c.get('actor'), c.req.valid('param').id)
     return c.body(null, 204)

@@ -1,4 +1,4 @@
-import { type SQL, and, asc, eq, getTableColumns, sql } from 'drizzle-orm'
+import { type SQL, and, asc, eq, getTableColumns, ne, sql } from 'drizzle-orm'
 import { challengeMs, maxUsedChallenges } from '../config/policy.ts'
 import { timeOf, uuidv7Floor } from '../crypto/random.ts'
 import { type Db, insertWhere } from './db.ts'
@@ -41,13 +41,20 @@ export function hasPasskey(own: OwnPasskey): SQL {
   return sql`exists (select 1 from ${passkeys} where ${isOwn(own)})`
 }
 
-/** Renames a passkey if `guard` holds, and returns the row afterwards. */
+/** The passkey is there, and has another name. */
+export function hasOtherName(own: OwnPasskey, name: string): SQL {
+  return sql`exists (select 1 from ${passkeys} where ${and(isOwn(own), ne(passkeys.name, name))})`
+}
+
 export function renamePasskeyOf(db: Db, own: OwnPasskey, name: string, guard: SQL) {
   return db
     .update(passkeys)
     .set({ name })
     .where(and(isOwn(own), guard))
-    .returning()
+}
+
+export function selectOwnPasskey(db: Db, own: OwnPasskey) {
+  return db.select().from(passkeys).where(isOwn(own))
 }
 
 export function deletePasskey(db: Db, own: OwnPasskey, guard: SQL) {

@@ -95,6 +95,7 @@ const alarms = [
   samples.new_sign_in,
   samples.factor_added,
   samples.factor_removed,
+  samples.passkey_renamed,
   samples.recovery_codes_renewed,
   samples.recovery_code_used,
   samples.passkey_doubted,

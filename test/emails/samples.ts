@@ -30,6 +30,7 @@ export const samples: Samples = {
   sign_in_attempts: { template: 'sign_in_attempts', at, from: firefox },
   factor_added: { template: 'factor_added', kind: 'totp', at, from: firefox },
   factor_removed: { template: 'factor_removed', kind: 'passkey', at, from: firefox },
+  passkey_renamed: { template: 'passkey_renamed', at, from: firefox },
   recovery_codes_renewed: { template: 'recovery_codes_renewed', at, from: firefox },
   recovery_code_used: { template: 'recovery_code_used', left: 7, at, from: firefox },
   passkey_doubted: { template: 'passkey_doubted', at, from: firefox },

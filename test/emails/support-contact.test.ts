@@ -11,6 +11,7 @@ const naming = [
   'factor_added',
   'factor_removed',
   'passkey_doubted',
+  'passkey_renamed',
   'recovery_codes_renewed',
   'recovery_code_used',
   'factors_reset',

@@ -6,6 +6,7 @@ import { expectProblem } from '../support/answers.ts'
 import { Caller } from '../support/caller.ts'
 import { day, hour, minute, second } from '../support/clock.ts'
 import { enrolApp } from '../support/factors.ts'
+import { enrolPasskey } from '../support/passkeys.ts'
 import { it as base } from '../support/fixtures.ts'
 import { hookedD1 } from '../support/hooked-d1.ts'
 import { inboxOf } from '../support/inbox.ts'
@@ -1050,6 +1051,7 @@ describe('the emails of a whole account life', () => {
     for (let turn = 0; turn < 5; turn++) await caller.secondFactor({ factor_token, totp: app.wrongCode() }).answer
     await caller.secondFactor({ factor_token, recovery_code: recoveryCodes[0]! })
     await person.renewRecoveryCodes()
+    await person.renamePasskey((await enrolPasskey(person)).id, 'Laptop')
     await person.removeTotp()
     await enrolApp(person)
     await admin.resetFactors(person)

@@ -15,6 +15,8 @@ import { proveIn, strengths } from '../support/strength.ts'
 const ofSession = (person: Person) => rowOf('sessions', 'id = ?', person.sessionId)
 const factorsIdOf = async (person: Person) => (await rowOf('users', 'id = ?', person.id))['factors_id']
 const recoveryCode = expect.stringMatching(/^([0-9A-HJKMNP-TV-Z]{4}-){5}[0-9A-HJKMNP-TV-Z]{4}$/)
+/** The subject of the count of changes of factors, in hexadecimal. */
+const factorChanges = ({ id }: Person) => `${id.replaceAll('-', '')}05`
 const unknownId = '01936f6e-0000-7000-8000-000000000000'
 
 type Addition = BodyOf<'addPasskey'>
@@ -223,19 +225,52 @@ describe('POST /users/me/passkeys', () => {
 })
 
 describe('PATCH /users/me/passkeys/{id}', () => {
-  it('renames a passkey, and nothing else', async ({ service, ada }) => {
-    const { id } = await enrolPasskey(ada)
+  it('renames a passkey and nothing else, on record and with a notice', async ({ service, ada }) => {
+    const [other, { id }] = [await enrolPasskey(ada), await enrolPasskey(ada)]
+    const before = await rowOf('passkeys', 'id = ?', id)
     const { answer, effects } = await observe(service, () => ada.renamePasskey(id, 'Blue key').answer)
     expect(answer).toMatchObject({ status: 200, json: { id, name: 'Blue key' } })
     expect(answer.json).not.toHaveProperty('recovery_codes')
-    expect(effects).toEqual({ ...nothing, rows: { passkeys: '~1' } })
+    expect(effects).toEqual({
+      rows: { audit_events: '+1', emails: '+1', passkeys: '~1' },
+      events: [{ type: 'user.passkey_renamed', actor: ada.id, user: ada.id, detail: { passkey_id: id } }],
+      revoked: [],
+      mails: ['ada@example.com: A passkey of your Postern account has another name'],
+    })
+    expect(await rowOf('passkeys', 'id = ?', id)).toEqual({ ...before, name: 'Blue key' })
+    expect(await rowOf('passkeys', 'id = ?', other.id)).toMatchObject({ name: 'Passkey' })
   })
 
-  it('knows no passkey of another account', async ({ ada, eve }) => {
+  it('puts neither name into the trail, the outbox or the mail', async ({ service, ada, inbox }) => {
+    const { id } = await enrolPasskey(ada, { name: 'Purple key' })
+    await ada.renamePasskey(id, 'Orange key')
+    await service.deliver()
+    const { subject, html, text } = inbox.newest(ada.email)
+    const kept = [await rowsOf('audit_events'), await rowsOf('emails'), subject, html, text]
+    expect(JSON.stringify(kept)).not.toMatch(/purple|orange/i)
+    expect(text).toContain('set a new password')
+  })
+
+  it('does nothing for the name that the passkey has', async ({ service, ada }) => {
+    const { id } = await enrolPasskey(ada, { name: 'Blue key' })
+    const { answer, effects } = await observe(service, () => ada.renamePasskey(id, ' Blue key ').answer)
+    expect(answer).toMatchObject({ status: 200, json: { id, name: 'Blue key' } })
+    expect(effects).toEqual(nothing)
+    expect(await rowsOf('ceilings', 'subject = unhex(?)', factorChanges(ada))).toMatchObject([{ count: 1 }])
+    // Another case is another name.
+    await ada.renamePasskey(id, 'blue key')
+    expect(await rowOf('passkeys', 'id = ?', id)).toMatchObject({ name: 'blue key' })
+  })
+
+  it('knows no passkey of another account', async ({ service, ada, eve }) => {
     const { id } = await enrolPasskey(ada)
     await enrolPasskey(eve)
-    await eve.renamePasskey(id, 'Mine').refused(404, 'not_found')
-    await eve.renamePasskey(unknownId, 'Mine').refused(404, 'not_found')
+    const { effects } = await observe(service, async () => {
+      await eve.renamePasskey(id, 'Mine').refused(404, 'not_found')
+      await eve.renamePasskey(id, 'Passkey').refused(404, 'not_found')
+      await eve.renamePasskey(unknownId, 'Mine').refused(404, 'not_found')
+    })
+    expect(effects).toEqual(nothing)
     expect(await rowOf('passkeys', 'user_id = ?', ada.id)).toMatchObject({ name: 'Passkey' })
   })
 })

@@ -561,11 +561,21 @@ const table: Case[] = [
       status: 400,
     },
   ),
-  ...cases('PATCH /users/me/passkeys/{id}', {
-    when: 'the name changes',
-    request: onOwnPasskey({ name: 'Laptop' }),
-    status: 200,
-  }),
+  ...cases(
+    'PATCH /users/me/passkeys/{id}',
+    {
+      when: 'the name changes',
+      request: onOwnPasskey({ name: 'Laptop' }),
+      status: 200,
+      event: by('ada', 'user.passkey_renamed'),
+    },
+    { when: 'it has the name already', request: onOwnPasskey({ name: 'Passkey' }), status: 200 },
+    {
+      when: 'it is not there',
+      request: (world) => ({ ...asAda({ name: 'Laptop' })(world), ...nobodysId }),
+      status: 404,
+    },
+  ),
   ...cases(
     'DELETE /users/me/passkeys/{id}',
     { when: 'it is there', request: onOwnPasskey(), status: 204, event: by('ada', 'user.factor_removed') },

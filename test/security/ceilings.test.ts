@@ -12,9 +12,11 @@ import { it as base } from '../support/fixtures.ts'
 import { limitersThat } from '../support/limiters.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { goodPassword, otherPassword } from '../support/person.ts'
+import { enrolPasskey } from '../support/passkeys.ts'
 import { peopleOf } from '../support/population.ts'
 import { type Answer, startService } from '../support/service.ts'
 import { rowsOf, select, snapshot } from '../support/state.ts'
+import { proveIn, strengths } from '../support/strength.ts'
 import { startTurnstile, turnstileEnv } from '../support/turnstile.ts'
 
 const limits = limitersThat(() => true).env
@@ -289,6 +291,33 @@ describe('a signed-in user', () => {
     await here.renewRecoveryCodes()
     await setCount(clock.now(), day, factorChanges(ada.id), ceilings.userWritesPerDay)
     await here.renewRecoveryCodes().refused(429, 'rate_limited')
+  })
+
+  it('renames a passkey below the ceiling for second factors, and above it only to its own name', async ({
+    ada,
+    eve,
+    limited,
+    clock,
+  }) => {
+    captureLog()
+    const here = ada.at(limited)
+    const { id } = await enrolPasskey(here)
+    await setCount(clock.now(), day, factorChanges(ada.id), ceilings.userWritesPerDay - 1)
+    await here.renamePasskey(id, 'Laptop')
+    const before = await snapshot()
+    const answer = await here.renamePasskey(id, 'Phone').answer
+    expectProblem(answer, 429, 'rate_limited')
+    expect(answer.headers.get('Retry-After')).toBe(String((12 * hour) / 1000))
+    expect(await here.renamePasskey(id, 'Laptop')).toMatchObject({ name: 'Laptop' })
+    // Not a way to learn of a passkey of somebody else.
+    const foreign = await enrolPasskey(eve)
+    await here.renamePasskey(foreign.id, 'Phone').refused(404, 'not_found')
+    await eve.removePasskey(foreign.id)
+    expect((await snapshot()).get('passkeys')).toEqual(before.get('passkeys'))
+    clock.advance(12 * hour)
+    const later = await here.renewed()
+    await proveIn(later, strengths.passkey)
+    await later.renamePasskey(id, 'Phone')
   })
 
   it('calls no more than 60 times a minute to write, from whatever address, and may read', async ({ ada, service }) => {

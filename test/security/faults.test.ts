@@ -211,6 +211,7 @@ const mailFlows: Record<EmailTemplate, { to: 'pending' | 'active' | 'gone'; para
     new_sign_in: { to: 'active' },
     factor_added: { to: 'active', params: { kind: 'totp' } },
     factor_removed: { to: 'active', params: { kind: 'passkey' } },
+    passkey_renamed: { to: 'active' },
     recovery_codes_renewed: { to: 'active' },
     recovery_code_used: { to: 'active' },
     passkey_doubted: { to: 'active' },

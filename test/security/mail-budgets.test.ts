@@ -82,6 +82,7 @@ const causes: Record<EmailTemplate, ((scene: Scene) => Promise<unknown>) | null>
   // Their causes need factors: shown in factors.test.ts, factor-reset.test.ts and second-factor.test.ts in test/routes.
   factor_added: null,
   factor_removed: null,
+  passkey_renamed: null,
   recovery_codes_renewed: null,
   recovery_code_used: null,
   passkey_doubted: null,

@@ -74,6 +74,7 @@ const sometimes = [
   'POST /users/me/totp/confirm: invalid_setup',
   'POST /users/me/totp: insufficient_user_authentication',
   'DELETE /users/me/totp: 204',
+  'PATCH /users/me/passkeys/{id}: 200',
   'DELETE /users/me/passkeys/{id}: last_factor',
   'POST /users/me/recovery-codes: 200',
   'POST /auth/second-factor: rate_limited',

@@ -9,6 +9,7 @@ import { enrolPasskey, givePasskey } from '../support/passkeys.ts'
 import type { Person } from '../support/person.ts'
 import { type Answer, startService } from '../support/service.ts'
 import { rowOf, rowsOf, write } from '../support/state.ts'
+import { proveIn, strengths } from '../support/strength.ts'
 
 const callers = 20
 
@@ -135,5 +136,56 @@ it('keeps one of two passkeys that twenty callers remove where a factor is requi
     const answers = await atOnce((index) => strict.removePasskey(ids[index % 2]!).answer)
     expect(countStatus(answers, 204)).toBe(1)
     expect(await rowsOf('passkeys', 'user_id = ?', person.id)).toHaveLength(1)
+  })
+})
+
+it('records and mails each of twenty renames at once that is one, and keeps the last name', async ({ people }) => {
+  await race(async (email) => {
+    const person = await people.signUp(email)
+    const { passkey } = await givePasskey(person)
+    await proveIn(person, strengths.passkey)
+    // Two callers for each name.
+    const answers = await atOnce((index) => person.renamePasskey(passkey.id, `Key ${index >> 1}`).answer)
+    expect(countStatus(answers, 200)).toBe(callers)
+    const names = answers.map(({ json }) => (json as { name: string }).name)
+    expect(names).toEqual(answers.map((_, index) => `Key ${index >> 1}`))
+    const renames = await rowsOf('audit_events', "type = 'user.passkey_renamed' and user_id = ?", person.id)
+    expect(renames.length).toBeGreaterThanOrEqual(callers / 2)
+    expect(renames.length).toBeLessThanOrEqual(callers)
+    // Five of a kind an hour.
+    expect(await rowsOf('emails', "template = 'passkey_renamed' and recipient = ?", email)).toHaveLength(5)
+    expect(names).toContain((await rowOf('passkeys', 'id = ?', passkey.id))['name'])
+  })
+})
+
+it('renames a passkey once for twenty callers with one name', async ({ people }) => {
+  await race(async (email) => {
+    const person = await people.signUp(email)
+    const { passkey } = await givePasskey(person)
+    await proveIn(person, strengths.passkey)
+    const answers = await atOnce(() => person.renamePasskey(passkey.id, 'Laptop').answer)
+    expect(countStatus(answers, 200)).toBe(callers)
+    expect(await rowsOf('audit_events', "type = 'user.passkey_renamed' and user_id = ?", person.id)).toHaveLength(1)
+    expect(await rowsOf('emails', "template = 'passkey_renamed' and recipient = ?", email)).toHaveLength(1)
+  })
+})
+
+it('lets renames meet the removal of the passkey, and none that came too late is on record', async ({ people }) => {
+  await race(async (email) => {
+    const person = await people.signUp(email)
+    const [{ passkey }, kept] = [await givePasskey(person), await givePasskey(person)]
+    await proveIn(person, strengths.passkey)
+    const answers = await atOnce((index) =>
+      index === callers / 2
+        ? person.removePasskey(passkey.id).answer
+        : person.renamePasskey(passkey.id, `Key ${index}`).answer,
+    )
+    const renamed = countStatus(answers, 200)
+    expect([countStatus(answers, 204), renamed + countStatus(answers, 404)]).toEqual([1, callers - 1])
+    const renames = await rowsOf('audit_events', "type = 'user.passkey_renamed' and user_id = ?", person.id)
+    expect(renames).toHaveLength(renamed)
+    expect(await rowsOf('passkeys', 'user_id = ?', person.id)).toEqual([
+      await rowOf('passkeys', 'id = ? and name = ?', kept.passkey.id, 'Passkey'),
+    ])
   })
 })

@@ -46,6 +46,7 @@ const recorded = {
     34: 'user.email_change_reverted',
     35: 'user.exported',
     36: 'user.passkey_doubted',
+    37: 'user.passkey_renamed',
   },
   'emails.status': { 0: 'queued', 1: 'sending', 2: 'sent', 3: 'skipped', 4: 'failed', 5: 'unknown' },
   'emails.fate': {

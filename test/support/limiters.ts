@@ -30,6 +30,7 @@ export const limitedCalls: { operation: OperationId; method: string; path: strin
   { operation: 'secondFactor', method: 'POST', path: '/auth/second-factor', limit: 'secondFactor' },
   { operation: 'passkeyEnrolmentOptions', method: 'POST', path: '/users/me/passkeys/options', limit: 'passkey' },
   { operation: 'addPasskey', method: 'POST', path: '/users/me/passkeys', limit: 'passkey' },
+  { operation: 'renamePasskey', method: 'PATCH', path: '/users/me/passkeys/{id}', limit: 'passkey' },
   { operation: 'removePasskey', method: 'DELETE', path: '/users/me/passkeys/{id}', limit: 'passkey' },
   { operation: 'sendFactorCode', method: 'POST', path: '/users/me/factors/code', limit: 'secondFactor' },
   { operation: 'startTotp', method: 'POST', path: '/users/me/totp', limit: 'secondFactor' },

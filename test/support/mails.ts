@@ -18,6 +18,7 @@ export const subjects = {
   exportMade: 'The data of your Postern account was downloaded',
   factorAdded: 'New second factor for your Postern account',
   factorRemoved: 'Second factor removed from your Postern account',
+  passkeyRenamed: 'A passkey of your Postern account has another name',
   recoveryCodesRenewed: 'New recovery codes for your Postern account',
   recoveryCodeUsed: 'A recovery code of your Postern account was used',
   factorAttempts: 'Wrong codes for your Postern account',

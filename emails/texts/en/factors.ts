@@ -47,6 +47,14 @@ export const factorLetters = {
       advice: checkFactors,
     }),
 
+  passkey_renamed: (brand: Brand, details: IncidentDetails): Letter =>
+    report(brand, details, {
+      subject: `A passkey of your ${brand.productName} account has another name`,
+      heading: 'A passkey was renamed',
+      text: `Somebody gave a passkey of your ${brand.productName} account another name. Nothing else about it has changed.`,
+      advice: checkFactors,
+    }),
+
   recovery_codes_renewed: (brand: Brand, details: IncidentDetails): Letter =>
     report(brand, details, {
       subject: `New recovery codes for your ${brand.productName} account`,

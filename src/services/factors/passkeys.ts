@@ -5,21 +5,29 @@ import { bindPasskey } from '../../crypto/passkey-binding.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { type RegistrationResponse, verifyRegistration } from '../../crypto/webauthn/registration.ts'
 import { AppError } from '../../errors.ts'
+import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
+import { hasPlace, selectSpent, takePlace } from '../../store/ceilings.ts'
 import { allOf } from '../../store/db.ts'
+import { insertEmail } from '../../store/emails.ts'
 import {
   deletePasskey,
   hasFewerPasskeys,
+  hasOtherName,
   hasPasskey,
   insertPasskey,
   isNewCredential,
   renamePasskeyOf,
+  selectOwnPasskey,
   selectPasskeyAndUser,
   selectPasskeysOf,
 } from '../../store/passkeys.ts'
 import type { Passkey } from '../../store/schema/passkeys.ts'
 import { isFreshSession, selectStale } from '../../store/session-strength.ts'
-import { isSignedIn, selectSignedInUser } from '../../store/sessions.ts'
+import { isSignedInAs, selectSignedInUser } from '../../store/sessions.ts'
+import { auditEvent } from '../audit/trail.ts'
+import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { factorPlace } from '../protection/ceilings.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { assertFresh } from '../sessions/strength.ts'
 import { type Enrolled, enrolFactor, removeFactor } from './enrolment.ts'
@@ -96,23 +104,39 @@ export async function addPasskey(
 }
 
 /**
+ * Gives a passkey another name, and mails a notice: a thief could give their own passkey the name of one that the owner
+ * knows. Does nothing when it has the name already.
+ *
  * @throws {AppError} `not_found` for a passkey of somebody else, too; `insufficient_user_authentication`; `invalid_token`
- *   when the session ended meanwhile
+ *   when the session ended meanwhile; `rate_limited` above the user's ceiling
  */
 export async function renamePasskey(ctx: Ctx, principal: Principal, id: string, name: string): Promise<Passkey> {
-  const now = ctx.now()
-  assertFresh(principal, now)
+  assertFresh(principal, ctx.now())
   const { user, session } = principal
-  const isFresh = isFreshSession(now)
+  const own = { id, userId: user.id }
+  const detail = { passkey_id: id }
+  const event = auditEvent(ctx, 'user.passkey_renamed', { actorId: user.id, userId: user.id, detail })
+  const { at } = event
+  const notice = newEmail(ctx, 'passkey_renamed', user.email, user.id)
+  const place = factorPlace(ctx, user.id, event.id)
+  const isFresh = isFreshSession(at)
+  const isChange = hasOtherName(own, name)
+  const ifDone = happened(event.id)
   const rows = await batch(ctx.db, {
-    renamed: renamePasskeyOf(ctx.db, { id, userId: user.id }, name, isSignedIn(session.id, user.id, now, isFresh)),
-    acting: selectSignedInUser(ctx.db, session.id, user.id, now),
-    stale: selectStale(ctx.db, session.id, user.id, now, isFresh),
+    place: takePlace(ctx.db, place, allOf(isSignedInAs(session.id, user.id, user.role, at, isFresh), isChange)),
+    spent: selectSpent(ctx.db, place, isChange),
+    decided: insertAuditEvent(ctx.db, event, hasPlace(place)),
+    acting: selectSignedInUser(ctx.db, session.id, user.id, at),
+    stale: selectStale(ctx.db, session.id, user.id, at, isFresh),
+    name: renamePasskeyOf(ctx.db, own, name, ifDone),
+    passkey: selectOwnPasskey(ctx.db, own),
+    notice: insertEmail(ctx.db, notice, ifDone),
   })
-  const [renamed] = rows.renamed
-  if (renamed) return renamed
-  explainRefusal(ctx, principal, rows)
-  throw new AppError('not_found')
+  if (rows.decided.length === 0) explainRefusal(ctx, principal, rows)
+  if (rows.notice.length > 0) announceEmail(ctx, notice)
+  const [passkey] = rows.passkey
+  if (!passkey) throw new AppError('not_found')
+  return passkey
 }
 
 /** @throws {AppError} as `removeFactor` */

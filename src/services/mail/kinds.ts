@@ -92,6 +92,7 @@ const table = {
   new_sign_in: reportIncident('new_sign_in'),
   factor_added: reportFactor('factor_added'),
   factor_removed: reportFactor('factor_removed'),
+  passkey_renamed: reportIncident('passkey_renamed'),
   recovery_codes_renewed: reportIncident('recovery_codes_renewed'),
   recovery_code_used: {
     budget: 'recovery_code_used',

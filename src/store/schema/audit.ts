@@ -42,6 +42,7 @@ export const auditCodes = {
   'user.email_change_reverted': 34,
   'user.exported': 35,
   'user.passkey_doubted': 36,
+  'user.passkey_renamed': 37,
 } as const
 
 export type AuditType = keyof typeof auditCodes

@@ -375,10 +375,13 @@ const weights: Partial<Record<string, number>> = {
   'sign in on a trusted device': 3,
   'sign in with a passkey': 2,
   'remove a passkey': 2,
+  'rename a passkey': 2,
+  'log in many times': 3,
   'look at the factors': 2,
   'step up': 5,
   'change the address': 3,
-  'undo a change of address': 2,
+  'undo a change of address': 3,
+  'guess codes': 2,
 }
 
 const all = [

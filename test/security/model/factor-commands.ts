@@ -23,6 +23,7 @@ import {
   confirmApp,
   removeApp,
   removePasskey,
+  renamePasskey,
   renewRecoveryCodes,
   requestMailCode,
   resetFactors,
@@ -180,6 +181,17 @@ export const factorCommands = [
     },
     (model) => hasSession(model) && model.passkeys.length > 0,
   ),
+  command<[number, number, string]>(
+    'rename a passkey',
+    [which, which, fc.constantFrom('Passkey', 'Laptop', 'Phone')],
+    (index, other, name) => async (model, real) => {
+      const session = pickSignedIn(model, index)
+      const passkey = pick(model.passkeys, other)
+      const expected = renamePasskey(model, session, passkey, name)
+      await bearer(real, 'PATCH', `/users/me/passkeys/${passkey.id}`, session, expected, { name })
+    },
+    (model) => hasSession(model) && model.passkeys.length > 0,
+  ),
   command<[number]>(
     'renew the recovery codes',
     [which],
@@ -200,7 +212,8 @@ export const factorCommands = [
       if (status !== 200) return
       const { passkeys, app, recoveryCodes } = session.account
       const factors = json as Success<'getMyFactors'>
-      expect(factors.passkeys.map(({ id }) => id)).toEqual(passkeys.map(({ id }) => id))
+      const named = ({ id, name }: { id: string; name: string }) => ({ id, name })
+      expect(factors.passkeys.map(named)).toEqual(passkeys.map(named))
       expect(factors.totp?.created_at).toBe(app && new Date(app.addedAt).toISOString())
       expect(factors.recovery_codes).toBe(recoveryCodes.length)
     },

@@ -74,7 +74,7 @@ export function startPasskey(model: World, session: Session): Expected {
 export function addPasskey(model: World, session: Session, authenticator: Authenticator, code: MailCode): Expected {
   const { account } = session
   return enrol(model, session, code, shownBy.passkey, () => {
-    const passkey: Passkey = { account, id: '', authenticator, addedAt: model.now, usedAt: [] }
+    const passkey: Passkey = { account, id: '', name: 'Passkey', authenticator, addedAt: model.now, usedAt: [] }
     model.passkeys.push(passkey)
     account.passkeys.push(passkey)
   })
@@ -110,6 +110,17 @@ export function removePasskey(model: World, session: Session, passkey: Passkey):
   return remove(model, session, account.passkeys.includes(passkey), () => {
     account.passkeys = account.passkeys.filter((each) => each !== passkey)
   })
+}
+
+export function renamePasskey(model: World, session: Session, passkey: Passkey, name: string): Expected {
+  const { account } = session
+  const refusal = mayChangeFactors(model, session)
+  if (refusal) return refusal
+  if (!account.passkeys.includes(passkey)) return { outcome: 'not_found' }
+  if (passkey.name === name) return { outcome: 200 }
+  passkey.name = name
+  model.note('user.passkey_renamed', 'self')
+  return told(200, model.tellOwner('passkeyRenamed', account))
 }
 
 function remove(model: World, session: Session, isThere: boolean, erase: () => void): Expected {

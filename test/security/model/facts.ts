@@ -111,6 +111,7 @@ export const notices = {
   accountDeleted: subjects.accountDeleted,
   factorAdded: subjects.factorAdded,
   factorRemoved: subjects.factorRemoved,
+  passkeyRenamed: subjects.passkeyRenamed,
   recoveryCodesRenewed: subjects.recoveryCodesRenewed,
   recoveryCodeUsed: subjects.recoveryCodeUsed,
   factorAttempts: subjects.factorAttempts,
@@ -224,6 +225,7 @@ export interface Passkey {
   account: Account
   /** The service's. */
   id: string
+  name: string
   authenticator: Authenticator
   addedAt: number
   /** When it answered challenges. */

@@ -97,7 +97,7 @@ export async function expectTables(model: Model): Promise<void> {
 export async function expectFactors({ accounts }: Model): Promise<void> {
   const factors = await select(
     `select email, factors_id is not null as has_factors, coalesce(trust_number, 0) as distrusts,
-      (select count(*) from passkeys where user_id = users.id) as passkeys,
+      (select json_group_array(name order by id) from passkeys where user_id = users.id) as passkeys,
       (select json_array(created_at, last_step) from totps where user_id = users.id) as app,
       (select count(*) from recovery_codes where user_id = users.id) as recovery_codes
       from users where ${notAdmin}`,
@@ -108,7 +108,7 @@ export async function expectFactors({ accounts }: Model): Promise<void> {
         email: account.address,
         has_factors: Number(hasFactors(account)),
         distrusts: account.distrusts,
-        passkeys: account.passkeys.length,
+        passkeys: JSON.stringify(account.passkeys.map(({ name }) => name)),
         app: account.app ? JSON.stringify([account.app.addedAt, account.app.lastStep]) : null,
         recovery_codes: account.recoveryCodes.length,
       })),

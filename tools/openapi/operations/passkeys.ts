@@ -32,10 +32,10 @@ export const ownPasskeyOperations: Operations = {
     operationId: 'renamePasskey',
     tag: 'Me',
     summary: 'Rename a passkey',
-    description: `Only the owner sees the name. ${fresh}`,
+    description: `Only the owner sees the name. The owner is told by email, without the name. A passkey that has the name already stays as it is, and nothing is mailed. ${fresh}`,
     parameters: { id: 'The id of the passkey, not that of its credential.' },
     answers: { 200: { description: 'The passkey.', schema: 'Passkey' } },
-    problems: ['insufficient_user_authentication'],
+    problems: ['insufficient_user_authentication', 'rate_limited'],
   },
   'DELETE /users/me/passkeys/{id}': {
     operationId: 'removePasskey',

@@ -99,6 +99,7 @@ export const de: Words = {
     new_sign_in: 'Neue Anmeldung',
     factor_added: 'Zweiter Faktor hinzugefügt',
     factor_removed: 'Zweiter Faktor entfernt',
+    passkey_renamed: 'Passkey umbenannt',
     recovery_codes_renewed: 'Neue Wiederherstellungscodes',
     recovery_code_used: 'Wiederherstellungscode benutzt',
     passkey_doubted: 'Passkey womöglich kopiert',

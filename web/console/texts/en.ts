@@ -96,6 +96,7 @@ export const en = {
     new_sign_in: 'New sign-in',
     factor_added: 'Second factor added',
     factor_removed: 'Second factor removed',
+    passkey_renamed: 'Passkey renamed',
     recovery_codes_renewed: 'New recovery codes',
     recovery_code_used: 'Recovery code used',
     passkey_doubted: 'Passkey may be copied',

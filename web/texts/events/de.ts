@@ -37,4 +37,5 @@ export const events: Record<keyof typeof english, string> = {
   'user.email_change_reverted': 'Eine Änderung Ihrer E-Mail-Adresse wurde rückgängig gemacht',
   'user.exported': 'Ihre Daten wurden heruntergeladen',
   'user.passkey_doubted': 'Ein benutzter Passkey wurde möglicherweise kopiert',
+  'user.passkey_renamed': 'Ein Passkey wurde umbenannt',
 }

@@ -36,4 +36,5 @@ export const events = {
   'user.email_change_reverted': 'A change of your email address was undone',
   'user.exported': 'Your data was downloaded',
   'user.passkey_doubted': 'A passkey that was used may have been copied',
+  'user.passkey_renamed': 'A passkey was renamed',
 }
