@@ -446,6 +446,18 @@ describe('a passkey as the second factor', () => {
     }
   })
 
+  it('is any of those that the account has', async ({ anonymous, ada }) => {
+    const given = [await givePasskey(ada), await givePasskey(ada), await givePasskey(ada)]
+    for (const { authenticator } of given) {
+      const { factor_token, passkey } = await askForPasskey(anonymous)
+      const credential = await authenticator.get(passkey!.public_key)
+      await anonymous.secondFactor({
+        factor_token,
+        passkey: { challenge_token: passkey!.challenge_token, credential },
+      })
+    }
+  })
+
   it('answers its own factor token alone, and draws on no budget', async ({ anonymous, ada }) => {
     captureLog()
     const { authenticator } = await givePasskey(ada)

@@ -139,7 +139,8 @@ export const parts: Record<string, Part> = {
     ],
     tests: [
       ...tests('routes', 'factors', 'second-factor', 'passkeys', 'own-passkeys', 'step-up', 'factor-reset'),
-      ...tests('routes', 'email-change', 'export'),
+      ...tests('routes', 'email-change', 'export', 'passkey-only'),
+      ...tests('security', 'meanwhile', 'audit', 'condensed-events', 'mail-budgets', 'attempts-at-once'),
       ...tests('security', 'factor-proof', 'passkey-proof', 'email-change', 'ways-in', 'fresh-sessions', 'confinement'),
       ...tests('security', 'data-keys', 'deletions', 'enumeration', 'ceilings', 'replicas'),
     ],
