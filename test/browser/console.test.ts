@@ -145,6 +145,8 @@ describe('the console', { timeout: 300_000 }, () => {
       await visitor.link(loser.email).click()
       await factors.getByText('Passkey', { exact: true }).waitFor()
       await visitor.press('Reset factors…')
+      await visitor.dialog.getByRole('heading', { name: 'Reset factors', exact: true }).waitFor()
+      await visitor.dialog.getByText('will receive the reason by email').waitFor()
       await visitor.confirm('Reset factors')
       await visitor.dialog.getByText('Enter a reason.').waitFor()
       await visitor.dialog.getByLabel('Reason').fill('lost the phone')

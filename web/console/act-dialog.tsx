@@ -29,6 +29,7 @@ const names = ['reason', ...profileNames] as const
 
 export function ActDialog({ act: { name, isDangerous }, user, onClose, onEnd }: ActDialogProps) {
   const { action, warning } = words.acts[name]
+  const title = action.replace(/\s?…$/, '')
   const needsReason = name === 'suspend' || name === 'resetFactors'
   const [role, setRole] = useState<Role>(rolesFor(user)[0] ?? user.role)
   const form = useForm(names, async ({ reason }) => {
@@ -59,7 +60,7 @@ export function ActDialog({ act: { name, isDangerous }, user, onClose, onEnd }: 
   const roles = Object.fromEntries(rolesFor(user).map((one) => [one, words.roles[one]]))
   const field = (key: ProfileName) => ({ name: key, error: form.errorOf(key) })
   return (
-    <Dialog title={action} onClose={onClose}>
+    <Dialog title={title} onClose={onClose}>
       <p>
         <strong>{user.email}</strong>
       </p>
@@ -84,7 +85,7 @@ export function ActDialog({ act: { name, isDangerous }, user, onClose, onEnd }: 
           </>
         )}
         <Submit form={form} busy={texts.common.loading} isDangerous={isDangerous ?? false} onCancel={onClose}>
-          {action.replace(/\s?…$/, '')}
+          {title}
         </Submit>
       </form>
     </Dialog>

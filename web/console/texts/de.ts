@@ -148,7 +148,7 @@ export const de: Words = {
     resetFactors: {
       action: 'Faktoren zurücksetzen …',
       warning:
-        'Passkeys, Authenticator-App und Wiederherstellungscodes werden entfernt. Die Person wird überall abgemeldet und per E-Mail informiert. Vergewissern Sie sich zuerst, dass der Person, die darum bittet, das Konto gehört.',
+        'Passkeys, Authenticator-App und Wiederherstellungscodes werden entfernt. Die Person wird überall abgemeldet und erfährt den Grund per E-Mail. Vergewissern Sie sich zuerst, dass der Person, die darum bittet, das Konto gehört.',
       done: 'Die Faktoren wurden entfernt.',
     },
     lift: {

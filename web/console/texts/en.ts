@@ -145,7 +145,7 @@ export const en = {
     resetFactors: {
       action: 'Reset factors…',
       warning:
-        'Passkeys, the authenticator app and recovery codes will be removed, and the user will be signed out everywhere and told by email. First make sure that the person who asks owns the account.',
+        'Passkeys, the authenticator app and recovery codes will be removed, and the user will be signed out everywhere and will receive the reason by email. First make sure that the person who asks owns the account.',
       done: 'The factors have been removed.',
     },
     lift: {
