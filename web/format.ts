@@ -43,9 +43,12 @@ export function country(code: string | null): string {
 /** Long enough to recognize a program, short enough for a line. */
 const maxNameLength = 60
 
+/** What the service answers for a user agent that is not in its table. */
+const unlisted = 'other'
+
 /** "Firefox on Linux"; a program that the table does not know is shown by its own words. */
 export function device(userAgent: string | null): string {
-  if (userAgent === null || userAgent === '') return texts.session.unknownDevice
+  if (userAgent === null || userAgent === '' || userAgent === unlisted) return texts.session.unknownDevice
   const { browser, system } = readUserAgent(userAgent)
   if (browser && system) return texts.session.device(browser, system)
   return browser ?? system ?? userAgent.slice(0, maxNameLength)

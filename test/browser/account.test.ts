@@ -117,6 +117,20 @@ describe('the account', { timeout: 300_000 }, () => {
     })
   })
 
+  it('calls a device unknown that the service does not list', async () => {
+    const target = await person('target')
+    await fetch(`${service.server.origin}/auth/login`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'User-Agent': 'a program of nobody' },
+      body: JSON.stringify({ email: target.email, password: otherPassword }),
+    })
+    await visit(async (visitor) => {
+      await visitor.signIn(target, '/account?view=activity')
+      const attempt = visitor.page.locator('li', { hasText: 'A sign-in attempt failed' })
+      assert.match((await attempt.textContent()) ?? '', /ago · Unknown device · |now · Unknown device · /)
+    })
+  })
+
   it('is deleted with the password', async () => {
     const leaver = await person('leaver')
     await visit(async (visitor) => {
