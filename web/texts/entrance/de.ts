@@ -14,7 +14,7 @@ export const entrance: typeof english = {
   },
   offer: {
     title: 'Melden Sie sich künftig schneller an',
-    why: 'Mit einem Passkey melden Sie sich mit Fingerabdruck, Gesicht oder der PIN dieses Geräts an. Es gibt kein Passwort, das Sie eingeben müssten oder das jemand stehlen könnte.',
+    why: 'Mit einem Passkey melden Sie sich mit Fingerabdruck, Gesicht oder der PIN dieses Geräts an, ohne ein Passwort einzugeben. Das Passwort allein reicht danach nicht mehr aus.',
     create: 'Passkey erstellen',
     notNow: 'Jetzt nicht',
     createdTitle: 'Sie haben jetzt einen Passkey',

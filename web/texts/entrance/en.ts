@@ -12,7 +12,7 @@ export const entrance = {
   },
   offer: {
     title: 'Sign in faster next time',
-    why: 'With a passkey you sign in with your fingerprint, your face or the PIN of this device. There is no password to type, and none to steal.',
+    why: 'With a passkey you sign in with your fingerprint, your face or the PIN of this device, and type no password. From then on the password alone is no longer enough.',
     create: 'Create a passkey',
     notNow: 'Not now',
     createdTitle: 'You have a passkey now',
