@@ -164,13 +164,15 @@ type Device = Pick<Session, 'id' | 'userId' | 'deviceId'>
 /**
  * What the event of a sign-in on a known device is about, and its detail: whether it ends a session of the device that is
  * live at the moment of writing. An event of its own would double the trail of somebody whose client never signs out.
+ *
+ * @param more what else the detail has
  */
-export function describeReplacement(session: Device, now: Date) {
+export function describeReplacement(session: Device, now: Date, more?: Record<string, string>) {
   const live = and(isEarlierOfDevice(session), gt(sessions.expiresAt, now))
   const isReplaced = sql`exists (select 1 from ${sessions} where ${live})`
   return {
     subjectId: idParam(session.id),
-    detail: choose(isReplaced, sql`'{"replaced":true}'`, sql`null`),
+    detail: choose(isReplaced, JSON.stringify({ ...more, replaced: true }), more ? JSON.stringify(more) : sql`null`),
   }
 }
 

@@ -36,6 +36,13 @@ async function signIn(caller: Caller, { app }: GivenFactors, more: object = {}) 
   return caller.call('secondFactor', { body })
 }
 
+/** The detail of the event with which a session began. */
+async function signInDetail(accessToken: string, type = 'user.signed_in'): Promise<unknown> {
+  const detail = "json_extract(detail, '$.session_id') = ?"
+  const event = await rowOf('audit_events', `type = ? and ${detail}`, type, sessionOf(accessToken))
+  return JSON.parse(String(event['detail']))
+}
+
 const counter = (id: string) => rowsOf('attempt_counters', 'key = ?', `factor:${id}`)
 
 describe('POST /auth/login of an account with second factors', () => {
@@ -131,7 +138,7 @@ describe('POST /auth/second-factor', () => {
           type: 'user.signed_in',
           actor: ada.id,
           user: ada.id,
-          detail: { session_id: sessionOf(tokens.access_token) },
+          detail: { session_id: sessionOf(tokens.access_token), kind: 'totp' },
         },
       ],
     })
@@ -157,6 +164,7 @@ describe('POST /auth/second-factor', () => {
     const body = async () => ({ factor_token: await ask(anonymous), recovery_code: code!.toLowerCase() })
     const first = await body()
     const { effects } = await observe(service, () => anonymous.secondFactor(first))
+    expect(effects.events[1]).toMatchObject({ detail: { kind: 'recovery_code' } })
     expect(effects.mails).toEqual([`${ada.email}: A recovery code of your Postern account was used`])
     expect(effects.events.map(({ type }) => type)).toEqual(['user.recovery_code_used', 'user.signed_in'])
     await anonymous.secondFactor(await body()).refused(403, 'wrong_second_factor')
@@ -404,6 +412,20 @@ describe('POST /auth/second-factor', () => {
     await anonymous.from({ token: first.access_token }).me().refused(401, 'invalid_token')
     expect(decodeJwt(next.device_token)['jti']).toBe(decodeJwt(first.device_token)['jti'])
     expect(await rowsOf('sessions', 'user_id = ?', ada.id)).toHaveLength(2)
+    expect(await signInDetail(next.access_token)).toEqual({
+      session_id: sessionOf(next.access_token),
+      kind: 'totp',
+      replaced: true,
+    })
+    // Without a session of the device there is nothing to replace.
+    await anonymous.from({ token: next.access_token }).logout(next.refresh_token!)
+    clock.advance(30 * second)
+    const factor_token = await ask(anonymous, { device_token: next.device_token })
+    const last = await anonymous.secondFactor({ factor_token, recovery_code: factors.recoveryCodes[0]! })
+    expect(await signInDetail(last.access_token)).toEqual({
+      session_id: sessionOf(last.access_token),
+      kind: 'recovery_code',
+    })
   })
 
   it('sets the refresh token as a cookie for an own page, and for nobody else', async ({ anonymous, factors }) => {
@@ -442,6 +464,7 @@ describe('a passkey as the second factor', () => {
       const tokens = await anonymous.secondFactor({ factor_token, passkey: answer })
       const session = await rowOf('sessions', 'id = ?', sessionOf(tokens.access_token))
       expect(JSON.parse(String(session['amr']))).toEqual(amr)
+      expect(await signInDetail(tokens.access_token)).toMatchObject({ kind: 'passkey' })
       await anonymous.secondFactor({ factor_token, passkey: answer }).refused(401, 'invalid_factor_token')
     }
   })
@@ -502,6 +525,7 @@ describe('POST /auth/activate of an account with second factors', () => {
 
     const body = { factor_token: factorToken, totp: factors.app.code() }
     const tokens = await anonymous.secondFactor(body)
+    expect(await signInDetail(tokens.access_token, 'user.activated')).toMatchObject({ kind: 'totp' })
     expect(tokens.user).toEqual(userObject({ id, email }))
     expect(await rowsOf('one_time_links', 'user_id = ?', id)).toEqual([])
     await anonymous.activate(proofs).refused(400, 'invalid_link')

@@ -49,6 +49,8 @@ export interface PasswordProof extends DeviceProof {
 /** The password, and then another factor. */
 export interface SecondFactorProof extends DeviceProof {
   method: 'second_factor'
+  /** For the trail. */
+  kind: 'passkey' | 'totp' | 'recovery_code'
   /** What both have shown (RFC 8176). */
   amr: readonly string[]
 }
@@ -131,9 +133,11 @@ export async function beginSession(ctx: Ctx, start: SessionStart): Promise<Signe
   const device = known ?? newDevice(passwordId)
   const session = { ...start.session, deviceId: device.id, amr: amrOf(proof) }
   const place = userAgentPlace(ctx, user.id, event.id)
+  const kind = proof.method === 'second_factor' ? { kind: proof.kind } : undefined
   const decided = {
     ...event,
-    ...(known && describeReplacement(session, event.at)),
+    detail: { ...event.detail, ...kind },
+    ...(known && describeReplacement(session, event.at, kind)),
     userAgentId: newUserAgentNumber(userAgent, hasPlace(place)),
   }
   const eviction = limitSessions(ctx, user.id, event.id)

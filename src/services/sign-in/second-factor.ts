@@ -104,7 +104,7 @@ async function begin(ctx: Ctx, step: Step, proof: VerifiedFactor): Promise<Signe
   const { claims, user, registration, isOpen, attempt } = step
   const { jti, password_id: passwordId, link_id: linkId, device_id: deviceId } = claims
   const guard = allOf(isOpen, proof.guard)
-  const how = { method: 'second_factor', amr: ['pwd', ...proof.amr] } as const
+  const how = { method: 'second_factor', kind: proof.kind, amr: ['pwd', ...proof.amr] } as const
   const statements = (ifDone: Expression) => ({
     ...proof.consume(ifDone),
     factorSeries: restartFactorBudget(ctx.db, user.id, ctx.now(), ifDone, jti),
