@@ -11,7 +11,8 @@ export function Person({ user }: { user: User }) {
       </span>
       <div>
         <h1>{texts.account.title}</h1>
-        <p class="soft long">{[name, user.email].filter(Boolean).join(' · ')}</p>
+        {name && <p class="long">{name}</p>}
+        <p class="soft long">{user.email}</p>
       </div>
     </div>
   )

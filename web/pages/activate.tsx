@@ -42,7 +42,13 @@ export function Activate() {
       missing={fields.passwordMissing}
       field={(error) => (
         <>
-          <PasswordField label={common.password} name="password" autoComplete="current-password" error={error} />
+          <PasswordField
+            label={common.password}
+            name="password"
+            autoComplete="current-password"
+            autoFocus
+            error={error}
+          />
           <p class="beside">
             <a href={hrefTo(withReturn('/forgot-password'))}>{activation.forgot}</a>
           </p>

@@ -36,7 +36,7 @@ export const factorLetters = {
       subject: `New second factor for your ${brand.productName} account`,
       heading: 'A second factor was added',
       text: `Your ${brand.productName} account has ${names[details.kind]} that it did not have before. Whoever has it can confirm a sign-in.`,
-      advice: checkFactors,
+      advice: `${checkFactors} If you are asked for one that you do not have, an administrator of ${brand.productName} can remove it.`,
     }),
 
   factor_removed: (brand: Brand, details: FactorDetails): Letter =>
