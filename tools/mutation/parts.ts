@@ -126,7 +126,7 @@ export const parts: Record<string, Part> = {
     ],
     tests: [
       ...tests('jobs', 'mail', 'mail-batches', 'mail-due', 'mail-costs', 'requeue', 'cleanup'),
-      ...tests('routes', 'webhooks', 'emails', 'started-reset', 'email-change'),
+      ...tests('routes', 'webhooks', 'emails', 'started-reset', 'email-change', 'factors', 'factor-reset'),
       ...tests('security', 'new-sign-in', 'abuse', 'mail-budgets', 'mail-origin', 'return-to', 'email-change'),
     ],
   },
