@@ -182,7 +182,6 @@ describe('a full database', () => {
       'a request for the own account',
       'a list of sessions',
       'options for a new passkey',
-      'another name of a passkey',
       'a list of the own second factors',
       'the setup of an authenticator app',
       'a wrong code for an authenticator app',
