@@ -138,8 +138,8 @@ export const recoveryCodeCount = 8
 export const totpSetupMs = 10 * minuteSeconds * 1000
 
 /**
- * How long a mailed code is good, and for how many tries; another email allows as many again. Those of 11 minutes are right
- * at a time (see `isMailCode`), so five guesses are right with a probability of 55 in 10⁸ for each key of the ring.
+ * How long a mailed code is good, and for how many tries; another email allows as many again. Five codes are mailed at most
+ * in that time (see `mailBudget`), so five guesses hit with a probability of 25 in 10⁸ for each key of the ring.
  */
 export const mailCodeMs = 10 * minuteSeconds * 1000
 export const mailCodeAttempts = 5
