@@ -13,6 +13,7 @@ import { assertNoSidewaysScroll, launchBrowser, watch } from './support/browser.
 import type { Challenges } from './support/challenges.ts'
 import { GuardedService } from './support/guarded-service.ts'
 import { headersFor, parseHeaderRules } from './support/header-rules.ts'
+import { tabTo } from './support/layout.ts'
 import { Visitor } from './support/visitor.ts'
 
 const guarded = ['/sign-in', '/sign-up', '/forgot-password', '/reset-password']
@@ -155,10 +156,10 @@ describe('with Turnstile', { timeout: 300_000 }, () => {
           // The frame tells the page in a message, which may arrive after the next key.
           const told = page.evaluate(`new Promise((resolve) => addEventListener('message', () => resolve()))`)
           await page.getByLabel(label).fill(ada.email)
-          await page.keyboard.press('Tab')
+          await tabTo(page, button)
           await page.keyboard.press('Enter')
           await told
-          await page.keyboard.press('Tab')
+          await tabTo(page, page.locator('form [type=submit]'))
           await page.keyboard.press('Enter')
           await page.getByRole('heading', { name: heading }).waitFor()
         },

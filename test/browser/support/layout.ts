@@ -1,5 +1,5 @@
 /** Checks of what a page looks like, which run in the page. Each names what is wrong. */
-import type { Page } from 'playwright-core'
+import type { Locator, Page } from 'playwright-core'
 
 /** The spacing that a reader may set (WCAG 2.2, 1.4.12). */
 const textSpacing = `* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important }
@@ -127,4 +127,25 @@ export async function keyboardFaults(page: Page): Promise<string[]> {
     ]
   })
   return [...faults, ...rest]
+}
+
+/**
+ * Presses Tab until a control has the focus. It is the next one, but a key that is pressed while the focus enters or leaves
+ * the frame of a challenge can be lost.
+ */
+export async function tabTo(page: Page, control: Locator): Promise<void> {
+  let isThere = false
+  for (let press = 0; !isThere && press < 5; press++) {
+    await page.keyboard.press('Tab')
+    isThere = await control.evaluate(
+      (element) =>
+        new Promise<boolean>((resolve) => {
+          const hasFocus = () => document.hasFocus() && document.activeElement === element
+          if (hasFocus()) return resolve(true)
+          addEventListener('focusin', () => hasFocus() && resolve(true))
+          setTimeout(() => resolve(hasFocus()), 2000)
+        }),
+    )
+  }
+  if (!isThere) throw new Error('Tab does not lead there')
 }
