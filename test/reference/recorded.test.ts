@@ -3,7 +3,7 @@
  * answers, `npm run examples` records them again.
  */
 import { expect, it } from 'vitest'
-import { archiveEnv } from '../support/archive.ts'
+import { archiveEnv, emptyBucketBeforeEach } from '../support/archive.ts'
 import { description } from '../support/description.ts'
 import { startService } from '../support/service.ts'
 import { webhookSecret } from '../support/webhooks.ts'
@@ -16,6 +16,8 @@ const browser = {
   'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0',
   'X-Request-Id': 'checkout-7f3a',
 }
+
+emptyBucketBeforeEach()
 
 it('the recorded example of every operation is what the service answers to its curl line', async () => {
   const plain = startService({ env: { RESEND_WEBHOOK_SECRET: webhookSecret, ...archiveEnv } })
