@@ -1,6 +1,6 @@
 import type { ComponentType } from 'preact'
 import { render } from 'preact'
-import './style/colours.css'
+import './style/colors.css'
 import './style/base.css'
 import './style/parts.css'
 import { keepFocus } from './parts/focus.ts'

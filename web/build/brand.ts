@@ -3,9 +3,9 @@ import type { Plugin } from 'vite'
 import brand from '../brand.json' with { type: 'json' }
 import type { Settings } from './settings.ts'
 
-type Colours = (typeof brand)['light']
+type Colors = (typeof brand)['light']
 
-const declarations = ({ accent, accentHover, onAccent }: Colours) =>
+const declarations = ({ accent, accentHover, onAccent }: Colors) =>
   `--accent: ${accent}; --accent-hover: ${accentHover}; --on-accent: ${onAccent};`
 
 const escapes = new Map(Object.entries({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' }))
@@ -16,7 +16,7 @@ export function applyBrand({ productName }: Settings): Plugin {
     name: 'postern-brand',
     transformIndexHtml: (html) => html.replaceAll('%PRODUCT%', escapeHtml(productName)),
     transform(code, id) {
-      if (!id.endsWith('/style/colours.css')) return undefined
+      if (!id.endsWith('/style/colors.css')) return undefined
       const dark = `@media (prefers-color-scheme: dark) { :root { ${declarations(brand.dark)} } }`
       return `${code}\n:root { ${declarations(brand.light)} }\n${dark}\n`
     },

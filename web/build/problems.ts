@@ -1,4 +1,4 @@
-/** Pages without a script: one about each problem of the API (RFC 9457 §3.1.1), and one for people who meet a problem. */
+/** Pages without a script: one for each problem of the API (RFC 9457 §3.1.1), and one for people who meet a problem. */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -100,7 +100,7 @@ function pageOf(title: string, content: string, head = ''): string {
     <meta name="color-scheme" content="light dark" />
     <meta name="robots" content="noindex" />
     <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
-    <link rel="stylesheet" href="/style/colours.css" />
+    <link rel="stylesheet" href="/style/colors.css" />
     <link rel="stylesheet" href="/style/base.css" />
     <link rel="stylesheet" href="/style/parts.css" />
     ${head}

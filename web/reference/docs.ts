@@ -1,4 +1,4 @@
-import '../style/colours.css'
+import '../style/colors.css'
 import '../style/base.css'
 import '../style/parts.css'
 import './reference.css'
