@@ -225,7 +225,7 @@ describe('the console', { timeout: 300_000 }, () => {
       await visitor.sees('The role has been changed.')
       assert.equal(await notice(visitor).count(), 0)
       for (const [d1, text] of [
-        ['filling', 'The database is more than 80 % full.'],
+        ['filling', 'The database is more than 80% full.'],
         ['nearly_full', 'Nobody new can register until the operator makes room.'],
         ['full', 'The database is full.'],
       ] as const) {

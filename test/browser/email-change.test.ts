@@ -50,7 +50,7 @@ describe('the address of an account', { timeout: 300_000 }, () => {
       assert.doesNotMatch(page.url(), /token/)
       assert.deepEqual(await accessibilityFaults(page), [])
       await visitor.press('Use the new address')
-      await visitor.seesHeading('Your address is changed')
+      await visitor.seesHeading('Your address has been changed')
       await visitor.sees(next)
       await visitor.link('Your account').click()
       await visitor.sees(next)
@@ -71,7 +71,7 @@ describe('the address of an account', { timeout: 300_000 }, () => {
       await visitor.press('Change address')
       await visitor.goto(`/confirm-email#token=${await service.server.mailedToken(next)}`)
       await visitor.press('Use the new address')
-      await visitor.seesHeading('Your address is changed')
+      await visitor.seesHeading('Your address has been changed')
       const token = await service.server.mailed(who.email, /\/revert-email#token=([\w.-]+)/)
       await visit(async (owner) => {
         await owner.goto(`/revert-email#token=${token}`)

@@ -122,7 +122,7 @@ describe('in Firefox', { timeout: 300_000 }, () => {
       await tab.seesHeading('One more step')
       await tab.fill('Code from your authenticator app', '000000')
       await tab.press('button', 'Continue')
-      await tab.seesText('This code is wrong or was used already.')
+      await tab.seesText('This code is wrong or has already been used.')
       await tab.fill('Code from your authenticator app', codeOf(key, 1))
       await tab.press('button', 'Continue')
       await tab.seesHeading('Your account')

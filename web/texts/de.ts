@@ -141,11 +141,11 @@ export const de: Texts = {
     codeMissing: 'Geben Sie den Code ein, den die App zeigt.',
     recoveryCode: 'Wiederherstellungscode',
     recoveryCodeMissing: 'Geben Sie einen Ihrer Wiederherstellungscodes ein.',
-    wrongCode: 'Dieser Code ist falsch oder wurde schon benutzt.',
+    wrongCode: 'Dieser Code ist falsch oder wurde schon verwendet.',
   },
   stepUp: {
     title: 'Bestätigen Sie, dass Sie es sind',
-    why: 'Vorher stellen wir sicher, dass niemand anders Ihre Sitzung benutzt.',
+    why: 'Zuerst stellen wir sicher, dass niemand anders Ihre Sitzung verwendet.',
     submit: 'Bestätigen',
     busy: 'Wird geprüft …',
   },

@@ -63,7 +63,7 @@ export const en = {
     busy: 'Sending…',
     sentTitle: 'Check your inbox',
     sent: (email: string) =>
-      `If ${email} is the right address, you will receive an email there shortly. Follow the link in it to continue.`,
+      `If ${email} is the right address, you will receive an email there shortly. Open the link in it to continue.`,
     nothingThere: 'No email after a few minutes? Check your spam folder.',
     wrongAddress: 'Wrong address?',
     again: 'Send the email again',
@@ -138,11 +138,11 @@ export const en = {
     codeMissing: 'Enter the code that the app shows.',
     recoveryCode: 'Recovery code',
     recoveryCodeMissing: 'Enter one of your recovery codes.',
-    wrongCode: 'This code is wrong or was used already.',
+    wrongCode: 'This code is wrong or has already been used.',
   },
   stepUp: {
     title: 'Confirm that it is you',
-    why: 'Before this is done, we make sure that nobody else is using your session.',
+    why: 'We first make sure that nobody else is using your session.',
     submit: 'Confirm',
     busy: 'Checking…',
   },

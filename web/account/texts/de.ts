@@ -8,7 +8,7 @@ export const de: Words = {
   enrolCode: 'Dazu brauchen Sie auch einen Code, den wir Ihnen per E-Mail schicken.',
   email: {
     title: 'E-Mail-Adresse',
-    hint: 'Mit dieser Adresse melden Sie sich an, und an sie schreiben wir.',
+    hint: 'Mit dieser Adresse melden Sie sich an. An sie schicken wir auch unsere E-Mails.',
     address: 'Neue E-Mail-Adresse',
     submit: 'Adresse ändern',
     busy: 'Wird gesendet …',
@@ -71,7 +71,7 @@ export const de: Words = {
     remove: 'Entfernen …',
     removeOf: 'Authenticator-App entfernen …',
     removeTitle: 'Authenticator-App entfernen?',
-    removeWarning: 'Ihre Codes werden nicht mehr angenommen.',
+    removeWarning: 'Die Codes der App werden nicht mehr angenommen.',
     removeSubmit: 'App entfernen',
     removed: 'Die Authenticator-App wurde entfernt.',
   },

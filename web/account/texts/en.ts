@@ -6,7 +6,7 @@ export const en = {
   enrolCode: 'You also need a code that we send to your email address.',
   email: {
     title: 'Email address',
-    hint: 'You sign in with this address, and we write to it.',
+    hint: 'You sign in with this address, and we send our emails to it.',
     address: 'New email address',
     submit: 'Change address',
     busy: 'Sending…',
@@ -99,7 +99,7 @@ export const en = {
     open: 'Sign out everywhere…',
     title: 'Sign out everywhere?',
     warning:
-      'You are signed out on every device, this one too. Devices that you trust are asked for the second factor again.',
+      'You are signed out on every device, this one too. Devices that you trust ask for the second factor again.',
     submit: 'Sign out everywhere',
   },
   noPassword: 'No password, or forgotten?',

@@ -24,7 +24,7 @@ export const entrance = {
     list: 'Recovery codes',
     copy: 'Copy',
     copied: 'Copied.',
-    notCopied: 'This browser does not allow copying. Please copy it by hand.',
+    notCopied: 'This browser does not allow copying. Please copy by hand.',
     download: 'Download',
     print: 'Print',
     file: 'recovery-codes.txt',

@@ -18,7 +18,7 @@ export const events = {
   'user.deletion_refused': 'An attempt to delete your account failed',
   'user.expired': 'Your account was removed because it was never activated',
   'session.ended': 'You were signed out on one or more devices',
-  'session.refresh_repeated': 'Sign-in renewed a second time from another network',
+  'session.refresh_repeated': 'A session was renewed a second time, from another network',
   'session.reuse_detected': 'A session was ended because it may have been stolen',
   'email.failed': 'An email to you could not be sent',
   'email.undeliverable': 'Emails to your address cannot be delivered',

@@ -23,7 +23,7 @@ export const refusals: Refusals = {
     factor_enrolment_required:
       'Ihr Konto braucht einen zweiten Faktor. Fügen Sie zuerst einen Passkey oder eine Authenticator-App hinzu.',
     wrong_mail_code: 'Der Code aus der E-Mail ist falsch oder abgelaufen.',
-    passkey_exists: 'Dieser Passkey ist schon hinzugefügt.',
+    passkey_exists: 'Dieser Passkey wurde schon hinzugefügt.',
     too_many: 'Mehr sind nicht möglich. Entfernen Sie zuerst einen.',
     last_factor: 'Ihr Konto braucht einen zweiten Faktor. Fügen Sie einen anderen hinzu, bevor Sie diesen entfernen.',
     email_recently_changed:
@@ -76,7 +76,7 @@ export const refusals: Refusals = {
     invalid_locale: 'Diese Sprache ist nicht bekannt.',
     invalid_id: 'Das ist keine ID.',
     invalid_cursor: 'Diese Liste hat sich geändert. Beginnen Sie wieder auf der ersten Seite.',
-    invalid_return_to: 'Zu dieser Adresse können wir nicht zurückführen.',
+    invalid_return_to: 'Zu dieser Adresse können wir Sie nicht zurückleiten.',
     unknown_parameter: 'Danach lässt sich nicht filtern.',
     too_short: 'Dieses Passwort ist zu kurz.',
     too_guessable:
