@@ -1,6 +1,6 @@
 /**
- * A challenge of Cloudflare Turnstile, which tells people from programs. Its script and its frame are the only things on
- * these pages that come from somewhere else: on the pages of forms that need it, when the operator has a site key.
+ * A challenge of Cloudflare Turnstile, which tells people from programs. Its script and frame are all that these pages
+ * load from another origin: only where a form needs them, and only when the operator has a site key.
  */
 import { turnstile } from './settings.ts'
 import { language } from './texts/language.ts'
@@ -20,7 +20,7 @@ interface Turnstile {
 }
 
 const loadDeadlineMs = 15_000
-/** People may have to do something. */
+/** People may have to do something before the challenge is solved. */
 const solveDeadlineMs = 120_000
 /** Turnstile's own width, in pixels. */
 const smallestFlexibleWidth = 300
@@ -122,7 +122,7 @@ export class Challenge {
   #solve(token: string): void {
     const waiting = this.#waiting
     this.#waiting = undefined
-    // Of a token that is kept, Turnstile itself makes a new one when it expires.
+    // Turnstile replaces a token that expires before it is used.
     this.#isRunning = waiting === undefined
     if (waiting) waiting.resolve(token)
     else this.#token = token

@@ -15,7 +15,7 @@ function leave(hasEnded: boolean): void {
 
 export type SignedIn = { state: 'loading' } | { state: 'failed'; message: string } | { state: 'ready'; user: User }
 
-/** Who is signed in. Without a session, or when it ends in another tab or on another device, leads to the sign-in page. */
+/** Who is signed in. Without a session, or when it ends in another tab or device, leads to the sign-in page. */
 export function useSignedIn(): SignedIn {
   const [signedIn, setSignedIn] = useState<SignedIn>({ state: 'loading' })
   useEffect(() => {

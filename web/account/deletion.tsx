@@ -9,7 +9,7 @@ import { refreshViews } from '../parts/views.ts'
 import { texts } from '../texts/language.ts'
 import { words } from './texts/words.ts'
 
-/** @param hasFactor whether the account has a passkey or an app. Only then it may have no password, and no page knows that. */
+/** @param hasFactor whether there is a passkey or an app. Only such an account can lack a password; no answer tells. */
 export function Deletion({ hasFactor }: { hasFactor: boolean }) {
   const { deletion, fields, common, account } = texts
   const [isAsking, setIsAsking] = useState(false)

@@ -7,12 +7,12 @@ import type { Refusals } from '../parts/form.tsx'
 import { useOneAtATime } from '../parts/one-at-a-time.ts'
 import { words } from './texts/words.ts'
 
-/** How long the service takes an activation as the proof of the mailbox, in the session that it began. */
+/** How long an activation proves the mailbox to the service, for the session that began with it. */
 const provenMs = 600_000
 
 /**
- * Whether the first factor of a user surely needs a code from an email. Soon after the activation only the service knows
- * whether this session has begun with it.
+ * Whether the first factor of a user surely needs a code from an email. Soon after an activation only the service knows
+ * whether this session began with it.
  */
 export function surelyNeedsCode({ activated_at: activatedAt }: User): boolean {
   return activatedAt === null || Date.now() - Date.parse(activatedAt) > provenMs
@@ -22,7 +22,7 @@ interface MailCodeNeed {
   isNeeded: boolean
   /** What is wrong with a code that was typed. */
   missing: (typed: string) => Refusals | undefined
-  /** What to say about a refusal of the service, if it is about the code. From the first one on the code is asked for. */
+  /** The errors to show if the service refused the code. After its first such refusal the form asks for one. */
   refusal: (error: unknown) => Refusals | undefined
 }
 

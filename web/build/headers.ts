@@ -1,4 +1,4 @@
-/** Lets the pages that need the widget of Turnstile load it, and no others; nobody when it is not configured. */
+/** Lets only the pages that need Turnstile load its widget, and no page when Turnstile is not configured. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Plugin } from 'vite'

@@ -13,7 +13,7 @@ export interface FallbackTexts {
 }
 
 export async function readFallbackTexts(root: string, settings: Settings): Promise<FallbackTexts> {
-  // The texts contain the name of the product, which the build puts in their place.
+  // The texts name the product by this global, which in a page the build replaces.
   Object.assign(globalThis, { SETTINGS: settings })
   const folder = join(root, 'texts')
   const tags = readdirSync(folder).flatMap((name) => /^(\w{2,3})\.ts$/.exec(name)?.[1] ?? [])

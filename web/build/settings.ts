@@ -6,7 +6,7 @@ export interface Settings {
   /** The origins that a sign-in may lead back to, besides the pages' own. */
   returnOrigins: string[]
   passwordMinLength: number
-  /** Null: nobody has to solve a challenge. */
+  /** `null`: no form has a challenge. */
   turnstile: { siteKey: string; scriptUrl: string } | null
 }
 
@@ -26,7 +26,7 @@ export function readPageSettings(configPath: string, env: NodeJS.ProcessEnv): Se
   }
 }
 
-/** As browsers spell it. The Worker names a value that is no origin. */
+/** As browsers spell it. A value that is no origin is skipped here: the Worker reports it. */
 function originOf(text: string): string[] {
   const url = URL.parse(text.trim())
   return url ? [url.origin] : []

@@ -5,12 +5,12 @@ import { firstPage } from './pager.tsx'
 import { type Route, currentRoute, go } from '../parts/route.ts'
 import { words } from './texts/words.ts'
 
-/** Changes one filter. The pages of the filtered list are other ones, so it starts at the first. */
+/** Changes one filter, and goes to the first page: a cursor belongs to the list as it was filtered. */
 export function filterBy(name: string, value: string, isReplacing = false): void {
   go({ ...firstPage(currentRoute()), [name]: value }, { isReplacing })
 }
 
-/** The value of a filter, if it is one of its options. Another one is taken out of the address, which would be untrue. */
+/** The value of a filter, if it is one of its options. Any other is removed from the address. */
 export function useChoice(route: Route, name: string, options: Readonly<Record<string, string>>): string {
   const value = new Map(Object.entries(route)).get(name) ?? ''
   const isKnown = value === '' || Object.hasOwn(options, value)

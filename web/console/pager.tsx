@@ -5,7 +5,7 @@ import { keptWithAddress } from '../navigation.ts'
 import { type Route, currentRoute, go } from '../parts/route.ts'
 import { words } from './texts/words.ts'
 
-/** The lists that are shown beside each other have their own places in the address. */
+/** Lists on the same page keep their cursors under different names in the address. */
 export type ListName = 'list' | 'events' | 'emails'
 const lists: readonly ListName[] = ['list', 'events', 'emails']
 
@@ -13,12 +13,12 @@ export interface Pages {
   cursor: string | undefined
   number: number
   next: (cursor: string) => void
-  /** Absent on the first page, and where nobody knows how it was reached, as behind a link from somebody else. */
+  /** Absent on the first page, and where the pages before are not known, as behind a link from somebody else. */
   previous: (() => void) | undefined
   first: (isReplacing?: boolean) => void
 }
 
-/** The cursors that led to a page, by its own. Kept with the history entry, too, for a page that is loaded again. */
+/** By cursor: all cursors up to it, for the way back. Also kept with the history entry, which survives a reload. */
 const trails = new Map<string, readonly string[]>()
 
 function trailTo(list: ListName, cursor: string): readonly string[] | undefined {

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { components } from '../../client/src/api.ts'
 import { words } from './texts/words.ts'
 
-/** Tells an ADMIN that the database is filling up. Everybody may ask `/readyz`; who is no ADMIN could do nothing about it. */
+/** Tells an ADMIN that the database is filling up. `/readyz` is public, but only an ADMIN can act on this. */
 export function Room() {
   const [state, setState] = useState<string>()
   useEffect(() => {

@@ -1,6 +1,6 @@
 import type { Route } from '../parts/route.ts'
 
-/** The list of users as it was seen last, to which the page of a user leads back. */
+/** The list of users as it was last seen. The page of a user leads back to it. */
 let lastList: Route = {}
 
 export function rememberList(route: Route): void {

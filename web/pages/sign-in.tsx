@@ -27,7 +27,7 @@ type View =
   | { name: 'form'; isLate?: boolean }
   | { name: 'step'; step: SecondFactorRequired }
   | { name: 'offer'; Offer: OfferPage }
-  /** The host that a visitor came from who is signed in here already. */
+  /** For a visitor who is signed in here already: the host that sent them, which cannot see that. */
   | { name: 'elsewhere'; host: string }
   | { name: 'deleted' }
 

@@ -1,4 +1,4 @@
-/** The form that requests an email. It shows the same whether the address has an account or not, as the service does. */
+/** The form that requests an email. Like the service, it says the same whether or not the address has an account. */
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useState } from 'preact/hooks'
 import { texts } from '../texts/language.ts'

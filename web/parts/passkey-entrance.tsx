@@ -12,7 +12,7 @@ export function PasskeyEntrance({ onDone }: { onDone: () => Promise<never> }) {
   const { signIn: words } = texts
   const [round, setRound] = useState(0)
   const [isRefused, setIsRefused] = useState(false)
-  /** A refused passkey is not asked for again before the person acts: an authenticator may answer by itself, each time. */
+  /** A refused passkey is not asked for again before the person acts: an authenticator may answer by itself each time. */
   const startOver = (error: unknown) => {
     setIsRefused(isRefusal(error))
     setRound((count) => count + 1)

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 
-/** What a screen reader hears of work that a button began: that it goes on, and why it failed. The failure is shown, too. */
+/** Tells a screen reader that the work of a button goes on, or why it failed. The failure is shown, too. */
 export function Progress({ busy, problem }: { busy: string | false; problem: ComponentChildren }) {
   return (
     <>

@@ -12,8 +12,8 @@ const hourMs = 3_600_000
 const emailsPerHour = 5
 
 /**
- * When the next email may be asked for. The service answers the same when the budget of the address is used up, and then
- * sends nothing.
+ * When the next email may be asked for. Once the budget of the address is used up, the service gives the same answer
+ * and sends nothing.
  */
 function nextTime(sent: readonly number[]): number {
   const oldest = sent.at(-emailsPerHour)

@@ -13,7 +13,7 @@ import { PasskeyButton, useCeremony } from './passkey-button.tsx'
 interface SecondStepProps {
   step: SecondFactorRequired
   onDone: (user: User) => Promise<undefined>
-  /** The sign-in has to begin anew. `isLate`: because it has expired, not because the person wants to. */
+  /** The sign-in has to begin anew. `isLate`: because it expired, and not at the person's wish. */
   onVoid: (isLate: boolean) => void
 }
 
@@ -27,7 +27,7 @@ export function SecondStep({ step, onDone, onVoid }: SecondStepProps) {
   /** Whether the person has chosen the way, and so is at its field already. */
   const [isChosen, setIsChosen] = useState(false)
   const [isTrusted, setIsTrusted] = useState(false)
-  /** The dialog of the browser is open already when the person decides. */
+  /** A ref: the passkey dialog of the browser may be open when the person decides. */
   const latestTrust = useRef(false)
 
   async function send(proof: FactorProof): Promise<undefined> {

@@ -11,7 +11,7 @@ import { Submit, useForm } from './form.tsx'
 import { Show, useLoaded } from './load.tsx'
 import { refreshViews } from './views.ts'
 
-/** Mounted once per page. The client makes the calls that wait for it again when it closes. */
+/** Mounted once per page. When it closes, the client repeats the calls that waited for it. */
 export function StepUp() {
   const [resume, setResume] = useState<() => void>()
   useEffect(() => client.onStepUpRequired(() => new Promise<void>((resolve) => setResume(() => resolve))), [])
@@ -68,7 +68,7 @@ function Proof({ options, renew, onEnd }: ProofProps) {
       if (hasCode(error, 'wrong_password')) return { password: texts.account.wrongPassword }
       throw error
     }
-    // It is in the activity of the account, and a recovery code is used up.
+    // The activity has a new event, and a recovery code may be used up.
     refreshViews()
     onEnd()
     return undefined

@@ -18,7 +18,7 @@ interface Opening {
   description: object
 }
 
-/** What the frame says first: that it waits for its port. Then: that it shows the description, or that a file is missing. */
+/** The frame says that it waits for its port, and then that it shows the description or that a file is missing. */
 type News = 'ready' | 'shown' | 'lost'
 
 /** In the frame. */

@@ -1,4 +1,4 @@
-/** The frame of the viewer: an opaque origin, so that its script has neither the visitor's cookies nor their storage. */
+/** The frame of the viewer. Its origin is opaque, so its script reaches neither the visitor's cookies nor storage. */
 import './reference.css'
 import { type Ask, type Told, openPort, tell } from './channel.ts'
 import { showReference } from './viewer.ts'
