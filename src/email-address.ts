@@ -13,8 +13,8 @@ const labelPattern = /^[\u200c\u200d\p{L}\p{Nd}\p{Mn}\p{Mc}\u00b7\u0375\u05f3\u0
 const domainPattern = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])$/
 
 /**
- * The one spelling in which an address is stored and compared: trimmed, lower case, the domain in punycode. `undefined` for
- * anything but a single address, so that an email header can never get a second recipient.
+ * The one spelling in which an address is stored and compared: trimmed, lower case, the domain in punycode. `undefined`
+ * for anything but a single address, so that an email header can never get a second recipient.
  */
 export function normalizeEmailAddress(input: string): string | undefined {
   const trimmed = input.trim()
@@ -35,9 +35,9 @@ function asciiDomain(domain: string): string | undefined {
 }
 
 /**
- * Hyphens at the third and fourth place are reserved for `xn--` (RFC 5890 §2.3.1). Such a label has to decode to a label
- * with other characters than ASCII that encodes to the same again (RFC 5891 §5.4), and has no symbols; URL parsers do not
- * check this.
+ * Hyphens at the third and fourth place are reserved for `xn--` (RFC 5890 §2.3.1). Such a label has to decode to a
+ * label with other characters than ASCII that encodes to the same again (RFC 5891 §5.4), and has no symbols; URL
+ * parsers do not check this.
  */
 function isLabel(label: string): boolean {
   if (label.slice(2, 4) !== '--') return true

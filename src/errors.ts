@@ -55,7 +55,9 @@ interface AppErrorOptions {
   cause?: unknown
 }
 
-/** An error that is answered with a problem from the list above. `code` is public; `reason` and `cause` are for the log. */
+/**
+ * An error that is answered with a problem from the list above. `code` is public; `reason` and `cause` are for the log.
+ */
 export class AppError extends Error {
   override name = 'AppError'
   readonly code: ProblemCode
@@ -81,7 +83,10 @@ export class AppError extends Error {
   }
 }
 
-/** A service we depend on did not answer. The request itself may be fine, so the client may repeat it (RFC 9110 §15.6.4). */
+/**
+ * A service we depend on did not answer. The request itself may be fine, so the client may repeat it (RFC 9110
+ * §15.6.4).
+ */
 export function unavailable(reason: Reason, cause?: unknown, retryAfterSeconds = 5): AppError {
   return new AppError('service_unavailable', { reason, cause, retryAfterSeconds })
 }

@@ -38,8 +38,8 @@ const grandfathered = new Map<string, string>([
 ])
 
 /**
- * The canonical form of a language tag (BCP 47), `undefined` for anything else. Underscores are taken for hyphens, because
- * Java, iOS and gettext write `en_US`; what POSIX puts behind it is dropped.
+ * The canonical form of a language tag (BCP 47), `undefined` for anything else. Underscores are taken for hyphens,
+ * because Java, iOS and gettext write `en_US`; what POSIX puts behind it is dropped.
  */
 export function normalizeLanguageTag(input: string): string | undefined {
   const tag = input.replace(posixSuffix, '').replaceAll('_', '-')

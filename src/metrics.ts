@@ -1,6 +1,6 @@
 /**
- * Numbers for dashboards and alerts, in Workers Analytics Engine where the operator has it (binding METRICS). A point holds
- * words of this code and numbers: never an id, an address, or a text that somebody chose.
+ * Numbers for dashboards and alerts, in Workers Analytics Engine where the operator has it (binding METRICS). A point
+ * holds words of this code and numbers: never an id, an address, or a text that somebody chose.
  */
 
 import { pointColumns } from './point-columns.ts'
@@ -17,7 +17,9 @@ export interface Point<Kind extends PointKind> {
 
 export type Measure = <Kind extends PointKind>(kind: Kind, point: Point<Kind>) => void
 
-/** Writes points to the dataset of an environment, or nowhere. A write needs no waiting, and is not billed as a request. */
+/**
+ * Writes points to the dataset of an environment, or nowhere. A write needs no waiting, and is not billed as a request.
+ */
 export function measureIn({ METRICS: dataset }: Env): Measure {
   return (kind, { subject = '', outcome = '', reason, numbers }) =>
     dataset?.writeDataPoint({

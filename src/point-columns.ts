@@ -1,4 +1,6 @@
-/** What the numbers of each kind of point are, in order. docs/operations.md has the same table; a test compares the two. */
+/**
+ * What the numbers of each kind of point are, in order. docs/operations.md has the same table; a test compares the two.
+ */
 export const pointColumns = {
   request: ['status', 'duration_ms', 'd1_calls', 'd1_ms'],
   job: ['duration_ms', 'd1_calls', 'd1_ms'],

@@ -9,8 +9,8 @@ export function isRequestId(text: string): boolean {
 }
 
 /**
- * As the database keeps it: 16 bytes for a UUID in lower case, otherwise the bytes of the text. A text of 16 characters gets
- * a zero byte at its end, so that it is not read as a UUID.
+ * As the database keeps it: 16 bytes for a UUID in lower case, otherwise the bytes of the text. A text of 16 characters
+ * gets a zero byte at its end, so that it is not read as a UUID.
  */
 export function bytesOfRequestId(text: string): Uint8Array<ArrayBuffer> {
   if (isUuid(text)) return bytesOfUuid(text)

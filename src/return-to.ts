@@ -7,9 +7,9 @@
 export const returnToMaxLength = 512
 
 /**
- * Reads an address: a path of our own, or a URL of our origin or of an allowed one. The URL parser of the platform reads
- * it, and its `href` is the answer as a whole. Never put an address together from the parts of a URL: a path may start
- * with `//`, which alone names another host.
+ * Reads an address: a path of our own, or a URL of our origin or of an allowed one. The URL parser of the platform
+ * reads it, and its `href` is the answer as a whole. Never put an address together from the parts of a URL: a path may
+ * start with `//`, which alone names another host.
  *
  * @param own our origin
  * @param allowed other origins, as browsers spell them

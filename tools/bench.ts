@@ -24,7 +24,10 @@ import { projectRoot } from './wrangler.ts'
 
 const userCount = 1_000
 
-/** `npm run bench`: the hot calls beside the least that they need, on one runtime. The figures are in docs/performance.md. */
+/**
+ * `npm run bench`: the hot calls beside the least that they need, on one runtime. The figures are in
+ * docs/performance.md.
+ */
 await command(async () => {
   const options = readOptions(process.argv.slice(2))
   const stateDir = mkdtempSync(join(tmpdir(), 'postern-bench-'))

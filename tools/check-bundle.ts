@@ -1,6 +1,6 @@
 /**
- * Fails when the deployed bundle is over its budget. Measures the output of `wrangler deploy`, minified and gzipped, without
- * the lists of passwords, names and words, which are loaded only when somebody sets a password.
+ * Fails when the deployed bundle is over its budget. Measures the output of `wrangler deploy`, minified and gzipped,
+ * without the lists of passwords, names and words, which are loaded only when somebody sets a password.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

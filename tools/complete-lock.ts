@@ -1,7 +1,8 @@
 /**
  * Completes package-lock.json after `npm install` from a registry mirror that lacks the binaries of some platforms. npm
  * then records no entry for them, and `npm ci` refuses the lock file on every platform. An entry with the exact version
- * that its parent requires is enough. It has no integrity; npm verifies that of the registry where it installs the binary.
+ * that its parent requires is enough. It has no integrity; npm verifies that of the registry where it installs the
+ * binary.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 

@@ -9,7 +9,9 @@ export interface LocalHttp {
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void
 
-/** Serves HTTP to this machine only. Port 0 picks a free one. A listener that fails ends the process, as it should here. */
+/**
+ * Serves HTTP to this machine only. Port 0 picks a free one. A listener that fails ends the process, as it should here.
+ */
 export async function serveLocally(listener: Listener, port = 0): Promise<LocalHttp> {
   const server = createServer((request, response) => void listener(request, response))
   await once(server.listen(port, '127.0.0.1'), 'listening')

@@ -17,8 +17,8 @@ import { command } from './command.ts'
 import { projectRoot } from './wrangler.ts'
 
 /**
- * `npm run bench:scale`: what every call and job costs with a thousand, a hundred thousand and a million users. Each number
- * of users has a database of its own in a temporary folder. The tables are those of docs/performance.md.
+ * `npm run bench:scale`: what every call and job costs with a thousand, a hundred thousand and a million users. Each
+ * number of users has a database of its own in a temporary folder. The tables are those of docs/performance.md.
  */
 await command(async () => {
   const sizes = readSizes(process.argv.slice(2))

@@ -1,6 +1,6 @@
 /**
- * Writes `src/crypto/word-list.ts`, the names and words by which new passwords are judged, from the lists of these packages.
- * The pages speak English and German, so these are the languages of the words.
+ * Writes `src/crypto/word-list.ts`, the names and words by which new passwords are judged, from the lists of these
+ * packages. The pages speak English and German, so these are the languages of the words.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -12,7 +12,10 @@ const daySeconds = 24 * hourSeconds
 
 // Tokens and sessions
 
-/** A service that checks only the token accepts it this long after its session ended. Clients refresh it in the background. */
+/**
+ * A service that checks only the token accepts it this long after its session ended. Clients refresh it in the
+ * background.
+ */
 export const accessTokenSeconds = 10 * minuteSeconds
 
 /**
@@ -24,7 +27,10 @@ export const rememberedMs = 5_000
 /** How long a step-up counts: the `max_age` of RFC 9470 for calls that need one. */
 export const freshSeconds = 10 * minuteSeconds
 
-/** The tokens that an isolate remembers: those of 200 clients a second. At 2 kB each, they take two megabytes of its 128. */
+/**
+ * The tokens that an isolate remembers: those of 200 clients a second. At 2 kB each, they take two megabytes of its
+ * 128.
+ */
 export const maxRememberedTokens = 1_000
 
 /** A session that is not refreshed for this long ends. */
@@ -42,12 +48,14 @@ export const factorTokenSeconds = 5 * minuteSeconds
 /** How long a device that its user trusts signs in with the password alone. */
 export const trustTokenSeconds = 30 * daySeconds
 
-/** A refresh token may be presented again for this long after its rotation: an answer got lost, or two tabs refreshed. */
+/**
+ * A refresh token may be presented again for this long after its rotation: an answer got lost, or two tabs refreshed.
+ */
 export const replayMs = 30_000
 
 /**
- * A client loses few answers. In this time three rotations of a session may be repeated, one of them from another network:
- * somebody who follows the rotations of a session is caught at the fourth.
+ * A client loses few answers. In this time three rotations of a session may be repeated, one of them from another
+ * network: somebody who follows the rotations of a session is caught at the fourth.
  */
 export const repeatPeriodMs = dayMs
 
@@ -76,18 +84,18 @@ export const linkLifeSeconds = { activation: daySeconds, reset: hourSeconds, ema
 // Change of the address
 
 /**
- * An email that the provider delays may bring the link to the new address for `offerMs`. The owner of the old address has
- * `revertMs` to undo everything, since people are away for a weekend. That also ends the factors of the last `factorsMs`
- * before the request: whoever takes over an account adds a factor first.
+ * An email that the provider delays may bring the link to the new address for `offerMs`. The owner of the old address
+ * has `revertMs` to undo everything, since people are away for a weekend. That also ends the factors of the last
+ * `factorsMs` before the request: whoever takes over an account adds a factor first.
  */
 export const emailChange = { offerMs: dayMs, revertMs: 3 * dayMs, factorsMs: dayMs }
 
 // Passwords
 
 /**
- * Lock-out: five wrong passwords in a row without a pause, then a pause of 1 second that doubles up to 15 minutes. After a
- * hundred, no password is verified until a reset by email (NIST SP 800-63B-4 §3.2.2). An attempt takes less time than ten
- * seconds: five at most until its hash has its turn, and then a fraction of one.
+ * Lock-out: five wrong passwords in a row without a pause, then a pause of 1 second that doubles up to 15 minutes.
+ * After a hundred, no password is verified until a reset by email (NIST SP 800-63B-4 §3.2.2). An attempt takes less
+ * time than ten seconds: five at most until its hash has its turn, and then a fraction of one.
  */
 export const passwordAttempts = {
   free: 5,
@@ -98,19 +106,22 @@ export const passwordAttempts = {
 }
 
 /**
- * One password is hashed at a time in each isolate. A request waits at most `maxWaitMs` for its turn, and looks again after
- * `lookMs` for each request before it. One that has shown no sign of life for `leaseMs` was cancelled, and loses its place.
- * No more than `maxPlaces` may wait: an isolate makes 6 to 15 hashes a second, so nobody behind a hundred has a turn in time.
- * All other requests run after `stepsAtATime` rounds of a hash.
+ * One password is hashed at a time in each isolate. A request waits at most `maxWaitMs` for its turn, and looks again
+ * after `lookMs` for each request before it. One that has shown no sign of life for `leaseMs` was cancelled, and loses
+ * its place. No more than `maxPlaces` may wait: an isolate makes 6 to 15 hashes a second, so nobody behind a hundred
+ * has a turn in time. All other requests run after `stepsAtATime` rounds of a hash.
  */
 export const hashQueue = { maxWaitMs: 5000, maxPlaces: 100, leaseMs: 1000, lookMs: 5, maxLookMs: 250, stepsAtATime: 2 }
 
-/** So many devices of one account may have a counter of their own at a time. The next right password of a device deletes it. */
+/**
+ * So many devices of one account may have a counter of their own at a time. The next right password of a device deletes
+ * it.
+ */
 export const maxDeviceCounters = 20
 
 /**
- * How long a client waits for attempts in flight before it is told to come back: 13 looks in five seconds, as long as those
- * attempts may wait for their hash.
+ * How long a client waits for attempts in flight before it is told to come back: 13 looks in five seconds, as long as
+ * those attempts may wait for their hash.
  */
 export const attemptWaitsMs: readonly number[] = [50, 100, 150, 200, 300, 400, 400, 400, 600, 600, 600, 600, 600]
 
@@ -138,8 +149,8 @@ export const recoveryCodeCount = 8
 export const totpSetupMs = 10 * minuteSeconds * 1000
 
 /**
- * How long a mailed code is good, and for how many tries; another email allows as many again. Five codes are mailed at most
- * in that time (see `mailBudget`), so five guesses hit with a probability of 25 in 10⁸ for each key of the ring.
+ * How long a mailed code is good, and for how many tries; another email allows as many again. Five codes are mailed at
+ * most in that time (see `mailBudget`), so five guesses hit with a probability of 25 in 10⁸ for each key of the ring.
  */
 export const mailCodeMs = 10 * minuteSeconds * 1000
 export const mailCodeAttempts = 5
@@ -164,7 +175,9 @@ export const claimMs = 2 * minuteSeconds * 1000
 /** The pause after an internal failure. Longer than a claim, so that the next try can claim the row. */
 export const retryAfterFailureSeconds = 150
 
-/** Resend forgets an idempotency key after 24 hours. From here on, nothing that may have been accepted is sent again. */
+/**
+ * Resend forgets an idempotency key after 24 hours. From here on, nothing that may have been accepted is sent again.
+ */
 export const doubtMs = 23 * hourSeconds * 1000
 
 /** After this long, or a hundred emails, a run repeats no further request: D1 allows an invocation 1,000 statements. */
@@ -185,8 +198,8 @@ export const announceAgainMs = hourMs
 // Ceilings
 
 /**
- * Bounds on what callers leave in the database, which ends at 10 GB. CEILING_FACTOR multiplies those of networks, of a user's
- * writes and of strangers.
+ * Bounds on what callers leave in the database, which ends at 10 GB. CEILING_FACTOR multiplies those of networks, of a
+ * user's writes and of strangers.
  */
 export const ceilings = {
   /** Registrations and requests for an activation email, of one network. */
@@ -197,7 +210,9 @@ export const ceilings = {
   userWritesPerDay: 1000,
   /** About how much all strangers together may leave: some 700 registrations. */
   strangerKilobytesPerHour: 2000,
-  /** Events of one type that are kept for one user. Later ones are only counted, because a sign-in must not be refused. */
+  /**
+   * Events of one type that are kept for one user. Later ones are only counted, because a sign-in must not be refused.
+   */
   userEventsPerHour: 100,
   userEventsPerDay: 200,
   /** Requests for another address. Each is an email to an address that the user names. */
@@ -222,8 +237,8 @@ export const retention = {
   /** Long enough that an attacker gains almost nothing by waiting for the counter to be deleted. */
   attempts: 30 * dayMs,
   /**
-   * After a hundred wrong passwords in a row, only a reset allows sign-in again. An address without an account cannot be
-   * reset, so its counter is deleted after this time.
+   * After a hundred wrong passwords in a row, only a reset allows sign-in again. An address without an account cannot
+   * be reset, so its counter is deleted after this time.
    */
   exhaustedAttempts: 400 * dayMs,
   /** From the start of the period, which is a day at most. */

@@ -35,7 +35,10 @@ export interface Config {
   isUnderMaintenance: boolean
   /** An origin without a trailing slash: the issuer of tokens, and the first part of every link. */
   publicUrl: string
-  /** The origins whose pages are our own, for cookies: that of `publicUrl`, and in development the other name of this machine. */
+  /**
+   * The origins whose pages are our own, for cookies: that of `publicUrl`, and in development the other name of this
+   * machine.
+   */
   ownOrigins: readonly string[]
   productName: string
   mailFrom: string
@@ -70,7 +73,10 @@ export interface Config {
   rpId: string
 }
 
-/** Settings that must not appear in logs, emails or answers. A separate type, so that they are never logged with the rest. */
+/**
+ * Settings that must not appear in logs, emails or answers. A separate type, so that they are never logged with the
+ * rest.
+ */
 export interface Secrets {
   signingKeys: KeyRing<SigningKey>
   tokenKeys: KeyRing<SecretKey>
@@ -183,8 +189,8 @@ function variables(isDevelopment: boolean, hasArchive: boolean) {
         error: 'is not set, though there is a TURNSTILE_SECRET: the pages need both',
       }),
       z.refine((all) => mayBeRpIdOf(all.PUBLIC_URL, all.WEBAUTHN_RP_ID), { path: ['WEBAUTHN_RP_ID'], error: rpIdRule }),
-      // The audience of refresh tokens and links is the issuer, so access tokens need another one. Values that break their own
-      // rules get here, too.
+      // The audience of refresh tokens and links is the issuer, so access tokens need another one. Values that break
+      // their own rules get here, too.
       z.refine((all) => all.AUDIENCE !== all.PUBLIC_URL || !URL.canParse(all.AUDIENCE), {
         path: ['AUDIENCE'],
         error: 'must not be the same as PUBLIC_URL',

@@ -2,8 +2,8 @@
 import { normalizeEmailAddress } from '../email-address.ts'
 
 /**
- * A variable as text. Values in wrangler.toml can be numbers, booleans and lists, too: an unquoted `true` is read as the
- * text "true" and then checked by the variable's own rule.
+ * A variable as text. Values in wrangler.toml can be numbers, booleans and lists, too: an unquoted `true` is read as
+ * the text "true" and then checked by the variable's own rule.
  */
 export function variableText(value: unknown): string {
   if (Array.isArray(value)) return value.map(variableText).join()
@@ -86,8 +86,8 @@ function wholeNumber(text: string, least: number, most: number): number | undefi
 }
 
 /**
- * A reader for days, from 30 to 3650. A restore goes back up to 30 days and brings back the events that were archived since.
- * So no event may be archived before it is 30 days old (see `archiveNext`).
+ * A reader for days, from 30 to 3650. A restore goes back up to 30 days and brings back the events that were archived
+ * since. So no event may be archived before it is 30 days old (see `archiveNext`).
  */
 export function daysOr(unset: number) {
   return (text: string): number | undefined => wholeNumber(text || String(unset), 30, 3650)
@@ -113,9 +113,9 @@ export const rpIdRule =
   'must be the host of PUBLIC_URL or a parent domain of it with a dot, because browsers refuse others'
 
 /**
- * Whether browsers let the pages of an origin use passkeys of this RP ID (WebAuthn §5.1.3): its host or a parent domain. They
- * also refuse public suffixes with a dot, such as `co.uk`, which nothing here knows. Values that break their own rules, and
- * no RP ID, are not judged.
+ * Whether browsers let the pages of an origin use passkeys of this RP ID (WebAuthn §5.1.3): its host or a parent
+ * domain. They also refuse public suffixes with a dot, such as `co.uk`, which nothing here knows. Values that break
+ * their own rules, and no RP ID, are not judged.
  */
 export function mayBeRpIdOf(publicUrl: string, rpId: string | null): boolean {
   if (typeof rpId !== 'string' || !URL.canParse(publicUrl)) return true

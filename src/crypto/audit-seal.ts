@@ -2,8 +2,8 @@ import { CompactSign, decodeProtectedHeader, jwtVerify } from 'jose'
 import type { KeyRing, SigningKey } from './keys.ts'
 
 /**
- * The seal of an object in the audit archive: a JWS by the key that signs access tokens. It is no access token: the `typ` is
- * another one, and it names no issuer, audience or expiry (RFC 8725 §3.11).
+ * The seal of an object in the audit archive: a JWS by the key that signs access tokens. It is no access token: the
+ * `typ` is another one, and it names no issuer, audience or expiry (RFC 8725 §3.11).
  */
 export const sealType = 'audit-seal+jwt'
 

@@ -1,8 +1,8 @@
 import { base64url } from 'jose'
 
 /**
- * The bytes of a text in base64url (RFC 4648 §5), in any spelling: padded, or with other bits after the last byte. Where one
- * value must have one spelling, encode the bytes again and compare.
+ * The bytes of a text in base64url (RFC 4648 §5), in any spelling: padded, or with other bits after the last byte.
+ * Where one value must have one spelling, encode the bytes again and compare.
  *
  * @returns `undefined` for a text that is not base64url
  */

@@ -1,6 +1,7 @@
 /**
- * Encryption of values that Postern has to read again, and MACs that bind a row to its account, under `DATA_KEYS`. These
- * keys are not in the database, so access to D1 alone neither reads a sealed value nor moves it to another row or account.
+ * Encryption of values that Postern has to read again, and MACs that bind a row to its account, under `DATA_KEYS`.
+ * These keys are not in the database, so access to D1 alone neither reads a sealed value nor moves it to another row or
+ * account.
  *
  * Each purpose has its own subkey (HKDF-SHA-256, RFC 5869), so a value of one purpose is refused for every other.
  */
@@ -111,7 +112,9 @@ export async function isMacOf(
   return crypto.subtle.verify('HMAC', await subkeyOf(key, 'HMAC', purpose), mac, joined(parts))
 }
 
-/** Each part after its length, 32 bits: no two lists give the same bytes, wherever the borders between their parts are. */
+/**
+ * Each part after its length, 32 bits: no two lists give the same bytes, wherever the borders between their parts are.
+ */
 function joined(parts: readonly Part[]): Uint8Array<ArrayBuffer> {
   const bytes = parts.map((part) => (typeof part === 'string' ? new TextEncoder().encode(part) : part))
   const all = new Uint8Array(bytes.reduce((sum, { length }) => sum + 4 + length, 0))

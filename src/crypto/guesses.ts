@@ -2,7 +2,8 @@
  * Estimates how many guesses a password costs that is put together from names, words, years, digits and symbols. zxcvbn
  * overrates these: from three parts on it takes every combination for 10^8 guesses, however common the parts are.
  *
- * The password is divided into known parts, in the way that needs the fewest guesses. All numbers are decimal logarithms.
+ * The password is divided into known parts, in the way that needs the fewest guesses. All numbers are decimal
+ * logarithms.
  */
 import { packedWords } from './word-list.ts'
 
@@ -14,8 +15,8 @@ export interface Part {
 }
 
 /**
- * The guesses for a word of each list: the hundred most used words, the next ones and common names, rarer ones and cities,
- * and so on. Names cost little whatever their rank, because who guesses names has lists of them.
+ * The guesses for a word of each list: the hundred most used words, the next ones and common names, rarer ones and
+ * cities, and so on. Names cost little whatever their rank, because who guesses names has lists of them.
  */
 const wordCosts = [1.5, 2.4, 2.9, 3.5, 4.2]
 const maxWordLength = 20

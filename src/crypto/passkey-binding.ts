@@ -11,8 +11,8 @@ export interface OwnedCredential {
 }
 
 /**
- * Binds a credential to its account. Somebody who can write to the database, but has no secret, can neither add a passkey
- * to an account, nor move one to another account, nor exchange its key.
+ * Binds a credential to its account. Somebody who can write to the database, but has no secret, can neither add a
+ * passkey to an account, nor move one to another account, nor exchange its key.
  */
 export function bindPasskey(keys: readonly [SecretKey, ...unknown[]], credential: OwnedCredential): Promise<string> {
   return macData(keys, 'passkey-binding', partsOf(credential))

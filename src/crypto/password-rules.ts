@@ -18,8 +18,8 @@ export function lengthOf(password: string): number {
 }
 
 /**
- * The words that an attacker who knows the person would try first, whole and in parts: Anna-Lena at acme.example must not
- * use "lena" or "acme".
+ * The words that an attacker who knows the person would try first, whole and in parts: Anna-Lena at acme.example must
+ * not use "lena" or "acme".
  */
 export function knownWords(productName: string, { email, firstName, lastName }: KnownAs): string[] {
   const localPart = email.slice(0, email.lastIndexOf('@'))

@@ -1,11 +1,11 @@
 /**
  * Password hashing: a chain of PBKDF2-HMAC-SHA-256, then an HMAC under a pepper that is not in the database.
  *
- * A deployed Worker refuses more than 100,000 iterations per call, though `wrangler dev` accepts them, and a call blocks the
- * other requests of its isolate. So OWASP's 600,000 iterations are 24 chained calls, with a pause between them: the password
- * is the key of each, and the output of one is the salt of the next. An attacker has to compute them one after the other, as
- * with one long call. The result differs from RFC 8018's PBKDF2 with c = 600,000, so it has its own number among stored
- * hashes.
+ * A deployed Worker refuses more than 100,000 iterations per call, though `wrangler dev` accepts them, and a call
+ * blocks the other requests of its isolate. So OWASP's 600,000 iterations are 24 chained calls, with a pause between
+ * them: the password is the key of each, and the output of one is the salt of the next. An attacker has to compute them
+ * one after the other, as with one long call. The result differs from RFC 8018's PBKDF2 with c = 600,000, so it has its
+ * own number among stored hashes.
  *
  * A stored hash is one row of bytes, which says by itself how it was made:
  *
@@ -69,10 +69,10 @@ export interface PasswordVerdict {
 }
 
 /**
- * Compares a password with a stored hash in constant time. It does the work of a new hash in any case, with as many pauses:
- * without a hash, with an unreadable one, and with one that needed less. So the time does not reveal whether there is a
- * password, or an old one. Only a hash of more work than new hashes takes longer. There is none unless the work factor was
- * lowered.
+ * Compares a password with a stored hash in constant time. It does the work of a new hash in any case, with as many
+ * pauses: without a hash, with an unreadable one, and with one that needed less. So the time does not reveal whether
+ * there is a password, or an old one. Only a hash of more work than new hashes takes longer. There is none unless the
+ * work factor was lowered.
  */
 export async function verifyPassword(
   password: string,
@@ -107,7 +107,10 @@ async function derive(
   return new Uint8Array(await crypto.subtle.sign('HMAC', key, stretched))
 }
 
-/** The chain without the pepper, 32 bytes. One round is RFC 8018's PBKDF2-HMAC-SHA-256, for which there are test vectors. */
+/**
+ * The chain without the pepper, 32 bytes. One round is RFC 8018's PBKDF2-HMAC-SHA-256, for which there are test
+ * vectors.
+ */
 export async function stretch(
   password: Uint8Array,
   salt: Uint8Array,

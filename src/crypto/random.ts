@@ -5,11 +5,11 @@ const maxShard = 0xfff
 export const newUserShard = 0
 
 /**
- * A UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, then 74 random bits. Ids sort by the time at which they were made, so a
- * primary key is also an index by age. An id is never a credential.
+ * A UUIDv7 (RFC 9562 §5.7): 48 bits of milliseconds, then 74 random bits. Ids sort by the time at which they were made,
+ * so a primary key is also an index by age. An id is never a credential.
  *
- * @param shard for the id of a user or a session: takes the place of the first 12 random bits (`rand_a`), so that an id alone
- *   says where its row is. A session is in the shard of its user.
+ * @param shard for the id of a user or a session: takes the place of the first 12 random bits (`rand_a`), so that an id
+ *   alone says where its row is. A session is in the shard of its user.
  * @throws {RangeError} for a shard that does not fit
  */
 export function uuidv7(now: Date, shard?: number): string {
@@ -43,7 +43,9 @@ export function isUuidv7(text: string): boolean {
   return uuidPattern.test(text)
 }
 
-/** Whether a text is a UUID of any version, in the spelling that we use: two spellings of one id would be the same row. */
+/**
+ * Whether a text is a UUID of any version, in the spelling that we use: two spellings of one id would be the same row.
+ */
 export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)
 }

@@ -1,7 +1,7 @@
 /**
- * Recovery codes: look-up secrets of 120 bits (NIST SP 800-63B-4 §3.1.2), written down by people. Nobody can guess one, so
- * it needs no slow hash. What is stored is an HMAC over user and code: a copy of the database gives no code, and a row moved
- * to another account opens nothing there.
+ * Recovery codes: look-up secrets of 120 bits (NIST SP 800-63B-4 §3.1.2), written down by people. Nobody can guess one,
+ * so it needs no slow hash. What is stored is an HMAC over user and code: a copy of the database gives no code, and a
+ * row moved to another account opens nothing there.
  */
 import { base32 } from './base32.ts'
 import { macData } from './data-keys.ts'

@@ -1,6 +1,6 @@
 /**
- * Estimates how hard a password is to guess: with zxcvbn, and by the names and words that it is put together from. Import
- * this module only dynamically: its lists take about 100 ms to load, and most requests set no password.
+ * Estimates how hard a password is to guess: with zxcvbn, and by the names and words that it is put together from.
+ * Import this module only dynamically: its lists take about 100 ms to load, and most requests set no password.
  */
 import { ZxcvbnFactory, type ZxcvbnResult } from '@zxcvbn-ts/core'
 import { adjacencyGraphs, dictionary } from '@zxcvbn-ts/language-common'
@@ -28,8 +28,8 @@ export interface StrengthVerdict {
 }
 
 /**
- * Judges a password. Words that are known about the person (address, names, the product) count as guessed at once, and the
- * rest of the password has to be strong enough without them: zxcvbn overrates a combination of known words.
+ * Judges a password. Words that are known about the person (address, names, the product) count as guessed at once, and
+ * the rest of the password has to be strong enough without them: zxcvbn overrates a combination of known words.
  */
 export function judgeStrength(password: string, knownWords: readonly string[]): StrengthVerdict {
   const judged = Array.from(password).slice(0, judgedCodePoints).join('')

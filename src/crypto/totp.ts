@@ -1,6 +1,6 @@
 /**
- * Time-based one-time passwords (RFC 6238): SHA-1, six digits, steps of 30 seconds. Authenticator apps ignore a request for
- * anything else. The collisions of SHA-1 do not concern HMAC.
+ * Time-based one-time passwords (RFC 6238): SHA-1, six digits, steps of 30 seconds. Authenticator apps ignore a request
+ * for anything else. The collisions of SHA-1 do not concern HMAC.
  */
 import { base32 } from './base32.ts'
 
@@ -19,8 +19,8 @@ export function seedText(seed: Uint8Array): string {
 }
 
 /**
- * The URI that an authenticator app reads from a QR code. The label is the address of the account and never a name, because
- * the app shows it to everybody who looks at the screen.
+ * The URI that an authenticator app reads from a QR code. The label is the address of the account and never a name,
+ * because the app shows it to everybody who looks at the screen.
  *
  * @param issuer loses its colons: the first one of the label ends the issuer
  */
@@ -31,9 +31,9 @@ export function totpUri(issuer: string, address: string, seed: Uint8Array): stri
 }
 
 /**
- * The step whose code this is: the current one, or one step earlier or later, because clocks differ and people type slowly
- * (RFC 6238 §5.2). The caller has to accept each step once. Of two steps with the same code it is the later one, so that
- * accepting it uses up both.
+ * The step whose code this is: the current one, or one step earlier or later, because clocks differ and people type
+ * slowly (RFC 6238 §5.2). The caller has to accept each step once. Of two steps with the same code it is the later one,
+ * so that accepting it uses up both.
  *
  * @returns `undefined` for a wrong code. All three are computed in any case
  */

@@ -1,6 +1,6 @@
 /**
- * Webhooks as Svix signs them for Resend (standardwebhooks.com): HMAC-SHA-256 over id, time and raw body. Not done with the
- * SDK, because that uses the system clock, a JavaScript implementation of HMAC, and the body as text.
+ * Webhooks as Svix signs them for Resend (standardwebhooks.com): HMAC-SHA-256 over id, time and raw body. Not done with
+ * the SDK, because that uses the system clock, a JavaScript implementation of HMAC, and the body as text.
  */
 const algorithm = { name: 'HMAC', hash: 'SHA-256' }
 const prefix = 'whsec_'

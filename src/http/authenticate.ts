@@ -13,7 +13,9 @@ import type { HttpEnv } from './env.ts'
 import { limitWrites } from './limit-rate.ts'
 
 const bearerScheme = /^bearer(?: |$)/i
-/** RFC 6750 §2.1: the scheme in any case, then one token. The client's middleware has the same; a test compares the two. */
+/**
+ * RFC 6750 §2.1: the scheme in any case, then one token. The client's middleware has the same; a test compares the two.
+ */
 const bearerPattern = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i
 
 /**
@@ -25,8 +27,8 @@ const bearerPattern = /^bearer +([A-Za-z0-9._~+/-]+=*) *$/i
 export const authenticate = createMiddleware<HttpEnv>(async function authenticate(c, next) {
   const claims = await readClaims(c)
   await loadActor(c, claims)
-  // Ends of sessions, changes of the password and deletions of the account are not counted: a thief of the token could use
-  // up the limit and keep the owner from them.
+  // Ends of sessions, changes of the password and deletions of the account are not counted: a thief of the token could
+  // use up the limit and keep the owner from them.
   if (c.req.method === 'PATCH') await limitWrites(c, claims.sub)
   await next()
 })
@@ -53,8 +55,9 @@ export const requireToken = createMiddleware<HttpEnv>(async function requireToke
 })
 
 /**
- * Like `authenticate`, for a call that takes the password of the account, if it has one, and also needs a step-up, if it
- * has a factor. Takes one try from the budget of the password. Comes after `requireToken` and the validation of the body.
+ * Like `authenticate`, for a call that takes the password of the account, if it has one, and also needs a step-up, if
+ * it has a factor. Takes one try from the budget of the password. Comes after `requireToken` and the validation of the
+ * body.
  *
  * @param field where the body has the password
  * @throws {AppError} `invalid_token`; as `assertUnconfined`; as `findSignedInForPassword`
@@ -104,9 +107,9 @@ export function permitReading(permission: Permission) {
 }
 
 /**
- * Requires a valid access token of a session that is not on the revocation list. Does not need D1, so it works while D1 is
- * down. The list is in KV, which shows an entry everywhere after about 60 seconds, and an isolate remembers for five seconds
- * whom it accepted: the token of an ended session is accepted for up to 65 seconds.
+ * Requires a valid access token of a session that is not on the revocation list. Does not need D1, so it works while D1
+ * is down. The list is in KV, which shows an entry everywhere after about 60 seconds, and an isolate remembers for five
+ * seconds whom it accepted: the token of an ended session is accepted for up to 65 seconds.
  *
  * @throws {AppError} `invalid_token`; `service_unavailable` when the list cannot be read
  */

@@ -27,9 +27,10 @@ const permission = {
 }
 
 /**
- * Lets pages of the listed origins read the answers (Fetch standard §3.2; OWASP ASVS 3.4.2). The whole origin is compared:
- * no pattern, no `*`, and never `null`, which every sandboxed frame has. Credentials are never allowed, since cookies are
- * for our own origin, which needs no CORS. Other pages get the same answer without these headers, and browsers withhold it.
+ * Lets pages of the listed origins read the answers (Fetch standard §3.2; OWASP ASVS 3.4.2). The whole origin is
+ * compared: no pattern, no `*`, and never `null`, which every sandboxed frame has. Credentials are never allowed, since
+ * cookies are for our own origin, which needs no CORS. Other pages get the same answer without these headers, and
+ * browsers withhold it.
  */
 export const allowOrigins = createMiddleware<HttpEnv>(async function allowOrigins(c, next) {
   const allowed = await allowedOrigins(c.env)
@@ -43,7 +44,8 @@ export const allowOrigins = createMiddleware<HttpEnv>(async function allowOrigin
     if (isAllowed) c.res.headers.set('Access-Control-Expose-Headers', exposedHeaders)
   }
   if (isAllowed) c.res.headers.set('Access-Control-Allow-Origin', origin)
-  // Also without an Origin: a cache must not give that answer to a page (Fetch standard, "CORS protocol and HTTP caches").
+  // Also without an Origin: a cache must not give that answer to a page (Fetch standard, "CORS protocol and HTTP
+  // caches").
   if (allowed.length > 0) c.res.headers.append('Vary', 'Origin')
 })
 

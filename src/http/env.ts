@@ -14,7 +14,9 @@ export interface HttpEnv {
     actor: Principal
     /** Also set by `authenticateForPassword`. */
     passwordActor: PasswordPrincipal
-    /** Set by `readOwnRefreshToken`: the generation of the refresh token that came with the access token, if one did. */
+    /**
+     * Set by `readOwnRefreshToken`: the generation of the refresh token that came with the access token, if one did.
+     */
     presentedGeneration: number | undefined
     /** Set by `requireToken` and `verifyAtEdge`: the content of the token, which may be minutes old. */
     claims: Claims<'at+jwt'>

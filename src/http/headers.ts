@@ -26,8 +26,8 @@ export function secureNoContent(): Response {
 }
 
 /**
- * Keeps API answers out of caches, frames, MIME sniffing and pages of other sites. Not Hono's `secureHeaders`: it has no
- * Cache-Control, and seven headers that would have to be turned off one by one.
+ * Keeps API answers out of caches, frames, MIME sniffing and pages of other sites. Not Hono's `secureHeaders`: it has
+ * no Cache-Control, and seven headers that would have to be turned off one by one.
  */
 export function addSecurityHeaders(answer: Response): void {
   if (secured.has(answer)) return

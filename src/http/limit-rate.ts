@@ -35,8 +35,8 @@ export async function limitWrites(c: Context<HttpEnv>, userId: string): Promise<
 }
 
 /**
- * Counts a call as a write of its user. Comes after `authenticate`. Not for a route by which an owner gets rid of a thief,
- * who could use the limit up first.
+ * Counts a call as a write of its user. Comes after `authenticate`. Not for a route by which an owner gets rid of a
+ * thief, who could use the limit up first.
  *
  * @throws {AppError} `rate_limited`
  */
@@ -52,8 +52,8 @@ interface Counted {
 }
 
 /**
- * Asks the binding. If it fails the call continues: these limits save cost, while those in D1 protect accounts, and a broken
- * counter must not stop all sign-ins.
+ * Asks the binding. If it fails the call continues: these limits save cost, while those in D1 protect accounts, and a
+ * broken counter must not stop all sign-ins.
  */
 async function assertWithin(c: Context<HttpEnv>, { binding }: Limit, { name, key, reason }: Counted): Promise<void> {
   if (!c.get('ctx').config.limitsRates) return

@@ -5,8 +5,8 @@ const maxUserAgentLength = 256
 
 /**
  * Where a request comes from. A request id of the client is taken if it is harmless in logs and headers (Hono's
- * `requestId` allows other characters than we document). The address comes only from `CF-Connecting-IP`: Cloudflare sets
- * it, while any client can send the other headers.
+ * `requestId` allows other characters than we document). The address comes only from `CF-Connecting-IP`: Cloudflare
+ * sets it, while any client can send the other headers.
  */
 export function originOf({ headers, cf }: Request): Origin {
   const requestId = headers.get('X-Request-Id')

@@ -27,8 +27,8 @@ export function answerProblem(c: Context<HttpEnv>, error: AppError) {
 }
 
 /**
- * What the token lacked (RFC 6750 §3.1), or its session (RFC 9470 §3). A request without credentials, which has no reason
- * either, gets a challenge without an error.
+ * What the token lacked (RFC 6750 §3.1), or its session (RFC 9470 §3). A request without credentials, which has no
+ * reason either, gets a challenge without an error.
  */
 function challengeFor({ code, reason, permission, acceptedAcr }: AppError): string | undefined {
   if (acceptedAcr) return `Bearer error="${code}", max_age="${freshSeconds}", acr_values="${acceptedAcr.join(' ')}"`
@@ -61,7 +61,9 @@ export function answerError(error: Error, c: Context<HttpEnv>) {
 
 const floodReasons: readonly Reason[] = ['client_address', 'user', 'network_ceiling', 'user_ceiling']
 
-/** The two kinds of limits have a word of their own each: many of one mean a flood, many of the other guessed passwords. */
+/**
+ * The two kinds of limits have a word of their own each: many of one mean a flood, many of the other guessed passwords.
+ */
 function logLimit(c: Context<HttpEnv>, { reason, retryAfterSeconds }: AppError): void {
   const { requestId } = c.get('origin')
   const [route, seconds] = [routePath(c), retryAfterSeconds]

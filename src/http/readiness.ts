@@ -9,8 +9,8 @@ import { type Fullness, fullnessOf } from '../store/room.ts'
 
 type Check = 'ok' | 'unavailable'
 /**
- * `behind`: it lacks a migration. `filling`: somebody should make room. `nearly_full`: strangers leave no more rows. `full`:
- * it reads and deletes, and every other write fails.
+ * `behind`: it lacks a migration. `filling`: somebody should make room. `nearly_full`: strangers leave no more rows.
+ * `full`: it reads and deletes, and every other write fails.
  */
 type DatabaseCheck = Check | 'behind' | 'full' | Exclude<Fullness, 'ok'>
 
@@ -63,7 +63,10 @@ async function checkPasskeys(database: D1Database, config: Config): Promise<Chec
   return 'foreign'
 }
 
-/** Anybody may call `/readyz`, and the probe holds up other writes: it is made once a minute for each start of the Worker. */
+/**
+ * Anybody may call `/readyz`, and the probe holds up other writes: it is made once a minute for each start of the
+ * Worker.
+ */
 const probeEveryMs = 60_000
 const probes = new WeakMap<D1Database, { atMs: number; found: DatabaseCheck }>()
 

@@ -1,13 +1,15 @@
 /**
- * The refresh token and the trust token of a browser, in cookies that no script can read. Only pages of our own origin get
- * or use one: the second defense against cross-site request forgery, after `SameSite` (OWASP ASVS 3.5.1).
+ * The refresh token and the trust token of a browser, in cookies that no script can read. Only pages of our own origin
+ * get or use one: the second defense against cross-site request forgery, after `SameSite` (OWASP ASVS 3.5.1).
  */
 import type { Context } from 'hono'
 import { trustTokenSeconds } from '../config/policy.ts'
 import { AppError } from '../errors.ts'
 import type { HttpEnv } from './env.ts'
 
-/** Browsers accept a `__Host-` cookie only if it is `Secure`, has no domain and has the path `/` (RFC 6265bis §4.1.3.2). */
+/**
+ * Browsers accept a `__Host-` cookie only if it is `Secure`, has no domain and has the path `/` (RFC 6265bis §4.1.3.2).
+ */
 const refresh = '__Host-postern-refresh'
 const trust = '__Host-postern-trust'
 
@@ -72,8 +74,8 @@ export function handOver<Answer extends { refresh_token?: string; refresh_expire
 }
 
 /**
- * Deletes the cookie, and our answers and pages from the browser's cache. Not `"cookies"`, which would delete those of the
- * whole registrable domain, and not `"storage"`: the device token in it has to outlive the session.
+ * Deletes the cookie, and our answers and pages from the browser's cache. Not `"cookies"`, which would delete those of
+ * the whole registrable domain, and not `"storage"`: the device token in it has to outlive the session.
  */
 export function clearSite(c: Context<HttpEnv>): void {
   setCookie(c, refresh, '', 0)

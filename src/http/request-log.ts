@@ -6,8 +6,8 @@ import { measureIn } from '../metrics.ts'
 import type { HttpEnv } from './env.ts'
 
 /**
- * Logs one line for each request, with the pattern of the route instead of the URL: a query may contain an email address.
- * The platform's clock stops while the CPU works, so the duration is time spent waiting.
+ * Logs one line for each request, with the pattern of the route instead of the URL: a query may contain an email
+ * address. The platform's clock stops while the CPU works, so the duration is time spent waiting.
  */
 export function logRequest(c: Context<HttpEnv>, startMs: number): void {
   const { requestId, country } = c.get('origin')

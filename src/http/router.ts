@@ -9,9 +9,9 @@ interface Route<T> {
 }
 
 /**
- * A router for the paths that we have: plain ones, `:name` for one segment, and `/*` for every path. Handlers are found in
- * the order in which they were added, which is how Hono runs them. Of Hono's own routers, the smallest that can do this is
- * a kilobyte larger, and each searches again for a path that it has searched for before.
+ * A router for the paths that we have: plain ones, `:name` for one segment, and `/*` for every path. Handlers are found
+ * in the order in which they were added, which is how Hono runs them. Of Hono's own routers, the smallest that can do
+ * this is a kilobyte larger, and each searches again for a path that it has searched for before.
  */
 export class PathRouter<T> implements Router<T> {
   readonly name = 'PathRouter'

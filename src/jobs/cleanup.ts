@@ -26,9 +26,9 @@ interface Sweep {
 }
 
 /**
- * Deletes expired rows in small steps. The tables take turns, so none of them has to wait until another is clean. What is
- * left is for the next run. Each step is decided by conditions alone, so an interrupted run and two simultaneous runs do no
- * harm. A table that fails does not stop the others.
+ * Deletes expired rows in small steps. The tables take turns, so none of them has to wait until another is clean. What
+ * is left is for the next run. Each step is decided by conditions alone, so an interrupted run and two simultaneous
+ * runs do no harm. A table that fails does not stop the others.
  *
  * @throws {AggregateError} after all tables, when one of them failed
  */

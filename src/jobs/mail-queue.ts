@@ -7,8 +7,8 @@ import { retryAfterFailureSeconds } from '../config/policy.ts'
 import { closeDeadLetter } from '../services/mail/rescue.ts'
 
 /**
- * Delivers a batch of messages. Each is acknowledged or retried separately, so one that always fails does not hold up the
- * others. In the end, the queue moves it to the dead-letter queue.
+ * Delivers a batch of messages. Each is acknowledged or retried separately, so one that always fails does not hold up
+ * the others. In the end, the queue moves it to the dead-letter queue.
  */
 export async function consumeMailQueue(ctx: Ctx, batch: MessageBatch<MailJob>): Promise<void> {
   const ids = [...new Set(batch.messages.map(readId))].filter(isUuidv7)
@@ -40,7 +40,9 @@ export async function consumeDeadLetters(ctx: Ctx, batch: MessageBatch<MailJob>)
   }
 }
 
-/** The row that a message names. A foreign message must not hold up the others, so it counts as one that names no row. */
+/**
+ * The row that a message names. A foreign message must not hold up the others, so it counts as one that names no row.
+ */
 function readId({ body }: Message): string {
   const id = (body as Partial<MailJob> | null | undefined)?.id
   return typeof id === 'string' ? id : ''

@@ -52,8 +52,8 @@ export async function sendEmail(
 }
 
 /**
- * Sends up to 100 emails in one request. Resend accepts the good ones even if it refuses others. The key makes it accept
- * exactly this list at most once in 24 hours.
+ * Sends up to 100 emails in one request. Resend accepts the good ones even if it refuses others. The key makes it
+ * accept exactly this list at most once in 24 hours.
  *
  * @returns an outcome for each email
  */
@@ -122,15 +122,17 @@ async function post(
 }
 
 /**
- * Headers of every email. Machines must not answer it (RFC 3834; the second one is for Exchange), and Gmail must not put it
- * into one thread with an earlier one of the same subject, whose link is dead. The same row has the same headers, because a
- * repetition under one key must be the same request.
+ * Headers of every email. Machines must not answer it (RFC 3834; the second one is for Exchange), and Gmail must not
+ * put it into one thread with an earlier one of the same subject, whose link is dead. The same row has the same
+ * headers, because a repetition under one key must be the same request.
  */
 function headersOf(id: string): Record<string, string> {
   return { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All', 'X-Entity-Ref-ID': id }
 }
 
-/** In the order of Resend's SDK, with which earlier versions sent: a repetition after a deployment has the same bytes. */
+/**
+ * In the order of Resend's SDK, with which earlier versions sent: a repetition after a deployment has the same bytes.
+ */
 function payloadOf({ mailFrom }: Config, { id, to, subject, html, text }: OutgoingEmail) {
   return { from: mailFrom, headers: headersOf(id), html, subject, tags: [{ name: rowTag, value: id }], text, to }
 }

@@ -2,7 +2,9 @@
 import type { Config } from '../config/settings.ts'
 import { send } from './outgoing.ts'
 
-/** The form that a token was made for: the `data-action` of the widget. A token without an action counts for every form. */
+/**
+ * The form that a token was made for: the `data-action` of the widget. A token without an action counts for every form.
+ */
 export type TurnstileAction = 'register' | 'login' | 'password_reset'
 
 export type TurnstileVerdict =

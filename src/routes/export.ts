@@ -47,8 +47,8 @@ export function exportHead({ at, user, sessionId, ...copy }: Export) {
 }
 
 /**
- * An email about the account. What became of one to another address is not told: it would show whether that address, which
- * the user only asked for, has an account.
+ * An email about the account. What became of one to another address is not told: it would show whether that address,
+ * which the user only asked for, has an account.
  */
 export function exportedEmail({ user, change }: Export) {
   const own = [user.email, change?.appliedAt ? change.oldEmail : '']
@@ -105,7 +105,10 @@ async function* writeList<Item>(
   yield ']'
 }
 
-/** Reads on only when the client has taken what was read before. A failure breaks the answer off: no half copy looks whole. */
+/**
+ * Reads on only when the client has taken what was read before. A failure breaks the answer off: no half copy looks
+ * whole.
+ */
 function streamOf(ctx: Ctx, texts: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   return new ReadableStream({

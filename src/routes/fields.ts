@@ -17,7 +17,9 @@ const text = z.string().check(
   }),
 )
 
-/** One spelling for what looks the same, before it is measured: keyboards and systems write accents in different ways. */
+/**
+ * One spelling for what looks the same, before it is measured: keyboards and systems write accents in different ways.
+ */
 const composed = z.overwrite((value: string) => value.normalize('NFC'))
 
 /** Text that is shown to people. It must not rearrange the text around it. */
@@ -79,8 +81,8 @@ export const newPassword = text.check(
 export const token = text.check(z.minLength(1))
 
 /**
- * A field that may be absent. `null` means the same, because clients in Kotlin, Java and C# send it for every field that
- * has no value. Not for a field that `null` clears.
+ * A field that may be absent. `null` means the same, because clients in Kotlin, Java and C# send it for every field
+ * that has no value. Not for a field that `null` clears.
  */
 export function optional<Schema extends z.ZodMiniType>(schema: Schema) {
   return z.pipe(
@@ -130,7 +132,10 @@ export const ownRefreshToken = optionalToken(
 /** `device_token` of an earlier sign-in. An invalid one is not an error: the device counts as unknown. */
 export const deviceToken = optionalToken(text)
 
-/** A code that a person types, with or without spaces. Only its check shows whether it is right, so any text passes here. */
+/**
+ * A code that a person types, with or without spaces. Only its check shows whether it is right, so any text passes
+ * here.
+ */
 export const typedCode = text.check(
   z.overwrite((value) => value.replace(/\s/g, '')),
   z.minLength(1),

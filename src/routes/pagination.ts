@@ -36,7 +36,8 @@ export async function encodeCursor(listing: Listing, position: string | null): P
 }
 
 /**
- * The position in a cursor, if it belongs to this listing: under another order or other filters it would silently skip rows.
+ * The position in a cursor, if it belongs to this listing: under another order or other filters it would silently skip
+ * rows.
  *
  * @param isPosition checks the form of the list's positions
  * @throws {AppError} `validation_failed`

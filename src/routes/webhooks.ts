@@ -47,8 +47,8 @@ export const webhookRoutes = new Hono<HttpEnv>().post('/resend', signedByResend,
 })
 
 /**
- * A part of an event that counts as absent when it has another form. Not zod's `catch`, which takes every utility of zod
- * into the bundle: 3 kB.
+ * A part of an event that counts as absent when it has another form. Not zod's `catch`, which takes every utility of
+ * zod into the bundle: 3 kB.
  */
 function optionalOf<Schema extends z.ZodMiniType>(schema: Schema) {
   return z.optional(

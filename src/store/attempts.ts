@@ -18,7 +18,10 @@ export interface AttemptConditions {
   guard?: SQL | undefined
   /** What every attempt after the first of a series needs in addition. */
   goesOn?: SQL | undefined
-  /** Only an attempt without a pause is granted: for a client that waited for attempts in flight, not for a pause to end. */
+  /**
+   * Only an attempt without a pause is granted: for a client that waited for attempts in flight, not for a pause to
+   * end.
+   */
   needsFreeAttempt?: boolean | undefined
 }
 
@@ -32,9 +35,9 @@ export interface CountedAttempt {
 }
 
 /**
- * Counts an attempt in a budget, before the password is verified. It returns a row only for an attempt that is granted, so
- * parallel attempts get no further than consecutive ones. The pause doubles with each attempt in a row. The attempts without
- * a pause are granted in any order of arrival: no time decides, because the clocks of two machines differ.
+ * Counts an attempt in a budget, before the password is verified. It returns a row only for an attempt that is granted,
+ * so parallel attempts get no further than consecutive ones. The pause doubles with each attempt in a row. The attempts
+ * without a pause are granted in any order of arrival: no time decides, because the clocks of two machines differ.
  */
 export function claimAttempt(
   db: Db,

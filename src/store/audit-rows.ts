@@ -1,4 +1,6 @@
-/** Converts events of the audit trail to rows and back. The id holds the time; ids, addresses and request ids are bytes. */
+/**
+ * Converts events of the audit trail to rows and back. The id holds the time; ids, addresses and request ids are bytes.
+ */
 import { SQL, is, sql } from 'drizzle-orm'
 import { timeOf } from '../crypto/random.ts'
 import { bytesOfIp, ipOfBytes } from '../ip-address.ts'
@@ -19,8 +21,8 @@ export interface NewAuditEvent extends Omit<AuditEvent, 'userId' | 'actorId' | '
 }
 
 /**
- * Events of these types keep the text of an unlisted user agent in their detail: the user agent of a thief is rarely listed.
- * They are rare, and nobody can cause one without a token.
+ * Events of these types keep the text of an unlisted user agent in their detail: the user agent of a thief is rarely
+ * listed. They are rare, and nobody can cause one without a token.
  */
 const namesUserAgent: ReadonlySet<AuditType> = new Set<AuditType>([
   'user.password_changed',

@@ -29,8 +29,9 @@ export async function readDue(db: Db, beforeId: string, limit: number, expiredBe
 }
 
 /**
- * Deletes events and records the object that holds them, both or nothing. A second call does nothing, and neither does one
- * for another object of the same number. In a full database the record takes the room of the events, so they go first.
+ * Deletes events and records the object that holds them, both or nothing. A second call does nothing, and neither does
+ * one for another object of the same number. In a full database the record takes the room of the events, so they go
+ * first.
  */
 export async function settleSeal(db: Db, seal: AuditSeal, eventIds: readonly string[]): Promise<void> {
   const other = db
@@ -43,7 +44,9 @@ export async function settleSeal(db: Db, seal: AuditSeal, eventIds: readonly str
   })
 }
 
-/** Some of the objects that a later one declares as expired, oldest first. Their rows stay until the objects are gone. */
+/**
+ * Some of the objects that a later one declares as expired, oldest first. Their rows stay until the objects are gone.
+ */
 export async function listExpiredSeals(db: Db, limit: number): Promise<AuditSeal[]> {
   const first = db.select({ first: max(auditSeals.first) }).from(auditSeals)
   return db

@@ -5,7 +5,10 @@ import { type Db, insertWhere, unindexed } from './db.ts'
 import { type AuditEvent, type AuditType, auditEvents } from './schema/audit.ts'
 import { userAgentText } from './user-agents.ts'
 
-/** Records an event if `guard` holds. As the first statement of a batch it is the guard of all the others: see `happened`. */
+/**
+ * Records an event if `guard` holds. As the first statement of a batch it is the guard of all the others: see
+ * `happened`.
+ */
 export function insertAuditEvent(db: Db, event: NewAuditEvent, guard: SQL = sql`true`) {
   return insertWhere(db, auditEvents, rowOf(event), guard).onConflictDoNothing().returning({ id: auditEvents.id })
 }

@@ -4,7 +4,9 @@ import { pacingOf, retrying } from './retry.ts'
 
 type Statement = BatchItem<'sqlite'>
 
-/** One statement, several whose rows are read as one list, or `undefined` for a statement that this batch leaves out. */
+/**
+ * One statement, several whose rows are read as one list, or `undefined` for a statement that this batch leaves out.
+ */
 type Slot = Statement | readonly Statement[] | undefined
 
 /** Statements by the name under which the batch gives their rows back. */
@@ -24,8 +26,8 @@ export type BatchRows<G extends readonly Statements[]> = UnionToIntersection<
 >
 
 /**
- * Runs statements as one transaction, all or nothing, in one round trip, in the order in which they are given. Each group
- * is an object, so a caller reads `rows.ended` and never the third of nine results.
+ * Runs statements as one transaction, all or nothing, in one round trip, in the order in which they are given. Each
+ * group is an object, so a caller reads `rows.ended` and never the third of nine results.
  *
  * @throws {Error} for a name that two groups share: merged into one object, one of the two statements would be lost.
  */
@@ -53,9 +55,10 @@ function listOf(slot: Slot): readonly Statement[] {
  * A batch with writes that may run a second time after its first answer was lost, because that changes nothing and
  * answers the same. The caller has to show that.
  *
- * Other batches must not be repeated: a lost answer may hide a commit. The event that guards such a batch then exists, so
- * the repetition would read it as permission: it would end sessions that began in between, would not learn which ones the
- * first run ended, and would count one password as two attempts. So such a batch runs once, and a failure is a 503.
+ * Other batches must not be repeated: a lost answer may hide a commit. The event that guards such a batch then exists,
+ * so the repetition would read it as permission: it would end sessions that began in between, would not learn which
+ * ones the first run ended, and would count one password as two attempts. So such a batch runs once, and a failure is a
+ * 503.
  */
 export async function repeatableBatch<const G extends readonly Statements[]>(
   db: Db,

@@ -1,4 +1,7 @@
-/** Ceilings: how much one subject may do in a period. One statement counts and decides, so callers at once do not exceed it. */
+/**
+ * Ceilings: how much one subject may do in a period. One statement counts and decides, so callers at once do not exceed
+ * it.
+ */
 import { type SQL, and, eq, gte, lt, ne, sql } from 'drizzle-orm'
 import { type Db, type Expression, always, choose, insertWhere } from './db.ts'
 import { ceilings } from './schema/ceilings.ts'
@@ -33,8 +36,8 @@ export function takePlace(db: Db, place: Place, guard: SQL = always) {
 }
 
 /**
- * The same, but it also adds to the count when there is no place: for an act that must write as much, and so take as long,
- * whether or not it gets one.
+ * The same, but it also adds to the count when there is no place: for an act that must write as much, and so take as
+ * long, whether or not it gets one.
  */
 export function takePlaceOrCount(db: Db, { period, subject, max, act: last }: Place, guard: SQL) {
   return insertWhere(db, ceilings, { period, subject, count: 1, last }, guard).onConflictDoUpdate({

@@ -1,6 +1,6 @@
 /**
- * Events that somebody can cause again and again. From a number on they are not kept one by one: one of them says in its
- * detail how many it stands for.
+ * Events that somebody can cause again and again. From a number on they are not kept one by one: one of them says in
+ * its detail how many it stands for.
  */
 import { type SQL, and, ne, sql } from 'drizzle-orm'
 import { uuidv7Floor } from '../crypto/random.ts'
@@ -12,8 +12,9 @@ import { type Db, always, idList, idParam } from './db.ts'
 import { type AuditEvent, type AuditType, auditEvents } from './schema/audit.ts'
 
 /**
- * What `condenseEvents` may count. No other event is ever left out, so nobody hides a new password or a suspension behind
- * noise. A theft ends its session, so only somebody with the password can cause many: a thief of tokens hides none.
+ * What `condenseEvents` may count. No other event is ever left out, so nobody hides a new password or a suspension
+ * behind noise. A theft ends its session, so only somebody with the password can cause many: a thief of tokens hides
+ * none.
  */
 const condensed: ReadonlySet<AuditType> = new Set<AuditType>([
   'user.signed_in',
@@ -42,9 +43,9 @@ export function recordRefusal(db: Db, event: NewAuditEvent, place: Place) {
 }
 
 /**
- * The last statements of a batch. If the user has had too many events of a type, they delete the event that the batch has
- * made, and count it in one event of this type for this hour. It cannot be left out from the start, because the other
- * statements of the batch depend on it.
+ * The last statements of a batch. If the user has had too many events of a type, they delete the event that the batch
+ * has made, and count it in one event of this type for this hour. It cannot be left out from the start, because the
+ * other statements of the batch depend on it.
  *
  * @param max how many of a type are kept
  * @param isKept when all of them stay, whatever the number

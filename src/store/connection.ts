@@ -1,6 +1,6 @@
 /**
- * Runs the statements that drizzle builds. drizzle's own connection to D1 brings relational queries, transactions, caches
- * and loggers along: 4 kB gzipped that nothing here calls.
+ * Runs the statements that drizzle builds. drizzle's own connection to D1 brings relational queries, transactions,
+ * caches and loggers along: 4 kB gzipped that nothing here calls.
  */
 import type { Query, SQL } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'

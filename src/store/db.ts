@@ -63,8 +63,8 @@ export function noneOf(condition: SQL): SQL {
 }
 
 /**
- * Keeps SQLite from using an index on a column. Without statistics it rates all indexes alike, and one on a column with few
- * values makes it read every row that has the value.
+ * Keeps SQLite from using an index on a column. Without statistics it rates all indexes alike, and one on a column with
+ * few values makes it read every row that has the value.
  */
 export function unindexed(column: SQLiteColumn): SQL {
   return sql`+${column}`
@@ -97,8 +97,8 @@ export function selectIf(db: Db, condition: SQL) {
 export type Row<T extends SQLiteTable> = { [K in keyof T['$inferInsert']]: T['$inferInsert'][K] | SQL }
 
 /**
- * Inserts one row if `guard` holds at the moment of writing. D1 has no interactive transactions, so the statement that acts
- * also has to decide.
+ * Inserts one row if `guard` holds at the moment of writing. D1 has no interactive transactions, so the statement that
+ * acts also has to decide.
  */
 export function insertWhere<T extends SQLiteTable>(db: Db, table: T, row: Row<T>, guard: SQL) {
   const given = new Map<string, unknown>(Object.entries(row))

@@ -11,8 +11,9 @@ type Request = Pick<EmailChange, 'userId' | 'linkId' | 'newEmail' | 'oldEmail' |
   Pick<EmailChange, 'expiresAt' | 'revertUntil'>
 
 /**
- * Stores a request in place of an earlier one, whose link to the new address is dead then. Its links to the old one go on,
- * and so does its time: otherwise somebody could ask again and again until it is too late to end the factors they added.
+ * Stores a request in place of an earlier one, whose link to the new address is dead then. Its links to the old one go
+ * on, and so does its time: otherwise somebody could ask again and again until it is too late to end the factors they
+ * added.
  */
 export function storeEmailChange(db: Db, request: Request, now: Date, guard: SQL) {
   const { firstLinkId, linkId, appliedAt, revertUntil } = emailChanges
@@ -94,8 +95,8 @@ function isReserving(now: Date) {
 }
 
 /**
- * No account has the address, and none may get it back. A pending account does not count: anybody can register any address,
- * and must not keep its owner from it.
+ * No account has the address, and none may get it back. A pending account does not count: anybody can register any
+ * address, and must not keep its owner from it.
  */
 export function isFree(email: string, now: Date): SQL {
   return noneOf(sql`(${or(isTaken(sql`${email}`), isReserved(email, now))})`)

@@ -1,6 +1,6 @@
 /**
- * Which outbox rows a consumer has claimed for delivery, and what it writes down about them. A list is passed as one JSON
- * parameter, because D1 takes at most 100 parameters in a statement.
+ * Which outbox rows a consumer has claimed for delivery, and what it writes down about them. A list is passed as one
+ * JSON parameter, because D1 takes at most 100 parameters in a statement.
  */
 import { type SQL, and, eq, getTableColumns, gte, isNotNull, isNull, lte, or, sql } from 'drizzle-orm'
 import { strandedMs } from '../config/policy.ts'
@@ -52,8 +52,8 @@ export function selectOtherEmails(db: Db, ids: readonly string[], now: Date) {
 }
 
 /**
- * Claims the due rows that were never offered, for one request, in the order of the list. A row that is alone in the list
- * is sent by itself.
+ * Claims the due rows that were never offered, for one request, in the order of the list. A row that is alone in the
+ * list is sent by itself.
  */
 export function claimFreshEmails(db: Db, ids: readonly string[], batchId: string, now: Date, claimMs: number) {
   return db
@@ -73,8 +73,8 @@ export function claimFreshEmails(db: Db, ids: readonly string[], batchId: string
 }
 
 /**
- * Claims all open rows of the request that a row belongs to, or none. If one row were missing, Resend's 409 for the shorter
- * list would be read as "accepted", which it may not have been (rule 3 in `services/mail/delivery.ts`).
+ * Claims all open rows of the request that a row belongs to, or none. If one row were missing, Resend's 409 for the
+ * shorter list would be read as "accepted", which it may not have been (rule 3 in `services/mail/delivery.ts`).
  */
 export function claimBatch(db: Db, batchId: string, emailId: string, now: Date, claimMs: number) {
   // The rows of a request have one time of announcement, because they only ever get a new one together.
@@ -131,9 +131,9 @@ export interface Settlement extends Pick<
 }
 
 /**
- * Writes down what became of claims, for one batch. Most rows keep their recipient and their account, and have their own
- * statement: it must not name these columns, since SQLite writes an index whenever one of its columns is set. A claim that
- * the caller no longer holds is left alone.
+ * Writes down what became of claims, for one batch. Most rows keep their recipient and their account, and have their
+ * own statement: it must not name these columns, since SQLite writes an index whenever one of its columns is set. A
+ * claim that the caller no longer holds is left alone.
  */
 export function settleClaims(db: Db, settlements: readonly Settlement[]) {
   const alike = Map.groupBy(settlements, (each) => `${each.isOwnerNew} ${each.recipient !== undefined}`)

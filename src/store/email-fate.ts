@@ -33,7 +33,10 @@ export function updateFate(db: Db, reference: EmailReference, fate: EmailFate, g
     .where(and(isMeant(reference), guard))
 }
 
-/** Moves the fate on to `delivered`, and notes when the email arrived, even if it has bounced or drawn a complaint since. */
+/**
+ * Moves the fate on to `delivered`, and notes when the email arrived, even if it has bounced or drawn a complaint
+ * since.
+ */
 export function updateDelivered(db: Db, reference: EmailReference, deliveredAt: Date) {
   const fate = 'delivered'
   return db
@@ -51,9 +54,9 @@ function knownProviderId({ providerId }: EmailReference): SQL {
 }
 
 /**
- * Marks an email in doubt as `sent`, since it turned out to be accepted. One that was to be repeated leaves its request, and
- * one of the `forgetful` templates loses its recipient. An email that was never offered, or was certainly refused, is left
- * alone: an operator may have queued it again.
+ * Marks an email in doubt as `sent`, since it turned out to be accepted. One that was to be repeated leaves its
+ * request, and one of the `forgetful` templates loses its recipient. An email that was never offered, or was certainly
+ * refused, is left alone: an operator may have queued it again.
  */
 export function settleAccepted(db: Db, reference: EmailReference, now: Date, forgetful: readonly string[]) {
   const owner = sql`(select owner.id from users as owner where owner.email = ${emails.recipient})`
@@ -82,8 +85,8 @@ export function updateEmailProblem(db: Db, reference: EmailReference, emailProbl
 }
 
 /**
- * The account whose emails stop, or that the email was about, looked up at the moment of writing. Whoever asked for another
- * address learns nothing of the email to it: none goes to one whose account has a problem already.
+ * The account whose emails stop, or that the email was about, looked up at the moment of writing. Whoever asked for
+ * another address learns nothing of the email to it: none goes to one whose account has a problem already.
  */
 export function userIdOfEmail(reference: EmailReference): SQL {
   const recipient = sql`(select owner.id from users as owner where owner.email = ${emails.recipient})`

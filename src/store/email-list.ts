@@ -26,8 +26,9 @@ export const maxWalked = 10_000
  * A page of the outbox, newest first.
  *
  * Most emails are sent, so that status has no index: its list walks all emails, and the list of a user's emails of one
- * status those of the user. A walk that reaches its bound gives a short page, and the place where the next one continues.
- * Among more than `maxWalked` open emails, the list of queued or sending ones has those that wait the longest.
+ * status those of the user. A walk that reaches its bound gives a short page, and the place where the next one
+ * continues. Among more than `maxWalked` open emails, the list of queued or sending ones has those that wait the
+ * longest.
  */
 export async function listEmails(db: Db, filter: EmailFilter, limit: number): Promise<Page<ListedEmail>> {
   const rows = await selectEmails(db, filter, limit + 1)

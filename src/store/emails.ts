@@ -5,21 +5,25 @@ import { dayMs, hourMs } from '../durations.ts'
 import { type Db, type Expression, allOf, always, idList, insertWhere } from './db.ts'
 import { type Email, type EmailParams, type EmailStatus, emails } from './schema/emails.ts'
 
-/** A row that is not stored yet. The database may compute recipient, budget and parameters. Every email has a budget. */
+/**
+ * A row that is not stored yet. The database may compute recipient, budget and parameters. Every email has a budget.
+ */
 export type NewEmail = Omit<Email, 'recipient' | 'budget' | 'params'> & {
   params: EmailParams | Expression
   recipient: string | Expression
   budget: string | Expression
 }
 
-/** Inserts an email if the guard holds and its budget is not used up. There is no other way, so no caller can forget it. */
+/**
+ * Inserts an email if the guard holds and its budget is not used up. There is no other way, so no caller can forget it.
+ */
 export function insertEmail(db: Db, email: NewEmail, guard: Expression = always) {
   return insertWhere(db, emails, email, allOf(guard, mailBudgetLeft(email))).returning({ id: emails.id })
 }
 
 /**
- * The budget of the email is not used up at its recipient. Exact, because the insert that it guards does the counting. Also
- * for the guard of a whole batch that does nothing over the budget.
+ * The budget of the email is not used up at its recipient. Exact, because the insert that it guards does the counting.
+ * Also for the guard of a whole batch that does nothing over the budget.
  */
 export function mailBudgetLeft({ id, recipient, budget }: Pick<NewEmail, 'id' | 'recipient' | 'budget'>): Expression {
   const since = (ms: number) => sql.param(uuidv7Floor(new Date(timeOf(id).getTime() - ms)), emails.id)

@@ -16,8 +16,8 @@ import { users } from './schema/users.ts'
 import type { Walk } from './sweeps.ts'
 
 /**
- * The tables that the cleanup walks, each by its primary key. A table whose rows have an end gets an entry here. No further
- * index is needed: it would cost another written row for each row or each change.
+ * The tables that the cleanup walks, each by its primary key. A table whose rows have an end gets an entry here. No
+ * further index is needed: it would cost another written row for each row or each change.
  *
  * @param auditDays how long events are kept, `null` when the cleanup leaves them
  */

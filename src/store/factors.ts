@@ -1,4 +1,7 @@
-/** The second factors of an account. Passkeys and an authenticator app are factors; recovery codes only stand in for one. */
+/**
+ * The second factors of an account. Passkeys and an authenticator app are factors; recovery codes only stand in for
+ * one.
+ */
 import { type SQL, eq, sql } from 'drizzle-orm'
 import { type BatchRows, batch } from './batch.ts'
 import { type Db, idParam } from './db.ts'

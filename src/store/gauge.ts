@@ -5,7 +5,9 @@ import { foreignPasskeys } from './foreign-passkeys.ts'
 import { isEndedUnsent, isOpen, statusNumber } from './emails.ts'
 import type { EmailStatus } from './schema/emails.ts'
 
-/** Counts stop here: each reads at most this many entries of an index. The counts of open emails share one such limit. */
+/**
+ * Counts stop here: each reads at most this many entries of an index. The counts of open emails share one such limit.
+ */
 export const countedRows = 10_000
 
 interface Gauge {
@@ -19,8 +21,8 @@ interface Gauge {
 }
 
 /**
- * Counts the emails that are open, overdue or lately given up, and looks for passkeys of another RP ID. The answer of D1
- * carries the size of the database.
+ * Counts the emails that are open, overdue or lately given up, and looks for passkeys of another RP ID. The answer of
+ * D1 carries the size of the database.
  *
  * @param overdueBefore an open email that was due before this is overdue
  * @param sinceId the first id of the period for those that were given up

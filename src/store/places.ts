@@ -14,8 +14,8 @@ const nowhere = ['XX', 'T1']
 
 /**
  * The account has no session from this place, and no sign-in from there since `since`. A place is a country, or the IP
- * address alone if the country is unknown. A place becomes new again when an earlier visit is no longer among the newest
- * events.
+ * address alone if the country is unknown. A place becomes new again when an earlier visit is no longer among the
+ * newest events.
  *
  * @param eventId the sign-in in question, which is in the audit trail already
  */

@@ -1,7 +1,7 @@
 /**
  * The repetition of a rotation: a refresh token that was used last and is presented again. A client does that when an
- * answer was lost, a thief to follow the rotations of a session. Each condition is about the presented token and the row
- * of its session at the moment of the statement.
+ * answer was lost, a thief to follow the rotations of a session. Each condition is about the presented token and the
+ * row of its session at the moment of the statement.
  */
 import { type SQL, and, eq, gt, lte, ne, not, or, sql } from 'drizzle-orm'
 import { ipInDetail } from './audit-rows.ts'
@@ -66,8 +66,8 @@ export function countRepetition(db: Db, presented: Presented) {
 }
 
 /**
- * The token may be repeated from a network that is not the one of the rotation: once in a period. Not a token from before a
- * change of the password: whoever stole it would go on following the session.
+ * The token may be repeated from a network that is not the one of the rotation: once in a period. Not a token from
+ * before a change of the password: whoever stole it would go on following the session.
  */
 export function mayStray(presented: Presented): SQL {
   const terms = termsOf(columns, valuesOf(presented))
@@ -137,7 +137,10 @@ function isRepeatable(presented: PresentedTerms): SQL {
   return sql`(${isLastUsed(presented)} and not ${isSettled})`
 }
 
-/** The token is the one used last, by the same user agent, and its time is not over. A missing user agent equals only none. */
+/**
+ * The token is the one used last, by the same user agent, and its time is not over. A missing user agent equals only
+ * none.
+ */
 function isLastUsed(presented: PresentedTerms): SQL {
   return sql`(${and(
     eq(sessions.id, presented.id),
@@ -161,7 +164,9 @@ function isFromBeforeChange({ generation }: PresentedTerms): SQL {
 /** The password was changed since the rotation. */
 const isSettled: SQL = sql`(${sessions.settledGeneration} is ${sessions.generation})`
 
-/** The repetition is counted, and comes from the network that rotated or from the other one that is on record for it. */
+/**
+ * The repetition is counted, and comes from the network that rotated or from the other one that is on record for it.
+ */
 function isCountedHere(presented: PresentedTerms): SQL {
   const isRecorded = sql`${sessions.strayedGeneration} = ${sessions.generation} and ${sessions.strayedNetwork} is ${presented.network}`
   return sql`(${and(isRepeatable(presented), isCounted, sql`(${isSame(presented)} or (${isRecorded}))`)})`

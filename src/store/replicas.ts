@@ -1,6 +1,6 @@
 /**
- * Connections to a database that has read replicas: the only place that knows D1's Sessions API. A bookmark names a state
- * of the database, in the order of all writes. A session that starts from one reads no older state.
+ * Connections to a database that has read replicas: the only place that knows D1's Sessions API. A bookmark names a
+ * state of the database, in the order of all writes. A session that starts from one reads no older state.
  */
 import { type Asked, type Db, type Tally, connect } from './db.ts'
 import type { Pacing } from './retry.ts'

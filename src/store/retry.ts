@@ -26,8 +26,8 @@ export function isOverload(error: unknown): boolean {
 }
 
 /**
- * Runs `ask`, and runs it again after a passing failure. The pause is a random part of a span that doubles, so that callers
- * that failed together do not return together.
+ * Runs `ask`, and runs it again after a passing failure. The pause is a random part of a span that doubles, so that
+ * callers that failed together do not return together.
  */
 export async function retrying<T>(pacing: Pacing | undefined, ask: () => Promise<T>): Promise<T> {
   if (!pacing) return ask()

@@ -1,6 +1,7 @@
 /**
- * The revocation list: one KV entry for each ended session, for as long as its refresh token could live. KV is eventually
- * consistent and caches misses, so an entry only makes access stricter: D1 remains the record that a session has ended.
+ * The revocation list: one KV entry for each ended session, for as long as its refresh token could live. KV is
+ * eventually consistent and caches misses, so an entry only makes access stricter: D1 remains the record that a session
+ * has ended.
  */
 
 /** KV accepts no shorter time to live. */

@@ -6,11 +6,11 @@ export const maxDatabaseBytes = 10_000_000_000
 export type Fullness = 'ok' | 'filling' | 'nearly_full'
 
 /**
- * How full a database of this size is. When it is `filling`, an operator should make room soon. When it is `nearly_full`,
- * only known users may add rows.
+ * How full a database of this size is. When it is `filling`, an operator should make room soon. When it is
+ * `nearly_full`, only known users may add rows.
  *
- * @param bytes `meta.size_after` of an answer: the pages in use. Free ones, which are used again, do not count, so it falls
- *   when rows are deleted, while the file keeps its length
+ * @param bytes `meta.size_after` of an answer: the pages in use. Free ones, which are used again, do not count, so it
+ *   falls when rows are deleted, while the file keeps its length
  */
 export function fullnessOf(bytes: number): Fullness {
   const share = bytes / maxDatabaseBytes
@@ -26,9 +26,9 @@ export function isFull(error: unknown): boolean {
 }
 
 /**
- * Writes a row as long as some pages, and in the same statement one that breaks a rule: SQLite takes back the statement, so
- * nothing stays. A database without free pages fails at the first row. The table is wrangler's own, which no migration
- * changes.
+ * Writes a row as long as some pages, and in the same statement one that breaks a rule: SQLite takes back the
+ * statement, so nothing stays. A database without free pages fails at the first row. The table is wrangler's own, which
+ * no migration changes.
  */
 export const roomProbe = `insert into d1_migrations (name, applied_at)
   select hex(zeroblob(32768)), 'probe' union all select null, null`

@@ -71,7 +71,9 @@ export function closeTokens(db: Db, renewal: Renewal, guard: SQL) {
     .returning()
 }
 
-/** From now on the token before the newest one may not be repeated, and the newest one only from where it is rotated. */
+/**
+ * From now on the token before the newest one may not be repeated, and the newest one only from where it is rotated.
+ */
 export function settleTokens(db: Db, id: string, guard: SQL) {
   return db
     .update(sessions)
@@ -93,7 +95,9 @@ function renewed({ now, userAgent, ...others }: Terms<typeof renewalColumns>) {
   }
 }
 
-/** One that is not listed leaves the number only if it did not change: a thief must not be shown as the owner's browser. */
+/**
+ * One that is not listed leaves the number only if it did not change: a thief must not be shown as the owner's browser.
+ */
 function newestListed(userAgent: SQL, digest: SQL): SQL {
   const same = sql`case when ${sessions.userAgentDigest} is ${digest} then ${sessions.userAgentId} end`
   const number = sql`coalesce(${listed(userAgent)}, ${same}, ${otherUserAgent})`

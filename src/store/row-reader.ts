@@ -16,8 +16,8 @@ interface Decoder {
 type Member = { name: string; place: number; decoder: Decoder } | { name: string; members: readonly Member[] }
 
 /**
- * Reads the rows of a statement as drizzle does, but looks for the decoder of each value only once; drizzle does it for each
- * row. Not for an outer join, where a whole group of columns may be null.
+ * Reads the rows of a statement as drizzle does, but looks for the decoder of each value only once; drizzle does it for
+ * each row. Not for an outer join, where a whole group of columns may be null.
  */
 export function rowReader(selected: readonly Selected[]): (rows: readonly (readonly unknown[])[]) => Row[] {
   const members = membersOf(selected.map(({ path, field }, place) => ({ path, place, decoder: decoderOf(field) })))

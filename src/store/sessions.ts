@@ -162,8 +162,9 @@ export function deleteOldestSessionsOf(db: Db, userId: string, kept: number, gua
 type Device = Pick<Session, 'id' | 'userId' | 'deviceId'>
 
 /**
- * What the event of a sign-in on a known device is about, and its detail: whether it ends a session of the device that is
- * live at the moment of writing. An event of its own would double the trail of somebody whose client never signs out.
+ * What the event of a sign-in on a known device is about, and its detail: whether it ends a session of the device that
+ * is live at the moment of writing. An event of its own would double the trail of somebody whose client never signs
+ * out.
  *
  * @param more what else the detail has
  */

@@ -13,8 +13,8 @@ import { deleteRowsOf, rowsOfUsersStatements } from './user-rows.ts'
 export const staleUserStatements = 4 + rowsOfUsersStatements
 
 /**
- * Looks at the next `limit` accounts that nobody activated, and deletes those without a registration since `beforeId` and
- * without a link that could still activate them. One batch, so that every statement sees the same accounts.
+ * Looks at the next `limit` accounts that nobody activated, and deletes those without a registration since `beforeId`
+ * and without a link that could still activate them. One batch, so that every statement sees the same accounts.
  *
  * @returns how many accounts it deleted, and whether it has looked at all
  */

@@ -26,9 +26,9 @@ export function walkedTable({ key }: Walk): string {
 export const stepStatements = 2
 
 /**
- * Looks at the next `limit` rows of a table and deletes those that have expired. Where it stopped is in the table `sweeps`,
- * so expired rows behind many live ones are reached in the end, by later runs. A step costs the same in a small and
- * in a large table, and simultaneous runs take different steps.
+ * Looks at the next `limit` rows of a table and deletes those that have expired. Where it stopped is in the table
+ * `sweeps`, so expired rows behind many live ones are reached in the end, by later runs. A step costs the same in a
+ * small and in a large table, and simultaneous runs take different steps.
  */
 export async function sweepNext(db: Db, walk: Walk, limit: number): Promise<{ deleted: number; isAtEnd: boolean }> {
   const { moved, swept } = await batch(db, {

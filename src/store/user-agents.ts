@@ -53,8 +53,8 @@ export function unlistedUserAgent(text: string): SQL {
 }
 
 /**
- * Deletes those of old sign-ins, but not the one with the highest number: the next one has to get a number that was never
- * given.
+ * Deletes those of old sign-ins, but not the one with the highest number: the next one has to get a number that was
+ * never given.
  *
  * @returns how many it deleted
  */

@@ -86,7 +86,9 @@ export function isNotSuspended(id: string): SQL {
   return userExists(id, ne(users.status, 'suspended'))
 }
 
-/** The status before a suspension. An account that was never activated has no proven mailbox, so it is pending again. */
+/**
+ * The status before a suspension. An account that was never activated has no proven mailbox, so it is pending again.
+ */
 export const statusBeforeSuspension: SQL = sql`case when ${users.activatedAt} is null
   then ${status('pending')} else ${status('active')} end`
 
@@ -97,8 +99,8 @@ export function leavesAnActiveAdmin(id: string): SQL {
 }
 
 /**
- * The changes by which a reset activates a pending user: the link proved the mailbox. A suspended user stays suspended and
- * becomes active when reinstated.
+ * The changes by which a reset activates a pending user: the link proved the mailbox. A suspended user stays suspended
+ * and becomes active when reinstated.
  */
 export function activatedByReset(now: Date): UserChanges {
   return {
@@ -139,7 +141,9 @@ export function hasStatus(id: string, status: UserStatus): SQL {
   return userExists(id, eq(users.status, status))
 }
 
-/** The user may sign in, the password is still the one that was verified, and the condition holds for the user's row. */
+/**
+ * The user may sign in, the password is still the one that was verified, and the condition holds for the user's row.
+ */
 export function canSignIn(id: string, passwordId: string, condition: SQL): SQL {
   const mayUsePassword = and(eq(users.status, 'active'), isNotNull(users.passwordHash), isPassword(passwordId))
   return userExists(id, and(mayUsePassword, condition))

@@ -1,4 +1,7 @@
-/** The rows that belong to users, for deletions. Foreign keys never cascade, so whoever deletes users deletes these before. */
+/**
+ * The rows that belong to users, for deletions. Foreign keys never cascade, so whoever deletes users deletes these
+ * before.
+ */
 import { type SQL, and, eq, inArray, sql } from 'drizzle-orm'
 import { type Db, always, idParam } from './db.ts'
 import { deleteRegistrationsOf } from './registrations.ts'

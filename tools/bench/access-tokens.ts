@@ -7,8 +7,8 @@ interface Jwk {
 }
 
 /**
- * Makes many access tokens out of a real one, with other ids in each: signed by Node, which needs a third of the time of
- * WebCrypto.
+ * Makes many access tokens out of a real one, with other ids in each: signed by Node, which needs a third of the time
+ * of WebCrypto.
  */
 export class TokenMint {
   readonly #key: KeyObject

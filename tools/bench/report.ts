@@ -14,7 +14,9 @@ export interface Report {
   starts: Start[]
 }
 
-/** Medians over the rounds. A ratio is the median of the ratios of single rounds, whose two parts ran close together. */
+/**
+ * Medians over the rounds. A ratio is the median of the ratios of single rounds, whose two parts ran close together.
+ */
 export function summarize(results: ReadonlyMap<string, Round[]>, comparisons: readonly Comparison[]) {
   return {
     date: new Date().toISOString(),

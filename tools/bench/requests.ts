@@ -1,6 +1,6 @@
 /**
- * What Cloudflare tells of a client. On this runtime it comes in a header, which the socket takes off and parses only for
- * a Worker that reads `request.cf`.
+ * What Cloudflare tells of a client. On this runtime it comes in a header, which the socket takes off and parses only
+ * for a Worker that reads `request.cf`.
  */
 const cf = {
   asn: 3320,

@@ -15,8 +15,8 @@ export interface Round {
 }
 
 /**
- * Measures all subjects in turn, in another order in every round, so that whatever slows the machine for a while meets all
- * of them. The first round warms up and does not count.
+ * Measures all subjects in turn, in another order in every round, so that whatever slows the machine for a while meets
+ * all of them. The first round warms up and does not count.
  *
  * @returns the rounds of each subject by its name, in the order in which they ran
  */

@@ -1,6 +1,6 @@
 /**
- * One workerd with all measured Workers on the same D1 and KV, as a process of its own: it also reads the log lines of the
- * Workers, which must not take the time of whoever measures. Started by `startServer`.
+ * One workerd with all measured Workers on the same D1 and KV, as a process of its own: it also reads the log lines of
+ * the Workers, which must not take the time of whoever measures. Started by `startServer`.
  */
 import { readFileSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'

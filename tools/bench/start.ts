@@ -34,8 +34,8 @@ export interface Start {
 }
 
 /**
- * Starts each script in a process of the runtime, which evaluates it before it listens. The scripts take turns. `NaN` on
- * systems that do not tell the CPU of a process.
+ * Starts each script in a process of the runtime, which evaluates it before it listens. The scripts take turns. `NaN`
+ * on systems that do not tell the CPU of a process.
  */
 export async function measureStarts(scripts: readonly { name: string; script: string }[]): Promise<Start[]> {
   const folder = mkdtempSync(join(tmpdir(), 'postern-bench-start-'))

@@ -1,4 +1,6 @@
-/** What carries our names at Cloudflare may belong to something else. Provisioning takes it only if it is empty or ours. */
+/**
+ * What carries our names at Cloudflare may belong to something else. Provisioning takes it only if it is empty or ours.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

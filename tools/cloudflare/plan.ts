@@ -11,7 +11,9 @@ export interface Plan {
   queuesToReuse: string[]
   secretsToUpload: string[]
   secretsToKeep: string[]
-  /** Whether to write that MODERATOR and ADMIN must have a second factor: for a new deployment that has decided nothing. */
+  /**
+   * Whether to write that MODERATOR and ADMIN must have a second factor: for a new deployment that has decided nothing.
+   */
   asksStaffForSecondFactor: boolean
 }
 

@@ -22,7 +22,8 @@ const secretsDiffer = 10220
 
 /**
  * Deploys an earlier version of the Worker, unless it has other secrets: a version holds the secrets of its time, and
- * `wrangler rollback` brings them back, without a question when there is no terminal. A retired key would be valid again.
+ * `wrangler rollback` brings them back, without a question when there is no terminal. A retired key would be valid
+ * again.
  *
  * @throws {Stop} when nothing was done, and what to do instead.
  */

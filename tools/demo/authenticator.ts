@@ -1,6 +1,8 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 
-/** What the demo reads of `PublicKeyCredentialCreationOptionsJSON` and `…RequestOptionsJSON` (WebAuthn §5.1.8, §5.1.10). */
+/**
+ * What the demo reads of `PublicKeyCredentialCreationOptionsJSON` and `…RequestOptionsJSON` (WebAuthn §5.1.8, §5.1.10).
+ */
 export interface CreationOptions {
   challenge: string
   rp: { id: string }

@@ -5,7 +5,9 @@ import type { Person } from './person.ts'
 import type { Demo } from './steps.ts'
 import { Surprise } from './surprise.ts'
 
-/** Fixed, so that the next run can sign in again. It protects nothing: the account exists on a developer's machine only. */
+/**
+ * Fixed, so that the next run can sign in again. It protects nothing: the account exists on a developer's machine only.
+ */
 export const demoAdmin: Person = { email: localAdminEmail, password: 'heron-copper-lantern-41' }
 const { email, password } = demoAdmin
 

@@ -15,8 +15,8 @@ const introduction = `# Settings and secrets of this machine only, made by \`npm
 const addedLater = ['SECOND_FACTOR', 'DATA_KEYS']
 
 /**
- * Writes the development settings and new secrets of this machine, unless the file exists. Only its owner can read it. To a
- * file of an older version it adds what that version did not know.
+ * Writes the development settings and new secrets of this machine, unless the file exists. Only its owner can read it.
+ * To a file of an older version it adds what that version did not know.
  *
  * @returns whether the file is new.
  * @throws {Stop} when the file exists but lacks a secret. It is never overwritten: it may hold the owner's own values.

@@ -1,6 +1,8 @@
 import { type LocalServer, localAdminEmail } from './settings.ts'
 
-/** Overrides wrangler.toml on a developer's machine. The Worker calls no other host, unless the environment names one. */
+/**
+ * Overrides wrangler.toml on a developer's machine. The Worker calls no other host, unless the environment names one.
+ */
 export function localVariables(
   { url, mailboxUrl, rateLimits, passedOn }: LocalServer,
   env: NodeJS.ProcessEnv,

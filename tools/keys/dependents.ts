@@ -47,7 +47,10 @@ export function describeRetirement(name: SetName, key: StoredKey, uses: readonly
   return [until, ...(name === 'SIGNING_KEYS' ? [archiveNote] : []), loss[name]]
 }
 
-/** When everything that a replaced key signed has expired. `undefined` for keys that rows name, and one that was not replaced. */
+/**
+ * When everything that a replaced key signed has expired. `undefined` for keys that rows name, and one that was not
+ * replaced.
+ */
 export function neededUntil(name: SetName, { replaced }: StoredKey): number | undefined {
   if (isStoredSet(name) || replaced === undefined) return undefined
   return Date.parse(replaced) + neededSeconds[name] * 1000

@@ -4,7 +4,9 @@ import { Stop } from '../command.ts'
 export const setNames = ['SIGNING_KEYS', 'TOKEN_KEYS', 'PASSWORD_PEPPER', 'DATA_KEYS'] as const
 export type SetName = (typeof setNames)[number]
 
-/** A private or symmetric JWK. The service ignores unknown members, so two of our own record what happened to the key. */
+/**
+ * A private or symmetric JWK. The service ignores unknown members, so two of our own record what happened to the key.
+ */
 export interface StoredKey {
   kid: string
   kty: string
@@ -24,8 +26,8 @@ export function unusedSince({ replaced }: StoredKey): number | undefined {
 }
 
 /**
- * How long an announced key has to wait: five minutes for cached copies of the JWKS (`max-age=300`), and another five for
- * the new secret to reach every location of Cloudflare.
+ * How long an announced key has to wait: five minutes for cached copies of the JWKS (`max-age=300`), and another five
+ * for the new secret to reach every location of Cloudflare.
  */
 export const announcementMs = 10 * 60_000
 

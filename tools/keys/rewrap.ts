@@ -1,4 +1,7 @@
-/** Brings what an older key of `DATA_KEYS` has sealed or bound under the active one, so that the older one can be retired. */
+/**
+ * Brings what an older key of `DATA_KEYS` has sealed or bound under the active one, so that the older one can be
+ * retired.
+ */
 import { openData, sealData } from '../../src/crypto/data-keys.ts'
 import type { KeyRing, SecretKey } from '../../src/crypto/keys.ts'
 import { bindPasskey, isBoundPasskey } from '../../src/crypto/passkey-binding.ts'
@@ -59,8 +62,9 @@ export interface Rewrapped {
 }
 
 /**
- * Walks through the rows under other keys than the active one, a hundred at a time. A row is written only as it was read: one
- * that changes meanwhile is under the active key already. After an interruption the next run finds what is left.
+ * Walks through the rows under other keys than the active one, a hundred at a time. A row is written only as it was
+ * read: one that changes meanwhile is under the active key already. After an interruption the next run finds what is
+ * left.
  *
  * @param report called after each page with what was done until then
  */

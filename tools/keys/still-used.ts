@@ -12,8 +12,8 @@ import { isStoredSet, usesOf } from './uses.ts'
 
 /**
  * @returns what is lost, in words
- * @throws {Stop} when something in the database was made with the key, or may be while Cloudflare's locations learn of its
- * successor. `--force` goes on in spite of it.
+ * @throws {Stop} when something in the database was made with the key, or may be while Cloudflare's locations learn of
+ *   its successor. `--force` goes on in spite of it.
  */
 export async function requireUnused(
   around: KeysSurroundings,

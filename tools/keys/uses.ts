@@ -33,8 +33,8 @@ export async function usesOf(query: Query, set: StoredSet, kid: string): Promise
 }
 
 /**
- * SQL that counts the passwords hashed with a pepper. At a fixed place a hash has the length of the pepper's id and the id,
- * see src/crypto/password.ts. An operator can put in another id by hand, and a shell expands nothing of it.
+ * SQL that counts the passwords hashed with a pepper. At a fixed place a hash has the length of the pepper's id and the
+ * id, see src/crypto/password.ts. An operator can put in another id by hand, and a shell expands nothing of it.
  */
 export function countHashesUnder(pepperId: string): string {
   const length = `length('${pepperId}')`

@@ -117,7 +117,10 @@ function one(payload: unknown): Accepted {
   return { drafts: [readDraft(payload)], answer: ([first]) => first }
 }
 
-/** A strict batch is kept as a whole or not at all. A permissive one keeps the valid emails and lists the others by index. */
+/**
+ * A strict batch is kept as a whole or not at all. A permissive one keeps the valid emails and lists the others by
+ * index.
+ */
 function many(payload: unknown, isPermissive: boolean): Accepted {
   if (!Array.isArray(payload) || payload.length === 0) {
     throw new Refusal('validation_error', 'The batch must be a non-empty array of emails.')

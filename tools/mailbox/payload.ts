@@ -32,8 +32,8 @@ const draft = z
   .refine((mail) => mail.html !== null || mail.text !== null, 'Missing `html` or `text` field.')
 
 /**
- * Reads the JSON of one email with Resend's rules and error messages. Unlike Resend it accepts addresses at example.com,
- * which development uses.
+ * Reads the JSON of one email with Resend's rules and error messages. Unlike Resend it accepts addresses at
+ * example.com, which development uses.
  *
  * @throws {Refusal} for an email that Resend would refuse.
  */

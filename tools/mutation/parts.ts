@@ -1,6 +1,6 @@
 /**
- * The files to mutate and the tests that should detect it. One failing test is enough, so the most likely ones come first.
- * Race tests are left out: they would add half a minute for each mutant that survives.
+ * The files to mutate and the tests that should detect it. One failing test is enough, so the most likely ones come
+ * first. Race tests are left out: they would add half a minute for each mutant that survives.
  */
 interface Part {
   mutate: string[]
@@ -21,7 +21,8 @@ export const parts: Record<string, Part> = {
     ],
   },
   http: {
-    // Access, limits, refusals and routes. The other files of the folder only add headers and texts to answers and the log.
+    // Access, limits, refusals and routes. The other files of the folder only add headers and texts to answers and the
+    // log.
     mutate: [
       'src/http/{authenticate,body,client-address,confinement,cors,limit-rate,origin,problem,router,validate,with-context}.ts',
     ],

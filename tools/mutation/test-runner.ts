@@ -36,7 +36,10 @@ class WorkerdTestRunner implements TestRunner {
     this.#vitest = await startWarmVitest(this.#testFiles)
   }
 
-  /** Runs all tests three times without a mutant, in the way mutants are run, so that later failures are due to a mutant. */
+  /**
+   * Runs all tests three times without a mutant, in the way mutants are run, so that later failures are due to a
+   * mutant.
+   */
   async dryRun(_options: DryRunOptions): Promise<DryRunResult> {
     const first = await this.#vitest!.run({ loads: false })
     const again = await this.#vitest!.run({ loads: false })

@@ -1,4 +1,6 @@
-/** A vitest whose tests stay loaded in workerd and run once for each job. `test/mutation/loop.ts` is its counterpart. */
+/**
+ * A vitest whose tests stay loaded in workerd and run once for each job. `test/mutation/loop.ts` is its counterpart.
+ */
 import { once } from 'node:events'
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -5,8 +5,8 @@ const usage = 'Usage: npm run bench:scale -- [--users 100000]'
 const [least, most] = [10, 10_000_000]
 
 /**
- * The numbers of users to measure with: a thousand, a hundred thousand and a million, as far as they are smaller than the
- * largest, and the largest.
+ * The numbers of users to measure with: a thousand, a hundred thousand and a million, as far as they are smaller than
+ * the largest, and the largest.
  *
  * @throws {Stop} for anything but a whole number within limits.
  */

@@ -60,7 +60,10 @@ export async function measureCalls(url: string, mailboxUrl: string): Promise<Map
 
 type SignedIn = Tokens & { device_token: string }
 
-/** How often the calls are made whose mean time is reported. Sign-ins stay below the 100 events that are kept in an hour. */
+/**
+ * How often the calls are made whose mean time is reported. Sign-ins stay below the 100 events that are kept in an
+ * hour.
+ */
 const repetitions = 99
 const signIns = 29
 
@@ -115,7 +118,10 @@ async function measureAdministration(measure: Measure, admin: string, id: string
   await measure('delete an account', 'DELETE', `/users/${id}`, admin)
 }
 
-/** By the name in the tables, the Cron Triggers of wrangler.toml. Not the archive, whose cost depends only on what is due. */
+/**
+ * By the name in the tables, the Cron Triggers of wrangler.toml. Not the archive, whose cost depends only on what is
+ * due.
+ */
 export const jobs = { requeue: '*/5 * * * *', gauge: '*/10 * * * *', cleanup: '0 * * * *' }
 
 export const deliverAnEmail = 'deliver an email'

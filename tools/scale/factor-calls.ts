@@ -11,8 +11,8 @@ interface Options<Kind> {
 export const factorAskedFor = 'sign in, factor asked for'
 
 /**
- * The calls of somebody with an authenticator app and a passkey. Each time step of the app counts once: the first code is of
- * the step before this one, the last of the step after it.
+ * The calls of somebody with an authenticator app and a passkey. Each time step of the app counts once: the first code
+ * is of the step before this one, the last of the step after it.
  *
  * @param token of a session that has just begun
  */

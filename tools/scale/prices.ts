@@ -1,8 +1,8 @@
 import type { Cost } from './cost.ts'
 
 /**
- * Cloudflare's prices beyond what the Paid plan includes, in dollars: requests, CPU, D1, KV, queues and logs, as published
- * in November 2026.
+ * Cloudflare's prices beyond what the Paid plan includes, in dollars: requests, CPU, D1, KV, queues and logs, as
+ * published in November 2026.
  */
 export const prices = {
   requests: 0.3e-6,
@@ -24,8 +24,8 @@ const operationsPerMessage = 3
 const hashMs = 150
 
 /**
- * The CPU of a call in ms: medians of `npm run bench:cpu`, and the hash for each password that is set or checked. A call
- * that `npm run bench:cpu` does not have counts like the one most alike.
+ * The CPU of a call in ms: medians of `npm run bench:cpu`, and the hash for each password that is set or checked. A
+ * call that `npm run bench:cpu` does not have counts like the one most alike.
  */
 const cpuMs: Record<string, number> = {
   register: 6 + hashMs,

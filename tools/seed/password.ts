@@ -10,8 +10,8 @@ const iterations = 25_000
 const hashBytes = 32
 
 /**
- * Hashes a password under the local pepper as src/crypto/password.ts does, once for everybody: 600,000 iterations for each
- * of two hundred thousand people would take hours. It uses Node's own PBKDF2, because that module has the types of
+ * Hashes a password under the local pepper as src/crypto/password.ts does, once for everybody: 600,000 iterations for
+ * each of two hundred thousand people would take hours. It uses Node's own PBKDF2, because that module has the types of
  * Workers. A test signs in with the result.
  *
  * @throws {Stop} when `.dev.vars` has no readable pepper.

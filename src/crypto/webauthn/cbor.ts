@@ -1,7 +1,7 @@
 /**
- * The part of CBOR (RFC 8949) that authenticators write (CTAP 2.2 §8): integers, strings, arrays, maps, booleans and null.
- * Tags, floating-point numbers and indefinite lengths are refused. So is a key that a map has twice, because two readers
- * could see two different values.
+ * The part of CBOR (RFC 8949) that authenticators write (CTAP 2.2 §8): integers, strings, arrays, maps, booleans and
+ * null. Tags, floating-point numbers and indefinite lengths are refused. So is a key that a map has twice, because two
+ * readers could see two different values.
  */
 import { type Bytes, demand } from './malformed.ts'
 

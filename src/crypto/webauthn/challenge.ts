@@ -12,7 +12,9 @@ export interface ChallengeUse {
 }
 
 export interface Challenge {
-  /** A UUIDv7. The write that accepts a response stores it for `challengeMs`, so that the challenge is answered once. */
+  /**
+   * A UUIDv7. The write that accepts a response stores it for `challengeMs`, so that the challenge is answered once.
+   */
   id: string
   /** The challenge itself, in base64url, as client data names it. */
   text: string
@@ -22,8 +24,8 @@ export interface Challenge {
 const macStart = 16
 
 /**
- * Makes a challenge that nobody has to store: a sign-in page asks for one whenever it is opened, by anybody. It holds the
- * time at which it was made, and a MAC over that, its purpose and its subject under a token key.
+ * Makes a challenge that nobody has to store: a sign-in page asks for one whenever it is opened, by anybody. It holds
+ * the time at which it was made, and a MAC over that, its purpose and its subject under a token key.
  */
 export async function newChallenge(keys: KeyRing<SecretKey>, use: ChallengeUse, now: Date): Promise<Challenge> {
   const id = uuidv7(now)

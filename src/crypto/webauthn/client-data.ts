@@ -1,6 +1,9 @@
 import { type Bytes, demand } from './malformed.ts'
 
-/** What a response is compared with. Browsers bind it to RP ID and origin, so a page of another origin gets none (phishing). */
+/**
+ * What a response is compared with. Browsers bind it to RP ID and origin, so a page of another origin gets none
+ * (phishing).
+ */
 export interface Expectation {
   rpId: string
   /** Complete origins. A suffix would let every page of a subdomain in (WebAuthn Level 3 §13.4.9). */
@@ -14,7 +17,8 @@ export interface Expectation {
 export type Ceremony = 'webauthn.create' | 'webauthn.get'
 
 /**
- * Checks client data (WebAuthn Level 3 §5.8.1, §7.1, §7.2). A page inside a frame of another origin is refused (§13.4.9).
+ * Checks client data (WebAuthn Level 3 §5.8.1, §7.1, §7.2). A page inside a frame of another origin is refused
+ * (§13.4.9).
  *
  * @throws {Malformed | SyntaxError | TypeError} unless it is this ceremony with this challenge on a page of ours
  */

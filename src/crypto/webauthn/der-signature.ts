@@ -4,8 +4,9 @@ import { type Bytes, demand } from './malformed.ts'
 const size = 32
 
 /**
- * An ECDSA signature of P-256 as authenticators write it (DER, RFC 3279 §2.2.3), in the form that WebCrypto takes: r, then s.
- * Only the one DER spelling of a signature is accepted: shortest lengths, shortest numbers, nothing behind them.
+ * An ECDSA signature of P-256 as authenticators write it (DER, RFC 3279 §2.2.3), in the form that WebCrypto takes: r,
+ * then s. Only the one DER spelling of a signature is accepted: shortest lengths, shortest numbers, nothing behind
+ * them.
  *
  * @throws {Malformed} for anything else
  */

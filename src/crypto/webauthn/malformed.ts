@@ -1,4 +1,7 @@
-/** The bytes are not what the format says. It never leaves this folder: a caller only learns that a response was refused. */
+/**
+ * The bytes are not what the format says. It never leaves this folder: a caller only learns that a response was
+ * refused.
+ */
 export class Malformed extends Error {
   override name = 'Malformed'
 }

@@ -28,12 +28,12 @@ import { readToken } from '../sessions/tokens.ts'
 import { findPasswordOnly } from '../sessions/trust.ts'
 
 /**
- * Activates a pending account and signs in. The link proves control of the mailbox, and the password proves that the same
- * person registered. The registration of the link becomes the account, all others of the address are deleted. A link that
- * cannot activate anything costs no attempt.
+ * Activates a pending account and signs in. The link proves control of the mailbox, and the password proves that the
+ * same person registered. The registration of the link becomes the account, all others of the address are deleted. A
+ * link that cannot activate anything costs no attempt.
  *
- * @throws {AppError} `invalid_link`; `rate_limited`; `invalid_credentials` for another password and as `inTurn`, and the
- *   link stays valid
+ * @throws {AppError} `invalid_link`; `rate_limited`; `invalid_credentials` for another password and as `inTurn`, and
+ *   the link stays valid
  */
 export async function activate(
   ctx: Ctx,

@@ -62,8 +62,8 @@ export async function deleteOwnAccount(
 /**
  * The statements that delete everything about a user except ids in the audit trail. `ended` has the ended sessions,
  * `farewells` the emails about the deletion. One goes to the address, if it was proven and accepts mail, and one to the
- * former address for as long as its owner could have undone the change. They are stored after all other emails about the
- * user are deleted, and before the change is. The user row is deleted last, since the others refer to it.
+ * former address for as long as its owner could have undone the change. They are stored after all other emails about
+ * the user are deleted, and before the change is. The user row is deleted last, since the others refer to it.
  */
 export function eraseUser(ctx: Ctx, id: string, { id: eventId, at }: Pick<AuditEvent, 'id' | 'at'>) {
   const { db } = ctx

@@ -33,11 +33,12 @@ import { assertFresh, explainStale } from '../sessions/strength.ts'
 import { readToken } from '../sessions/tokens.ts'
 
 /**
- * Asks for another address. Looks the address up nowhere: delivery decides what its mailbox is told, so neither the answer
- * nor the email to the old address tells whether it has an account. Without a notice to the old address nothing happens.
+ * Asks for another address. Looks the address up nowhere: delivery decides what its mailbox is told, so neither the
+ * answer nor the email to the old address tells whether it has an account. Without a notice to the old address nothing
+ * happens.
  *
- * @throws {AppError} `insufficient_user_authentication`; `invalid_token` when the session or the account changed meanwhile;
- *   `email_recently_changed`; `rate_limited` above the ceiling or the budget of notices
+ * @throws {AppError} `insufficient_user_authentication`; `invalid_token` when the session or the account changed
+ *   meanwhile; `email_recently_changed`; `rate_limited` above the ceiling or the budget of notices
  */
 export async function requestEmailChange(ctx: Ctx, principal: Principal, email: string): Promise<void> {
   const { user, session } = principal
@@ -86,10 +87,10 @@ export async function requestEmailChange(ctx: Ctx, principal: Principal, email: 
 }
 
 /**
- * Gives the principal's account the address that the link was mailed to. The link proves the mailbox, and the session that
- * its reader has the account: a program that opens every link changes nothing. Links for a new password end, and so does
- * a pending account with the address. Wrong passwords go on counting; devices are strangers, because their tokens name the old
- * address.
+ * Gives the principal's account the address that the link was mailed to. The link proves the mailbox, and the session
+ * that its reader has the account: a program that opens every link changes nothing. Links for a new password end, and
+ * so does a pending account with the address. Wrong passwords go on counting; devices are strangers, because their
+ * tokens name the old address.
  *
  * @throws {AppError} `invalid_link`, whatever is wrong with it; `invalid_token` when the session ended meanwhile
  */

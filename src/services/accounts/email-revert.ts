@@ -28,9 +28,10 @@ import { revoke } from '../sessions/revocation.ts'
 import { readToken } from '../sessions/tokens.ts'
 
 /**
- * Gives an account its old address back, with the link that was mailed there when somebody asked for another one, and takes
- * everything from whoever asked: the password, sessions, links, trusted devices, and the factors that were added since the
- * day before. Older factors stay. The owner gets an email to choose a new password. Works before and after the change.
+ * Gives an account its old address back, with the link that was mailed there when somebody asked for another one, and
+ * takes everything from whoever asked: the password, sessions, links, trusted devices, and the factors that were added
+ * since the day before. Older factors stay. The owner gets an email to choose a new password. Works before and after
+ * the change.
  *
  * @throws {AppError} `invalid_link`
  */
@@ -64,7 +65,8 @@ export async function revertEmailChange(ctx: Ctx, token: string): Promise<void> 
       ended: deleteSessionsOf(ctx.db, id, ifDone),
       links: deleteLinksOf(ctx.db, id, ifDone),
       attempts: deleteAttemptsFor(ctx.db, emailOf(id), ifDone),
-      // Otherwise wrong codes of whoever asked would keep the owner from a factor that stays, and maybe no recovery code does.
+      // Otherwise wrong codes of whoever asked would keep the owner from a factor that stays, and maybe no recovery
+      // code does.
       factorAttempts: deleteFactorAttempts(ctx.db, id, ifDone),
     },
     deleteFactorsSince(ctx.db, id, since, ifDone),

@@ -26,11 +26,11 @@ export type Export = Awaited<ReturnType<typeof beginExport>>
 const pageSize = 100
 
 /**
- * Permits a copy, tells the owner by email, and reads what is bounded, as it is at this moment. Emails and activity may be
- * long, so their first pages come along, and the others are read one by one afterwards.
+ * Permits a copy, tells the owner by email, and reads what is bounded, as it is at this moment. Emails and activity may
+ * be long, so their first pages come along, and the others are read one by one afterwards.
  *
- * @throws {AppError} `insufficient_user_authentication`; `rate_limited` for the second copy of a day; `invalid_token` when the
- *   session ended meanwhile
+ * @throws {AppError} `insufficient_user_authentication`; `rate_limited` for the second copy of a day; `invalid_token`
+ *   when the session ended meanwhile
  */
 export async function beginExport(ctx: Ctx, principal: Principal) {
   const { user, session } = principal

@@ -30,12 +30,12 @@ export interface Registration {
 }
 
 /**
- * Stores a registration. The same statements run for a new, a pending and a taken address, and delivery decides which email
- * is right, so nothing here tells them apart. Each registration keeps its own password and activates only with its own link
- * and that password, so registering somebody else's address first gains nothing (pre-hijacking).
+ * Stores a registration. The same statements run for a new, a pending and a taken address, and delivery decides which
+ * email is right, so nothing here tells them apart. Each registration keeps its own password and activates only with
+ * its own link and that password, so registering somebody else's address first gains nothing (pre-hijacking).
  *
- * @throws {AppError} as `assertReturnTo`, `assertRoomForStrangers`, `assertHuman` and `inTurn`; `weak_password`; above a
- *   ceiling `rate_limited` or, without Turnstile, `service_unavailable`
+ * @throws {AppError} as `assertReturnTo`, `assertRoomForStrangers`, `assertHuman` and `inTurn`; `weak_password`; above
+ *   a ceiling `rate_limited` or, without Turnstile, `service_unavailable`
  */
 export async function register(ctx: Ctx, input: Registration, turnstileToken?: string): Promise<void> {
   const returnTo = assertReturnTo(ctx, input.returnTo)

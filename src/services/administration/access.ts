@@ -30,11 +30,11 @@ import { revoke } from '../sessions/revocation.ts'
 import { assertFreshIfFactored } from '../sessions/strength.ts'
 
 /**
- * Gives a user another role and ends its sessions, so that no token with the old role remains valid. An account that was
- * never activated stays a USER: whoever registered the address of a colleague first must not find a role there.
+ * Gives a user another role and ends its sessions, so that no token with the old role remains valid. An account that
+ * was never activated stays a USER: whoever registered the address of a colleague first must not find a role there.
  *
- * @throws {AppError} `insufficient_user_authentication` when the actor has a factor and has not shown it in ten minutes;
- *   `not_found`, `insufficient_permission`, `own_account`, `last_admin`, `not_activated`
+ * @throws {AppError} `insufficient_user_authentication` when the actor has a factor and has not shown it in ten
+ *   minutes; `not_found`, `insufficient_permission`, `own_account`, `last_admin`, `not_activated`
  */
 export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: Role): Promise<AdministeredUser> {
   assertFreshIfFactored(actor, ctx.now())

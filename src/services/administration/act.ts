@@ -20,8 +20,9 @@ import type { Principal } from '../sessions/signed-in.ts'
 import { explainStale } from '../sessions/strength.ts'
 
 /**
- * The first statements of an act: `decided` has a row if the act happens, `acting` is the actor if still signed in, `before`
- * is the target as it was. Each act takes a place below the actor's ceiling; `spent` has a row when there is none.
+ * The first statements of an act: `decided` has a row if the act happens, `acting` is the actor if still signed in,
+ * `before` is the target as it was. Each act takes a place below the actor's ceiling; `spent` has a row when there is
+ * none.
  *
  * @param when what must hold of the target for the act to change anything
  * @param isFresh what must hold of the actor's session, for an act that needs a step-up: see `session-strength.ts`
@@ -78,7 +79,8 @@ function readBoth(ctx: Ctx, { user, session }: Principal, id: string, event: Aud
 }
 
 /**
- * Explains an act that did not happen. If it was permitted, it had nothing to change, and the target is returned as it is.
+ * Explains an act that did not happen. If it was permitted, it had nothing to change, and the target is returned as it
+ * is.
  *
  * @throws {AppError} `invalid_token` when the session or the role ended meanwhile, `insufficient_user_authentication`,
  *   `not_found`, `insufficient_permission`, `rate_limited` above the actor's ceiling

@@ -18,11 +18,11 @@ import { assertFreshIfFactored } from '../sessions/strength.ts'
 import { decideFreeAct, findUnchangedTarget } from './act.ts'
 
 /**
- * Removes every second factor of a user who lost them, with the recovery codes, and ends the sessions. The password alone
- * then signs in, so the owner is told at once, with the reason. Without any factor nothing happens.
+ * Removes every second factor of a user who lost them, with the recovery codes, and ends the sessions. The password
+ * alone then signs in, so the owner is told at once, with the reason. Without any factor nothing happens.
  *
- * @throws {AppError} `insufficient_user_authentication` when the actor has a factor and has not shown it in ten minutes;
- *   `not_found`, `insufficient_permission`, `own_account`
+ * @throws {AppError} `insufficient_user_authentication` when the actor has a factor and has not shown it in ten
+ *   minutes; `not_found`, `insufficient_permission`, `own_account`
  */
 export async function resetFactors(ctx: Ctx, actor: Principal, id: string, reason: string): Promise<void> {
   assertFreshIfFactored(actor, ctx.now())

@@ -20,8 +20,8 @@ export function lineOf(event: AuditEvent): string {
 }
 
 /**
- * Looks for the object of a number among those after another one, or among all. Other objects there were put by somebody
- * else, or were archived before the database was restored to an earlier time.
+ * Looks for the object of a number among those after another one, or among all. Other objects there were put by
+ * somebody else, or were archived before the database was restored to an earlier time.
  *
  * @param skipped takes the names of the objects that it passed over
  */

@@ -20,8 +20,8 @@ export interface ArchivedObject {
 }
 
 /**
- * Objects of a period, oldest first, as they are in R2. Nothing is verified here: whoever asks compares the seals, the lines
- * and the digests.
+ * Objects of a period, oldest first, as they are in R2. Nothing is verified here: whoever asks compares the seals, the
+ * lines and the digests.
  *
  * @param userId only the lines about this user
  * @throws {AppError} `service_unavailable` when R2 does not answer: an object must not look as if it were missing

@@ -17,14 +17,14 @@ const maxEventsPerObject = 5_000
 const maxExpired = 1_000
 
 /**
- * Makes the next object and deletes its events from D1, but only after the object was read back and its seal verified. It
- * takes whole hours that ended `auditDays` ago, so no event can still be on its way into them.
+ * Makes the next object and deletes its events from D1, but only after the object was read back and its seal verified.
+ * It takes whole hours that ended `auditDays` ago, so no event can still be on its way into them.
  *
- * A run may end anywhere. If it wrote the object and D1 has no row for it, the next run verifies that object and continues
- * with it. Two runs at once agree on one object, because R2 writes a name only once.
+ * A run may end anywhere. If it wrote the object and D1 has no row for it, the next run verifies that object and
+ * continues with it. Two runs at once agree on one object, because R2 writes a name only once.
  *
- * An object without a row in D1 whose key has left the ring cannot be verified. It is skipped: D1 still has its events, so
- * they go into another object.
+ * An object without a row in D1 whose key has left the ring cannot be verified. It is skipped: D1 still has its events,
+ * so they go into another object.
  *
  * @param skipped takes the names of the objects that do not belong to the archive
  * @returns the number of archived events; `null` when there is nothing to do
@@ -70,8 +70,8 @@ interface Next extends Pick<SealClaims, 'number' | 'hour' | 'first'> {
 }
 
 /**
- * An object without events is due, too, when another key signs now or when objects have expired: the newest seal is signed
- * by the key of today, and says which objects must exist.
+ * An object without events is due, too, when another key signs now or when objects have expired: the newest seal is
+ * signed by the key of today, and says which objects must exist.
  */
 async function planNext(ctx: Ctx, bucket: R2Bucket): Promise<Next> {
   const endHour = hourDaysAgo(ctx, ctx.config.auditDays)
@@ -90,8 +90,8 @@ async function planNext(ctx: Ctx, bucket: R2Bucket): Promise<Next> {
 }
 
 /**
- * The lowest number that has not expired. The last one that has must be in R2 under the name of its hour: whoever can write to
- * the database alone must not make younger objects look expired.
+ * The lowest number that has not expired. The last one that has must be in R2 under the name of its hour: whoever can
+ * write to the database alone must not make younger objects look expired.
  *
  * @param declared by the newest seal
  */
@@ -158,7 +158,9 @@ function previousKey(ctx: Ctx, newest: AuditSeal | undefined): Pick<SealClaims, 
   return key ? { previous_key: key.publicJwk } : {}
 }
 
-/** @throws {Error} for an object from another place in the archive, or one whose lines are not those that were sealed */
+/**
+ * @throws {Error} for an object from another place in the archive, or one whose lines are not those that were sealed
+ */
 async function requireNext({ name, sealed, lines }: OpenedObject, { number, newest }: Next) {
   const previous = newest?.digest ?? null
   const claims = sealed?.claims

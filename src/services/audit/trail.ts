@@ -24,8 +24,8 @@ export function auditEvent(ctx: Ctx, type: AuditType, { actorId = null, userId =
 }
 
 /**
- * The last statements of a batch that no ceiling refuses, such as a sign-in. They keep its events while the user has had few
- * events of the same type in this hour and on this day. Later ones are only counted.
+ * The last statements of a batch that no ceiling refuses, such as a sign-in. They keep its events while the user has
+ * had few events of the same type in this hour and on this day. Later ones are only counted.
  *
  * @param isKept a condition under which the events are kept in any case
  */
@@ -34,7 +34,9 @@ export function condense(ctx: Ctx, events: readonly Pick<AuditEvent, 'id' | 'typ
   return condenseEvents(ctx.db, ctx.now(), events, { hour, day }, isKept)
 }
 
-/** A page of events, newest first, and the time before which events are in the archive; `null` when none is archived. */
+/**
+ * A page of events, newest first, and the time before which events are in the archive; `null` when none is archived.
+ */
 export async function listTrail(
   ctx: Ctx,
   filter: AuditFilter,

@@ -43,9 +43,9 @@ export interface Enrolled {
 }
 
 /**
- * Adds a factor to the principal's account, and mails a notice. The session is lifted as by a step-up with the factor, and
- * trust in devices is void. A confined session also ends all other sessions, because each of them has shown the password
- * alone. The statement that stores the recovery codes decides whether the factor is the first one.
+ * Adds a factor to the principal's account, and mails a notice. The session is lifted as by a step-up with the factor,
+ * and trust in devices is void. A confined session also ends all other sessions, because each of them has shown the
+ * password alone. The statement that stores the recovery codes decides whether the factor is the first one.
  *
  * @returns `undefined` when `guard` did not hold
  * @throws {AppError} `wrong_mail_code`; `insufficient_user_authentication`; `invalid_token` when the session ended
@@ -112,8 +112,8 @@ export interface Removal {
  * Removes a factor of the principal. With the last one the recovery codes go. Where the account must have a factor, the
  * last one stays, also when two callers remove the last two at once.
  *
- * @throws {AppError} `not_found`, `last_factor`; `insufficient_user_authentication`; `invalid_token` when the session ended
- *   meanwhile
+ * @throws {AppError} `not_found`, `last_factor`; `insufficient_user_authentication`; `invalid_token` when the session
+ *   ended meanwhile
  */
 export async function removeFactor(ctx: Ctx, principal: Principal, { kind, guard, erase }: Removal): Promise<void> {
   const { user, session } = principal

@@ -20,8 +20,8 @@ import type { Principal } from '../sessions/signed-in.ts'
 const attempts = { free: mailCodeAttempts, max: mailCodeAttempts, firstPauseMs: 0, maxPauseMs: 0, inFlightMs: 0 }
 
 /**
- * Mails the principal a code for this session, with which the account can get its first factor. It allows new tries. For an
- * account that has a factor nothing is sent.
+ * Mails the principal a code for this session, with which the account can get its first factor. It allows new tries.
+ * For an account that has a factor nothing is sent.
  *
  * @throws {AppError} `rate_limited` over the budget of such emails; `invalid_token` when the session ended meanwhile
  */
@@ -42,11 +42,11 @@ export async function sendMailCode(ctx: Ctx, { user, session }: Principal): Prom
 }
 
 /**
- * Requires that the principal has the mailbox of the account: whoever only knows the password of an account that must have
- * a factor must not give it one. A session that began with an activation less than ten minutes ago has shown it; any other
- * needs a code. Each try is counted before the code is compared, and a wrong one is recorded: whoever guesses knows the
- * password. A session that none was mailed to has no try: anybody with the password can begin any number of sessions, but
- * not have any number of codes mailed.
+ * Requires that the principal has the mailbox of the account: whoever only knows the password of an account that must
+ * have a factor must not give it one. A session that began with an activation less than ten minutes ago has shown it;
+ * any other needs a code. Each try is counted before the code is compared, and a wrong one is recorded: whoever guesses
+ * knows the password. A session that none was mailed to has no try: anybody with the password can begin any number of
+ * sessions, but not have any number of codes mailed.
  *
  * @returns true
  * @throws {AppError} `wrong_mail_code`, also for a missing code and after too many tries

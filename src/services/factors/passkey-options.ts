@@ -13,8 +13,9 @@ type Listed = Pick<Passkey, 'credentialId' | 'transports'>
 /**
  * Options for `navigator.credentials.get`.
  *
- * @param listed the passkeys that may answer. Without a list the browser offers every passkey of this RP ID. Give a list
- *   only after a first factor: to anybody else it would tell which addresses have an account with passkeys (§14.6.2).
+ * @param listed the passkeys that may answer. Without a list the browser offers every passkey of this RP ID. Give a
+ *   list only after a first factor: to anybody else it would tell which addresses have an account with passkeys
+ *   (§14.6.2).
  */
 export async function passkeyRequestOptions(
   ctx: Ctx,
@@ -35,7 +36,10 @@ export async function passkeyRequestOptions(
   }
 }
 
-/** Options for `navigator.credentials.create`: a discoverable credential, behind PIN or biometrics, that is not there yet. */
+/**
+ * Options for `navigator.credentials.create`: a discoverable credential, behind PIN or biometrics, that is not there
+ * yet.
+ */
 export async function passkeyCreationOptions(
   ctx: Ctx,
   use: ChallengeUse,

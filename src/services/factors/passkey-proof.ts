@@ -25,8 +25,8 @@ export interface VerifiedPasskey {
   use: PasskeyUse
   isUserVerified: boolean
   /**
-   * The signature counter has not grown (WebAuthn Level 3 §6.1.1). The authenticator may have been cloned, or have lost its
-   * memory: a signal, and no reason to refuse. Synced passkeys do not count.
+   * The signature counter has not grown (WebAuthn Level 3 §6.1.1). The authenticator may have been cloned, or have lost
+   * its memory: a signal, and no reason to refuse. Synced passkeys do not count.
    */
   mayBeCloned: boolean
 }

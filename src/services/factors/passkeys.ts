@@ -62,8 +62,8 @@ export interface NewPasskey {
 /**
  * Adds a passkey that verified its user. It lifts the session, as signing in with it would.
  *
- * @throws {AppError} `invalid_passkey` with status 400; `passkey_exists`, also where another account has it; `too_many`; as
- *   `enrolFactor`
+ * @throws {AppError} `invalid_passkey` with status 400; `passkey_exists`, also where another account has it;
+ *   `too_many`; as `enrolFactor`
  */
 export async function addPasskey(
   ctx: Ctx,
@@ -107,8 +107,8 @@ export async function addPasskey(
  * Gives a passkey another name, and mails a notice: a thief could give their own passkey the name of one that the owner
  * knows. Does nothing when it has the name already.
  *
- * @throws {AppError} `not_found` for a passkey of somebody else, too; `insufficient_user_authentication`; `invalid_token`
- *   when the session ended meanwhile; `rate_limited` above the user's ceiling
+ * @throws {AppError} `not_found` for a passkey of somebody else, too; `insufficient_user_authentication`;
+ *   `invalid_token` when the session ended meanwhile; `rate_limited` above the user's ceiling
  */
 export async function renamePasskey(ctx: Ctx, principal: Principal, id: string, name: string): Promise<Passkey> {
   assertFresh(principal, ctx.now())

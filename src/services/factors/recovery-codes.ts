@@ -27,11 +27,11 @@ export async function newRecoveryCodes({ secrets: { dataKeys } }: Ctx, userId: s
 }
 
 /**
- * Gives the principal new recovery codes, in place of the old ones. A client that lost the answer with the codes makes new
- * ones in the same way.
+ * Gives the principal new recovery codes, in place of the old ones. A client that lost the answer with the codes makes
+ * new ones in the same way.
  *
- * @throws {AppError} `not_found` for an account without a factor; `insufficient_user_authentication`; `invalid_token` when
- *   the session ended meanwhile; `rate_limited` above the user's ceiling
+ * @throws {AppError} `not_found` for an account without a factor; `insufficient_user_authentication`; `invalid_token`
+ *   when the session ended meanwhile; `rate_limited` above the user's ceiling
  */
 export async function renewRecoveryCodes(ctx: Ctx, principal: Principal): Promise<string[]> {
   const { user, session } = principal

@@ -59,8 +59,8 @@ function useIn(sessionId: string) {
 /**
  * Lifts one session. Its refresh token stays.
  *
- * @throws {AppError} `invalid_token`; `wrong_password`; `wrong_second_factor`, also for a method that the account does not
- *   have, and for the password of an account with factors; `rate_limited`
+ * @throws {AppError} `invalid_token`; `wrong_password`; `wrong_second_factor`, also for a method that the account does
+ *   not have, and for the password of an account with factors; `rate_limited`
  */
 export function stepUp(ctx: Ctx, sessionId: string, userId: string, response: StepUpResponse): Promise<SteppedUp> {
   return 'password' in response
@@ -115,8 +115,8 @@ async function stepUpByFactor(
 }
 
 /**
- * Uses the factor up and lifts the session, in one batch. A right code is not counted first: the guard asks whether it would
- * be granted, so it draws on the budget like a wrong one, and the step-up writes less.
+ * Uses the factor up and lifts the session, in one batch. A right code is not counted first: the guard asks whether it
+ * would be granted, so it draws on the budget like a wrong one, and the step-up writes less.
  */
 async function lift(ctx: Ctx, { user, session }: Principal, proof: VerifiedFactor): Promise<SteppedUp> {
   const detail = { session_id: session.id, kind: proof.kind }

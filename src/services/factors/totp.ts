@@ -17,8 +17,8 @@ export interface TotpSetup {
 }
 
 /**
- * Begins to set up an authenticator app. Nothing is stored: the seed travels in the token, sealed for this user, session
- * and state of the factors. So a setup that is never finished locks nobody out.
+ * Begins to set up an authenticator app. Nothing is stored: the seed travels in the token, sealed for this user,
+ * session and state of the factors. So a setup that is never finished locks nobody out.
  *
  * @throws {AppError} `insufficient_user_authentication`
  */
@@ -43,10 +43,11 @@ export interface TotpConfirmation {
 }
 
 /**
- * Adds an authenticator app that shows the right code, in place of the one that the account had. The code counts as used.
+ * Adds an authenticator app that shows the right code, in place of the one that the account had. The code counts as
+ * used.
  *
- * @throws {AppError} `invalid_setup` for a token of another session or user, an expired one, and one from before another
- *   change of the factors; `wrong_second_factor`; as `enrolFactor`
+ * @throws {AppError} `invalid_setup` for a token of another session or user, an expired one, and one from before
+ *   another change of the factors; `wrong_second_factor`; as `enrolFactor`
  */
 export async function confirmTotp(
   ctx: Ctx,

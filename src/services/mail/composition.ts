@@ -20,8 +20,8 @@ interface Planned extends Claimed {
 }
 
 /**
- * Decides what each claimed row has to say and writes it, in two round trips for all of them. The same rows with the same
- * accounts behind them give the same bytes again.
+ * Decides what each claimed row has to say and writes it, in two round trips for all of them. The same rows with the
+ * same accounts behind them give the same bytes again.
  *
  * @throws {AppError} `service_unavailable` when D1 fails; a problem with a single row is in that row's own result
  */

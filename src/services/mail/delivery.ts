@@ -1,25 +1,26 @@
 /**
  * Delivery: up to 100 emails in one request to Resend, and no email is accepted twice.
  *
- * Resend remembers an idempotency key for 24 hours, together with the whole request. The same list of emails under the same
- * key gets the first answer again; a different list under that key is refused with a 409. So a key is good for exactly one
- * list, and an email that may have been accepted in one list must never be offered in another list or alone. Five rules
- * follow:
+ * Resend remembers an idempotency key for 24 hours, together with the whole request. The same list of emails under the
+ * same key gets the first answer again; a different list under that key is refused with a 409. So a key is good for
+ * exactly one list, and an email that may have been accepted in one list must never be offered in another list or
+ * alone. Five rules follow:
  *
- * 1. A request is written down before it is sent. Rows that were never offered are claimed in one statement, which stores
- *    the id of the request and the place of each row in it. The key is made from that id, and the list from the rows.
- * 2. A row stays with its request for as long as the request may have been accepted: after a crash, a lost or unreadable
- *    answer, or a 5xx. Whichever of the rows the queue delivers next, alone or with others, the whole request is claimed
- *    again and repeated in the same order under the same key. That claim is one statement, so only one consumer gets it.
- *    The rows are also postponed, finished and announced to the queue together, so they never separate; while one of them
- *    is not due, none can be claimed.
- * 3. A list may only become shorter. An email leaves it when it has nothing to say any more (its link was used, so it has
- *    arrived; its account was deleted) or its recipient takes no more email. If the longer list was accepted, Resend
- *    refuses the shorter one with a 409, which proves that every email still in it was accepted. Otherwise the shorter list
- *    is accepted now. Nothing ever joins a list, which is why rows without content, and rows that cannot be read, leave the
- *    request before it is offered for the first time.
- * 4. Only a certain refusal (429, 401, 403, or another 4xx of the whole request) lets the rows go into other requests, and
- *    only if the request was not in doubt before.
+ * 1. A request is written down before it is sent. Rows that were never offered are claimed in one statement, which
+ *    stores the id of the request and the place of each row in it. The key is made from that id, and the list from the
+ *    rows.
+ * 2. A row stays with its request for as long as the request may have been accepted: after a crash, a lost or
+ *    unreadable answer, or a 5xx. Whichever of the rows the queue delivers next, alone or with others, the whole
+ *    request is claimed again and repeated in the same order under the same key. That claim is one statement, so only
+ *    one consumer gets it. The rows are also postponed, finished and announced to the queue together, so they never
+ *    separate; while one of them is not due, none can be claimed.
+ * 3. A list may only become shorter. An email leaves it when it has nothing to say any more (its link was used, so it
+ *    has arrived; its account was deleted) or its recipient takes no more email. If the longer list was accepted,
+ *    Resend refuses the shorter one with a 409, which proves that every email still in it was accepted. Otherwise the
+ *    shorter list is accepted now. Nothing ever joins a list, which is why rows without content, and rows that cannot
+ *    be read, leave the request before it is offered for the first time.
+ * 4. Only a certain refusal (429, 401, 403, or another 4xx of the whole request) lets the rows go into other requests,
+ *    and only if the request was not in doubt before.
  * 5. After 23 hours in doubt, before Resend forgets the key, the rows become `unknown` and are never sent again.
  *
  * A row that is claimed alone is sent by itself, under a key made from its own id.

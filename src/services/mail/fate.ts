@@ -23,9 +23,9 @@ export interface FateEvent {
 }
 
 /**
- * Records what became of an email. A fate only ever moves on, and its consequences depend on that move: an event has the
- * same effect once, twice or after a later one, and a replayed event does not bring back a suppression that was lifted. An
- * event about an unknown or a deleted email does nothing.
+ * Records what became of an email. A fate only ever moves on, and its consequences depend on that move: an event has
+ * the same effect once, twice or after a later one, and a replayed event does not bring back a suppression that was
+ * lifted. An event about an unknown or a deleted email does nothing.
  */
 export async function recordFate(ctx: Ctx, { about, fate, at }: FateEvent): Promise<void> {
   ctx.measure('mail', { outcome: fate, numbers: { emails: 1 } })
@@ -38,15 +38,17 @@ export async function recordFate(ctx: Ctx, { about, fate, at }: FateEvent): Prom
 }
 
 /**
- * Resend tries the recipient's server, or checks its suppression list, only after it has accepted an email. `failed` alone
- * may be about one that it never accepted (quota, API key, domain). So an email in doubt is repeated after `failed`, which
- * is harmless under the same idempotency key.
+ * Resend tries the recipient's server, or checks its suppression list, only after it has accepted an email. `failed`
+ * alone may be about one that it never accepted (quota, API key, domain). So an email in doubt is repeated after
+ * `failed`, which is harmless under the same idempotency key.
  */
 function provesAcceptance(fate: EmailFate): boolean {
   return fate !== 'failed'
 }
 
-/** The address does not work, or its owner wants no email: sending on would cost the reputation of every other email. */
+/**
+ * The address does not work, or its owner wants no email: sending on would cost the reputation of every other email.
+ */
 async function suppress(ctx: Ctx, about: EmailReference, problem: EmailProblem): Promise<void> {
   const event = {
     ...auditEvent(ctx, 'email.undeliverable', {}),

@@ -28,15 +28,15 @@ export interface LinkRequest<Need = LinkNeed | RevertNeed> {
 }
 
 /**
- * Issues the links that emails carry, in one round trip for all of them. The first delivery of an email stores its link,
- * and no later one does, so a link that was used does not come back when the email is sent again. The token follows from
- * the stored row: a repeated email is the same, byte for byte.
+ * Issues the links that emails carry, in one round trip for all of them. The first delivery of an email stores its
+ * link, and no later one does, so a link that was used does not come back when the email is sent again. The token
+ * follows from the stored row: a repeated email is the same, byte for byte.
  *
- * An email that was certainly refused every time has been seen by nobody, so its link gets new times. Otherwise no email
- * with a link could outlast a provider's quota.
+ * An email that was certainly refused every time has been seen by nobody, so its link gets new times. Otherwise no
+ * email with a link could outlast a provider's quota.
  *
- * @returns links by the id of the email. There is no entry for a link that was used, has expired or must not be made; its
- * email is not sent
+ * @returns links by the id of the email. There is no entry for a link that was used, has expired or must not be made;
+ *   its email is not sent
  */
 export async function issueLinks(ctx: Ctx, requests: readonly LinkRequest[]): Promise<Map<string, IssuedLink>> {
   const reverts = await Promise.all(requests.filter(isRevert).map((request) => issueRevert(ctx, request)))
@@ -100,8 +100,8 @@ function computeTimes(now: Date, purpose: LinkPurpose) {
 }
 
 /**
- * Whoever asked for the email chose `returnTo`, perhaps for an address that is not theirs. Inside the token it is no text
- * that a recipient reads or a mail program turns into a link of its own. The page checks it again.
+ * Whoever asked for the email chose `returnTo`, perhaps for an address that is not theirs. Inside the token it is no
+ * text that a recipient reads or a mail program turns into a link of its own. The page checks it again.
  */
 async function issue(
   ctx: Ctx,

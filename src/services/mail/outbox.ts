@@ -9,8 +9,8 @@ import type { Email, EmailParams } from '../../store/schema/emails.ts'
 import { type EmailTemplate, emailKinds } from './kinds.ts'
 
 /**
- * A row for the outbox, to be inserted in the batch that causes the email. Its id is time-ordered, and its link gets the
- * same one. The emails that administrators cause have a budget of their own.
+ * A row for the outbox, to be inserted in the batch that causes the email. Its id is time-ordered, and its link gets
+ * the same one. The emails that administrators cause have a budget of their own.
  */
 export function newEmail(
   ctx: Ctx,

@@ -65,7 +65,9 @@ async function offerAndSettle(ctx: Ctx, retries: Retries, claims: readonly Claim
 
 const unanswered: SendOutcome = { kind: 'in_doubt', reason: 'unreadable_answer', afterSeconds: 0 }
 
-/** Offers composed emails in one request. Here, and nowhere else, answers find their emails by their place in the list. */
+/**
+ * Offers composed emails in one request. Here, and nowhere else, answers find their emails by their place in the list.
+ */
 async function offer({ config, secrets }: Ctx, claims: readonly Composed[]): Promise<Offered[]> {
   const [first] = claims
   if (!first) return []

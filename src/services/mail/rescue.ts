@@ -19,9 +19,10 @@ import { findKind } from './kinds.ts'
 const queueBatch = 100
 
 /**
- * Closes the row of a message that the queue gave up, if the row has no tries left and none is under way. A claim counts as
- * a try, so an email that breaks its consumer every time ends here. A row with tries left was hardly looked at, for example
- * because D1 was down for an hour or two: it stays open, and the five-minute job sends it to the queue again.
+ * Closes the row of a message that the queue gave up, if the row has no tries left and none is under way. A claim
+ * counts as a try, so an email that breaks its consumer every time ends here. A row with tries left was hardly looked
+ * at, for example because D1 was down for an hour or two: it stays open, and the five-minute job sends it to the queue
+ * again.
  */
 export async function closeDeadLetter(ctx: Ctx, id: string): Promise<void> {
   const email = await findEmailSubject(ctx.db, id)
@@ -42,10 +43,10 @@ export async function closeDeadLetter(ctx: Ctx, id: string): Promise<void> {
 }
 
 /**
- * Sends rows that never reached the queue, or whose consumer died, to the queue again: the longest waiting first, a bounded
- * number in each run. A row is announced again after `announceAgainMs` at the earliest, since its message may only be
- * waiting. The rows are marked after all of them were sent: a run that fails announces the same ones in the next run, and
- * a row that is announced twice is delivered once.
+ * Sends rows that never reached the queue, or whose consumer died, to the queue again: the longest waiting first, a
+ * bounded number in each run. A row is announced again after `announceAgainMs` at the earliest, since its message may
+ * only be waiting. The rows are marked after all of them were sent: a run that fails announces the same ones in the
+ * next run, and a row that is announced twice is delivered once.
  *
  * @returns how many there were
  */

@@ -5,8 +5,8 @@ import { findDestination, returnToMaxLength } from '../../return-to.ts'
 /**
  * Checks where the page behind a link shall lead, before the address gets into an email.
  *
- * @throws {AppError} `validation_failed` for an address outside our origin and `CORS_ORIGINS`, or one that is too long as
- * a URL
+ * @throws {AppError} `validation_failed` for an address outside our origin and `CORS_ORIGINS`, or one that is too long
+ *   as a URL
  */
 export function assertReturnTo({ config }: Ctx, asked: string | undefined): string | undefined {
   if (asked === undefined) return undefined

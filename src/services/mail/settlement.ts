@@ -40,8 +40,8 @@ export function giveUpAt(finishedAt: Date) {
  * Decides what an answer of the provider means for a claim.
  *
  * @param now the same for all rows of a request, which must stay due at one moment
- * @param repeatAfterSeconds the pause of the whole request, for when nobody knows whether it was accepted: it is repeated as
- * a whole
+ * @param repeatAfterSeconds the pause of the whole request, for when nobody knows whether it was accepted: it is
+ *   repeated as a whole
  */
 export function judgeOutcome(offered: Offered, now: Date, repeatAfterSeconds: number): Settled {
   const { row, claimedAt, userId, outcome } = offered
@@ -65,8 +65,8 @@ export function judgeOutcome(offered: Offered, now: Date, repeatAfterSeconds: nu
 }
 
 /**
- * A request that was certainly not accepted binds none of its emails: they may go with others. After a refusal that does
- * not name the bad email, each goes by itself, which finds it.
+ * A request that was certainly not accepted binds none of its emails: they may go with others. After a refusal that
+ * does not name the bad email, each goes by itself, which finds it.
  */
 function nextBatchId({ id, batchId }: ClaimedEmail, { kind }: SendOutcome): string | null {
   return kind === 'refused_together' || batchId === id ? id : null

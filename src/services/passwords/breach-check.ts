@@ -7,8 +7,8 @@ import { OutgoingError } from '../../providers/outgoing.ts'
 import { fetchRange, isInRange, rangeUrl } from '../../providers/pwned-passwords.ts'
 
 /**
- * Refuses a password that is on the list of breached ones (NIST SP 800-63B-4 §3.1.1.2). Without an answer the password is
- * accepted and that is logged, unless the operator requires the check: then no password can be set while the list is
+ * Refuses a password that is on the list of breached ones (NIST SP 800-63B-4 §3.1.1.2). Without an answer the password
+ * is accepted and that is logged, unless the operator requires the check: then no password can be set while the list is
  * unavailable.
  *
  * @param pointer the field of the request with the password

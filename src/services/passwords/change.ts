@@ -38,15 +38,16 @@ export interface PasswordChange {
 /**
  * Changes the principal's password. Ends every other session and every reset link.
  *
- * With a refresh token of this session it also closes the session's chain of tokens: the answer has the first token of a
- * new one, and no older token is served again. That holds for an older token than the newest, too: the password proves
- * more than it does, and whoever has refreshed since loses what they got. Without a refresh token the chain goes on, but
- * the token before the newest may not be repeated any more, and the newest only from the network that rotates it.
+ * With a refresh token of this session it also closes the session's chain of tokens: the answer has the first token of
+ * a new one, and no older token is served again. That holds for an older token than the newest, too: the password
+ * proves more than it does, and whoever has refreshed since loses what they got. Without a refresh token the chain goes
+ * on, but the token before the newest may not be repeated any more, and the newest only from the network that rotates
+ * it.
  *
  * @returns the new tokens if a refresh token was presented
- * @throws {AppError} `wrong_password`, `weak_password`; `invalid_token` when the session or the password ended meanwhile;
- *   `insufficient_user_authentication` when the session is not fresh any more; `invalid_refresh_token` when the session does
- *   not know the refresh token or has closed it; as `inTurn`
+ * @throws {AppError} `wrong_password`, `weak_password`; `invalid_token` when the session or the password ended
+ *   meanwhile; `insufficient_user_authentication` when the session is not fresh any more; `invalid_refresh_token` when
+ *   the session does not know the refresh token or has closed it; as `inTurn`
  */
 export async function changePassword(
   ctx: Ctx,

@@ -1,9 +1,10 @@
 /**
- * One password is hashed at a time in each isolate, in the order of arrival. A hash blocks the thread of its isolate, so
- * twenty at once would let nobody else run for seconds, and would all be late together.
+ * One password is hashed at a time in each isolate, in the order of arrival. A hash blocks the thread of its isolate,
+ * so twenty at once would let nobody else run for seconds, and would all be late together.
  *
  * Requests wait by looking again and again. None waits for a promise of another request: that would never settle if the
- * other one was cancelled. A cancelled request does not leave the queue either, so each place in it needs signs of life.
+ * other one was cancelled. A cancelled request does not leave the queue either, so each place in it needs signs of
+ * life.
  */
 import { hashQueue } from '../../config/policy.ts'
 import type { Platform } from '../../context.ts'
@@ -24,8 +25,8 @@ let queue: Place[] = []
 /**
  * Does work that blocks the isolate when it is this request's turn.
  *
- * @param work has to call `pause` before each step of a few milliseconds. A pause keeps the turn; every second one lets the
- *   other requests run.
+ * @param work has to call `pause` before each step of a few milliseconds. A pause keeps the turn; every second one lets
+ *   the other requests run.
  * @throws {AppError} `service_unavailable` when the turn does not come in time; at once when too many are before it
  */
 export async function inTurn<T>(time: Time, work: (pause: Pause) => Promise<T>): Promise<T> {

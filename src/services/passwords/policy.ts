@@ -4,9 +4,9 @@ import { AppError, type FieldError } from '../../errors.ts'
 import { assertNotBreached } from './breach-check.ts'
 
 /**
- * Refuses a password that is too short, too easy to guess for people who know its owner, or known from a breach. There are
- * no composition rules (NIST SP 800-63B-4 §3.1.1.2). The verdict depends only on the password and on what the request says
- * about its owner: nothing is looked up, so it reveals nothing about an address.
+ * Refuses a password that is too short, too easy to guess for people who know its owner, or known from a breach. There
+ * are no composition rules (NIST SP 800-63B-4 §3.1.1.2). The verdict depends only on the password and on what the
+ * request says about its owner: nothing is looked up, so it reveals nothing about an address.
  *
  * @param pointer the field of the request with the password
  * @throws {AppError} `weak_password`, saying what to do; `service_unavailable`, see `assertNotBreached`

@@ -55,8 +55,8 @@ export async function requestPasswordReset(ctx: Ctx, request: ResetRequest): Pro
 
 /**
  * Sets a new password with the link from an email, and ends every session. The link proves control of the mailbox, so a
- * pending account becomes active, with this password and without anything from its registrations. A suspended account stays
- * suspended.
+ * pending account becomes active, with this password and without anything from its registrations. A suspended account
+ * stays suspended.
  *
  * @throws {AppError} `invalid_link`; `weak_password` and as `inTurn`, and the link stays valid
  */

@@ -7,8 +7,9 @@ import { announceEmail } from '../mail/outbox.ts'
 import { aboveCeiling, strangerPlace } from './ceilings.ts'
 
 /**
- * Stores an email that a stranger asked for, for whatever address. Each takes a place below a ceiling of its network. The
- * budget of all strangers counts it and does not refuse it: somebody who forgot their password must not wait for strangers.
+ * Stores an email that a stranger asked for, for whatever address. Each takes a place below a ceiling of its network.
+ * The budget of all strangers counts it and does not refuse it: somebody who forgot their password must not wait for
+ * strangers.
  *
  * @param network a place for the id of the email
  * @param isKnown whether the device is known, which has no ceiling: the budget of its emails is enough

@@ -46,10 +46,10 @@ interface ClaimRows {
 export type ClaimStatements = ReturnType<typeof claimStatements>
 
 /**
- * Counts an attempt, in the batch that reads the account. When the budget is used up by attempts that nobody has judged yet,
- * it waits for them, five seconds at most: if one of them has the right password, the series ends. A client that has to wait
- * for a pause after wrong passwords is not kept waiting here. Each look while waiting is one statement. No promise is
- * shared with another request, since a Worker must not wait for one.
+ * Counts an attempt, in the batch that reads the account. When the budget is used up by attempts that nobody has judged
+ * yet, it waits for them, five seconds at most: if one of them has the right password, the series ends. A client that
+ * has to wait for a pause after wrong passwords is not kept waiting here. Each look while waiting is one statement. No
+ * promise is shared with another request, since a Worker must not wait for one.
  *
  * @param run runs the batch with the statements that count the attempt
  * @param isMoot whether the request is refused for another reason, so that there is nothing to wait for
@@ -89,13 +89,13 @@ function hasAttemptsInFlight(ctx: Ctx, counter: Counter | undefined): boolean {
 }
 
 /**
- * The claim of a sign-in. Addresses without an account share a bounded number of counters, so no ceiling has to refuse one:
- * that would tell who has an account. A known device has a budget of its own, unless the devices of its account have as many
- * counters as they may: somebody who knows the password can sign in with any number of devices. Only such a person makes
- * these counters, so a stranger cannot take the budget of its device from the owner.
+ * The claim of a sign-in. Addresses without an account share a bounded number of counters, so no ceiling has to refuse
+ * one: that would tell who has an account. A known device has a budget of its own, unless the devices of its account
+ * have as many counters as they may: somebody who knows the password can sign in with any number of devices. Only such
+ * a person makes these counters, so a stranger cannot take the budget of its device from the owner.
  *
- * Any other device may have to prove that a human uses it. Without the proof only the first few attempts are granted, and
- * further ones are not even counted, so that a machine that solves no challenge does not use up the owner's budget.
+ * Any other device may have to prove that a human uses it. Without the proof only the first few attempts are granted,
+ * and further ones are not even counted, so that a machine that solves no challenge does not use up the owner's budget.
  */
 export async function claimOfSignIn(
   ctx: Ctx,

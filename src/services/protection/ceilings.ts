@@ -1,6 +1,6 @@
 /**
- * Ceilings on what one network, one user and all strangers together may leave in the database in a day or an hour, so that
- * nobody can fill it. None of them concerns a sign-in, a refresh, or an act that frees space.
+ * Ceilings on what one network, one user and all strangers together may leave in the database in a day or an hour, so
+ * that nobody can fill it. None of them concerns a sign-in, a refresh, or an act that frees space.
  */
 import { ceilings } from '../../config/policy.ts'
 import type { Ctx } from '../../context.ts'
@@ -37,15 +37,18 @@ function networkOf({ origin: { ip } }: Ctx): Uint8Array<ArrayBuffer> {
   return address ? address.slice(0, address.length === 4 ? 3 : 6) : unreadable
 }
 
-/** For an act of a stranger that leaves rows. A call from another Worker of the account has no address and no ceiling. */
+/**
+ * For an act of a stranger that leaves rows. A call from another Worker of the account has no address and no ceiling.
+ */
 export function networkPlace(ctx: Ctx, act: string): Place {
   const max = ctx.origin.ip === null ? Infinity : ceilings.networkActsPerDay
   return { ...period(ctx, dayMs), subject: networkOf(ctx), max: strangerMax(ctx, maxOf(ctx, max)), act }
 }
 
 /**
- * For a request for a reset. Other acts of its network do not use these places up, since nobody can help people who forgot
- * their password otherwise. A solved challenge needs no place: whoever reached this with Turnstile has solved one.
+ * For a request for a reset. Other acts of its network do not use these places up, since nobody can help people who
+ * forgot their password otherwise. A solved challenge needs no place: whoever reached this with Turnstile has solved
+ * one.
  */
 export function resetPlace(ctx: Ctx, act: string): Place {
   const isOpen = ctx.origin.ip === null || ctx.secrets.turnstileSecret !== null
@@ -64,7 +67,9 @@ export function passwordPlace(ctx: Ctx, userId: string, act: string): Place {
   return { ...userPlace(ctx, userId, act), subject: Uint8Array.of(...bytesOfUuid(userId), 1) }
 }
 
-/** For a change of the second factors: apart from other writes, which a stolen token can make without showing a factor. */
+/**
+ * For a change of the second factors: apart from other writes, which a stolen token can make without showing a factor.
+ */
 export function factorPlace(ctx: Ctx, userId: string, act: string): Place {
   return { ...userPlace(ctx, userId, act), subject: Uint8Array.of(...bytesOfUuid(userId), 5) }
 }
@@ -82,9 +87,9 @@ export function strangerPlace(ctx: Ctx, act: string, given: object, isBinding: b
 }
 
 /**
- * For the event of a refusal: one for each network, user or none, type and reason. With and without a user the same rows are
- * written, so that the time of the answer does not tell who has an account. When a user has had many from different
- * networks, the others share one place.
+ * For the event of a refusal: one for each network, user or none, type and reason. With and without a user the same
+ * rows are written, so that the time of the answer does not tell who has an account. When a user has had many from
+ * different networks, the others share one place.
  */
 export function refusalPlace(ctx: Ctx, event: AuditEvent): Place {
   const { id: act, type, userId, detail } = event
@@ -122,8 +127,8 @@ function period(ctx: Ctx, ms: number): Pick<Place, 'period'> {
 }
 
 /**
- * In a nearly full database 1, the smallest ceiling, since the first act always gets a place. `assertRoomForStrangers` refuses
- * most acts before.
+ * In a nearly full database 1, the smallest ceiling, since the first act always gets a place. `assertRoomForStrangers`
+ * refuses most acts before.
  */
 function strangerMax(ctx: Ctx, max: number): number {
   return ctx.isNearlyFull() ? 1 : max

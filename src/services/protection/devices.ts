@@ -11,8 +11,8 @@ export interface Device {
 }
 
 /**
- * Recognizes a device that signed in with this address before. The token is no credential: it only gives the device its own
- * budget of wrong passwords, so that a stranger who uses up the shared one does not lock the owner out (OWASP
+ * Recognizes a device that signed in with this address before. The token is no credential: it only gives the device its
+ * own budget of wrong passwords, so that a stranger who uses up the shared one does not lock the owner out (OWASP
  * Authentication Cheat Sheet, "device cookies"). The caller has to check in the database that the password is still the
  * one of the token: anybody who knew an old password would otherwise keep a budget.
  *

@@ -34,8 +34,8 @@ export async function assertHuman(ctx: Ctx, token: string | undefined, action: T
 }
 
 /**
- * The refusal of a client that did not prove to be human. When Turnstile does not answer it is a 503: an attacker must gain
- * nothing from an outage (OWASP ASVS 16.5.3), and the guarded requests can wait.
+ * The refusal of a client that did not prove to be human. When Turnstile does not answer it is a 503: an attacker must
+ * gain nothing from an outage (OWASP ASVS 16.5.3), and the guarded requests can wait.
  */
 export function notHuman(check: Exclude<HumanCheck, 'human'>): AppError {
   if (check === 'unavailable') return unavailable('turnstile')

@@ -3,8 +3,8 @@ import { unavailable } from '../../errors.ts'
 import { fullSeconds } from '../../store/db.ts'
 
 /**
- * Refuses an act of a stranger that would leave rows while the database is nearly full: known users need the rest. No query
- * is made for it.
+ * Refuses an act of a stranger that would leave rows while the database is nearly full: known users need the rest. No
+ * query is made for it.
  *
  * @throws {AppError} `service_unavailable`
  */

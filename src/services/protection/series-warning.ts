@@ -18,9 +18,9 @@ export interface WrongPassword {
 }
 
 /**
- * Prepares the email that warns the owner of an account about a series of wrong passwords and offers a reset. The statement
- * has to run, and `announce` to be called, for an address without an account too, so that both look the same from outside.
- * Delivery looks up the account, and skips an email to an address without one.
+ * Prepares the email that warns the owner of an account about a series of wrong passwords and offers a reset. The
+ * statement has to run, and `announce` to be called, for an address without an account too, so that both look the same
+ * from outside. Delivery looks up the account, and skips an email to an address without one.
  */
 export function prepareSeriesWarning(ctx: Ctx, { email, attemptsInARow }: WrongPassword) {
   const warning = newEmail(ctx, 'sign_in_attempts', email, null)
@@ -34,8 +34,8 @@ export function prepareSeriesWarning(ctx: Ctx, { email, attemptsInARow }: WrongP
 }
 
 /**
- * Records a wrong second factor from somebody who has shown the password, or who has a session. It stays counted, and the
- * owner is told of five in a row.
+ * Records a wrong second factor from somebody who has shown the password, or who has a session. It stays counted, and
+ * the owner is told of five in a row.
  *
  * @param attempt `undefined` for a passkey, which nobody can guess
  */

@@ -10,7 +10,9 @@ interface Accepted {
   endsAtMs: number
 }
 
-/** Longer headers are verified each time. Our longest token is under 1 kB, but a header may have any number of spaces. */
+/**
+ * Longer headers are verified each time. Our longest token is under 1 kB, but a header may have any number of spaces.
+ */
 const maxTextLength = 2048
 
 /**
@@ -22,7 +24,9 @@ const maxTextLength = 2048
  */
 export class AcceptedTokens {
   readonly #accepted = new Map<string, Accepted>()
-  /** The calls of `forget`. What was looked up before such a call must not be kept after it: the session may have ended. */
+  /**
+   * The calls of `forget`. What was looked up before such a call must not be kept after it: the session may have ended.
+   */
   forgotten = 0
 
   recall(text: string, settings: TokenSettings, nowMs: number): Claims<'at+jwt'> | undefined {

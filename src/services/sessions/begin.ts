@@ -119,10 +119,10 @@ export async function prepareSession(ctx: Ctx, userId: string, type: 'user.signe
 }
 
 /**
- * Starts a session: the end of every way to sign in. One batch records the event, stores the email and the session, ends
- * the earlier session of the same device and the oldest one beyond the limit, writes the time of the sign-in, ends the
- * series of wrong passwords after a password, and makes the first ADMIN. The caller's statements and the email come before
- * the session, because a session from the same place would hide that the place is new.
+ * Starts a session: the end of every way to sign in. One batch records the event, stores the email and the session,
+ * ends the earlier session of the same device and the oldest one beyond the limit, writes the time of the sign-in, ends
+ * the series of wrong passwords after a password, and makes the first ADMIN. The caller's statements and the email come
+ * before the session, because a session from the same place would hide that the place is new.
  */
 export async function beginSession(ctx: Ctx, start: SessionStart): Promise<SignedIn | RefusedMeanwhile> {
   const { user, event, proof, email } = start

@@ -7,9 +7,10 @@ import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 
 /**
- * The statements that make the account with the bootstrap address the first ADMIN, for the end of the batch that signs it
- * in. `promoted` has the user after a promotion. For any other account there are no statements, and none has an effect on an
- * account that was registered with another address: who changes to this one has proven the mailbox, and that is all.
+ * The statements that make the account with the bootstrap address the first ADMIN, for the end of the batch that signs
+ * it in. `promoted` has the user after a promotion. For any other account there are no statements, and none has an
+ * effect on an account that was registered with another address: who changes to this one has proven the mailbox, and
+ * that is all.
  *
  * @param eventId the event that guards the batch
  */

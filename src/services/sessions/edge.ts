@@ -5,8 +5,8 @@ import { acceptedTokensOf } from './accepted-tokens.ts'
 import { isSessionRevoked } from './revocation.ts'
 
 /**
- * Accepts an access token whose session is not on the revocation list. A token that this isolate accepted within the last
- * five seconds is accepted again: neither its signature nor the list is checked.
+ * Accepts an access token whose session is not on the revocation list. A token that this isolate accepted within the
+ * last five seconds is accepted again: neither its signature nor the list is checked.
  *
  * @param text the header with the token
  * @param verify checks the header and the token, not the list

@@ -15,8 +15,9 @@ interface Identity {
 }
 
 /**
- * Reads an access token. Tokens of earlier releases lack `auth_time` and `acr`: their users signed in with the password, when
- * the session began. The role of a token with one factor does not count where `SECOND_FACTOR` now asks the role for two.
+ * Reads an access token. Tokens of earlier releases lack `auth_time` and `acr`: their users signed in with the
+ * password, when the session began. The role of a token with one factor does not count where `SECOND_FACTOR` now asks
+ * the role for two.
  */
 export function readIdentity(claims: Claims<'at+jwt'>, config: Pick<Config, 'secondFactor'>): Identity {
   const { sub: userId, sid: sessionId, auth_time, acr = 'urn:postern:1' } = claims

@@ -26,8 +26,8 @@ import type { Principal } from './signed-in.ts'
 
 /**
  * Ends the session of a refresh token. A token that is not valid is no failure (RFC 7009 §2.2). An old token ends the
- * session, too: a client whose last answer was lost has to be able to sign out, and `refresh` would end it as stolen. The
- * event then names nobody as its actor. A token that a change of the password closed ends nothing.
+ * session, too: a client whose last answer was lost has to be able to sign out, and `refresh` would end it as stolen.
+ * The event then names nobody as its actor. A token that a change of the password closed ends nothing.
  */
 export async function signOut(ctx: Ctx, token: string): Promise<void> {
   const verified = await verifyToken(ctx.tokens, 'rt+jwt', token, ctx.now())
@@ -51,7 +51,8 @@ export async function listSessions(ctx: Ctx, { user }: Principal): Promise<Liste
 /**
  * Ends one session of the principal, which may be the current one.
  *
- * @throws {AppError} `not_found`, for another user's session too; `invalid_token` when the current session ended meanwhile
+ * @throws {AppError} `not_found`, for another user's session too; `invalid_token` when the current session ended
+ *   meanwhile
  */
 export async function endSession(ctx: Ctx, principal: Principal, sessionId: string): Promise<void> {
   const { user, session } = principal
@@ -78,8 +79,8 @@ export async function endAllSessions(ctx: Ctx, principal: Principal): Promise<vo
 }
 
 /**
- * Ends every session of the principal except the current one, and the trust in every device: a lost one may have no session
- * any more. Without either, nothing happens.
+ * Ends every session of the principal except the current one, and the trust in every device: a lost one may have no
+ * session any more. Without either, nothing happens.
  *
  * @throws {AppError} `invalid_token` when the current session ended meanwhile
  */

@@ -12,9 +12,9 @@ import { isKnownToBeRevoked } from './revocation.ts'
 import { type Tokens, issueTokens, readToken, sessionLifetime } from './tokens.ts'
 
 /**
- * Rotates a refresh token. One guarded statement decides: if several callers present the same token, one of them moves the
- * session on. For 30 seconds the others get the same successor, as far as `repeatRotation` believes them. Any other use of
- * an old token is theft (RFC 9700 §4.14.2).
+ * Rotates a refresh token. One guarded statement decides: if several callers present the same token, one of them moves
+ * the session on. For 30 seconds the others get the same successor, as far as `repeatRotation` believes them. Any other
+ * use of an old token is theft (RFC 9700 §4.14.2).
  *
  * @throws {AppError} `invalid_refresh_token`; `refresh_token_reused` after ending the session
  */

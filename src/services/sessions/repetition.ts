@@ -21,17 +21,18 @@ import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { revoke } from './revocation.ts'
 
 /**
- * The session with the successor of a refresh token that was used before, for a client whose answer was lost. Believed is
+ * The session with the successor of a refresh token that was used before, for a client whose answer was lost. Believed
+ * is
  *
  * - within 30 seconds of the rotation, only the token that was used last;
  * - only the user agent of the rotation, and only from its network, or once in 24 hours from another one, on record;
  * - at most three rotations in 24 hours. Repeating one again is the same repetition, and writes nothing.
  *
- * Everything else ends the session as stolen. A thief who follows the rotations of a session, though from the network and
- * under the user agent of its owner, is caught at the fourth.
+ * Everything else ends the session as stolen. A thief who follows the rotations of a session, though from the network
+ * and under the user agent of its owner, is caught at the fourth.
  *
- * @throws {AppError} `refresh_token_reused` after ending the session; `invalid_refresh_token` when it ended meanwhile, or the
- *   password was changed since the rotation
+ * @throws {AppError} `refresh_token_reused` after ending the session; `invalid_refresh_token` when it ended meanwhile,
+ *   or the password was changed since the rotation
  */
 export async function repeatRotation(ctx: Ctx, { id: userId, email }: User, presented: Presented): Promise<Session> {
   const repeated = auditEvent(ctx, 'session.refresh_repeated', { userId })

@@ -41,7 +41,9 @@ export async function isSessionRevoked(ctx: Ctx, sessionId: string): Promise<boo
   }
 }
 
-/** For a refresh, where D1 decides: the list only refuses tokens of ended sessions early, so a failed read is ignored. */
+/**
+ * For a refresh, where D1 decides: the list only refuses tokens of ended sessions early, so a failed read is ignored.
+ */
 export async function isKnownToBeRevoked(ctx: Ctx, sessionId: string): Promise<boolean> {
   try {
     return await isRevoked(ctx.revocations, sessionId)

@@ -34,8 +34,8 @@ export async function findSignedIn(ctx: Ctx, sessionId: string, userId: string):
 export const replicaMs = 500
 
 /**
- * Like `findSignedIn`, at a replica, which may still have a session that ended. So its answer counts only when it finds the
- * session and the revocation list does not have it. `undefined` decides nothing: the primary has to be asked.
+ * Like `findSignedIn`, at a replica, which may still have a session that ended. So its answer counts only when it finds
+ * the session and the revocation list does not have it. `undefined` decides nothing: the primary has to be asked.
  */
 export async function findSignedInNearby(ctx: Ctx, sessionId: string, userId: string): Promise<Principal | undefined> {
   try {
@@ -66,11 +66,11 @@ interface PasswordRequest {
 
 /**
  * Like `findSignedIn`, for a request that carries the account's password. Counts the attempt in the same round trip, in
- * the budget that sign-in uses: a stolen access token gives no way around that budget. What is refused for another reason
- * is not counted, so that it cannot lock the owner's sign-in.
+ * the budget that sign-in uses: a stolen access token gives no way around that budget. What is refused for another
+ * reason is not counted, so that it cannot lock the owner's sign-in.
  *
- * @throws {AppError} `rate_limited`; `insufficient_user_authentication` when the account has a factor, or no password, and
- *   the session is not fresh; `validation_failed` when the password is missing; as `assertUnconfined`
+ * @throws {AppError} `rate_limited`; `insufficient_user_authentication` when the account has a factor, or no password,
+ *   and the session is not fresh; `validation_failed` when the password is missing; as `assertUnconfined`
  */
 export async function findSignedInForPassword(
   ctx: Ctx,

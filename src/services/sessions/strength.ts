@@ -34,15 +34,18 @@ export function authenticatedAt({ id, authenticatedAt: at }: PrincipalSession): 
   return at ?? timeOf(id)
 }
 
-/** The class of a proof. Every proof by two factors says `mfa`, one by a passkey with user verification also `pop` and `user`. */
+/**
+ * The class of a proof. Every proof by two factors says `mfa`, one by a passkey with user verification also `pop` and
+ * `user`.
+ */
 export function acrOf(amr: readonly string[]): Acr {
   if (!amr.includes('mfa')) return 'urn:postern:1'
   return amr.includes('pop') && amr.includes('user') ? 'phr' : 'urn:postern:2'
 }
 
 /**
- * Requires that the user has shown a factor in this session within ten minutes; an account without factors, its password.
- * The guard of the write decides the same once more, see `isFresh`: this only refuses early.
+ * Requires that the user has shown a factor in this session within ten minutes; an account without factors, its
+ * password. The guard of the write decides the same once more, see `isFresh`: this only refuses early.
  *
  * @throws {AppError} `insufficient_user_authentication`
  */

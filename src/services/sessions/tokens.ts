@@ -56,8 +56,8 @@ export async function readTokenOfSession(ctx: Ctx, token: string, sessionId: str
 }
 
 /**
- * Signs both tokens of a stored session. The refresh token depends on the row alone, so a repeated refresh returns the same
- * one.
+ * Signs both tokens of a stored session. The refresh token depends on the row alone, so a repeated refresh returns the
+ * same one.
  */
 export async function issueTokens(ctx: Ctx, user: User, session: Session): Promise<Tokens> {
   const now = ctx.now()

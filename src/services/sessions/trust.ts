@@ -7,8 +7,8 @@ import type { User } from '../../store/schema/users.ts'
 import { isFactorsId, isTrusted, passwordIdOf } from '../../store/user-conditions.ts'
 
 /**
- * Decides after the right password whether it is enough. A trust token counts for the password and the factors that it was
- * given for, until all devices are signed out, and never for staff or for anybody who must have a factor.
+ * Decides after the right password whether it is enough. A trust token counts for the password and the factors that it
+ * was given for, until all devices are signed out, and never for staff or for anybody who must have a factor.
  *
  * @returns the condition for the user's row under which the password alone signs in; `undefined` when it does not
  */

@@ -8,9 +8,9 @@ import { hasSignedInBefore } from '../../store/user-conditions.ts'
 import { newEmail } from '../mail/outbox.ts'
 
 /**
- * Prepares the email about a sign-in from a new device and a new place (OWASP ASVS 6.3.5). The first sign-in to an account
- * causes none. The statement has to run before those that store the session and the time of the last sign-in: they would
- * look like an earlier visit.
+ * Prepares the email about a sign-in from a new device and a new place (OWASP ASVS 6.3.5). The first sign-in to an
+ * account causes none. The statement has to run before those that store the session and the time of the last sign-in:
+ * they would look like an earlier visit.
  *
  * @param ifDone the condition under which the sign-in happens
  */

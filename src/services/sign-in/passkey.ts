@@ -26,9 +26,9 @@ export function passkeySignInOptions(ctx: Ctx) {
 }
 
 /**
- * Signs in with a passkey that verified its user, and nothing else: two factors in one, and no phishing page can use it.
- * Everything that is wrong gets the same answer; a stranger leaves no row. The state of an account is revealed only to
- * whoever has its passkey.
+ * Signs in with a passkey that verified its user, and nothing else: two factors in one, and no phishing page can use
+ * it. Everything that is wrong gets the same answer; a stranger leaves no row. The state of an account is revealed only
+ * to whoever has its passkey.
  *
  * @throws {AppError} `invalid_passkey`; after a right assertion `account_suspended`
  */

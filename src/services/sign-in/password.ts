@@ -35,9 +35,9 @@ export interface Credentials {
 }
 
 /**
- * Signs in with a password. An unknown address and an account without a password cost the same work, and the state of an
- * account is revealed only after its right password (OWASP ASVS 6.3.8). The attempt is counted before the password is
- * verified, so that twenty attempts at once get no further than twenty in a row.
+ * Signs in with a password. An unknown address and an account without a password cost the same work, and the state of
+ * an account is revealed only after its right password (OWASP ASVS 6.3.8). The attempt is counted before the password
+ * is verified, so that twenty attempts at once get no further than twenty in a row.
  *
  * @throws {AppError} `rate_limited`; as `notHuman` and `inTurn`; `invalid_credentials`; after the right password
  *   `account_pending` or `account_suspended`
@@ -132,9 +132,9 @@ async function enter(
 }
 
 /**
- * Records a refusal. A wrong password stays counted. The right one ends the series. One that only stands in is not counted,
- * and does not end the series: an attacker who registers an address must not reset the lock-out by knowing their own
- * password. The same statements run in every case, also for an address without an account.
+ * Records a refusal. A wrong password stays counted. The right one ends the series. One that only stands in is not
+ * counted, and does not end the series: an attacker who registers an address must not reset the lock-out by knowing
+ * their own password. The same statements run in every case, also for an address without an account.
  */
 async function refuse(ctx: Ctx, attempt: PasswordAttempt, code: ProblemCode, reason: Reason): Promise<never> {
   const { email, counted, userId, isRight, isStandIn } = attempt

@@ -45,9 +45,9 @@ interface Step {
 }
 
 /**
- * Signs in with a second factor, after the password. Codes are counted before they are verified, as passwords are, and in a
- * budget of their own that only a right factor starts anew: whoever knows the password must not get more guesses by showing
- * it again. A right recovery code passes a spent budget, so that those guesses cannot lock the owner out.
+ * Signs in with a second factor, after the password. Codes are counted before they are verified, as passwords are, and
+ * in a budget of their own that only a right factor starts anew: whoever knows the password must not get more guesses
+ * by showing it again. A right recovery code passes a spent budget, so that those guesses cannot lock the owner out.
  *
  * @throws {AppError} `invalid_factor_token`; `rate_limited`; `wrong_second_factor`
  */

@@ -4,8 +4,8 @@ import { instant } from './columns.ts'
 /** Consecutive passwords or second factors that were wrong or are being verified. */
 export const attemptCounters = sqliteTable('attempt_counters', {
   /**
-   * The budget: `account:` and an address that has one, `device:`, the address and the id of a device, `slot:` and a number,
-   * `factor:` and the id of a user, or `mail-code:`, the id of a user and the id of a session.
+   * The budget: `account:` and an address that has one, `device:`, the address and the id of a device, `slot:` and a
+   * number, `factor:` and the id of a user, or `mail-code:`, the id of a user and the id of a session.
    */
   key: text('key').primaryKey(),
   count: integer('count').notNull(),

@@ -1,9 +1,10 @@
 /**
- * What the tables have in common. Ids are UUIDv7, so a primary key is in the order of time and the cleanup walks it, and the
- * id says when its row was made (`timeOf`). Every further index costs one written row per insert and has to earn its place.
+ * What the tables have in common. Ids are UUIDv7, so a primary key is in the order of time and the cleanup walks it,
+ * and the id says when its row was made (`timeOf`). Every further index costs one written row per insert and has to
+ * earn its place.
  *
- * The tables are STRICT, so a text cannot be stored where bytes belong. A condition that compares the two is still false
- * without an error.
+ * The tables are STRICT, so a text cannot be stored where bytes belong. A condition that compares the two is still
+ * false without an error.
  *
  * Foreign keys never cascade: on D1, rebuilding a parent table would silently delete every child row.
  */

@@ -12,8 +12,8 @@ export const emailChanges = sqliteTable(
     /** Names this request in the link to the new address. It is the id of that email. */
     linkId: uuid('link_id').notNull(),
     /**
-     * The first of several requests in a row; null for a single one. All links that undo the change name it, and its time is
-     * that of the first request.
+     * The first of several requests in a row; null for a single one. All links that undo the change name it, and its
+     * time is that of the first request.
      */
     firstLinkId: uuid('first_link_id'),
     newEmail: text('new_email').notNull(),

@@ -8,8 +8,8 @@ export type EmailStatus = keyof typeof statusCodes
 export const emailStatuses = Object.keys(statusCodes) as EmailStatus[]
 
 /**
- * What the provider reports about an accepted email. Reports arrive late, twice and out of order. A fate only ever moves
- * forward in this list, so any order of reports leads to the same result.
+ * What the provider reports about an accepted email. Reports arrive late, twice and out of order. A fate only ever
+ * moves forward in this list, so any order of reports leads to the same result.
  */
 const fateCodes = {
   delivery_delayed: 1,
@@ -71,8 +71,8 @@ export const emails = sqliteTable(
     /** When an open row is taken up again: the next try of a queued one, the end of the claim of one being sent. */
     dueAt: instant('due_at').notNull(),
     /**
-     * When the five-minute job sends an open row to the queue again. The same for all rows of a request: they are found by
-     * it and by `batchId`.
+     * When the five-minute job sends an open row to the queue again. The same for all rows of a request: they are found
+     * by it and by `batchId`.
      */
     announceAt: instant('announce_at').notNull(),
     /** The first try with an unknown outcome. The provider remembers our idempotency key for 24 hours from here. */

@@ -19,8 +19,8 @@ export const sessions = sqliteTable(
     /** A change of the password closed the tokens before this generation: refused, and no longer a sign of theft. */
     firstGeneration: integer('first_generation'),
     /**
-     * The newest generation when the password was changed without a token. The token before it may not be repeated, and it
-     * itself not from another network.
+     * The newest generation when the password was changed without a token. The token before it may not be repeated, and
+     * it itself not from another network.
      */
     settledGeneration: integer('settled_generation'),
     /** When the user last proved who they are in this session. Null: at its sign-in. */
