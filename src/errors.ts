@@ -41,7 +41,7 @@ export interface FieldError {
 interface AppErrorOptions {
   /** For the log only. */
   reason?: Reason
-  /** Where it is another one than that of the catalogue. */
+  /** Only where it differs from the one in `problems.ts`. */
   status?: 400
   errors?: FieldError[]
   /** When waiting helps: how long. */
@@ -56,7 +56,7 @@ interface AppErrorOptions {
 }
 
 /**
- * An error that is answered with a problem from the list above. `code` is public; `reason` and `cause` are for the log.
+ * An error that is answered with a problem of `problems.ts`. `code` is public; `reason` and `cause` are for the log.
  */
 export class AppError extends Error {
   override name = 'AppError'

@@ -83,7 +83,7 @@ export async function run(wrangler: Wrangler, args: readonly string[], options: 
   return outcome.stdout
 }
 
-/** @param shown the command without its values, where they are long */
+/** @param args the command; without its values, where they are long or secret */
 export function failed(args: readonly string[], outcome: Pick<Outcome, 'stdout' | 'stderr'>): WranglerFailure {
   const reason = reasonOf(outcome)
   const codes = Array.from(reason.matchAll(/\[code: (\d+)\]/g), ([, code]) => Number(code))

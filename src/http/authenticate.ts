@@ -100,7 +100,7 @@ export function permit(permission: Permission, load = loadActor) {
  * Like `permit`, for a route that decides nothing and whose answer may lag: see `authenticateForReading`. A replica may
  * not have heard of a new role, but a change of the role ends every session.
  *
- * @throws {AppError} `invalid_token`, `insufficient_permission`
+ * @throws {AppError} `invalid_token`, `insufficient_permission`; as `assertUnconfined`
  */
 export function permitReading(permission: Permission) {
   return permit(permission, loadReader)

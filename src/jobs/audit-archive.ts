@@ -2,7 +2,7 @@ import type { Ctx } from '../context.ts'
 import { log } from '../log.ts'
 import { archiveNext, expireObjects } from '../services/audit/archive.ts'
 
-/** 100,000 events: about two seconds of CPU, and four statements for each object. The next run continues. */
+/** 100,000 events: about two seconds of CPU, and five statements for each object. The next run continues. */
 const maxObjects = 20
 
 /**

@@ -13,7 +13,7 @@ import { type AuditEvent, type AuditType, auditEvents } from './schema/audit.ts'
 
 /**
  * What `condenseEvents` may count. No other event is ever left out, so nobody hides a new password or a suspension
- * behind noise. A theft ends its session, so only somebody with the password can cause many: a thief of tokens hides
+ * behind noise. A theft ends its session, so only somebody who can sign in can cause many: a thief of tokens hides
  * none.
  */
 const condensed: ReadonlySet<AuditType> = new Set<AuditType>([

@@ -11,9 +11,9 @@ type Request = Pick<EmailChange, 'userId' | 'linkId' | 'newEmail' | 'oldEmail' |
   Pick<EmailChange, 'expiresAt' | 'revertUntil'>
 
 /**
- * Stores a request in place of an earlier one, whose link to the new address is dead then. Its links to the old one go
- * on, and so does its time: otherwise somebody could ask again and again until it is too late to end the factors they
- * added.
+ * Stores a request in place of an earlier one, whose link to the new address ends. Its links to the old address stay
+ * valid, and undoing still ends the factors since the first request: otherwise somebody could ask again and again until
+ * it is too late to end the factors that they added.
  */
 export function storeEmailChange(db: Db, request: Request, now: Date, guard: SQL) {
   const { firstLinkId, linkId, appliedAt, revertUntil } = emailChanges
@@ -106,7 +106,7 @@ function isTaken(email: SQL): SQL {
   return sql`exists (select 1 from ${users} where ${and(eq(users.email, email), ne(users.status, 'pending'))})`
 }
 
-/** The owner of the old address gets this long to undo the change. */
+/** Marks the change as applied. The owner of the old address can undo it until `revertUntil`. */
 export function applyEmailChange(db: Db, userId: string, times: { appliedAt: Date; revertUntil: Date }, guard: SQL) {
   return db
     .update(emailChanges)

@@ -75,8 +75,9 @@ export interface PasskeyUse {
 }
 
 /**
- * The passkey is still there, with the key that was verified, and has not answered this challenge before. The row keeps
- * the challenges of the five minutes before its last use. An older one loses: nobody could tell whether it was used.
+ * The passkey is still there, with the key that was verified, has not answered this challenge before, and has answered
+ * fewer than `maxUsedChallenges` in five minutes. The row keeps the challenges of the five minutes before its last use.
+ * An older one loses: nobody could tell whether it was used.
  */
 export function isUnused({ passkey, challengeId, at }: PasskeyUse): SQL {
   const { id, userId, publicKey } = passkey

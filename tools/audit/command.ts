@@ -21,7 +21,7 @@ The email address and the password are asked for, or read from POSTERN_EMAIL and
 export interface AuditSurroundings {
   env: NodeJS.ProcessEnv
   asker: Asker | null
-  /** Events, and what \`verify\` found. */
+  /** Events, and what `verify` found. */
   print: (line: string) => void
   /** Everything else. */
   say: (line: string) => void

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { SigningAlgorithm } from '../../src/crypto/keys.ts'
 import { type SetName, type StoredKey, setNames, writeSet } from './key-set.ts'
 
-/** The three secrets that need no other company, as the text that `src/crypto/keys.ts` reads. */
+/** The key sets, which need no other company, as the text that `src/crypto/keys.ts` reads. */
 export type GeneratedSecrets = Record<SetName, string>
 
 export const signingAlgorithms: readonly SigningAlgorithm[] = ['EdDSA', 'ES256']

@@ -63,7 +63,7 @@ export function readRoutes(): Route[] {
     if (permission) route.permission = permission
     route.readsSession ||= !!permission || sessionHandlers.has(handler)
     route.isBearer ||= route.readsSession || handler === verifyAtEdge
-    // A write with a token is limited by its user.
+    // Most writes with a token count towards a limit of their user.
     route.isLimited ||= limit !== undefined || (route.isBearer && method !== 'GET')
     routes.set(name, route)
   }

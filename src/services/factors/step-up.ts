@@ -60,7 +60,7 @@ function useIn(sessionId: string) {
  * Lifts one session. Its refresh token stays.
  *
  * @throws {AppError} `invalid_token`; `wrong_password`; `wrong_second_factor`, also for a method that the account does
- *   not have, and for the password of an account with factors; `rate_limited`
+ *   not have, and for the password of an account with factors; `rate_limited`; as `inTurn`
  */
 export function stepUp(ctx: Ctx, sessionId: string, userId: string, response: StepUpResponse): Promise<SteppedUp> {
   return 'password' in response
@@ -68,7 +68,7 @@ export function stepUp(ctx: Ctx, sessionId: string, userId: string, response: St
     : stepUpByFactor(ctx, sessionId, userId, response)
 }
 
-/** Leaves no event: the count of the password and the session are all that is written. */
+/** A success leaves no event: only the counter of passwords and the session are written. */
 async function stepUpByPassword(ctx: Ctx, sessionId: string, userId: string, password: string): Promise<SteppedUp> {
   const now = ctx.now()
   const guard = isSignedIn(sessionId, userId, now, isFactorsId(null))
@@ -115,8 +115,8 @@ async function stepUpByFactor(
 }
 
 /**
- * Uses the factor up and lifts the session, in one batch. A right code is not counted first: the guard asks whether it
- * would be granted, so it draws on the budget like a wrong one, and the step-up writes less.
+ * Uses the factor up and lifts the session, in one batch. A right code is not counted first, which saves a write: the
+ * guard asks whether an attempt would be granted, so pauses and the lock-out hold for it, too.
  */
 async function lift(ctx: Ctx, { user, session }: Principal, proof: VerifiedFactor): Promise<SteppedUp> {
   const detail = { session_id: session.id, kind: proof.kind }

@@ -45,9 +45,10 @@ export interface PasswordChange {
  * it.
  *
  * @returns the new tokens if a refresh token was presented
- * @throws {AppError} `wrong_password`, `weak_password`; `invalid_token` when the session or the password ended
- *   meanwhile; `insufficient_user_authentication` when the session is not fresh any more; `invalid_refresh_token` when
- *   the session does not know the refresh token or has closed it; as `inTurn`
+ * @throws {AppError} `wrong_password`; `invalid_token` when the session or the password ended meanwhile;
+ *   `insufficient_user_authentication` when the session is not fresh any more; `invalid_refresh_token` when the session
+ *   does not know the refresh token or has closed it; `rate_limited` above the user's ceiling; as
+ *   `assertStrongPassword` and `inTurn`
  */
 export async function changePassword(
   ctx: Ctx,

@@ -8,7 +8,8 @@ import { isFactorsId, isTrusted, passwordIdOf } from '../../store/user-condition
 
 /**
  * Decides after the right password whether it is enough. A trust token counts for the password and the factors that it
- * was given for, until all devices are signed out, and never for staff or for anybody who must have a factor.
+ * was given for, until the user signs out all devices or all others, or is suspended. It never counts for staff, nor
+ * for anybody who must have a factor.
  *
  * @returns the condition for the user's row under which the password alone signs in; `undefined` when it does not
  */

@@ -14,7 +14,10 @@ export const users = sqliteTable(
   {
     id: uuid('id').primaryKey(),
     email: text('email').notNull(),
-    /** Null until the mailbox is proven, and after an activation by an ADMIN, who cannot know whose password is right. */
+    /**
+     * Null until the mailbox is proven, after an activation by an ADMIN, who cannot know whose password is right, and
+     * after a change of address was undone.
+     */
     passwordHash: bytes('password_hash'),
     /** See `passwordIdOf`. */
     passwordId: uuid('password_id'),
@@ -28,17 +31,20 @@ export const users = sqliteTable(
     updatedAt: instant('updated_at').notNull(),
     activatedAt: instant('activated_at'),
     lastLoginAt: instant('last_login_at'),
-    /** The role of who suspended the account, at that time. */
+    /** The role that whoever suspended the account had at that time. */
     suspendedByRole: coded('suspended_by_role', roleCodes),
     /** New at every change of the second factors. Null: there are none. */
     factorsId: uuid('factors_id'),
-    /** Raised when all devices, or all others, are signed out: trust tokens name the number of their time. Null is 0. */
+    /**
+     * Raised when all devices, or all others, are signed out, and by a suspension: trust tokens name the number of
+     * their time. Null is 0.
+     */
     trustNumber: integer('trust_number'),
     /** Why the address gets no more mail. */
     emailProblem: coded('email_problem', emailProblemCodes),
     /**
-     * The first change of the address that was not undone. Null: the account has the address that it was registered with.
-     * Nobody becomes the first ADMIN by another one.
+     * The first change of the address that was not undone. Null: the account has the address that it was registered
+     * with. Nobody becomes the first ADMIN by another one.
      */
     emailChangedAt: instant('email_changed_at'),
   },
