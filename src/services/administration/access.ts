@@ -31,10 +31,10 @@ import { assertFreshIfFactored } from '../sessions/strength.ts'
 
 /**
  * Gives a user another role and ends its sessions, so that no token with the old role remains valid. An account that
- * was never activated stays a USER: whoever registered the address of a colleague first must not find a role there.
+ * was never activated stays a USER: whoever registered the address of a colleague first must not find a role there. An
+ * actor with a second factor has to have shown it within ten minutes.
  *
- * @throws {AppError} `insufficient_user_authentication` when the actor has a factor and has not shown it in ten
- *   minutes; `not_found`, `insufficient_permission`, `own_account`, `last_admin`, `not_activated`
+ * @throws {AppError} as `findUnchangedTarget`; `own_account`, `last_admin`, `not_activated`
  */
 export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: Role): Promise<AdministeredUser> {
   assertFreshIfFactored(actor, ctx.now())
@@ -61,9 +61,10 @@ export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: R
 }
 
 /**
- * Suspends an account and ends its sessions. The reason goes into the audit event and into the email to the user.
+ * Suspends an account, and ends its sessions, the trust in its devices and a pending change of its address. The reason
+ * goes into the audit event and into the email to the user.
  *
- * @throws {AppError} `not_found`, `insufficient_permission`, `own_account`, `last_admin`, `user_suspended`
+ * @throws {AppError} as `findUnchangedTarget`; `own_account`, `last_admin`, `user_suspended`
  */
 export async function suspendUser(ctx: Ctx, actor: Principal, id: string, reason: string): Promise<AdministeredUser> {
   if (id === actor.user.id) throw new AppError('own_account')
@@ -94,9 +95,11 @@ export async function suspendUser(ctx: Ctx, actor: Principal, id: string, reason
 }
 
 /**
- * Ends a suspension: the account gets the status it had before. It takes at least the reach of who suspended it.
+ * Ends a suspension: the account gets the status it had before. The actor needs at least the reach of whoever suspended
+ * it.
  *
- * @throws {AppError} `not_found`, `insufficient_permission`, `not_suspended`
+ * @throws {AppError} as `findUnchangedTarget`; `insufficient_permission` also for a suspension by a higher role;
+ *   `not_suspended`
  */
 export async function reinstateUser(ctx: Ctx, actor: Principal, id: string): Promise<AdministeredUser> {
   const event = auditEvent(ctx, 'user.reinstated', { actorId: actor.user.id, userId: id })
@@ -123,7 +126,7 @@ export async function reinstateUser(ctx: Ctx, actor: Principal, id: string): Pro
 /**
  * Ends every session of a user, and the trust in every device. Without either, nothing happens.
  *
- * @throws {AppError} `not_found`, `insufficient_permission`
+ * @throws {AppError} as `findUnchangedTarget`
  */
 export async function endSessionsOfUser(ctx: Ctx, actor: Principal, id: string): Promise<void> {
   const detail = { sessions: 'all' }

@@ -31,7 +31,7 @@ import { assertFreshIfFactored } from '../sessions/strength.ts'
 /**
  * Changes or clears the profile of a user. Values that are there already leave no event.
  *
- * @throws {AppError} `not_found`, `insufficient_permission`
+ * @throws {AppError} as `findUnchangedTarget`
  */
 export async function moderateProfile(
   ctx: Ctx,
@@ -50,11 +50,11 @@ export async function moderateProfile(
 }
 
 /**
- * Activates a pending account by hand. It gets no password and no name from any registration, and its mailbox a link to set
- * a password. Whose registration is the right one cannot be told from what is kept: a stranger who registers the address
- * first can use up its emails, and then nothing is kept of the owner's registration (pre-hijacking).
+ * Activates a pending account by hand. It gets no password and no name from any registration, and its mailbox a link to
+ * set a password. Whose registration is the right one cannot be told from what is kept: a stranger who registers the
+ * address first can use up its emails, and then nothing is kept of the owner's registration (pre-hijacking).
  *
- * @throws {AppError} `not_found`, `insufficient_permission`, `user_suspended`
+ * @throws {AppError} as `findUnchangedTarget`; `user_suspended`
  */
 export async function activateUser(ctx: Ctx, actor: Principal, id: string): Promise<AdministeredUser> {
   const event = auditEvent(ctx, 'user.activated', { actorId: actor.user.id, userId: id })
@@ -81,10 +81,10 @@ export async function activateUser(ctx: Ctx, actor: Principal, id: string): Prom
 /**
  * Mails a user a link to set a new password. The password and the sessions stay as they are until the link is used. The
  * administrator sees neither the link nor the password (OWASP ASVS 6.4.6); the audit trail, not the answer, tells that
- * the link was used. Over the budget of such emails nothing happens, and the links already sent stay valid.
+ * the link was used. Over the budget of such emails nothing happens, and the links already sent stay valid. An actor
+ * with a second factor has to have shown it within ten minutes.
  *
- * @throws {AppError} `insufficient_user_authentication` as for `deleteOtherAccount`; `not_found`, `insufficient_permission`,
- *   `email_suppressed`
+ * @throws {AppError} as `findUnchangedTarget`; `email_suppressed`
  */
 export async function startPasswordReset(ctx: Ctx, actor: Principal, id: string): Promise<void> {
   assertFreshIfFactored(actor, ctx.now())
@@ -99,10 +99,10 @@ export async function startPasswordReset(ctx: Ctx, actor: Principal, id: string)
 }
 
 /**
- * Deletes another user's account and everything kept about it but ids in the audit trail.
+ * Deletes another user's account and everything kept about it but ids in the audit trail. An actor with a second factor
+ * has to have shown it within ten minutes.
  *
- * @throws {AppError} `insufficient_user_authentication` when the actor has a factor and has not shown it in ten minutes;
- *   `not_found`, `insufficient_permission`, `own_account`, `last_admin`
+ * @throws {AppError} as `findUnchangedTarget`; `own_account`, `last_admin`
  */
 export async function deleteOtherAccount(ctx: Ctx, actor: Principal, id: string): Promise<void> {
   assertFreshIfFactored(actor, ctx.now())

@@ -82,8 +82,9 @@ function readBoth(ctx: Ctx, { user, session }: Principal, id: string, event: Aud
  * Explains an act that did not happen. If it was permitted, it had nothing to change, and the target is returned as it
  * is.
  *
- * @throws {AppError} `invalid_token` when the session or the role ended meanwhile, `insufficient_user_authentication`,
- *   `not_found`, `insufficient_permission`, `rate_limited` above the actor's ceiling
+ * @throws {AppError} `invalid_token` when the session or the role ended meanwhile; `insufficient_user_authentication`
+ *   for an act that needs a step-up; `not_found`; `insufficient_permission` for a target out of reach; `rate_limited`
+ *   above the actor's ceiling, if the act has one
  */
 export function findUnchangedTarget(
   ctx: Ctx,
@@ -105,7 +106,7 @@ export function findUnchangedTarget(
   return target
 }
 
-/** The target after an act that changed it: no act changes which factors it has and goes on showing it. */
+/** The target after an act that changed it. Its factors are read before the act: no act that ends here changes them. */
 export function findChangedTarget(rows: {
   before: readonly AdministeredUser[]
   updated: readonly User[]

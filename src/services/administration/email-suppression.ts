@@ -11,7 +11,7 @@ import type { Principal } from '../sessions/signed-in.ts'
 /**
  * Allows mail to a user's address again after a bounce or a complaint.
  *
- * @throws {AppError} `not_found`, `insufficient_permission`, `not_suppressed`
+ * @throws {AppError} as `findUnchangedTarget`; `not_suppressed`
  */
 export async function liftEmailSuppression(ctx: Ctx, actor: Principal, id: string): Promise<void> {
   const event = auditEvent(ctx, 'email.suppression_lifted', { actorId: actor.user.id, userId: id })

@@ -19,10 +19,10 @@ import { decideFreeAct, findUnchangedTarget } from './act.ts'
 
 /**
  * Removes every second factor of a user who lost them, with the recovery codes, and ends the sessions. The password
- * alone then signs in, so the owner is told at once, with the reason. Without any factor nothing happens.
+ * alone then signs in, so the owner is told at once, with the reason. Without any factor nothing happens. An actor with
+ * a second factor has to have shown it within ten minutes.
  *
- * @throws {AppError} `insufficient_user_authentication` when the actor has a factor and has not shown it in ten
- *   minutes; `not_found`, `insufficient_permission`, `own_account`
+ * @throws {AppError} as `findUnchangedTarget`; `own_account`
  */
 export async function resetFactors(ctx: Ctx, actor: Principal, id: string, reason: string): Promise<void> {
   assertFreshIfFactored(actor, ctx.now())
