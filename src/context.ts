@@ -50,7 +50,7 @@ export interface Ctx extends Platform {
   replicas: Pick<Replicas, 'nearby' | 'newestBookmark'> | null
   /** What this request or job has cost at D1 until now. */
   tally: Tally
-  /** Whether the rest of the database is for known users, as far as this start of the Worker has heard. */
+  /** Whether the rest of the database is for known users, as far as this isolate has heard. */
   isNearlyFull: () => boolean
   revocations: KVNamespace
   mailQueue: Queue<MailJob>

@@ -107,15 +107,14 @@ export const passwordAttempts = {
 
 /**
  * One password is hashed at a time in each isolate. A request waits at most `maxWaitMs` for its turn, and looks again
- * after `lookMs` for each request before it. One that has shown no sign of life for `leaseMs` was cancelled, and loses
+ * after `lookMs` for each request before it. One that has shown no sign of life for `leaseMs` was canceled, and loses
  * its place. No more than `maxPlaces` may wait: an isolate makes 6 to 15 hashes a second, so nobody behind a hundred
  * has a turn in time. All other requests run after `stepsAtATime` rounds of a hash.
  */
 export const hashQueue = { maxWaitMs: 5000, maxPlaces: 100, leaseMs: 1000, lookMs: 5, maxLookMs: 250, stepsAtATime: 2 }
 
 /**
- * So many devices of one account may have a counter of their own at a time. The next right password of a device deletes
- * it.
+ * How many devices of an account may have their own counter at a time. The next right password of a device deletes it.
  */
 export const maxDeviceCounters = 20
 

@@ -17,8 +17,8 @@ async function digestOf(text: string): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 /**
- * SHA-1 of a text in upper-case hex: the index of Pwned Passwords, and for nothing else. The weakness of SHA-1 does no
- * harm there: a second password with the same digest helps nobody, nothing is stored, and only five hex digits leave
+ * SHA-1 of a text in upper-case hex: for the index of Pwned Passwords, and for nothing else. The weakness of SHA-1 does
+ * no harm there: a second password with the same digest helps nobody, nothing is stored, and only five hex digits leave
  * the service.
  */
 export async function sha1Hex(text: string): Promise<string> {

@@ -1,6 +1,6 @@
 /**
- * Estimates how many guesses a password costs that is put together from names, words, years, digits and symbols. zxcvbn
- * overrates these: from three parts on it takes every combination for 10^8 guesses, however common the parts are.
+ * Estimates how many guesses it takes to find a password that is made of names, words, years, digits and symbols.
+ * zxcvbn overrates these: it counts 10^8 guesses for any combination of three parts or more, however common they are.
  *
  * The password is divided into known parts, in the way that needs the fewest guesses. All numbers are decimal
  * logarithms.
@@ -16,7 +16,7 @@ export interface Part {
 
 /**
  * The guesses for a word of each list: the hundred most used words, the next ones and common names, rarer ones and
- * cities, and so on. Names cost little whatever their rank, because who guesses names has lists of them.
+ * cities, and so on. Names cost little whatever their rank, because attackers have lists of names.
  */
 const wordCosts = [1.5, 2.4, 2.9, 3.5, 4.2]
 const maxWordLength = 20

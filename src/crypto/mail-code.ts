@@ -1,6 +1,6 @@
 /**
- * Codes of eight digits that are mailed to the owner of a session. A code follows from the session and the id of the
- * email, so nothing is stored of it, and the id says how old it is.
+ * Codes of eight digits that are mailed to the owner of a session. A code is computed from the user, the session and
+ * the id of the email, under a key. So it is not stored, and the id says how old it is.
  */
 import { decodeBase64url } from './base64url.ts'
 import { macData } from './data-keys.ts'

@@ -50,7 +50,7 @@ function judgeText(text: string, userInputs: string[] = []): Pick<ZxcvbnResult, 
   const foreign = foreignLettersLog10(result)
   const byPatterns = foreign === 0 ? result.score : scoreOf(result.guessesLog10 + foreign)
   const score = Math.min(byPatterns, scoreOf(guessesLog10(text, parts))) as ZxcvbnResult['score']
-  // zxcvbn has no advice for what it takes.
+  // zxcvbn has no advice about a password that it accepts.
   const feedback = result.score > score ? { warning: null, suggestions: [joinedWordsAdvice] } : result.feedback
   return { score, feedback }
 }

@@ -12,7 +12,7 @@ const problemsWithPage: readonly ProblemCode[] = [
   'service_unavailable',
 ]
 
-/** An address that programs only know to lead people to it. */
+/** Addresses that programs know only to lead people there. */
 const pathsForPeople: readonly string[] = ['/.well-known/change-password']
 
 /**

@@ -51,7 +51,7 @@ export function answerError(error: Error, c: Context<HttpEnv>) {
   }
   c.set('reason', known.reason)
   logLimit(c, known)
-  // The operator turned it on.
+  // Not for maintenance, which the operator turned on.
   if (known.code === 'service_unavailable' && known.reason !== 'maintenance') {
     const { requestId } = c.get('origin')
     log('error', 'request.unavailable', { request_id: requestId, reason: known.reason, ...describeError(known.cause) })
@@ -61,9 +61,7 @@ export function answerError(error: Error, c: Context<HttpEnv>) {
 
 const floodReasons: readonly Reason[] = ['client_address', 'user', 'network_ceiling', 'user_ceiling']
 
-/**
- * The two kinds of limits have a word of their own each: many of one mean a flood, many of the other guessed passwords.
- */
+/** Each kind of limit has its own log event: many of one mean a flood, many of the other mean guessed passwords. */
 function logLimit(c: Context<HttpEnv>, { reason, retryAfterSeconds }: AppError): void {
   const { requestId } = c.get('origin')
   const [route, seconds] = [routePath(c), retryAfterSeconds]

@@ -63,10 +63,7 @@ async function checkPasskeys(database: D1Database, config: Config): Promise<Chec
   return 'foreign'
 }
 
-/**
- * Anybody may call `/readyz`, and the probe holds up other writes: it is made once a minute for each start of the
- * Worker.
- */
+/** Anybody may call `/readyz`, and the probe holds up other writes: each isolate makes it once a minute. */
 const probeEveryMs = 60_000
 const probes = new WeakMap<D1Database, { atMs: number; found: DatabaseCheck }>()
 

@@ -112,7 +112,7 @@ async function post(
     const body = JSON.parse(answer.text)
     return refusal ? { error: body, afterSeconds: retryAfterSeconds(refusal) } : { data: body, afterSeconds: 0 }
   } catch {
-    // A plain `wrangler dev` has none.
+    // A plain `wrangler dev` has no mailbox.
     if (!refusal && isDevelopment) {
       log('warn', 'mail.no_mailbox', { url: resendBaseUrl, hint: 'npm run dev brings a mailbox' })
     }

@@ -103,7 +103,7 @@ const optionalToken = (schema: typeof text) =>
     z.transform((value) => value || undefined),
   )
 
-/** Bytes of a browser, in base64url. What they are, only their check shows, so any text passes here. */
+/** Bytes of a browser, in base64url. Only their check shows what they are, so any text passes here. */
 const binary = token
 
 /** `PublicKeyCredential.toJSON()` after `navigator.credentials.get` (WebAuthn Level 3 §5.1), as far as it is read. */

@@ -187,7 +187,7 @@ export function deleteAttemptsFor(db: Db, email: string | SQL, guard: SQL) {
   return db.delete(attemptCounters).where(and(or(isOfAccount, isOfDevice(email)), guard))
 }
 
-/** An account has another address. Its devices are strangers there, but wrong passwords go on counting. */
+/** For an account that gets another address. Its devices become unknown there, but wrong passwords go on counting. */
 export function moveAttempts(db: Db, from: string, to: string, guard: SQL) {
   const { key } = attemptCounters
   return [

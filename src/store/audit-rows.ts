@@ -13,7 +13,7 @@ import { unlistedUserAgent, userAgentNumber } from './user-agents.ts'
 export interface NewAuditEvent extends Omit<AuditEvent, 'userId' | 'actorId' | 'detail'> {
   userId: AuditEvent['userId'] | Expression
   actorId: AuditEvent['actorId'] | Expression
-  /** A JSON object. As an expression it has neither `session_id` nor `email_id`: `subjectId` is that. */
+  /** A JSON object. As an expression it has neither `session_id` nor `email_id`: `subjectId` has that id. */
   detail: AuditEvent['detail'] | Expression
   subjectId?: Expression | null
   /** Only a sign-in sets it: its batch may add the user agent to the table. */

@@ -119,7 +119,7 @@ export function changedEmail(at: Date): UserChanges {
   return { emailChangedAt: sql`coalesce(${users.emailChangedAt}, ${at.getTime()})` }
 }
 
-/** The last change is undone. If it was the first, the account has the address again that it was registered with. */
+/** The last change is undone. If it was the first, the account has again the address that it was registered with. */
 export function unchangedEmail(userId: string): UserChanges {
   const appliedAt = sql`(select applied_at from email_changes where user_id = ${idParam(userId)})`
   return { emailChangedAt: sql`nullif(${users.emailChangedAt}, ${appliedAt})` }

@@ -86,7 +86,8 @@ export function updateEmailProblem(db: Db, reference: EmailReference, emailProbl
 
 /**
  * The account whose emails stop, or that the email was about, looked up at the moment of writing. Whoever asked for
- * another address learns nothing of the email to it: none goes to one whose account has a problem already.
+ * another address must not learn what became of the email to it: no news would mean that an account has the address,
+ * and that its emails were stopped before.
  */
 export function userIdOfEmail(reference: EmailReference): SQL {
   const recipient = sql`(select owner.id from users as owner where owner.email = ${emails.recipient})`

@@ -43,9 +43,9 @@ export function trustSchema(database: D1Database): void {
 }
 
 /**
- * Asks until the database was seen to be current: usually once for each start of the Worker. Each request asks for
- * itself, because a promise of another request never settles when that request is canceled. A database that does not
- * answer is not behind: the call itself will fail.
+ * Asks until the database was seen to be current: usually once in each isolate. Each request asks for itself, because a
+ * promise of another request never settles when that request is canceled. A database that does not answer is not
+ * behind: the call itself will fail.
  *
  * @returns what is missing; undefined when nothing is
  */

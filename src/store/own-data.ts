@@ -5,7 +5,7 @@ import type { Db } from './db.ts'
 import { attemptCounters } from './schema/attempts.ts'
 import { oneTimeLinks } from './schema/links.ts'
 
-/** Not those to another address: there is none where that address has an account, which nobody may learn. */
+/** Without links to a new address: none is made for an address that has an account, which nobody may learn. */
 export function selectLinksOf(db: Db, userId: string) {
   const { purpose, createdAt, expiresAt } = oneTimeLinks
   return db

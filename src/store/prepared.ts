@@ -1,6 +1,6 @@
 /**
- * Statements whose SQL is made once for each start of the Worker. drizzle otherwise puts the same text together again
- * for every request.
+ * Statements whose SQL is made once in each isolate. Otherwise drizzle puts the same text together again for every
+ * request.
  */
 import { type GetColumnData, Param, type Placeholder, QueryPromise, type SQL, is, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'

@@ -1,4 +1,4 @@
-/** What moves the chain of refresh tokens of a session on, or closes it. */
+/** Moves the chain of refresh tokens of a session on, or closes it. */
 import { type SQL, and, eq, gt, gte, lte, sql } from 'drizzle-orm'
 import { timeOf } from '../crypto/random.ts'
 import type { Db } from './db.ts'
@@ -59,7 +59,7 @@ const rotation = prepared(
       .returning({ id: sessions.id }),
 )
 
-/** Moves a session on by one generation, whatever is its newest, and closes every token before that. */
+/** Moves a session on by one generation, whichever is its newest, and closes every token before that. */
 export function closeTokens(db: Db, renewal: Renewal, guard: SQL) {
   return db
     .update(sessions)
@@ -96,7 +96,8 @@ function renewed({ now, userAgent, ...others }: Terms<typeof renewalColumns>) {
 }
 
 /**
- * One that is not listed leaves the number only if it did not change: a thief must not be shown as the owner's browser.
+ * A user agent that is not listed keeps the number only if it did not change: a thief must not be shown as the owner's
+ * browser.
  */
 function newestListed(userAgent: SQL, digest: SQL): SQL {
   const same = sql`case when ${sessions.userAgentDigest} is ${digest} then ${sessions.userAgentId} end`

@@ -20,8 +20,8 @@ function isRecent(now: Date): SQL {
 }
 
 /**
- * Of a session joined with its user: within the last ten minutes the user has shown a factor in it; an account without
- * factors, its password.
+ * Of a session joined with its user: within the last ten minutes the user has shown a factor in it, or the password of
+ * an account without factors.
  */
 export function isFreshSession(now: Date): SQL {
   return sql`(${and(isRecent(now), or(isFactorsId(null), hasTwoFactors))})`

@@ -177,7 +177,7 @@ export function describeReplacement(session: Device, now: Date, more?: Record<st
   }
 }
 
-/** Deletes it, live or expired: there is at most one. */
+/** Deletes the earlier session of the device, live or expired: there is at most one. */
 export function deleteEarlierOfDevice(db: Db, session: Device, guard: SQL) {
   return db
     .delete(sessions)

@@ -12,7 +12,7 @@ export interface Setting {
   someone: SignedIn
 }
 
-/** Always one of them is waited for: the runtime has work, and its queue is short. */
+/** Enough that the runtime always has work, and few enough that its queue is short. */
 const getterCount = 20
 
 /** Clients that take the tokens in turn. */

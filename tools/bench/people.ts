@@ -29,7 +29,7 @@ export class People {
     return sessions
   }
 
-  /** Signs somebody in whom nobody else gets. */
+  /** Signs in a person whom no other call gets. */
   async signIn(port: number): Promise<SignedIn & { email: string }> {
     const email = this.#emails.pop()
     if (email === undefined) throw new Stop('There are too few people.')

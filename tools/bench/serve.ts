@@ -1,6 +1,6 @@
 /**
  * One workerd with all measured Workers on the same D1 and KV, as a process of its own: it also reads the log lines of
- * the Workers, which must not take the time of whoever measures. Started by `startServer`.
+ * the Workers, which must not take time from the process that measures. Started by `startServer`.
  */
 import { readFileSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -76,5 +76,5 @@ process.once('message', (options: ServerOptions) => {
     },
   )
 })
-// Whoever started this has ended, however.
+// The process that started this one has ended, for whatever reason.
 process.once('disconnect', () => process.exit())

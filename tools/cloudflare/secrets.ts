@@ -35,8 +35,8 @@ export async function uploadSecrets(wrangler: Wrangler, secrets: Record<string, 
 }
 
 /**
- * @throws {Stop} before anything is created, when the copy would overwrite a file. A copy of the other secrets of this
- * deployment may exist, when a new version needs one more: there shall be one copy only.
+ * @throws {Stop} before anything is created, when the file exists. Only a copy of the other secrets of this deployment
+ *   may exist, for a new version that needs one more: that one is added to it.
  */
 export function requireRoom(path: string, { secretsToUpload, secretsToKeep }: SecretsPlan): void {
   if (!existsSync(path) || hasRoom(path, secretsToUpload, secretsToKeep)) return

@@ -11,7 +11,7 @@ const localResendKey = 're_local_mailbox'
 const introduction = `# Settings and secrets of this machine only, made by \`npm ci\` or \`npm run dev\`. Never commit this file.
 # wrangler reads it at \`npx wrangler dev\`. \`npm run dev\` takes the secrets from it and makes the settings itself.`
 
-/** What files of older versions lack, and what needs nothing else of the file. */
+/** What files of older versions lack and what depends on nothing else in the file. */
 const addedLater = ['SECOND_FACTOR', 'DATA_KEYS']
 
 /**
@@ -44,7 +44,7 @@ function linesOf(values: Record<string, string>, names: readonly string[]): stri
   return names.map((name) => `${name}='${values[name]}'\n`).join('')
 }
 
-/** The development settings that a file from before lacks: `npx wrangler dev` needs them, `npm run dev` does not. */
+/** The development settings that an older file lacks: `npx wrangler dev` needs them, `npm run dev` does not. */
 export function settingsLackingIn(path: string): string[] {
   const present = readDevVars(path)
   return Object.keys(localVariables(readLocalServer({}), {})).filter((name) => present[name] === undefined)

@@ -20,7 +20,7 @@ export interface StoredKey {
 
 export type KeySet = readonly [StoredKey, ...StoredKey[]]
 
-/** When all of Cloudflare's locations have stopped to use a replaced key; undefined when the file does not say. */
+/** When all of Cloudflare's locations have stopped using a replaced key; undefined when the file does not say. */
 export function unusedSince({ replaced }: StoredKey): number | undefined {
   return replaced === undefined ? undefined : Date.parse(replaced) + announcementMs
 }

@@ -18,8 +18,8 @@ export interface AssertionResponse {
 export type Assertion = Omit<AuthenticatorData, 'attested'>
 
 /**
- * Verifies an assertion (WebAuthn Level 3 §7.2) with the key of its credential. Whose credential it is, and whether
- * the challenge was used before, the caller decides.
+ * Verifies an assertion (WebAuthn Level 3 §7.2) with the key of its credential. The caller decides whose credential it
+ * is, and whether the challenge was used before.
  *
  * @param publicKey a COSE_Key
  * @returns `undefined` for a response that is refused, whatever is wrong with it. Does not throw.

@@ -7,8 +7,8 @@ import { type Bytes, demand } from './malformed.ts'
 export const coseAlgorithms: readonly number[] = [-7, -8, -257]
 
 /**
- * The longest of ours, of RSA with 4096 bits, takes half of it. Authenticators add no further members (WebAuthn Level 3
- * §6.5.1), but one that lies could: up to ten kilobytes, which every sign-in of its account would read.
+ * The longest key that we accept, RSA with 4096 bits, takes half of it. Authenticators add no further members (WebAuthn
+ * Level 3 §6.5.1), but one that lies could: up to ten kilobytes, which every sign-in of its account would read.
  */
 const maxKeyBytes = 1024
 
@@ -25,7 +25,8 @@ export interface PublicKey {
 }
 
 /**
- * Imports the COSE_Key of a credential (RFC 9052 §7). The algorithm has to be one of ours and fit to the type of key.
+ * Imports the COSE_Key of a credential (RFC 9052 §7). The algorithm has to be one of ours and to fit the type of the
+ * key.
  *
  * @throws {Malformed} for any other key; a `DOMException` of WebCrypto for a point that is not on its curve
  */

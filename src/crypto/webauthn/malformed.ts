@@ -11,5 +11,5 @@ export function demand(condition: boolean): asserts condition {
   if (!condition) throw new Malformed()
 }
 
-/** Bytes that are not in shared memory, of which WebCrypto takes none. */
+/** Bytes outside of shared memory: WebCrypto takes no others. */
 export type Bytes = Uint8Array<ArrayBuffer>

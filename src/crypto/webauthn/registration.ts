@@ -21,7 +21,7 @@ export interface NewCredential
 /**
  * Verifies a registration (WebAuthn Level 3 §7.1). A credential that is not discoverable, by what the browser says
  * (`credProps.rk`), is refused: nobody could sign in with it alone. The attestation is not judged: we ask for `none`,
- * and trust no vendor. Whether the credential id is new, the caller decides.
+ * and trust no vendor. The caller decides whether the credential id is new.
  *
  * @returns `undefined` for a response that is refused, whatever is wrong with it. Does not throw.
  */

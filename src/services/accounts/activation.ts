@@ -32,8 +32,8 @@ import { findPasswordOnly } from '../sessions/trust.ts'
  * same person registered. The registration of the link becomes the account, all others of the address are deleted. A
  * link that cannot activate anything costs no attempt.
  *
- * @throws {AppError} `invalid_link`; `rate_limited`; `invalid_credentials` for another password and as `inTurn`, and
- *   the link stays valid
+ * @throws {AppError} `invalid_link`; `rate_limited`; `invalid_credentials` for another password; as `inTurn`. After the
+ *   last three the link stays valid
  */
 export async function activate(
   ctx: Ctx,
@@ -91,7 +91,7 @@ export async function activate(
 type How = Omit<PasswordProof, 'passwordId' | 'device'> | Omit<SecondFactorProof, 'passwordId' | 'device'>
 
 /**
- * Activates the account of a link and starts its first session, after everything that was asked for was shown.
+ * Activates the account of a link and starts its first session, once the password and any second factor were right.
  *
  * @param guard what else has to hold at the moment of writing
  */

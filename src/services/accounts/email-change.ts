@@ -89,7 +89,7 @@ export async function requestEmailChange(ctx: Ctx, principal: Principal, email: 
 /**
  * Gives the principal's account the address that the link was mailed to. The link proves the mailbox, and the session
  * that its reader has the account: a program that opens every link changes nothing. Links for a new password end, and
- * so does a pending account with the address. Wrong passwords go on counting; devices are strangers, because their
+ * so does a pending account with the address. Wrong passwords go on counting. Devices become unknown, because their
  * tokens name the old address.
  *
  * @throws {AppError} `invalid_link`, whatever is wrong with it; `invalid_token` when the session ended meanwhile

@@ -44,7 +44,7 @@ export async function revertEmailChange(ctx: Ctx, token: string): Promise<void> 
   const atOld = newEmail(ctx, 'email_reverted', oldEmailOf(id), id)
   const atNew = newEmail(ctx, 'email_reverted', newEmailOf(id), id)
   const reset = newEmail(ctx, 'password_reset', oldEmailOf(id), id, { isOnRecord: true })
-  // Apart from the emails that a stranger can ask for: who undoes a change has no password.
+  // A budget apart from the emails that a stranger can ask for: whoever undoes a change has no password afterwards.
   reset.budget = 'password_reset:email_reverted'
   const restored = {
     email: oldEmailOf(id),
@@ -65,8 +65,8 @@ export async function revertEmailChange(ctx: Ctx, token: string): Promise<void> 
       ended: deleteSessionsOf(ctx.db, id, ifDone),
       links: deleteLinksOf(ctx.db, id, ifDone),
       attempts: deleteAttemptsFor(ctx.db, emailOf(id), ifDone),
-      // Otherwise wrong codes of whoever asked would keep the owner from a factor that stays, and maybe no recovery
-      // code does.
+      // Otherwise the wrong codes of whoever asked would lock the owner's remaining factor, and the recovery codes may
+      // be gone.
       factorAttempts: deleteFactorAttempts(ctx.db, id, ifDone),
     },
     deleteFactorsSince(ctx.db, id, since, ifDone),

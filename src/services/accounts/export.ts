@@ -22,7 +22,7 @@ import { assertFresh, explainStale } from '../sessions/strength.ts'
 
 export type Export = Awaited<ReturnType<typeof beginExport>>
 
-/** Rows that D1 reads at a time, so that no answer of it is large. */
+/** Rows that D1 reads at a time, so that none of its answers is large. */
 const pageSize = 100
 
 /**

@@ -38,7 +38,7 @@ export interface Enrolment {
 }
 
 export interface Enrolled {
-  /** With the first factor of the account. Nobody sees them again. */
+  /** Only with the first factor of the account. They are never shown again. */
   recoveryCodes: string[] | undefined
 }
 

@@ -3,7 +3,7 @@ import { log } from '../../log.ts'
 
 const told = new WeakSet<Config>()
 
-/** Says in the log that there are passkeys of another RP ID, once for each start of the Worker. */
+/** Logs that there are passkeys of another RP ID, once in each isolate. */
 export function reportForeignPasskeys(config: Config): void {
   if (told.has(config)) return
   told.add(config)

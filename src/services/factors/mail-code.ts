@@ -16,7 +16,7 @@ import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { recordWrongFactor } from '../protection/series-warning.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 
-/** Tries in a row, without a pause, and then none until another code is mailed. */
+/** All tries come without a pause. Then there are none until another code is mailed. */
 const attempts = { free: mailCodeAttempts, max: mailCodeAttempts, firstPauseMs: 0, maxPauseMs: 0, inFlightMs: 0 }
 
 /**
@@ -45,8 +45,8 @@ export async function sendMailCode(ctx: Ctx, { user, session }: Principal): Prom
  * Requires that the principal has the mailbox of the account: whoever only knows the password of an account that must
  * have a factor must not give it one. A session that began with an activation less than ten minutes ago has shown it;
  * any other needs a code. Each try is counted before the code is compared, and a wrong one is recorded: whoever guesses
- * knows the password. A session that none was mailed to has no try: anybody with the password can begin any number of
- * sessions, but not have any number of codes mailed.
+ * knows the password. A session without a mailed code has no tries: whoever has the password can begin any number of
+ * sessions, but cannot have any number of codes mailed.
  *
  * @returns true
  * @throws {AppError} `wrong_mail_code`, also for a missing code and after too many tries

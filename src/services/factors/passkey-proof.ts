@@ -32,8 +32,8 @@ export interface VerifiedPasskey {
 }
 
 /**
- * Verifies an assertion of a stored passkey. Whether the challenge was answered before, the batch decides that uses the
- * assertion up: see `spendPasskey`.
+ * Verifies an assertion of a stored passkey. Whether the challenge was answered before is decided by the batch that
+ * uses the assertion up: see `spendPasskey`.
  *
  * @returns `undefined` for a response that is refused, and for a passkey that Postern did not bind to its account
  */
@@ -79,7 +79,7 @@ export function spendPasskey(
       ({
         passkey: recordUse(ctx.db, use, ifDone),
         ...(mayBeCloned && {
-          // Whoever makes their own authenticator can cause any number.
+          // Whoever builds an authenticator can cause any number of these events.
           doubt: insertAuditEvent(
             ctx.db,
             doubt,

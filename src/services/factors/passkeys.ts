@@ -42,7 +42,7 @@ function useOf({ session }: Principal) {
 }
 
 /**
- * Options for a new passkey. They name those that the account has, so that no authenticator makes a second one.
+ * Options for a new passkey. They name the passkeys of the account, so that no authenticator makes a second one.
  *
  * @throws {AppError} `insufficient_user_authentication`
  */
@@ -60,7 +60,7 @@ export interface NewPasskey {
 }
 
 /**
- * Adds a passkey that verified its user. It lifts the session, as signing in with it would.
+ * Adds a passkey that verified its user. It lifts the session as a sign-in with it would.
  *
  * @throws {AppError} `invalid_passkey` with status 400; `passkey_exists`, also where another account has it;
  *   `too_many`; as `enrolFactor`

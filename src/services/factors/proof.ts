@@ -28,16 +28,16 @@ export interface ChallengeBinding {
   subject: string
 }
 
-/** A factor that was shown and is right. Whether it still counts, the batch of the caller decides, once. */
+/** A factor that was shown and is right. The batch of the caller decides, once, whether it still counts. */
 export interface VerifiedFactor {
   kind: 'totp' | 'recovery_code' | 'passkey'
-  /** What it adds to a session (RFC 8176). None is registered for recovery codes, so they say `otp`. */
+  /** What it adds to a session (RFC 8176). No value is registered for recovery codes, so they say `otp`. */
   amr: readonly string[]
   /** For the guard of the caller's event. */
   guard: Expression
   /** The statements that use it up, for the same batch. */
   consume: (ifDone: Expression) => Statements
-  /** To be called when the batch has done it. */
+  /** To be called after the batch that used it up. */
   announce: () => void
 }
 
@@ -59,7 +59,9 @@ export async function verifyFactor(
   return verifyOwnPasskey(ctx, user, factors.passkeys, response.passkey, challenge)
 }
 
-/** Beside a password, that the user was present is enough. A step-up stands alone and also needs PIN or biometrics. */
+/**
+ * Beside a password, the presence of the user is enough. A step-up stands alone, so it also needs a PIN or biometrics.
+ */
 async function verifyOwnPasskey(
   ctx: Ctx,
   user: Pick<User, 'id' | 'email'>,

@@ -37,8 +37,8 @@ interface PasswordShown {
 }
 
 /**
- * Asks for a second factor, and records that the sign-in was refused for the lack of one. The token that it gives holds
- * all that the next step has to know, so nothing else is stored.
+ * Asks for a second factor, and records that the sign-in was refused for the lack of one. The token holds all that the
+ * next step has to know, so nothing else is stored.
  *
  * @param event the refusal
  * @param statements what else the caller writes: the password was right

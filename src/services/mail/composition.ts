@@ -49,7 +49,7 @@ export async function composeEmails(
 function parse(claim: Claimed): Parsed | Dropped {
   const { row } = claim
   if (row.suppressedUserId !== null) {
-    // A request for another address stays with who made it, whoever has that address.
+    // An email about a new address stays with the account that asked for it, whoever has the address.
     const userId = row.userId ?? row.suppressedUserId
     return { ...claim, stage: 'dropped', userId, lastError: 'recipient_suppressed' }
   }
@@ -65,7 +65,7 @@ function requestLink(each: Planned | Dropped | Unreadable): LinkRequest[] {
   return each.stage === 'planned' && each.plan.link ? [{ ...each, need: each.plan.link }] : []
 }
 
-/** It is in no table and in no message of the queue, so the email is written from the key. */
+/** A code is in no table and in no message of the queue: it is computed from a key whenever the email is written. */
 function computeCode(
   { secrets: { dataKeys } }: Ctx,
   each: Planned | Dropped | Unreadable,

@@ -190,7 +190,7 @@ function planActivation({ user, registration }: Facts): Plan | undefined {
   }
 }
 
-/** Not when the account gets another address meanwhile: this mailbox must not open it any more. */
+/** No link is stored when the account has got another address meanwhile: the old mailbox must not open it any more. */
 function planReset({ user }: Facts, message: (link: IssuedLink) => Message): Plan | undefined {
   if (!user) return undefined
   const { id: userId, email } = user

@@ -29,7 +29,7 @@ export interface LinkNeed {
 
 /**
  * The link by which the owner of the old address undoes a change of address. It has no row of its own, because a new
- * password must not end it: that of the change decides.
+ * password must not end it: the row of the change decides.
  */
 export interface RevertNeed {
   purpose: 'email_revert'

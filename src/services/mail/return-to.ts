@@ -3,10 +3,9 @@ import { AppError, type FieldErrorCode } from '../../errors.ts'
 import { findDestination, returnToMaxLength } from '../../return-to.ts'
 
 /**
- * Checks where the page behind a link shall lead, before the address gets into an email.
+ * Checks the URL to which the page behind a link will lead, before it gets into an email.
  *
- * @throws {AppError} `validation_failed` for an address outside our origin and `CORS_ORIGINS`, or one that is too long
- *   as a URL
+ * @throws {AppError} `validation_failed` for a URL outside our origin and `CORS_ORIGINS`, or one that is too long
  */
 export function assertReturnTo({ config }: Ctx, asked: string | undefined): string | undefined {
   if (asked === undefined) return undefined

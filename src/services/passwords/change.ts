@@ -39,10 +39,9 @@ export interface PasswordChange {
  * Changes the principal's password. Ends every other session and every reset link.
  *
  * With a refresh token of this session it also closes the session's chain of tokens: the answer has the first token of
- * a new one, and no older token is served again. That holds for an older token than the newest, too: the password
- * proves more than it does, and whoever has refreshed since loses what they got. Without a refresh token the chain goes
- * on, but the token before the newest may not be repeated any more, and the newest only from the network that rotates
- * it.
+ * a new one, and no older token is served again. A token older than the newest will do, too: the password proves more
+ * than any token, and whoever has refreshed since loses what they got. Without a refresh token the chain goes on, but
+ * the token before the newest may not be repeated any more, and the newest only from the network that rotates it.
  *
  * @returns the new tokens if a refresh token was presented
  * @throws {AppError} `wrong_password`; `invalid_token` when the session or the password ended meanwhile;

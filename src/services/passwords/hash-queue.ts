@@ -3,7 +3,7 @@
  * so twenty at once would let nobody else run for seconds, and would all be late together.
  *
  * Requests wait by looking again and again. None waits for a promise of another request: that would never settle if the
- * other one was cancelled. A cancelled request does not leave the queue either, so each place in it needs signs of
+ * other one was canceled. A canceled request does not leave the queue either, so each place in it needs signs of
  * life.
  */
 import { hashQueue } from '../../config/policy.ts'
@@ -31,7 +31,7 @@ let queue: Place[] = []
  */
 export async function inTurn<T>(time: Time, work: (pause: Pause) => Promise<T>): Promise<T> {
   const now = nowOf(time)
-  dropCancelled(now)
+  dropCanceled(now)
   // It would not have its turn in time, and its looks would take time from those who will.
   if (queue.length >= hashQueue.maxPlaces) throw unavailable('hash_queue')
   const place = { since: now, seen: now }
@@ -53,18 +53,18 @@ async function waitForTurn(time: Time, place: Place): Promise<void> {
   for (;;) {
     const now = nowOf(time)
     place.seen = now
-    dropCancelled(now)
+    dropCanceled(now)
     const before = queue.indexOf(place)
     if (before === 0) return
     if (now - place.since >= hashQueue.maxWaitMs) throw unavailable('hash_queue')
-    // It was taken for cancelled, because nobody in this isolate could run.
+    // It was taken for canceled, because nobody in this isolate could run.
     if (before < 0) queue.push(place)
     await time.letOthersRun(Math.min(hashQueue.maxLookMs, hashQueue.lookMs * Math.max(1, before)))
   }
 }
 
 /** A time after `now` is from before the clock was set back. */
-function dropCancelled(now: number): void {
+function dropCanceled(now: number): void {
   for (const place of queue) {
     place.since = Math.min(place.since, now)
     place.seen = Math.min(place.seen, now)

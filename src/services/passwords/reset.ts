@@ -58,7 +58,7 @@ export async function requestPasswordReset(ctx: Ctx, request: ResetRequest): Pro
  * pending account becomes active, with this password and without anything from its registrations. A suspended account
  * stays suspended.
  *
- * @throws {AppError} `invalid_link`; `weak_password` and as `inTurn`, and the link stays valid
+ * @throws {AppError} `invalid_link`; as `assertStrongPassword` and `inTurn`, after which the link stays valid
  */
 export async function completePasswordReset(ctx: Ctx, token: string, newPassword: string): Promise<void> {
   const { jti: linkId } = await readToken(ctx, 'reset+jwt', token, 'invalid_link')

@@ -25,7 +25,8 @@ const maxTextLength = 2048
 export class AcceptedTokens {
   readonly #accepted = new Map<string, Accepted>()
   /**
-   * The calls of `forget`. What was looked up before such a call must not be kept after it: the session may have ended.
+   * How often `forget` was called. What was looked up before a call must not be kept after it: the session may have
+   * ended.
    */
   forgotten = 0
 

@@ -9,8 +9,8 @@ import { auditEvent } from '../audit/trail.ts'
 /**
  * The statements that make the account with the bootstrap address the first ADMIN, for the end of the batch that signs
  * it in. `promoted` has the user after a promotion. For any other account there are no statements, and none has an
- * effect on an account that was registered with another address: who changes to this one has proven the mailbox, and
- * that is all.
+ * effect on an account that was registered with another address: whoever changes to this one has proven only the
+ * mailbox.
  *
  * @param eventId the event that guards the batch
  */

@@ -21,11 +21,11 @@ import { announceEmail, newEmail } from '../mail/outbox.ts'
 import { revoke } from './revocation.ts'
 
 /**
- * The session with the successor of a refresh token that was used before, for a client whose answer was lost. Believed
- * is
+ * The session with the successor of a refresh token that was used before, for a client whose answer was lost. It
+ * believes
  *
  * - within 30 seconds of the rotation, only the token that was used last;
- * - only the user agent of the rotation, and only from its network, or once in 24 hours from another one, on record;
+ * - only the user agent of the rotation, from its network, or once in 24 hours from another one, which is recorded;
  * - at most three rotations in 24 hours. Repeating one again is the same repetition, and writes nothing.
  *
  * Everything else ends the session as stolen. A thief who follows the rotations of a session, though from the network

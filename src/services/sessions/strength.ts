@@ -44,8 +44,8 @@ export function acrOf(amr: readonly string[]): Acr {
 }
 
 /**
- * Requires that the user has shown a factor in this session within ten minutes; an account without factors, its
- * password. The guard of the write decides the same once more, see `isFresh`: this only refuses early.
+ * Requires that the user has shown a factor in this session within ten minutes, or the password of an account without
+ * factors. The guard of the write decides the same once more, see `isFresh`: this only refuses early.
  *
  * @throws {AppError} `insufficient_user_authentication`
  */
@@ -74,8 +74,8 @@ export function explainStale([user]: readonly Pick<User, 'factorsId'>[]): void {
 }
 
 /**
- * For the guard of a write that took the password, if the account has one: with a factor the session has to be fresh
- * besides, and without a password that alone decides.
+ * For the guard of a write that took the password, if the account has one. With a factor the session has to be fresh,
+ * too. Without a password, it is enough that the session is fresh.
  */
 export function isProvenFor({ attempt }: { attempt: object | undefined }, now: Date): Expression {
   return attempt ? isFreshIfFactored(now) : isFreshSession(now)

@@ -44,8 +44,8 @@ export async function readToken<T extends TokenType>(
 }
 
 /**
- * The generation of a refresh token that a client sent beside an access token. Whether the session still knows it, the
- * statement decides that uses it.
+ * The generation of a refresh token that a client sent beside an access token. Whether the session still knows it is
+ * decided by the statement that uses it.
  *
  * @throws {AppError} `invalid_refresh_token`, for a token of another session too
  */

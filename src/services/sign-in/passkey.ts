@@ -20,7 +20,9 @@ import { prepareSignInNotice } from './notice.ts'
 /** Nobody is known yet. */
 const use = { purpose: 'sign_in', subject: '' } as const
 
-/** Options for a sign-in. Asks and writes nothing, because every view of the sign-in page wants some. */
+/**
+ * Options for a sign-in. Neither reads nor writes the database, because every view of the sign-in page asks for some.
+ */
 export function passkeySignInOptions(ctx: Ctx) {
   return passkeyRequestOptions(ctx, use, 'required')
 }

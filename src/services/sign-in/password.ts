@@ -124,7 +124,7 @@ async function enter(
   const { current } = begun
   const isSamePassword = current && passwordIdOf(current) === passwordId
   if (isSamePassword && current.status === 'active' && current.passwordHash !== null) {
-    // Only its factors, or the trust in this device.
+    // Only its factors changed, or the trust in this device.
     return enter(ctx, attempt, current, newHash, trustToken)
   }
   const code = isSamePassword && current.status !== 'active' ? explainStatus(current) : 'invalid_credentials'

@@ -9,7 +9,7 @@ export const attemptCounters = sqliteTable('attempt_counters', {
    */
   key: text('key').primaryKey(),
   count: integer('count').notNull(),
-  /** From the last attempt without a pause on: no password is verified before this time. */
+  /** Once the attempts without a pause are used up: no password is verified before this time. */
   allowedAt: instant('allowed_at').notNull(),
   /** When the newest attempt was counted. */
   updatedAt: instant('updated_at').notNull(),
