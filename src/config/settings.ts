@@ -2,9 +2,9 @@ import * as z from 'zod/mini'
 import { type KeyRing, type SecretKey, type SigningKey, parseSecretKeys, parseSigningKeys } from '../crypto/keys.ts'
 import {
   type SecondFactorRule,
+  ceilingFactor,
   daysOr,
   daysRule,
-  factor,
   flag,
   host,
   mailbox,
@@ -155,7 +155,7 @@ function variables(isDevelopment: boolean, hasArchive: boolean) {
       READ_REPLICAS: variable('must be "true" or "false"', flag),
       AUDIT_DAYS: variable(daysRule, daysOr(hasArchive ? auditDays.beforeArchive : auditDays.kept)),
       AUDIT_ARCHIVE_DAYS: variable(daysRule, daysOr(auditDays.kept)),
-      CEILING_FACTOR: variable('must be a whole number from 1 to 1000', factor),
+      CEILING_FACTOR: variable('must be a whole number from 1 to 1000', ceilingFactor),
       TOKEN_KEYS: required('cannot be read', parseSecretKeys),
       PASSWORD_PEPPER: required('cannot be read', parseSecretKeys),
       DATA_KEYS: required('cannot be read', parseSecretKeys),

@@ -75,7 +75,7 @@ export function minLength(text: string): number | undefined {
   return wholeNumber(text, 8, 64)
 }
 
-export function factor(text: string): number | undefined {
+export function ceilingFactor(text: string): number | undefined {
   return wholeNumber(text, 1, 1000)
 }
 

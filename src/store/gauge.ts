@@ -8,7 +8,7 @@ import type { EmailStatus } from './schema/emails.ts'
 /**
  * Counts stop here: each reads at most this many entries of an index. The counts of open emails share one such limit.
  */
-export const countedRows = 10_000
+const countedRows = 10_000
 
 interface Gauge {
   queued: number

@@ -10,7 +10,7 @@ import { isSignedIn } from './sessions.ts'
 import { isFactorsId } from './user-conditions.ts'
 
 /** Of the row: the user has shown two factors, or a passkey with user verification. */
-export const hasTwoFactors: SQL = sql`coalesce(instr(${sessions.amr}, '"mfa"'), 0) > 0`
+const hasTwoFactors: SQL = sql`coalesce(instr(${sessions.amr}, '"mfa"'), 0) > 0`
 
 /** Of the row: the user proved who they are within ten minutes. A null means at the sign-in, when the id was made. */
 function isRecent(now: Date): SQL {

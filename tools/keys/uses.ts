@@ -43,7 +43,7 @@ export function countHashesUnder(pepperId: string): string {
 }
 
 /** SQL that counts what is sealed or bound under one of `DATA_KEYS`. Such a text begins with the id and a dot. */
-export function countDataUnder(kid: string): string {
+function countDataUnder(kid: string): string {
   const count = (table: string, column: string) =>
     `(SELECT count(*) FROM ${table} WHERE ${isUnder(column, kid)}) AS ${table}`
   return `SELECT ${count('totps', 'secret')}, ${count('passkeys', 'binding')}, ${count('recovery_codes', 'digest')}`

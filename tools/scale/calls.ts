@@ -124,8 +124,8 @@ async function measureAdministration(measure: Measure, admin: string, id: string
  */
 export const jobs = { requeue: '*/5 * * * *', gauge: '*/10 * * * *', cleanup: '0 * * * *' }
 
-export const deliverAnEmail = 'deliver an email'
-export const webhook = 'webhook: delivered'
+const deliverAnEmail = 'deliver an email'
+const webhook = 'webhook: delivered'
 
 /**
  * Waits until every email that was caused is delivered.

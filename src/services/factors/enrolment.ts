@@ -21,7 +21,7 @@ import { factorPlace } from '../protection/ceilings.ts'
 import { revoke } from '../sessions/revocation.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { amrAfter, isConfined, mustHaveFactor } from '../sessions/strength.ts'
-import { provesMailbox } from './mail-code.ts'
+import { assertOwnMailbox } from './mail-code.ts'
 import { newRecoveryCodes } from './recovery-codes.ts'
 import { explainRefusal } from './refusal.ts'
 
@@ -29,7 +29,7 @@ export interface Enrolment {
   kind: FactorKind
   /** What the session has shown by it (RFC 8176). */
   amr: readonly string[]
-  /** From the client, see `provesMailbox`. */
+  /** From the client, see `assertOwnMailbox`. */
   mailCode: string | undefined
   /** What else has to hold at the moment of writing. */
   guard: Expression
@@ -58,7 +58,7 @@ export async function enrolFactor(
 ): Promise<Enrolled | undefined> {
   const { user, session } = principal
   const needsMailbox = mustHaveFactor(user.role, ctx.config)
-  const isProven = needsMailbox && user.factorsId === null && (await provesMailbox(ctx, principal, mailCode))
+  const isProven = needsMailbox && user.factorsId === null && (await assertOwnMailbox(ctx, principal, mailCode))
   const codes = await newRecoveryCodes(ctx, user.id)
   const event = auditEvent(ctx, 'user.factor_added', { actorId: user.id, userId: user.id, detail: { kind } })
   const { at } = event

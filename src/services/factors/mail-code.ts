@@ -51,7 +51,11 @@ export async function sendMailCode(ctx: Ctx, { user, session }: Principal): Prom
  * @returns true
  * @throws {AppError} `wrong_mail_code`, also for a missing code and after too many tries
  */
-export async function provesMailbox(ctx: Ctx, { user, session }: Principal, code: string | undefined): Promise<true> {
+export async function assertOwnMailbox(
+  ctx: Ctx,
+  { user, session }: Principal,
+  code: string | undefined,
+): Promise<true> {
   const now = ctx.now()
   const owner = { userId: user.id, sessionId: session.id }
   const since = new Date(now.getTime() - mailCodeMs)

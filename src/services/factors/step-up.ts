@@ -79,7 +79,7 @@ async function stepUpByPassword(ctx: Ctx, sessionId: string, userId: string, pas
     run,
     ({ user: [found] }) => found?.factorsId !== null,
   )
-  const { user, session } = signedInAs(rows)
+  const { user, session } = assertSignedIn(rows)
   if (user.factorsId !== null) throw new AppError('wrong_second_factor', { reason: 'wrong_second_factor' })
   const attempt = assertClaimed(ctx, rows)
   await assertOwnPassword(ctx, { user, session, attempt }, password, 'user.step_up_refused')
@@ -102,7 +102,7 @@ async function stepUpByFactor(
   const rows = await batch(ctx.db, readSession(ctx, sessionId, userId, ctx.now()), selectFactors(ctx.db, userId), {
     counter: selectAttempts(ctx.db, factorBudget(userId)),
   })
-  const principal = signedInAs(rows)
+  const principal = assertSignedIn(rows)
   // Nothing can be guessed, so nothing is counted.
   if (principal.user.factorsId === null) {
     throw new AppError('wrong_second_factor', { reason: 'wrong_second_factor' })
@@ -167,7 +167,7 @@ async function refuse(ctx: Ctx, { user, session }: Principal, response: FactorRe
     // The code was verified already, so the claim need not wait for attempts in flight.
     const isMoot = () => true
     const rows = await claimPasswordAttempt(ctx, { budget: factorBudget(user.id), conditions }, run, isMoot)
-    signedInAs(rows)
+    assertSignedIn(rows)
     return assertClaimed(ctx, rows)
   }
 }
@@ -179,7 +179,7 @@ function readSession(ctx: Ctx, sessionId: string, userId: string, now: Date) {
   } as const
 }
 
-function signedInAs<U extends User>({
+function assertSignedIn<U extends User>({
   user: [user],
   session: [session],
 }: {
