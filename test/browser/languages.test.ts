@@ -1,4 +1,4 @@
-/** A further language takes what docs/pages.md says: a file in each of two folders, and a line. */
+/** A further language takes what docs/pages.md says: a file in each of four folders, and a line. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
