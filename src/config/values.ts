@@ -75,6 +75,7 @@ export function minLength(text: string): number | undefined {
   return wholeNumber(text, 8, 64)
 }
 
+/** 1 unless it is set. */
 export function ceilingFactor(text: string): number | undefined {
   return wholeNumber(text, 1, 1000)
 }

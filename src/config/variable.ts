@@ -24,6 +24,7 @@ export function variable<T>(rule: string, read: (text: string) => T | undefined 
 
 const isSet = z.refine((value) => typeof value === 'string' && value.trim() !== '', 'is not set')
 
+/** Like `variable`, for one that has to be set. */
 export function required<T>(rule: string, read: (text: string) => T | undefined | Promise<T | undefined>) {
   return z.pipe(z.unknown().check(isSet), variable(rule, read))
 }

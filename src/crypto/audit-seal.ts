@@ -22,6 +22,7 @@ export interface SealClaims {
   previous_key?: SigningKey['publicJwk']
 }
 
+/** Seals under the first key of the ring. */
 export function signSeal([key]: KeyRing<SigningKey>, claims: SealClaims): Promise<string> {
   return new CompactSign(new TextEncoder().encode(JSON.stringify(claims)))
     .setProtectedHeader({ alg: key.alg, typ: sealType, kid: key.kid })

@@ -177,6 +177,7 @@ export async function verifyToken<T extends TokenType>(
   }
 }
 
+/** A time as JWTs have it: whole seconds since 1970 (`NumericDate`, RFC 7519 §2). */
 export function epochSeconds(instant: Date): number {
   return Math.floor(instant.getTime() / 1000)
 }

@@ -11,6 +11,7 @@ import { describeError, log } from '../log.ts'
 import type { HttpEnv } from './env.ts'
 import { pageInstead } from './page-for-people.ts'
 
+/** The answer to an error: the problem with its headers, or a page where a person asked for one. */
 export function answerProblem(c: Context<HttpEnv>, error: AppError) {
   const { code } = error
   const { title, detail } = problems[code]

@@ -81,6 +81,7 @@ export function startBudget(db: Db, key: SQL, now: Date, guard: SQL) {
   })
 }
 
+/** Somebody has started the budget, see `startBudget`. */
 export function hasBudget(key: SQL): SQL {
   return sql`exists (select 1 from ${attemptCounters} where ${eq(attemptCounters.key, key)})`
 }

@@ -57,6 +57,7 @@ export async function listExpiredSeals(db: Db, limit: number): Promise<AuditSeal
     .limit(limit)
 }
 
+/** Deletes the rows of all objects up to a number. */
 export async function forgetSealsTo(db: Db, number: number): Promise<void> {
   await db.delete(auditSeals).where(lte(auditSeals.number, number))
 }

@@ -21,6 +21,7 @@ export function fullnessOf(bytes: number): Fullness {
 /** D1 says the first; the others are SQLite's own. */
 const full = /Exceeded maximum DB size|SQLITE_FULL|database or disk is full/
 
+/** Whether an error, or one of its causes, says that the database has no room. */
 export function isFull(error: unknown): boolean {
   return error instanceof Error && (full.test(error.message) || isFull(error.cause))
 }

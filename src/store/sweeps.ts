@@ -53,6 +53,7 @@ export function moveOn(db: Db, walk: Walk, limit: number) {
     .returning({ isAtEnd: sql<number>`${sweeps.stop} is null` })
 }
 
+/** Whether the step that `moveOn` returned is the last one of the table. */
 export function isAtEnd([step]: readonly { isAtEnd: number }[]): boolean {
   return step?.isAtEnd === 1
 }

@@ -52,6 +52,7 @@ export function describeBucket({ name, exists, isBound }: BucketPlan): string[] 
 /** Cloudflare's code for a bucket that exists. The list shows only some buckets of an account that has many. */
 const existsAlready = /\[code: 10004\]/
 
+/** Creates the bucket unless it exists, and binds it in wrangler.toml. Returns what there is to say about it. */
 export async function makeBucket(wrangler: Wrangler, toml: string, plan: BucketPlan): Promise<string[]> {
   const said: string[] = []
   if (!plan.exists) {

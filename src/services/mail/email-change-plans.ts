@@ -18,11 +18,13 @@ export function planEmailChange({ id, linkedAt }: Email, { now, change, user, re
   }
 }
 
+/** For the old address, when somebody asks for another one: with the link that stops it. */
 export function planChangeNotice(email: Email, facts: Facts): Plan | undefined {
   const from = readWhereabouts(email.params)
   return planRevert(email, facts, (undo) => ({ template: 'email_change_notice', ...undo, from }))
 }
 
+/** For both addresses, after the change. Only the old one gets the link that undoes it. */
 export function planChanged(email: Email, facts: Facts): Plan {
   const from = readWhereabouts(email.params)
   const withoutLink = say({ template: 'email_changed', undo: null, from })

@@ -54,10 +54,12 @@ export type Plan =
   | { userId: string; link?: undefined; code: CodeNeed; write: (code: string) => Message }
   | { userId: string; link: LinkNeed | RevertNeed; code?: undefined; message: (link: IssuedLink) => Message }
 
+/** A plan for a message that needs neither a link nor a code. */
 export function say(message: Message, userId: string | null = null): Plan {
   return { userId, message }
 }
 
+/** Where the request came from that caused an email. */
 export function readWhereabouts({ ip = null, country = null, userAgent = null }: EmailParams) {
   return { ip, country, userAgent }
 }
