@@ -25,7 +25,7 @@ import { projectRoot } from './wrangler.ts'
 const userCount = 1_000
 
 /**
- * `npm run bench`: the hot calls beside the least that they need, on one runtime. The figures are in
+ * `npm run bench`: the hot calls, compared with the least work that they need, on one runtime. The figures are in
  * docs/performance.md.
  */
 await command(async () => {

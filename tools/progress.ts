@@ -43,7 +43,7 @@ export function showProgress(
   }
 }
 
-/** Says now and then that something whose end nobody knows still goes on. */
+/** Says now and then that work of unknown length is still going on. */
 export async function whileSaying<T>(line: string, work: Promise<T>, everyMs = lineEveryMs): Promise<T> {
   const startedAt = Date.now()
   const timer = setInterval(() => {

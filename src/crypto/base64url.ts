@@ -8,7 +8,7 @@ import { base64url } from 'jose'
  */
 export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefined {
   try {
-    // What WebCrypto gets has to be bytes of its own.
+    // A copy whose type says that it is not shared memory: WebCrypto requires that.
     return new Uint8Array(base64url.decode(text))
   } catch {
     return undefined

@@ -44,9 +44,14 @@ type ClaimValue = string | number | string[] | undefined
 
 interface TokenKind {
   keys: keyof typeof algorithms
-  /** The setting that is its `aud`. With the issuer as audience no other service can take the token for an access token. */
+  /**
+   * The setting that is its `aud`. With the issuer as audience no other service can take the token for an access token.
+   */
   audience: 'audience' | 'issuer'
-  /** The setting that limits its lifetime: we issue no longer one. `null` where a session or link in the database ends it. */
+  /**
+   * The setting that limits its lifetime: no token that we issue lives longer. `null` where a session or link in the
+   * database ends it.
+   */
   lifetime: 'accessTokenSeconds' | 'deviceTokenSeconds' | 'factorTokenSeconds' | 'trustTokenSeconds' | null
   /** The claims besides `iss`, `aud`, `iat` and `exp`. */
   claims: Record<string, Check<ClaimValue>>

@@ -4,7 +4,7 @@ import type { ProblemCode } from '../problems.ts'
 import { prefersPage } from './accept.ts'
 import type { HttpEnv } from './env.ts'
 
-/** The problems that a person can meet at an address that is none of the API's. Each has a page in `dist/errors`. */
+/** The problems that a person can meet at an address outside of the API. Each has a page in `dist/errors`. */
 const problemsWithPage: readonly ProblemCode[] = [
   'not_found',
   'method_not_allowed',

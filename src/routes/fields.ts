@@ -59,7 +59,7 @@ export const emailPrefix = text.check(
   z.meta({ description: 'A prefix of the address.' }),
 )
 
-/** A password to compare, as it was typed but for its Unicode form, which the hash does not tell apart either. */
+/** A password to compare, as it was typed. Only its Unicode form is normalized, as the hash does itself. */
 export const password = text.check(
   composed,
   z.minLength(1),

@@ -1,6 +1,6 @@
 /**
- * Events that somebody can cause again and again. From a number on they are not kept one by one: one of them says in
- * its detail how many it stands for.
+ * Events that somebody can cause again and again. Above a number they are not kept one by one: one of them says in its
+ * detail how many it stands for.
  */
 import { type SQL, and, ne, sql } from 'drizzle-orm'
 import { uuidv7Floor } from '../crypto/random.ts'

@@ -96,8 +96,8 @@ export function recordStray(db: Db, presented: Presented, guard: SQL) {
 }
 
 /**
- * The presented token is an old one that is neither served nor closed: a sign of theft. It is none where a tab of the
- * client refreshes while another one changes the password, which ends the repetition.
+ * The presented token is an old one that is neither served nor closed: a sign of theft. It is no sign of theft when a
+ * tab of the client refreshes while another one changes the password, which ends the repetition.
  */
 export function isStolen(presented: Presented): SQL {
   const terms = termsOf(columns, valuesOf(presented))

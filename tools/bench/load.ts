@@ -14,7 +14,7 @@ export interface Load {
   port: number
   /** The status of an answer. */
   status: number
-  /** The status by which a Worker that has too much to do turns a client away. It is counted, and no answer. */
+  /** The status by which a Worker that has too much to do turns a client away. Counted apart from the answers. */
   busyStatus?: number
   clients: readonly Client[]
 }

@@ -8,14 +8,14 @@ export interface MeasuredWorker {
   script: string
   /** Compatibility flags besides those of wrangler.toml. */
   flags?: string[]
-  /** A database besides that of ours. */
+  /** Whether it has a database of its own instead of ours. */
   hasOwnDatabase?: boolean
 }
 
 export interface ServerOptions {
   stateDir: string
   workers: MeasuredWorker[]
-  /** Variables and secrets, besides and before those of wrangler.toml. */
+  /** Variables and secrets. They override those of wrangler.toml. */
   variables: Record<string, string>
   isInspected: boolean
 }

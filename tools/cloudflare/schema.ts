@@ -31,7 +31,8 @@ export async function pendingMigrations(wrangler: Wrangler, folder: string): Pro
 const largeRows = 1_000_000
 
 /**
- * Tells which tables the migrations read or write row by row, and have so many rows that it takes long: one line each.
+ * Lists the tables that the migrations read or write row by row, and that are so large that it takes long: one line
+ * each.
  */
 export async function largeTables(wrangler: Wrangler, pending: readonly string[]): Promise<string[]> {
   const query = queryDatabase(wrangler)

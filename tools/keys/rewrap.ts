@@ -57,7 +57,7 @@ const pageSize = 100
 export interface Rewrapped {
   what: string
   count: number
-  /** The ids of rows that no key of the ring made as they are. */
+  /** The ids of rows whose value no key of the ring made. */
   refused: string[]
 }
 

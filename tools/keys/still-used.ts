@@ -13,7 +13,7 @@ import { isStoredSet, usesOf } from './uses.ts'
 /**
  * @returns what is lost, in words
  * @throws {Stop} when something in the database was made with the key, or may be while Cloudflare's locations learn of
- *   its successor. `--force` goes on in spite of it.
+ *   its successor. With `--force` it returns what is lost instead.
  */
 export async function requireUnused(
   around: KeysSurroundings,

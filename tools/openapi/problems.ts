@@ -146,7 +146,7 @@ function describe(status: number, group: readonly ProblemCode[]): Json {
   }
 }
 
-/** A code with members of its own among others: the answer is one of two. */
+/** Where a code with members of its own is among others, the answer has one of two schemas. */
 function schemaOf(base: string, group: readonly ProblemCode[]): Json {
   const common = { $ref: `#/components/schemas/${base}` }
   if (!group.includes('second_factor_required')) return common

@@ -75,7 +75,7 @@ export function report(all: readonly Measured[]): string {
   ].join('\n\n')
 }
 
-/** Calls have a name of ours. Those without are for preparation, and the paths are of webhooks and jobs. */
+/** Measured calls have a name of ours. Calls without a name prepare others, and a path names a webhook or a job. */
 function isCall(name: string): boolean {
   return /^[a-z]/.test(name) && !(name in jobs) && name !== 'queue' && !name.startsWith('job ')
 }

@@ -24,7 +24,7 @@ export function rawSignatureOf(der: Bytes): Bytes {
     demand(der[start] === 0x02 && length > 0 && number.length === length)
     demand(number[0]! < 0x80)
     if (number[0] === 0) {
-      // Only in front of a byte that would make the number negative. There is no number 0 in a signature.
+      // A zero is allowed only before a byte that would make the number negative. No number in a signature is 0.
       demand(length > 1 && number[1]! >= 0x80)
       number = number.subarray(1)
     }

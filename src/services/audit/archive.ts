@@ -61,7 +61,7 @@ export async function expireObjects(ctx: Ctx, bucket: R2Bucket): Promise<number>
   return expired.length
 }
 
-/** The next object, as D1 determines it at one moment: R2 has a say only in what has expired. */
+/** The next object, as D1 determines it at one moment. R2 is asked only about what has expired. */
 interface Next extends Pick<SealClaims, 'number' | 'hour' | 'first'> {
   newest: AuditSeal | undefined
   /** All events of one hour, or its first ones. */

@@ -20,7 +20,7 @@ export const sessions = sqliteTable(
     firstGeneration: integer('first_generation'),
     /**
      * The newest generation when the password was changed without a token. The token before it may not be repeated, and
-     * it itself not from another network.
+     * the newest itself not from another network.
      */
     settledGeneration: integer('settled_generation'),
     /** When the user last proved who they are in this session. Null: at its sign-in. */
