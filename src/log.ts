@@ -36,7 +36,9 @@ export const logEvents = [
 
 export type LogEvent = (typeof logEvents)[number]
 
-/** The fields of a line: ids, patterns, numbers, codes. Never a token, a link, a key, a password or an email address. */
+/**
+ * The fields of a line: ids, patterns, numbers, codes. Never a token, a link, a key, a password or an email address.
+ */
 export type LogFields = Record<string, string | number | boolean | null | undefined | readonly string[]>
 
 export type LogLevel = 'info' | 'warn' | 'error'
@@ -48,8 +50,8 @@ export function log(level: LogLevel, event: LogEvent, fields: LogFields = {}): v
 }
 
 /**
- * Describes an error without leaking. A message may hold what a client sent, so the line has the class of each error in the
- * chain of causes, and the message only of the first one made by the platform.
+ * Describes an error without leaking. A message may hold what a client sent, so the line has the class of each error in
+ * the chain of causes, and the message only of the first one made by the platform.
  */
 export function describeError(error: unknown): LogFields {
   const chain = causesOf(error)
@@ -72,7 +74,9 @@ function nameOf(error: Error): string {
   return 'code' in error && /^ERR_J[A-Z_]+$/.test(String(error.code)) ? String(error.code) : error.name
 }
 
-/** Messages of D1, KV and Queues name a constraint or column. A value in one (`D1_TYPE_ERROR`) is quoted, so cut there. */
+/**
+ * Messages of D1, KV and Queues name a constraint or column. A value in one (`D1_TYPE_ERROR`) is quoted, so cut there.
+ */
 function platformMessage({ message }: Error): string | undefined {
   const isOfPlatform = /^(D1_|KV |Queue |Network connection lost|internal error)/.test(message)
   return isOfPlatform ? message.replace(/['"`].*/s, '…') : undefined

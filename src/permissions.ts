@@ -36,7 +36,9 @@ export const roleRules: Readonly<Record<Role, RoleRules>> = {
   ADMIN: { permissions: administrator, actsOn: roles, reinstates: roles },
 }
 
-/** The part of a principal that decides its permissions. A second kind of principal, such as an API key, is added here. */
+/**
+ * The part of a principal that decides its permissions. A second kind of principal, such as an API key, is added here.
+ */
 interface HasRole {
   user: { role: Role }
 }
@@ -52,8 +54,8 @@ export function mayActOn({ user }: HasRole, target: Role): boolean {
 }
 
 /**
- * Whether a principal may end a suspension by somebody who had this role then, whatever became of that person. Where the
- * role is not known, it takes an ADMIN.
+ * Whether a principal may end a suspension by somebody who had this role then, whatever became of that person. Where
+ * the role is not known, it takes an ADMIN.
  */
 export function mayReinstate({ user }: HasRole, suspendedBy: Role | null): boolean {
   return roleRules[user.role].reinstates.includes(suspendedBy ?? 'ADMIN')

@@ -1,9 +1,10 @@
 /**
- * Everything Postern hands out is a JWT of one of the kinds below. Each kind has its own `typ`, and no kind is accepted in
- * place of another (RFC 8725 §3.11).
+ * Everything Postern hands out is a JWT of one of the kinds below. Each kind has its own `typ`, and no kind is accepted
+ * in place of another (RFC 8725 §3.11).
  *
- * One JWT has several spellings. So never use its text as the key of a lock, a table, or anything that refuses: use `sid` or
- * `jti`. The memory of accepted tokens has the text as its key, because it verifies each spelling before it keeps it.
+ * One JWT has several spellings. So never use its text as the key of a lock, a table, or anything that refuses: use
+ * `sid` or `jti`. The memory of accepted tokens has the text as its key, because it verifies each spelling before it
+ * keeps it.
  */
 import { CompactSign, type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jose'
 import type { Reason } from '../reasons.ts'
@@ -59,8 +60,8 @@ interface TokenKind {
 
 /** The kinds of token by their `typ`. A new kind is a new entry. */
 const tokenKinds = {
-  // RFC 9068 §2. The `bookmark` is that of the database, where it has replicas. Tokens of earlier releases do not say how
-  // and when the user signed in.
+  // RFC 9068 §2. The `bookmark` is that of the database, where it has replicas. Tokens of earlier releases do not say
+  // how and when the user signed in.
   'at+jwt': {
     keys: 'signingKeys',
     audience: 'audience',
@@ -132,8 +133,8 @@ export interface TokenSettings {
 }
 
 /**
- * Signs a token. With a secret key or Ed25519 the same input makes the same text, so a repeated email or answer is byte for
- * byte the same.
+ * Signs a token. With a secret key or Ed25519 the same input makes the same text, so a repeated email or answer is byte
+ * for byte the same.
  */
 export async function signToken<T extends TokenType>(
   settings: TokenSettings,

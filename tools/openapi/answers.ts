@@ -1,6 +1,6 @@
 /**
- * Schemas of the answers. The compiler checks them against the functions that build the answers, and every answer in every
- * test is validated against them. They are strict: an answer must not have a field that is missing here.
+ * Schemas of the answers. The compiler checks them against the functions that build the answers, and every answer in
+ * every test is validated against them. They are strict: an answer must not have a field that is missing here.
  */
 import * as z from 'zod'
 import { accessTokenSeconds, refreshTokenSeconds } from '../../src/config/policy.ts'

@@ -1,6 +1,6 @@
 /**
- * Every kind of email, one entry each. A new email is an entry here and its letter in `emails/texts`; the compiler asks for
- * the rest.
+ * Every kind of email, one entry each. A new email is an entry here and its letter in `emails/texts`; the compiler asks
+ * for the rest.
  */
 import type { Message } from '../../../emails/render.ts'
 import { mailCodeMs } from '../../config/policy.ts'
@@ -12,8 +12,8 @@ import { type Facts, type IssuedLink, type Plan, readWhereabouts, say } from './
 
 interface Kind {
   /**
-   * Emails of one budget count together for their recipient (see `mailBudget`). Every kind has one: whatever somebody can
-   * cause, an administrator included, can be caused again and again.
+   * Emails of one budget count together for their recipient (see `mailBudget`). Every kind has one: whatever somebody
+   * can cause, an administrator included, can be caused again and again.
    */
   budget: string
   /**

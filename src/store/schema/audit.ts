@@ -2,8 +2,8 @@ import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { bytes, coded, uuid } from './columns.ts'
 
 /**
- * Every kind of event in the audit trail, and its number in D1, which never changes. Refreshes are not recorded: they are
- * frequent and change nothing.
+ * Every kind of event in the audit trail, and its number in D1, which never changes. Refreshes are not recorded: they
+ * are frequent and change nothing.
  */
 export const auditCodes = {
   'user.registered': 1,
