@@ -1,6 +1,6 @@
 /**
  * What the strength check takes, measured with lists that it does not have: the names of chance, the cities of faker, the
- * companies below, and the most used passwords of SecLists. The numbers are in docs/keys.md.
+ * companies below, and the most used passwords of SecLists. The numbers are in docs/passwords.md.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
