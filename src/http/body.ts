@@ -1,4 +1,4 @@
-import type { Context } from 'hono'
+import type { HonoRequest } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { AppError } from '../errors.ts'
 import type { HttpEnv } from './env.ts'
@@ -51,9 +51,9 @@ async function receive(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
  *
  * @throws {AppError} `malformed_json` for one that breaks off
  */
-export async function readBody(c: Context<HttpEnv>): Promise<ArrayBuffer> {
+export async function readBody(req: HonoRequest): Promise<ArrayBuffer> {
   try {
-    return await c.req.arrayBuffer()
+    return await req.arrayBuffer()
   } catch (error) {
     throw brokenOff(error)
   }
@@ -65,22 +65,21 @@ function brokenOff(cause: unknown): AppError {
 }
 
 /**
- * Checks the body of a JSON route strictly, before the validator sees it: 415 for another media type or a content coding
- * (RFC 9110 §15.5.16), which also stops CSRF by forms (OWASP ASVS 3.5.2); 400 for broken UTF-8 or JSON.
+ * Checks strictly that a body is JSON, before the validator sees it: 415 for another media type or a content coding (RFC
+ * 9110 §15.5.16), which also stops CSRF by forms (OWASP ASVS 3.5.2); 400 for broken UTF-8 or JSON.
  *
  * @throws {AppError} `unsupported_media_type`, `malformed_json`
  */
-export const readJson = createMiddleware<HttpEnv>(async function readJson(c, next) {
-  const bytes = await readBody(c)
-  const isPlain = isIdentity(c.req.header('Content-Encoding')) && isJson(c.req.header('Content-Type'))
+export async function assertJson(req: HonoRequest): Promise<void> {
+  const bytes = await readBody(req)
+  const isPlain = isIdentity(req.header('Content-Encoding')) && isJson(req.header('Content-Type'))
   if (bytes.byteLength > 0 && !isPlain) throw new AppError('unsupported_media_type')
   try {
     JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes))
   } catch {
     throw new AppError('malformed_json')
   }
-  await next()
-})
+}
 
 function isJson(contentType: string | undefined): boolean {
   const [mediaType] = (contentType ?? '').split(';')

@@ -2,6 +2,7 @@
 import { zValidator } from '@hono/zod-validator'
 import * as z from 'zod/mini'
 import { AppError, type FieldError, type FieldErrorCode, fieldErrorCodes } from '../errors.ts'
+import { assertJson } from './body.ts'
 
 // zod/mini has no messages of its own. Without `jitless` zod tries whether code may be evaluated, which a CSP reports.
 z.config({ localeError: messageOf, jitless: true })
@@ -13,20 +14,28 @@ export const validates = Symbol('validates')
 const maxNamed = 10
 
 /**
- * Unknown members of a body are ignored. An unknown parameter of a query is refused, because a list that ignores a filter
- * shows something else than was asked for.
+ * A body has to be JSON, as `assertJson` says: it is asked here, so that no route forgets it. Unknown members of a body are
+ * ignored. An unknown parameter of a query is refused, because a list that ignores a filter shows something else than was
+ * asked for.
+ *
+ * @throws {AppError} `validation_failed`; `not_found` for the parameter of a path; as `assertJson`
  */
 export function valid<Schema extends z.core.$ZodType, Target extends 'json' | 'query' | 'param'>(
   target: Target,
   schema: Schema,
 ) {
-  const middleware = zValidator(target, schema, (result, c) => {
+  const judge = zValidator(target, schema, (result, c) => {
     // An id of another form than ours cannot exist.
     if (target === 'param' && !result.success) throw new AppError('not_found')
     const unknown = target === 'query' ? unknownParameters(c.req.url, schema) : []
     const errors = [...unknown, ...(result.success ? [] : result.error.issues.map(fieldError))]
     if (errors.length > 0) throw new AppError('validation_failed', { errors })
   })
+  const judgeJson: typeof judge = async (c, next) => {
+    await assertJson(c.req)
+    return judge(c, next)
+  }
+  const middleware = target === 'json' ? judgeJson : judge
   return Object.assign(middleware, { [validates]: { target, schema } })
 }
 

@@ -16,7 +16,7 @@ export const signedByResend = createMiddleware<HttpEnv>(async function signedByR
     id: c.req.header('svix-id'),
     timestamp: c.req.header('svix-timestamp'),
     signatures: c.req.header('svix-signature'),
-    body: new Uint8Array(await readBody(c)),
+    body: new Uint8Array(await readBody(c.req)),
   }
   if (!(await isSigned(secrets.resendWebhookKey, message, now()))) {
     throw new AppError('invalid_credentials', { reason: 'webhook_signature' })

@@ -3,7 +3,6 @@ import * as z from 'zod/mini'
 import { isUuidv7 } from '../crypto/random.ts'
 import { normalizeEmailAddress } from '../email-address.ts'
 import { permit, permitReading } from '../http/authenticate.ts'
-import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { valid } from '../http/validate.ts'
@@ -47,19 +46,12 @@ export const administrationRoutes = new Hono<HttpEnv>()
   .get('/:id', permitReading('users:read'), valid('param', idParam), async (c) =>
     c.json(administeredUserAnswer(await getUser(c.get('ctx'), c.req.valid('param').id))),
   )
-  .patch(
-    '/:id/profile',
-    permit('profiles:moderate'),
-    valid('param', idParam),
-    readJson,
-    valid('json', profile),
-    async (c) => {
-      const changes = profileChanges(c.req.valid('json'))
-      return c.json(
-        administeredUserAnswer(await moderateProfile(c.get('ctx'), c.get('actor'), c.req.valid('param').id, changes)),
-      )
-    },
-  )
+  .patch('/:id/profile', permit('profiles:moderate'), valid('param', idParam), valid('json', profile), async (c) => {
+    const changes = profileChanges(c.req.valid('json'))
+    return c.json(
+      administeredUserAnswer(await moderateProfile(c.get('ctx'), c.get('actor'), c.req.valid('param').id, changes)),
+    )
+  })
   .post('/:id/activate', permit('users:activate'), valid('param', idParam), async (c) =>
     c.json(administeredUserAnswer(await activateUser(c.get('ctx'), c.get('actor'), c.req.valid('param').id))),
   )
@@ -67,7 +59,6 @@ export const administrationRoutes = new Hono<HttpEnv>()
     '/:id/role',
     permit('users:assign-role'),
     valid('param', idParam),
-    readJson,
     valid('json', z.object({ role })),
     async (c) => {
       const { role } = c.req.valid('json')
@@ -80,7 +71,6 @@ export const administrationRoutes = new Hono<HttpEnv>()
     '/:id/suspend',
     permit('users:suspend'),
     valid('param', idParam),
-    readJson,
     valid('json', z.object({ reason })),
     async (c) => {
       const { reason } = c.req.valid('json')
@@ -120,7 +110,6 @@ export const administrationRoutes = new Hono<HttpEnv>()
     '/:id/factors',
     permit('users:reset-factors'),
     valid('param', idParam),
-    readJson,
     valid('json', z.object({ reason })),
     async (c) => {
       await resetFactors(c.get('ctx'), c.get('actor'), c.req.valid('param').id, c.req.valid('json').reason)

@@ -1,7 +1,6 @@
 /** Change of the email address. */
 import * as z from 'zod/mini'
 import { authenticate } from '../http/authenticate.ts'
-import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { limitOwnWrites, limitRate } from '../http/limit-rate.ts'
@@ -13,11 +12,11 @@ import { email, token } from './fields.ts'
 
 /** In a session. */
 export const emailChangeRoutes = new Hono<HttpEnv>()
-  .post('/email', authenticate, limitOwnWrites, readJson, valid('json', z.object({ email })), async (c) => {
+  .post('/email', authenticate, limitOwnWrites, valid('json', z.object({ email })), async (c) => {
     await requestEmailChange(c.get('ctx'), c.get('actor'), c.req.valid('json').email)
     return c.json(accepted.emailChange, 202)
   })
-  .post('/email/confirm', authenticate, limitOwnWrites, readJson, valid('json', z.object({ token })), async (c) => {
+  .post('/email/confirm', authenticate, limitOwnWrites, valid('json', z.object({ token })), async (c) => {
     const user = await confirmEmailChange(c.get('ctx'), c.get('actor'), c.req.valid('json').token)
     return c.json(userAnswer(user))
   })
@@ -26,7 +25,6 @@ export const emailChangeRoutes = new Hono<HttpEnv>()
 export const emailRevertRoutes = new Hono<HttpEnv>().post(
   '/email/revert',
   limitRate('emailRevert'),
-  readJson,
   valid('json', z.object({ token })),
   async (c) => {
     await revertEmailChange(c.get('ctx'), c.req.valid('json').token)

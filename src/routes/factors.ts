@@ -1,7 +1,6 @@
 /** The signed-in user's own second factors. Passkeys have routes of their own. */
 import * as z from 'zod/mini'
 import { authenticate, authenticateForReading } from '../http/authenticate.ts'
-import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
@@ -27,7 +26,7 @@ export const factorRoutes = new Hono<HttpEnv>()
   .post('/totp', limitRate('secondFactor'), authenticate, async (c) =>
     c.json(totpSetupAnswer(await startTotp(c.get('ctx'), c.get('actor')))),
   )
-  .post('/totp/confirm', limitRate('secondFactor'), authenticate, readJson, valid('json', confirmation), async (c) => {
+  .post('/totp/confirm', limitRate('secondFactor'), authenticate, valid('json', confirmation), async (c) => {
     const { setup_token: setupToken, code, mail_code: mailCode } = c.req.valid('json')
     const enrolled = await confirmTotp(c.get('ctx'), c.get('actor'), { setupToken, code, mailCode })
     return c.json(enrolledAnswer(enrolled), 201)

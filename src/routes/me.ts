@@ -2,7 +2,6 @@
 import * as z from 'zod/mini'
 import { isUuidv7 } from '../crypto/random.ts'
 import { authenticate, authenticateForPassword, authenticateForReading, requireToken } from '../http/authenticate.ts'
-import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
@@ -20,7 +19,7 @@ const ownProfile = z.object({ ...profile.shape, locale: z.optional(z.nullable(lo
 
 export const meRoutes = new Hono<HttpEnv>()
   .get('/', authenticateForReading, (c) => c.json(userAnswer(c.get('actor').user)))
-  .patch('/', authenticate, readJson, valid('json', ownProfile), async (c) => {
+  .patch('/', authenticate, valid('json', ownProfile), async (c) => {
     const { locale, ...rest } = c.req.valid('json')
     const user = await updateOwnProfile(c.get('ctx'), c.get('actor'), { ...profileChanges(rest), locale })
     return c.json(userAnswer(user))
@@ -29,7 +28,6 @@ export const meRoutes = new Hono<HttpEnv>()
     '/',
     limitRate('ownPassword'),
     requireToken,
-    readJson,
     valid('json', z.object({ password: ownPassword })),
     authenticateForPassword('password'),
     async (c) => {

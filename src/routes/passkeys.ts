@@ -1,6 +1,5 @@
 import * as z from 'zod/mini'
 import { authenticate } from '../http/authenticate.ts'
-import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
@@ -18,7 +17,7 @@ export const passkeySignInRoutes = new Hono<HttpEnv>()
   .post('/passkey/options', limitRate('passkey'), async (c) =>
     c.json(passkeyOptionsAnswer(await passkeySignInOptions(c.get('ctx')))),
   )
-  .post('/passkey', limitRate('passkey'), readJson, valid('json', passkeySignIn), async (c) => {
+  .post('/passkey', limitRate('passkey'), valid('json', passkeySignIn), async (c) => {
     const { challenge_token: challengeToken, credential, transport: kept } = c.req.valid('json')
     assertOwnPage(c, kept)
     const outcome = await signInWithPasskey(c.get('ctx'), { challengeToken, credential })
@@ -49,7 +48,7 @@ export const ownPasskeyRoutes = new Hono<HttpEnv>()
   .post('/options', limitRate('passkey'), authenticate, async (c) =>
     c.json(passkeyOptionsAnswer(await passkeyEnrolmentOptions(c.get('ctx'), c.get('actor')))),
   )
-  .post('/', limitRate('passkey'), authenticate, readJson, valid('json', newPasskey), async (c) => {
+  .post('/', limitRate('passkey'), authenticate, valid('json', newPasskey), async (c) => {
     const { challenge_token: challengeToken, mail_code: mailCode, ...rest } = c.req.valid('json')
     const added = await addPasskey(c.get('ctx'), c.get('actor'), { ...rest, challengeToken, mailCode })
     return c.json({ ...passkeyAnswer(added.passkey), ...enrolledAnswer(added) }, 201)
@@ -59,7 +58,6 @@ export const ownPasskeyRoutes = new Hono<HttpEnv>()
     limitRate('passkey'),
     authenticate,
     valid('param', idParam),
-    readJson,
     valid('json', z.object({ name })),
     async (c) => {
       const { id } = c.req.valid('param')

@@ -1,7 +1,6 @@
 /** Change and reset of a password. */
 import * as z from 'zod/mini'
 import { authenticateForPassword, requireToken } from '../http/authenticate.ts'
-import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
@@ -41,7 +40,6 @@ export const passwordRoutes = new Hono<HttpEnv>()
     '/change-password',
     limitRate('ownPassword'),
     requireToken,
-    readJson,
     valid('json', passwordChange),
     readOwnRefreshToken,
     authenticateForPassword('old_password'),
@@ -56,7 +54,7 @@ export const passwordRoutes = new Hono<HttpEnv>()
       return tokens ? c.json(handOver(c, kept, tokenAnswer(tokens))) : c.body(null, 204)
     },
   )
-  .post('/password-reset/request', limitRate('requestReset'), readJson, valid('json', resetRequest), async (c) => {
+  .post('/password-reset/request', limitRate('requestReset'), valid('json', resetRequest), async (c) => {
     const body = c.req.valid('json')
     await requestPasswordReset(c.get('ctx'), {
       email: body.email,
@@ -69,7 +67,6 @@ export const passwordRoutes = new Hono<HttpEnv>()
   .post(
     '/password-reset/complete',
     limitRate('completeReset'),
-    readJson,
     valid('json', z.object({ token, new_password: newPassword })),
     async (c) => {
       const body = c.req.valid('json')

@@ -1,6 +1,5 @@
 /** Registration and activation. */
 import * as z from 'zod/mini'
-import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
@@ -35,13 +34,13 @@ const registration = z.object({
 const proofs = z.object({ token, password, trust_token: trustToken, transport })
 
 export const registrationRoutes = new Hono<HttpEnv>()
-  .post('/register', limitRate('register'), readJson, valid('json', registration), async (c) => {
+  .post('/register', limitRate('register'), valid('json', registration), async (c) => {
     const body = c.req.valid('json')
     const { first_name: firstName, last_name: lastName, turnstile_token: solved, return_to: returnTo, ...rest } = body
     await register(c.get('ctx'), { firstName, lastName, returnTo, ...rest }, solved)
     return c.json(accepted.registration, 202)
   })
-  .post('/activate', limitRate('activate'), readJson, valid('json', proofs), async (c) => {
+  .post('/activate', limitRate('activate'), valid('json', proofs), async (c) => {
     const body = c.req.valid('json')
     assertOwnPage(c, body.transport)
     const outcome = await activate(c.get('ctx'), body.token, body.password, presentedTrust(c, body))
@@ -50,7 +49,6 @@ export const registrationRoutes = new Hono<HttpEnv>()
   .post(
     '/resend-activation',
     limitRate('resendActivation'),
-    readJson,
     valid('json', z.object({ email, return_to: returnTo })),
     async (c) => {
       const body = c.req.valid('json')

@@ -1,5 +1,4 @@
 import * as z from 'zod/mini'
-import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
@@ -17,7 +16,6 @@ const step = z
 export const secondFactorRoutes = new Hono<HttpEnv>().post(
   '/second-factor',
   limitRate('secondFactor'),
-  readJson,
   valid('json', step),
   async (c) => {
     const body = c.req.valid('json')

@@ -1,7 +1,6 @@
 /** Refresh, sign-out and verification of tokens. */
 import * as z from 'zod/mini'
 import { authenticate, verifyAtEdge } from '../http/authenticate.ts'
-import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { secureNoContent } from '../http/headers.ts'
 import { Hono } from '../http/hono.ts'
@@ -26,12 +25,12 @@ const refreshToken = z
   })
 
 export const sessionRoutes = new Hono<HttpEnv>()
-  .post('/refresh', limitRate('refresh'), readJson, valid('json', refreshToken), async (c) => {
+  .post('/refresh', limitRate('refresh'), valid('json', refreshToken), async (c) => {
     const body = c.req.valid('json')
     const tokens = await refresh(c.get('ctx'), presentedToken(c, body)!)
     return c.json(handOver(c, body.transport, tokenAnswer(tokens)))
   })
-  .post('/logout', readJson, valid('json', refreshToken), async (c) => {
+  .post('/logout', valid('json', refreshToken), async (c) => {
     const body = c.req.valid('json')
     await signOut(c.get('ctx'), presentedToken(c, body)!)
     if (body.transport === 'cookie') clearSite(c)

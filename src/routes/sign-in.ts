@@ -1,5 +1,4 @@
 import * as z from 'zod/mini'
-import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
@@ -21,7 +20,6 @@ const credentials = z.object({
 export const signInRoutes = new Hono<HttpEnv>().post(
   '/login',
   limitRate('login'),
-  readJson,
   valid('json', credentials),
   async (c) => {
     const body = c.req.valid('json')

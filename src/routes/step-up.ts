@@ -1,6 +1,5 @@
 import * as z from 'zod/mini'
 import { authenticate, requireToken } from '../http/authenticate.ts'
-import { readJson } from '../http/body.ts'
 import type { HttpEnv } from '../http/env.ts'
 import { Hono } from '../http/hono.ts'
 import { limitRate } from '../http/limit-rate.ts'
@@ -20,7 +19,7 @@ export const stepUpRoutes = new Hono<HttpEnv>()
   .post('/step-up/options', limitRate('passkey'), authenticate, async (c) =>
     c.json(stepUpOptionsAnswer(await offerStepUp(c.get('ctx'), c.get('actor')))),
   )
-  .post('/step-up', limitRate('secondFactor'), requireToken, readJson, valid('json', proof), async (c) => {
+  .post('/step-up', limitRate('secondFactor'), requireToken, valid('json', proof), async (c) => {
     const { password: given, ...factor } = c.req.valid('json')
     const { sid, sub } = c.get('claims')
     const response = given === undefined ? readFactor(factor) : { password: given }

@@ -45,3 +45,14 @@ describe('a broken rule', () => {
     expect(await errorsOf(z.object({ a: text, b: text }), { a: 7 })).toEqual(['/a invalid_type', '/b required'])
   })
 })
+
+describe('a body', () => {
+  it('is refused unless it is sent as JSON, by the rule for it alone', async () => {
+    const app = new Hono().onError((error, c) => c.text((error as AppError).code))
+    app.post('/', valid('json', z.object({})), (c) => c.text('accepted'))
+    const answerTo = async (init: RequestInit) => (await app.request('/', { method: 'POST', ...init })).text()
+    expect(await answerTo({ body: '{}', headers: { 'Content-Type': 'application/json' } })).toBe('accepted')
+    expect(await answerTo({ body: new URLSearchParams({ a: 'b' }) })).toBe('unsupported_media_type')
+    expect(await answerTo({ body: '{', headers: { 'Content-Type': 'application/json' } })).toBe('malformed_json')
+  })
+})
