@@ -9,7 +9,7 @@ import { assertUnconfined, isConfined } from '../services/sessions/strength.ts'
 import { ownClientId } from '../services/sessions/tokens.ts'
 import { acceptAtEdge } from '../services/sessions/edge.ts'
 import { isFreeCall, isRead } from './confinement.ts'
-import type { HttpEnv } from './env.ts'
+import type { HttpEnv, Sets } from './env.ts'
 import { limitWrites } from './limit-rate.ts'
 
 const bearerScheme = /^bearer(?: |$)/i
@@ -31,7 +31,7 @@ export const authenticate = createMiddleware<HttpEnv>(async function authenticat
   // use up the limit and keep the owner from them.
   if (c.req.method === 'PATCH') await limitWrites(c, claims.sub)
   await next()
-})
+}) as Sets<'actor'>
 
 /**
  * Like `authenticate`, for a route that decides nothing and whose answer may lag. Where the database has replicas, the
@@ -42,7 +42,7 @@ export const authenticate = createMiddleware<HttpEnv>(async function authenticat
 export const authenticateForReading = createMiddleware<HttpEnv>(async function authenticateForReading(c, next) {
   await loadReader(c, await readClaims(c))
   await next()
-})
+}) as Sets<'actor'>
 
 /**
  * Checks only the token: the route validates its body before `authenticateForPassword` draws on the password budget.
@@ -52,7 +52,7 @@ export const authenticateForReading = createMiddleware<HttpEnv>(async function a
 export const requireToken = createMiddleware<HttpEnv>(async function requireToken(c, next) {
   c.set('claims', await readClaims(c))
   await next()
-})
+}) as Sets<'claims'>
 
 /**
  * Like `authenticate`, for a call that takes the password of the account, if it has one, and also needs a step-up, if
@@ -65,14 +65,14 @@ export const requireToken = createMiddleware<HttpEnv>(async function requireToke
 export function authenticateForPassword<Field extends string>(field: Field) {
   type Body = { [Name in Field]?: string | undefined }
   return createMiddleware<HttpEnv, string, { out: { json: Body } }>(async function authenticateForPassword(c, next) {
-    const { sid, sub } = c.get('claims')
+    const { sid, sub } = c.get('claims')!
     const hasPassword = c.req.valid('json')[field] !== undefined
     const actor = await findSignedInForPassword(c.get('ctx'), sid, sub, { field, hasPassword, isFree: isFree(c) })
     if (!actor) throw invalidToken('ended')
     c.set('actor', actor)
     c.set('passwordActor', actor)
     await next()
-  })
+  }) as Sets<'actor' | 'passwordActor', { out: { json: Body } }>
 }
 
 /** Marks a middleware with the permission it requires, for the OpenAPI document. */
@@ -88,11 +88,11 @@ export function permit(permission: Permission, load = loadActor) {
     const claims = await readClaims(c)
     await load(c, claims)
     if (!isRead(c.req.method)) await limitWrites(c, claims.sub)
-    if (!permissionsFor(c.get('actor')).includes(permission)) {
+    if (!permissionsFor(c.get('actor')!).includes(permission)) {
       throw new AppError('insufficient_permission', { permission })
     }
     await next()
-  })
+  }) as Sets<'actor'>
   return Object.assign(middleware, { [requires]: permission })
 }
 
@@ -117,7 +117,7 @@ export const verifyAtEdge = createMiddleware<HttpEnv>(async function verifyAtEdg
   const [ctx, header] = [c.get('ctx'), readHeader(c)]
   c.set('claims', await acceptAtEdge(ctx, header, (now) => verifyHeader(ctx, header, now)))
   await next()
-})
+}) as Sets<'claims'>
 
 /** A client that has written since its token was issued asks for the newest state (RFC 9111 §5.2.1.4). */
 const newest = /\bno-cache\b/i

@@ -41,7 +41,7 @@ export async function limitWrites(c: Context<HttpEnv>, userId: string): Promise<
  * @throws {AppError} `rate_limited`
  */
 export const limitOwnWrites = createMiddleware<HttpEnv>(async function limitOwnWrites(c, next) {
-  await limitWrites(c, c.get('actor').user.id)
+  await limitWrites(c, c.get('actor')!.user.id)
   await next()
 })
 

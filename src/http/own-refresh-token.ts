@@ -23,7 +23,7 @@ export const readOwnRefreshToken = createMiddleware<HttpEnv, string, { out: { js
 
 async function readGeneration(c: Context<HttpEnv>, token: string): Promise<number> {
   const ctx = c.get('ctx')
-  const { sid, sub } = c.get('claims')
+  const { sid, sub } = c.get('claims')!
   try {
     return await readTokenOfSession(ctx, token, sid)
   } catch (error) {

@@ -61,7 +61,7 @@ export function presentedTrust(
 
 /** The answer as the client asked for it: with refresh and trust token inside, or with these in cookies. */
 export function handOver<Answer extends { refresh_token?: string; refresh_expires_in: number; trust_token?: string }>(
-  c: Context<HttpEnv>,
+  c: Pick<Context, 'header'>,
   transport: Transport,
   answer: Answer,
 ) {
@@ -77,13 +77,13 @@ export function handOver<Answer extends { refresh_token?: string; refresh_expire
  * Deletes the cookie, and our answers and pages from the browser's cache. Not `"cookies"`, which would delete those of
  * the whole registrable domain, and not `"storage"`: the device token in it has to outlive the session.
  */
-export function clearSite(c: Context<HttpEnv>): void {
+export function clearSite(c: Pick<Context, 'header'>): void {
   setCookie(c, refresh, '', 0)
   c.header('Clear-Site-Data', '"cache"')
 }
 
 /** Hono's `setCookie` writes these attributes in another order than the documented one. */
-function setCookie(c: Context<HttpEnv>, name: string, value: string | undefined, maxAgeSeconds: number): void {
+function setCookie(c: Pick<Context, 'header'>, name: string, value: string | undefined, maxAgeSeconds: number): void {
   const cookie = `${name}=${value}; Max-Age=${maxAgeSeconds}; Path=/; Secure; HttpOnly; SameSite=Strict`
   c.header('Set-Cookie', cookie, { append: true })
 }
