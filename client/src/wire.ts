@@ -19,10 +19,15 @@ const probeTimeoutMs = 3_000
 
 export type Fetch = typeof globalThis.fetch
 
-export type Wire = ReturnType<typeof openWire>
+/** Written out: the compiler would name a type of the DOM in its place, which projects for Node do not have. */
+export interface Wire {
+  deliver: (signal: AbortSignal | null | undefined, ...request: Parameters<Fetch>) => Promise<Response>
+  exchange: (request: Exchange, accessToken?: string) => Promise<Response>
+  ask: (request: Exchange) => Promise<unknown>
+}
 
 /** Opens the way to the service at the origin `url`. */
-export function openWire(url: string, fetch: Fetch | undefined) {
+export function openWire(url: string, fetch: Fetch | undefined): Wire {
   // Looked up at each call, and not called as a method: browsers refuse `fetch` with another `this`.
   const send: Fetch = fetch ?? ((...request) => globalThis.fetch(...request))
   /** Whether an answer has arrived from the service, which shows that it permits this page. */

@@ -36,7 +36,7 @@ describe('@postern/client', { timeout }, () => {
     packed = files.map(({ path }) => path)
     mkdirSync(installed, { recursive: true })
     await run('tar', ['-xzf', join(folder, filename), '--strip-components=1', '-C', installed])
-    for (const name of ['jose', 'hono', '@types']) {
+    for (const name of ['jose', 'hono', '@types', '@cloudflare']) {
       symlinkSync(join(projectRoot, 'node_modules', name), join(folder, 'node_modules', name))
     }
     writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
@@ -49,6 +49,15 @@ describe('@postern/client', { timeout }, () => {
     const result = await build({ stdin, bundle: true, minify: true, format: 'esm', write: false, platform: 'browser' })
     const text = result.outputFiles[0]?.text ?? ''
     return { bytes: gzipSync(text, { level: 9 }).length, text }
+  }
+
+  /** Checks files as an application does whose compiler looks at the types of its packages, too. */
+  async function compile(files: string, options: object): Promise<void> {
+    const rules = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true }
+    const compilerOptions = { target: 'ES2022', noEmit: true, ...rules, ...options }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: [files] }))
+    const { stdout } = await run('tsc', ['-p', folder]).catch((error: { stdout: string }) => error)
+    assert.equal(stdout, '')
   }
 
   test('contains code, types, sources, a README and a license only', () => {
@@ -72,20 +81,27 @@ describe('@postern/client', { timeout }, () => {
     const examples = examplesIn(join(projectRoot, 'client/README.md'))
     assert.ok(examples.length >= 9)
     examples.forEach(({ code }, index) => writeFileSync(join(folder, `example-${index}.ts`), code))
-    const compilerOptions = {
-      target: 'ES2022',
-      module: 'NodeNext',
-      lib: ['ES2022', 'DOM', 'DOM.Iterable'],
-      types: ['node'],
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      noUncheckedIndexedAccess: true,
-      noEmit: true,
-    }
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['example-*.ts'] }))
-    const { stdout } = await run('tsc', ['-p', folder]).catch((error: { stdout: string }) => error)
-    assert.equal(stdout, '')
+    await compile('example-*.ts', { module: 'NodeNext', lib: ['ES2022', 'DOM', 'DOM.Iterable'], types: ['node'] })
   })
+
+  const projects = [
+    { of: 'a page', module: 'ESNext', moduleResolution: 'bundler', lib: ['ES2022', 'DOM'], types: [] },
+    { of: 'Node, without the types of the DOM', module: 'NodeNext', lib: ['ES2022'], types: ['node'] },
+    {
+      of: 'a Worker',
+      module: 'ESNext',
+      moduleResolution: 'bundler',
+      lib: ['ES2022'],
+      types: ['@cloudflare/workers-types'],
+    },
+  ]
+  for (const { of, ...options } of projects) {
+    test(`has types that compile in a project of ${of}`, async () => {
+      const entries = ['', '/verifier', '/hono'].map((entry) => `import '@postern/client${entry}'`)
+      writeFileSync(join(folder, 'entries.ts'), entries.join('\n'))
+      await compile('entries.ts', options)
+    })
+  }
 
   test('has README examples that work against the development server', async () => {
     const server = await DevServer.start()
