@@ -312,6 +312,19 @@ describe.each(transports)('with the transport %s', (transport) => {
     expect(browser.asked('/auth/password-reset/request').map(({ body }) => body?.device_token)).toEqual([ofAda, ofBob])
   })
 
+  // What `useSyncExternalStore` of React asks for.
+  it('has the same user until it calls the listeners, and the next one by then', async () => {
+    const { client } = await signedIn({ transport })
+    const before = client.user
+    await client.sessions()
+    expect(client.user).toBe(before)
+    const seen: (typeof before)[] = []
+    client.onChange(() => seen.push(client.user))
+    const after = await client.updateMe({ first_name: 'Grace' })
+    expect(seen).toEqual([after])
+    expect(client.user).toBe(seen[0])
+  })
+
   it('does not call a removed listener', async () => {
     const { client, changes } = await signedIn({ transport })
     const heard: string[] = []

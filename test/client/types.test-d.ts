@@ -70,6 +70,8 @@ expectTypeOf(client.signOut).returns.resolves.toBeVoid()
 expectTypeOf(client.sessions).returns.resolves.toEqualTypeOf<Session[]>()
 expectTypeOf(client.onChange).parameter(0).parameter(0).toEqualTypeOf<Change>()
 expectTypeOf(client.onChange).returns.toEqualTypeOf<() => void>()
+// As React's `useSyncExternalStore` takes it.
+expectTypeOf(client.onChange).toExtend<(onStoreChange: () => void) => () => void>()
 // The client itself adds the transport and the device token.
 expectTypeOf(client.signIn).parameter(0).toHaveProperty('password').toEqualTypeOf<string>()
 expectTypeOf(client.signIn).parameter(0).not.toHaveProperty('transport')

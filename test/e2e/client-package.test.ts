@@ -125,7 +125,7 @@ describe('@postern/client', { timeout }, () => {
         'USER true',
       ])
       assert.match(outputs[4] ?? '', /^grace@example\.com active ada@example\.com active \[.*'user\.signed_in'/s)
-      assert.deepEqual(outputs.slice(5), ['ada@example.com', '401', '401'])
+      assert.deepEqual(outputs.slice(5), ['ada@example.com', '401', '401', '200'])
     } finally {
       await server.stop()
     }
