@@ -162,7 +162,7 @@ describe('stepUp', () => {
     expect(await client.accessToken()).toBe(token)
   })
 
-  it('leaves the session of somebody alone who signed in meanwhile', async () => {
+  it('leaves alone the session of somebody who signed in meanwhile', async () => {
     const { browser, client, people } = await stepping()
     await people.signUp('bob@example.com')
     const other = browser.open().client

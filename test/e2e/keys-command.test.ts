@@ -155,7 +155,7 @@ test('a new key has its day in the id and the algorithm of the active key', asyn
   )
 })
 
-test('a key goes only when another one makes, and not by a wrong name', async () => {
+test('a key is retired only when another one is active, and not under a wrong name', async () => {
   for (const name of setNames) {
     const [only = ''] = kids(name)
     await assert.rejects(keys(`retire ${name} ${only} --yes`), /is active: rotate, or promote another key/)

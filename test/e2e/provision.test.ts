@@ -456,7 +456,7 @@ test('what is empty or ours is taken, with the Worker of an interrupted run', as
   assert.deepEqual(account.databases.length, 1)
 })
 
-test('binds a dataset for metrics when asked to, and once', async () => {
+test('a dataset for metrics is bound when asked for, and once', async () => {
   await run({ hasMetrics: true })
   const bound = readFileSync(tomlPath, 'utf8')
   assert.match(bound, /^\[\[analytics_engine_datasets\]\]\nbinding = "METRICS"\ndataset = "postern"$/m)
@@ -468,7 +468,7 @@ test('binds a dataset for metrics when asked to, and once', async () => {
   assert.ok(!said.some((line) => line.includes('METRICS')))
 })
 
-test('binds no dataset without being asked', async () => {
+test('no dataset is bound without being asked for', async () => {
   await run()
   assert.match(readFileSync(tomlPath, 'utf8'), /^# \[\[analytics_engine_datasets\]\]$/m)
 })

@@ -138,7 +138,7 @@ test('one address and a reason of one line are asked for', async () => {
   assert.deepEqual(all(), before)
 })
 
-test('it needs a login to Cloudflare', async () => {
+test('the command needs a login to Cloudflare', async () => {
   const nobody: Wrangler = async () => ({ exitCode: 1, stdout: '{"loggedIn":false}', stderr: '' })
   await assert.rejects(reset(['ada@example.com', '--reason', 'x', '--yes'], { wrangler: nobody }), /Not logged in/)
 })

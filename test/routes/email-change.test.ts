@@ -85,7 +85,7 @@ describe('POST /users/me/email', () => {
     expect((await ada.confirmEmail(second.confirm)).email).toBe('second@example.com')
   })
 
-  it('is changed, and changed back, for an account without a password, which gets one by that', async ({
+  it('changes the address of an account without a password, which gets one when that is undone', async ({
     service,
     inbox,
     anonymous,
@@ -130,7 +130,7 @@ describe('POST /users/me/email', () => {
     expect(effects).toEqual(nothing)
   })
 
-  it('asks ten times a day at most, for the own address, too', async ({ clock, ada }) => {
+  it('takes ten requests a day, those for the own address included', async ({ clock, ada }) => {
     for (let time = 0; time < 10; time++) await ada.changeEmail(old)
     const { answer } = ada.changeEmail(old)
     expectProblem(await answer, 429, 'rate_limited')
@@ -163,7 +163,7 @@ describe('POST /users/me/email/confirm', () => {
     expect((await ada.me()).email).toBe(address)
   })
 
-  it('is the address for every sign-in and reset from then on, and the old one is nobody', async ({
+  it('makes the new address the one for every sign-in and reset, and the old one nobody’s', async ({
     service,
     inbox,
     people,
@@ -284,7 +284,7 @@ describe('POST /users/me/email/confirm', () => {
     expect(effects).toEqual(nothing)
   })
 
-  it('is dead after a suspension, also when that has ended', async ({ service, people, moderator, ada, links }) => {
+  it('is refused after a suspension, also once that has ended', async ({ service, people, moderator, ada, links }) => {
     await moderator.suspend(ada)
     await moderator.reinstate(ada)
     const back = await people.signIn(old)
@@ -458,7 +458,7 @@ describe('POST /auth/email/revert', () => {
     await anonymous.revertEmail(inbox.linkToken(old)).refused(400, 'invalid_link')
   })
 
-  it('does not bother a mailbox whose account has nothing to do with it', async ({
+  it('writes nothing to the wanted mailbox when that belongs to another account', async ({
     service,
     inbox,
     anonymous,
@@ -498,7 +498,7 @@ describe('a deletion of the account', () => {
     },
   )
 
-  it('is told to the address alone after that, and before the change', async ({
+  it('is told to the present address alone before a change, and once it cannot be undone', async ({
     service,
     clock,
     people,

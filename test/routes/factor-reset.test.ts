@@ -41,7 +41,7 @@ describe('DELETE /users/{id}/factors', () => {
     expect(await rowsOf('recovery_codes')).toHaveLength(8)
   })
 
-  it('does nothing to a user without factors, and sees no own account', async ({ service, admin, ada }) => {
+  it('does nothing to a user without factors, and refuses the own account', async ({ service, admin, ada }) => {
     const { answer, effects } = await observe(service, () => admin.resetFactors(ada))
     expect(answer.status).toBe(204)
     expect(effects).toEqual(nothing)

@@ -147,7 +147,7 @@ describe('the setup of an authenticator app', () => {
     await ada.confirmTotp({ setup_token: token, code: app.code() })
   })
 
-  it('uses the code up that finished it', async ({ ada }) => {
+  it('uses up the code that finished it', async ({ ada }) => {
     await enrolApp(ada)
     expect(await rowOf('totps')).toMatchObject({ last_step: Math.floor(ada.service.clock.now().getTime() / 30_000) })
   })
@@ -167,7 +167,7 @@ describe('the setup of an authenticator app', () => {
 })
 
 describe('a lost answer', () => {
-  it('leaves no recovery codes that nobody saw without a way to new ones', async ({ ada }) => {
+  it('costs no recovery codes: the session that missed them makes new ones at once', async ({ ada }) => {
     const { recoveryCodes: lost } = await enrolApp(ada)
     // The session is fresh, so it can make new ones at once.
     const { recovery_codes: codes } = await ada.renewRecoveryCodes()
@@ -476,7 +476,7 @@ describe('where staff must have a factor', () => {
     await returning.removeTotp()
   })
 
-  strict('an ADMIN does not', async ({ admin }) => {
+  strict('an ADMIN keeps the last one', async ({ admin }) => {
     await enrolApp(admin)
     await admin.removeTotp().refused(409, 'last_factor')
   })

@@ -93,7 +93,7 @@ describe('POST /users/me/passkeys', () => {
     expect(await ofSession(other)).toMatchObject({ amr: null })
   })
 
-  it('leaves of a code that the session has shown nothing but the password', async ({ ada }) => {
+  it('replaces the code in the strength of the session, and leaves the password', async ({ ada }) => {
     await proveIn(ada, strengths.code)
     await enrolPasskey(ada)
     expect(await ofSession(ada)).toMatchObject({ amr: '["pwd","pop","user","mfa"]' })

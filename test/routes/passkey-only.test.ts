@@ -113,7 +113,7 @@ describe('a password', () => {
     await back.changePassword({ new_password: goodPassword }).refused(422, 'validation_failed')
   })
 
-  it('is not the one of before, nor any other, when one is asked for', async ({ owner }) => {
+  it('that was taken is wrong for a deletion and a change, as is any other', async ({ owner }) => {
     for (const password of [goodPassword, otherPassword]) {
       await owner.deleteMe(password).refused(403, 'wrong_password')
       const change = { old_password: password, new_password: 'quartz violin meadow' }
@@ -132,7 +132,7 @@ describe('a password', () => {
     expect(expectOk(await (await owner.renewed()).call('getMe').answer)).toMatchObject({ email })
   })
 
-  it('is asked for by a link in the email about the undone change', async ({ inbox, account, anonymous }) => {
+  it('can be set by the link in the email about the undone change', async ({ inbox, account, anonymous }) => {
     const mail = inbox.all(email).find(({ subject }) => subject === subjects.passwordReset)!
     await anonymous.completePasswordReset({ token: linkTokenIn(mail), new_password: otherPassword })
     await anonymous.login({ email, password: otherPassword }).refused(403, 'second_factor_required')

@@ -301,7 +301,7 @@ describe('a challenge', () => {
     for (const body of used) await anonymous.signInWithPasskey(body).refused(401, 'invalid_passkey')
   })
 
-  it('that another sign-in has pushed out of the row loses by its time', async ({ clock, anonymous, ada }) => {
+  it('that was pushed out of the row is refused by its time', async ({ clock, anonymous, ada }) => {
     const { authenticator } = await givePasskey(ada)
     const old = await answerTo(anonymous, authenticator)
     await anonymous.signInWithPasskey(old)

@@ -567,7 +567,7 @@ describe('a trusted device', () => {
     await ask(anonymous, { trust_token: trusted })
   })
 
-  it('is asked for nothing only if the user said so', async ({ anonymous, factors }) => {
+  it('is trusted only if the user said so', async ({ anonymous, factors }) => {
     expect(await signIn(anonymous, factors)).not.toHaveProperty('trust_token')
   })
 

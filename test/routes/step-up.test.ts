@@ -149,7 +149,7 @@ describe('POST /auth/step-up', () => {
   })
 
   it.for([{ totp: '123456' }, { recovery_code: '7GQ2-M4ZX-9KTB-0DWR-5HVC-8JNE' }])(
-    'takes no factor of an account without any, and counts nothing: %o',
+    'refuses a factor for an account without any, and counts nothing: %o',
     async (body, { service, ada }) => {
       const { answer, effects } = await observe(service, () => ada.stepUp(body))
       expectProblem(answer, 403, 'wrong_second_factor')

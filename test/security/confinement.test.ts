@@ -83,7 +83,7 @@ describe('a session without the factor that its user must have', () => {
     },
   )
 
-  it('uses up nothing of the password by what it is refused', async ({ staff, people, admin, ada, all }) => {
+  it('counts no wrong password in a call that it is refused', async ({ staff, people, admin, ada, all }) => {
     for (const [person, service] of [
       [admin, staff],
       [ada, all],
@@ -144,7 +144,7 @@ describe('the tokens of such a session', () => {
   })
 })
 
-it('is free at once after a step-up, although the nearest replica has not heard of it', async () => {
+it('a session is free at once after a step-up, although the nearest replica has not heard of it', async () => {
   const { binding } = laggingD1()
   const env = { DB: binding, READ_REPLICAS: 'true' }
   const service = startService({ env })

@@ -217,7 +217,7 @@ describe('the end of a change', () => {
     return ask(service, inbox, person, 'ada.new@example.com')
   }
 
-  it('takes the factors of the last day before the request, and leaves older ones, so the account still asks for them', async ({
+  it('takes the factors of the day before the request, and leaves older ones, which are still asked for', async ({
     service,
     inbox,
     clock,

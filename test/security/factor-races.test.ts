@@ -120,7 +120,7 @@ it('keeps the codes of one of twenty renewals, all eight of them', async ({ serv
   })
 })
 
-it('has a sound account after a reset meets removals, renewals and a new app', async ({ service, admin, ada }) => {
+it('leaves a sound account when a reset races a removal, a renewal and a new app', async ({ service, admin, ada }) => {
   await race(service, async () => {
     const actor = await admin.signIn()
     const person = await ada.signIn()

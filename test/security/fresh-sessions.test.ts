@@ -228,7 +228,7 @@ describe.for(calls)('$name', (call) => {
 
 describe('a call that takes the password', () => {
   it.for(passwordCalls)(
-    '($name) counts no try that something else refuses',
+    '($name) counts no try when something else refuses the call',
     async ({ run }, { anonymous, actor, ada }) => {
       await proveIn(actor, strengths.password)
       for (let time = 0; time < 120; time++) expectStale(await run(actor, ada, {}))
@@ -266,7 +266,7 @@ describe('a call that takes the password', () => {
   })
 
   it.for(without)(
-    '($name) is refused without one in a session that is not fresh',
+    '($name) is refused without a password in a session that is not fresh',
     async ({ run }, { service, passwordless }) => {
       await proveIn(passwordless, strengths.password, 10 * minute + 1)
       const { answer, effects } = await observe(service, () => run(passwordless))

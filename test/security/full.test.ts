@@ -221,7 +221,7 @@ describe('a full database', () => {
     }
   })
 
-  it('is got out of it by the cleanup', async () => {
+  it('has room again after a cleanup', async () => {
     const { people, anonymous, fill, service } = await startSmall()
     const { id: userId, email } = await people.signUp('ada@example.com')
     const old = (n: number) => uuidv7(new Date(service.clock.now().getTime() - 450 * day + n))
@@ -240,7 +240,7 @@ describe('a full database', () => {
     expect(await rowsOf('users', 'email = ?', 'stale@example.com')).toEqual([])
   })
 
-  it('is got out of it by the archive, which records each object in the room of its events', async () => {
+  it('has room again after a run of the archive, which records each object in the room of its events', async () => {
     await emptyBucket()
     const { people, anonymous, fill, service } = await startSmall(archiveEnv)
     const { email } = await people.signUp('ada@example.com')

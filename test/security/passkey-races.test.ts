@@ -170,7 +170,7 @@ it('renames a passkey once for twenty callers with one name', async ({ people })
   })
 })
 
-it('lets renames meet the removal of the passkey, and none that came too late is on record', async ({ people }) => {
+it('records no rename that comes after the removal of the passkey', async ({ people }) => {
   await race(async (email) => {
     const person = await people.signUp(email)
     const [{ passkey }, kept] = [await givePasskey(person), await givePasskey(person)]

@@ -167,7 +167,7 @@ describe('a change of the password without the refresh token', () => {
     },
   )
 
-  it('ends the repetition of the token before, which is refused and no theft for a tab in flight', async ({
+  it('refuses the token before, which a tab may still have in flight, and takes that for no theft', async ({
     service,
     clock,
     ada,
@@ -189,7 +189,7 @@ describe('a change of the password without the refresh token', () => {
     { reason: 'password_changed', wait: 0, headers: { 'CF-Connecting-IP': '198.51.100.9' } },
     { reason: 'user_agent', wait: 0, headers: { 'User-Agent': 'curl/8' } },
   ])(
-    'makes the token before theft later and from elsewhere: $reason',
+    'takes the token before for theft when it comes later or from elsewhere: $reason',
     async ({ reason, wait, headers }, { service, clock, ada }) => {
       const current = await ada.renewed()
       await ada.refresh()
@@ -231,7 +231,7 @@ describe('a change of the password without the refresh token', () => {
     await expectEnded(successor)
   })
 
-  it('lets the token after that be repeated from elsewhere again', async ({ ada }) => {
+  it('lets the next token be repeated from elsewhere again', async ({ ada }) => {
     expectNoContent(await ada.changePassword(passwords).answer)
     const next = await ada.renewed()
     const newest = await next.renewed()
