@@ -12,7 +12,7 @@ import { hour, minute, second } from '../support/clock.ts'
 import { it } from '../support/fixtures.ts'
 import { enrolPasskey, givePasskey } from '../support/passkeys.ts'
 import { goodPassword } from '../support/person.ts'
-import { hookedD1 } from '../support/hooked-d1.ts'
+import { interrupt } from '../support/hooked-d1.ts'
 import { insertAuditEvents } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
 import { nothing, observe, rowOf, rowsOf, write } from '../support/state.ts'
@@ -420,15 +420,12 @@ describe('somebody who can write the database and has no secret', () => {
     const { authenticator } = await givePasskey(ada)
     await givePasskey(eve)
     const theirs = await rowOf('passkeys', 'user_id = ?', eve.id)
-    let isDone = false
-    const DB = hookedD1(service.env.DB, async (statements) => {
-      if (isDone || !statements.some((sql) => /^insert into "audit_events"/i.test(sql))) return
-      isDone = true
-      await write(`update passkeys set ${column} = ? where user_id = ?`, theirs[column]!, ada.id)
-    })
-    const late = anonymous.at(startService({ beside: service, env: { DB } }))
-    await late.signInWithPasskey(await answerTo(anonymous, authenticator)).refused(401, 'invalid_passkey')
-    expect(isDone).toBe(true)
+    const { late, expectInterrupted } = interrupt(service, /^insert into "audit_events"/, () =>
+      write(`update passkeys set ${column} = ? where user_id = ?`, theirs[column]!, ada.id),
+    )
+    const answer = await answerTo(anonymous, authenticator)
+    await anonymous.at(late).signInWithPasskey(answer).refused(401, 'invalid_passkey')
+    expectInterrupted()
     expect(await rowsOf('sessions', 'user_id = ?', ada.id)).toHaveLength(1)
   })
 

@@ -7,7 +7,7 @@ import { minute, second } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
 import { type GivenFactors, giveFactors } from '../support/factors.ts'
 import { it as base } from '../support/fixtures.ts'
-import { hookedD1 } from '../support/hooked-d1.ts'
+import { hookedD1, interrupt } from '../support/hooked-d1.ts'
 import { type Given, givePasskey } from '../support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import { type Answer, startService } from '../support/service.ts'
@@ -294,16 +294,10 @@ describe('a step-up', () => {
     async ({ act, status, code }, { service, clock, ada }) => {
       const { app } = await giveFactors(ada.id, clock)
       await ada.stepUp({ totp: app.wrongCode() }).refused(403, 'wrong_second_factor')
-      let isDone = false
-      const db = hookedD1(service.env.DB, async (statements) => {
-        if (isDone || !statements.some((sql) => /^insert into "audit_events"/i.test(sql))) return
-        isDone = true
-        await act(ada)
-      })
-      const late = startService({ env: { DB: db }, beside: service })
+      const { late, expectInterrupted } = interrupt(service, /^insert into "audit_events"/, () => act(ada))
       const before = await rowOf('totps', 'user_id = ?', ada.id)
       expectProblem(await ada.at(late).stepUp({ totp: app.code() }).answer, status, code)
-      expect(isDone).toBe(true)
+      expectInterrupted()
       expect(await rowOf('totps', 'user_id = ?', ada.id)).toEqual(before)
     },
   )
@@ -315,26 +309,17 @@ describe('a step-up', () => {
     factors: { app },
   }) => {
     await ada.stepUp({ totp: app.wrongCode() }).refused(403, 'wrong_second_factor')
-    let isDone = false
-    const db = hookedD1(service.env.DB, async (statements) => {
-      if (isDone || !statements.some((sql) => /^insert into "attempt_counters"/i.test(sql))) return
-      isDone = true
-      await admin.deleteUser(ada)
-    })
-    const late = startService({ env: { DB: db }, beside: service })
+    const { late, expectInterrupted } = interrupt(service, /^insert into "attempt_counters"/, () =>
+      admin.deleteUser(ada),
+    )
     expectProblem(await ada.at(late).stepUp({ totp: app.wrongCode() }).answer, 401, 'invalid_token')
-    expect(isDone).toBe(true)
+    expectInterrupted()
     expect(await rowsOf('attempt_counters')).toEqual([])
   })
 
   it('by password is refused when a factor was added meanwhile', async ({ service, clock, ada }) => {
-    let isDone = false
-    const db = hookedD1(service.env.DB, async (statements) => {
-      if (isDone || !statements.some((sql) => /^update "sessions"/i.test(sql))) return
-      isDone = true
-      await giveFactors(ada.id, clock)
-    })
-    const late = startService({ env: { DB: db }, beside: service })
+    expectInterrupted()
+    const { late, expectInterrupted } = interrupt(service, /^update "sessions"/, () => giveFactors(ada.id, clock))
     expect((await ada.at(late).stepUp({ password: goodPassword }).answer).status).toBe(401)
     expect(await strengthOf(ada)).toMatchObject({ amr: null })
   })

@@ -6,12 +6,12 @@ import { uuidv7 } from '../../src/crypto/random.ts'
 import { day, hour, second } from '../support/clock.ts'
 import { enrolApp, factorTokenIn, giveFactors } from '../support/factors.ts'
 import { it } from '../support/fixtures.ts'
-import { hookedD1 } from '../support/hooked-d1.ts'
+import { interrupt } from '../support/hooked-d1.ts'
 import type { Inbox } from '../support/inbox.ts'
 import { enrolPasskey } from '../support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import { insertAuditEvents, setFactorAttempts } from '../support/rows.ts'
-import { type Answer, type Service, startService } from '../support/service.ts'
+import { type Answer, type Service } from '../support/service.ts'
 import { rowOf, rowsOf } from '../support/state.ts'
 import { proveIn, strengths } from '../support/strength.ts'
 import { eventOf, tell, webhookSecret } from '../support/webhooks.ts'
@@ -375,16 +375,12 @@ describe('an email to a wanted address that bounces', () => {
 describe('a link for a new password, on its way while the address changes', () => {
   /** Delivers what waits, and does something when the account was looked up and the link is not stored yet. */
   async function deliverLate(service: Service, ask: (late: Service) => Promise<unknown>, meanwhile: Send) {
-    let isDone = false
-    const db = hookedD1(service.env.DB, async (statements) => {
-      if (isDone || !statements.some((sql) => /^insert into "one_time_links"/i.test(sql))) return
-      isDone = true
+    const { late, expectInterrupted } = interrupt(service, /^insert into "one_time_links"/, async () => {
       expect((await meanwhile()).status).toBeLessThan(300)
     })
-    const late = startService({ env: { DB: db }, beside: service })
     await ask(late)
     await late.deliver()
-    expect(isDone, 'the delivery came to its link').toBe(true)
+    expectInterrupted()
   }
 
   it('is not made for the old address after the change', async ({ service, inbox, anonymous, ada }) => {

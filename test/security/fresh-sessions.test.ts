@@ -5,7 +5,7 @@ import type { Input } from '../support/api.ts'
 import { minute, second } from '../support/clock.ts'
 import { App, giveFactors } from '../support/factors.ts'
 import { it as base } from '../support/fixtures.ts'
-import { hookedD1 } from '../support/hooked-d1.ts'
+import { hookedD1, interrupt } from '../support/hooked-d1.ts'
 import { createAuthenticator } from '../support/authenticator.ts'
 import { givePasskey } from '../support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
@@ -200,13 +200,7 @@ describe.for(calls)('$name', (call) => {
     async ({ service, actor, ada }) => {
       const input = await prepared(call, actor)
       await proveIn(actor, strengths.code)
-      let isGone = false
-      const db = hookedD1(service.env.DB, async (statements) => {
-        if (isGone || !statements.some((sql) => /^insert into "audit_events"/i.test(sql))) return
-        isGone = true
-        await proveIn(actor, strengths.password)
-      })
-      const late = startService({ beside: service, env: { DB: db } })
+      const { late } = interrupt(service, /^insert into "audit_events"/, () => proveIn(actor, strengths.password))
       const { answer, effects } = await observe(service, () => run(actor.at(late), ada, input))
       expectStale(answer)
       expect(effects).toMatchObject({ events: [], mails: [], revoked: [] })
@@ -289,16 +283,12 @@ describe('a call that takes the password', () => {
     '($name) is refused when a password was set meanwhile',
     async ({ run }, { service, passwordless }) => {
       await service.deliver()
-      let isSet = false
-      const db = hookedD1(service.env.DB, async (statements) => {
-        if (isSet || !statements.some((sql) => /^insert into "audit_events"/i.test(sql))) return
-        isSet = true
+      const { late, expectInterrupted } = interrupt(service, /^insert into "audit_events"/, () =>
         // A new password always has a new id.
-        await write('update users set password_id = ? where id = ?', passwordless.sessionId, passwordless.id)
-      })
-      const late = startService({ beside: service, env: { DB: db } })
+        write('update users set password_id = ? where id = ?', passwordless.sessionId, passwordless.id),
+      )
       expectProblem(await run(passwordless.at(late)), 401, 'invalid_token')
-      expect(isSet).toBe(true)
+      expectInterrupted()
     },
   )
 })

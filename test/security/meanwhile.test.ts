@@ -9,13 +9,13 @@ import { Caller } from '../support/caller.ts'
 import { createAuthenticator } from '../support/authenticator.ts'
 import { App, enrolApp, factorTokenIn, giveFactors } from '../support/factors.ts'
 import { it as base } from '../support/fixtures.ts'
-import { hookedD1 } from '../support/hooked-d1.ts'
+import { interrupt } from '../support/hooked-d1.ts'
 import { inboxOf } from '../support/inbox.ts'
 import { consume } from '../support/mail-consumer.ts'
 import { enrolPasskey, givePasskey } from '../support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import type { People } from '../support/population.ts'
-import { type Answer, type Service, startService } from '../support/service.ts'
+import { type Answer, type Service } from '../support/service.ts'
 import { type Row, rowOf, rowsOf, snapshot, write } from '../support/state.ts'
 
 const thirdPassword = 'eleven wooden bridges sway'
@@ -42,16 +42,15 @@ const recording = /^(insert into "(audit_events|emails)"|update "(sessions|passk
 /** A service that does something before the statement that would record an act, and the tables as they were then. */
 function interrupting(service: Service, meanwhile: Act) {
   let before: Awaited<ReturnType<typeof tables>> | undefined
-  const db = hookedD1(service.env.DB, async (statements) => {
-    if (before || !statements.some((sql) => recording.test(sql))) return
+  const { late, expectInterrupted } = interrupt(service, recording, async () => {
     expect((await meanwhile()).status).toBeLessThan(300)
     before = await tables()
   })
   const tablesThen = () => {
-    expect(before, 'the call came to its write').toBeDefined()
+    expectInterrupted()
     return before!
   }
-  return { late: startService({ env: { DB: db }, beside: service }), tablesThen }
+  return { late, tablesThen }
 }
 
 /** Calls the late service, does something meanwhile, and tells what the call itself then left behind. */

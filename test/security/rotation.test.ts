@@ -21,7 +21,7 @@ import { expectProblem } from '../support/answers.ts'
 import { Caller } from '../support/caller.ts'
 import { day, hour, minute, second } from '../support/clock.ts'
 import { it } from '../support/fixtures.ts'
-import { hookedD1 } from '../support/hooked-d1.ts'
+import { interrupt } from '../support/hooked-d1.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { hashesDuring } from '../support/password-work.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
@@ -302,16 +302,13 @@ describe('the peppers of passwords', () => {
   ])('do not stop a $act when a sign-in rehashes the password meanwhile', async ({ run }, { service, ada }) => {
     const { promoted } = await rotateInSteps(service, 'PASSWORD_PEPPER')
     const before = await storedHash()
-    let isRehashed = false
-    const DB = hookedD1(service.env.DB, async (statements) => {
-      if (isRehashed || !statements.some((sql) => /^insert into "audit_events"/i.test(sql))) return
-      isRehashed = true
+    const rehash = async () => {
       await login(promoted)
       expect(await storedHash()).not.toBe(before)
-    })
-    const late = startService({ env: { ...promoted.env, DB }, beside: service })
+    }
+    const { late, expectInterrupted } = interrupt(service, /^insert into "audit_events"/, rehash, promoted.env)
     expect((await run(ada.at(late))).status).toBe(204)
-    expect(isRehashed).toBe(true)
+    expectInterrupted()
     await login(promoted).refused(401, 'invalid_credentials')
   })
 

@@ -1,4 +1,6 @@
 import { env } from 'cloudflare:workers'
+import { expect } from 'vitest'
+import { type Service, startService } from './service.ts'
 
 type Hook = (statements: string[]) => void | Promise<void>
 
@@ -14,6 +16,27 @@ export function afterAttempt(act: () => Promise<void>): D1Database {
       await act()
     },
   )
+}
+
+/**
+ * A service beside another one that does something once, just before the first of its statements that looks like this.
+ *
+ * @returns `late`, and a check that it came to such a statement
+ */
+export function interrupt(
+  service: Service,
+  statement: RegExp,
+  act: () => Promise<unknown>,
+  env: Partial<Env> = {},
+): { late: Service; expectInterrupted: () => void } {
+  let isDone = false
+  const DB = hookedD1(service.env.DB, async (statements) => {
+    if (isDone || !statements.some((sql) => statement.test(sql))) return
+    isDone = true
+    await act()
+  })
+  const late = startService({ beside: service, env: { ...env, DB } })
+  return { late, expectInterrupted: () => expect(isDone, 'the call came to this statement').toBe(true) }
 }
 
 /**
