@@ -129,7 +129,7 @@ describe('the access token', () => {
     browser.incidents.set('/users/me', [redirecting])
     expect(await open.client.me().catch((thrown: PosternError) => thrown.code)).toBe('unexpected_answer')
     expect(new Set(modes)).toEqual(new Set(['manual']))
-    expect(client.user).not.toBeNull()
+    expect(client.user).toMatchObject({ email: 'ada@example.com' })
   })
 })
 

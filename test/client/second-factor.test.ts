@@ -164,7 +164,7 @@ describe.each(['bearer', 'cookie'] as const)('the service itself, with the trans
     const wrong = await client.secondFactor(step, { totp: app.wrongCode() }).catch((thrown: unknown) => thrown)
     expect(wrong).toMatchObject({ code: 'wrong_second_factor' })
     await client.secondFactor(step, { totp: app.code() }, { trustDevice: true })
-    expect((await client.factors()).totp).not.toBeNull()
+    expect((await client.factors()).totp).toMatchObject({ last_used_at: expect.any(String) })
     await client.signOut()
 
     expect(await browser.open({ transport }).client.signIn({ email, password: goodPassword })).toMatchObject({

@@ -75,7 +75,7 @@ test('the archive of `npm run dev` is read and verified through the Worker', { t
   assert.equal((await audit(['--to', oldest.at])).output, '')
 })
 
-test('it refuses what it cannot do, and never sends a password over plain http', { timeout }, async () => {
+test('the command refuses what it cannot do, and never sends a password over plain http', { timeout }, async () => {
   for (const [args, more, message] of [
     [[], { POSTERN_URL: 'accounts' }, /POSTERN_URL is not a URL: accounts/],
     [['--from', 'yesterday'], {}, /"yesterday" is not a date/],
@@ -132,7 +132,7 @@ const answers: Record<string, Scripted> = {
 const scripted = (others: Record<string, Scripted>) => (path: string) =>
   ({ ...answers, ...others })[path.replace(/\?.*/, '')] ?? { status: 404 }
 
-test('it says what it found when the service fails while it signs out', { timeout }, async () => {
+test('the command says what it found when the service fails while it signs out', { timeout }, async () => {
   const { exitCode, output } = await auditAt(scripted({ '/auth/logout': { status: 503 } }))
   assert.equal(exitCode, 1)
   assert.match(output, /The archive is not whole:\n {2}\S+ is missing or cannot be read/)
@@ -140,7 +140,7 @@ test('it says what it found when the service fails while it signs out', { timeou
   assert.equal(read.exitCode, 0, read.output)
 })
 
-test('it says in a line that something else answers, or nothing any more', { timeout }, async () => {
+test('the command says in a line that something else answers, or nothing any more', { timeout }, async () => {
   for (const [others, message] of [
     [{ '/auth/login': { body: '<html>' } }, /^http:\S+ does not answer like Postern\.\n$/],
     [{ '/audit-archive': { body: '{"objects":[', breaks: true } }, /^http:\S+ does not answer\.\n$/],

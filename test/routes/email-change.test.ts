@@ -74,11 +74,7 @@ describe('POST /users/me/email', () => {
     expect(effects.mails).toEqual([`${old}: ${subjects.emailChangeTaken}`])
   })
 
-  it('takes the place of an earlier request, whose link to the new address is dead then', async ({
-    service,
-    inbox,
-    ada,
-  }) => {
+  it('replaces an earlier request, whose link to the new address no longer works', async ({ service, inbox, ada }) => {
     const first = await ask(service, inbox, ada, 'first@example.com')
     const second = await ask(service, inbox, ada, 'second@example.com')
     await ada.confirmEmail(first.confirm).refused(400, 'invalid_link')
@@ -122,7 +118,10 @@ describe('POST /users/me/email', () => {
     await (await people.signIn(address)).changeEmail('third@example.com')
   })
 
-  it('asks five times an hour at most, so that no mailbox is flooded, and says so', async ({ service, ada }) => {
+  it('takes five requests an hour, so that no mailbox is flooded, and says when to try again', async ({
+    service,
+    ada,
+  }) => {
     for (let time = 0; time < 5; time++) await ada.changeEmail(`a${time}@example.com`)
     const { answer, effects } = await observe(service, () => ada.changeEmail('one.more@example.com'))
     expectProblem(answer, 429, 'rate_limited')
@@ -608,12 +607,11 @@ describe('a request or a change', () => {
 
   it.for([{ confirmed: false }, { confirmed: true }])(
     'goes with its account and every email about it (confirmed: $confirmed)',
-    async ({ confirmed }, { service, ada, eve, links }) => {
+    async ({ confirmed }, { service, ada, eve, links: _links }) => {
       await ada.changeEmail(eve.email)
       const spare = await rowsOf('emails', 'recipient = ? and user_id = ?', eve.email, eve.id)
       await service.deliver()
       if (confirmed) await write('update email_changes set applied_at = 1 where user_id = ?', ada.id)
-      expect(links.confirm).toBeDefined()
       await ada.deleteMe()
       expect(await changes()).toEqual([])
       for (const each of [address, old]) {

@@ -7,6 +7,7 @@ import { enrolApp } from '../support/factors.ts'
 import { it } from '../support/fixtures.ts'
 import { givePasskey } from '../support/passkeys.ts'
 import { expectEnded } from '../support/person.ts'
+import { insertAttempts } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
 import { nothing, observe, rowOf, rowsOf } from '../support/state.ts'
 import { proveIn, strengths } from '../support/strength.ts'
@@ -52,13 +53,13 @@ describe('DELETE /users/{id}/factors', () => {
     await admin.resetFactors('01936f6e-0000-7000-8000-000000000000').refused(404, 'not_found')
   })
 
-  it('leaves the owner no budget of wrong codes to wait for', async ({ service, admin, ada }) => {
+  it('leaves the owner no budget of wrong codes to wait for', async ({ admin, ada }) => {
     await enrolApp(ada)
-    await service.env.DB.prepare(
-      "insert into attempt_counters (key, count, allowed_at, updated_at) values (?, 100, 0, 0), (?, 5, 0, 0), ('factor:x', 1, 0, 0)",
-    )
-      .bind(`factor:${ada.id}`, `mail-code:${ada.id}:${ada.sessionId}`)
-      .run()
+    await insertAttempts([
+      { key: `factor:${ada.id}`, count: 100 },
+      { key: `mail-code:${ada.id}:${ada.sessionId}`, count: 5 },
+      { key: 'factor:x' },
+    ])
     await admin.resetFactors(ada)
     expect((await rowsOf('attempt_counters')).map(({ key }) => key)).toEqual(['factor:x'])
   })
@@ -100,7 +101,7 @@ describe('what administrators see', () => {
     service,
     admin,
     ada,
-    eve,
+    eve: _eve,
   }) => {
     const meter = countCosts(env)
     const metered = startService({ beside: service, env: meter.bindings })
@@ -108,7 +109,6 @@ describe('what administrators see', () => {
       await admin.at(metered).users()
       return meter.take().rowsRead
     }
-    expect(eve.id).toBeDefined()
     const before = await read()
     await enrolApp(ada)
     expect((await read()) - before).toBeLessThanOrEqual(2)

@@ -203,10 +203,7 @@ describe('POST /users/me/passkeys', () => {
     await ada.addPasskey(await registration(ada))
   })
 
-  it('ends all other sessions where the account must have a factor, and needs its mailbox', async ({
-    service,
-    ada,
-  }) => {
+  it('ends all other sessions where the account must have a factor', async ({ service, ada }) => {
     const strict = ada.at(startService({ beside: service, env: { SECOND_FACTOR: 'all' } }))
     const other = await ada.signIn()
     await strict.addPasskey(await registration(strict))
@@ -214,7 +211,11 @@ describe('POST /users/me/passkeys', () => {
     await strict.me()
   })
 
-  it('needs the code from a mail where the session began with a password', async ({ service, people, ada }) => {
+  it('needs a code by email where the account must have a factor and the session began with a password', async ({
+    service,
+    people,
+    ada,
+  }) => {
     const strictly = startService({ beside: service, env: { SECOND_FACTOR: 'all' } })
     const later = (await people.signIn(ada.email, goodPassword)).at(strictly)
     await later.addPasskey(await registration(later)).refused(403, 'wrong_mail_code')

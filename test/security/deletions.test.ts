@@ -13,7 +13,7 @@ import { it } from '../support/fixtures.ts'
 import { givePasskey } from '../support/passkeys.ts'
 import type { Person } from '../support/person.ts'
 import { tableNames } from '../support/raw-tables.ts'
-import { insertEmails, insertLinks, insertRows } from '../support/rows.ts'
+import { insertAttempts, insertEmails, insertLinks, insertRows } from '../support/rows.ts'
 import { rowsOf, write } from '../support/state.ts'
 import { proveIn, strengths } from '../support/strength.ts'
 
@@ -45,11 +45,7 @@ async function fill({ id, email, service }: Person): Promise<void> {
   await insertEmails([{ recipient: 'another@example.com', userId: id }])
   const change = { newEmail: 'new@example.com', oldEmail: email, linkId: uuidv7(now), expiresAt: now, revertUntil: now }
   await insertRows(emailChanges, [{ userId: id, ...change }], () => ({}))
-  await env.DB.prepare(
-    'insert into attempt_counters (key, count, allowed_at, updated_at) values (?, 1, 0, 0), (?, 1, 0, 0)',
-  )
-    .bind(`factor:${id}`, `mail-code:${id}:${uuidv7(now)}`)
-    .run()
+  await insertAttempts([{ key: `factor:${id}` }, { key: `mail-code:${id}:${uuidv7(now)}` }])
   for (const [table, rows] of Object.entries(await countRowsOf(id))) expect(rows, `rows of ${table}`).toBeGreaterThan(0)
 }
 

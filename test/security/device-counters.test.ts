@@ -51,10 +51,7 @@ describe('the counters of devices', () => {
     expect(await countersOfDevices()).toHaveLength(maxDeviceCounters)
   })
 
-  it('keep a device with one of them from no attempt, and go with the right password', async ({
-    anonymous,
-    ada: _ada,
-  }) => {
+  it('keep no device from signing in, and end with the right password', async ({ anonymous, ada: _ada }) => {
     const tokens = await mistype(anonymous, maxDeviceCounters)
     for (const device_token of tokens) await anonymous.login({ ...right, device_token })
     expect(await countersOfDevices()).toEqual([])

@@ -754,8 +754,8 @@ export const flows: Flow[] = [
       await ada.sendFactorCode()
       await service.deliver()
       const [operation, { body, ...input } = {}] = await confirmation(ada)
-      const code = /^Code: (\d{8})$/m.exec(inboxOf(service).newest(email).text ?? '')?.[1]
-      return [operation, { ...input, body: { ...(body as object), mail_code: code } }]
+      const mail_code = inboxOf(service).mailCode(email)
+      return [operation, { ...input, body: { ...(body as object), mail_code } }]
     },
     outside: { env: { SECOND_FACTOR: 'all' }, offline: [] },
     answer: 201,

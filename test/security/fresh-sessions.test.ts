@@ -244,20 +244,23 @@ describe('a call that takes the password', () => {
     },
   ]
 
-  it.for(without)('($name) takes none of an account that has none', async ({ run }, { passwordless }) => {
+  it.for(without)('($name) asks for none where the account has none', async ({ run }, { passwordless }) => {
     await proveIn(passwordless, strengths.password, 10 * minute)
     expect((await run(passwordless)).status).toBe(204)
   })
 
-  it.for(without)('($name) takes the factor instead, if there is one', async ({ run }, { service, passwordless }) => {
-    await giveFactor(passwordless)
-    await proveIn(passwordless, strengths.password)
-    const { answer, effects } = await observe(service, () => run(passwordless))
-    expectStale(answer)
-    expect(effects).toEqual(nothing)
-    await proveIn(passwordless, strengths.passkey)
-    expect((await run(passwordless)).status).toBe(204)
-  })
+  it.for(without)(
+    '($name) asks for the factor instead, if there is one',
+    async ({ run }, { service, passwordless }) => {
+      await giveFactor(passwordless)
+      await proveIn(passwordless, strengths.password)
+      const { answer, effects } = await observe(service, () => run(passwordless))
+      expectStale(answer)
+      expect(effects).toEqual(nothing)
+      await proveIn(passwordless, strengths.passkey)
+      expect((await run(passwordless)).status).toBe(204)
+    },
+  )
 
   it.for(without)(
     '($name) is refused without a password in a session that is not fresh',

@@ -139,7 +139,9 @@ it('keeps one of two passkeys that twenty callers remove where a factor is requi
   })
 })
 
-it('records and mails each of twenty renames at once that is one, and keeps the last name', async ({ people }) => {
+it('records each of twenty renames at once that changes the name, mails five, and keeps one of the names', async ({
+  people,
+}) => {
   await race(async (email) => {
     const person = await people.signUp(email)
     const { passkey } = await givePasskey(person)

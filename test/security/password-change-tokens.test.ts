@@ -216,20 +216,23 @@ describe('a change of the password without the refresh token', () => {
   it.for([
     { state: 'the first one', renewals: 0 },
     { state: 'a later one', renewals: 2 },
-  ])('lets nobody elsewhere follow it with the token of then: $state', async ({ renewals }, { service, ada }) => {
-    let owner = ada
-    for (let i = 0; i < renewals; i++) owner = await owner.renewed()
-    const thief = owner.from({ headers: { 'CF-Connecting-IP': '198.51.100.9' } })
-    expectNoContent(await owner.changePassword(passwords).answer)
-    const successor = await owner.renewed()
-    const { answer, effects } = await observe(service, () => thief.refresh())
-    expectProblem(answer, 401, 'refresh_token_reused')
-    expect(effects).toMatchObject({
-      events: [{ type: 'session.reuse_detected', detail: { reason: 'password_changed' } }],
-      mails: [`${email}: ${subjects.sessionReuse}`],
-    })
-    await expectEnded(successor)
-  })
+  ])(
+    'takes the token that was current for theft when it comes from elsewhere: $state',
+    async ({ renewals }, { service, ada }) => {
+      let owner = ada
+      for (let i = 0; i < renewals; i++) owner = await owner.renewed()
+      const thief = owner.from({ headers: { 'CF-Connecting-IP': '198.51.100.9' } })
+      expectNoContent(await owner.changePassword(passwords).answer)
+      const successor = await owner.renewed()
+      const { answer, effects } = await observe(service, () => thief.refresh())
+      expectProblem(answer, 401, 'refresh_token_reused')
+      expect(effects).toMatchObject({
+        events: [{ type: 'session.reuse_detected', detail: { reason: 'password_changed' } }],
+        mails: [`${email}: ${subjects.sessionReuse}`],
+      })
+      await expectEnded(successor)
+    },
+  )
 
   it('lets the next token be repeated from elsewhere again', async ({ ada }) => {
     expectNoContent(await ada.changePassword(passwords).answer)

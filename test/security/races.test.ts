@@ -10,6 +10,7 @@ import { minute } from '../support/clock.ts'
 import { it } from '../support/fixtures.ts'
 import { afterAttempt } from '../support/hooked-d1.ts'
 import { linkTokenIn } from '../support/inbox.ts'
+import { subjects } from '../support/mails.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import type { People } from '../support/population.ts'
 import { setAttempts } from '../support/rows.ts'
@@ -456,6 +457,7 @@ it('keeps at most 50 sessions of a user, and lists the others as revoked', async
 })
 
 it('leaves only the session that changed the password when refreshes race the change', async ({
+  service,
   inbox,
   people,
   anonymous,
@@ -473,6 +475,7 @@ it('leaves only the session that changed the password when refreshes race the ch
     await expectDead(anonymous, tokensIn(answers.filter((_, index) => index % 2 === 1)))
     await other.me().refused(401, 'invalid_token')
     await person.me()
-    expect(inbox.newest(email)).toBeDefined()
+    await service.deliver()
+    expect(inbox.newest(email).subject).toBe(subjects.passwordChanged)
   })
 })

@@ -23,6 +23,12 @@ export function inboxOf(service: Service) {
     subjects: (to: Recipient) => all(to).map(({ subject }: Subject) => subject),
     /** The token of the link in the newest email to an address. */
     linkToken: (to: Recipient) => linkTokenIn(newest(to)),
+    /** The code for a first factor in the newest email to an address. */
+    mailCode: (to: Recipient) => {
+      const code = /^Code: (\d{8})$/m.exec(newest(to).text ?? '')?.[1]
+      expect(code, 'a code in the email').toBeDefined()
+      return code!
+    },
   }
 }
 

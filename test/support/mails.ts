@@ -1,4 +1,4 @@
-/** The subject lines, by which tests tell mails apart. */
+/** The subject lines, by which tests tell emails apart. */
 export const subjects = {
   activation: 'Activate your Postern account',
   accountExists: 'You already have a Postern account',
