@@ -65,8 +65,8 @@ function brokenOff(cause: unknown): AppError {
 }
 
 /**
- * Checks strictly that a body is JSON, before the validator sees it: 415 for another media type or a content coding (RFC
- * 9110 §15.5.16), which also stops CSRF by forms (OWASP ASVS 3.5.2); 400 for broken UTF-8 or JSON.
+ * Checks strictly that a body is JSON, before the validator sees it: 415 for another media type or a content coding
+ * (RFC 9110 §15.5.16), which also stops CSRF by forms (OWASP ASVS 3.5.2); 400 for broken UTF-8 or JSON.
  *
  * @throws {AppError} `unsupported_media_type`, `malformed_json`
  */

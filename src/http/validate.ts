@@ -14,9 +14,9 @@ export const validates = Symbol('validates')
 const maxNamed = 10
 
 /**
- * A body has to be JSON, as `assertJson` says: it is asked here, so that no route forgets it. Unknown members of a body are
- * ignored. An unknown parameter of a query is refused, because a list that ignores a filter shows something else than was
- * asked for.
+ * A body has to be JSON, as `assertJson` says: it is asked here, so that no route forgets it. Unknown members of a body
+ * are ignored. An unknown parameter of a query is refused, because a list that ignores a filter shows something else than
+ * was asked for.
  *
  * @throws {AppError} `validation_failed`; `not_found` for the parameter of a path; as `assertJson`
  */
