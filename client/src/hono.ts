@@ -39,8 +39,13 @@ const verifiers = new Map<string, Verify>()
 /**
  * Lets in requests with a valid access token and, if asked for, a permission. Others get a problem (RFC 9457): 401,
  * 403, or 503 when the keys cannot be fetched. 401 and 403 have the challenge of RFC 6750.
+ *
+ * @throws {TypeError} when the issuer is not a URL: at once, since a request without a token would not show it
  */
 export function postern(options: PosternOptions = {}): Middleware {
+  if (options.issuer !== undefined && !(/^https?:/.test(options.issuer) && URL.canParse(options.issuer))) {
+    throw new TypeError(`postern() needs the URL of an issuer, not "${options.issuer}"`)
+  }
   return async function postern(c, next) {
     const header = c.req.header('Authorization') ?? ''
     // Without credentials of this scheme the challenge names no error (RFC 6750 §3.1).

@@ -192,6 +192,15 @@ describe('how well the user has shown who they are', () => {
   })
 })
 
+describe('postern() with an issuer that is not a URL', () => {
+  it.each(['', '/', 'accounts.example.com', 'localhost:8787'])(
+    'fails when the service starts, not at its first token: %j',
+    (issuer) => {
+      expect(() => postern({ issuer })).toThrow(/^postern\(\) needs the URL of an issuer/)
+    },
+  )
+})
+
 describe('requireAcr() for Hono', () => {
   const at = new Date('2026-12-01T12:00:00Z')
   const token = (acr: Acr, ageSeconds: number) =>
