@@ -18,7 +18,7 @@ const loss: Record<SetName, string> = {
   PASSWORD_PEPPER:
     'Passwords hashed with it never match again: users who have not signed in since need a reset by email, and pending registrations cannot be activated.',
   DATA_KEYS:
-    'Authenticator apps, passkeys and recovery codes of before stop working: their owners sign in with another second factor, or an ADMIN resets them.',
+    'Authenticator apps, passkeys and recovery codes made with it stop working: their owners sign in with another second factor, or an ADMIN resets them.',
 }
 
 const archiveNote =
