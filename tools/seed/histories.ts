@@ -67,7 +67,7 @@ function putRegistration(world: World, person: SeededPerson): void {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const at = attempt === 0 ? person.createdAt : random.between(person.createdAt, nowMs)
     const registrationId = random.id(at)
-    putEvent(world, 'user.registered', at, person.id, person.id)
+    putEvent(world, 'user.registered', at, null, person.id)
     if (isPending) {
       put(registrations, {
         id: registrationId,
@@ -121,7 +121,7 @@ function putUse(world: World, person: SeededPerson, activatedAt: number, lastLog
   if (random.is(0.15))
     putEvent(world, 'user.profile_updated', at(), person.id, person.id, { detail: { fields: 'first_name bio' } })
   if (random.is(0.1)) putEvent(world, 'session.ended', at(), person.id, person.id, { detail: { sessions: 'others' } })
-  if (random.is(0.1)) putMailWithEvent(world, person, 'password_changed', 'user.password_changed', at())
+  if (random.is(0.1)) putMailWithEvent(world, person, 'password_changed', 'user.password_changed', at(), person.id)
   if (random.is(0.08)) putMailWithEvent(world, person, 'password_reset', 'user.password_reset_requested', at())
   if (random.is(0.1)) putMail(world, person, 'new_sign_in', at())
   if (random.is(0.005)) putMailWithEvent(world, person, 'session_reuse', 'session.reuse_detected', at())
@@ -143,11 +143,20 @@ function putSuspension(world: World, person: SeededPerson, earliest: number): vo
 function putUndeliverable(world: World, person: SeededPerson, fate: EmailProblem): void {
   const at = world.random.between(Math.max(person.createdAt, world.nowMs - keptMailsMs), world.nowMs)
   const emailId = putMail(world, person, 'new_sign_in', at, {}, { fate, status: 'sent' })
-  putEvent(world, 'email.undeliverable', at, null, person.id, { subjectId: emailId ?? null, detail: { fate } })
+  const detail = { template: 'new_sign_in', reason: fate }
+  putEvent(world, 'email.undeliverable', at, null, person.id, { subjectId: emailId ?? null, detail })
 }
 
-function putMailWithEvent(world: World, person: SeededPerson, template: string, type: AuditType, at: number): void {
-  putEvent(world, type, at, person.id, person.id)
+/** @param actorId who acted; null where nobody had to prove who they are, as for a reset that was asked for */
+function putMailWithEvent(
+  world: World,
+  person: SeededPerson,
+  template: string,
+  type: AuditType,
+  at: number,
+  actorId: string | null = null,
+): void {
+  putEvent(world, type, at, actorId, person.id)
   putMail(world, person, template, at)
 }
 
