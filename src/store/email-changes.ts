@@ -1,7 +1,7 @@
 /** Requests for another address, and changes that can still be undone. An account has one row at most. */
 import { type SQL, and, eq, gt, isNotNull, isNull, ne, or, sql } from 'drizzle-orm'
 import { hadEventSince } from './audit.ts'
-import { type Db, allOf, anyOf, idParam, insertWhere, noneOf } from './db.ts'
+import { type Db, allOf, anyOf, idList, idParam, insertWhere, noneOf } from './db.ts'
 import { type EmailChange, emailChanges } from './schema/email-changes.ts'
 import { users } from './schema/users.ts'
 import { userExists } from './user-conditions.ts'
@@ -40,7 +40,7 @@ export function selectEmailChanges(db: Db, userIds: readonly string[]) {
   return db
     .select()
     .from(emailChanges)
-    .where(sql`${emailChanges.userId} in (select unhex(value, '-') from json_each(${JSON.stringify(userIds)}))`)
+    .where(sql`${emailChanges.userId} in ${idList(userIds)}`)
 }
 
 /** After these, a request is void. An account that gets its first factor and loses it again has the old `factorsId`. */
