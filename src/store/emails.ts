@@ -15,7 +15,8 @@ export type NewEmail = Omit<Email, 'recipient' | 'budget' | 'params'> & {
 }
 
 /**
- * Inserts an email if the guard holds and its budget is not used up. There is no other way, so no caller can forget it.
+ * Inserts an email if the guard holds and its budget is not used up. No other function inserts one, so no caller can
+ * forget the budget.
  */
 export function insertEmail(db: Db, email: NewEmail, guard: Expression = always) {
   return insertWhere(db, emails, email, allOf(guard, mailBudgetLeft(email))).returning({ id: emails.id })

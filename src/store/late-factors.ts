@@ -10,8 +10,7 @@ import { totps } from './schema/totps.ts'
 
 /**
  * Deletes the passkeys and authenticator apps that were added since. All recovery codes go if they were renewed since,
- * because a row does not say when it was made, and if no factor is left: those that came with a first factor go with
- * it.
+ * because a row does not say when it was made. They also go if no factor is left: they came with the first one.
  */
 export function deleteFactorsSince(db: Db, userId: string, since: Date, guard: SQL) {
   const madeCodes = hadEventSince(userId, uuidv7Floor(since), ['user.recovery_codes_renewed'])

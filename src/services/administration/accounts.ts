@@ -50,8 +50,8 @@ export async function moderateProfile(
 }
 
 /**
- * Activates a pending account by hand. It gets no password and no name from any registration, and its mailbox a link to
- * set a password. Whose registration is the right one cannot be told from what is kept: a stranger who registers the
+ * Activates a pending account by hand. It gets no password and no name from any registration. Its mailbox gets a link
+ * to set a password. Whose registration is the right one cannot be told from what is kept: a stranger who registers the
  * address first can use up its emails, and then nothing is kept of the owner's registration (pre-hijacking).
  *
  * @throws {AppError} as `findUnchangedTarget`; `user_suspended`

@@ -37,8 +37,8 @@ export async function passkeyRequestOptions(
 }
 
 /**
- * Options for `navigator.credentials.create`: a discoverable credential, behind PIN or biometrics, that is not there
- * yet.
+ * Options for `navigator.credentials.create`: a new discoverable credential that verifies its user by PIN or
+ * biometrics.
  */
 export async function passkeyCreationOptions(
   ctx: Ctx,
