@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { getTableColumns, getTableName } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import { logEvents } from '../../src/log.ts'
+import { roleRules } from '../../src/permissions.ts'
 import { pointColumns } from '../../src/point-columns.ts'
 import { auditEvents, auditTypes } from '../../src/store/schema/audit.ts'
 import { emails } from '../../src/store/schema/emails.ts'
@@ -134,6 +136,7 @@ test("the operator's table of log events is what the code writes", () => {
   const calls = [...sources.values()].flatMap(logCallsIn)
   assert.ok(calls.length > 20)
   const byEvent = [...Map.groupBy(calls, ({ event }) => event)]
+  assert.deepEqual(sorted(byEvent.map(([event]) => event)), sorted(logEvents))
   const written = byEvent.map(([event, all]) => [event, sorted(all.flatMap(({ fields }) => fields))] as const)
   const rows = section('docs/operations.md', 'Log events').matchAll(/^\| `([^`]+)` \| [^|]+ \| ([^|]+) \|/gm)
   const told = Array.from(rows, ([, event = '', cell = '']) => {
@@ -220,6 +223,26 @@ test("the operator's table of numbers is what the columns hold", () => {
     Array.from(columns.matchAll(/`([a-z_.]+)`/g), ([, column]) => [column, numbers.split(', ')]),
   )
   assert.deepEqual(Object.fromEntries(told), Object.fromEntries(coded))
+})
+
+test('the overview of the API lists every call and permission', () => {
+  const { paths } = JSON.parse(read('public/openapi.json')) as Description
+  const served = Object.entries(paths).flatMap(([path, item]) =>
+    Object.keys(item)
+      .filter((method) => method !== 'parameters')
+      .map((method) => `${method.toUpperCase()} ${path}`),
+  )
+  // A row may have several methods for a path, each with a note of its own: `PATCH` ⁺ `DELETE` ⁺ `/users/me`.
+  const cells = Array.from(section('docs/api.md', 'Calls').matchAll(/^\| ([^|]+) \|/gm), ([, cell = '']) => cell)
+  const told = cells
+    .flatMap((cell) => cell.split(','))
+    .flatMap((calls) => {
+      const [path = ''] = /\/[^\s`]*/.exec(calls) ?? []
+      return Array.from(calls.matchAll(/\b[A-Z]{3,}\b/g), ([method]) => `${method} ${path}`)
+    })
+  assert.deepEqual(sorted(told), sorted(served.filter((call) => call !== 'GET /openapi.json')))
+  const permissions = section('docs/api.md', 'Roles and permissions').match(/[a-z]+:[a-z-]+/g) ?? []
+  assert.deepEqual(sorted(permissions), sorted(roleRules.ADMIN.permissions))
 })
 
 test('every threat has an id of its own, and names a test or says that there is none', () => {

@@ -1,4 +1,7 @@
-/** Prose is wrapped at 120 columns. The formatter could wrap it, but would pad tables to the width of their longest cell. */
+/**
+ * What no tool checks in Markdown. Prose is wrapped at 120 columns: the formatter could wrap it, but would pad tables to the
+ * width of their longest cell. And a conflict of a merge that was committed is valid Markdown.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pages, read } from './support/documents.ts'
@@ -14,4 +17,9 @@ test('every document is wrapped at 120 columns', () => {
       .map((line) => `${page}: ${line}`),
   )
   assert.deepEqual(long, [])
+})
+
+test('no document has the markers of an unresolved merge', () => {
+  const torn = pages.filter((page) => /^(?:<{7}|\|{7}|={7}|>{7})(?: |$)/m.test(read(page)))
+  assert.deepEqual(torn, [])
 })
