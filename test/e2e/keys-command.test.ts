@@ -21,10 +21,8 @@ import { manageKeys } from '../../tools/keys/command.ts'
 import { generateKey, generateSecrets } from '../../tools/keys/generate.ts'
 import { readKeyFile } from '../../tools/keys/key-file.ts'
 import { type SetName, type StoredKey, announcementMs, setNames } from '../../tools/keys/key-set.ts'
-import { migrationNames, migrationsFolder } from '../../tools/migrations.ts'
 import { type Wrangler, projectRoot } from '../../tools/wrangler.ts'
-import { type FakeAccount, emptyAccount } from './support/fake-account.ts'
-import { FakeDatabase } from './support/fake-database.ts'
+import { type FakeAccount, addDatabase, emptyAccount } from './support/fake-account.ts'
 import { fakeWrangler } from './support/fake-wrangler.ts'
 
 const minute = 60_000
@@ -33,7 +31,6 @@ const day = 24 * 60 * minute
 let directory: string
 let file: string
 let account: FakeAccount
-let database: FakeDatabase
 let now: number
 let said: string[]
 let commands: string[]
@@ -42,10 +39,7 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'keys-'))
   file = join(directory, 'keys.json')
   account = { ...emptyAccount(), secrets: { ...generateSecrets(), RESEND_API_KEY: 're_secret_of_the_test' } }
-  database = new FakeDatabase()
-  for (const name of migrationNames()) database.run(readFileSync(join(migrationsFolder, name), 'utf8'))
-  account.databases.push({ uuid: 'd', name: 'postern' })
-  account.stores.set('d', database)
+  addDatabase(account)
   // The API key was replaced in the dashboard since.
   writeFileSync(file, `${JSON.stringify({ ...account.secrets, RESEND_API_KEY: 're_old' }, null, 2)}\n`, { mode: 0o600 })
   now = Date.UTC(2026, 10, 22, 12)

@@ -1,16 +1,14 @@
 /** `npm run reset-factors`: the way back for the owner of the only ADMIN account without a second factor. */
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, test } from 'node:test'
 import { uuidv7 } from '../../src/crypto/random.ts'
 import type { Asker } from '../../tools/cloudflare/ask.ts'
 import { resetFactors } from '../../tools/factors/reset.ts'
-import { migrationNames, migrationsFolder } from '../../tools/migrations.ts'
 import { type Wrangler, projectRoot } from '../../tools/wrangler.ts'
-import { type FakeAccount, emptyAccount } from './support/fake-account.ts'
-import { FakeDatabase } from './support/fake-database.ts'
+import { type FakeAccount, addDatabase, emptyAccount } from './support/fake-account.ts'
+import type { FakeDatabase } from './support/fake-database.ts'
 import { fakeWrangler } from './support/fake-wrangler.ts'
 
 const now = new Date(Date.UTC(2026, 11, 1, 12))
@@ -40,11 +38,8 @@ function addUser(email: string): string {
 }
 
 beforeEach(() => {
-  database = new FakeDatabase()
-  for (const name of migrationNames()) database.run(readFileSync(join(migrationsFolder, name), 'utf8'))
   account = emptyAccount()
-  account.databases.push({ uuid: 'd', name: 'postern' })
-  account.stores.set('d', database)
+  database = addDatabase(account)
   said = []
   ada = addUser('ada@example.com')
   bob = addUser('bob@example.com')

@@ -1,6 +1,6 @@
 /** Keys that rows name: they are counted before one is retired, and second factors are brought under another one. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -14,10 +14,9 @@ import { generateSecrets } from '../../tools/keys/generate.ts'
 import { readKeyFile } from '../../tools/keys/key-file.ts'
 import { type SetName, announcementMs } from '../../tools/keys/key-set.ts'
 import { usesOf } from '../../tools/keys/uses.ts'
-import { migrationNames, migrationsFolder } from '../../tools/migrations.ts'
 import type { Wrangler } from '../../tools/wrangler.ts'
-import { type FakeAccount, emptyAccount } from './support/fake-account.ts'
-import { FakeDatabase } from './support/fake-database.ts'
+import { type FakeAccount, addDatabase, emptyAccount } from './support/fake-account.ts'
+import type { FakeDatabase } from './support/fake-database.ts'
 import { fakeWrangler } from './support/fake-wrangler.ts'
 
 let directory: string
@@ -33,10 +32,7 @@ beforeEach(() => {
   file = join(directory, 'keys.json')
   account = { ...emptyAccount(), secrets: { ...generateSecrets(), RESEND_API_KEY: 're_test' } }
   writeFileSync(file, JSON.stringify(account.secrets), { mode: 0o600 })
-  database = new FakeDatabase()
-  for (const name of migrationNames()) database.run(readFileSync(join(migrationsFolder, name), 'utf8'))
-  account.databases.push({ uuid: 'd', name: 'postern' })
-  account.stores.set('d', database)
+  database = addDatabase(account)
   now = Date.UTC(2026, 10, 22, 12)
   said = []
   commands = []

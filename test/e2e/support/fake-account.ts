@@ -1,4 +1,7 @@
-import type { FakeDatabase } from './fake-database.ts'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { migrationNames, migrationsFolder } from '../../../tools/migrations.ts'
+import { FakeDatabase } from './fake-database.ts'
 
 /** The state of the pretended Cloudflare account. */
 export interface FakeAccount {
@@ -39,6 +42,15 @@ export function emptyAccount(): FakeAccount {
     deployments: [],
     stores: new Map(),
   }
+}
+
+/** Gives the account a database with every migration, and no row. */
+export function addDatabase(account: FakeAccount): FakeDatabase {
+  const database = new FakeDatabase()
+  for (const name of migrationNames()) database.run(readFileSync(join(migrationsFolder, name), 'utf8'))
+  account.databases.push({ uuid: 'd', name: 'postern' })
+  account.stores.set('d', database)
+  return database
 }
 
 /** Uploads code, or changes secrets, and deploys the version that this makes. */
