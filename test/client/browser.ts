@@ -3,6 +3,7 @@ import type { ClientStorage } from '../../client/src/platform.ts'
 import { type Client, createClient } from '../../client/src/client.ts'
 import type { ClientOptions } from '../../client/src/options.ts'
 import type { Change } from '../../client/src/changes.ts'
+import { PosternError } from '../../client/src/problem.ts'
 import type { User } from '../../client/src/types.ts'
 import { goodPassword } from '../support/person.ts'
 import { peopleOf } from '../support/population.ts'
@@ -105,6 +106,17 @@ export const lostAnswer: Incident = async (go) => {
 export function answering(status: number, body?: object, headers?: Record<string, string>): Incident {
   const content = { 'Content-Type': 'application/problem+json', ...headers }
   return async () => new Response(body ? JSON.stringify(body) : '<h1>Error 522</h1>', { status, headers: content })
+}
+
+/** The code of a refused call, or `done`. Fails for a rejection with anything but a `PosternError`. */
+export async function codeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call
+    return 'done'
+  } catch (error) {
+    if (!(error instanceof PosternError)) throw new Error('not a PosternError', { cause: error })
+    return error.code
+  }
 }
 
 /** Signs in with a password where nothing more is asked for. */

@@ -2,26 +2,14 @@
 import * as fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { ClientStorage } from '../../client/src/platform.ts'
-import { PosternError } from '../../client/src/problem.ts'
 import { minute, second } from '../support/clock.ts'
 import { goodPassword } from '../support/person.ts'
 import { peopleOf } from '../support/population.ts'
-import { Browser, type Incident, answering, email, lostAnswer, offline, signedIn } from './browser.ts'
+import { Browser, type Incident, answering, codeOf, email, lostAnswer, offline, signedIn } from './browser.ts'
 import { Channel, type Fault, Locks, faulty, giveTabs, holdTimeouts } from './broken-platform.ts'
 
 const transports = ['bearer', 'cookie'] as const
 const credentials = { email, password: goodPassword }
-
-/** Fails for a rejection with anything but a `PosternError`. */
-async function codeOf(call: Promise<unknown>): Promise<string> {
-  try {
-    await call
-    return 'done'
-  } catch (error) {
-    if (!(error instanceof PosternError)) throw new Error('not a PosternError', { cause: error })
-    return error.code
-  }
-}
 
 /** The service took no refresh for theft. */
 function expectNoTheft({ refusals }: Browser): void {

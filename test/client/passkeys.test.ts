@@ -1,7 +1,7 @@
 /** The passkeys of a user, from the first one to the last, with an authenticator in software and the real service. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createAuthenticator } from '../support/authenticator.ts'
-import { type Browser, answering, email, signedIn, url } from './browser.ts'
+import { type Browser, answering, codeOf, email, signedIn, url } from './browser.ts'
 import { giveCredentials } from './credentials.ts'
 
 afterEach(() => vi.unstubAllGlobals())
@@ -37,11 +37,6 @@ function giveAuthenticator(signals: object = {}) {
   return { create, get }
 }
 
-const codeOf = (call: Promise<unknown>) =>
-  call.then(
-    () => 'done',
-    ({ code }: { code: string }) => code,
-  )
 const sentTo = (browser: Browser, path: string) => browser.asked(path).map(({ body }) => body)
 
 describe('the passkeys of a user', () => {

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Client } from '../../client/src/client.ts'
 import type { StepUpChallenge } from '../../client/src/step-up.ts'
-import { type Browser, type Incident, answering, signIn, signedIn, url } from './browser.ts'
+import { type Browser, type Incident, answering, codeOf, signIn, signedIn, url } from './browser.ts'
 import { giveCredentials, newCredential } from './credentials.ts'
 
 afterEach(() => vi.unstubAllGlobals())
@@ -37,11 +37,6 @@ async function stepping(hook?: (client: Client) => Promise<unknown>) {
 }
 
 const refreshesOf = (browser: Browser) => browser.asked('/auth/refresh').length
-const codeOf = (call: Promise<unknown>) =>
-  call.then(
-    () => 'done',
-    ({ code }: { code: string }) => code,
-  )
 
 describe('a call that needs a step-up', () => {
   it('is repeated with the new token after the hook has stepped up', async () => {

@@ -1,7 +1,7 @@
 /** Passkeys in browsers of every age: what is asked, what is sent, and what a refusal is called. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { PosternError } from '../../client/src/problem.ts'
 import { passkeySupport, runCeremony } from '../../client/src/webauthn.ts'
+import { codeOf } from './browser.ts'
 import { failing, giveCredentials, newCredential, oldCredential } from './credentials.ts'
 
 afterEach(() => vi.unstubAllGlobals())
@@ -11,12 +11,6 @@ const options = {
   user: { id: 'AAE', name: 'ada@example.com', displayName: 'Ada' },
   allowCredentials: [{ type: 'public-key', id: 'AQ', transports: ['usb'] }],
   excludeCredentials: [{ type: 'public-key', id: 'Ag' }],
-}
-
-async function codeOf(call: Promise<unknown>): Promise<string> {
-  const error = await call.catch((thrown: unknown) => thrown)
-  expect(error).toBeInstanceOf(PosternError)
-  return (error as PosternError).code
 }
 
 describe('a browser without conversion to JSON', () => {
