@@ -89,15 +89,14 @@ describe('the points', () => {
   it('tell sign-ins, refusals by reason, lock-outs and thefts apart', async ({ service: whole, ada }) => {
     captureLog()
     const { service, of } = startMeasured(whole)
-    const login = (email: string, password: string) =>
-      service.call('POST', '/auth/login', { body: { email, password } })
+    const measured = ada.at(service)
+    const login = (email: string, password: string) => measured.login({ email, password }).answer
     await login(ada.email, goodPassword)
     await login('nobody@example.com', goodPassword)
     for (let attempt = 0; attempt < 6; attempt++) await login(ada.email, otherPassword)
-    const refresh = () => service.call('POST', '/auth/refresh', { body: { refresh_token: ada.refreshToken } })
-    await refresh()
+    await measured.refresh()
     service.clock.advance(minute)
-    await refresh()
+    await measured.refresh().refused(401, 'refresh_token_reused')
     expect(of('request')).toEqual([
       'POST /auth/login ok',
       'POST /auth/login invalid_credentials unknown_address',
@@ -121,11 +120,14 @@ describe('the points', () => {
     expect(doubles!.toSpliced(1, 1)).toEqual([200, 1, 40])
   })
 
-  it('have one for each state of emails and for each job, and the size of the database', async ({ service: whole }) => {
+  it('have one for each state of emails and for each job, and the size of the database', async ({
+    service: whole,
+    anonymous,
+  }) => {
     captureLog()
     const { service, points, of } = startMeasured(whole, { DB: sizedD1(env.DB, { bytes: 8_100_000_000 }) })
     for (const name of ['a', 'b', 'c']) {
-      await service.call('POST', '/auth/register', { body: { email: `${name}@example.com`, password: goodPassword } })
+      await anonymous.at(service).register({ email: `${name}@example.com`, password: goodPassword })
     }
     const jobsOfMail = service.queued.map(({ id }) => id)
     expect(jobsOfMail).toHaveLength(3)

@@ -1,5 +1,7 @@
 /** What an administrator reads of the archive. */
 import { describe, expect } from 'vitest'
+import { uuidv7 } from '../../src/crypto/random.ts'
+import { verifyArchive } from '../../tools/audit/verify.ts'
 import {
   archiveCron,
   archiveEnv,
@@ -8,13 +10,10 @@ import {
   emptyBucketBeforeEach,
   insertEventsAt,
 } from '../support/archive.ts'
-import { expectProblem } from '../support/answers.ts'
-import { captureLog } from '../support/log-lines.ts'
-import { uuidv7 } from '../../src/crypto/random.ts'
 import { Clock, day, hour } from '../support/clock.ts'
 import { it as base } from '../support/fixtures.ts'
+import { captureLog } from '../support/log-lines.ts'
 import { startService } from '../support/service.ts'
-import { verifyArchive } from '../../tools/audit/verify.ts'
 
 const it = base.extend('options', async () => ({ env: archiveEnv }))
 emptyBucketBeforeEach()
@@ -37,8 +36,8 @@ describe('GET /audit-archive', () => {
       query = { limit: 2, cursor }
     }
     expect(seen).toEqual(await archivedObjects())
-    const { json } = await service.call('GET', '/.well-known/jwks.json')
-    expect(await verifyArchive(seen, (json as { keys: [] }).keys)).toMatchObject({ problems: [], events: 5 })
+    const { keys } = await admin.getKeys()
+    expect(await verifyArchive(seen, keys)).toMatchObject({ problems: [], events: 5 })
   })
 
   it('gives the hours of a period and the lines about a user', async ({ service, admin }) => {
@@ -76,8 +75,7 @@ describe('GET /audit-archive', () => {
     const nothing = { seal: null, lines: null }
     expect((await admin.auditArchive()).objects).toMatchObject([nothing, nothing])
     const without = startService({ beside: service, env: { AUDIT_ARCHIVE: undefined } as object })
-    const answer = await without.call('GET', '/audit-archive', { token: admin.accessToken })
-    expect(answer.json).toMatchObject({ objects: [nothing, nothing], next_cursor: null })
+    expect(await admin.at(without).auditArchive()).toMatchObject({ objects: [nothing, nothing], next_cursor: null })
   })
 
   it.for([
@@ -91,8 +89,7 @@ describe('GET /audit-archive', () => {
     await insertEventsAt([old])
     await service.runCron(archiveCron)
     const failing = startService({ beside: service, env: { AUDIT_ARCHIVE: { get } } as object })
-    const answer = await failing.call('GET', '/audit-archive', { token: admin.accessToken })
-    expectProblem(answer, 503, 'service_unavailable')
+    await admin.at(failing).auditArchive().refused(503, 'service_unavailable')
     expect(log.entries('request.unavailable')).toMatchObject([{ reason: 'r2' }])
   })
 

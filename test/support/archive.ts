@@ -5,6 +5,7 @@ import { uuidv7 } from '../../src/crypto/random.ts'
 import { objectName } from '../../src/services/audit/archive-name.ts'
 import { splitObject } from '../../src/services/audit/archive-object.ts'
 import { type ArchivedObject, type Seen, type Verdict, verifyArchive } from '../../tools/audit/verify.ts'
+import { Caller } from './caller.ts'
 import { insertAuditEvents } from './rows.ts'
 import type { Service } from './service.ts'
 import { select } from './state.ts'
@@ -75,6 +76,6 @@ export async function archivedObjects(): Promise<ArchivedObject[]> {
 
 /** What `npm run audit -- verify` says. */
 export async function verdictOf(service: Service, seen?: Seen): Promise<Verdict> {
-  const { json } = await service.call('GET', '/.well-known/jwks.json')
-  return verifyArchive(await archivedObjects(), (json as { keys: [] }).keys, seen)
+  const { keys } = await new Caller(service).getKeys()
+  return verifyArchive(await archivedObjects(), keys, seen)
 }
