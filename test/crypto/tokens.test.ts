@@ -19,29 +19,15 @@ import { Caller } from '../support/caller.ts'
 import { Clock, hour, minute, second } from '../support/clock.ts'
 import { peopleOf } from '../support/population.ts'
 import { startService } from '../support/service.ts'
+import { ed25519, p256 } from '../support/wrong-tokens.ts'
 
 // Published keys, for tests only.
-const ed25519 = {
-  kty: 'OKP',
-  crv: 'Ed25519',
-  kid: 'ed',
-  x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
-  d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
-}
 const ed25519b = {
   kty: 'OKP',
   crv: 'Ed25519',
   kid: 'ed-b',
   x: '-lBMNOAgf2Dx9n-ca3LK_9o1Ad-guzNfzWVzvmF3VEc',
   d: 'q9RclPnCmxVm1Dkub7k6Wj65_pQvCImonWWsmUZoDyk',
-}
-const p256 = {
-  kty: 'EC',
-  crv: 'P-256',
-  kid: 'ec',
-  x: 'Yy2jovw1KXUYo-MdIC5s0tceXTe_3JQX9lTpsziHfE4',
-  y: '2RfGZ7uKMX3ePHjGLgg1NhfKd4kOEERSU2BA41Vqfyk',
-  d: 'jLmDs4iZW1KH5TkVg59bypo42UZGq8hpkF7DH3Um1Mg',
 }
 const secretA = { kty: 'oct', kid: 'a', k: 'YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE' }
 const secretB = { kty: 'oct', kid: 'b', k: 'YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI' }

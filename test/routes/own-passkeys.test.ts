@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest'
 import { expectProblem, instant, uuidv7 } from '../support/answers.ts'
 import type { BodyOf } from '../support/api.ts'
 import { type Authenticator, type Forgery, createAuthenticator } from '../support/authenticator.ts'
+import { unknownId } from '../support/calls.ts'
 import { minute } from '../support/clock.ts'
 import { enrolApp } from '../support/factors.ts'
 import { it } from '../support/fixtures.ts'
@@ -17,7 +18,6 @@ const factorsIdOf = async (person: Person) => (await rowOf('users', 'id = ?', pe
 const recoveryCode = expect.stringMatching(/^([0-9A-HJKMNP-TV-Z]{4}-){5}[0-9A-HJKMNP-TV-Z]{4}$/)
 /** The subject of the count of changes of factors, in hexadecimal. */
 const factorChanges = ({ id }: Person) => `${id.replaceAll('-', '')}05`
-const unknownId = '01936f6e-0000-7000-8000-000000000000'
 
 type Addition = BodyOf<'addPasskey'>
 

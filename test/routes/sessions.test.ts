@@ -13,6 +13,7 @@ import {
   userObject,
   uuidv7,
 } from '../support/answers.ts'
+import { unknownId } from '../support/calls.ts'
 import { day, minute, second } from '../support/clock.ts'
 import { it } from '../support/fixtures.ts'
 import { subjects } from '../support/mails.ts'
@@ -20,7 +21,6 @@ import { type Person, expectAlive, expectEnded } from '../support/person.ts'
 import { nothing, observe, revokedSessions, rowOf, rowsOf, write } from '../support/state.ts'
 
 const email = 'ada@example.com'
-const unknownId = '01936f6e-0000-7000-8000-000000000000'
 
 /** Ways in which a refresh token can be wrong, each made from a good one. */
 const badRefreshTokens = it.extend('badTokens', async ({ service, people, eve }) => {

@@ -126,7 +126,6 @@ describe('POST /auth/step-up', () => {
 
   it('makes a call possible that was refused, in this session and in no other', async ({ people, ada }) => {
     const admin = await people.signUpAs('ADMIN', 'second@example.com')
-    await write('update users set factors_id = ? where id = ?', ada.sessionId, admin.id)
     const { app } = await giveFactors(admin.id, ada.service.clock)
     const other = await proven(admin)
     await admin.assignRole(ada, 'MODERATOR').refused(401, 'insufficient_user_authentication')

@@ -2,14 +2,14 @@
 import { base64url, decodeJwt } from 'jose'
 
 // Keys that are in the open and therefore good for nothing but tests.
-const ed25519 = {
+export const ed25519 = {
   kty: 'OKP',
   crv: 'Ed25519',
   kid: 'ed',
   x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
   d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
 }
-const p256 = {
+export const p256 = {
   kty: 'EC',
   crv: 'P-256',
   kid: 'ec',
