@@ -4,7 +4,6 @@ import { uuidv7 } from '../../crypto/random.ts'
 import { AppError } from '../../errors.ts'
 import { happened, insertAuditEvent } from '../../store/audit.ts'
 import { type Statements, batch } from '../../store/batch.ts'
-import { hasPlace, selectSpent, takePlace } from '../../store/ceilings.ts'
 import { type Expression, allOf, selectIf } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import { restartFactorBudget } from '../../store/factor-tokens.ts'
@@ -17,13 +16,12 @@ import { hasFactors, hasNoFactors } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
-import { factorPlace } from '../protection/ceilings.ts'
 import { revoke } from '../sessions/revocation.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { amrAfter, isConfined, mustHaveFactor } from '../sessions/strength.ts'
+import { decideFactorAct, explainRefusal } from './act.ts'
 import { assertOwnMailbox } from './mail-code.ts'
 import { newRecoveryCodes } from './recovery-codes.ts'
-import { explainRefusal } from './refusal.ts'
 
 export interface Enrolment {
   kind: FactorKind
@@ -63,33 +61,19 @@ export async function enrolFactor(
   const event = auditEvent(ctx, 'user.factor_added', { actorId: user.id, userId: user.id, detail: { kind } })
   const { at } = event
   const notice = newEmail(ctx, 'factor_added', user.email, user.id, { kind })
-  const place = factorPlace(ctx, user.id, event.id)
-  const isFresh = isFreshSession(at)
-  const isActing = isSignedInAs(session.id, user.id, user.role, at, isFresh)
   const isNotFirst = needsMailbox && !isProven ? hasFactors(user.id) : undefined
   const ifDone = happened(event.id)
-  const rows = await batch(
-    ctx.db,
-    {
-      place: takePlace(ctx.db, place, allOf(isActing, guard, isNotFirst)),
-      spent: selectSpent(ctx.db, place),
-      decided: insertAuditEvent(ctx.db, event, hasPlace(place)),
-      acting: selectSignedInUser(ctx.db, session.id, user.id, at),
-      stale: selectStale(ctx.db, session.id, user.id, at, isFresh),
-    },
-    store(ifDone),
-    {
-      codes: insertRecoveryCodes(ctx.db, user.id, codes.digests, allOf(ifDone, hasNoFactors(user.id))),
-      user: updateUser(ctx.db, user.id, { factorsId: uuidv7(at) }, ifDone),
-      lifted: liftSession(ctx.db, session.id, { amr: amrAfter(amr, session), at }, ifDone),
-      // As after a right factor: nobody must find the new one locked by tries at the old one.
-      tries: restartFactorBudget(ctx.db, user.id, at, ifDone),
-      ended: isConfined(user, session, ctx.config)
-        ? deleteOtherSessionsOf(ctx.db, user.id, session.id, ifDone)
-        : undefined,
-      notice: insertEmail(ctx.db, notice, ifDone),
-    },
-  )
+  const rows = await batch(ctx.db, decideFactorAct(ctx, principal, event, allOf(guard, isNotFirst)), store(ifDone), {
+    codes: insertRecoveryCodes(ctx.db, user.id, codes.digests, allOf(ifDone, hasNoFactors(user.id))),
+    user: updateUser(ctx.db, user.id, { factorsId: uuidv7(at) }, ifDone),
+    lifted: liftSession(ctx.db, session.id, { amr: amrAfter(amr, session), at }, ifDone),
+    // As after a right factor: nobody must find the new one locked by tries at the old one.
+    tries: restartFactorBudget(ctx.db, user.id, at, ifDone),
+    ended: isConfined(user, session, ctx.config)
+      ? deleteOtherSessionsOf(ctx.db, user.id, session.id, ifDone)
+      : undefined,
+    notice: insertEmail(ctx.db, notice, ifDone),
+  })
   if (rows.decided.length === 0) {
     explainRefusal(ctx, principal, rows)
     if (isNotFirst && rows.acting[0]?.factorsId === null) throw new AppError('wrong_mail_code')

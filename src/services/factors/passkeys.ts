@@ -5,9 +5,8 @@ import { bindPasskey } from '../../crypto/passkey-binding.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { type RegistrationResponse, verifyRegistration } from '../../crypto/webauthn/registration.ts'
 import { AppError } from '../../errors.ts'
-import { happened, insertAuditEvent } from '../../store/audit.ts'
+import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
-import { hasPlace, selectSpent, takePlace } from '../../store/ceilings.ts'
 import { allOf } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import {
@@ -23,16 +22,13 @@ import {
   selectPasskeysOf,
 } from '../../store/passkeys.ts'
 import type { Passkey } from '../../store/schema/passkeys.ts'
-import { isFreshSession, selectStale } from '../../store/session-strength.ts'
-import { isSignedInAs, selectSignedInUser } from '../../store/sessions.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
-import { factorPlace } from '../protection/ceilings.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { assertFresh } from '../sessions/strength.ts'
+import { decideFactorAct, explainRefusal } from './act.ts'
 import { type Enrolled, enrolFactor, removeFactor } from './enrolment.ts'
 import { passkeyCreationOptions, readPasskeyChallenge } from './passkey-options.ts'
-import { explainRefusal } from './refusal.ts'
 
 const defaultName = 'Passkey'
 
@@ -112,22 +108,14 @@ export async function addPasskey(
  */
 export async function renamePasskey(ctx: Ctx, principal: Principal, id: string, name: string): Promise<Passkey> {
   assertFresh(principal, ctx.now())
-  const { user, session } = principal
+  const { user } = principal
   const own = { id, userId: user.id }
   const detail = { passkey_id: id }
   const event = auditEvent(ctx, 'user.passkey_renamed', { actorId: user.id, userId: user.id, detail })
-  const { at } = event
   const notice = newEmail(ctx, 'passkey_renamed', user.email, user.id)
-  const place = factorPlace(ctx, user.id, event.id)
-  const isFresh = isFreshSession(at)
   const isChange = hasOtherName(own, name)
   const ifDone = happened(event.id)
-  const rows = await batch(ctx.db, {
-    place: takePlace(ctx.db, place, allOf(isSignedInAs(session.id, user.id, user.role, at, isFresh), isChange)),
-    spent: selectSpent(ctx.db, place, isChange),
-    decided: insertAuditEvent(ctx.db, event, hasPlace(place)),
-    acting: selectSignedInUser(ctx.db, session.id, user.id, at),
-    stale: selectStale(ctx.db, session.id, user.id, at, isFresh),
+  const rows = await batch(ctx.db, decideFactorAct(ctx, principal, event, isChange, isChange), {
     name: renamePasskeyOf(ctx.db, own, name, ifDone),
     passkey: selectOwnPasskey(ctx.db, own),
     notice: insertEmail(ctx.db, notice, ifDone),

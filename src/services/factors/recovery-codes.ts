@@ -3,21 +3,16 @@ import type { Ctx } from '../../context.ts'
 import { uuidv7 } from '../../crypto/random.ts'
 import { digestsOfCode, newRecoveryCode } from '../../crypto/recovery-code.ts'
 import { AppError } from '../../errors.ts'
-import { happened, insertAuditEvent } from '../../store/audit.ts'
+import { happened } from '../../store/audit.ts'
 import { batch } from '../../store/batch.ts'
-import { hasPlace, selectSpent, takePlace } from '../../store/ceilings.ts'
-import { allOf } from '../../store/db.ts'
 import { insertEmail } from '../../store/emails.ts'
 import { deleteRecoveryCodes, insertRecoveryCodes } from '../../store/recovery-codes.ts'
-import { isFreshSession, selectStale } from '../../store/session-strength.ts'
-import { isSignedInAs, selectSignedInUser } from '../../store/sessions.ts'
 import { hasFactors } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
 import { announceEmail, newEmail } from '../mail/outbox.ts'
-import { factorPlace } from '../protection/ceilings.ts'
 import type { Principal } from '../sessions/signed-in.ts'
-import { explainRefusal } from './refusal.ts'
+import { decideFactorAct, explainRefusal } from './act.ts'
 
 /** New codes for a user: what is shown of them, once, and what is stored. */
 export async function newRecoveryCodes({ secrets: { dataKeys } }: Ctx, userId: string) {
@@ -34,21 +29,13 @@ export async function newRecoveryCodes({ secrets: { dataKeys } }: Ctx, userId: s
  *   when the session ended meanwhile; `rate_limited` above the user's ceiling
  */
 export async function renewRecoveryCodes(ctx: Ctx, principal: Principal): Promise<string[]> {
-  const { user, session } = principal
+  const { user } = principal
   const { texts, digests } = await newRecoveryCodes(ctx, user.id)
   const event = auditEvent(ctx, 'user.recovery_codes_renewed', { actorId: user.id, userId: user.id })
   const { at } = event
   const notice = newEmail(ctx, 'recovery_codes_renewed', user.email, user.id)
-  const place = factorPlace(ctx, user.id, event.id)
-  const isFresh = isFreshSession(at)
-  const isActing = isSignedInAs(session.id, user.id, user.role, at, isFresh)
   const ifDone = happened(event.id)
-  const rows = await batch(ctx.db, {
-    place: takePlace(ctx.db, place, allOf(isActing, hasFactors(user.id))),
-    spent: selectSpent(ctx.db, place),
-    decided: insertAuditEvent(ctx.db, event, hasPlace(place)),
-    acting: selectSignedInUser(ctx.db, session.id, user.id, at),
-    stale: selectStale(ctx.db, session.id, user.id, at, isFresh),
+  const rows = await batch(ctx.db, decideFactorAct(ctx, principal, event, hasFactors(user.id)), {
     old: deleteRecoveryCodes(ctx.db, user.id, ifDone),
     codes: insertRecoveryCodes(ctx.db, user.id, digests, ifDone),
     user: updateUser(ctx.db, user.id, { factorsId: uuidv7(at) }, ifDone),
