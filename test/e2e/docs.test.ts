@@ -207,6 +207,26 @@ test('the architecture page lists every table, kind of token and template', () =
   assert.deepEqual(sorted(told.match(/(?<=`)[a-z_]+(?=`)/g) ?? []), sorted(templates))
 })
 
+test('the floors of the rooms on the architecture page are those of the linter, and every file of a service has a room', () => {
+  const rows = section('docs/architecture.md', 'Rooms of the services').matchAll(
+    /^\| (\d) \| `services\/([a-z-]+)` \|/gm,
+  )
+  const rooms = Array.from(rows, ([, level, name = '']) => ({ level: Number(level), name }))
+  const told = rooms.map(({ level, name }) => {
+    const below = rooms.filter((room) => room.level < level)
+    return [`src/services/${name}`, sorted(below.map((room) => `!../${room.name}/*`))] as const
+  })
+  const { overrides } = JSON.parse(read('.oxlintrc.json')) as { overrides: object[] }
+  const linted = overrides.flatMap((override) => {
+    const text = JSON.stringify(override)
+    const [, room] = /"(src\/services\/[a-z-]+)\/\*\*"/.exec(text) ?? []
+    return room ? [[room, sorted(text.match(/!\.\.\/[a-z-]+\/\*/g) ?? [])] as const] : []
+  })
+  assert.deepEqual(new Map(linted), new Map(told))
+  const folders = globSync('src/services/**/*.ts', { cwd: root }).map(dirname)
+  assert.deepEqual(sorted(folders), sorted(told.map(([folder]) => folder)))
+})
+
 test("the operator's table of audit events is what the trail can hold", () => {
   assert.deepEqual(sorted(firstColumn('docs/operations.md', 'Audit events')), sorted(auditTypes))
 })
