@@ -1,7 +1,8 @@
 /** Calls that need a recent proof in the same session (RFC 9470; OWASP ASVS 7.5.1, 7.5.3). */
 import { describe, expect } from 'vitest'
 import { expectProblem } from '../support/answers.ts'
-import type { Input } from '../support/api.ts'
+import type { Input, OperationId } from '../support/api.ts'
+import { protectedCalls } from '../support/calls.ts'
 import { minute, second } from '../support/clock.ts'
 import { App, giveFactors } from '../support/factors.ts'
 import { it as base } from '../support/fixtures.ts'
@@ -24,6 +25,7 @@ function expectStale(answer: Answer, challenge = ofTwoFactors): void {
 
 interface Freshness {
   name: string
+  operation: OperationId
   /** What the call is about, made in a fresh session. */
   prepare?: (actor: Person) => Promise<Input>
   run: (actor: Person, target: Person, prepared: Input) => Promise<Answer>
@@ -36,42 +38,54 @@ interface Freshness {
 const givenPasskey = async (actor: Person) => ({ id: (await givePasskey(actor)).passkey.id })
 
 const changes = { old_password: goodPassword, new_password: otherPassword }
-/** Every call that needs a step-up. A new one is a new row. */
+/** Every call that needs a step-up. A test finds those that have no row here. */
 const calls: Freshness[] = [
   {
     name: 'a request for another address',
+    operation: 'changeEmail',
     run: (actor) => actor.changeEmail('actor.new@example.com').answer,
     withoutFactor: 'fresh',
   },
-  { name: 'an export of the own account', run: (actor) => actor.exportMe().answer, withoutFactor: 'fresh' },
+  {
+    name: 'an export of the own account',
+    operation: 'exportMe',
+    run: (actor) => actor.exportMe().answer,
+    withoutFactor: 'fresh',
+  },
   {
     name: 'a new role for somebody',
+    operation: 'assignRole',
     run: (actor, target) => actor.assignRole(target, 'MODERATOR').answer,
     withoutFactor: 'as before',
   },
   {
     name: 'a reset of the password of somebody',
+    operation: 'startPasswordReset',
     run: (actor, target) => actor.startPasswordReset(target).answer,
     withoutFactor: 'as before',
   },
   {
     name: 'the deletion of somebody',
+    operation: 'deleteUser',
     run: (actor, target) => actor.deleteUser(target).answer,
     withoutFactor: 'as before',
   },
   {
     name: 'a reset of the factors of somebody',
+    operation: 'resetFactors',
     run: (actor, target) => actor.resetFactors(target).answer,
     withoutFactor: 'as before',
   },
   {
     name: 'the setup of an authenticator app',
+    operation: 'startTotp',
     run: (actor) => actor.startTotp().answer,
     isRead: true,
     withoutFactor: 'fresh',
   },
   {
     name: 'a new authenticator app',
+    operation: 'confirmTotp',
     async prepare(actor) {
       const { setup_token, secret } = await actor.startTotp()
       return { body: { setup_token, code: new App(secret, actor.service.clock).code() } }
@@ -81,23 +95,27 @@ const calls: Freshness[] = [
   },
   {
     name: 'the end of an authenticator app',
+    operation: 'removeTotp',
     prepare: async (actor) => (await giveFactors(actor.id, actor.service.clock), {}),
     run: (actor) => actor.removeTotp().answer,
     withoutFactor: 'fresh',
   },
   {
     name: 'new recovery codes',
+    operation: 'renewRecoveryCodes',
     run: (actor) => actor.renewRecoveryCodes().answer,
     withoutFactor: 'fresh',
   },
   {
     name: 'options for a new passkey',
+    operation: 'passkeyEnrolmentOptions',
     run: (actor) => actor.passkeyEnrolmentOptions().answer,
     isRead: true,
     withoutFactor: 'fresh',
   },
   {
     name: 'a new passkey',
+    operation: 'addPasskey',
     async prepare(actor) {
       const { challenge_token, public_key } = await actor.passkeyEnrolmentOptions()
       return { body: { challenge_token, credential: await createAuthenticator().create(public_key) } }
@@ -107,23 +125,27 @@ const calls: Freshness[] = [
   },
   {
     name: 'another name of a passkey',
+    operation: 'renamePasskey',
     prepare: async (actor) => ({ ...(await givenPasskey(actor)), body: { name: 'Laptop' } }),
     run: (actor, _target, prepared) => actor.call('renamePasskey', prepared).answer,
     withoutFactor: 'fresh',
   },
   {
     name: 'the end of a passkey',
+    operation: 'removePasskey',
     prepare: givenPasskey,
     run: (actor, _target, prepared) => actor.call('removePasskey', prepared).answer,
     withoutFactor: 'fresh',
   },
   {
     name: 'a change of the own password',
+    operation: 'changePassword',
     run: (actor) => actor.changePassword(changes).answer,
     withoutFactor: 'as before',
   },
   {
     name: 'the deletion of the own account',
+    operation: 'deleteMe',
     run: (actor) => actor.deleteMe(goodPassword).answer,
     withoutFactor: 'as before',
   },
@@ -217,6 +239,22 @@ describe.for(calls)('$name', (call) => {
     const answer = await run(plain, ada, input)
     if (withoutFactor === 'fresh') expectStale(answer, ofAnyProof)
     else expect(answer.status).toBeLessThan(300)
+  })
+})
+
+describe('a session that is not fresh', () => {
+  it('is asked for a proof by these calls and by no other', async ({ service, actor }) => {
+    const asking: string[] = []
+    // This one ends the session.
+    const isLast = ({ operationId }: { operationId: string }) => operationId === 'logoutAll'
+    const inOrder = [...protectedCalls.filter((call) => !isLast(call)), ...protectedCalls.filter(isLast)]
+    for (const { operationId, method, path, body } of inOrder) {
+      await proveIn(actor, strengths.code, 10 * minute + 1)
+      const { status, json } = await service.call(method, path, { token: actor.accessToken, ...(body && { body }) })
+      if ((json as { code?: string } | null)?.code === 'insufficient_user_authentication') asking.push(operationId)
+      else expect(status, operationId).not.toBe(401)
+    }
+    expect(asking.toSorted()).toEqual(calls.map(({ operation }) => operation).toSorted())
   })
 })
 
