@@ -4,7 +4,9 @@ import { rmSync } from 'node:fs'
 import { type RequestListener, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
+import { Api, type Tokens } from '../../tools/demo/api.ts'
 import { demoAdmin } from '../../tools/demo/demo-admin.ts'
+import { oneTimeCode } from '../../tools/demo/one-time-code.ts'
 import { CommandProcess } from './support/command-process.ts'
 import { stopCleanly } from './support/dev-server.ts'
 import { freePort } from './support/free-port.ts'
@@ -153,4 +155,37 @@ test('the command says in a line that something else answers, or nothing any mor
     assert.equal(exitCode, 1)
     assert.match(output, message)
   }
+})
+
+// The last test: from here on the ADMIN has a second factor.
+test('an ADMIN with a second factor reads the archive with a code, which counts once', { timeout }, async () => {
+  const api = new Api(`http://localhost:${env.PORT}`)
+  const { access_token: token } = await api.call<Tokens>('POST', '/auth/login', { body: demoAdmin, expect: 200 })
+  const setup = await api.call<{ secret: string; setup_token: string }>('POST', '/users/me/totp', {
+    token,
+    expect: 200,
+  })
+  const confirmation = { setup_token: setup.setup_token, code: oneTimeCode(setup.secret) }
+  const { recovery_codes } = await api.call<{ recovery_codes: string[] }>('POST', '/users/me/totp/confirm', {
+    token,
+    body: confirmation,
+    expect: 201,
+  })
+  const [recoveryCode = ''] = recovery_codes
+
+  const verifyWith = (code: string) => audit(['verify'], { POSTERN_CODE: code })
+  const byApp = await verifyWith(oneTimeCode(setup.secret, 1))
+  assert.match(byApp.output, /^The archive is whole: /m)
+  const byRecoveryCode = await verifyWith(recoveryCode)
+  assert.equal(byRecoveryCode.exitCode, 0, byRecoveryCode.output)
+  const again = await verifyWith(recoveryCode)
+  assert.equal(again.exitCode, 1)
+  assert.match(
+    again.output,
+    /^The code was refused\. This account takes a code of the authenticator app or a recovery code/,
+  )
+  assert.match(
+    (await audit(['verify'])).output,
+    /^Set POSTERN_CODE to a code of the authenticator app or a recovery code/,
+  )
 })

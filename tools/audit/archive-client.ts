@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { JWK } from 'jose'
 import { Stop } from '../command.ts'
+import { type CodeKind, type SecondStep, codeKindsOf, nameCodes, proofOf } from './second-step.ts'
 import type { ArchivedObject } from './verify.ts'
 
 export interface Period {
@@ -20,6 +21,20 @@ interface Problem {
   detail?: string
 }
 
+/** An answer that is a problem. */
+class Refusal extends Stop {
+  readonly problem: Problem
+
+  constructor(call: string, status: number, problem: Problem) {
+    const { code, detail } = problem
+    super(`${call} answered ${status} ${[code, detail].filter(Boolean).join(': ')}`)
+    this.problem = problem
+  }
+}
+
+/** Repeating these would guess at a password or a code. */
+const signInPaths: readonly string[] = ['/auth/login', '/auth/second-factor']
+
 export class ArchiveClient {
   readonly #url: string
   #tokens: Tokens | null = null
@@ -32,8 +47,35 @@ export class ArchiveClient {
     this.#url = origin
   }
 
-  async signIn(email: string, password: string): Promise<void> {
-    this.#tokens = (await this.#call('POST', '/auth/login', { email, password })) as Tokens
+  /**
+   * @param askForCode is called when the account asks for a second factor, with the kinds of code that it takes
+   * @throws {Stop} when the service refuses, and for an account that has a passkey alone
+   */
+  async signIn(
+    email: string,
+    password: string,
+    askForCode: (kinds: readonly CodeKind[]) => Promise<string>,
+  ): Promise<void> {
+    try {
+      this.#tokens = (await this.#call('POST', '/auth/login', { email, password })) as Tokens
+    } catch (error) {
+      if (!hasCode(error, 'second_factor_required')) throw error
+      this.#tokens = await this.#passSecondStep(error.problem as SecondStep, askForCode)
+    }
+  }
+
+  async #passSecondStep(
+    step: SecondStep,
+    askForCode: (kinds: readonly CodeKind[]) => Promise<string>,
+  ): Promise<Tokens> {
+    const kinds = codeKindsOf(step, this.#url)
+    const proof = proofOf(await askForCode(kinds), kinds)
+    try {
+      return (await this.#call('POST', '/auth/second-factor', { factor_token: step.factor_token, ...proof })) as Tokens
+    } catch (error) {
+      if (!hasCode(error, 'wrong_second_factor')) throw error
+      throw new Stop(`The code was refused. This account takes ${nameCodes(kinds)}, and each code only once.`)
+    }
   }
 
   async signOut(): Promise<void> {
@@ -63,11 +105,17 @@ export class ArchiveClient {
     for (;;) {
       const { answer, text } = await this.#send(method, path, body)
       if (answer.ok) return text === '' ? undefined : this.#read(text)
-      if (answer.status === 429 && path !== '/auth/login')
+      if (answer.status === 429 && !signInPaths.includes(path))
         await delay(1000 * Number(answer.headers.get('Retry-After') ?? 60))
       else if (answer.status === 401 && method === 'GET' && this.#tokens) await this.#refresh()
-      else throw new Stop(`${method} ${path} answered ${answer.status} ${describe(text)}`)
+      else throw this.#refusal(`${method} ${path}`, answer.status, text)
     }
+  }
+
+  #refusal(call: string, status: number, text: string): Stop {
+    const refusal = new Refusal(call, status, problemIn(text))
+    if (!hasCode(refusal, 'factor_enrolment_required')) return refusal
+    return new Stop(`This account must have a second factor. Add one at ${this.#url}/account, then run this again.`)
   }
 
   #read(text: string): unknown {
@@ -101,11 +149,14 @@ export class ArchiveClient {
   }
 }
 
-function describe(text: string): string {
+function problemIn(text: string): Problem {
   try {
-    const { code, detail } = JSON.parse(text) as Problem
-    return [code, detail].filter(Boolean).join(': ')
+    return (JSON.parse(text) as Problem | null) ?? {}
   } catch {
-    return ''
+    return {}
   }
+}
+
+function hasCode(error: unknown, code: string): error is Refusal {
+  return error instanceof Refusal && error.problem.code === code
 }

@@ -2,6 +2,7 @@ import type { Asker } from '../cloudflare/ask.ts'
 import { Stop, readArguments } from '../command.ts'
 import { readLocalServer } from '../dev/settings.ts'
 import { ArchiveClient, type Period } from './archive-client.ts'
+import { type CodeKind, nameCodes } from './second-step.ts'
 import { type ArchivedObject, type Seen, verifyArchive } from './verify.ts'
 
 export const usage = `npm run audit -- [--user ID] [--from INSTANT] [--to INSTANT]
@@ -16,7 +17,8 @@ changed or left out, and prints its newest object.
   --to     only events before this instant
   --seen   the newest object that an earlier run printed: it has to be in the archive still
 
-The email address and the password are asked for, or read from POSTERN_EMAIL and POSTERN_PASSWORD.`
+The email address and the password are asked for, or read from POSTERN_EMAIL and POSTERN_PASSWORD. If the account has a
+second factor, a code of the authenticator app or a recovery code is asked for, or read from POSTERN_CODE.`
 
 export interface AuditSurroundings {
   env: NodeJS.ProcessEnv
@@ -50,7 +52,7 @@ export async function audit(args: string[], around: AuditSurroundings): Promise<
   const period = { userId: values.user, from: instant(values.from), to: instant(values.to) }
 
   const client = new ArchiveClient(readUrl(around.env['POSTERN_URL'] ?? readLocalServer(around.env).url))
-  await client.signIn(...(await credentials(around)))
+  await client.signIn(...(await credentials(around)), (kinds) => secondFactor(around, kinds))
   try {
     await (isVerifying ? verify(client, around, seen) : printEvents(client, around, period))
   } finally {
@@ -119,4 +121,12 @@ async function credentials({ env, asker }: AuditSurroundings): Promise<[string, 
   const password = env['POSTERN_PASSWORD'] ?? (await asker?.secret('Password (not shown): '))
   if (!email || !password) throw new Stop('Set POSTERN_EMAIL and POSTERN_PASSWORD, or run this in a terminal.')
   return [email, password]
+}
+
+async function secondFactor({ env, asker }: AuditSurroundings, kinds: readonly CodeKind[]): Promise<string> {
+  const names = nameCodes(kinds)
+  const question = `${names.charAt(0).toUpperCase()}${names.slice(1)} (not shown): `
+  const code = env['POSTERN_CODE'] ?? (await asker?.secret(question))
+  if (!code) throw new Stop(`Set POSTERN_CODE to ${names}, or run this in a terminal.`)
+  return code
 }
