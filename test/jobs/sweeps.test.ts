@@ -1,12 +1,11 @@
 /** What a run of the cleanup costs, and what it reaches, however large the tables are. */
-import { createExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
 import { describe, expect } from 'vitest'
-import { createContext } from '../../src/context.ts'
 import { uuidv7 } from '../../src/crypto/random.ts'
 import { cleanUp } from '../../src/jobs/cleanup.ts'
 import { trustSchema } from '../../src/store/migrations.ts'
 import { Clock, day, minute } from '../support/clock.ts'
+import { contextAt } from '../support/context.ts'
 import { countCosts } from '../support/counting.ts'
 import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
@@ -19,7 +18,6 @@ import {
   insertSessions,
   insertUsers,
 } from '../support/rows.ts'
-import { cheapWork } from '../support/service.ts'
 import { rowsOf } from '../support/state.ts'
 
 const it = base.extend('log', async ({ service: _service }) => captureLog())
@@ -31,16 +29,8 @@ const long = new Date(time + day)
 /** A run of the cleanup, and what it cost. */
 async function run(limits: { rows: number; statements: number }, at = time) {
   const meter = countCosts(env)
-  const platform = {
-    now: () => new Date(at),
-    sleep: async () => undefined,
-    letOthersRun: async () => undefined,
-    random: () => 0.5,
-    work: cheapWork,
-  }
-  const origin = { requestId: crypto.randomUUID(), ip: null, country: null, userAgent: null }
   trustSchema(meter.bindings.DB)
-  const ctx = await createContext({ ...env, ...meter.bindings }, platform, origin, createExecutionContext())
+  const ctx = await contextAt({ now: () => new Date(at) }, { ...env, ...meter.bindings })
   await cleanUp(ctx, limits)
   const { statements, rowsRead, rowsWritten } = meter.take()
   return { statements: statements.length, rowsRead, rowsWritten }

@@ -1,7 +1,7 @@
 /** `DATA_KEYS` are replaced while the service runs: second factors work until the key that they are under is retired. */
 import { env } from 'cloudflare:workers'
 import { describe, expect } from 'vitest'
-import { type Ctx, createContext } from '../../src/context.ts'
+import type { Ctx } from '../../src/context.ts'
 import { parseSecretKeys } from '../../src/crypto/keys.ts'
 import { passkeyRequestOptions } from '../../src/services/factors/passkey-options.ts'
 import { type FactorResponse, verifyFactor } from '../../src/services/factors/proof.ts'
@@ -10,11 +10,12 @@ import { readSet } from '../../tools/keys/key-set.ts'
 import { rewrap } from '../../tools/keys/rewrap.ts'
 import { usesOf } from '../../tools/keys/uses.ts'
 import type { Query } from '../../tools/query.ts'
+import { contextOf } from '../support/context.ts'
 import { type GivenFactors, giveFactors } from '../support/factors.ts'
 import { it as test } from '../support/fixtures.ts'
 import { type Given, givePasskey } from '../support/passkeys.ts'
 import type { Person } from '../support/person.ts'
-import { type Service, cheapWork } from '../support/service.ts'
+import type { Service } from '../support/service.ts'
 import { rowsOf } from '../support/state.ts'
 
 const [old] = readSet(env.DATA_KEYS)
@@ -29,15 +30,7 @@ const stages = {
 type Stage = keyof typeof stages
 const ringOf = (stage: Stage) => JSON.stringify({ keys: stages[stage] })
 
-function contextAt(service: Service, stage: Stage): Promise<Ctx> {
-  const unused = async () => undefined
-  return createContext(
-    { ...service.env, DATA_KEYS: ringOf(stage) },
-    { now: service.clock.now, sleep: unused, letOthersRun: unused, random: () => 0.5, work: cheapWork },
-    { requestId: 'x', ip: null, country: null, userAgent: null },
-    { waitUntil: () => undefined },
-  )
-}
+const contextAt = (service: Service, stage: Stage) => contextOf(service, { DATA_KEYS: ringOf(stage) })
 
 const challenge = { purpose: 'second_factor', subject: '01934b2c-0000-7000-8000-000000000001' } as const
 

@@ -2,7 +2,6 @@
 import { env } from 'cloudflare:workers'
 import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
-import { createContext } from '../../src/context.ts'
 import type { AppError } from '../../src/errors.ts'
 import { problems } from '../../src/problems.ts'
 import { parseSecretKeys } from '../../src/crypto/keys.ts'
@@ -12,11 +11,12 @@ import { connect } from '../../src/store/db.ts'
 import { passkeys } from '../../src/store/schema/passkeys.ts'
 import { findSignedIn } from '../../src/services/sessions/signed-in.ts'
 import { hour } from '../support/clock.ts'
+import { contextOf } from '../support/context.ts'
 import { App, enrolApp } from '../support/factors.ts'
 import { it } from '../support/fixtures.ts'
 import { givePasskey } from '../support/passkeys.ts'
 import type { Person } from '../support/person.ts'
-import { type Answer, type Service, cheapWork } from '../support/service.ts'
+import type { Answer, Service } from '../support/service.ts'
 import { rowOf, rowsOf } from '../support/state.ts'
 import { proveIn, strengths } from '../support/strength.ts'
 
@@ -145,18 +145,7 @@ const strict = it.extend('options', { env: { SECOND_FACTOR: 'all' } })
 strict('keeps one of the last two factors when both are removed at once', async ({ service, ada }) => {
   const db = connect(env.DB)
   const { clock } = service
-  const ctx = await createContext(
-    service.env,
-    {
-      now: clock.now,
-      sleep: async () => undefined,
-      letOthersRun: async () => undefined,
-      random: () => 0.5,
-      work: cheapWork,
-    },
-    { requestId: 'x', ip: null, country: null, userAgent: null },
-    { waitUntil: () => undefined },
-  )
+  const ctx = await contextOf(service)
   await enrolApp(ada)
   for (let round = 0; round < env.RACE_ROUNDS; round++) {
     await db.delete(passkeys)

@@ -8,13 +8,13 @@ import { type EmailTemplate, emailTemplates } from '../../src/services/mail/kind
 import { newEmail } from '../../src/services/mail/outbox.ts'
 import { insertEmail } from '../../src/store/emails.ts'
 import { connect } from '../../src/store/db.ts'
-import { createContext } from '../../src/context.ts'
 import type { Caller } from '../support/caller.ts'
 import { type Clock, day, hour, second } from '../support/clock.ts'
+import { contextOf } from '../support/context.ts'
 import { it } from '../support/fixtures.ts'
 import { type Person, goodPassword } from '../support/person.ts'
 import type { People } from '../support/population.ts'
-import { type Service, cheapWork } from '../support/service.ts'
+import type { Service } from '../support/service.ts'
 import { rowsOf, write } from '../support/state.ts'
 
 const email = 'ada@example.com'
@@ -99,15 +99,7 @@ describe('emails of the kind', () => {
   it.for(emailTemplates)(
     '%s are at most five an hour and twenty a day, whoever stores them',
     async (template, { service, clock }) => {
-      const platform = {
-        now: () => clock.now(),
-        sleep: async () => undefined,
-        letOthersRun: async () => undefined,
-        random: () => 0.5,
-        work: cheapWork,
-      }
-      const origin = { requestId: 'x', ip: null, country: null, userAgent: null }
-      const ctx = await createContext(service.env, platform, origin, { waitUntil: () => undefined })
+      const ctx = await contextOf(service)
       for (const params of [{}, { byAdministrator: true }] as const) {
         const start = (await rowsOf('emails')).length
         const perHour: number[] = []

@@ -1,17 +1,17 @@
 /** A passkey in place of a code: after a password, and for a step-up. */
 import { sql } from 'drizzle-orm'
 import { describe, expect } from 'vitest'
-import { createContext } from '../../src/context.ts'
+import type { Ctx } from '../../src/context.ts'
 import { passkeyRequestOptions } from '../../src/services/factors/passkey-options.ts'
 import { type ChallengeBinding, verifyFactor } from '../../src/services/factors/proof.ts'
 import { findFactors } from '../../src/store/factors.ts'
 import { batch } from '../../src/store/batch.ts'
 import { always } from '../../src/store/db.ts'
 import type { Forgery } from '../support/authenticator.ts'
+import { contextOf } from '../support/context.ts'
 import { it as base } from '../support/fixtures.ts'
 import { givePasskey } from '../support/passkeys.ts'
 import type { Person } from '../support/person.ts'
-import type { Service } from '../support/service.ts'
 import { rowOf, write } from '../support/state.ts'
 
 const subject = '01934b2c-0000-7000-8000-000000000001'
@@ -20,17 +20,7 @@ const stepUp: ChallengeBinding = { purpose: 'step_up', subject }
 const bit = { UP: 1, UV: 4, BE: 8, BS: 16 }
 const unverified: Forgery = { flags: bit.UP | bit.BE | bit.BS }
 
-const origin = { requestId: 'test', ip: null, country: null, userAgent: null }
-const it = base.extend('ctx', async ({ service }) =>
-  createContext(service.env, platformOf(service), origin, { waitUntil: () => undefined }),
-)
-
-function platformOf({ clock }: Service) {
-  const unused = async () => undefined
-  return { now: clock.now, sleep: unused, letOthersRun: unused, random: () => 0, work: { rounds: 1, iterations: 1 } }
-}
-
-type Ctx = Awaited<ReturnType<typeof createContext>>
+const it = base.extend('ctx', async ({ service }) => contextOf(service))
 
 /** @param asked what the options are made for, and `shown` what the response is presented for */
 async function prove(
