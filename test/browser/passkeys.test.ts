@@ -115,7 +115,7 @@ describe('a passkey', { timeout: 300_000 }, () => {
       await visitor.press('Sign out')
       await visitor.isLedToSignIn()
       await signInWith()
-      await visitor.seesErrorAt('Recovery code', /wrong or was used/)
+      await visitor.seesErrorAt('Recovery code', /wrong or has already been used/)
     })
   })
 })

@@ -503,7 +503,7 @@ describe('POST /users/{id}/reinstate', () => {
   ] as const
 
   it.for(suspensions)(
-    'needs the reach of who suspended, here $by, who $since since',
+    'needs the reach of whoever suspended: $by, since then: $since',
     async ({ by, since }, { service, people, ada, admin, moderator }) => {
       const suspender = await people.signUpAs(by ?? 'ADMIN', 'suspender@example.com')
       await suspender.suspend(ada)

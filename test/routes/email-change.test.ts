@@ -259,7 +259,7 @@ describe('POST /users/me/email/confirm', () => {
     },
     { when: 'it was asked for again', spoil: ({ ada }) => ada.changeEmail('other@example.com') },
     { when: 'its user confirmed it already', spoil: async () => undefined },
-  ])('is one refusal when $when', async ({ when, spoil }, { service, ada, eve, links }) => {
+  ])('gives one refusal when $when', async ({ when, spoil }, { service, ada, eve, links }) => {
     if (when.startsWith('its user')) await ada.confirmEmail(links.confirm)
     await spoil({ service, ada, eve })
     const person = when === 'an hour has passed' ? await ada.renewed() : ada
@@ -268,7 +268,7 @@ describe('POST /users/me/email/confirm', () => {
     expect(effects).toEqual(nothing)
   })
 
-  it('is the same refusal for another user, another kind of token, and no token at all', async ({
+  it('gives the same refusal to another user, and to another kind of token or none at all', async ({
     service,
     people,
     ada,

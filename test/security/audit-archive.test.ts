@@ -146,7 +146,7 @@ describe('runs at the same time', () => {
   })
 
   it(
-    'and deletions of the users: their events stay, 20 callers, 10 rounds',
+    'keep the events of users who are deleted meanwhile: 20 callers, 10 rounds',
     { timeout: 120_000 },
     async ({ service, people, admin }) => {
       for (let round = 0; round < 10; round++) {

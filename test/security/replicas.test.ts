@@ -159,7 +159,7 @@ describe('a session that has ended', () => {
   })
 
   it.for(ends)(
-    'by %s is refused at once by whatever decides, even where it does not',
+    'by %s is refused at once by whatever decides, even where the list does not know of it yet',
     async ([, end], { service, ada, admin }) => {
       await end(ada, admin)
       const lagging = ada.at(without(service, deaf))

@@ -23,8 +23,8 @@ export async function signInWith(service: Service, authenticator: Authenticator)
 }
 
 /**
- * Signs somebody up with `goodPassword`, who adds a passkey. Two days later they ask for another address and undo that, which
- * takes the password and leaves the passkey.
+ * Signs somebody up with `goodPassword`, who adds a passkey. Two days later they ask for another address and undo that,
+ * which takes the password and leaves the passkey.
  */
 export async function signUpPasskeyOnly(service: Service, email: string): Promise<PasskeyOnly> {
   const { authenticator } = await enrolPasskey(await peopleOf(service).signUp(email))
