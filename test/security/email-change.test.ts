@@ -10,6 +10,7 @@ import { interrupt } from '../support/hooked-d1.ts'
 import type { Inbox } from '../support/inbox.ts'
 import { enrolPasskey } from '../support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
+import { callers, countStatus } from '../support/race.ts'
 import { insertAuditEvents, setFactorAttempts } from '../support/rows.ts'
 import { type Answer, type Service } from '../support/service.ts'
 import { rowOf, rowsOf } from '../support/state.ts'
@@ -17,8 +18,6 @@ import { proveIn, strengths } from '../support/strength.ts'
 import { eventOf, tell, webhookSecret } from '../support/webhooks.ts'
 
 type Send = () => Promise<Answer>
-
-const callers = 20
 
 /** Runs a race per round, each with addresses of its own. */
 async function race(run: (name: (local: string) => string) => Promise<void>): Promise<void> {
@@ -38,8 +37,6 @@ async function collide(...acts: Send[]): Promise<Answer[][]> {
   }
   return Promise.all(sent.map((each) => Promise.all(each)))
 }
-
-const count = (answers: Answer[], status: number) => answers.filter((answer) => answer.status === status).length
 
 async function ask(service: Service, inbox: Inbox, person: Person, email: string) {
   await person.changeEmail(email)
@@ -61,10 +58,10 @@ describe('at the same moment', () => {
         () => ada.confirmEmail(mine.confirm).answer,
         () => eve.confirmEmail(theirs.confirm).answer,
       )
-      expect(count(answers.flat(), 200)).toBe(1)
-      expect(count(answers.flat(), 400)).toBe(callers - 1)
+      expect(countStatus(answers.flat(), 200)).toBe(1)
+      expect(countStatus(answers.flat(), 400)).toBe(callers - 1)
       expect(await at(wanted)).toHaveLength(1)
-      const isAda = count(answers[0]!, 200) === 1
+      const isAda = countStatus(answers[0]!, 200) === 1
       expect(await emailOf(ada.id)).toBe(isAda ? wanted : ada.email)
       expect(await emailOf(eve.id)).toBe(isAda ? eve.email : wanted)
     })
@@ -75,7 +72,7 @@ describe('at the same moment', () => {
       const ada = await people.signUp(name('ada'))
       const { confirm } = await ask(service, inbox, ada, name('new'))
       const [answers] = await collide(() => ada.confirmEmail(confirm).answer)
-      expect([count(answers!, 200), count(answers!, 400)]).toEqual([1, callers - 1])
+      expect([countStatus(answers!, 200), countStatus(answers!, 400)]).toEqual([1, callers - 1])
       expect(await rowsOf('emails', "template = 'email_changed' and user_id = ?", ada.id)).toHaveLength(2)
     })
   })
@@ -88,8 +85,8 @@ describe('at the same moment', () => {
         () => ada.confirmEmail(confirm).answer,
         () => anonymous.revertEmail(revert).answer,
       )
-      expect(count(undone!, 204)).toBe(1)
-      expect(count(changed!, 200)).toBeLessThanOrEqual(1)
+      expect(countStatus(undone!, 204)).toBe(1)
+      expect(countStatus(changed!, 200)).toBeLessThanOrEqual(1)
       expect(await rowOf('users', 'id = ?', ada.id)).toMatchObject({ email: ada.email, password_hash: null })
       for (const table of ['sessions', 'email_changes', 'one_time_links']) {
         expect(await rowsOf(table, 'user_id = ?', ada.id), table).toEqual([])
@@ -112,7 +109,9 @@ describe('at the same moment', () => {
       const farewells = await rowsOf('emails', 'user_id = ?', ada.id)
       expect(new Set(farewells.map(({ template }) => template))).toEqual(new Set(['account_deleted']))
       const recipients = farewells.map(({ recipient }) => String(recipient))
-      expect(new Set(recipients)).toEqual(new Set(count(changed!, 200) > 0 ? [ada.email, name('new')] : [ada.email]))
+      expect(new Set(recipients)).toEqual(
+        new Set(countStatus(changed!, 200) > 0 ? [ada.email, name('new')] : [ada.email]),
+      )
     })
   })
 
@@ -125,8 +124,8 @@ describe('at the same moment', () => {
         () => ada.confirmEmail(confirm).answer,
         () => anonymous.activate({ token, password: goodPassword }).answer,
       )
-      expect(count(changed!, 200) + count(activated!, 200)).toBe(1)
-      const isChanged = count(changed!, 200) === 1
+      expect(countStatus(changed!, 200) + countStatus(activated!, 200)).toBe(1)
+      const isChanged = countStatus(changed!, 200) === 1
       expect(await at(wanted)).toMatchObject([{ id: isChanged ? ada.id : id, status: 'active' }])
       expect(await rowsOf('registrations', 'email = ?', wanted)).toEqual([])
       expect(await emailOf(ada.id)).toBe(isChanged ? wanted : ada.email)
@@ -146,7 +145,7 @@ describe('at the same moment', () => {
         () => ada.confirmEmail(confirm).answer,
         () => anonymous.register({ email: wanted, password: otherPassword }).answer,
       )
-      expect(count(changed!, 200)).toBe(1)
+      expect(countStatus(changed!, 200)).toBe(1)
       expect(await at(wanted)).toMatchObject([{ id: ada.id }])
       await service.deliver()
       expect(await rowsOf('registrations', 'email = ?', wanted)).toEqual([])
@@ -163,9 +162,9 @@ describe('at the same moment', () => {
         () => ada.confirmEmail(confirm).answer,
         () => ada.changePassword(passwords).answer,
       )
-      expect(await emailOf(ada.id)).toBe(count(changed!, 200) === 1 ? name('new') : ada.email)
+      expect(await emailOf(ada.id)).toBe(countStatus(changed!, 200) === 1 ? name('new') : ada.email)
       const [change] = await rowsOf('email_changes', 'user_id = ?', ada.id)
-      expect(change!['applied_at'] === null).toBe(count(changed!, 200) === 0)
+      expect(change!['applied_at'] === null).toBe(countStatus(changed!, 200) === 0)
     })
   })
 
@@ -177,8 +176,8 @@ describe('at the same moment', () => {
         () => ada.confirmEmail(confirm).answer,
         () => ada.changeEmail(name('third')).answer,
       )
-      const isChanged = count(changed!, 200) === 1
-      if (isChanged) expect(count(asked!, 202)).toBe(0)
+      const isChanged = countStatus(changed!, 200) === 1
+      if (isChanged) expect(countStatus(asked!, 202)).toBe(0)
       const [change] = await rowsOf('email_changes', 'user_id = ?', ada.id)
       expect(change).toMatchObject({ new_email: isChanged ? name('new') : name('third'), old_email: ada.email })
     })
@@ -189,8 +188,8 @@ describe('at the same moment', () => {
       const ada = await people.signUp(name('ada'))
       let next = 0
       const [answers] = await collide(() => ada.changeEmail(name(`new-${next++}`)).answer)
-      expect(count(answers!, 202)).toBe(mailBudget.perHour)
-      expect(count(answers!, 429)).toBe(callers - mailBudget.perHour)
+      expect(countStatus(answers!, 202)).toBe(mailBudget.perHour)
+      expect(countStatus(answers!, 429)).toBe(callers - mailBudget.perHour)
       await service.deliver()
       const sent = Array.from({ length: callers }, (_, index) => inbox.all(name(`new-${index}`))).flat()
       expect(sent).toHaveLength(1)
@@ -201,7 +200,7 @@ describe('at the same moment', () => {
     await race(async (name) => {
       const ada = await people.signUp(name('ada'))
       const [answers] = await collide(() => ada.exportMe().answer)
-      expect([count(answers!, 200), count(answers!, 429)]).toEqual([1, callers - 1])
+      expect([countStatus(answers!, 200), countStatus(answers!, 429)]).toEqual([1, callers - 1])
       expect(await rowsOf('emails', "template = 'export_made' and user_id = ?", ada.id)).toHaveLength(1)
     })
   })

@@ -16,14 +16,10 @@ import { App, enrolApp } from '../support/factors.ts'
 import { it } from '../support/fixtures.ts'
 import { givePasskey } from '../support/passkeys.ts'
 import type { Person } from '../support/person.ts'
+import { atOnce, callers, countStatus } from '../support/race.ts'
 import type { Answer, Service } from '../support/service.ts'
 import { rowOf, rowsOf } from '../support/state.ts'
 import { proveIn, strengths } from '../support/strength.ts'
-
-const callers = 20
-const atOnce = <T>(send: (index: number) => Promise<T>): Promise<T[]> =>
-  Promise.all(Array.from({ length: callers }, (_, index) => send(index)))
-const countOf = (answers: Answer[], status: number) => answers.filter((answer) => answer.status === status).length
 
 /** Runs a race as often as RACE_ROUNDS says, each round more than a step of a code later. */
 async function race(service: Service, run: () => Promise<void>): Promise<void> {
@@ -67,7 +63,7 @@ it('adds one app for twenty confirmations of one setup, and shows the codes that
     const { setup_token, secret } = await person.startTotp()
     const code = new App(secret, service.clock).code()
     const answers = await atOnce(() => person.confirmTotp({ setup_token, code }).answer)
-    expect([countOf(answers, 201), countOf(answers, 400)]).toEqual([1, callers - 1])
+    expect([countStatus(answers, 201), countStatus(answers, 400)]).toEqual([1, callers - 1])
     const shown = codesIn(answers)
     expect(shown).toHaveLength(1)
     expect(await storedDigests(person)).toEqual(await digestsOf(person, shown[0]!))
@@ -88,8 +84,8 @@ it('adds one app for twenty setups that are confirmed at once, in two sessions',
     })
     const answers = await Promise.all(setups.map(({ person, body }) => person.confirmTotp(body).answer))
     // The other session has not shown the factor that the account now has.
-    const refused = countOf(answers, 400) + countOf(answers, 401)
-    expect([countOf(answers, 201), refused]).toEqual([1, callers - 1])
+    const refused = countStatus(answers, 400) + countStatus(answers, 401)
+    expect([countStatus(answers, 201), refused]).toEqual([1, callers - 1])
     expect(await storedDigests(ada)).toEqual(await digestsOf(ada, codesIn(answers)[0]!))
     await expectSound(ada)
     await sessions[answers.findIndex(({ status }) => status === 201) % 2]!.removeTotp()
@@ -101,7 +97,7 @@ it('removes an app once, and leaves no code behind', async ({ service, ada }) =>
     const person = await ada.signIn()
     await enrolApp(person)
     const answers = await atOnce(() => person.removeTotp().answer)
-    expect([countOf(answers, 204), countOf(answers, 404)]).toEqual([1, callers - 1])
+    expect([countStatus(answers, 204), countStatus(answers, 404)]).toEqual([1, callers - 1])
     await expectSound(person)
   })
 })
@@ -111,7 +107,7 @@ it('keeps the codes of one of twenty renewals, all eight of them', async ({ serv
     const person = await ada.signIn()
     await enrolApp(person)
     const answers = await atOnce(() => person.renewRecoveryCodes().answer)
-    expect(countOf(answers, 200)).toBe(callers)
+    expect(countStatus(answers, 200)).toBe(callers)
     const stored = await storedDigests(person)
     const shown = await Promise.all(codesIn(answers).map((codes) => digestsOf(person, codes)))
     expect(shown).toContainEqual(stored)

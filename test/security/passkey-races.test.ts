@@ -7,21 +7,14 @@ import type { Caller } from '../support/caller.ts'
 import { it } from '../support/fixtures.ts'
 import { enrolPasskey, givePasskey } from '../support/passkeys.ts'
 import type { Person } from '../support/person.ts'
-import { type Answer, startService } from '../support/service.ts'
+import { atOnce, callers, countStatus } from '../support/race.ts'
+import { startService } from '../support/service.ts'
 import { rowOf, rowsOf, write } from '../support/state.ts'
 import { proveIn, strengths } from '../support/strength.ts'
-
-const callers = 20
 
 async function race(run: (email: string) => Promise<void>): Promise<void> {
   for (let round = 0; round < env.RACE_ROUNDS; round++) await run(`racer-${round}@example.com`)
 }
-
-function atOnce(send: (index: number) => Promise<Answer>): Promise<Answer[]> {
-  return Promise.all(Array.from({ length: callers }, (_, index) => send(index)))
-}
-
-const countStatus = (answers: Answer[], status: number) => answers.filter((answer) => answer.status === status).length
 
 async function assertion(caller: Caller, authenticator: Authenticator): Promise<BodyOf<'signInWithPasskey'>> {
   const { challenge_token, public_key } = await caller.passkeySignInOptions()

@@ -13,6 +13,7 @@ import { linkTokenIn } from '../support/inbox.ts'
 import { subjects } from '../support/mails.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import type { People } from '../support/population.ts'
+import { atOnce, callers, countStatus } from '../support/race.ts'
 import { setAttempts } from '../support/rows.ts'
 import { type Answer, startService } from '../support/service.ts'
 import { revokedSessions, rowOf, rowsOf } from '../support/state.ts'
@@ -20,27 +21,17 @@ import { revokedSessions, rowOf, rowsOf } from '../support/state.ts'
 type Sent = Promise<Answer>
 type Tokens = Success<'refresh'>
 
-const callers = 20
-
 /** Runs a race per round, each with people of its own. */
 async function race(run: (email: string) => Promise<void>): Promise<void> {
   for (let round = 0; round < env.RACE_ROUNDS; round++) await run(`racer-${round}@example.com`)
 }
 
-function atOnce(send: (index: number) => Sent): Promise<Answer[]> {
-  return Promise.all(Array.from({ length: callers }, (_, index) => send(index)))
-}
-
-/** The same, but each caller starts one D1 query later, so that some meet an act of several queries between two of them. */
+/** Like `atOnce`, but each caller starts one D1 query later, so that some meet an act of several queries between two of them. */
 function inARow(send: (index: number) => Sent): Promise<Answer[]> {
   return atOnce(async (index) => {
     for (let queries = 0; queries < index; queries++) await env.DB.prepare('select 1').run()
     return send(index)
   })
-}
-
-function countStatus(answers: Answer[], status: number): number {
-  return answers.filter((answer) => answer.status === status).length
 }
 
 function countCode(answers: Answer[], code: string): number {

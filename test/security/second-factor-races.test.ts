@@ -1,7 +1,6 @@
 /** Twenty callers at once at the second step of a sign-in: each factor and each factor token counts once. */
 import { env } from 'cloudflare:workers'
 import { expect } from 'vitest'
-import { codeOf } from '../support/answers.ts'
 import type { Caller } from '../support/caller.ts'
 import { minute, second } from '../support/clock.ts'
 import { factorTokenIn, giveFactors } from '../support/factors.ts'
@@ -10,10 +9,9 @@ import { afterAttempt } from '../support/hooked-d1.ts'
 import { captureLog } from '../support/log-lines.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import type { People } from '../support/population.ts'
-import { type Answer, type Service, startService } from '../support/service.ts'
+import { atOnce, callers, tally } from '../support/race.ts'
+import { type Service, startService } from '../support/service.ts'
 import { rowOf, rowsOf, write } from '../support/state.ts'
-
-const callers = 20
 
 /** Runs a race per round, each with a person of its own who has second factors. */
 async function race(
@@ -36,19 +34,6 @@ async function askOften(caller: Caller, person: Person): Promise<string[]> {
   const tokens: string[] = []
   for (let index = 0; index < callers; index++) tokens.push(await ask(caller, person))
   return tokens
-}
-
-const atOnce = (send: (index: number) => Promise<Answer>) =>
-  Promise.all(Array.from({ length: callers }, (_, index) => send(index)))
-
-/** How often each status or code was answered. */
-function tally(answers: readonly Answer[]): Record<string, number> {
-  const counts: Record<string, number> = {}
-  for (const answer of answers) {
-    const outcome = codeOf(answer) ?? String(answer.status)
-    counts[outcome] = (counts[outcome] ?? 0) + 1
-  }
-  return counts
 }
 
 /** The session of the sign-up, and those of the race. */
