@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import manifest from '../package.json'
 import { createApp } from '../src/app.ts'
+import { attemptWaitsMs } from '../src/config/policy.ts'
 import { production } from '../src/context.ts'
 import { problems } from '../src/problems.ts'
 import { authenticate, authenticateForReading, requireToken, requires, verifyAtEdge } from '../src/http/authenticate.ts'
@@ -69,6 +70,11 @@ describe('the OpenAPI document', () => {
     const { security, responses } = operations.get(name)!
     expect(security).toEqual([{ bearer: [permission] }])
     expect(responses).toHaveProperty('403')
+  })
+
+  it('says how long sign-ins at the same moment wait for each other', () => {
+    const waitSeconds = attemptWaitsMs.reduce((sum, waitMs) => sum + waitMs, 0) / 1000
+    expect(operations.get('POST /auth/login')?.description).toContain(`at most ${waitSeconds} seconds`)
   })
 
   it('lets a later version add fields to every answer', () => {

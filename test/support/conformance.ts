@@ -12,6 +12,7 @@ export interface Answer<Json = unknown> {
 
 /** What a path or method that the document doesn't know can be answered with. */
 const elsewhere: Operation = {
+  description: '',
   operationId: 'none: the document does not know it',
   security: [],
   responses: {

@@ -21,6 +21,7 @@ export interface Response {
 }
 
 export interface Operation {
+  description: string
   operationId: string
   security: { bearer?: string[] }[]
   parameters?: (Described & { name: string })[]

@@ -1,4 +1,6 @@
 /** Builds the OpenAPI document from the routes and the prose about them. */
+import { accessTokenSeconds } from '../../src/config/policy.ts'
+import { inMinutes } from './limits.ts'
 import { version } from '../../src/version.ts'
 import { answerComponents } from './answers.ts'
 import { headerComponents } from './headers.ts'
@@ -40,8 +42,7 @@ const bearer = {
   type: 'http',
   scheme: 'bearer',
   bearerFormat: 'JWT',
-  description:
-    'The `access_token` of a token answer: a JWT as in RFC 9068, verified as RFC8725 advises, valid for ten minutes.',
+  description: `The \`access_token\` of a token answer: a JWT as in RFC 9068, verified as RFC8725 advises, valid for ${inMinutes(accessTokenSeconds * 1000)}.`,
 }
 
 const requestId = {

@@ -1,4 +1,6 @@
 /** The schema of the copy of an account. */
+import { retention } from '../../src/config/policy.ts'
+import { inDays } from './limits.ts'
 import * as z from 'zod'
 import type { exportHead, exportedEmail } from '../../src/routes/export.ts'
 import type { activityAnswer } from '../../src/routes/answers.ts'
@@ -66,6 +68,8 @@ export const exportMembers = {
       }),
     )
     .meta({ description: 'Wrong passwords and codes in a row.' }),
-  emails: z.array(exported).meta({ description: 'Those of the last 30 days about the account, newest first.' }),
+  emails: z
+    .array(exported)
+    .meta({ description: `Those of the last ${inDays(retention.emails)} about the account, newest first.` }),
   activity: z.array(activity),
 }

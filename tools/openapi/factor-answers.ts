@@ -1,4 +1,6 @@
 /** Schemas of the answers about second factors. */
+import { totpSetupMs } from '../../src/config/policy.ts'
+import { inMinutes } from './limits.ts'
 import * as z from 'zod'
 import type { enrolledAnswer, factorsAnswer, passkeyAnswer, totpSetupAnswer } from '../../src/routes/factor-answers.ts'
 import type { factorRoutes } from '../../src/routes/factors.ts'
@@ -29,7 +31,7 @@ export const factors = exactly<ReturnType<typeof factorsAnswer>>()(
 
 export const totpSetup = exactly<ReturnType<typeof totpSetupAnswer>>()(
   z.strictObject({
-    setup_token: z.string().meta({ description: 'For the confirmation. It is good for ten minutes.' }),
+    setup_token: z.string().meta({ description: `For the confirmation. It is good for ${inMinutes(totpSetupMs)}.` }),
     secret: z
       .string()
       .regex(/^[A-Z2-7]{32}$/)

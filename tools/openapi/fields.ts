@@ -1,4 +1,6 @@
 /** Schemas of the fields in answers. */
+import { maxUserAgents, retention } from '../../src/config/policy.ts'
+import { inDays, inWords } from './limits.ts'
 import * as z from 'zod'
 
 export const id = z
@@ -30,10 +32,13 @@ export const country = z.string().nullable().meta({
     'The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown.',
 })
 
-export const userAgent = z.string().max(256).nullable().meta({
-  description:
-    'The `User-Agent` of the client, cut to 256 characters, if somebody signed in with it in the last 180 days; otherwise `other`. Of 5,000 such texts at most. `null` for a request without one.',
-})
+export const userAgent = z
+  .string()
+  .max(256)
+  .nullable()
+  .meta({
+    description: `The \`User-Agent\` of the client, cut to 256 characters, if somebody signed in with it in the last ${inDays(retention.userAgents)}; otherwise \`other\`. Of ${inWords(maxUserAgents)} such texts at most. \`null\` for a request without one.`,
+  })
 
 export const nextCursor = z
   .string()

@@ -1,4 +1,5 @@
 /** Schemas of the answers about passkeys. */
+import { inMinutes } from './limits.ts'
 import * as z from 'zod'
 import { challengeMs } from '../../src/config/policy.ts'
 import { coseAlgorithms } from '../../src/crypto/webauthn/cose-key.ts'
@@ -11,7 +12,7 @@ const base64url = z.string().regex(/^[\w-]+$/)
 const challenge = base64url.length(43)
 
 const challengeToken = challenge.meta({
-  description: 'Send it back with the response of the browser, within five minutes.',
+  description: `Send it back with the response of the browser, within ${inMinutes(challengeMs)}.`,
 })
 
 const credentials = z.array(

@@ -1,3 +1,5 @@
+import { emailChange, linkLifeSeconds } from '../../../src/config/policy.ts'
+import { freshOwner, inHours } from '../limits.ts'
 import type { Operations } from '../prose.ts'
 
 export const accountOperations: Operations = {
@@ -20,8 +22,7 @@ export const accountOperations: Operations = {
     operationId: 'activate',
     tag: 'Accounts',
     summary: 'Activate an account and sign in',
-    description:
-      'Needs the token of an activation link and the password of that registration. Activation is the first sign-in. A link works once, within 24 hours; a wrong password does not use it up, nor does the right one of an account that asks for a second factor: `POST /auth/second-factor` completes the activation. With `transport: cookie` the refresh token is set as a cookie.',
+    description: `Needs the token of an activation link and the password of that registration. Activation is the first sign-in. A link works once, within ${inHours(linkLifeSeconds.activation * 1000)}; a wrong password does not use it up, nor does the right one of an account that asks for a second factor: \`POST /auth/second-factor\` completes the activation. With \`transport: cookie\` the refresh token is set as a cookie.`,
 
     answers: { 200: { description: 'The account is active, and the user is signed in.', schema: 'SignInAnswer' } },
     problems: ['invalid_link', 'invalid_credentials', 'second_factor_required', 'origin_not_allowed', 'rate_limited'],
@@ -42,8 +43,7 @@ export const accountOperations: Operations = {
     operationId: 'changePassword',
     tag: 'Accounts',
     summary: 'Change your own password',
-    description:
-      'Ends every other session of the user and emails a notice. This session continues. With the `refresh_token` of this session, or with `transport: cookie`, the answer has new tokens as after a refresh, and no older refresh token of the session is accepted any more: whoever had copied one has nothing. The token may be one that was refreshed meanwhile, since the password proves who asks. A token of another session, or one that an earlier change closed, is refused and nothing is changed. Without a refresh token the answer is empty and the last refresh token stays valid; the one before it can no longer be repeated. The client cannot repeat a change whose answer was lost: sign in with the new password. An account without a password sends no `old_password`. An account with a second factor, or without a password, has to have stepped up within ten minutes.',
+    description: `Ends every other session of the user and emails a notice. This session continues. With the \`refresh_token\` of this session, or with \`transport: cookie\`, the answer has new tokens as after a refresh, and no older refresh token of the session is accepted any more: whoever had copied one has nothing. The token may be one that was refreshed meanwhile, since the password proves who asks. A token of another session, or one that an earlier change closed, is refused and nothing is changed. Without a refresh token the answer is empty and the last refresh token stays valid; the one before it can no longer be repeated. The client cannot repeat a change whose answer was lost: sign in with the new password. An account without a password sends no \`old_password\`. ${freshOwner}`,
 
     answers: {
       200: { description: 'The password is changed, and both tokens are renewed.', schema: 'TokenAnswer' },
@@ -84,8 +84,7 @@ export const accountOperations: Operations = {
     operationId: 'revertEmail',
     tag: 'Accounts',
     summary: 'Undo a change of address',
-    description:
-      'Needs the token of the link in an email to the old address, within 72 hours, before or after the change. The account has the old address again. The password, all sessions, links and trusted devices are gone, and so are the second factors that were added in the 24 hours before the request or later; older ones stay. Both addresses are told, and the old one gets a link to set a password.',
+    description: `Needs the token of the link in an email to the old address, within ${inHours(emailChange.revertMs)}, before or after the change. The account has the old address again. The password, all sessions, links and trusted devices are gone, and so are the second factors that were added in the ${inHours(emailChange.factorsMs)} before the request or later; older ones stay. Both addresses are told, and the old one gets a link to set a password.`,
     answers: { 204: { description: 'It is undone.' } },
     problems: ['invalid_link'],
   },

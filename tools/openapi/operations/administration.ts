@@ -1,3 +1,5 @@
+import { linkLifeSeconds, mailBudget } from '../../../src/config/policy.ts'
+import { freshAdmin, inHours, inWords } from '../limits.ts'
 import type { Operations } from '../prose.ts'
 
 const userId = { id: 'The id of the user.' }
@@ -59,8 +61,7 @@ export const administrationOperations: Operations = {
     operationId: 'assignRole',
     tag: 'Administration',
     summary: 'Give a user another role',
-    description:
-      'Ends every session of the user if the role changes, so that no token of the old role stays valid. The last active ADMIN cannot be given another role. An account that was never activated stays a USER. The role that the user has already is answered with 200, and nothing changes. An ADMIN with a second factor has to have stepped up within ten minutes.',
+    description: `Ends every session of the user if the role changes, so that no token of the old role stays valid. The last active ADMIN cannot be given another role. An account that was never activated stays a USER. The role that the user has already is answered with 200, and nothing changes. ${freshAdmin}`,
     parameters: userId,
 
     answers: {
@@ -99,8 +100,7 @@ export const administrationOperations: Operations = {
     operationId: 'startPasswordReset',
     tag: 'Administration',
     summary: 'Have a user set a new password',
-    description:
-      'Emails the user a link to set a new password. It works once, within an hour. The caller does not see the link, and only the audit trail tells whether it was used. Until then the password and the sessions do not change. A user gets at most five such emails an hour and 20 a day; beyond that, the answer is the same and no email is sent. An ADMIN with a second factor has to have stepped up within ten minutes.',
+    description: `Emails the user a link to set a new password. It works once, within ${inHours(linkLifeSeconds.reset * 1000)}. The caller does not see the link, and only the audit trail tells whether it was used. Until then the password and the sessions do not change. A user gets at most ${inWords(mailBudget.perHour)} such emails an hour and ${inWords(mailBudget.perDay)} a day; beyond that, the answer is the same and no email is sent. ${freshAdmin}`,
     parameters: userId,
     answers: {
       202: { description: 'Accepted. The email tells how to continue.', schema: 'Acceptance' },
@@ -111,8 +111,7 @@ export const administrationOperations: Operations = {
     operationId: 'resetFactors',
     tag: 'Administration',
     summary: 'Remove the second factors of a user',
-    description:
-      'For somebody who lost them: removes every passkey, the authenticator app and the recovery codes, and ends every session. The password alone then signs in. The user is told at once by email, with the reason. A user without factors does not change. An ADMIN with a second factor has to have stepped up within ten minutes.',
+    description: `For somebody who lost them: removes every passkey, the authenticator app and the recovery codes, and ends every session. The password alone then signs in. The user is told at once by email, with the reason. A user without factors does not change. ${freshAdmin}`,
     parameters: userId,
     answers: { 204: { description: 'The user has no second factor.' } },
     problems: ['own_account', 'insufficient_user_authentication'],
@@ -143,8 +142,7 @@ export const administrationOperations: Operations = {
     operationId: 'deleteUser',
     tag: 'Administration',
     summary: 'Delete an account',
-    description:
-      'Deletes the account, its sessions and its links at once, and sends a last email about it. An ADMIN with a second factor has to have stepped up within ten minutes.',
+    description: `Deletes the account, its sessions and its links at once, and sends a last email about it. ${freshAdmin}`,
     parameters: userId,
     answers: { 204: { description: 'The account is deleted.' } },
     problems: ['own_account', 'last_admin'],

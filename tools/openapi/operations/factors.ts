@@ -1,6 +1,6 @@
+import { mailCodeAttempts, mailCodeMs, totpSetupMs } from '../../../src/config/policy.ts'
+import { fresh, inMinutes, inWords } from '../limits.ts'
 import type { Operations } from '../prose.ts'
-
-const fresh = 'The session has to have stepped up within ten minutes.'
 
 export const factorOperations: Operations = {
   'GET /users/me/factors': {
@@ -14,15 +14,14 @@ export const factorOperations: Operations = {
     operationId: 'sendFactorCode',
     tag: 'Me',
     summary: 'Email a code for the first factor',
-    description:
-      'An account that must have a second factor gets its first one only with a code from its mailbox, or in a session that began with its activation less than ten minutes ago. The code has eight digits, and is good for this session, ten minutes and five tries. An account with a factor gets no email.',
+    description: `An account that must have a second factor gets its first one only with a code from its mailbox, or in a session that began with its activation less than ${inMinutes(mailCodeMs)} ago. The code has eight digits, and is good for this session, ${inMinutes(mailCodeMs)} and ${inWords(mailCodeAttempts)} tries. An account with a factor gets no email.`,
     answers: { 202: { description: 'Accepted. The email has the code.', schema: 'Acceptance' } },
   },
   'POST /users/me/totp': {
     operationId: 'startTotp',
     tag: 'Me',
     summary: 'Begin to set up an authenticator app',
-    description: `Nothing is stored before the confirmation. The answer is good for this session, for ten minutes, and until the factors of the account change. ${fresh}`,
+    description: `Nothing is stored before the confirmation. The answer is good for this session, for ${inMinutes(totpSetupMs)}, and until the factors of the account change. ${fresh}`,
     answers: { 200: { description: 'What the app needs.', schema: 'TotpSetup' } },
     problems: ['insufficient_user_authentication'],
   },

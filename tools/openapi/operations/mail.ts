@@ -1,3 +1,5 @@
+import { retention } from '../../../src/config/policy.ts'
+import { inDays } from '../limits.ts'
 import type { Operations } from '../prose.ts'
 
 export const mailOperations: Operations = {
@@ -5,8 +7,7 @@ export const mailOperations: Operations = {
     operationId: 'listEmails',
     tag: 'Administration',
     summary: 'List the emails of the outbox',
-    description:
-      'Newest first, without their contents: no text, no link and no IP address of the request that caused them. Finished emails are kept for 30 days. Of a deleted account, only the last email is kept. A page with a `status` may be short or empty although there are more: go on until `next_cursor` is `null`.',
+    description: `Newest first, without their contents: no text, no link and no IP address of the request that caused them. Finished emails are kept for ${inDays(retention.emails)}. Of a deleted account, only the last email is kept. A page with a \`status\` may be short or empty although there are more: go on until \`next_cursor\` is \`null\`.`,
     parameters: {
       user_id: 'Only emails to this user.',
       status: 'Only emails with this status.',

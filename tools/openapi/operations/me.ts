@@ -1,3 +1,5 @@
+import { emailChange, linkLifeSeconds } from '../../../src/config/policy.ts'
+import { freshOwner, inHours } from '../limits.ts'
 import type { Operations } from '../prose.ts'
 
 export const meOperations: Operations = {
@@ -20,8 +22,7 @@ export const meOperations: Operations = {
     operationId: 'deleteMe',
     tag: 'Me',
     summary: 'Delete your own account',
-    description:
-      'Deletes the account, its sessions and its links at once, and sends a last email about it. The last active ADMIN cannot be deleted. An account without a password sends none. An account with a second factor, or without a password, has to have stepped up within ten minutes.',
+    description: `Deletes the account, its sessions and its links at once, and sends a last email about it. The last active ADMIN cannot be deleted. An account without a password sends none. ${freshOwner}`,
 
     answers: { 204: { description: 'The account is deleted.' } },
     problems: ['wrong_password', 'last_admin', 'rate_limited'],
@@ -30,8 +31,7 @@ export const meOperations: Operations = {
     operationId: 'changeEmail',
     tag: 'Me',
     summary: 'Ask for another address',
-    description:
-      'Emails a link to the new address, which works for an hour, and a notice to the old one, with a link that stops it. The answer, the work and the notice are the same whether the new address is free, taken or your own; only its mailbox is told. Nothing changes before the link is confirmed. A later request takes the place of an earlier one. A new password, other second factors and a suspension void it. Needs a recent proof of who you are.',
+    description: `Emails a link to the new address, which works for ${inHours(linkLifeSeconds.email_change * 1000)}, and a notice to the old one, with a link that stops it. The answer, the work and the notice are the same whether the new address is free, taken or your own; only its mailbox is told. Nothing changes before the link is confirmed. A later request takes the place of an earlier one. A new password, other second factors and a suspension void it. Needs a recent proof of who you are.`,
     answers: { 202: { description: 'Accepted. The emails tell how to continue.', schema: 'Acceptance' } },
     problems: ['insufficient_user_authentication', 'email_recently_changed', 'rate_limited'],
   },
@@ -39,8 +39,7 @@ export const meOperations: Operations = {
     operationId: 'confirmEmail',
     tag: 'Me',
     summary: 'Confirm the new address',
-    description:
-      'Needs the token of the link in the email to the new address, in a session of the user who asked. Sessions go on; devices count as unknown, links to set a password end, and both addresses are told. For 72 hours the old address counts as taken, and its owner can undo the change.',
+    description: `Needs the token of the link in the email to the new address, in a session of the user who asked. Sessions go on; devices count as unknown, links to set a password end, and both addresses are told. For ${inHours(emailChange.revertMs)} the old address counts as taken, and its owner can undo the change.`,
     answers: { 200: { description: 'The user, with the new address.', schema: 'User' } },
     problems: ['invalid_link'],
   },

@@ -1,13 +1,13 @@
+import { challengeMs, maxPasskeys } from '../../../src/config/policy.ts'
+import { fresh, inMinutes } from '../limits.ts'
 import type { Operations } from '../prose.ts'
-
-const fresh = 'The session has to have stepped up within ten minutes.'
 
 export const ownPasskeyOperations: Operations = {
   'POST /users/me/passkeys/options': {
     operationId: 'passkeyEnrolmentOptions',
     tag: 'Me',
     summary: 'Begin to add a passkey',
-    description: `Options for \`navigator.credentials.create()\`. They exclude the passkeys that the account has. Nothing is stored. They are good for this session and five minutes. ${fresh}`,
+    description: `Options for \`navigator.credentials.create()\`. They exclude the passkeys that the account has. Nothing is stored. They are good for this session and ${inMinutes(challengeMs)}. ${fresh}`,
     answers: { 200: { description: 'The options.', schema: 'PasskeyCreation' } },
     problems: ['insufficient_user_authentication'],
   },
@@ -15,7 +15,7 @@ export const ownPasskeyOperations: Operations = {
     operationId: 'addPasskey',
     tag: 'Me',
     summary: 'Add a passkey',
-    description: `Takes the \`challenge_token\` of the options, and what \`PublicKeyCredential.toJSON()\` gives. The authenticator has to verify its user, by PIN or biometrics; its attestation is not judged. An account has at most 20 passkeys. The session counts as stepped up. \`recovery_codes\` come with the first factor of the account, and are not shown again; whoever lost the answer makes new ones. The owner is told by email. In a session that may do nothing else, every other session ends. ${fresh}`,
+    description: `Takes the \`challenge_token\` of the options, and what \`PublicKeyCredential.toJSON()\` gives. The authenticator has to verify its user, by PIN or biometrics; its attestation is not judged. An account has at most ${maxPasskeys} passkeys. The session counts as stepped up. \`recovery_codes\` come with the first factor of the account, and are not shown again; whoever lost the answer makes new ones. The owner is told by email. In a session that may do nothing else, every other session ends. ${fresh}`,
     answers: { 201: { description: 'The passkey is added.', schema: 'NewPasskey' } },
     problems: [
       'invalid_passkey',
@@ -53,8 +53,7 @@ export const passkeySignInOperations: Operations = {
     operationId: 'passkeySignInOptions',
     tag: 'Tokens',
     summary: 'Begin a sign-in with a passkey',
-    description:
-      'Options for `navigator.credentials.get()`, also for `mediation: "conditional"`: the browser offers every passkey that it has for this service. They name no credential, so they tell nothing about any account. Nothing is stored. They are good for five minutes, for one sign-in.',
+    description: `Options for \`navigator.credentials.get()\`, also for \`mediation: "conditional"\`: the browser offers every passkey that it has for this service. They name no credential, so they tell nothing about any account. Nothing is stored. They are good for ${inMinutes(challengeMs)}, for one sign-in.`,
     answers: { 200: { description: 'The options.', schema: 'PasskeyRequest' } },
   },
   'POST /auth/passkey': {
