@@ -1772,7 +1772,7 @@ export interface components {
             ip: string | null;
             /** @description The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown. */
             country: string | null;
-            /** @description The `User-Agent` of the client, cut to 256 characters, if somebody signed in with it in the last 180 days; otherwise `other`. Of 5,000 such texts at most. `null` for a request without one. */
+            /** @description The `User-Agent` of the client, cut to 256 characters, if somebody signed in with it in the last 180 days; otherwise `other`. Of 5,000 such texts at most. `null` for a request without one. Events with which somebody takes or weakens an account have it in any case. */
             user_agent: string | null;
             request_id: string | null;
             /** @description Details, which depend on the type. */
@@ -1821,7 +1821,7 @@ export interface components {
             ip: string | null;
             /** @description The country of that address according to Cloudflare: ISO 3166-1 alpha-2, `T1` for Tor, or `null` if unknown. */
             country: string | null;
-            /** @description The `User-Agent` of the client, cut to 256 characters, if somebody signed in with it in the last 180 days; otherwise `other`. Of 5,000 such texts at most. `null` for a request without one. */
+            /** @description The `User-Agent` of the client, cut to 256 characters, if somebody signed in with it in the last 180 days; otherwise `other`. Of 5,000 such texts at most. `null` for a request without one. Events with which somebody takes or weakens an account have it in any case. */
             user_agent: string | null;
             request_id: string | null;
             /** @description Details, which depend on the type. */

@@ -21,22 +21,54 @@ export interface NewAuditEvent extends Omit<AuditEvent, 'userId' | 'actorId' | '
 }
 
 /**
- * Events of these types keep the text of an unlisted user agent in their detail: the user agent of a thief is rarely
- * listed. They are rare, and nobody can cause one without a token.
+ * Whether an event keeps the text of an unlisted user agent in its detail: the user agent of a thief is rarely listed.
+ * True for those with which somebody takes an account, weakens it or copies its data. Nobody can cause one of them
+ * without a token, an emailed link or a factor of the account, so strangers cannot fill rows with long texts.
  */
-const namesUserAgent: ReadonlySet<AuditType> = new Set<AuditType>([
-  'user.password_changed',
-  'user.password_change_refused',
-  'user.password_reset',
-  'user.role_changed',
-  'user.suspended',
-  'user.reinstated',
-  'user.deleted',
-  'user.deletion_refused',
-  'session.refresh_repeated',
-  'session.reuse_detected',
-  'email.suppression_lifted',
-])
+const namesUserAgent: Record<AuditType, boolean> = {
+  'user.password_changed': true,
+  'user.password_change_refused': true,
+  'user.password_reset': true,
+  'user.role_changed': true,
+  'user.suspended': true,
+  'user.reinstated': true,
+  'user.deleted': true,
+  'user.deletion_refused': true,
+  'session.refresh_repeated': true,
+  'session.reuse_detected': true,
+  'email.suppression_lifted': true,
+  'user.step_up_refused': true,
+  'user.factor_added': true,
+  'user.factor_removed': true,
+  'user.recovery_code_used': true,
+  'user.recovery_codes_renewed': true,
+  'user.factors_reset': true,
+  'user.email_change_requested': true,
+  'user.email_changed': true,
+  'user.email_change_reverted': true,
+  'user.exported': true,
+  'user.passkey_doubted': true,
+  'user.passkey_renamed': true,
+
+  // Strangers can cause these. Some of them know a password, but have no session.
+  'user.registered': false,
+  'user.activation_requested': false,
+  'user.activation_refused': false,
+  'user.sign_in_refused': false,
+  'user.second_factor_refused': false,
+  'user.password_reset_requested': false,
+  // A sign-in lists its user agent, as far as the user may add any.
+  'user.activated': false,
+  'user.signed_in': false,
+  // Frequent. What somebody does after a step-up is an event of its own.
+  'user.stepped_up': false,
+  'user.profile_updated': false,
+  'session.ended': false,
+  // No person causes these.
+  'user.expired': false,
+  'email.failed': false,
+  'email.undeliverable': false,
+}
 
 type Stored = typeof auditEvents.$inferSelect & { userAgent: string | null }
 
@@ -49,7 +81,7 @@ export function rowOf(event: NewAuditEvent): Row<typeof auditEvents> {
     userId,
     ...actorOf(userId, actorId),
     subjectId: about.subjectId,
-    detail: userAgent !== null && namesUserAgent.has(type) ? withUnlisted(about.detail, userAgent) : about.detail,
+    detail: userAgent !== null && namesUserAgent[type] ? withUnlisted(about.detail, userAgent) : about.detail,
     ip: bytesOfIp(ip),
     country,
     userAgentId: event.userAgentId ?? userAgentNumber(userAgent),

@@ -3,9 +3,11 @@ import { env } from 'cloudflare:workers'
 import { describe, expect } from 'vitest'
 import { ceilings, maxUserAgents, retention } from '../../src/config/policy.ts'
 import type { Caller } from '../support/caller.ts'
-import { day, hour, second } from '../support/clock.ts'
+import { day, hour, minute, second } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
+import { enrolApp, factorTokenIn, giveFactors } from '../support/factors.ts'
 import { it as base } from '../support/fixtures.ts'
+import { enrolPasskey, givePasskey } from '../support/passkeys.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import { insertUserAgents } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
@@ -146,6 +148,87 @@ describe('a user agent that is not listed', () => {
       'user.suspended': 'Staff/1',
     })
     expect(events.some(({ detail }) => detail && 'user_agent' in detail)).toBe(false)
+  })
+
+  it('is named by what takes or weakens an account by its factors, its address or its data', async ({
+    service,
+    inbox,
+    clock,
+    admin,
+    people,
+    anonymous,
+  }) => {
+    await fill()
+    const grace = await people.signUp('grace@example.com')
+    const as = (userAgent: string) => grace.from(under(userAgent))
+    const { app, recoveryCodes } = await enrolApp(as('Add/1'))
+    await as('Wrong/1').stepUp({ totp: app.wrongCode() }).refused(403, 'wrong_second_factor')
+    clock.advance(minute)
+    await as('Code/1').stepUp({ recovery_code: recoveryCodes[0]! })
+    await as('Renew/1').renewRecoveryCodes()
+    const { id } = await enrolPasskey(grace)
+    await as('Rename/1').renamePasskey(id, 'Laptop')
+    await as('Remove/1').removeTotp()
+    await as('Export/1').exportMe()
+    clock.advance(second)
+    await as('Ask/1').changeEmail('eve@example.com')
+    await service.deliver()
+    await as('Move/1').confirmEmail(inbox.linkToken('eve@example.com'))
+    await anonymous.from(under('Revert/1')).revertEmail(inbox.linkToken('grace@example.com'))
+    const { events } = await admin.auditEvents({ user_id: grace.id, limit: 100 })
+    expect(Object.fromEntries(events.toReversed().map(({ type, user_agent: text }) => [type, text]))).toMatchObject({
+      'user.step_up_refused': 'Wrong/1',
+      'user.recovery_code_used': 'Code/1',
+      'user.recovery_codes_renewed': 'Renew/1',
+      'user.passkey_renamed': 'Rename/1',
+      'user.factor_removed': 'Remove/1',
+      'user.exported': 'Export/1',
+      'user.email_change_requested': 'Ask/1',
+      'user.email_changed': 'Move/1',
+      'user.email_change_reverted': 'Revert/1',
+    })
+    const added = events.filter(({ type }) => type === 'user.factor_added').map(({ user_agent: text }) => text)
+    expect(added).toContain('Add/1')
+  })
+
+  it('is named by a passkey that may be a copy, and by a reset of the factors', async ({ admin, anonymous, ada }) => {
+    await fill()
+    const { authenticator } = await givePasskey(ada, { isSynced: false }, { signCount: 5 })
+    const { challenge_token, public_key } = await anonymous.passkeySignInOptions()
+    const credential = await authenticator.get(public_key, { signCount: 5 })
+    await anonymous.from(under('Copy/1')).signInWithPasskey({ challenge_token, credential })
+    await admin.from(under('Staff/1')).resetFactors(ada)
+    const { events } = await admin.auditEvents({ user_id: ada.id, limit: 100 })
+    expect(Object.fromEntries(events.map(({ type, user_agent: text }) => [type, text]))).toMatchObject({
+      'user.passkey_doubted': 'Copy/1',
+      'user.factors_reset': 'Staff/1',
+    })
+  })
+
+  it('is in no event that somebody without a session or a link can cause', async ({
+    service,
+    clock,
+    people,
+    anonymous,
+    ada,
+  }) => {
+    const { email } = ada
+    await giveFactors(ada.id, clock)
+    const token = await people.register('bob@example.com')
+    const stranger = anonymous.from(under('x'.repeat(256)))
+    await stranger.register({ email: 'eve@example.com', password: goodPassword })
+    await stranger.resendActivation('eve@example.com')
+    await stranger.activate({ token, password: otherPassword }).refused(401, 'invalid_credentials')
+    await stranger.requestPasswordReset({ email })
+    await stranger.login({ email, password: otherPassword }).refused(401, 'invalid_credentials')
+    await stranger.login({ email: 'nobody@example.com', password: goodPassword }).refused(401, 'invalid_credentials')
+    const step = await stranger.login({ email, password: goodPassword }).refused(403, 'second_factor_required')
+    const guess = { factor_token: factorTokenIn(step), totp: '000000' }
+    await stranger.secondFactor(guess).refused(403, 'wrong_second_factor')
+    await service.deliver()
+    const { results } = await env.DB.prepare('select type, detail from audit_events').run<{ detail: string | null }>()
+    expect(results.length).toBeGreaterThan(8)
+    expect(results.filter(({ detail }) => detail?.includes('xxx'))).toEqual([])
   })
 
   it('is kept up to its length in the trail, and only where it is not listed', async ({ admin, ada, signInUnder }) => {

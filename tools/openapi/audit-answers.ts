@@ -17,7 +17,9 @@ export const auditEvent = exactly<ReturnType<typeof auditEventAnswer> & { type: 
     user_id: id.nullable().meta({ description: 'The user who is affected, if known.' }),
     ip,
     country,
-    user_agent: userAgent,
+    user_agent: userAgent.meta({
+      description: `${userAgent.description} Events with which somebody takes or weakens an account have it in any case.`,
+    }),
     request_id: z.string().nullable(),
     detail: z
       .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
