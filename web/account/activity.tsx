@@ -7,6 +7,7 @@ import { Show, useLoaded } from '../parts/load.tsx'
 import { useOneAtATime } from '../parts/one-at-a-time.ts'
 import { toast } from '../parts/toasts.tsx'
 import { texts } from '../texts/language.ts'
+import { textOf } from './event-text.ts'
 import { words } from './texts/words.ts'
 
 const pageSize = 10
@@ -41,7 +42,7 @@ export function ActivityList() {
               {page.events.map((event) => (
                 <li key={event.id}>
                   <div>
-                    <strong>{activity.types[event.type]}</strong> <Kind detail={event.detail} />{' '}
+                    <strong>{textOf(event, activity)}</strong> <Kind detail={event.detail} />{' '}
                     {event.actor === 'administrator' && <span class="badge">{activity.byAdministrator}</span>}
                     <p class="soft">
                       <time dateTime={event.at} title={moment(event.at)}>

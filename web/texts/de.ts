@@ -1,6 +1,6 @@
 import { productName } from '../settings.ts'
 import type { Texts } from './en.ts'
-import { events } from './events/de.ts'
+import { events, factorAsked } from './events/de.ts'
 import { entrance } from './entrance/de.ts'
 import { refusals } from './refusals/de.ts'
 
@@ -185,6 +185,7 @@ export const de: Texts = {
     more: 'Mehr anzeigen',
     byAdministrator: 'durch einen Administrator',
     types: events,
+    factorAsked,
   },
   deletion: {
     title: 'Konto löschen',

@@ -1,6 +1,6 @@
 /** Every text of the pages, apart from the console's. The compiler checks that the other languages have the same keys. */
 import { productName } from '../settings.ts'
-import { events } from './events/en.ts'
+import { events, factorAsked } from './events/en.ts'
 import { entrance } from './entrance/en.ts'
 import { refusals } from './refusals/en.ts'
 
@@ -182,6 +182,7 @@ export const en = {
     more: 'Show more',
     byAdministrator: 'by an administrator',
     types: events,
+    factorAsked,
   },
   deletion: {
     title: 'Delete your account',

@@ -3,7 +3,7 @@ export const events = {
   'user.registered': 'Someone signed up with your email address',
   'user.activation_requested': 'An activation email was requested',
   'user.activated': 'Your account was activated',
-  'user.activation_refused': 'A wrong password was entered to activate your account',
+  'user.activation_refused': 'An attempt to activate your account failed',
   'user.signed_in': 'You signed in',
   'user.sign_in_refused': 'A sign-in attempt failed',
   'user.password_changed': 'Your password was changed',
@@ -20,8 +20,8 @@ export const events = {
   'session.ended': 'You were signed out on one or more devices',
   'session.refresh_repeated': 'A session was renewed a second time, from another network',
   'session.reuse_detected': 'A session was ended because it may have been stolen',
-  'email.failed': 'An email to you could not be sent',
-  'email.undeliverable': 'Emails to your address cannot be delivered',
+  'email.failed': 'An email about your account may not have arrived',
+  'email.undeliverable': 'An email to you was rejected or reported as spam',
   'email.suppression_lifted': 'Emails are sent to your address again',
   'user.second_factor_refused': 'A second factor was refused at a sign-in',
   'user.stepped_up': 'You confirmed that it was you',
@@ -30,11 +30,14 @@ export const events = {
   'user.factor_removed': 'A second factor was removed',
   'user.recovery_code_used': 'A recovery code was used',
   'user.recovery_codes_renewed': 'New recovery codes were made',
-  'user.factors_reset': 'An administrator removed your second factors',
+  'user.factors_reset': 'All your second factors were removed',
   'user.email_change_requested': 'A change of your email address was requested',
   'user.email_changed': 'Your email address was changed',
-  'user.email_change_reverted': 'A change of your email address was undone',
+  'user.email_change_reverted': 'A change of your email address was stopped or undone',
   'user.exported': 'Your data was downloaded',
   'user.passkey_doubted': 'A passkey that was used may have been copied',
   'user.passkey_renamed': 'A passkey was renamed',
 }
+
+/** A sign-in or an activation that goes on with the second factor. */
+export const factorAsked = 'After the right password, a second factor was asked for'
