@@ -17,12 +17,21 @@ import type { StrykerOptions } from '@stryker-mutator/api/core'
 import type { Report, TestReport } from '../../test/mutation/protocol.ts'
 import { type WarmVitest, startWarmVitest } from './warm-vitest.ts'
 
+/**
+ * How many tests a mutant is tried with at most. What they miss counts as survived. Without the limit, a survivor in code
+ * that every request runs costs minutes.
+ */
+const TESTS_PER_MUTANT = 200
+
 class WorkerdTestRunner implements TestRunner {
   static inject = tokens(commonTokens.options)
   #vitest: WarmVitest | undefined
   #testFiles: string[]
   /** Whether modules were loaded while a mutant was active. They must not be used for another one. */
   #isSpoiled = false
+  /** How many mutants each test reaches. */
+  #reach = new Map<string, number>()
+  #file = new Map<string, string>()
 
   constructor(options: StrykerOptions) {
     this.#testFiles = options['testFilesInWorkerd'] as string[]
@@ -50,6 +59,8 @@ class WorkerdTestRunner implements TestRunner {
       return { status: DryRunStatus.Error, errorMessage: 'a repeated run does not run all tests' }
     }
     const { static: whileLoading = {}, perTest = {} } = first.coverage ?? {}
+    this.#reach = new Map(Object.entries(perTest).map(([test, reached]) => [test, Object.keys(reached).length]))
+    this.#file = new Map(first.tests.map(({ id, file }) => [id, file]))
     return { ...result(unsteady ?? first), mutantCoverage: { static: whileLoading, perTest } }
   }
 
@@ -63,13 +74,26 @@ class WorkerdTestRunner implements TestRunner {
     const job = {
       loads: isStatic || this.#isSpoiled,
       mutant: activeMutant.id,
-      ...(testFilter && { tests: testFilter }),
+      ...(testFilter && { tests: this.#closest(testFilter) }),
       ...(hitLimit !== undefined && { hitLimit }),
     }
     const report = await this.#vitest!.run(job)
     this.#isSpoiled = isStatic
     if (!report) return toMutantRunResult(result({ tests: [notLoaded] }))
     return toMutantRunResult(determineHitLimitReached(report.hits, hitLimit) ?? result(report))
+  }
+
+  /** Takes from each file in turn the test that reaches the fewest mutants: it is the most likely one to be about this one. */
+  #closest(tests: string[]): string[] {
+    const reach = (test: string) => this.#reach.get(test) ?? 0
+    const byFile = Map.groupBy(tests, (test) => this.#file.get(test))
+    const inTurn = [...byFile.values()].flatMap((ofFile) =>
+      ofFile.toSorted((one, other) => reach(one) - reach(other)).map((test, turn) => ({ test, turn })),
+    )
+    return inTurn
+      .toSorted((one, other) => one.turn - other.turn)
+      .slice(0, TESTS_PER_MUTANT)
+      .map(({ test }) => test)
   }
 
   async dispose(): Promise<void> {
