@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest'
+import { formatTime } from '../../emails/texts/en/words.ts'
 import { parseSecretKeys } from '../../src/crypto/keys.ts'
 import { mailCode } from '../../src/crypto/mail-code.ts'
 import { codeOf, expectProblem, instant } from '../support/answers.ts'
@@ -325,6 +326,14 @@ describe('where every account must have a factor', () => {
     await other
       .confirmTotp({ setup_token: theirs.token, code: theirs.app.code(), mail_code: code })
       .refused(403, 'wrong_mail_code')
+  })
+
+  strict('the email says until when the code is good', async ({ service, returning, clock }) => {
+    await returning.sendFactorCode()
+    const end = new Date(clock.now().getTime() + 10 * minute)
+    clock.advance(minute)
+    await service.deliver()
+    expect(inboxOf(service).newest(returning).text).toContain(formatTime(end))
   })
 
   const offsets = [0, 1, 29_500, 59_999]
