@@ -122,6 +122,9 @@ export const parts: Record<string, Part> = {
       ...tests('jobs', 'mail', 'mail-batches', 'mail-due', 'mail-costs', 'requeue', 'cleanup'),
       ...tests('routes', 'webhooks', 'emails', 'started-reset', 'email-change', 'factors', 'factor-reset'),
       ...tests('security', 'new-sign-in', 'abuse', 'mail-budgets', 'mail-origin', 'return-to', 'email-change'),
+      ...tests('routes', 'administration', 'second-factor', 'own-passkeys'),
+      'test/log.test.ts',
+      'test/metrics.test.ts',
     ],
   },
   factors: {
