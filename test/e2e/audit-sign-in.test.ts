@@ -89,6 +89,13 @@ test('a code of the app and a recovery code complete the sign-in, typed or from 
   }
 })
 
+test('a token that is refused again after a refresh ends the command', async () => {
+  const refused = { status: 401, body: { code: 'invalid_token', detail: 'It ended.' } }
+  const { sent, stop } = await signIn({ '/audit-archive': refused, '/auth/refresh': { status: 200, body: tokens } })
+  assert.deepEqual(sent, [login, ['/auth/refresh', { refresh_token: 'r' }], logout])
+  assert.equal(stop, 'GET /audit-archive?limit=100 answered 401 invalid_token: It ended.')
+})
+
 test('the question names what the account has', async () => {
   for (const [factors, question] of [
     [['totp'], 'A code of the authenticator app (not shown): '],

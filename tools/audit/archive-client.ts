@@ -100,15 +100,17 @@ export class ArchiveClient {
     return ((await this.#call('GET', '/.well-known/jwks.json')) as { keys: JWK[] }).keys
   }
 
-  /** Waits when the service asks for it, but not to sign in, and renews the access token when it has expired. */
+  /** Waits when the service asks for it, but not to sign in, and renews the access token once when it has expired. */
   async #call(method: string, path: string, body?: object): Promise<unknown> {
-    for (;;) {
+    for (let mayRefresh = method === 'GET'; ;) {
       const { answer, text } = await this.#send(method, path, body)
       if (answer.ok) return text === '' ? undefined : this.#read(text)
       if (answer.status === 429 && !signInPaths.includes(path))
         await delay(1000 * Number(answer.headers.get('Retry-After') ?? 60))
-      else if (answer.status === 401 && method === 'GET' && this.#tokens) await this.#refresh()
-      else throw this.#refusal(`${method} ${path}`, answer.status, text)
+      else if (answer.status === 401 && mayRefresh && this.#tokens) {
+        mayRefresh = false
+        await this.#refresh()
+      } else throw this.#refusal(`${method} ${path}`, answer.status, text)
     }
   }
 
