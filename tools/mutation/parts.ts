@@ -28,9 +28,9 @@ export const parts: Record<string, Part> = {
     ],
     tests: [
       ...tests('http', 'problem', 'validate', 'router', 'conventions', 'failures', 'hostile-input', 'client-input'),
-      ...tests('http', 'readiness'),
+      ...tests('http', 'readiness', 'messages', 'same-twice'),
       ...tests('security', 'edge', 'rate-limits', 'new-sign-in', 'replicas', 'ceilings', 'confinement'),
-      ...tests('security', 'fresh-sessions', 'authorization-matrix', 'accepted-tokens'),
+      ...tests('security', 'fresh-sessions', 'authorization-matrix', 'accepted-tokens', 'tokens-matrix'),
       ...tests('routes', 'administration', 'refresh-cookie'),
       'test/openapi.test.ts',
       'test/log.test.ts',

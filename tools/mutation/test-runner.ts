@@ -22,6 +22,8 @@ import { type WarmVitest, startWarmVitest } from './warm-vitest.ts'
  * that every request runs costs minutes.
  */
 const TESTS_PER_MUTANT = 200
+/** Mutants before and after one that are code around it. */
+const NEIGHBORS = 20
 
 class WorkerdTestRunner implements TestRunner {
   static inject = tokens(commonTokens.options)
@@ -29,8 +31,9 @@ class WorkerdTestRunner implements TestRunner {
   #testFiles: string[]
   /** Whether modules were loaded while a mutant was active. They must not be used for another one. */
   #isSpoiled = false
-  /** How many mutants each test reaches. */
-  #reach = new Map<string, number>()
+  /** The mutants that each test reaches, and how many tests reach each mutant. */
+  #reached = new Map<string, Set<number>>()
+  #testsOf = new Map<number, number>()
   #file = new Map<string, string>()
 
   constructor(options: StrykerOptions) {
@@ -59,7 +62,11 @@ class WorkerdTestRunner implements TestRunner {
       return { status: DryRunStatus.Error, errorMessage: 'a repeated run does not run all tests' }
     }
     const { static: whileLoading = {}, perTest = {} } = first.coverage ?? {}
-    this.#reach = new Map(Object.entries(perTest).map(([test, reached]) => [test, Object.keys(reached).length]))
+    for (const [test, mutants] of Object.entries(perTest)) {
+      const ids = Object.keys(mutants).map(Number)
+      this.#reached.set(test, new Set(ids))
+      for (const id of ids) this.#testsOf.set(id, (this.#testsOf.get(id) ?? 0) + 1)
+    }
     this.#file = new Map(first.tests.map(({ id, file }) => [id, file]))
     return { ...result(unsteady ?? first), mutantCoverage: { static: whileLoading, perTest } }
   }
@@ -74,7 +81,7 @@ class WorkerdTestRunner implements TestRunner {
     const job = {
       loads: isStatic || this.#isSpoiled,
       mutant: activeMutant.id,
-      ...(testFilter && { tests: this.#closest(testFilter) }),
+      ...(testFilter && { tests: this.#closest(testFilter, Number(activeMutant.id)) }),
       ...(hitLimit !== undefined && { hitLimit }),
     }
     const report = await this.#vitest!.run(job)
@@ -83,17 +90,30 @@ class WorkerdTestRunner implements TestRunner {
     return toMutantRunResult(determineHitLimitReached(report.hits, hitLimit) ?? result(report))
   }
 
-  /** Takes from each file in turn the test that reaches the fewest mutants: it is the most likely one to be about this one. */
-  #closest(tests: string[]): string[] {
-    const reach = (test: string) => this.#reach.get(test) ?? 0
-    const byFile = Map.groupBy(tests, (test) => this.#file.get(test))
-    const inTurn = [...byFile.values()].flatMap((ofFile) =>
-      ofFile.toSorted((one, other) => reach(one) - reach(other)).map((test, turn) => ({ test, turn })),
+  /**
+   * The tests that are most about the code around a mutant: neighbors have neighboring numbers, and one that few tests
+   * reach says more. Among equals, those of each file in turn.
+   */
+  #closest(tests: string[], mutant: number): string[] {
+    const about = (test: string) => {
+      const reached = this.#reached.get(test) ?? new Set()
+      let sum = 0
+      for (let id = mutant - NEIGHBORS; id <= mutant + NEIGHBORS; id++) {
+        if (reached.has(id)) sum += 1 / this.#testsOf.get(id)!
+      }
+      return sum
+    }
+    const byFile = Map.groupBy(
+      tests.map((test) => ({ test, score: about(test) })),
+      ({ test }) => this.#file.get(test),
     )
-    return inTurn
-      .toSorted((one, other) => one.turn - other.turn)
-      .slice(0, TESTS_PER_MUTANT)
-      .map(({ test }) => test)
+    const inTurn = [...byFile.values()].flatMap((ofFile) =>
+      ofFile.toSorted((one, other) => other.score - one.score).map((each, turn) => ({ ...each, turn })),
+    )
+    const half = TESTS_PER_MUTANT / 2
+    const best = inTurn.toSorted((one, other) => other.score - one.score).slice(0, half)
+    const spread = inTurn.toSorted((one, other) => one.turn - other.turn).slice(0, half)
+    return [...new Set([...best, ...spread].map(({ test }) => test))]
   }
 
   async dispose(): Promise<void> {
