@@ -87,5 +87,5 @@ function isJson(contentType: string | undefined): boolean {
 }
 
 function isIdentity(contentEncoding: string | undefined): boolean {
-  return contentEncoding === undefined || contentEncoding.trim().toLowerCase() === 'identity'
+  return contentEncoding === undefined || contentEncoding.toLowerCase() === 'identity'
 }

@@ -266,12 +266,16 @@ describe('the query of a list, or of an act on a whole list', () => {
     'is refused with a parameter that does not exist: $method $path',
     async (call, { service, admin }) => {
       const path = call.path.replace(unknownId, admin.id)
+      const known = call.parameters.filter((name) => name !== 'id').toSorted()
       const { effects } = await observe(service, async () => {
         for (const name of ['q', 'offset', 'Limit', 'user-id', '__proto__', 'constructor', 'toString', 'a/b~c', '']) {
           const query = `${encodeURIComponent(name)}=turing`
           const answer = await service.call(call.method, `${path}?${query}`, { token: admin.accessToken })
           expectInvalid(answer, `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`)
-          expect(answer.json).toMatchObject({ errors: [{ code: 'unknown_parameter' }] })
+          const { errors } = answer.json as { errors: { code: string; message: string }[] }
+          expect(errors).toMatchObject([{ code: 'unknown_parameter' }])
+          const [, named = ''] = /^is not a parameter here(?:; there are (.+))?$/.exec(errors[0]!.message)!
+          expect(named.split(', ').filter(Boolean).toSorted()).toEqual(known)
         }
       })
       expect(effects).toEqual(nothing)

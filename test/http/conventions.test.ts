@@ -249,16 +249,26 @@ describe('a body', () => {
 
   it('gets a 400 and logs no error when it breaks off', async ({ service, token }) => {
     const log = captureLog()
-    const broken = () =>
-      new ReadableStream<Uint8Array>({
-        pull(controller) {
-          controller.enqueue(new TextEncoder().encode('{"email":'))
-          controller.error(new TypeError('Network connection lost.'))
+    const broken = (text: string) => {
+      const chunks = [new TextEncoder().encode(text)]
+      return new ReadableStream<Uint8Array>(
+        {
+          // An error in the same call would take the chunk back.
+          pull(controller) {
+            const chunk = chunks.shift()
+            if (chunk) controller.enqueue(chunk)
+            else controller.error(new TypeError('Network connection lost.'))
+          },
         },
-      })
+        { highWaterMark: 0 },
+      )
+    }
     for (const headers of [{}, { 'Content-Length': '50' }]) {
       for (const call of jsonCalls) {
-        expectProblem(await make(service, call, { token, raw: broken(), headers }), 400, 'malformed_json')
+        // A prefix can be JSON by itself.
+        for (const text of ['{"email":', JSON.stringify(call.body)]) {
+          expectProblem(await make(service, call, { token, raw: broken(text), headers }), 400, 'malformed_json')
+        }
       }
     }
     expect(log.entries().filter(({ level }) => level === 'error')).toEqual([])
@@ -434,6 +444,7 @@ describe('a protected call', () => {
     return {
       ...Object.fromEntries(Object.entries(tokens).map(([name, token]) => [name, `Bearer ${token}`])),
       'another scheme': `Basic ${btoa(`${email}:${goodPassword}`)}`,
+      'a scheme that ends like Bearer': `NotBearer ${ada.accessToken}`,
       'no scheme': ada.accessToken,
       'two tokens': `Bearer ${ada.accessToken} ${ada.accessToken}`,
       'an empty token': 'Bearer ',

@@ -70,6 +70,7 @@ describe('a session without the factor that its user must have', () => {
     }
     const person = (await people.signIn(admin.email)).at(staff)
     await person.me()
+    expect((await staff.call('HEAD', '/users/me', { token: person.accessToken })).status).toBe(200)
     await person.changePassword({ old_password: goodPassword, new_password: otherPassword })
     await person.logoutAll()
   })

@@ -177,9 +177,12 @@ describe('a limiter that fails', () => {
     const people = peopleOf(startService({ env }))
     await people.signUp(email)
     const log = captureLog()
-    await people.signIn(email)
+    const person = await people.signIn(email)
+    await person.call('updateMe', { body: { first_name: 'Ada' } }).answer
+    const failed = { level: 'error', error: 'Error', request_id: expect.any(String) }
     expect(log.entries('rate_limit.failed')).toEqual([
-      expect.objectContaining({ level: 'error', limit: 'login', error: 'Error', request_id: expect.any(String) }),
+      expect.objectContaining({ ...failed, limit: 'login' }),
+      expect.objectContaining({ ...failed, limit: 'userWrites' }),
     ])
     expect(log.lines.join('\n')).not.toContain('203.0.113.7')
   })
