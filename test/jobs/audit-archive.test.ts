@@ -1,6 +1,10 @@
 /** What leaves D1 for the archive, when, and under which names. */
 import { env } from 'cloudflare:workers'
+import { decodeJwt } from 'jose'
 import { describe, expect } from 'vitest'
+import { readSettings } from '../../src/config/settings.ts'
+import { type SealClaims, signSeal } from '../../src/crypto/audit-seal.ts'
+import { splitObject } from '../../src/services/audit/archive-object.ts'
 import {
   archiveCron,
   archiveEnv,
@@ -11,11 +15,14 @@ import {
   databaseIds,
   emptyBucketBeforeEach,
   insertEventsAt,
+  readText,
+  writeText,
 } from '../support/archive.ts'
 import { day, hour } from '../support/clock.ts'
 import { countCosts } from '../support/counting.ts'
 import { it as base } from '../support/fixtures.ts'
 import { captureLog } from '../support/log-lines.ts'
+import { insertAuditEvents } from '../support/rows.ts'
 import { startService } from '../support/service.ts'
 import { select } from '../support/state.ts'
 import { signingKeys, signingKeysOtherFirst } from '../support/wrong-tokens.ts'
@@ -136,6 +143,8 @@ describe('the archive of the audit trail', () => {
     const seals = await select<{ kid: string }>('select kid from audit_seals order by number')
     expect(new Set(seals.map(({ kid }) => kid)).size).toBe(2)
     expect(seals).toHaveLength(2)
+    // The last hour that could have had events.
+    expect((await bucketNames()).at(-1)).toBe('audit/2026/08/24/11-00000002.ndjson.gz')
   })
 
   it('is the only one that deletes events: the cleanup leaves them', async ({ service }) => {
@@ -155,7 +164,7 @@ describe('the archive of the audit trail', () => {
     await service.runCron(archiveCron)
     const more = await insertEventsAt([start - 90 * day - 1])
     await bucket.put('audit/2026/12/01/00-00000003.ndjson.gz', 'not an object')
-    await expect(service.runCron(archiveCron)).rejects.toThrow()
+    await expect(service.runCron(archiveCron)).rejects.toThrow('cannot be read')
     const [, second] = await bucketNames()
     const copy = await (await bucket.get(second!))!.arrayBuffer()
     await bucket.put('audit/2026/12/01/00-00000003.ndjson.gz', copy)
@@ -164,16 +173,49 @@ describe('the archive of the audit trail', () => {
     expect(await databaseIds()).toEqual(more)
   })
 
+  it.for([
+    { what: 'another number', claims: { number: 3 } },
+    { what: 'another object before it', claims: { previous: 'x' } },
+    { what: 'no object before it', claims: { previous: null } },
+    { what: 'another hour', claims: { hour: 7 } },
+    { what: 'other lines', claims: { sha256: 'x' } },
+  ])('takes up no object whose seal names $what', async ({ claims }, { service }) => {
+    const { secrets } = await readSettings(service.env)
+    const [first, second] = await insertEventsAt([start - 92 * day, start - 91 * day])
+    await service.runCron(archiveCron)
+    const [, name] = await bucketNames()
+    const { seal, lines } = splitObject(await readText(name!))
+    const forged = await signSeal(secrets.signingKeys, { ...decodeJwt<SealClaims>(seal), ...claims })
+    await env.DB.prepare('delete from audit_seals where number = 2').run()
+    await insertAuditEvents([{ type: 'user.signed_in', id: second! }])
+
+    await writeText(name!, `${JSON.stringify({ seal: forged })}\n${lines}`)
+    await expect(service.runCron(archiveCron)).rejects.toThrow('is not the next object')
+    expect([await archivedIds(), await databaseIds()]).toEqual([[first], [second]])
+
+    await writeText(name!, `${JSON.stringify({ seal })}\n${lines}`)
+    await service.runCron(archiveCron)
+    expect([await archivedIds(), await databaseIds()]).toEqual([[first, second], []])
+  })
+
   it('takes up an object again that D1 forgot: a restore brings both back', async ({ service }) => {
-    const ids = await insertEventsAt([start - 92 * day, start - 91 * day])
+    const ids = await insertEventsAt([start - 92 * day, start - 91 * day, start - 91 * day + 1])
     await service.runCron(archiveCron)
     const names = await bucketNames()
-    await env.DB.prepare('delete from audit_seals where number > 1').run()
-    await insertEventsAt([start - 91 * day + hour])
-    await service.runCron(archiveCron)
-    expect((await archivedIds()).slice(0, 2)).toEqual(ids)
-    expect(await archivedIds()).toHaveLength(3)
-    expect((await bucketNames()).slice(0, 2)).toEqual(names)
+    const restored = ids.slice(1).map((id) => ({ type: 'user.signed_in' as const, id }))
+    for (const rows of [[], restored]) {
+      await env.DB.prepare('delete from audit_seals where number > 1').run()
+      await insertAuditEvents(rows)
+      // Younger than the object that is forgotten, in the same hour.
+      const more = await insertEventsAt([start - 91 * day + 2 + rows.length])
+      const log = captureLog()
+      await service.runCron(archiveCron)
+      ids.push(...more)
+      expect(await archivedIds()).toEqual(ids)
+      expect(await databaseIds()).toEqual([])
+      expect((await bucketNames()).slice(0, 2)).toEqual(names)
+      expect(log.entries('archive')).toMatchObject([{ level: 'info', skipped: 0 }])
+    }
   })
 
   it('passes over objects of other names and numbers, and warns of them', async ({ service }) => {
@@ -182,6 +224,8 @@ describe('the archive of the audit trail', () => {
       'audit/2026/08/24/00-00000009.ndjson.gz',
       'audit/2026/08/24/00-00000001.ndjson',
       'audit/2026/08/24/backup-00000001.ndjson.gz',
+      'audit/audit/2026/08/24/00-00000001.ndjson.gz',
+      'audit/2026/08/24/09-00000001.ndjson.gz~',
       'audit/zzz',
     ]
     for (const name of foreign) await bucket.put(name, 'not an object')
@@ -191,8 +235,8 @@ describe('the archive of the audit trail', () => {
     expect(await archivedIds()).toEqual(ids)
     expect(await databaseIds()).toEqual([])
     expect(entries('archive')).toMatchObject([
-      { level: 'warn', events: 2, skipped: 5, first_skipped: 'audit/2026/.keep' },
-      { level: 'warn', events: 0, skipped: 2, first_skipped: 'audit/2026/08/24/backup-00000001.ndjson.gz' },
+      { level: 'warn', events: 2, skipped: 7, first_skipped: 'audit/2026/.keep' },
+      { level: 'warn', events: 0, skipped: 3, first_skipped: 'audit/2026/08/24/backup-00000001.ndjson.gz' },
     ])
     await bucket.delete(foreign)
     await service.runCron(archiveCron)

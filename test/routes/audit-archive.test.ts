@@ -9,6 +9,7 @@ import {
   bucket,
   emptyBucketBeforeEach,
   insertEventsAt,
+  writeText,
 } from '../support/archive.ts'
 import { Clock, day, hour } from '../support/clock.ts'
 import { it as base } from '../support/fixtures.ts'
@@ -67,15 +68,33 @@ describe('GET /audit-archive', () => {
     service,
     admin,
   }) => {
-    await insertEventsAt([old, old + hour])
+    await insertEventsAt([old, old + hour, old + 2 * hour])
     await service.runCron(archiveCron)
-    const [first, second] = (await archivedObjects()).map(({ name }) => name)
+    const [first, second, third] = (await archivedObjects()).map(({ name }) => name)
     await bucket.delete(first!)
     await bucket.put(second!, 'not gzip')
-    const nothing = { seal: null, lines: null }
-    expect((await admin.auditArchive()).objects).toMatchObject([nothing, nothing])
+    await writeText(third!, `${JSON.stringify({ seal: 7 })}\n`)
+    const objects = Array.from({ length: 3 }, () => ({ seal: null, lines: null }))
     const without = startService({ beside: service, env: { AUDIT_ARCHIVE: undefined } as object })
-    expect(await admin.at(without).auditArchive()).toMatchObject({ objects: [nothing, nothing], next_cursor: null })
+    for (const query of [{}, { user_id: ada }]) {
+      expect(await admin.auditArchive(query)).toMatchObject({ objects, next_cursor: null })
+      expect(await admin.at(without).auditArchive(query)).toMatchObject({ objects, next_cursor: null })
+    }
+  })
+
+  it('ends a page with the object that makes it larger than 8 million characters', async ({ service, admin }) => {
+    await insertEventsAt([0, 1, 2].map((n) => old + n * hour))
+    await service.runCron(archiveCron)
+    const [first] = await archivedObjects()
+    const { name, seal } = first!
+    const write = (lines: string) => writeText(name, `${JSON.stringify({ seal })}\n${lines}`)
+    const pageSize = async () => (await admin.auditArchive()).objects.length
+    await write('x'.repeat(8_000_000))
+    expect(await pageSize()).toBe(2)
+    await write('x'.repeat(8_000_001))
+    expect(await pageSize()).toBe(1)
+    const { next_cursor: cursor } = await admin.auditArchive()
+    expect((await admin.auditArchive({ cursor: cursor! })).objects).toHaveLength(2)
   })
 
   it.for([

@@ -232,6 +232,21 @@ describe('an object that D1 forgot, whose key was retired', () => {
     expect(log.entries('archive')[1]).toMatchObject({ level: 'info', skipped: 0 })
   })
 
+  it('is left where it is when the next one belongs to another hour', async ({ service }) => {
+    const [late] = await insertEventsAt([start - 91 * day])
+    await service.runCron(archiveCron)
+    const [forgotten] = await bucketNames()
+    const text = await readText(forgotten!)
+    await env.DB.prepare('delete from audit_seals').run()
+    const ids = [...(await insertEventsAt([start - 91 * day - hour])), late!]
+    await insertAuditEvents([{ type: 'user.signed_in', id: late! }])
+    const after = rotated(service, newKey)
+    await after.runCron(archiveCron)
+    expect([await archivedIds(), await databaseIds()]).toEqual([ids, []])
+    expect((await verdictOf(after)).problems).toEqual([])
+    expect(await readText(forgotten!)).toBe(text)
+  })
+
   it('is replaced by the first of twenty runs, and no event is lost: 10 rounds', async ({ service }) => {
     for (let round = 0; round < 10; round++) {
       await empty()
