@@ -35,10 +35,6 @@ export async function startWarmVitest(testFiles: string[]): Promise<WarmVitest> 
     maxWorkers: 1,
     include: ['test/mutation/every-test.ts'],
     runner: './test/mutation/loop.ts',
-    // Stryker ends a mutant that waits forever. workerd keeps the timers of vitest, also those of tests that are over, until
-    // they are due, and has no more than 10,000: the next test then fails, and its mutant would count as detected.
-    testTimeout: 0,
-    hookTimeout: 0,
     provide: { mutation: { url: await listen(server), testFiles } },
   })
 
