@@ -20,8 +20,14 @@ const instrumentation = (global['__stryker__'] ??= {})
 const ask = globalThis.fetch.bind(globalThis)
 
 // The timer of such a signal cannot be cleared. After 10,000 requests to Resend workerd gives no test a timer any more,
-// and the mutant in hand would count as detected. The providers of the tests answer at once.
-AbortSignal.timeout = () => new AbortController().signal
+// and the mutant in hand would count as detected. So they are our own timers here, and end with their test.
+const deadlines: ReturnType<typeof setTimeout>[] = []
+AbortSignal.timeout = (ms) => {
+  const controller = new AbortController()
+  const expire = () => controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'))
+  deadlines.push(setTimeout(expire, ms))
+  return controller.signal
+}
 
 async function nextJob(report: Report | null): Promise<Job | null> {
   const answer = await ask(inject('mutation').url, { method: 'POST', body: JSON.stringify(report) })
@@ -59,6 +65,7 @@ export default class Loop extends TestRunner {
   }
 
   override onAfterRunTask(test: RunnerTestCase): void {
+    for (const deadline of deadlines.splice(0)) clearTimeout(deadline)
     const { id, fullTestName, result } = test
     // The outermost suite is the file, see `every-test.ts`.
     const [file = '', ...names] = fullTestName.split(' > ')
