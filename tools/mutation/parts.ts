@@ -85,9 +85,9 @@ export const parts: Record<string, Part> = {
       'src/permissions.ts',
     ],
     tests: [
-      ...tests('routes', 'administration', 'me', 'lists', 'activity', 'started-reset', 'factor-reset'),
+      ...tests('routes', 'administration', 'me', 'lists', 'activity', 'started-reset', 'factor-reset', 'audit-archive'),
       ...tests('security', 'audit', 'condensed-events', 'meanwhile', 'ceilings', 'audit-archive', 'deletions'),
-      ...tests('security', 'authorization-matrix', 'fresh-sessions', 'replicas'),
+      ...tests('security', 'authorization-matrix', 'fresh-sessions', 'replicas', 'mail-budgets'),
       'test/permissions.test.ts',
     ],
   },

@@ -14,7 +14,7 @@ import { deleteRowsOfUser } from '../../store/user-rows.ts'
 import { deleteUser } from '../../store/users.ts'
 import { emailOf, leavesAnActiveAdmin, passwordIdOf, takesMail, wasActivated } from '../../store/user-conditions.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { announceStored, newEmail } from '../mail/outbox.ts'
 import { assertOwnPassword } from '../passwords/own-password.ts'
 import { revoke } from '../sessions/revocation.ts'
 import { explainStale, isProvenFor } from '../sessions/strength.ts'
@@ -56,7 +56,7 @@ export async function deleteOwnAccount(
     throw new AppError('last_admin')
   }
   revoke(ctx, ended)
-  for (const farewell of farewells) announceEmail(ctx, farewell)
+  announceStored(ctx, farewells)
 }
 
 /**

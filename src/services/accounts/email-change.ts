@@ -26,7 +26,7 @@ import { passwordIdOf } from '../../store/user-conditions.ts'
 import { deletePendingUser, hasPendingUser, pendingUserAt } from '../../store/user-rows.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { announceEmail, announceStored, newEmail } from '../mail/outbox.ts'
 import { aboveCeiling, emailChangePlace } from '../protection/ceilings.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { assertFresh, explainStale } from '../sessions/strength.ts'
@@ -140,6 +140,6 @@ export async function confirmEmailChange(ctx: Ctx, { user, session }: Principal,
       ? new AppError('invalid_link', { reason: 'used_meanwhile' })
       : invalidToken('ended_meanwhile')
   }
-  for (const mail of mails) announceEmail(ctx, mail)
+  announceStored(ctx, rows.mails.flat())
   return updated
 }

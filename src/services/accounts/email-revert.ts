@@ -23,7 +23,7 @@ import { deleteSessionsOf } from '../../store/sessions.ts'
 import { emailOf } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { announceStored, newEmail } from '../mail/outbox.ts'
 import { revoke } from '../sessions/revocation.ts'
 import { readToken } from '../sessions/tokens.ts'
 
@@ -55,7 +55,7 @@ export async function revertEmailChange(ctx: Ctx, token: string): Promise<void> 
     factorsId: factorsIdUnlessLost(id, uuidv7(at)),
     updatedAt: at,
   }
-  const { decided, ended } = await batch(
+  const rows = await batch(
     ctx.db,
     {
       decided: insertAuditEvent(ctx.db, event, canRevert(id, firstLinkId, at)),
@@ -75,7 +75,7 @@ export async function revertEmailChange(ctx: Ctx, token: string): Promise<void> 
       change: deleteEmailChange(ctx.db, id, ifDone),
     },
   )
-  if (decided.length === 0) throw new AppError('invalid_link', { reason: 'ended' })
-  revoke(ctx, ended)
-  for (const mail of [atOld, atNew, reset]) announceEmail(ctx, mail)
+  if (rows.decided.length === 0) throw new AppError('invalid_link', { reason: 'ended' })
+  revoke(ctx, rows.ended)
+  announceStored(ctx, [...rows.atOld, ...rows.atNew, ...rows.reset])
 }

@@ -15,7 +15,7 @@ import { isFresh, selectStale } from '../../store/session-strength.ts'
 import { listSessionsOf, selectSignedInUser } from '../../store/sessions.ts'
 import { activityPageOf, listActivity } from '../audit/activity.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { announceStored, newEmail } from '../mail/outbox.ts'
 import { aboveCeiling, exportPlace } from '../protection/ceilings.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { assertFresh, explainStale } from '../sessions/strength.ts'
@@ -64,7 +64,7 @@ export async function beginExport(ctx: Ctx, principal: Principal) {
     explainStale(rows.stale)
     throw aboveCeiling(ctx, 'user_ceiling')
   }
-  announceEmail(ctx, notice)
+  announceStored(ctx, rows.notice)
   const { sessions, links, attempts } = rows
   const { passwordHash: _, ...own } = current
   return {

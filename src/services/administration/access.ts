@@ -25,7 +25,7 @@ import { updateUser } from '../../store/users.ts'
 import { decideAct, decideFreeAct, findChangedTarget, findUnchangedTarget } from './act.ts'
 import { auditEvent } from '../audit/trail.ts'
 import type { Principal } from '../sessions/signed-in.ts'
-import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { announceStored, newEmail } from '../mail/outbox.ts'
 import { revoke } from '../sessions/revocation.ts'
 import { assertFreshIfFactored } from '../sessions/strength.ts'
 
@@ -56,7 +56,7 @@ export async function assignRole(ctx: Ctx, actor: Principal, id: string, role: R
     throw new AppError(target.activatedAt === null ? 'not_activated' : 'last_admin')
   }
   revoke(ctx, rows.ended)
-  if (rows.email.length > 0) announceEmail(ctx, email)
+  announceStored(ctx, rows.email)
   return updated
 }
 
@@ -90,7 +90,7 @@ export async function suspendUser(ctx: Ctx, actor: Principal, id: string, reason
     throw new AppError(target.status === 'suspended' ? 'user_suspended' : 'last_admin')
   }
   revoke(ctx, rows.ended)
-  if (rows.email.length > 0) announceEmail(ctx, email)
+  announceStored(ctx, rows.email)
   return updated
 }
 
@@ -119,7 +119,7 @@ export async function reinstateUser(ctx: Ctx, actor: Principal, id: string): Pro
       ? new AppError('insufficient_permission', { reason: 'suspended_by_higher_role' })
       : new AppError('not_suspended')
   }
-  if (rows.email.length > 0) announceEmail(ctx, email)
+  announceStored(ctx, rows.email)
   return updated
 }
 

@@ -23,7 +23,7 @@ import { decideAct, decideFreeAct, findChangedTarget, findUnchangedTarget } from
 import { auditEvent } from '../audit/trail.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { eraseUser } from '../accounts/deletion.ts'
-import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { announceEmail, announceStored, newEmail } from '../mail/outbox.ts'
 import { type ProfileChanges, omitAbsent, listFieldNames } from '../accounts/profile.ts'
 import { revoke } from '../sessions/revocation.ts'
 import { assertFreshIfFactored } from '../sessions/strength.ts'
@@ -74,7 +74,7 @@ export async function activateUser(ctx: Ctx, actor: Principal, id: string): Prom
     if (target.status === 'suspended') throw new AppError('user_suspended')
     return target
   }
-  if (rows.invitation.length > 0) announceEmail(ctx, invitation)
+  announceStored(ctx, rows.invitation)
   return updated
 }
 
@@ -118,5 +118,5 @@ export async function deleteOtherAccount(ctx: Ctx, actor: Principal, id: string)
     throw new AppError('last_admin')
   }
   revoke(ctx, rows.ended)
-  for (const farewell of rows.farewells) announceEmail(ctx, farewell)
+  announceStored(ctx, rows.farewells)
 }

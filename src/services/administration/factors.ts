@@ -11,7 +11,7 @@ import { deleteSessionsOf } from '../../store/sessions.ts'
 import { emailOf, hasFactors, wasActivated } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { announceStored, newEmail } from '../mail/outbox.ts'
 import { revoke } from '../sessions/revocation.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { assertFreshIfFactored } from '../sessions/strength.ts'
@@ -43,5 +43,5 @@ export async function resetFactors(ctx: Ctx, actor: Principal, id: string, reaso
   )
   if (rows.decided.length === 0) findUnchangedTarget(ctx, actor, rows)
   revoke(ctx, rows.ended)
-  if (rows.email.length > 0) announceEmail(ctx, email)
+  announceStored(ctx, rows.email)
 }

@@ -15,7 +15,7 @@ import { deleteOtherSessionsOf, isSignedInAs, selectSignedInUser } from '../../s
 import { hasFactors, hasNoFactors } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { announceStored, newEmail } from '../mail/outbox.ts'
 import { revoke } from '../sessions/revocation.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { amrAfter, isConfined, mustHaveFactor } from '../sessions/strength.ts'
@@ -80,7 +80,7 @@ export async function enrolFactor(
     return undefined
   }
   revoke(ctx, rows.ended)
-  if (rows.notice.length > 0) announceEmail(ctx, notice)
+  announceStored(ctx, rows.notice)
   return { recoveryCodes: rows.codes.length > 0 ? codes.texts : undefined }
 }
 
@@ -127,5 +127,5 @@ export async function removeFactor(ctx: Ctx, principal: Principal, { kind, guard
     explainRefusal(ctx, principal, rows)
     throw new AppError(rows.present.length > 0 ? 'last_factor' : 'not_found')
   }
-  if (rows.notice.length > 0) announceEmail(ctx, notice)
+  announceStored(ctx, rows.notice)
 }

@@ -23,7 +23,7 @@ import {
 } from '../../store/passkeys.ts'
 import type { Passkey } from '../../store/schema/passkeys.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { announceStored, newEmail } from '../mail/outbox.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { assertFresh } from '../sessions/strength.ts'
 import { decideFactorAct, explainRefusal } from './act.ts'
@@ -121,7 +121,7 @@ export async function renamePasskey(ctx: Ctx, principal: Principal, id: string, 
     notice: insertEmail(ctx.db, notice, ifDone),
   })
   if (rows.decided.length === 0) explainRefusal(ctx, principal, rows)
-  if (rows.notice.length > 0) announceEmail(ctx, notice)
+  announceStored(ctx, rows.notice)
   const [passkey] = rows.passkey
   if (!passkey) throw new AppError('not_found')
   return passkey

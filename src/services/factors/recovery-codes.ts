@@ -10,7 +10,7 @@ import { deleteRecoveryCodes, insertRecoveryCodes } from '../../store/recovery-c
 import { hasFactors } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { announceStored, newEmail } from '../mail/outbox.ts'
 import type { Principal } from '../sessions/signed-in.ts'
 import { decideFactorAct, explainRefusal } from './act.ts'
 
@@ -45,6 +45,6 @@ export async function renewRecoveryCodes(ctx: Ctx, principal: Principal): Promis
     explainRefusal(ctx, principal, rows)
     throw new AppError('not_found')
   }
-  if (rows.notice.length > 0) announceEmail(ctx, notice)
+  announceStored(ctx, rows.notice)
   return texts
 }

@@ -58,6 +58,11 @@ export function announceEmail(ctx: Ctx, { id }: Pick<Email, 'id'>): void {
   )
 }
 
+/** As `announceEmail`, for what an insert returned: a guard can keep its row out. */
+export function announceStored(ctx: Ctx, stored: readonly Pick<Email, 'id'>[]): void {
+  for (const email of stored) announceEmail(ctx, email)
+}
+
 export type EmailPage = Page<ListedEmail>
 
 /** A page of the outbox, newest first. */

@@ -16,7 +16,7 @@ import { selectStale } from '../../store/session-strength.ts'
 import { passwordIdOf } from '../../store/user-conditions.ts'
 import { updateUser } from '../../store/users.ts'
 import { auditEvent } from '../audit/trail.ts'
-import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { announceStored, newEmail } from '../mail/outbox.ts'
 import { aboveCeiling, passwordPlace } from '../protection/ceilings.ts'
 import { sessionOrigin } from '../sessions/origin.ts'
 import { revoke } from '../sessions/revocation.ts'
@@ -93,7 +93,7 @@ export async function changePassword(
     throw new AppError('invalid_refresh_token', { reason: 'unknown_generation' })
   }
   revoke(ctx, rows.ended)
-  announceEmail(ctx, email)
+  announceStored(ctx, rows.email)
   const [[renewed], [changed]] = [rows.renewed, rows.user]
   return renewed && changed && issueTokens(ctx, changed, renewed)
 }

@@ -17,7 +17,7 @@ import { resetPlace } from '../protection/ceilings.ts'
 import { readDevice } from '../protection/devices.ts'
 import { assertHuman } from '../protection/human-check.ts'
 import { assertRoomForStrangers } from '../protection/room.ts'
-import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { announceStored, newEmail } from '../mail/outbox.ts'
 import { assertReturnTo } from '../mail/return-to.ts'
 import { hashInTurn } from './hashing.ts'
 import { assertStrongPassword } from './policy.ts'
@@ -71,7 +71,7 @@ export async function completePasswordReset(ctx: Ctx, token: string, newPassword
   const email = newEmail(ctx, 'password_changed', user.email, user.id)
   const ifDone = happened(event.id)
   const changes = { passwordHash, passwordId: uuidv7(event.at), updatedAt: event.at, ...activatedByReset(event.at) }
-  const { decided, ended } = await batch(ctx.db, {
+  const rows = await batch(ctx.db, {
     decided: insertAuditEvent(ctx.db, event, linkExists(linkId, 'reset', event.at)),
     user: updateUser(ctx.db, user.id, changes, ifDone),
     ended: deleteSessionsOf(ctx.db, user.id, ifDone),
@@ -80,7 +80,7 @@ export async function completePasswordReset(ctx: Ctx, token: string, newPassword
     email: insertEmail(ctx.db, email, ifDone),
     series: deleteAttemptsFor(ctx.db, user.email, ifDone),
   })
-  if (decided.length === 0) throw new AppError('invalid_link', { reason: 'used_meanwhile' })
-  revoke(ctx, ended)
-  announceEmail(ctx, email)
+  if (rows.decided.length === 0) throw new AppError('invalid_link', { reason: 'used_meanwhile' })
+  revoke(ctx, rows.ended)
+  announceStored(ctx, rows.email)
 }

@@ -22,7 +22,7 @@ import { listUserAgent, newUserAgentNumber, takeUserAgentPlace, userAgentNumber 
 import { passwordIdOf } from '../../store/user-conditions.ts'
 import { type UserChanges, selectUser, updateUser } from '../../store/users.ts'
 import { auditEvent, condense } from '../audit/trail.ts'
-import { announceEmail } from '../mail/outbox.ts'
+import { announceStored } from '../mail/outbox.ts'
 import { userAgentPlace } from '../protection/ceilings.ts'
 import { type Device, issueDeviceToken, newDevice } from '../protection/devices.ts'
 import { promoteFirstAdmin } from './bootstrap-admin.ts'
@@ -163,7 +163,7 @@ export async function beginSession(ctx: Ctx, start: SessionStart): Promise<Signe
   const [[stored], [signedIn]] = [rows.session, rows.user]
   if (!stored || !signedIn) return { kind: 'refused_meanwhile', current: rows.current[0] }
   revoke(ctx, [...rows.replaced, ...rows.evicted])
-  if (email && rows.email.length > 0) announceEmail(ctx, email.row)
+  announceStored(ctx, rows.email)
   const tokens = await issueTokens(ctx, rows.promoted[0] ?? signedIn, stored)
   const deviceToken = await issueDeviceToken(ctx, user.email, device)
   return { kind: 'signed_in', tokens: { ...tokens, deviceToken } }

@@ -17,7 +17,7 @@ import type { Session } from '../../store/schema/sessions.ts'
 import type { User } from '../../store/schema/users.ts'
 import { deleteSession } from '../../store/sessions.ts'
 import { auditEvent, condense } from '../audit/trail.ts'
-import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { announceStored, newEmail } from '../mail/outbox.ts'
 import { revoke } from './revocation.ts'
 
 /**
@@ -55,6 +55,6 @@ export async function repeatRotation(ctx: Ctx, { id: userId, email }: User, pres
     throw new AppError('invalid_refresh_token', { reason: found ? 'closed_by_password_change' : 'ended_meanwhile' })
   }
   revoke(ctx, rows.ended)
-  announceEmail(ctx, warning)
+  announceStored(ctx, rows.warning)
   throw new AppError('refresh_token_reused')
 }
