@@ -1,5 +1,5 @@
 /** Runs our tests for Stryker. Its own runner for vitest cannot reach into workerd. */
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { PluginKind, commonTokens, declareClassPlugin, tokens } from '@stryker-mutator/api/plugin'
 import {
   type DryRunOptions,
@@ -21,7 +21,7 @@ import { type WarmVitest, startWarmVitest } from './warm-vitest.ts'
  * How many tests a mutant is tried with at most. What they miss counts as survived. Without the limit, a survivor in code
  * that every request runs costs minutes.
  */
-const TESTS_PER_MUTANT = 200
+const TESTS_PER_MUTANT = 240
 /** Mutants before and after one that are code around it. */
 const NEIGHBORS = 20
 
@@ -81,7 +81,7 @@ class WorkerdTestRunner implements TestRunner {
     const job = {
       loads: isStatic || this.#isSpoiled,
       mutant: activeMutant.id,
-      ...(testFilter && { tests: this.#closest(testFilter, Number(activeMutant.id)) }),
+      ...(testFilter && { tests: this.#closest(testFilter, activeMutant) }),
       ...(hitLimit !== undefined && { hitLimit }),
     }
     const report = await this.#vitest!.run(job)
@@ -91,34 +91,49 @@ class WorkerdTestRunner implements TestRunner {
   }
 
   /**
-   * The tests that are most about the code around a mutant: neighbors have neighboring numbers, and one that few tests
-   * reach says more. Among equals, those of each file in turn.
+   * A third are tests whose file is named like the mutated one. A third reach most of the code around the mutant: its
+   * neighbors have neighboring numbers, and one that few tests reach says more. The others are from each file in turn.
    */
-  #closest(tests: string[], mutant: number): string[] {
+  #closest(tests: string[], { id, fileName }: MutantRunOptions['activeMutant']): string[] {
+    const mutant = Number(id)
     const about = (test: string) => {
       const reached = this.#reached.get(test) ?? new Set()
       let sum = 0
-      for (let id = mutant - NEIGHBORS; id <= mutant + NEIGHBORS; id++) {
-        if (reached.has(id)) sum += 1 / this.#testsOf.get(id)!
+      for (let near = mutant - NEIGHBORS; near <= mutant + NEIGHBORS; near++) {
+        if (reached.has(near)) sum += 1 / this.#testsOf.get(near)!
       }
       return sum
     }
-    const byFile = Map.groupBy(
-      tests.map((test) => ({ test, score: about(test) })),
-      ({ test }) => this.#file.get(test),
-    )
-    const inTurn = [...byFile.values()].flatMap((ofFile) =>
-      ofFile.toSorted((one, other) => other.score - one.score).map((each, turn) => ({ ...each, turn })),
-    )
-    const half = TESTS_PER_MUTANT / 2
-    const best = inTurn.toSorted((one, other) => other.score - one.score).slice(0, half)
-    const spread = inTurn.toSorted((one, other) => one.turn - other.turn).slice(0, half)
-    return [...new Set([...best, ...spread].map(({ test }) => test))]
+    const scored = tests
+      .map((test) => ({ test, file: this.#file.get(test) ?? '', score: about(test) }))
+      .toSorted((one, other) => other.score - one.score)
+    const turns = new Map<string, number>()
+    const inTurn = scored.map((each) => {
+      const turn = turns.get(each.file) ?? 0
+      turns.set(each.file, turn + 1)
+      return { ...each, turn }
+    })
+    const third = TESTS_PER_MUTANT / 3
+    const named = scored.filter(({ file }) => isNamedLike(file, fileName)).slice(0, third)
+    const best = scored.slice(0, third)
+    const spread = inTurn.toSorted((one, other) => one.turn - other.turn).slice(0, third)
+    return [...new Set([...named, ...best, ...spread].map(({ test }) => test))]
   }
 
   async dispose(): Promise<void> {
     await this.#vitest?.close()
   }
+}
+
+/** Whether two names of files have a word in common: `limit-rate.ts` and `rate-limits.test.ts`. */
+function isNamedLike(testFile: string, file: string): boolean {
+  const words = wordsIn(file)
+  return wordsIn(testFile).some((word) => words.includes(word))
+}
+
+function wordsIn(file: string): string[] {
+  const [name = ''] = basename(file).split('.')
+  return name.split('-').map((word) => word.replace(/s$/, ''))
 }
 
 /** Reported for a mutant with which the modules do not load: it counts as detected. */
