@@ -10,14 +10,21 @@ interface Part {
 export const parts: Record<string, Part> = {
   crypto: {
     // strength-words.ts is prose.
-    mutate: ['src/crypto/!(strength-words).ts', 'src/crypto/webauthn/*.ts'],
+    mutate: ['src/crypto/!(strength-words).ts'],
     tests: [
       ...tests('crypto', 'digest', 'random', 'tokens', 'password', 'strength', 'totp', 'data-keys', 'mail-code'),
       ...tests('crypto', 'recovery-code', 'address-slot', 'password-vectors'),
-      ...tests('crypto/webauthn', 'cbor', 'ceremonies', 'challenge', 'vectors', 'judge'),
       'test/config.test.ts',
-      ...tests('routes', 'sessions', 'webhooks', 'passkeys', 'audit-archive'),
-      ...tests('security', 'breach', 'abuse', 'data-keys', 'passkey-proof', 'factor-proof'),
+      ...tests('routes', 'sessions', 'webhooks', 'audit-archive'),
+      ...tests('security', 'breach', 'abuse', 'data-keys', 'factor-proof'),
+    ],
+  },
+  webauthn: {
+    mutate: ['src/crypto/webauthn/*.ts'],
+    tests: [
+      ...tests('crypto/webauthn', 'cbor', 'ceremonies', 'challenge', 'vectors', 'judge'),
+      ...tests('routes', 'passkeys'),
+      ...tests('security', 'passkey-proof'),
     ],
   },
   http: {
@@ -55,8 +62,10 @@ export const parts: Record<string, Part> = {
       ...tests('security', 'accepted-tokens', 'edge', 'repetition', 'session-limit', 'fresh-sessions', 'confinement'),
       ...tests('security', 'replicas', 'user-agents', 'pre-hijacking', 'password-change-tokens', 'ways-in'),
       ...tests('security', 'device-sessions', 'device-counters', 'new-sign-in', 'meanwhile', 'data-keys'),
-      ...tests('security', 'tokens-matrix', 'audit'),
+      ...tests('security', 'tokens-matrix', 'audit', 'condensed-events'),
+      ...tests('routes', 'registration'),
       ...tests('http', 'failures'),
+      ...tests('store', 'retry'),
     ],
   },
   protection: {

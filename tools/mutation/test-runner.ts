@@ -1,5 +1,5 @@
 /** Runs our tests for Stryker. Its own runner for vitest cannot reach into workerd. */
-import { basename, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { PluginKind, commonTokens, declareClassPlugin, tokens } from '@stryker-mutator/api/plugin'
 import {
   type DryRunOptions,
@@ -125,9 +125,9 @@ class WorkerdTestRunner implements TestRunner {
   }
 }
 
-/** Whether two names of files have a word in common: `limit-rate.ts` and `rate-limits.test.ts`. */
+/** Whether a file of tests has a word in common with a file or its folder: `http/limit-rate.ts`, `rate-limits.test.ts`. */
 function isNamedLike(testFile: string, file: string): boolean {
-  const words = wordsIn(file)
+  const words = [...wordsIn(file), ...wordsIn(dirname(file))]
   return wordsIn(testFile).some((word) => words.includes(word))
 }
 

@@ -8,7 +8,7 @@ import { insertEmail } from '../../store/emails.ts'
 import type { AuditEvent } from '../../store/schema/audit.ts'
 import type { User } from '../../store/schema/users.ts'
 import { userExists } from '../../store/user-conditions.ts'
-import { announceEmail, newEmail } from '../mail/outbox.ts'
+import { announceEmail, announceStored, newEmail } from '../mail/outbox.ts'
 import { refusalPlace } from './ceilings.ts'
 
 export interface WrongPassword {
@@ -47,11 +47,11 @@ export async function recordWrongFactor(
 ): Promise<void> {
   const warning = newEmail(ctx, 'second_factor_attempts', email, id)
   const isDue = attempt !== undefined && warnedFactorAttempts.includes(attempt.inARow)
-  await batch(ctx.db, recordRefusal(ctx.db, event, refusalPlace(ctx, event)), {
+  const rows = await batch(ctx.db, recordRefusal(ctx.db, event, refusalPlace(ctx, event)), {
     warning: isDue ? insertEmail(ctx.db, warning, userExists(id)) : undefined,
     settled: attempt && settleAttempt(ctx.db, attempt, { isGivenBack: false, now: event.at }),
   })
-  if (isDue) announceEmail(ctx, warning)
+  announceStored(ctx, rows.warning)
 }
 
 /** Records a wrong password from somebody who holds a link or a session of the account. It stays counted. */
