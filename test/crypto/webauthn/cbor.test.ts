@@ -46,6 +46,8 @@ describe('CBOR', () => {
     ['undefined', 'f7'],
     ['an unassigned simple value', 'f0'],
     ['a reserved length', '1c'],
+    ['a reserved length before bytes', '1c0000000000000001'],
+    ['bytes of indefinite length before zeros', '5f0000000000000000'],
     ['a number beyond 2^53', '1b0020000000000000'],
     ['a string longer than the bytes', '6461'],
     ['an array longer than the bytes', '9b000fffffffffffff'],
@@ -55,9 +57,22 @@ describe('CBOR', () => {
     ['a key in two spellings', 'a20102180103'],
     ['bytes as a key', 'a1410102'],
     ['an array as a key', 'a18002'],
-    ['ten arrays in each other', '81818181818181818181'],
+    ['ten arrays in each other', `${'81'.repeat(9)}80`],
+    ['ten maps in each other', `${'a100'.repeat(9)}a0`],
   ])('is refused: %s', (_, hex) => {
     expect(() => readCbor(fromHex(hex))).toThrow()
+  })
+
+  it.each([
+    ['nine arrays in each other', `${'81'.repeat(8)}80`],
+    ['nine maps in each other', `${'a100'.repeat(8)}a0`],
+    ['the largest number', '1b001fffffffffffff', Number.MAX_SAFE_INTEGER],
+    ['a text with a byte order mark', '64efbbbf61', '\ufeffa'],
+  ])('is read: %s', (_, hex, value?: Cbor) => {
+    const bytes = fromHex(hex)
+    const read = readCbor(bytes)
+    expect(read.end).toBe(bytes.length)
+    if (value !== undefined) expect(read.value).toBe(value)
   })
 
   it('is refused when bytes are left over, or when it is no map', () => {
@@ -82,7 +97,7 @@ describe('CBOR', () => {
 
 describe('a COSE key', () => {
   const x = fromHex('5903adb6e8e7f7b4fdd7a0a7d3ca4ed7b9f5e1e51d3a1a6b2f9d6c6f6f6f6f6f')
-  const rsa = (n: Uint8Array<ArrayBuffer>, e = fromHex('010001')) =>
+  const rsa = (n: Cbor, e: Cbor = fromHex('010001')) =>
     encodeCbor(
       new Map<number, Cbor>([
         [1, 3],
@@ -121,7 +136,7 @@ describe('a COSE key', () => {
 
   it('is refused without any of its members, and when one says something else', async () => {
     for (const [name, key] of await goodKeys()) {
-      await importCoseKey(encodeCbor(key))
+      expect((await importCoseKey(encodeCbor(key))).algorithm).toBe(key.get(3))
       for (const [label, value] of key) {
         const other = value instanceof Uint8Array ? value.slice(1) : Number(value) + 1
         const without = new Map([...key].filter(([each]) => each !== label))
@@ -132,6 +147,25 @@ describe('a COSE key', () => {
     }
   })
 
+  it('may have 1,024 bytes, and no more', async () => {
+    for (const [name, key] of await goodKeys()) {
+      const withMore = (bytes: number) => encodeCbor(new Map([...key, [-70000, new Uint8Array(bytes)]]))
+      const room = 1024 - withMore(300).length + 300
+      await importCoseKey(withMore(room))
+      expect(withMore(room + 1).length).toBe(1025)
+      await expect(importCoseKey(withMore(room + 1)), name).rejects.toThrow()
+    }
+  })
+
+  it('of P-256 has two numbers of 32 bytes, not 64 bytes in two parts', async () => {
+    const [[, key]] = (await goodKeys()) as [[string, Map<number, Cbor>]]
+    const point = new Uint8Array([...(key.get(-2) as Uint8Array), ...(key.get(-3) as Uint8Array)])
+    const cutAt = (place: number) =>
+      encodeCbor(new Map([...key, [-2, point.slice(0, place)], [-3, point.slice(place)]]))
+    await importCoseKey(cutAt(32))
+    for (const place of [31, 33]) await expect(importCoseKey(cutAt(place))).rejects.toThrow()
+  })
+
   it.each<[string, Uint8Array<ArrayBuffer>]>([
     ['of RSA with 2,047 bits', rsa(modulus(256, 0x7f))],
     ['of RSA with 1,024 bits', rsa(modulus(128))],
@@ -140,6 +174,8 @@ describe('a COSE key', () => {
     ['of RSA with the exponent 3', rsa(modulus(256), fromHex('03'))],
     ['of RSA with the exponent 3 behind zeros', rsa(modulus(256), fromHex('000003'))],
     ['of RSA with a long exponent', rsa(modulus(256), fromHex('0100000001'))],
+    ['of RSA with an exponent that is text', rsa(modulus(256), '\u0001\u0000\u0001')],
+    ['of RSA with a modulus that is text', rsa('1'.repeat(257))],
     [
       'of P-256 with a point that is not on the curve',
       encodeCbor(
@@ -243,6 +279,22 @@ describe('a DER signature', () => {
           if (place < der.length) expect(() => rawSignatureOf(new Uint8Array([...der].toSpliced(place, 1)))).toThrow()
         }
       }),
+    )
+  })
+
+  it.each([
+    ['a negative number', '3006020180020101'],
+    ['a zero', '3006020100020101'],
+    ['a zero in front of a small number', '300702020001020101'],
+    ['a number without bytes', '30050200020101'],
+    ['a number of 33 bytes', `30260221${'01'.repeat(33)}020101`],
+  ])('is refused with %s', (_, hex) => {
+    expect(() => rawSignatureOf(fromHex(hex))).toThrow()
+  })
+
+  it('has a zero in front of the smallest number that needs one', () => {
+    expect(rawSignatureOf(fromHex('300702020080020101'))).toEqual(
+      new Uint8Array(64).fill(0x80, 31, 32).fill(0x01, 63, 64),
     )
   })
 

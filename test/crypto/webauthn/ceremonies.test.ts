@@ -3,11 +3,13 @@ import { base64url } from 'jose'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type AssertionResponse, verifyAssertion } from '../../../src/crypto/webauthn/assertion.ts'
 import type { Expectation } from '../../../src/crypto/webauthn/client-data.ts'
+import { decodeCborMap } from '../../../src/crypto/webauthn/cbor.ts'
 import { type NewCredential, verifyRegistration } from '../../../src/crypto/webauthn/registration.ts'
 import {
   type Algorithm,
   type Authenticator,
   type AuthenticatorOptions,
+  type Cbor,
   type Forgery,
   type RegistrationJson,
   createAuthenticator,
@@ -159,6 +161,17 @@ describe('a response of either ceremony', () => {
     expect(await verifyRegistration(expected, created)).toBe(undefined)
   })
 
+  it('is refused with extensions that are no map', async () => {
+    const { authenticator, credential } = await enrol()
+    const flags = bit.UP | bit.UV | bit.ED
+    const forgery = { flags, extra: encodeCbor([1]) }
+    expect(await verifyAssertion(expected, credential.publicKey, await authenticator.get(request, forgery))).toBe(
+      undefined,
+    )
+    const created = await createAuthenticator().create(creation(), { ...forgery, flags: flags | bit.AT })
+    expect(await verifyRegistration(expected, created)).toBe(undefined)
+  })
+
   it('is not one of the other ceremony', async () => {
     const { authenticator, credential } = await enrol()
     const asserted = await authenticator.get(request, client({ type: 'webauthn.create' }))
@@ -189,8 +202,9 @@ describe('a response of either ceremony', () => {
 })
 
 describe('a registration', () => {
-  it('takes a credential id of 1,023 bytes, and none of 1,024', async () => {
+  it('takes a credential id of 1 to 1,023 bytes', async () => {
     for (const [idLength, isTaken] of [
+      [0, false],
       [1, true],
       [1023, true],
       [1024, false],
@@ -209,10 +223,59 @@ describe('a registration', () => {
     expect(await verifyRegistration(expected, { ...created, clientExtensionResults: {} })).toBeTruthy()
   })
 
-  it('is refused when its id is not that of the credential', async () => {
+  it('is refused when its id is not that of the credential, to the last byte', async () => {
     const created = await createAuthenticator().create(creation())
-    const other = base64url.encode(crypto.getRandomValues(new Uint8Array(32)))
-    expect(await verifyRegistration(expected, { ...created, id: other })).toBe(undefined)
+    const id = base64url.decode(created.id)
+    const others = [...id.keys()].map((at) => id.map((byte, place) => (place === at ? byte ^ 1 : byte)))
+    for (const other of [...others, id.slice(1), id.slice(0, -1), new Uint8Array([...id, 0]), new Uint8Array()]) {
+      expect(await verifyRegistration(expected, { ...created, id: base64url.encode(other) })).toBe(undefined)
+    }
+  })
+
+  it('is refused when any byte of the hash of the RP ID is another', async () => {
+    const created = await createAuthenticator().create(creation())
+    const object = base64url.decode(created.response.attestationObject)
+    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(rpId)))
+    const start = object.findIndex((_, at) => hash.every((byte, place) => byte === object[at + place]))
+    expect(start).toBeGreaterThan(0)
+    for (const at of hash.keys()) {
+      const attestationObject = base64url.encode(object.map((byte, place) => (place === start + at ? byte ^ 1 : byte)))
+      const response = { ...created.response, attestationObject }
+      expect(await verifyRegistration(expected, { ...created, response })).toBe(undefined)
+    }
+  })
+
+  it.each<[string, [string, Cbor | undefined]]>([
+    ['no format', ['fmt', undefined]],
+    ['a format that is no text', ['fmt', 7]],
+    ['no authenticator data', ['authData', undefined]],
+    ['authenticator data that is text', ['authData', 'text']],
+  ])('is refused with %s', async (_, [name, value]) => {
+    const created = await createAuthenticator().create(creation())
+    const members = decodeCborMap(new Uint8Array(base64url.decode(created.response.attestationObject))) as Map<
+      string,
+      Cbor
+    >
+    const change = async (changed: [string, Cbor][]) => {
+      const attestationObject = base64url.encode(encodeCbor(new Map(changed)))
+      return verifyRegistration(expected, { ...created, response: { ...created.response, attestationObject } })
+    }
+    expect(await change([...members])).toBeTruthy()
+    const others = [...members].filter(([each]) => each !== name)
+    expect(await change(value === undefined ? others : [...others, [name, value]])).toBe(undefined)
+  })
+
+  it('may have client data behind a byte order mark, and none that is not UTF-8', async () => {
+    const created = await createAuthenticator().create(creation(), { clientData: { more: 'x' } })
+    const text = new TextDecoder().decode(base64url.decode(created.response.clientDataJSON))
+    const verify = (bytes: Uint8Array) => {
+      const response = { ...created.response, clientDataJSON: base64url.encode(bytes) }
+      return verifyRegistration(expected, { ...created, response })
+    }
+    const encoded = new TextEncoder().encode(text)
+    expect(await verify(new Uint8Array([0xef, 0xbb, 0xbf, ...encoded]))).toBeTruthy()
+    const at = text.indexOf('"x"') + 1
+    expect(await verify(encoded.map((byte, place) => (place === at ? 0xff : byte)))).toBe(undefined)
   })
 
   it.each([-35, -36, -37, -39, -65535, 3])('is refused when its key claims the algorithm %i', async (claimed) => {
