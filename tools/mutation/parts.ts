@@ -9,15 +9,19 @@ interface Part {
 
 export const parts: Record<string, Part> = {
   crypto: {
-    // strength-words.ts is prose.
-    mutate: ['src/crypto/!(strength-words).ts'],
+    mutate: ['src/crypto/!(strength|strength-words|guesses|password-rules|word-list).ts'],
     tests: [
-      ...tests('crypto', 'digest', 'random', 'tokens', 'password', 'strength', 'totp', 'data-keys', 'mail-code'),
+      ...tests('crypto', 'digest', 'random', 'tokens', 'password', 'totp', 'data-keys', 'mail-code'),
       ...tests('crypto', 'recovery-code', 'address-slot', 'password-vectors'),
       'test/config.test.ts',
       ...tests('routes', 'sessions', 'webhooks', 'audit-archive'),
       ...tests('security', 'breach', 'abuse', 'data-keys', 'factor-proof'),
     ],
+  },
+  strength: {
+    // strength-words.ts is prose.
+    mutate: ['src/crypto/{strength,guesses,password-rules,word-list}.ts'],
+    tests: [...tests('crypto', 'strength', 'password'), ...tests('routes', 'passwords')],
   },
   webauthn: {
     mutate: ['src/crypto/webauthn/*.ts'],

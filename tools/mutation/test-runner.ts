@@ -1,4 +1,5 @@
 /** Runs our tests for Stryker. Its own runner for vitest cannot reach into workerd. */
+import { readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { PluginKind, commonTokens, declareClassPlugin, tokens } from '@stryker-mutator/api/plugin'
 import {
@@ -31,10 +32,7 @@ class WorkerdTestRunner implements TestRunner {
   #testFiles: string[]
   /** Whether modules were loaded while a mutant was active. They must not be used for another one. */
   #isSpoiled = false
-  /** The mutants that each test reaches, and how many tests reach each mutant. */
-  #reached = new Map<string, Set<number>>()
-  #testsOf = new Map<number, number>()
-  #file = new Map<string, string>()
+  #reach: Reach | undefined
 
   constructor(options: StrykerOptions) {
     this.#testFiles = options['testFilesInWorkerd'] as string[]
@@ -62,12 +60,8 @@ class WorkerdTestRunner implements TestRunner {
       return { status: DryRunStatus.Error, errorMessage: 'a repeated run does not run all tests' }
     }
     const { static: whileLoading = {}, perTest = {} } = first.coverage ?? {}
-    for (const [test, mutants] of Object.entries(perTest)) {
-      const ids = Object.keys(mutants).map(Number)
-      this.#reached.set(test, new Set(ids))
-      for (const id of ids) this.#testsOf.set(id, (this.#testsOf.get(id) ?? 0) + 1)
-    }
-    this.#file = new Map(first.tests.map(({ id, file }) => [id, file]))
+    const files = Object.fromEntries(first.tests.map(({ id, file }) => [id, file]))
+    await writeFile(reachFile, JSON.stringify({ files, perTest } satisfies StoredReach))
     return { ...result(unsteady ?? first), mutantCoverage: { static: whileLoading, perTest } }
   }
 
@@ -77,11 +71,13 @@ class WorkerdTestRunner implements TestRunner {
     hitLimit,
     mutantActivation,
   }: MutantRunOptions): Promise<MutantRunResult> {
+    const reach = (this.#reach ??= await readReach())
+    // A mutant that acts while the modules load: nobody knows which tests see it.
     const isStatic = mutantActivation === 'static'
     const job = {
       loads: isStatic || this.#isSpoiled,
       mutant: activeMutant.id,
-      ...(testFilter && { tests: this.#closest(testFilter, activeMutant) }),
+      tests: closest(reach, testFilter ?? [...reach.fileOf.keys()], activeMutant),
       ...(hitLimit !== undefined && { hitLimit }),
     }
     const report = await this.#vitest!.run(job)
@@ -90,39 +86,72 @@ class WorkerdTestRunner implements TestRunner {
     return toMutantRunResult(determineHitLimitReached(report.hits, hitLimit) ?? result(report))
   }
 
-  /**
-   * A third are tests whose file is named like the mutated one. A third reach most of the code around the mutant: its
-   * neighbors have neighboring numbers, and one that few tests reach says more. The others are from each file in turn.
-   */
-  #closest(tests: string[], { id, fileName }: MutantRunOptions['activeMutant']): string[] {
-    const mutant = Number(id)
-    const about = (test: string) => {
-      const reached = this.#reached.get(test) ?? new Set()
-      let sum = 0
-      for (let near = mutant - NEIGHBORS; near <= mutant + NEIGHBORS; near++) {
-        if (reached.has(near)) sum += 1 / this.#testsOf.get(near)!
-      }
-      return sum
-    }
-    const scored = tests
-      .map((test) => ({ test, file: this.#file.get(test) ?? '', score: about(test) }))
-      .toSorted((one, other) => other.score - one.score)
-    const turns = new Map<string, number>()
-    const inTurn = scored.map((each) => {
-      const turn = turns.get(each.file) ?? 0
-      turns.set(each.file, turn + 1)
-      return { ...each, turn }
-    })
-    const third = TESTS_PER_MUTANT / 3
-    const named = scored.filter(({ file }) => isNamedLike(file, fileName)).slice(0, third)
-    const best = scored.slice(0, third)
-    const spread = inTurn.toSorted((one, other) => one.turn - other.turn).slice(0, third)
-    return [...new Set([...named, ...best, ...spread].map(({ test }) => test))]
-  }
-
   async dispose(): Promise<void> {
     await this.#vitest?.close()
   }
+}
+
+/** What the dry run has found out. In a file, because Stryker starts another process after a mutant that runs for ever. */
+interface StoredReach {
+  /** The file of each test. */
+  files: Record<string, string>
+  perTest: Record<string, Record<string, number>>
+}
+
+interface Reach {
+  fileOf: Map<string, string>
+  mutantsOf: Map<string, Set<number>>
+  /** How many tests reach a mutant. */
+  testsOf: Map<number, number>
+}
+
+/** In the folder of the run, where Stryker works. */
+const reachFile = 'reach.json'
+
+async function readReach(): Promise<Reach> {
+  const { files, perTest } = JSON.parse(await readFile(reachFile, 'utf8')) as StoredReach
+  const mutantsOf = new Map<string, Set<number>>()
+  const testsOf = new Map<number, number>()
+  for (const [test, mutants] of Object.entries(perTest)) {
+    const ids = Object.keys(mutants).map(Number)
+    mutantsOf.set(test, new Set(ids))
+    for (const id of ids) testsOf.set(id, (testsOf.get(id) ?? 0) + 1)
+  }
+  return { fileOf: new Map(Object.entries(files)), mutantsOf, testsOf }
+}
+
+/**
+ * A third are tests whose file is named like the mutated one. A third reach most of the code around the mutant: its
+ * neighbors have neighboring numbers, and one that few tests reach says more. The others are from each file in turn.
+ */
+function closest(
+  { fileOf, mutantsOf, testsOf }: Reach,
+  tests: string[],
+  { id, fileName }: MutantRunOptions['activeMutant'],
+): string[] {
+  const mutant = Number(id)
+  const about = (test: string) => {
+    const reached = mutantsOf.get(test) ?? new Set()
+    let sum = 0
+    for (let near = mutant - NEIGHBORS; near <= mutant + NEIGHBORS; near++) {
+      if (reached.has(near)) sum += 1 / testsOf.get(near)!
+    }
+    return sum
+  }
+  const scored = tests
+    .map((test) => ({ test, file: fileOf.get(test)!, score: about(test) }))
+    .toSorted((one, other) => other.score - one.score)
+  const turns = new Map<string, number>()
+  const inTurn = scored.map((each) => {
+    const turn = turns.get(each.file) ?? 0
+    turns.set(each.file, turn + 1)
+    return { ...each, turn }
+  })
+  const third = TESTS_PER_MUTANT / 3
+  const named = scored.filter(({ file }) => isNamedLike(file, fileName)).slice(0, third)
+  const best = scored.slice(0, third)
+  const spread = inTurn.toSorted((one, other) => one.turn - other.turn).slice(0, third)
+  return [...new Set([...named, ...best, ...spread].map(({ test }) => test))]
 }
 
 /** Whether a file of tests has a word in common with a file or its folder: `http/limit-rate.ts`, `rate-limits.test.ts`. */
