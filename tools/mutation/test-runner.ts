@@ -147,11 +147,20 @@ function closest(
     turns.set(each.file, turn + 1)
     return { ...each, turn }
   })
-  const third = TESTS_PER_MUTANT / 3
-  const named = scored.filter(({ file }) => isNamedLike(file, fileName)).slice(0, third)
-  const best = scored.slice(0, third)
-  const spread = inTurn.toSorted((one, other) => one.turn - other.turn).slice(0, third)
-  return [...new Set([...named, ...best, ...spread].map(({ test }) => test))]
+  const chosen = new Set<string>()
+  const addUntil = (size: number, some: { test: string }[]) => {
+    for (const { test } of some) if (chosen.size < size) chosen.add(test)
+  }
+  addUntil(
+    TESTS_PER_MUTANT / 3,
+    scored.filter(({ file }) => isNamedLike(file, fileName)),
+  )
+  addUntil((TESTS_PER_MUTANT / 3) * 2, scored)
+  addUntil(
+    TESTS_PER_MUTANT,
+    inTurn.toSorted((one, other) => one.turn - other.turn),
+  )
+  return [...chosen]
 }
 
 /** Whether a file of tests has a word in common with a file or its folder: `http/limit-rate.ts`, `rate-limits.test.ts`. */
