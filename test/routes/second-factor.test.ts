@@ -290,7 +290,7 @@ describe('POST /auth/second-factor', () => {
     ada,
     factors,
   }) => {
-    captureLog()
+    const log = captureLog()
     const [code] = factors.recoveryCodes
     for (const count of [20, 100]) {
       await setFactorAttempts(ada.id, count, new Date(service.clock.now().getTime() + 10 * minute))
@@ -304,6 +304,9 @@ describe('POST /auth/second-factor', () => {
     }
     await anonymous.secondFactor({ factor_token: await ask(anonymous), recovery_code: code! })
     expect(await counter(ada.id)).toMatchObject([{ count: 0 }])
+    const refusal = { level: 'warn', route: '/auth/second-factor', reason: 'factor_attempts' }
+    expect(log.entries('lock_out.refused')).toMatchObject(Array.from({ length: 4 }, () => refusal))
+    expect(log.entries('rate_limit.exceeded')).toEqual([])
     await anonymous.secondFactor({ factor_token: await ask(anonymous), totp: factors.app.code() })
   })
 

@@ -6,6 +6,7 @@ import type { Caller } from '../support/caller.ts'
 import { type Clock, day, hour, minute, second } from '../support/clock.ts'
 import { it as base } from '../support/fixtures.ts'
 import { subjects } from '../support/mails.ts'
+import { captureLog } from '../support/log-lines.ts'
 import { type Person, goodPassword, otherPassword } from '../support/person.ts'
 import type { People } from '../support/population.ts'
 import { setAttempts } from '../support/rows.ts'
@@ -98,6 +99,7 @@ describe('wrong passwords', () => {
   })
 
   it('wait 15 minutes each, however many came before', async ({ anonymous, ada, guess }) => {
+    const log = captureLog()
     await guess(1, ada.email)
     // From 64 on a shift by as many places would be zero again.
     for (const count of [33, 64, 69, 98]) {
@@ -106,6 +108,9 @@ describe('wrong passwords', () => {
       const refused = await anonymous.login(right).answer
       expect([refused.status, refused.headers.get('Retry-After')], `after ${count + 1}`).toEqual([429, '900'])
     }
+    const refusal = { level: 'warn', route: '/auth/login', reason: 'password_attempts', seconds: 900 }
+    expect(log.entries('lock_out.refused')).toMatchObject(Array.from({ length: 4 }, () => refusal))
+    expect(log.entries('rate_limit.exceeded')).toEqual([])
   })
 
   it('end password sign-in after 100 in a row, until a reset by email', async ({

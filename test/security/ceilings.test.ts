@@ -244,7 +244,7 @@ describe('the budget of all strangers', () => {
 
 describe('a signed-in user', () => {
   it('writes no more than the ceiling in a day, whatever the call', async ({ ada, admin, limited, clock }) => {
-    captureLog()
+    const log = captureLog()
     await setCount(clock.now(), day, userWrites(ada.id), ceilings.userWritesPerDay - 1)
     await ada.at(limited).updateMe({ bio: 'the last one' })
     const answer = await ada.at(limited).updateMe({ bio: 'one more' }).answer
@@ -264,6 +264,9 @@ describe('a signed-in user', () => {
     const before = await snapshot()
     for (const act of acts) expectProblem(await act().answer, 429, 'rate_limited')
     expect(await snapshot()).toEqual(before)
+    expect(log.entries('rate_limit.exceeded').map(({ reason }) => reason)).toEqual(
+      Array.from({ length: 1 + acts.length }, () => 'user_ceiling'),
+    )
   })
 
   it('has a ceiling of its own for passwords, which a stolen access token cannot use up', async ({

@@ -14,8 +14,8 @@ export const parts: Record<string, Part> = {
       ...tests('crypto', 'digest', 'random', 'tokens', 'password', 'totp', 'data-keys', 'mail-code'),
       ...tests('crypto', 'recovery-code', 'address-slot', 'password-vectors'),
       'test/config.test.ts',
-      ...tests('routes', 'sessions', 'webhooks', 'audit-archive'),
-      ...tests('security', 'breach', 'abuse', 'data-keys', 'factor-proof'),
+      ...tests('routes', 'webhooks', 'audit-archive'),
+      ...tests('security', 'data-keys', 'factor-proof'),
     ],
   },
   strength: {
