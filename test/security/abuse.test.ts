@@ -257,6 +257,21 @@ describe('wrong passwords', () => {
     expect(await rowsOf('emails', "template = 'sign_in_attempts'")).toHaveLength(mailBudget.perHour)
   })
 
+  it.for([
+    { status: 'pending', code: 'account_pending' },
+    { status: 'suspended', code: 'account_suspended' },
+  ] as const)(
+    'are not ten with the right one, of an account that is $status',
+    async ({ status, code }, { people, anonymous, admin }) => {
+      const { id } = status === 'pending' ? await people.pending(bob) : await people.signUp(bob)
+      if (status === 'suspended') await admin.suspend(id)
+      await anonymous.login({ email: bob, password: wrongPassword }).refused(401, 'invalid_credentials')
+      await setAttempts(bob, 9)
+      await anonymous.login({ email: bob, password: goodPassword }).refused(403, code)
+      expect(await rowsOf('emails', "template = 'sign_in_attempts'")).toEqual([])
+    },
+  )
+
   it('put nothing in the queue below the tenth', async ({ service, ada, guess }) => {
     service.queued.length = 0
     await guess(9, ada.email)
