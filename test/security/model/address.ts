@@ -76,13 +76,13 @@ export function confirmAddress(model: World, session: Session, link: Link): Expe
   if (tries) model.tries.set(to, tries)
   account.address = to
   Object.assign(change, { isApplied: true, revertUntil: model.now + 3 * day })
-  const mails = [from, to].map((address) => askOrDraft(model, 'emailChanged', address, account))
-  return { outcome: 200, rows: mails }
+  const mails = [from, to].map((address) => model.ask('emailChanged', address, undefined, account))
+  return { outcome: 200, rows: storedOf(mails) }
 }
 
-/** The queue hears of it whether it is stored or not. */
-function askOrDraft(model: World, template: 'emailChanged' | 'emailReverted', address: string, account: Account): Row {
-  return model.ask(template, address, undefined, account) ?? model.draft(template, address, '', account)
+/** The queue hears of those that are stored. */
+function storedOf(mails: readonly (Row | undefined)[]): Row[] {
+  return mails.filter((mail) => mail !== undefined)
 }
 
 export function revertAddress(model: World, link: RevertLink): Expected {
@@ -93,11 +93,10 @@ export function revertAddress(model: World, link: RevertLink): Expected {
   const { from, to } = change
   model.note('user.email_change_reverted', 'nobody')
   const isOurs = to !== from && (account.address === to || !isTaken(model, to))
-  const atOld = askOrDraft(model, 'emailReverted', from, account)
-  const atNew = isOurs ? askOrDraft(model, 'emailReverted', to, account) : model.draft('emailReverted', to, '', account)
-  const reset =
-    model.ask('password_reset', from, 'a revert', account) ?? model.draft('password_reset', from, '', account)
-  reset.isOnRecord = true
+  const atOld = model.ask('emailReverted', from, undefined, account)
+  const atNew = isOurs ? model.ask('emailReverted', to, undefined, account) : undefined
+  const reset = model.ask('password_reset', from, 'a revert', account)
+  if (reset) reset.isOnRecord = true
   model.endSessions(account)
   model.dropLinks(account)
   model.forgetTries(account.address)
@@ -106,5 +105,5 @@ export function revertAddress(model: World, link: RevertLink): Expected {
   account.address = from
   setPassword(account, null)
   account.addressChange = undefined
-  return { outcome: 204, rows: [atOld, atNew, reset] }
+  return { outcome: 204, rows: storedOf([atOld, atNew, reset]) }
 }
