@@ -140,6 +140,6 @@ export async function confirmEmailChange(ctx: Ctx, { user, session }: Principal,
       ? new AppError('invalid_link', { reason: 'used_meanwhile' })
       : invalidToken('ended_meanwhile')
   }
-  announceStored(ctx, rows.mails.flat())
+  announceStored(ctx, rows.mails)
   return updated
 }
